@@ -1,0 +1,108 @@
+/**
+ * The exception tree: pymemcache's names and shape, with what Python leaves to the
+ * standard library (time-outs, refused connections) brought under the same root.
+ *
+ * No message, property or `inspect` output of these errors holds a key, a value or a secret.
+ */
+
+/**
+ * What is known about the server's side of a call that failed.
+ *
+ * - `notSent`: no byte of the command left this process; repeating it is always safe.
+ * - `maybeExecuted`: the command was written, and no reply that can be trusted came back.
+ * - `executed`: the server received the command and answered it; the error is its answer,
+ *   or arose on this side after the answer.
+ */
+export type Certainty = 'notSent' | 'maybeExecuted' | 'executed';
+
+/** What an error knows beside its message. */
+export interface MemcacheErrorOptions {
+  /** Name of the server concerned, for example `127.0.0.1:11211`. */
+  server?: string | undefined;
+  /** The protocol verb of the command concerned, for example `get`. */
+  command?: string | undefined;
+  /** The error underneath, for example the socket's. */
+  cause?: unknown;
+  /** What is known about the server's side. */
+  certainty?: Certainty | undefined;
+}
+
+/** Root of every error that this package raises, an aborted `signal` apart (that rejects with the signal's reason). */
+export class MemcacheError extends Error {
+  /** Stable, machine-readable name of the error class. */
+  readonly code: string = 'MEMCACHE_ERROR';
+  /** Name of the server concerned, when there is one. */
+  readonly server: string | undefined;
+  /** The protocol verb of the command concerned, when there is one. */
+  readonly command: string | undefined;
+  /** What is known about the server's side of the call. */
+  readonly certainty: Certainty;
+
+  constructor(message: string, options: MemcacheErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.server = options.server;
+    this.command = options.command;
+    this.certainty = options.certainty ?? 'notSent';
+  }
+}
+
+/** The request was at fault: raised by the server (`CLIENT_ERROR …`) or, before a byte is written, by the client itself. */
+export class MemcacheClientError extends MemcacheError {
+  override readonly code: string = 'MEMCACHE_CLIENT_ERROR';
+}
+
+/** The server does not know the command (`ERROR`), likely because it is older than the command. */
+export class MemcacheUnknownCommandError extends MemcacheClientError {
+  override readonly code: string = 'MEMCACHE_UNKNOWN_COMMAND';
+}
+
+/** An argument is not legal; the message names the argument and the rule. Nothing was written. */
+export class MemcacheIllegalInputError extends MemcacheClientError {
+  override readonly code: string = 'MEMCACHE_ILLEGAL_INPUT';
+}
+
+/** The server reported a failure of its own (`SERVER_ERROR …`), for example that a value is too large. */
+export class MemcacheServerError extends MemcacheError {
+  override readonly code: string = 'MEMCACHE_SERVER_ERROR';
+}
+
+/** The connection ended while the reply was awaited, likely because the server was stopped or restarted. */
+export class MemcacheUnexpectedCloseError extends MemcacheServerError {
+  override readonly code: string = 'MEMCACHE_UNEXPECTED_CLOSE';
+}
+
+/** No connection could be made: refused, unreachable, unknown host, TLS refused, or `connectTimeout` passed. */
+export class MemcacheConnectError extends MemcacheError {
+  override readonly code: string = 'MEMCACHE_CONNECT';
+}
+
+/** The call's deadline passed. */
+export class MemcacheTimeoutError extends MemcacheError {
+  override readonly code: string = 'MEMCACHE_TIMEOUT';
+}
+
+/** The server refused the credentials, or asks for some where none were given. */
+export class MemcacheAuthenticationError extends MemcacheError {
+  override readonly code: string = 'MEMCACHE_AUTHENTICATION';
+}
+
+/** A bound on waiting work is reached (`maxPending`, or a pool's `maxWaiting`); the call was refused at once. */
+export class MemcacheOverloadedError extends MemcacheError {
+  override readonly code: string = 'MEMCACHE_OVERLOADED';
+}
+
+/** No server is left to ask, likely because all of them are marked dead. */
+export class MemcacheNoServersError extends MemcacheError {
+  override readonly code: string = 'MEMCACHE_NO_SERVERS';
+}
+
+/** A serde could not write or read a value; `cause` is what it threw. The connection is not affected. */
+export class MemcacheSerdeError extends MemcacheError {
+  override readonly code: string = 'MEMCACHE_SERDE';
+}
+
+/** The reply cannot be understood, or was not asked for; the connection has been dropped. */
+export class MemcacheUnknownError extends MemcacheError {
+  override readonly code: string = 'MEMCACHE_UNKNOWN';
+}

@@ -1,0 +1,41 @@
+import { MemcacheIllegalInputError } from '../errors';
+import { MAX_RELATIVE_EXPTIME } from './limits';
+
+/**
+ * When an item expires: seconds from now, 0 for never, negative for at once; a number past the present
+ * Unix time is taken as a Unix time, as memcached does; or a `Date`.
+ */
+export type Expire = number | Date;
+
+/** The server keeps exptime in a signed 32-bit number. */
+const LAST_UNIX_TIME = 2 ** 31 - 1;
+
+/**
+ * `expire` as the protocol's `exptime`, an integer.
+ *
+ * The server takes more than 30 days as a Unix time, so that 45 days would lie in 1970 and the item be gone at once:
+ * longer relative times are turned into a Unix time here.
+ *
+ * @param time milliseconds since 1970
+ * @throws MemcacheIllegalInputError
+ */
+export function encodeExptime(expire: unknown, time: () => number): number {
+  if (expire === undefined || expire === 0) return 0;
+  if (expire instanceof Date) return fromDate(expire, time());
+  if (typeof expire !== 'number' || !Number.isInteger(expire)) {
+    throw new MemcacheIllegalInputError('expire must be a whole number of seconds, or a Date');
+  }
+  if (expire < 0) return -1;
+  if (expire <= MAX_RELATIVE_EXPTIME) return expire;
+  if (expire > LAST_UNIX_TIME) {
+    throw new MemcacheIllegalInputError('expire is in seconds and ends in January 2038; was this number milliseconds?');
+  }
+  const now = Math.floor(time() / 1000);
+  return expire > now ? expire : Math.min(now + expire, LAST_UNIX_TIME);
+}
+
+function fromDate(date: Date, now: number): number {
+  const time = date.getTime();
+  if (Number.isNaN(time)) throw new MemcacheIllegalInputError('expire must be a valid Date');
+  return time <= now ? -1 : Math.min(Math.ceil(time / 1000), LAST_UNIX_TIME);
+}

@@ -1,0 +1,263 @@
+/**
+ * One unit of the text protocol in either direction: a line and, when the line announces one, its data block.
+ *
+ *     set k 0 0 5\r\n          VALUE k 0 5\r\n         STORED\r\n
+ *     hello\r\n                hello\r\n
+ *
+ * The reader is the only place that cuts bytes into lines and blocks; which lines announce a block is the caller's rule.
+ */
+
+import { latin1Slice } from './bytes';
+
+/** What a {@link BlockRule} answers for a line that no data block follows. */
+export const NO_BLOCK = -1;
+
+/** Tells how many bytes of data follow the line `buffer[start, end)`, or {@link NO_BLOCK}. It may throw to refuse the line. */
+export type BlockRule = (buffer: Buffer, start: number, end: number) => number;
+
+/** How one end reads its peer. */
+export interface FrameRules {
+  readonly blockLength: BlockRule;
+  /** A longer line is refused, in bytes; asked only for lines beyond {@link SHORT_LINE}. */
+  readonly maxLine: (buffer: Buffer, start: number, end: number) => number;
+  /** A block announced as longer is swallowed in constant memory; its frame is delivered at once as `oversized`. */
+  readonly maxBlock: number;
+  /** Whether LF alone ends a line (servers accept it, replies never have it). */
+  readonly bareLineFeed: boolean;
+}
+
+/** A line that cannot be read; the position in the stream is lost. */
+export class FrameError extends Error {}
+
+/** Lines up to this many bytes are always accepted. */
+export const SHORT_LINE = 1024;
+
+/** How much is allocated ahead of the bytes that really arrived, whatever a line announces. */
+const ALLOCATE_AHEAD = 64 * 1024;
+
+/** Values from here on are cut out of the receive buffer they were gathered in; smaller ones are copied so as not to pin it. */
+const SHARE_FROM = 4096;
+
+const LF = 10;
+const CR = 13;
+
+/**
+ * The frame being delivered. One object is reused for all frames of a reader, and `buffer` may be overwritten
+ * by the next read: take what is needed before returning.
+ */
+export class Frame {
+  buffer: Buffer = Buffer.alloc(0);
+  /** The line is `buffer[start, end)`, without its line end. */
+  start = 0;
+  end = 0;
+  /** The block is `buffer[dataStart, dataEnd)`; empty when there is none. */
+  dataStart = 0;
+  dataEnd = 0;
+  /** Whether the line announced a block. */
+  hasBlock = false;
+  /** Whether the block was followed by CR LF, as it must be. */
+  terminated = true;
+  /** Whether the block was longer than the reader takes and is being swallowed. */
+  oversized = false;
+  /** Whether `buffer` was made for this frame alone, so that a part of it may be kept. */
+  owned = false;
+
+  /** The line as text, one character per byte. */
+  line(): string {
+    return latin1Slice(this.buffer, this.start, this.end);
+  }
+
+  /** The block, in memory that nobody else writes to. */
+  data(): Buffer {
+    const block = this.buffer.subarray(this.dataStart, this.dataEnd);
+    return this.owned && block.length >= SHARE_FROM ? block : Buffer.from(block);
+  }
+
+  /** Whether the line begins with `word`, followed by a blank or the line's end. */
+  startsWith(word: string): boolean {
+    const { buffer, start, end } = this;
+    const after = start + word.length;
+    if (after > end) return false;
+    for (let i = 0; i < word.length; i++) if (buffer[start + i] !== word.charCodeAt(i)) return false;
+    return after === end || buffer[after] === 32;
+  }
+}
+
+/** Cuts a byte stream into frames, however it is split. Its state belongs to one stream: make one per socket. */
+export class FrameReader {
+  readonly #rules: FrameRules;
+  readonly #onFrame: (frame: Frame) => void;
+  readonly #frame = new Frame();
+  /** An incomplete frame: its first `#heldLength` bytes. */
+  #held: Buffer | undefined;
+  #heldLength = 0;
+  /** Where the incomplete frame's block begins, once its line is complete. */
+  #dataStart = 0;
+  /** Total size of the incomplete frame once its line is complete; 0 before. */
+  #needed = 0;
+  /** Bytes of an oversized block still to be swallowed. */
+  #skip = 0;
+  #stopped = false;
+
+  constructor(rules: FrameRules, onFrame: (frame: Frame) => void) {
+    this.#rules = rules;
+    this.#onFrame = onFrame;
+  }
+
+  /** Whether a frame has begun and is not complete. */
+  get midFrame(): boolean {
+    return this.#held !== undefined || this.#skip > 0;
+  }
+
+  /** Called from within `onFrame`: `push` returns after this frame. The next `push` goes on. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /**
+   * Takes `buffer[start, end)` and delivers every frame that it completes.
+   *
+   * @returns where it stopped: `end`, or less after {@link stop}; the rest must be pushed again.
+   * @throws FrameError, or whatever the rules throw; the reader must not be used afterwards.
+   */
+  push(buffer: Buffer, start: number, end: number): number {
+    let at = start;
+    this.#stopped = false;
+    while (at < end) {
+      if (this.#skip > 0) {
+        const swallowed = Math.min(this.#skip, end - at);
+        this.#skip -= swallowed;
+        at += swallowed;
+        continue;
+      }
+      at = this.#held === undefined ? this.#readInPlace(buffer, at, end) : this.#readHeld(this.#held, buffer, at, end);
+      if (this.#stopped) break;
+    }
+    return at;
+  }
+
+  /** Delivers the frame at `at` when all of it is here; else keeps what there is. */
+  #readInPlace(buffer: Buffer, at: number, end: number): number {
+    let lineFeed = at;
+    while (lineFeed < end && buffer[lineFeed] !== LF) lineFeed++;
+    if (lineFeed === end) {
+      this.#checkLine(buffer, at, end);
+      this.#hold(buffer, at, end);
+      return end;
+    }
+    const lineEnd = this.#lineEnd(buffer, at, lineFeed);
+    const size = this.#rules.blockLength(buffer, at, lineEnd);
+    const dataStart = lineFeed + 1;
+    if (size === NO_BLOCK || size > this.#rules.maxBlock) {
+      this.#deliver(buffer, at, lineEnd, dataStart, size, false);
+      return dataStart;
+    }
+    const next = dataStart + size + 2;
+    if (next > end) {
+      this.#needed = next - at;
+      this.#dataStart = dataStart - at;
+      this.#hold(buffer, at, end);
+      return end;
+    }
+    this.#deliver(buffer, at, lineEnd, dataStart, size, false);
+    return next;
+  }
+
+  /** Adds to the incomplete frame no more than belongs to it, and delivers it when complete. */
+  #readHeld(held: Buffer, buffer: Buffer, at: number, end: number): number {
+    if (this.#needed === 0) {
+      let lineFeed = at;
+      while (lineFeed < end && buffer[lineFeed] !== LF) lineFeed++;
+      const upTo = Math.min(lineFeed + 1, end);
+      held = this.#append(held, buffer, at, upTo);
+      at = upTo;
+      if (lineFeed === end) {
+        this.#checkLine(held, 0, this.#heldLength);
+        return at;
+      }
+      this.#dataStart = this.#heldLength;
+      const lineEnd = this.#lineEnd(held, 0, this.#heldLength - 1);
+      const size = this.#rules.blockLength(held, 0, lineEnd);
+      if (size === NO_BLOCK || size > this.#rules.maxBlock) {
+        this.#release();
+        this.#deliver(held, 0, lineEnd, this.#dataStart, size, true);
+        return at;
+      }
+      this.#needed = this.#heldLength + size + 2;
+    }
+    const upTo = Math.min(end, at + this.#needed - this.#heldLength);
+    held = this.#append(held, buffer, at, upTo);
+    if (this.#heldLength === this.#needed) {
+      const dataStart = this.#dataStart;
+      const size = this.#needed - dataStart - 2;
+      this.#release();
+      this.#deliver(held, 0, this.#lineEnd(held, 0, dataStart - 1), dataStart, size, true);
+    }
+    return upTo;
+  }
+
+  #deliver(buffer: Buffer, start: number, lineEnd: number, dataStart: number, size: number, owned: boolean): void {
+    const frame = this.#frame;
+    frame.buffer = buffer;
+    frame.start = start;
+    frame.end = lineEnd;
+    frame.dataStart = dataStart;
+    frame.dataEnd = dataStart;
+    frame.owned = owned;
+    frame.hasBlock = size !== NO_BLOCK;
+    frame.oversized = size > this.#rules.maxBlock;
+    frame.terminated = true;
+    if (frame.oversized) {
+      this.#skip = size + 2;
+    } else if (frame.hasBlock) {
+      const dataEnd = dataStart + size;
+      frame.dataEnd = dataEnd;
+      frame.terminated = buffer[dataEnd] === CR && buffer[dataEnd + 1] === LF;
+    }
+    this.#onFrame(frame);
+  }
+
+  /** End of the line whose LF stands at `lineFeed`. */
+  #lineEnd(buffer: Buffer, start: number, lineFeed: number): number {
+    if (lineFeed - start > SHORT_LINE) this.#checkLine(buffer, start, lineFeed);
+    if (lineFeed > start && buffer[lineFeed - 1] === CR) return lineFeed - 1;
+    if (this.#rules.bareLineFeed) return lineFeed;
+    throw new FrameError('a line does not end in CR LF');
+  }
+
+  #checkLine(buffer: Buffer, start: number, end: number): void {
+    if (end - start > SHORT_LINE && end - start > this.#rules.maxLine(buffer, start, end)) {
+      throw new FrameError('a line is too long');
+    }
+  }
+
+  #hold(buffer: Buffer, start: number, end: number): void {
+    this.#heldLength = 0;
+    this.#append(Buffer.allocUnsafe(this.#room(end - start)), buffer, start, end);
+  }
+
+  #append(held: Buffer, buffer: Buffer, start: number, end: number): Buffer {
+    const length = this.#heldLength + end - start;
+    if (length > held.length) {
+      const larger = Buffer.allocUnsafe(this.#room(length));
+      held.copy(larger, 0, 0, this.#heldLength);
+      held = larger;
+    }
+    buffer.copy(held, this.#heldLength, start, end);
+    this.#heldLength = length;
+    this.#held = held;
+    return held;
+  }
+
+  /** How much to allocate for `length` bytes: at least double, never far beyond what arrived, exact when the size is known. */
+  #room(length: number): number {
+    const generous = Math.max(length * 2, this.#needed === 0 ? 256 : ALLOCATE_AHEAD);
+    return this.#needed === 0 ? generous : Math.max(length, Math.min(this.#needed, generous));
+  }
+
+  #release(): void {
+    this.#held = undefined;
+    this.#heldLength = 0;
+    this.#needed = 0;
+  }
+}

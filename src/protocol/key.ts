@@ -1,0 +1,108 @@
+/**
+ * Keys. The rules hold for the bytes that travel: encoded, behind the prefix. A length counted in characters, or a
+ * check made before the encoding, would let a value be read as commands (memcached up to 1.6.18 executes the data block
+ * of a line whose key is too long).
+ */
+import { MemcacheIllegalInputError } from '../errors';
+import { latin1Slice } from './bytes';
+import { MAX_KEY_LENGTH } from './limits';
+
+/** One part of a key. Text is sent as UTF-8. */
+export type KeyPart = string | Uint8Array;
+
+/** A key: text, bytes, or `[routingKey, key]`, placed by the first and stored under the second. */
+export type Key = KeyPart | readonly [routingKey: KeyPart, key: KeyPart];
+
+/** How the keys of one client are made into bytes. */
+export interface KeyRules {
+  /** Already encoded, one character per byte; see {@link encodePrefix}. */
+  readonly prefix: string;
+  /** Whether bytes from 0x80 on are allowed. */
+  readonly allowUnicode: boolean;
+}
+
+const PRINTABLE_ASCII = /^[\x21-\x7e]+$/;
+
+/**
+ * The key as it travels, one character per byte.
+ *
+ * @throws MemcacheIllegalInputError naming the rule that is broken; the key itself is not in the message.
+ */
+export function encodeKey(key: Key, rules: KeyRules): string {
+  // The common case: PRINTABLE_ASCII also says that characters are bytes.
+  if (typeof key === 'string' && PRINTABLE_ASCII.test(key) && key.length + rules.prefix.length <= MAX_KEY_LENGTH) {
+    return rules.prefix + key;
+  }
+  const encoded = rules.prefix + encodeBytes(storedPart(key), 'key', rules.allowUnicode);
+  if (encoded.length === 0) throw new MemcacheIllegalInputError('key must not be empty');
+  if (encoded.length > MAX_KEY_LENGTH) {
+    throw new MemcacheIllegalInputError(
+      `key must be at most ${MAX_KEY_LENGTH} bytes long, prefix included; this one has ${encoded.length}`,
+    );
+  }
+  return encoded;
+}
+
+/**
+ * The bytes of `prefix`, one character per byte.
+ *
+ * @throws MemcacheIllegalInputError
+ */
+export function encodePrefix(prefix: unknown, allowUnicode: boolean): string {
+  const encoded = encodeBytes(prefix, 'keyPrefix', allowUnicode);
+  if (encoded.length >= MAX_KEY_LENGTH) {
+    throw new MemcacheIllegalInputError(`keyPrefix must be shorter than ${MAX_KEY_LENGTH} bytes`);
+  }
+  return encoded;
+}
+
+/** The part of `key` that it is stored under. */
+export function storedPart(key: Key): KeyPart {
+  return isPair(key) ? key[1] : key;
+}
+
+/** The text by which `key` is placed on a server: its routing part if it has one; never prefixed. */
+export function routingText(key: Key): string {
+  return keyText(isPair(key) ? key[0] : key);
+}
+
+/** The stored part as text, as serdes see it. */
+export function keyText(key: Key): string {
+  const part = storedPart(key);
+  return typeof part === 'string' ? part : Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString();
+}
+
+function isPair(key: Key): key is readonly [KeyPart, KeyPart] {
+  return Array.isArray(key);
+}
+
+function encodeBytes(part: unknown, name: string, allowUnicode: boolean): string {
+  const bytes = toBytes(part, name);
+  for (const [index, byte] of bytes.entries()) {
+    if (byte > 0x20 && byte !== 0x7f && (byte < 0x80 || allowUnicode)) continue;
+    const hex = `0x${byte.toString(16).padStart(2, '0')}`;
+    throw new MemcacheIllegalInputError(
+      byte >= 0x80
+        ? `${name} must be ASCII: byte ${index} is ${hex}; allowUnicodeKeys: true permits it`
+        : `${name} must not hold blanks or control characters: byte ${index} is ${hex}`,
+    );
+  }
+  return latin1Slice(bytes, 0, bytes.length);
+}
+
+function toBytes(part: unknown, name: string): Buffer {
+  if (part instanceof Uint8Array) return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+  if (typeof part !== 'string') {
+    throw new MemcacheIllegalInputError(
+      `${name} must be a string, a Uint8Array${name === 'key' ? ' or a pair [routingKey, key] of these' : ''}`,
+    );
+  }
+  const bytes = Buffer.from(part);
+  // Every lone surrogate would become the same three bytes: two different keys would be one.
+  if (bytes.includes(REPLACEMENT) && /\p{Surrogate}/u.test(part)) {
+    throw new MemcacheIllegalInputError(`${name} must be well-formed text: it holds a lone surrogate`);
+  }
+  return bytes;
+}
+
+const REPLACEMENT = Buffer.from('\ufffd');

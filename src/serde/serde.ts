@@ -1,0 +1,22 @@
+/** A value as it is stored: its bytes (a string stands for its UTF-8 bytes) and the 32-bit flags kept beside it. */
+export interface SerializedValue {
+  readonly data: string | Uint8Array;
+  readonly flags: number;
+}
+
+/**
+ * Values to bytes and back, synchronously. `Out` is what reading gives, `In` what storing accepts.
+ *
+ * `key` is the caller's own key as text, without prefix. What a serde throws reaches the caller of that one
+ * operation as `MemcacheSerdeError` with the thrown value as `cause`.
+ */
+export interface Serde<Out, In = Out> {
+  serialize(value: In, key: string): SerializedValue;
+  /** `data` is the serde's to keep. */
+  deserialize(data: Buffer, flags: number, key: string): Out;
+  /**
+   * Optional, for speed: the same as `deserialize` for the bytes `buffer[start, end)`, which are overwritten
+   * afterwards and so must not be kept. Used instead of `deserialize` when present: it saves a copy per value.
+   */
+  deserializeInPlace?(buffer: Buffer, start: number, end: number, flags: number, key: string): Out;
+}
