@@ -40,7 +40,7 @@ export class MemcacheError extends Error {
 
   constructor(message: string, options: MemcacheErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = new.target.name;
+    Object.defineProperty(this, 'name', { value: new.target.name, configurable: true, writable: true });
     this.server = options.server;
     this.command = options.command;
     this.certainty = options.certainty ?? 'notSent';
@@ -60,6 +60,25 @@ export class MemcacheUnknownCommandError extends MemcacheClientError {
 /** An argument is not legal; the message names the argument and the rule. Nothing was written. */
 export class MemcacheIllegalInputError extends MemcacheClientError {
   override readonly code: string = 'MEMCACHE_ILLEGAL_INPUT';
+}
+
+/** A counter was asked for as a number and is beyond 2^53; it was changed all the same. */
+export class MemcacheInexactNumberError extends MemcacheClientError {
+  override readonly code: string = 'MEMCACHE_INEXACT_NUMBER';
+  readonly #exact: bigint;
+
+  constructor(exact: bigint, command: string) {
+    super('the count is beyond 2^53, so no number holds it; pass a bigint as delta to get a bigint (this one: error.exact)', {
+      command,
+      certainty: 'executed',
+    });
+    this.#exact = exact;
+  }
+
+  /** The exact count. */
+  get exact(): bigint {
+    return this.#exact;
+  }
 }
 
 /** The server reported a failure of its own (`SERVER_ERROR …`), for example that a value is too large. */

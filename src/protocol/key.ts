@@ -33,12 +33,28 @@ export function encodeKey(key: Key, rules: KeyRules): string {
   if (typeof key === 'string' && PRINTABLE_ASCII.test(key) && key.length + rules.prefix.length <= MAX_KEY_LENGTH) {
     return rules.prefix + key;
   }
+  if (isPair(key)) toBytes(key[0], 'routing key');
   const encoded = rules.prefix + encodeBytes(storedPart(key), 'key', rules.allowUnicode);
   if (encoded.length === 0) throw new MemcacheIllegalInputError('key must not be empty');
   if (encoded.length > MAX_KEY_LENGTH) {
     throw new MemcacheIllegalInputError(
       `key must be at most ${MAX_KEY_LENGTH} bytes long, prefix included; this one has ${encoded.length}`,
     );
+  }
+  return encoded;
+}
+
+/**
+ * The key in base64, for meta commands with the flag `b`: it may hold any bytes. The server's limit holds for the base64.
+ *
+ * @throws MemcacheIllegalInputError
+ */
+export function encodeBase64Key(key: Key, rules: KeyRules): string {
+  const bytes = Buffer.concat([Buffer.from(rules.prefix, 'latin1'), toBytes(storedPart(key), 'key')]);
+  const encoded = bytes.toString('base64');
+  if (encoded.length === 0) throw new MemcacheIllegalInputError('key must not be empty');
+  if (encoded.length > MAX_KEY_LENGTH) {
+    throw new MemcacheIllegalInputError(`key must be at most 186 bytes long in base64; this one has ${bytes.length}`);
   }
   return encoded;
 }

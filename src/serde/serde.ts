@@ -20,3 +20,4 @@ export interface Serde<Out, In = Out> {
    */
   deserializeInPlace?(buffer: Buffer, start: number, end: number, flags: number, key: string): Out;
 }
+export const MISS: unique symbol = Symbol('miss');

@@ -1,0 +1,84 @@
+import type { Call } from './call';
+
+/**
+ * The calls of one connection in the order they were made, with two cursors:
+ *
+ *         written, reply awaited      not yet written
+ *      ├──────────────────────────┼────────────────────┤
+ *     head                       next                 tail
+ *
+ * A ring that doubles when full: a tenth of the cost of `Array.shift`, and no garbage.
+ */
+export class CallQueue {
+  #ring: (Call<unknown> | undefined)[] = new Array<Call<unknown> | undefined>(16).fill(undefined);
+  /** Counters that only grow; their place in the ring is their value modulo its size. */
+  #head = 0;
+  #next = 0;
+  #tail = 0;
+
+  /** How many calls are in it. */
+  get size(): number {
+    return this.#tail - this.#head;
+  }
+
+  /** How many were written and are not finished. */
+  get written(): number {
+    return this.#next - this.#head;
+  }
+
+  /** The call whose turn it is to be answered. */
+  get head(): Call<unknown> | undefined {
+    return this.#head === this.#next ? undefined : this.#ring[this.#head & (this.#ring.length - 1)];
+  }
+
+  /** The call to be written next. */
+  get next(): Call<unknown> | undefined {
+    return this.#next === this.#tail ? undefined : this.#ring[this.#next & (this.#ring.length - 1)];
+  }
+
+  /** The written call `offset` places behind the head. */
+  behindHead(offset: number): Call<unknown> | undefined {
+    return this.#head + offset < this.#next ? this.#ring[(this.#head + offset) & (this.#ring.length - 1)] : undefined;
+  }
+
+  push(call: Call<unknown>): void {
+    if (this.size === this.#ring.length) this.#grow();
+    this.#ring[this.#tail++ & (this.#ring.length - 1)] = call;
+  }
+
+  /** The next call counts as written from now on. */
+  advance(): void {
+    this.#next++;
+  }
+
+  /** Removes the head, which must have been written. */
+  shift(): void {
+    this.#ring[this.#head++ & (this.#ring.length - 1)] = undefined;
+  }
+
+  /** All calls from the head to the tail; `written` tells on which side of the cursor each stands. */
+  forEach(visit: (call: Call<unknown>, written: boolean) => void): void {
+    for (let at = this.#head; at < this.#tail; at++) {
+      const call = this.#ring[at & (this.#ring.length - 1)];
+      if (call !== undefined) visit(call, at < this.#next);
+    }
+  }
+
+  /** Empties the queue. */
+  clear(): void {
+    this.#ring.fill(undefined);
+    this.#head = this.#next = this.#tail;
+  }
+
+  #grow(): void {
+    const larger = new Array<Call<unknown> | undefined>(this.#ring.length * 2).fill(undefined);
+    this.forEachPlace((place, call) => {
+      larger[place & (larger.length - 1)] = call;
+    });
+    this.#ring = larger;
+  }
+
+  private forEachPlace(visit: (place: number, call: Call<unknown> | undefined) => void): void {
+    for (let at = this.#head; at < this.#tail; at++) visit(at, this.#ring[at & (this.#ring.length - 1)]);
+  }
+}

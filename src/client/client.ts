@@ -1,0 +1,601 @@
+import { MemcacheError, MemcacheIllegalInputError } from '../errors';
+import { encodeExptime, type Expire } from '../protocol/exptime';
+import { encodeBase64Key, encodeKey, encodePrefix, keyText, type Key, type KeyRules } from '../protocol/key';
+import {
+  encodeCas,
+  encodeClientFlags,
+  encodeCount,
+  metaArithmeticFlags,
+  metaDeleteFlags,
+  metaGetFlags,
+  metaSetFlags,
+  type MetaArithmeticOptions,
+  type MetaDeleteOptions,
+  type MetaGetOptions,
+  type MetaSetOptions,
+} from '../protocol/meta-flags';
+import { toBlock } from '../protocol/request';
+import { systemClock, type Clock } from '../runtime/clock';
+import { serializeValue } from '../serde/read';
+import type { Serde } from '../serde/serde';
+import { TypedSerde, type CacheValue } from '../serde/typed-serde';
+import { flag, maxValueSizeOf, wholeNumber, type ClientOptions } from './client-options';
+import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } from './commands/admin';
+import type { Command } from './commands/command';
+import { ArithmeticCommand, DeleteCommand, DeleteManyCommand, TouchCommand } from './commands/item';
+import { MetaCommand, MetaRequest, NoopCommand, type MetaCode, type MetaResult } from './commands/meta';
+import {
+  metaCount,
+  metaDebugInfo,
+  metaItem,
+  metaWriteResult,
+  type MetaCount,
+  type MetaItem,
+  type MetaWriteResult,
+} from './commands/meta-results';
+import { GetAndTouchCommand, GetCommand, GetManyCommand, GetsCommand, type ValueWithCas } from './commands/retrieval';
+import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
+import { Connection } from './connection';
+import type { CallOptions, Executor } from './executor';
+import type { ServerInput } from './server-address';
+
+/** How a value is stored. */
+export interface StoreOptions extends CallOptions {
+  /**
+   * When it expires: seconds from now (a number past the present Unix time is taken as a Unix time), 0 for never,
+   * negative for at once; or a `Date`.
+   * @default 0
+   */
+  expire?: Expire | undefined;
+  /** 32-bit flags to keep beside the value instead of the serde's. */
+  flags?: number | undefined;
+  /** Ask the server not to answer; the call then tells success once it is written. @default `defaultNoreply` */
+  noreply?: boolean | undefined;
+}
+
+/** How a call is made that the server may be asked not to answer. */
+export interface NoreplyOptions extends CallOptions {
+  /** Ask the server not to answer; the call then tells success once it is written. @default `defaultNoreply` */
+  noreply?: boolean | undefined;
+}
+
+/** What `setMany` takes: a `Map`, any iterable of pairs, or an object. */
+export type Entries<V> = Iterable<readonly [key: Key, value: V]> | Readonly<Record<string, V>>;
+
+/**
+ * A memcached client.
+ *
+ * **Connection.** It opens with the first call and again after it was lost; any number of calls may be under way, and
+ * those of one tick leave together. A call that gets no reply within `timeout` rejects and ends the connection, so
+ * that a late reply reaches nobody.
+ *
+ * **Keys and values.** Keys are checked before anything is sent. Values pass through the `serde`; the default gives
+ * back what went in.
+ *
+ * **Errors.** Methods return promises and never throw; the constructor throws. Every error is a `MemcacheError` with a
+ * stable `code` and a `certainty` that tells whether the server may have executed the command.
+ *
+ * @typeParam Out - what reading gives; inferred from the serde
+ * @typeParam In - what storing accepts; inferred from the serde
+ */
+export class Client<Out = CacheValue, In = Out> {
+  readonly #executor: Executor;
+  readonly #serde: Serde<Out, In>;
+  readonly #keyRules: KeyRules;
+  readonly #clock: Clock;
+  readonly #maxValueSize: number;
+  readonly #defaultNoreply: boolean;
+  readonly #ignoreErrors: boolean;
+
+  /**
+   * @param server - the server in any of the forms of the README, or an executor that knows where to go
+   * @throws MemcacheIllegalInputError naming the option that is not legal
+   */
+  constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
+    this.#executor = isExecutor(server) ? server : new Connection(server, options);
+    this.#serde = options.serde ?? defaultSerde();
+    const allowUnicode = flag('allowUnicodeKeys', options.allowUnicodeKeys, false);
+    this.#keyRules = { prefix: encodePrefix(options.keyPrefix ?? '', allowUnicode), allowUnicode };
+    this.#clock = options.clock ?? systemClock;
+    this.#maxValueSize = maxValueSizeOf(options);
+    this.#defaultNoreply = flag('defaultNoreply', options.defaultNoreply, false);
+    this.#ignoreErrors = flag('ignoreErrors', options.ignoreErrors, false);
+  }
+
+  // ── retrieval ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The value of `key`; `undefined` on a miss. */
+  get<T extends Out = Out>(key: Key, options?: CallOptions): Promise<NoInfer<T> | undefined>;
+  get(key: Key, options?: CallOptions): Promise<Out | undefined> {
+    // The hot path: no closure and no further promise.
+    let command;
+    try {
+      command = new GetCommand(encodeKey(key, this.#keyRules), key, this.#serde);
+      checkOptions(options);
+    } catch (error) {
+      return failed(error);
+    }
+    const value = this.#executor.execute(command, options);
+    return this.#ignoreErrors ? orMiss(value, undefined) : value;
+  }
+
+  /** The value of `key` and the token for a later `cas`; `[undefined, undefined]` on a miss. */
+  gets<T extends Out = Out>(key: Key, options?: CallOptions): Promise<ValueWithCas<NoInfer<T>>>;
+  gets(key: Key, options?: CallOptions): Promise<ValueWithCas<Out>> {
+    const miss: ValueWithCas<Out> = [undefined, undefined];
+    return this.#read(() => new GetsCommand(this.#encodeKey(key), key, this.#serde), options, miss);
+  }
+
+  /** The value of `key`, which from now on expires as `expire` says; `undefined` on a miss. */
+  gat<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<NoInfer<T> | undefined>;
+  gat(key: Key, expire: Expire, options?: CallOptions): Promise<Out | undefined> {
+    return this.#read(
+      () => GetAndTouchCommand.gat(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
+      options,
+      undefined,
+    );
+  }
+
+  /** As {@link gat}, with the token for a later `cas`; `[undefined, undefined]` on a miss. */
+  gats<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<NoInfer<T>>>;
+  gats(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<Out>> {
+    const miss: ValueWithCas<Out> = [undefined, undefined];
+    return this.#read(
+      () => GetAndTouchCommand.gats(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
+      options,
+      miss,
+    );
+  }
+
+  /** The values of those `keys` that were found, by the caller's own keys and in their order. */
+  getMany<K extends Key, T extends Out = Out>(keys: Iterable<K>, options?: CallOptions): Promise<Map<K, NoInfer<T>>>;
+  getMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, Out>> {
+    return this.#readMany(keys, options, (wireKeys, all) => GetManyCommand.get(wireKeys, all, this.#serde));
+  }
+
+  /** As {@link getMany}, each value with the token for a later `cas`. */
+  getsMany<K extends Key, T extends Out = Out>(
+    keys: Iterable<K>,
+    options?: CallOptions,
+  ): Promise<Map<K, [value: NoInfer<T>, cas: string]>>;
+  getsMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, [Out, string]>> {
+    return this.#readMany(keys, options, (wireKeys, all) => GetManyCommand.gets(wireKeys, all, this.#serde));
+  }
+
+  // ── storage ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Stores `value` under `key`; `true` when stored.
+   *
+   * A value larger than `maxValueSize` is refused with `MemcacheIllegalInputError` and the key is deleted, since the
+   * old value would be stale; the server does the same.
+   */
+  set(key: Key, value: In, options?: StoreOptions): Promise<boolean> {
+    return this.#store('set', key, value, options);
+  }
+
+  /** Stores `value` if there is no such key; `false` when there is. */
+  add(key: Key, value: In, options?: StoreOptions): Promise<boolean> {
+    return this.#store('add', key, value, options);
+  }
+
+  /** Stores `value` if the key exists; `false` when it does not. */
+  replace(key: Key, value: In, options?: StoreOptions): Promise<boolean> {
+    return this.#store('replace', key, value, options);
+  }
+
+  /** Adds the bytes of `value` behind those stored; `false` when there is no such key. `expire` and flags stay as they are. */
+  append(key: Key, value: In, options?: StoreOptions): Promise<boolean> {
+    return this.#store('append', key, value, options);
+  }
+
+  /** Adds the bytes of `value` in front of those stored; `false` when there is no such key. `expire` and flags stay as they are. */
+  prepend(key: Key, value: In, options?: StoreOptions): Promise<boolean> {
+    return this.#store('prepend', key, value, options);
+  }
+
+  /**
+   * Stores `value` if the item has not changed since `gets` returned `cas`: `true` stored, `false` changed meanwhile,
+   * `undefined` no such key. It waits for the answer unless `noreply` is given here: `defaultNoreply` does not apply.
+   */
+  cas(key: Key, value: In, cas: string, options?: StoreOptions): Promise<boolean | undefined> {
+    return this.#run(() => {
+      const wireKey = this.#encodeKey(key);
+      const item = this.#item('cas', key, value, options);
+      this.#checkSize(item);
+      return new CasCommand(wireKey, key, item, encodeCas('cas', cas), this.#noreply(options, false));
+    }, options);
+  }
+
+  /** Stores all `entries`, in one round trip; the keys that were not stored. Nothing is sent when one of them is not legal. */
+  async setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]> {
+    checkOptions(options);
+    const items: Entry[] = [];
+    const tooLarge: Entry[] = [];
+    const expire = options?.expire;
+    for (const [key, value] of pairs(entries)) {
+      const item = { wireKey: this.#encodeKey(key), key, ...this.#item('set', key, value, options, expire) };
+      (item.block.length > this.#maxValueSize ? tooLarge : items).push(item);
+    }
+    const noreply = this.#noreply(options);
+    const [failed] = await Promise.all([
+      items.length === 0 ? [] : this.#executor.execute(new SetManyCommand(items, noreply), options),
+      tooLarge.length === 0 ? 0 : this.#deleteEntries(tooLarge, options),
+    ]);
+    return [...failed, ...tooLarge.map((entry) => entry.key)];
+  }
+
+  // ── items ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Deletes `key`; whether it was there. */
+  delete(key: Key, options?: NoreplyOptions): Promise<boolean> {
+    return this.#run(() => new DeleteCommand(this.#encodeKey(key), key, this.#noreply(options)), options);
+  }
+
+  /** Deletes all `keys`, in one round trip; how many were there (with `noreply`: how many were asked for). */
+  async deleteMany(keys: Iterable<Key>, options?: NoreplyOptions): Promise<number> {
+    checkOptions(options);
+    const all = keyList(keys);
+    const wireKeys = all.map((key) => this.#encodeKey(key));
+    const noreply = this.#noreply(options);
+    if (all.length === 0) return 0;
+    return this.#executor.execute(new DeleteManyCommand(wireKeys, all, noreply), options);
+  }
+
+  /** Lets `key` expire as `expire` says; whether it was there. */
+  touch(key: Key, expire: Expire, options?: NoreplyOptions): Promise<boolean> {
+    return this.#run(
+      () => new TouchCommand(this.#encodeKey(key), key, this.#exptime(expire), this.#noreply(options)),
+      options,
+    );
+  }
+
+  /**
+   * Adds `delta` to the decimal number stored under `key`; the new count in the type of `delta`, `undefined` on a miss.
+   *
+   * Counts are unsigned 64-bit numbers and wrap around. A count that no `number` holds exactly rejects with
+   * `MemcacheInexactNumberError`, which carries it. Waits for the answer unless `noreply` is given here.
+   */
+  incr(key: Key, delta?: number, options?: NoreplyOptions): Promise<number | undefined>;
+  incr(key: Key, delta: bigint, options?: NoreplyOptions): Promise<bigint | undefined>;
+  incr(key: Key, delta: number | bigint = 1, options?: NoreplyOptions): Promise<number | bigint | undefined> {
+    return this.#count('incr', key, delta, options);
+  }
+
+  /** As {@link incr}, subtracting; stops at 0. */
+  decr(key: Key, delta?: number, options?: NoreplyOptions): Promise<number | undefined>;
+  decr(key: Key, delta: bigint, options?: NoreplyOptions): Promise<bigint | undefined>;
+  decr(key: Key, delta: number | bigint = 1, options?: NoreplyOptions): Promise<number | bigint | undefined> {
+    return this.#count('decr', key, delta, options);
+  }
+
+  // ── servers ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The version of each server, by its name. */
+  version(options?: CallOptions): Promise<Map<string, string>> {
+    return this.#read(() => new VersionCommand(), options, new Map<string, string>());
+  }
+
+  /** The statistics of each server, by its name: names and values as the server writes them. The last argument may be options. */
+  stats(...args: string[] | [...string[], CallOptions]): Promise<Map<string, Map<string, string>>> {
+    const last = args.at(-1);
+    const options = typeof last === 'object' ? last : undefined;
+    const words = options === undefined ? args : args.slice(0, -1);
+    return this.#read(
+      () => new StatsCommand(words.map((word) => checkWord('stats', word))),
+      options,
+      new Map<string, Map<string, string>>(),
+    );
+  }
+
+  /** Makes all items of all servers expire, `delay` seconds from now. */
+  flushAll(delay = 0, options?: NoreplyOptions): Promise<void> {
+    return this.#run(() => {
+      const seconds = wholeNumber('delay', delay, 0, 0, 2 ** 31 - 1);
+      return OkCommand.flushAll(this.#exptime(seconds), this.#noreply(options));
+    }, options);
+  }
+
+  /** Sets the memory limit of each server, in megabytes. */
+  cacheMemlimit(megabytes: number, options?: CallOptions): Promise<void> {
+    return this.#run(() => OkCommand.cacheMemlimit(required('megabytes', megabytes, 1, 2 ** 31 - 1)), options);
+  }
+
+  /** Sets how much each server logs. */
+  verbosity(level: number, options?: CallOptions): Promise<void> {
+    return this.#run(() => OkCommand.verbosity(required('level', level, 0, 2 ** 31 - 1)), options);
+  }
+
+  /** Stops each server; they must have been started with `-A`. */
+  shutdown(options?: CallOptions & { graceful?: boolean | undefined }): Promise<void> {
+    return this.#run(() => ClosingCommand.shutdown(flag('graceful', options?.graceful, false)), options);
+  }
+
+  /** Says `quit` to each server, and closes. The client may be used again. */
+  async quit(options?: CallOptions): Promise<void> {
+    try {
+      await this.#run(() => ClosingCommand.quit(), options);
+    } finally {
+      await this.close();
+    }
+  }
+
+  // ── meta commands ───────────────────────────────────────────────────────────────────────────────────────
+
+  /** Reads an item and what is known about it; `undefined` on a miss. (`mg`) */
+  async metaGet<T extends Out = Out>(
+    key: Key,
+    options: MetaGetOptions & CallOptions = {},
+  ): Promise<MetaItem<NoInfer<T>> | undefined> {
+    checkOptions(options);
+    const result = await this.#meta('mg', key, metaGetFlags(options, this.#clock.time), options);
+    return metaItem<Out>(result, this.#serde, key) as MetaItem<NoInfer<T>> | undefined;
+  }
+
+  /** Stores a value. (`ms`) */
+  async metaSet(key: Key, value: In, options: MetaSetOptions & CallOptions = {}): Promise<MetaWriteResult> {
+    checkOptions(options);
+    const item = serializeValue(this.#serde, value, keyText(key), 'ms');
+    const tokens = metaSetFlags(options, item.flags, this.#clock.time);
+    this.#checkSize({ block: item.data });
+    return metaWriteResult(await this.#meta('ms', key, tokens, options, item.data));
+  }
+
+  /** Deletes an item, or marks it as stale. (`md`) */
+  async metaDelete(key: Key, options: MetaDeleteOptions & CallOptions = {}): Promise<MetaWriteResult> {
+    checkOptions(options);
+    return metaWriteResult(await this.#meta('md', key, metaDeleteFlags(options, this.#clock.time), options));
+  }
+
+  /** Counts up or down, creating the counter if asked to; the count is in the type of `delta`, or a number. (`ma`) */
+  async metaArithmetic<N extends number | bigint = number>(
+    key: Key,
+    options: MetaArithmeticOptions<N> & CallOptions = {},
+  ): Promise<MetaCount<N>> {
+    checkOptions(options);
+    const tokens = metaArithmeticFlags(options, this.#clock.time);
+    const exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
+    return metaCount(await this.#meta('ma', key, tokens, options), exact) as MetaCount<N>;
+  }
+
+  /** Asks every server for a sign of life. (`mn`) */
+  metaNoop(options?: CallOptions): Promise<void> {
+    return this.#run(() => new NoopCommand(), options);
+  }
+
+  /** What the server knows about an item, name by name; `undefined` on a miss. (`me`) */
+  async metaDebug(key: Key, options?: CallOptions): Promise<Map<string, string> | undefined> {
+    checkOptions(options);
+    return metaDebugInfo(await this.#meta('me', key, [], options));
+  }
+
+  /** Sends a hand-made meta command; the prefix is put in front of its key. A quiet one that is not answered gives the code that stands for silence. */
+  async executeMeta(command: MetaCommand, options?: CallOptions): Promise<MetaResult> {
+    checkOptions(options);
+    if (!(command instanceof MetaCommand)) throw new MemcacheIllegalInputError('command must be a MetaCommand');
+    if (command.value !== undefined) this.#checkSize({ block: command.value });
+    return this.#executor.execute(new MetaRequest(command, this.#metaKey(command)), options);
+  }
+
+  /**
+   * Sends any one line and returns what comes back up to `endToken`, without it. Nothing else is sent on the connection
+   * meanwhile; an error line rejects. Neither prefix nor key check applies.
+   */
+  raw(command: string, endToken: string | Uint8Array = '\r\n', options?: CallOptions): Promise<Buffer> {
+    return this.#run(() => {
+      if (typeof command !== 'string' || !/^[\x20-\x7e]+$/.test(command)) {
+        throw new MemcacheIllegalInputError('command must be one line of printable ASCII');
+      }
+      const until = typeof endToken === 'string' || endToken instanceof Uint8Array ? Buffer.from(endToken) : EMPTY;
+      if (until.length === 0) throw new MemcacheIllegalInputError('endToken must be a text or bytes, and not empty');
+      return new RawCommand(command, until);
+    }, options);
+  }
+
+  // ── life ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Lets what is in flight finish within the time-out, then closes. Idempotent; the client may be used again. */
+  close(): Promise<void> {
+    return this.#executor.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // ── the ways of a call ──────────────────────────────────────────────────────────────────────────────────
+
+  #run<R>(make: () => Command<R>, options: CallOptions | undefined): Promise<R> {
+    try {
+      checkOptions(options);
+      return this.#executor.execute(make(), options);
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  #read<R>(make: () => Command<R>, options: CallOptions | undefined, miss: R): Promise<R> {
+    let command;
+    try {
+      checkOptions(options);
+      command = make();
+    } catch (error) {
+      return failed(error);
+    }
+    const result = this.#executor.execute(command, options);
+    return this.#ignoreErrors ? orMiss(result, miss) : result;
+  }
+
+  #readMany<R>(
+    keys: Iterable<Key>,
+    options: CallOptions | undefined,
+    make: (wireKeys: string[], keys: readonly Key[]) => Command<Map<Key, R>>,
+  ): Promise<Map<Key, R>> {
+    let all: readonly Key[];
+    let wireKeys: string[];
+    try {
+      all = keyList(keys);
+      wireKeys = all.map((key) => this.#encodeKey(key));
+    } catch (error) {
+      return failed(error);
+    }
+    if (all.length === 0) return Promise.resolve(new Map<Key, R>());
+    return this.#read(() => make(wireKeys, all), options, new Map<Key, R>());
+  }
+
+  #store(verb: StorageVerb, key: Key, value: In, options: StoreOptions | undefined): Promise<boolean> {
+    let command;
+    try {
+      checkOptions(options);
+      const wireKey = encodeKey(key, this.#keyRules);
+      const item = this.#item(verb, key, value, options);
+      const noreply = this.#noreply(options);
+      if (item.block.length > this.#maxValueSize) return this.#refuseLarge(verb, wireKey, key, item, options);
+      command = new StoreCommand(verb, wireKey, key, item, noreply);
+    } catch (error) {
+      return failed(error);
+    }
+    return this.#executor.execute(command, options);
+  }
+
+  async #refuseLarge(verb: StorageVerb, wireKey: string, key: Key, item: Item, options?: CallOptions): Promise<never> {
+    if (verb === 'set') await this.#deleteEntries([{ ...item, wireKey, key }], options);
+    this.#checkSize(item, verb === 'set' ? '; the key was deleted, since what it held is out of date' : '');
+    throw new Error('unreachable');
+  }
+
+  #deleteEntries(entries: readonly Entry[], options: CallOptions | undefined): Promise<number> {
+    const wireKeys = entries.map((entry) => entry.wireKey);
+    const keys = entries.map((entry) => entry.key);
+    return this.#executor.execute(new DeleteManyCommand(wireKeys, keys, false), options);
+  }
+
+  #count(
+    verb: 'incr' | 'decr',
+    key: Key,
+    delta: number | bigint,
+    options: NoreplyOptions | undefined,
+  ): Promise<number | bigint | undefined> {
+    return this.#run<number | bigint | undefined>(() => {
+      const wireKey = this.#encodeKey(key);
+      const noreply = this.#noreply(options, false);
+      encodeCount('delta', delta);
+      return typeof delta === 'bigint'
+        ? ArithmeticCommand.bigint(verb, wireKey, key, delta, noreply)
+        : ArithmeticCommand.number(verb, wireKey, key, delta, noreply);
+    }, options);
+  }
+
+  #meta(
+    code: MetaCode,
+    key: Key,
+    tokens: readonly string[],
+    { signal }: CallOptions = {},
+    value?: string | Uint8Array,
+  ): Promise<MetaResult> {
+    const command = new MetaCommand(code, key, tokens, value);
+    return this.#executor.execute(new MetaRequest(command, this.#metaKey(command)), { signal });
+  }
+
+  // ── arguments ───────────────────────────────────────────────────────────────────────────────────────────
+
+  #encodeKey(key: Key): string {
+    return encodeKey(key, this.#keyRules);
+  }
+
+  #metaKey({ code, key, flags }: MetaCommand): string {
+    if (code === 'mn') return '';
+    return flags.includes('b') ? encodeBase64Key(key, this.#keyRules) : this.#encodeKey(key);
+  }
+
+  #exptime(expire: unknown): number {
+    if (expire === undefined) throw new MemcacheIllegalInputError('expire must be given: seconds, or a Date');
+    return encodeExptime(expire, this.#clock.time);
+  }
+
+  #noreply(options: NoreplyOptions | undefined, byDefault = this.#defaultNoreply): boolean {
+    const noreply = options?.noreply;
+    return noreply === undefined ? byDefault : flag('noreply', noreply, byDefault);
+  }
+
+  #item(verb: string, key: Key, value: In, options: StoreOptions | undefined, expire = options?.expire): Item {
+    const exptime = expire === undefined ? 0 : encodeExptime(expire, this.#clock.time);
+    const { data, flags } = serializeValue(this.#serde, value, keyText(key), verb);
+    return { block: toBlock(data), flags: options?.flags === undefined ? flags : encodeClientFlags(options.flags), exptime };
+  }
+
+  #checkSize({ block }: { block: string | Uint8Array }, consequence = ''): void {
+    if (block.length <= this.#maxValueSize) return;
+    throw new MemcacheIllegalInputError(
+      `value has ${block.length} bytes; maxValueSize is ${this.#maxValueSize}${consequence}`,
+    );
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function isExecutor(server: unknown): server is Executor {
+  return typeof server === 'object' && server !== null && 'execute' in server;
+}
+
+/** Used where a class was given no serde: `Out` and `In` then are its own. */
+function defaultSerde<Out, In>(): Serde<Out, In> {
+  return new TypedSerde() as Serde<CacheValue> as Serde<Out, In>;
+}
+
+function failed(error: unknown): Promise<never> {
+  // What user code throws (an option's getter, say) is passed on as it is.
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+  return Promise.reject(error);
+}
+
+/** A failed read as a miss. Illegal input is the caller's mistake, and an abort the caller's wish: these stay. */
+async function orMiss<R>(result: Promise<R>, miss: R): Promise<R> {
+  try {
+    return await result;
+  } catch (error) {
+    if (error instanceof MemcacheError && !(error instanceof MemcacheIllegalInputError)) return miss;
+    throw error;
+  }
+}
+
+function checkOptions(options: unknown): void {
+  if (options === undefined) return;
+  if (typeof options !== 'object' || options === null) {
+    throw new MemcacheIllegalInputError('options must be an object, for example { expire: 60 }');
+  }
+  if ('signal' in options && options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    throw new MemcacheIllegalInputError('signal must be an AbortSignal');
+  }
+}
+
+function keyList(keys: unknown): readonly Key[] {
+  if (Array.isArray(keys)) return keys as Key[];
+  if (typeof keys === 'object' && keys !== null && Symbol.iterator in keys && !(keys instanceof Uint8Array)) {
+    return [...(keys as Iterable<Key>)];
+  }
+  throw new MemcacheIllegalInputError('keys must be an array or another iterable of keys');
+}
+
+function pairs<V>(entries: Entries<V>): Iterable<readonly [Key, V]> {
+  if (typeof entries !== 'object' || entries === null) {
+    throw new MemcacheIllegalInputError('entries must be a Map, an iterable of pairs, or an object');
+  }
+  if (!(Symbol.iterator in entries)) return Object.entries(entries);
+  return [...(entries as Iterable<readonly [Key, V]>)].map((pair: unknown) => {
+    if (!Array.isArray(pair) || pair.length !== 2) throw new MemcacheIllegalInputError('entries must be pairs [key, value]');
+    return pair as unknown as readonly [Key, V];
+  });
+}
+
+function required(name: string, value: unknown, least: number, most: number): number {
+  if (value === undefined) throw new MemcacheIllegalInputError(`${name} must be given`);
+  return wholeNumber(name, value, 0, least, most);
+}
+
+function checkWord(name: string, word: unknown): string {
+  if (typeof word !== 'string' || !/^[\x21-\x7e]{1,250}$/.test(word)) {
+    throw new MemcacheIllegalInputError(`${name}: an argument must be one word of printable ASCII`);
+  }
+  return word;
+}

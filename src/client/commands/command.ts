@@ -1,0 +1,101 @@
+import type { Frame } from '../../protocol/frame';
+import { routingText, type Key } from '../../protocol/key';
+import { replyError } from '../../protocol/reply';
+import type { RequestWriter } from '../../protocol/request';
+
+/** What {@link ReplyReader.read} gives while the reply goes on. */
+export const MORE: unique symbol = Symbol('more');
+
+/** Reads the frames of one reply. */
+export interface ReplyReader<R> {
+  /**
+   * Takes the next frame of the reply.
+   *
+   * @returns the result with the last frame, {@link MORE} before.
+   * @throws MemcacheError what the caller shall get instead of a result.
+   */
+  read(frame: Frame, server: string): R | typeof MORE;
+}
+
+/**
+ * A request as an immutable value: it knows its bytes, how its reply is read, which keys it concerns and whether it
+ * may be sent twice. It holds no promise, so that it can be sent again, split, or sent to many servers.
+ */
+export abstract class Command<R> {
+  /** The protocol's word, for example `get`. */
+  abstract readonly verb: string;
+  /** Whom it concerns: the owner of one key, the owners of several keys, or every server. */
+  abstract readonly scope: 'key' | 'keys' | 'server';
+  /** Whether sending it twice has the effect of sending it once. */
+  abstract readonly idempotent: boolean;
+  /** Whether the server is told not to answer. The command then settles with {@link unanswered} once it is written. */
+  readonly noreply: boolean = false;
+  /** Whether a data block follows the line: a refused line may then leave the block to be read as commands. */
+  readonly hasBlock: boolean = false;
+  /** Whether nothing else may be on the connection meanwhile, since the reply has no known shape; the text that ends it. */
+  readonly rawUntil: Buffer | undefined = undefined;
+
+  /** Adds the request to what is being written. */
+  abstract write(request: RequestWriter): void;
+
+  /** The reader for one reply: the command itself when one frame is enough. */
+  abstract reader(): ReplyReader<R>;
+
+  /** The result when no reply is awaited. */
+  unanswered(): R {
+    throw new Error(`${this.verb} is always answered`);
+  }
+
+  /** The error that an unusable frame means. */
+  protected refuse(frame: Frame, server: string): Error {
+    return replyError(frame, { command: this.verb, server });
+  }
+}
+
+/** A command for one key whose reply is one frame: its own reader. */
+export abstract class KeyCommand<R> extends Command<R> implements ReplyReader<R> {
+  readonly scope = 'key';
+  /** The key as it travels, prefix included, one character per byte. */
+  readonly wireKey: string;
+  /** The caller's key. */
+  readonly key: Key;
+
+  constructor(wireKey: string, key: Key) {
+    super();
+    this.wireKey = wireKey;
+    this.key = key;
+  }
+
+  /** The text by which a cluster places the key; never prefixed. */
+  get routingText(): string {
+    return routingText(this.key);
+  }
+
+  reader(): ReplyReader<R> {
+    return this;
+  }
+
+  abstract read(frame: Frame, server: string): R | typeof MORE;
+}
+
+/** A command for several keys that can be split among their owners. */
+export abstract class KeysCommand<R> extends Command<R> {
+  readonly scope = 'keys';
+
+  /** The texts by which a cluster places the keys, in order. */
+  abstract routingTexts(): string[];
+
+  /** The same command for only the keys at `indices`. */
+  abstract pick(indices: readonly number[]): KeysCommand<R>;
+
+  /** One result out of those of the parts. */
+  abstract merge(results: readonly R[]): R;
+}
+
+/** A command that every server is to receive. */
+export abstract class ServerCommand<R> extends Command<R> {
+  readonly scope = 'server';
+
+  /** One result out of those of the servers. */
+  abstract merge(results: readonly R[]): R;
+}

@@ -1,0 +1,172 @@
+/**
+ *     delete <key> [noreply]\r\n               DELETED | NOT_FOUND
+ *     touch <key> <exptime> [noreply]\r\n      TOUCHED | NOT_FOUND
+ *     incr|decr <key> <delta> [noreply]\r\n    <the new count> | NOT_FOUND
+ */
+import { MemcacheInexactNumberError } from '../../errors';
+import { isUint64 } from '../../protocol/bytes';
+import type { Frame } from '../../protocol/frame';
+import { routingText, type Key } from '../../protocol/key';
+import { isWord } from '../../protocol/reply';
+import type { RequestWriter } from '../../protocol/request';
+import { BatchReader } from './batch-reader';
+import { KeyCommand, KeysCommand, type ReplyReader } from './command';
+
+/** Whether the key was there. */
+export class DeleteCommand extends KeyCommand<boolean> {
+  readonly verb = 'delete';
+  readonly idempotent = true;
+  override readonly noreply: boolean;
+
+  constructor(wireKey: string, key: Key, noreply: boolean) {
+    super(wireKey, key);
+    this.noreply = noreply;
+  }
+
+  write(request: RequestWriter): void {
+    request.text(`delete ${this.wireKey}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
+  }
+
+  override unanswered(): boolean {
+    return true;
+  }
+
+  read(frame: Frame, server: string): boolean {
+    if (isWord(frame, 'DELETED')) return true;
+    if (isWord(frame, 'NOT_FOUND')) return false;
+    throw this.refuse(frame, server);
+  }
+}
+
+/** How many of the keys were there. */
+export class DeleteManyCommand extends KeysCommand<number> {
+  readonly verb = 'delete';
+  readonly idempotent = true;
+  override readonly noreply: boolean;
+  readonly #wireKeys: readonly string[];
+  readonly #keys: readonly Key[];
+
+  constructor(wireKeys: readonly string[], keys: readonly Key[], noreply: boolean) {
+    super();
+    this.#wireKeys = wireKeys;
+    this.#keys = keys;
+    this.noreply = noreply;
+  }
+
+  routingTexts(): string[] {
+    return this.#keys.map(routingText);
+  }
+
+  pick(indices: readonly number[]): DeleteManyCommand {
+    const picked = new Set(indices);
+    const chosen = (_: unknown, index: number): boolean => picked.has(index);
+    return new DeleteManyCommand(this.#wireKeys.filter(chosen), this.#keys.filter(chosen), this.noreply);
+  }
+
+  merge(results: readonly number[]): number {
+    return results.reduce((sum, count) => sum + count, 0);
+  }
+
+  write(request: RequestWriter): void {
+    const end = this.noreply ? ' noreply\r\n' : '\r\n';
+    for (const key of this.#wireKeys) request.text(`delete ${key}${end}`);
+  }
+
+  override unanswered(): number {
+    return this.#keys.length;
+  }
+
+  reader(): ReplyReader<number> {
+    let deleted = 0;
+    return new BatchReader(this, this.#wireKeys.length, {
+      reply: (frame) => {
+        if (!isWord(frame, 'DELETED')) return isWord(frame, 'NOT_FOUND');
+        deleted++;
+        return true;
+      },
+      refused: () => false,
+      result: () => deleted,
+    });
+  }
+}
+
+/** Whether the key was there. */
+export class TouchCommand extends KeyCommand<boolean> {
+  readonly verb = 'touch';
+  readonly idempotent = true;
+  override readonly noreply: boolean;
+  readonly #exptime: number;
+
+  constructor(wireKey: string, key: Key, exptime: number, noreply: boolean) {
+    super(wireKey, key);
+    this.#exptime = exptime;
+    this.noreply = noreply;
+  }
+
+  write(request: RequestWriter): void {
+    request.text(`touch ${this.wireKey} ${this.#exptime}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
+  }
+
+  override unanswered(): boolean {
+    return true;
+  }
+
+  read(frame: Frame, server: string): boolean {
+    if (isWord(frame, 'TOUCHED')) return true;
+    if (isWord(frame, 'NOT_FOUND')) return false;
+    throw this.refuse(frame, server);
+  }
+}
+
+/** The new count in the type of `delta`; `undefined` when there is no such key, or no reply was asked for. */
+export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N | undefined> {
+  readonly verb: 'incr' | 'decr';
+  readonly idempotent = false;
+  override readonly noreply: boolean;
+  readonly #delta: N;
+  readonly #convert: (digits: string, verb: string) => N;
+
+  private constructor(
+    verb: 'incr' | 'decr',
+    wireKey: string,
+    key: Key,
+    delta: N,
+    noreply: boolean,
+    convert: (digits: string, verb: string) => N,
+  ) {
+    super(wireKey, key);
+    this.verb = verb;
+    this.noreply = noreply;
+    this.#delta = delta;
+    this.#convert = convert;
+  }
+
+  static number(verb: 'incr' | 'decr', wireKey: string, key: Key, delta: number, noreply: boolean): ArithmeticCommand<number> {
+    return new ArithmeticCommand(verb, wireKey, key, delta, noreply, exactNumber);
+  }
+
+  static bigint(verb: 'incr' | 'decr', wireKey: string, key: Key, delta: bigint, noreply: boolean): ArithmeticCommand<bigint> {
+    return new ArithmeticCommand(verb, wireKey, key, delta, noreply, (digits) => BigInt(digits));
+  }
+
+  write(request: RequestWriter): void {
+    request.text(`${this.verb} ${this.wireKey} ${this.#delta}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
+  }
+
+  override unanswered(): undefined {
+    return undefined;
+  }
+
+  read(frame: Frame, server: string): N | undefined {
+    if (isWord(frame, 'NOT_FOUND')) return undefined;
+    const line = frame.line();
+    if (!isUint64(line)) throw this.refuse(frame, server);
+    return this.#convert(line, this.verb);
+  }
+}
+
+function exactNumber(digits: string, verb: string): number {
+  const count = Number(digits);
+  if (!Number.isSafeInteger(count)) throw new MemcacheInexactNumberError(BigInt(digits), verb);
+  return count;
+}

@@ -1,0 +1,114 @@
+/** The answers to typed meta commands, out of the letters of {@link MetaResult}. */
+import { MemcacheInexactNumberError, MemcacheUnknownError } from '../../errors';
+import { isUint64 } from '../../protocol/bytes';
+import { keyText, type Key } from '../../protocol/key';
+import { deserializeValue } from '../../serde/read';
+import { MISS, type Serde } from '../../serde/serde';
+import type { MetaResult } from './meta';
+
+/** An item as `metaGet` returns it: what was asked for, and the three words about its freshness. */
+export interface MetaItem<V> {
+  /** Undefined when it was not asked for. */
+  value: V | undefined;
+  /** Client flags. */
+  flags: number | undefined;
+  /** The token for a later compare-and-set. */
+  cas: string | undefined;
+  /** Seconds to live, -1 for ever. */
+  ttl: number | undefined;
+  /** Size of the value in bytes. */
+  size: number | undefined;
+  /** Whether it was read before. */
+  hitBefore: boolean | undefined;
+  /** Seconds since it was last read. */
+  lastAccess: number | undefined;
+  /** This caller, and no other, is to refresh the item. */
+  won: boolean;
+  /** The item was marked as stale. */
+  stale: boolean;
+  /** Somebody else is refreshing the item. With no value yet, `size` 0 is a place-holder. */
+  recaching: boolean;
+}
+
+/** What became of a `metaSet` or `metaDelete`. */
+export interface MetaWriteResult {
+  /** `done` stored or deleted; `notStored` by the mode's own rule; `exists` the cas differs; `notFound` no such key. */
+  status: 'done' | 'notStored' | 'exists' | 'notFound';
+  /** The new cas, when asked for and stored. */
+  cas: string | undefined;
+}
+
+/** What became of a `metaArithmetic`. */
+export interface MetaCount<N extends number | bigint> extends MetaWriteResult {
+  /** The new count; undefined unless `status` is `done`. */
+  value: N | undefined;
+  /** Seconds to live, -1 for ever; when asked for. */
+  ttl: number | undefined;
+}
+
+/** The item of an `mg` answer; `undefined` on a miss. */
+export function metaItem<V>(result: MetaResult, serde: Serde<V, never>, key: Key): MetaItem<V> | undefined {
+  if (result.code === 'EN') return undefined;
+  const flags = number(result, 'f');
+  const { value: bytes } = result;
+  const won = result.flag('W') !== undefined;
+  const recaching = result.flag('Z') !== undefined;
+  let value: V | undefined;
+  // An empty item that is being filled is a place-holder, not a value that the serde could read.
+  if (bytes !== undefined && !(bytes.length === 0 && (won || recaching))) {
+    const read = deserializeValue(serde, bytes, 0, bytes.length, true, flags ?? 0, keyText(key), 'mg');
+    if (read === MISS) return undefined;
+    value = read;
+  }
+  const hitBefore = number(result, 'h');
+  return {
+    value,
+    flags,
+    cas: result.flag('c'),
+    ttl: number(result, 't'),
+    size: number(result, 's'),
+    hitBefore: hitBefore === undefined ? undefined : hitBefore === 1,
+    lastAccess: number(result, 'l'),
+    won,
+    stale: result.flag('X') !== undefined,
+    recaching,
+  };
+}
+
+/** The outcome of an `ms` or `md`. */
+export function metaWriteResult(result: MetaResult): MetaWriteResult {
+  const status = STATUS[result.code] ?? 'done';
+  return { status, cas: status === 'done' ? result.flag('c') : undefined };
+}
+
+const STATUS: Readonly<Record<string, MetaWriteResult['status']>> = { NS: 'notStored', EX: 'exists', NF: 'notFound' };
+
+/** The outcome of an `ma`, its count as a bigint if `exact`. */
+export function metaCount(result: MetaResult, exact: boolean): MetaCount<number | bigint> {
+  const digits = result.value?.toString('latin1');
+  if (digits !== undefined && !isUint64(digits)) throw new MemcacheUnknownError('the count of a meta reply is not a number');
+  const outcome = { ...metaWriteResult(result), ttl: number(result, 't') };
+  if (digits === undefined) return { ...outcome, value: undefined };
+  if (exact) return { ...outcome, value: BigInt(digits) };
+  if (!Number.isSafeInteger(Number(digits))) throw new MemcacheInexactNumberError(BigInt(digits), 'ma');
+  return { ...outcome, value: Number(digits) };
+}
+
+/** The `name=value` pairs of an `me` answer; `undefined` on a miss. */
+export function metaDebugInfo(result: MetaResult): Map<string, string> | undefined {
+  if (result.code === 'EN') return undefined;
+  return new Map(
+    result.flags.slice(1).map((pair) => {
+      const at = pair.indexOf('=');
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
+/** What a decimal flag says; undefined when it was not asked for. */
+function number(result: MetaResult, letter: string): number | undefined {
+  const text = result.flag(letter);
+  if (text === undefined) return undefined;
+  if (!/^-?[0-9]{1,15}$/.test(text)) throw new MemcacheUnknownError(`the flag ${letter} of a meta reply is not a number`);
+  return Number(text);
+}

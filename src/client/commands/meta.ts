@@ -1,0 +1,214 @@
+/**
+ *     mg <key> <flag>*\r\n                            VA <size> <flag>*\r\n<data>\r\n | HD <flag>* | EN
+ *     ms <key> <size> <flag>*\r\n<data>\r\n           HD | NS | EX | NF <flag>*
+ *     md <key> <flag>*\r\n                            HD | NF | EX | NS <flag>*
+ *     ma <key> <flag>*\r\n                            HD | VA … | NF | NS | EX <flag>*
+ *     me <key>\r\n                                    ME <key> <name>=<value>* | EN
+ *     mn\r\n                                          MN
+ *
+ * https://github.com/memcached/memcached/blob/master/doc/protocol.txt
+ */
+import { MemcacheIllegalInputError } from '../../errors';
+import { FrameError, type Frame } from '../../protocol/frame';
+import type { Key } from '../../protocol/key';
+import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
+import { isErrorLine, isWord } from '../../protocol/reply';
+import { toBlock, type RequestWriter } from '../../protocol/request';
+import { KeyCommand, MORE, ServerCommand, type ReplyReader } from './command';
+
+/** The words of the meta commands. */
+export type MetaCode = 'mg' | 'ms' | 'md' | 'ma' | 'me' | 'mn';
+
+const CODES: readonly string[] = ['mg', 'ms', 'md', 'ma', 'me', 'mn'] satisfies MetaCode[];
+
+/**
+ * A hand-made meta command, for `client.executeMeta`.
+ *
+ * `flags` are the protocol's own tokens, for example `['v', 't', 'T30']`. With the flag `b` the key may hold any bytes;
+ * it is sent in base64.
+ */
+export class MetaCommand {
+  readonly code: MetaCode;
+  readonly key: Key;
+  readonly flags: readonly string[];
+  /** The data block, which `ms` alone has; it may be empty. */
+  readonly value: string | Uint8Array | undefined;
+
+  /** @throws MemcacheIllegalInputError */
+  constructor(code: MetaCode, key: Key = '', flags: readonly string[] = [], value?: string | Uint8Array) {
+    if (!CODES.includes(code)) throw new MemcacheIllegalInputError(`code must be one of ${CODES.join(', ')}`);
+    if (!Array.isArray(flags)) throw new MemcacheIllegalInputError('flags must be an array of tokens such as "v" or "T30"');
+    for (const flag of flags as unknown[]) checkFlag(flag);
+    if (new Set(flags.map((flag) => flag[0])).size < flags.length) {
+      throw new MemcacheIllegalInputError('flags must not name the same flag twice');
+    }
+    // One place is left for the opaque that tells replies apart; the server takes 20.
+    if (flags.length > 17) throw new MemcacheIllegalInputError('flags must be at most 17');
+    if ((code === 'ms') !== (value !== undefined)) {
+      throw new MemcacheIllegalInputError(code === 'ms' ? 'value must be given for ms' : `value is not for ${code}`);
+    }
+    if (value !== undefined && typeof value !== 'string' && !(value instanceof Uint8Array)) {
+      throw new MemcacheIllegalInputError('value must be a string or a Uint8Array');
+    }
+    this.code = code;
+    this.key = key;
+    this.flags = [...flags];
+    this.value = value;
+  }
+}
+
+function checkFlag(flag: unknown): void {
+  if (typeof flag !== 'string' || !/^[A-Za-z][\x21-\x7e]{0,100}$/.test(flag)) {
+    throw new MemcacheIllegalInputError('flags must be tokens of a letter and an argument without blanks, such as "v" or "T30"');
+  }
+  if (flag.startsWith('O') && flag.length > MAX_OPAQUE_LENGTH + 1) {
+    throw new MemcacheIllegalInputError(`the opaque must be at most ${MAX_OPAQUE_LENGTH} characters long`);
+  }
+}
+
+/** The answer to a meta command. */
+export class MetaResult {
+  /** `HD` done, `VA` done with a value, `EN` miss, `NF` not found, `NS` not stored, `EX` cas differs, `MN`, `ME`. */
+  readonly code: string;
+  /** Size of the value in bytes; undefined without one. */
+  readonly size: number | undefined;
+  /** The tokens behind the code, in the server's order; for `ME` the `name=value` pairs. */
+  readonly flags: readonly string[];
+  readonly value: Buffer | undefined;
+
+  constructor(code: string, flags: readonly string[], value?: Buffer) {
+    this.code = code;
+    this.size = value?.length;
+    this.flags = flags;
+    this.value = value;
+  }
+
+  /** The argument of the flag `letter`: '' when it has none, undefined when the flag is not there. */
+  flag(letter: string): string | undefined {
+    return this.flags.find((flag) => flag.startsWith(letter))?.slice(1);
+  }
+}
+
+/** Which codes answer which command. */
+const ANSWERS: Readonly<Record<MetaCode, readonly string[]>> = {
+  mg: ['VA', 'HD', 'EN'],
+  ms: ['HD', 'NS', 'EX', 'NF'],
+  md: ['HD', 'NF', 'EX', 'NS'],
+  ma: ['VA', 'HD', 'NF', 'NS', 'EX'],
+  me: ['ME', 'EN'],
+  mn: ['MN'],
+};
+
+/** Numbers the opaques; a number is used again after 60 million commands, long after its connection's queue has moved on. */
+let lastOpaque = 0;
+
+/**
+ * One meta command on its way. Every reply must bring back the opaque that was sent, which proves that it belongs to
+ * this request.
+ */
+export class MetaRequest extends KeyCommand<MetaResult> {
+  readonly verb: MetaCode;
+  override readonly hasBlock: boolean;
+  readonly #flags: readonly string[];
+  readonly #block: string | Uint8Array | undefined;
+  /** What the reply must bring back; `me` and `mn` know no opaque. */
+  readonly #opaque: string | undefined;
+  readonly #ownOpaque: boolean;
+
+  constructor(command: MetaCommand, wireKey: string) {
+    super(wireKey, command.key);
+    this.verb = command.code;
+    this.#flags = command.flags;
+    this.#block = command.value === undefined ? undefined : toBlock(command.value);
+    this.hasBlock = this.#block !== undefined;
+    const given = command.flags.find((flag) => flag.startsWith('O'));
+    this.#ownOpaque = given === undefined;
+    if (command.code !== 'me' && command.code !== 'mn') {
+      this.#opaque = given ?? `O${(lastOpaque = (lastOpaque + 1) % 36 ** 5).toString(36)}`;
+    }
+  }
+
+  get idempotent(): boolean {
+    switch (this.verb) {
+      case 'mg':
+        return !this.#has('N') && !this.#has('R');
+      case 'ms':
+        return !this.#has('C') && (this.#mode() === 'S' || this.#mode() === undefined);
+      case 'ma':
+        return false;
+      default:
+        return !this.#has('C');
+    }
+  }
+
+  get #quiet(): boolean {
+    return this.#has('q');
+  }
+
+  #has(letter: string): boolean {
+    return this.#flags.some((flag) => flag.startsWith(letter));
+  }
+
+  #mode(): string | undefined {
+    return this.#flags.find((flag) => flag.startsWith('M'))?.[1]?.toUpperCase();
+  }
+
+  write(request: RequestWriter): void {
+    const parts: string[] = [this.verb];
+    if (this.verb !== 'mn') parts.push(this.wireKey);
+    if (this.#block !== undefined) parts.push(String(this.#block.length));
+    parts.push(...this.#flags);
+    if (this.#ownOpaque && this.#opaque !== undefined) parts.push(this.#opaque);
+    request.text(parts.join(' ') + '\r\n');
+    if (this.#block !== undefined) request.block(this.#block);
+    // A quiet command may not be answered at all: MN tells that the moment for it has passed.
+    if (this.#quiet) request.text('mn\r\n');
+  }
+
+  override reader(): ReplyReader<MetaResult> {
+    if (!this.#quiet) return this;
+    let result = new MetaResult(this.verb === 'mg' ? 'EN' : 'HD', []);
+    return {
+      read: (frame, server) => {
+        if (isWord(frame, 'MN')) return result;
+        result = this.read(frame, server);
+        return MORE;
+      },
+    };
+  }
+
+  read(frame: Frame, server: string): MetaResult {
+    const [code = '', ...rest] = frame.line().split(' ').filter((token) => token !== '');
+    if (isErrorLine(frame) || !ANSWERS[this.verb].includes(code) || frame.hasBlock !== (code === 'VA')) {
+      throw this.refuse(frame, server);
+    }
+    let flags = frame.hasBlock ? rest.slice(1) : rest;
+    if (this.#opaque !== undefined) {
+      if (!flags.includes(this.#opaque)) throw new FrameError('a meta reply does not bring back the opaque of its request');
+      if (this.#ownOpaque) flags = flags.filter((flag) => flag !== this.#opaque);
+    }
+    return new MetaResult(code, flags, frame.hasBlock ? frame.data() : undefined);
+  }
+}
+
+/** `mn`: does nothing, on every server. */
+export class NoopCommand extends ServerCommand<void> implements ReplyReader<void> {
+  readonly verb = 'mn';
+  readonly idempotent = true;
+
+  write(request: RequestWriter): void {
+    request.text('mn\r\n');
+  }
+
+  merge(): void {
+    return;
+  }
+
+  reader(): this {
+    return this;
+  }
+
+  read(frame: Frame, server: string): void {
+    if (!isWord(frame, 'MN')) throw this.refuse(frame, server);
+  }
+}

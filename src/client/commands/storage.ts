@@ -1,0 +1,165 @@
+/**
+ *     set|add|replace|append|prepend <key> <flags> <exptime> <bytes> [noreply]\r\n<data>\r\n
+ *     cas <key> <flags> <exptime> <bytes> <cas unique> [noreply]\r\n<data>\r\n
+ *
+ * Replies: STORED, NOT_STORED, and for cas EXISTS (changed meanwhile) and NOT_FOUND.
+ */
+import type { Frame } from '../../protocol/frame';
+import { routingText, type Key } from '../../protocol/key';
+import { isWord } from '../../protocol/reply';
+import type { RequestWriter } from '../../protocol/request';
+import { BatchReader } from './batch-reader';
+import { KeyCommand, KeysCommand, type ReplyReader } from './command';
+
+/** The unconditional storage words. */
+export type StorageVerb = 'set' | 'add' | 'replace' | 'append' | 'prepend';
+
+/** What is stored: a block as {@link toBlock} makes it, and what stands beside it. */
+export interface Item {
+  readonly block: string | Uint8Array;
+  readonly flags: number;
+  readonly exptime: number;
+}
+
+function head(verb: string, wireKey: string, item: Item): string {
+  return `${verb} ${wireKey} ${item.flags} ${item.exptime} ${item.block.length}`;
+}
+
+/** `true` stored, `false` not stored. */
+export class StoreCommand extends KeyCommand<boolean> {
+  readonly verb: StorageVerb;
+  override readonly noreply: boolean;
+  override readonly hasBlock = true;
+  readonly #item: Item;
+
+  constructor(verb: StorageVerb, wireKey: string, key: Key, item: Item, noreply: boolean) {
+    super(wireKey, key);
+    this.verb = verb;
+    this.noreply = noreply;
+    this.#item = item;
+  }
+
+  /** Storing the same value twice is storing it once; adding to a value twice is not, and the others answer differently. */
+  get idempotent(): boolean {
+    return this.verb === 'set';
+  }
+
+  write(request: RequestWriter): void {
+    request.text(head(this.verb, this.wireKey, this.#item) + (this.noreply ? ' noreply\r\n' : '\r\n'));
+    request.block(this.#item.block);
+  }
+
+  override unanswered(): boolean {
+    return true;
+  }
+
+  read(frame: Frame, server: string): boolean {
+    if (isWord(frame, 'STORED')) return true;
+    if (isWord(frame, 'NOT_STORED')) return false;
+    throw this.refuse(frame, server);
+  }
+}
+
+/** `true` stored, `false` changed meanwhile, `undefined` no such key. */
+export class CasCommand extends KeyCommand<boolean | undefined> {
+  readonly verb = 'cas';
+  readonly idempotent = false;
+  override readonly noreply: boolean;
+  override readonly hasBlock = true;
+  readonly #item: Item;
+  readonly #cas: string;
+
+  constructor(wireKey: string, key: Key, item: Item, cas: string, noreply: boolean) {
+    super(wireKey, key);
+    this.noreply = noreply;
+    this.#item = item;
+    this.#cas = cas;
+  }
+
+  write(request: RequestWriter): void {
+    request.text(`${head('cas', this.wireKey, this.#item)} ${this.#cas}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
+    request.block(this.#item.block);
+  }
+
+  override unanswered(): boolean {
+    return true;
+  }
+
+  read(frame: Frame, server: string): boolean | undefined {
+    if (isWord(frame, 'STORED')) return true;
+    if (isWord(frame, 'EXISTS')) return false;
+    if (isWord(frame, 'NOT_FOUND')) return undefined;
+    throw this.refuse(frame, server);
+  }
+}
+
+/** One entry of a {@link SetManyCommand}. */
+export interface Entry extends Item {
+  readonly wireKey: string;
+  readonly key: Key;
+}
+
+/** The keys that were not stored. */
+export class SetManyCommand extends KeysCommand<Key[]> {
+  readonly verb = 'set';
+  readonly idempotent = true;
+  override readonly noreply: boolean;
+  override readonly hasBlock = true;
+  readonly #entries: readonly Entry[];
+
+  constructor(entries: readonly Entry[], noreply: boolean) {
+    super();
+    this.#entries = entries;
+    this.noreply = noreply;
+  }
+
+  routingTexts(): string[] {
+    return this.#entries.map((entry) => routingText(entry.key));
+  }
+
+  pick(indices: readonly number[]): SetManyCommand {
+    const picked = new Set(indices);
+    return new SetManyCommand(
+      this.#entries.filter((_, index) => picked.has(index)),
+      this.noreply,
+    );
+  }
+
+  merge(results: readonly Key[][]): Key[] {
+    return results.flat();
+  }
+
+  write(request: RequestWriter): void {
+    const end = this.noreply ? ' noreply\r\n' : '\r\n';
+    for (const entry of this.#entries) {
+      request.text(head('set', entry.wireKey, entry) + end);
+      request.block(entry.block);
+    }
+  }
+
+  override unanswered(): Key[] {
+    return [];
+  }
+
+  reader(): ReplyReader<Key[]> {
+    const failed: Key[] = [];
+    return new BatchReader(this, this.#entries.length, {
+      reply: (frame, index) => {
+        const stored = isWord(frame, 'STORED');
+        if (!stored && !isWord(frame, 'NOT_STORED')) return false;
+        if (!stored) this.#fail(failed, index);
+        return true;
+      },
+      refused: (index) => {
+        this.#fail(failed, index);
+        return true;
+      },
+      result: () => failed,
+    });
+  }
+
+  #fail(failed: Key[], index: number): void {
+    const entry = this.#entries[index];
+    if (entry !== undefined) failed.push(entry.key);
+  }
+}

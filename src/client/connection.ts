@@ -1,0 +1,70 @@
+import { MemcacheOverloadedError } from '../errors';
+import { Call } from './call';
+import { connectionSettings, type ConnectionOptions, type ConnectionSettings } from './client-options';
+import type { Command } from './commands/command';
+import type { ExecuteOptions, Executor } from './executor';
+import { parseServerAddress, type ServerInput } from './server-address';
+import { Wire } from './wire';
+
+/**
+ * A server that is reached over one connection at a time. It opens with the first call, carries any number of calls at
+ * once, and opens anew with the next call after it was lost.
+ */
+export class Connection implements Executor {
+  readonly #settings: ConnectionSettings;
+  #wire: Wire | undefined;
+
+  /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
+  constructor(server: ServerInput, options: ConnectionOptions = {}) {
+    this.#settings = connectionSettings(parseServerAddress(server), options);
+  }
+
+  /** The server's name: `host:port`, or the path of its socket. */
+  get server(): string {
+    return this.#settings.address.name;
+  }
+
+  /** How many calls are waiting for their reply, or to be sent. */
+  get pending(): number {
+    return this.#wire?.pending ?? 0;
+  }
+
+  execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
+    const signal = options?.signal;
+    if (signal?.aborted) return rejected(signal.reason);
+    if (this.pending >= this.#settings.maxPending) return rejected(this.#overloaded(command.verb));
+    return new Promise<R>((resolve, reject) => {
+      const call = new Call(command, options?.deadline ?? NaN, resolve, reject);
+      if (signal !== undefined) call.follow(signal);
+      (this.#wire ??= this.#open()).add(call as Call<unknown>);
+    });
+  }
+
+  async close(): Promise<void> {
+    const wire = this.#wire;
+    this.#wire = undefined;
+    await wire?.retire();
+  }
+
+  #open(): Wire {
+    return new Wire(this.#settings, (wire, unsent) => {
+      if (this.#wire === wire) this.#wire = undefined;
+      // Not a byte of these has left: they go on over the next connection.
+      for (const call of unsent) (this.#wire ??= this.#open()).add(call);
+    });
+  }
+
+  #overloaded(command: string): MemcacheOverloadedError {
+    const { maxPending } = this.#settings;
+    return new MemcacheOverloadedError(
+      `${maxPending} calls are already waiting for ${this.server}; slow down, use getMany/setMany, or raise maxPending`,
+      { server: this.server, command },
+    );
+  }
+}
+
+function rejected(reason: unknown): Promise<never> {
+  // An aborted signal rejects with whatever reason it was given.
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+  return Promise.reject(reason);
+}

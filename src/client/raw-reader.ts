@@ -1,0 +1,57 @@
+import { MemcacheUnknownError } from '../errors';
+import { Frame } from '../protocol/frame';
+import { isErrorLine, replyError } from '../protocol/reply';
+
+/** Reads a reply of unknown shape: all bytes up to an end token, or an error line. */
+export class RawReader {
+  readonly #until: Buffer;
+  readonly #limit: number;
+  readonly #server: string;
+  readonly #chunks: Buffer[] = [];
+  #length = 0;
+  /** The last bytes seen, one fewer than the token has: it may begin in them. */
+  #tail = Buffer.alloc(0);
+
+  constructor(until: Buffer, limit: number, server: string) {
+    this.#until = until;
+    this.#limit = limit;
+    this.#server = server;
+  }
+
+  /**
+   * @returns the reply without the token, and whether bytes came behind it; `undefined` while it is not complete.
+   * @throws MemcacheError when the server answered with an error line, or the reply is too large
+   */
+  push(chunk: Buffer): { reply: Buffer; clean: boolean } | undefined {
+    const before = this.#length - this.#tail.length;
+    const window = Buffer.concat([this.#tail, chunk]);
+    this.#chunks.push(Buffer.from(chunk));
+    this.#length += chunk.length;
+    const at = window.indexOf(this.#until);
+    if (at < 0 || this.#length <= 512) this.#checkError();
+    if (at >= 0) {
+      const end = before + at;
+      return { reply: Buffer.concat(this.#chunks).subarray(0, end), clean: end + this.#until.length === this.#length };
+    }
+    if (this.#length > this.#limit) {
+      throw new MemcacheUnknownError(`the reply to a raw command is longer than maxValueSize, ${this.#limit} bytes`, {
+        command: 'raw',
+        server: this.#server,
+        certainty: 'maybeExecuted',
+      });
+    }
+    this.#tail = window.subarray(Math.max(0, window.length - this.#until.length + 1));
+    return undefined;
+  }
+
+  /** An error line comes first or not at all. */
+  #checkError(): void {
+    const buffer = Buffer.concat(this.#chunks.slice(0, 8));
+    const end = buffer.indexOf('\r\n');
+    if (end < 0) return;
+    const frame = new Frame();
+    frame.buffer = buffer;
+    frame.end = end;
+    if (isErrorLine(frame)) throw replyError(frame, { command: 'raw', server: this.#server });
+  }
+}

@@ -1,0 +1,152 @@
+/** The byte stream under a connection. The only file of the client that knows sockets. */
+import * as net from 'node:net';
+import * as tls from 'node:tls';
+import type { ServerAddress } from './server-address';
+
+/** Options of `tls.connect` that make sense for a client. */
+export type TlsOptions = Omit<tls.ConnectionOptions, 'host' | 'port' | 'path' | 'socket' | 'lookup' | 'timeout'>;
+
+/** What a transport tells its owner. `onClose` is the last call, and the only one that always comes. */
+export interface TransportHandler {
+  onOpen(): void;
+  /** `buffer[0, length)` is overwritten by the next read. */
+  onData(buffer: Buffer, length: number): void;
+  /** Everything written has been handed to the system. */
+  onDrain(): void;
+  onClose(cause: Error | undefined): void;
+}
+
+/** An open byte stream, or one being opened. */
+export interface Transport {
+  /** Sends the pieces in order; strings are of one character per byte. */
+  write(text: string | Uint8Array): void;
+  /** Holds back what is written until {@link uncork}, so that it leaves together. */
+  cork(): void;
+  uncork(): void;
+  /** Bytes written and not yet handed to the system. */
+  readonly backlog: number;
+  /** Sends what was written, then says goodbye. */
+  end(): void;
+  destroy(): void;
+  /** Whether it keeps the process alive. */
+  ref(): void;
+  unref(): void;
+}
+
+/** What a transport must know to open a stream. */
+export interface TransportOptions {
+  readonly noDelay: boolean;
+  /** Idle milliseconds before the first keep-alive probe; undefined for none. */
+  readonly keepAlive: number | undefined;
+  readonly tls: TlsOptions | undefined;
+  /** Milliseconds; 0 = no limit. The owner enforces it; a transport may use it to divide its attempts. */
+  readonly connectTimeout: number;
+}
+
+/** Opens a byte stream to a server. */
+export type Connect = (address: ServerAddress, options: TransportOptions, handler: TransportHandler) => Transport;
+
+const READ_SIZE = 256 * 1024;
+
+/**
+ * Reading into a buffer of our own saves a quarter of the time of small gets and half of that of 4 KB values. One buffer
+ * serves all sockets, since what is read is taken before the next read begins; on Windows a read may be
+ * under way on several sockets at once, so there each has its own.
+ */
+const sharedBuffer = process.platform === 'win32' ? undefined : Buffer.allocUnsafeSlow(READ_SIZE);
+
+/** Opens a TCP, TLS or unix socket. */
+export const connectSocket: Connect = (address, options, handler) => {
+  const onread: net.OnReadOpts = {
+    buffer: sharedBuffer ?? Buffer.allocUnsafeSlow(64 * 1024),
+    callback: (length, buffer) => {
+      handler.onData(buffer as Buffer, length);
+      return true;
+    },
+  };
+  if (options.tls === undefined) {
+    return new SocketTransport(net.connect({ ...target(address, options), onread }), options, handler);
+  }
+  // tls.connect documents `onread`; its type lags behind.
+  const tlsOptions: tls.ConnectionOptions & net.ConnectOpts = {
+    ...target(address, options),
+    ...options.tls,
+    ...serverName(address, options.tls),
+    onread,
+  };
+  return new SocketTransport(tls.connect(tlsOptions), options, handler);
+};
+
+function target(address: ServerAddress, options: TransportOptions): net.TcpNetConnectOpts | net.IpcNetConnectOpts {
+  if ('path' in address.endpoint) return { path: address.endpoint.path };
+  // Node gives each address of a name a fixed 250 ms; a tight connectTimeout must leave room for the next one.
+  const attempt = options.connectTimeout === 0 ? 250 : Math.min(250, Math.max(10, options.connectTimeout / 3));
+  return { ...address.endpoint, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: Math.ceil(attempt) };
+}
+
+/** SNI and verification use the name that was configured; an address must not be sent as a name. */
+function serverName(address: ServerAddress, options: TlsOptions): TlsOptions {
+  if (options.servername !== undefined || 'path' in address.endpoint) return {};
+  return net.isIP(address.endpoint.host) === 0 ? { servername: address.endpoint.host } : {};
+}
+
+class SocketTransport implements Transport {
+  readonly #socket: net.Socket;
+  #cause: Error | undefined;
+
+  constructor(socket: net.Socket, options: TransportOptions, handler: TransportHandler) {
+    this.#socket = socket;
+    socket.setNoDelay(options.noDelay);
+    if (options.keepAlive !== undefined) socket.setKeepAlive(true, options.keepAlive);
+    socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => {
+      handler.onOpen();
+    });
+    socket.on('drain', () => {
+      handler.onDrain();
+    });
+    // A FIN in the middle of a reply raises no error, only 'end' and 'close': everything is settled on 'close'.
+    socket.on('error', (error) => {
+      this.#cause = error;
+    });
+    // After its FIN a server answers nothing more; what we still had to write is of no use.
+    socket.once('end', () => {
+      socket.destroy();
+    });
+    socket.once('close', () => {
+      handler.onClose(this.#cause);
+    });
+  }
+
+  write(text: string | Uint8Array): void {
+    if (typeof text === 'string') this.#socket.write(text, 'latin1');
+    else this.#socket.write(text);
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  get backlog(): number {
+    return this.#socket.writableLength;
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+}

@@ -1,0 +1,22 @@
+export * from './errors';
+export type { Key, KeyPart } from './protocol/key';
+export type { Expire } from './protocol/exptime';
+export type {
+  MetaArithmeticOptions,
+  MetaDeleteOptions,
+  MetaGetOptions,
+  MetaOptions,
+  MetaSetOptions,
+} from './protocol/meta-flags';
+export type { Clock, Timer } from './runtime/clock';
+export * from './serde';
+export { Client, type Entries, type NoreplyOptions, type StoreOptions } from './client/client';
+export type { ClientOptions, ConnectionOptions } from './client/client-options';
+export { Command, KeyCommand, KeysCommand, ServerCommand } from './client/commands/command';
+export { MetaCommand, MetaResult, type MetaCode } from './client/commands/meta';
+export type { MetaCount, MetaItem, MetaWriteResult } from './client/commands/meta-results';
+export type { ValueWithCas } from './client/commands/retrieval';
+export { Connection } from './client/connection';
+export type { CallOptions, ExecuteOptions, Executor } from './client/executor';
+export type { Credentials, ServerInput } from './client/server-address';
+export type { Connect, TlsOptions, Transport, TransportHandler, TransportOptions } from './client/transport';

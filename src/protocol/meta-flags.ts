@@ -1,0 +1,249 @@
+/** The flags of the meta commands under readable names. No other file knows a letter of theirs. */
+import { MemcacheIllegalInputError } from '../errors';
+import { isUint64 } from './bytes';
+import { encodeExptime, type Expire } from './exptime';
+import { MAX_FLAGS, MAX_OPAQUE_LENGTH } from './limits';
+
+/** Flags that every meta command takes. */
+export interface MetaOptions {
+  /** Sends the key in base64, so that it may hold any bytes; at most 186 of them. (`b`) */
+  base64?: boolean | undefined;
+  /** A token of up to 31 characters that the reply brings back; by default one is made up, and checked. (`O`) */
+  opaque?: string | undefined;
+}
+
+/** What `metaGet` asks for and does. */
+export interface MetaGetOptions extends MetaOptions {
+  /** Return the value. @default true (`v`, `f`) */
+  value?: boolean | undefined;
+  /** Return the cas token. (`c`) */
+  cas?: boolean | undefined;
+  /** Return the seconds to live, -1 for ever. (`t`) */
+  ttl?: boolean | undefined;
+  /** Return the size of the value in bytes. (`s`) */
+  size?: boolean | undefined;
+  /** Return the client flags. (`f`) */
+  flags?: boolean | undefined;
+  /** Return whether the item was read before. (`h`) */
+  hitBefore?: boolean | undefined;
+  /** Return the seconds since it was last read. (`l`) */
+  lastAccess?: boolean | undefined;
+  /** Do not count this as an access. (`u`) */
+  noLruBump?: boolean | undefined;
+  /** Set the time to live. (`T`) */
+  expire?: Expire | undefined;
+  /** On a miss create an empty item that lives this long; the creator sees `won`. Seconds. (`N`) */
+  vivify?: number | undefined;
+  /** With less than this many seconds to live, one reader sees `won` and should refresh the item. (`R`) */
+  recache?: number | undefined;
+  /** Leave the value out when the cas is this one; needs memcached 1.6.40. (`C`) */
+  unlessCas?: string | undefined;
+  /** The cas of an item that is created; needs memcached 1.6.27. (`E`) */
+  newCas?: string | undefined;
+}
+
+/** How `metaSet` stores. */
+export interface MetaSetOptions extends MetaOptions {
+  /** @default 'set' (`M`) */
+  mode?: 'set' | 'add' | 'replace' | 'append' | 'prepend' | undefined;
+  /** Time to live. (`T`) */
+  expire?: Expire | undefined;
+  /** Client flags instead of the serde's. (`F`) */
+  flags?: number | undefined;
+  /** Store only if the cas is this one. (`C`) */
+  cas?: string | undefined;
+  /** With `cas`: an older cas is accepted, and the item stored as stale. (`I`) */
+  invalidate?: boolean | undefined;
+  /** In the modes append and prepend: create the item on a miss, to live this many seconds; needs memcached 1.6.20. (`N`) */
+  vivify?: number | undefined;
+  /** The cas to give it; needs memcached 1.6.27. (`E`) */
+  newCas?: string | undefined;
+  /** Return the new cas. (`c`) */
+  returnCas?: boolean | undefined;
+}
+
+/** How `metaDelete` deletes. */
+export interface MetaDeleteOptions extends MetaOptions {
+  /** Delete only if the cas is this one. (`C`) */
+  cas?: string | undefined;
+  /** Mark as stale instead of deleting: one reader sees `won`, the others `stale`. (`I`) */
+  invalidate?: boolean | undefined;
+  /** With `invalidate`: the time to live from now on. (`T`) */
+  expire?: Expire | undefined;
+  /** Remove the value and keep the item; needs memcached 1.6.27. (`x`) */
+  removeValue?: boolean | undefined;
+  /** The cas to give it; needs memcached 1.6.27. (`E`) */
+  newCas?: string | undefined;
+}
+
+/** How `metaArithmetic` counts. */
+export interface MetaArithmeticOptions<N extends number | bigint> extends MetaOptions {
+  /** @default 'incr' (`M`) */
+  mode?: 'incr' | 'decr' | undefined;
+  /** @default 1 (`D`) */
+  delta?: N | undefined;
+  /** On a miss create the counter, to live this many seconds. (`N`) */
+  vivify?: number | undefined;
+  /** The count it is created with. @default 0 (`J`) */
+  initial?: N | undefined;
+  /** Set the time to live. (`T`) */
+  expire?: Expire | undefined;
+  /** Count only if the cas is this one. (`C`) */
+  cas?: string | undefined;
+  /** The cas to give it; needs memcached 1.6.27. (`E`) */
+  newCas?: string | undefined;
+  /** Return the cas token. (`c`) */
+  returnCas?: boolean | undefined;
+  /** Return the seconds to live, -1 for ever. (`t`) */
+  returnTtl?: boolean | undefined;
+}
+
+/** The source of wall-clock time, in milliseconds since 1970. */
+type Time = () => number;
+
+const MODES = { set: 'S', add: 'E', append: 'A', prepend: 'P', replace: 'R', incr: 'I', decr: 'D' } as const;
+
+/** @throws MemcacheIllegalInputError naming the option */
+export function metaGetFlags(options: MetaGetOptions, time: Time): string[] {
+  const withValue = options.value ?? true;
+  return flags(
+    common(options),
+    // First, so that what is reported is the new time to live.
+    expire('T', options.expire, time),
+    on('v', 'value', withValue),
+    on('f', 'flags', withValue || options.flags),
+    on('c', 'cas', options.cas),
+    on('t', 'ttl', options.ttl),
+    on('s', 'size', options.size),
+    on('h', 'hitBefore', options.hitBefore),
+    on('l', 'lastAccess', options.lastAccess),
+    on('u', 'noLruBump', options.noLruBump),
+    seconds('N', 'vivify', options.vivify, time),
+    seconds('R', 'recache', options.recache, time),
+    cas('C', 'unlessCas', options.unlessCas),
+    cas('E', 'newCas', options.newCas),
+  );
+}
+
+/** @throws MemcacheIllegalInputError naming the option */
+export function metaSetFlags(options: MetaSetOptions, flagsOfSerde: number, time: Time): string[] {
+  return flags(
+    common(options),
+    mode(options.mode, ['set', 'add', 'replace', 'append', 'prepend']),
+    expire('T', options.expire, time),
+    clientFlags(options.flags ?? flagsOfSerde),
+    cas('C', 'cas', options.cas),
+    on('I', 'invalidate', options.invalidate),
+    seconds('N', 'vivify', options.vivify, time),
+    cas('E', 'newCas', options.newCas),
+    on('c', 'returnCas', options.returnCas),
+  );
+}
+
+/** @throws MemcacheIllegalInputError naming the option */
+export function metaDeleteFlags(options: MetaDeleteOptions, time: Time): string[] {
+  return flags(
+    common(options),
+    cas('C', 'cas', options.cas),
+    on('I', 'invalidate', options.invalidate),
+    expire('T', options.expire, time),
+    on('x', 'removeValue', options.removeValue),
+    cas('E', 'newCas', options.newCas),
+  );
+}
+
+/** @throws MemcacheIllegalInputError naming the option */
+export function metaArithmeticFlags(options: MetaArithmeticOptions<number | bigint>, time: Time): string[] {
+  return flags(
+    common(options),
+    mode(options.mode, ['incr', 'decr']),
+    expire('T', options.expire, time),
+    count('D', 'delta', options.delta),
+    seconds('N', 'vivify', options.vivify, time),
+    count('J', 'initial', options.initial),
+    cas('C', 'cas', options.cas),
+    cas('E', 'newCas', options.newCas),
+    'v',
+    on('c', 'returnCas', options.returnCas),
+    on('t', 'returnTtl', options.returnTtl),
+  );
+}
+
+/** A count that fits the server's unsigned 64 bits, as text. */
+export function encodeCount(name: string, value: unknown): string {
+  const legal =
+    typeof value === 'bigint' ? value >= 0n && isUint64(value.toString()) : Number.isSafeInteger(value) && Number(value) >= 0;
+  if (!legal) {
+    throw new MemcacheIllegalInputError(`${name} must be a whole number from 0 to 2^53 - 1, or a bigint from 0n to 2n ** 64n - 1n`);
+  }
+  return String(value);
+}
+
+/** A cas token: decimal text of 64 bits. */
+export function encodeCas(name: string, value: unknown): string {
+  if (typeof value !== 'string' || !isUint64(value)) {
+    throw new MemcacheIllegalInputError(`${name} must be a cas token as gets returns it: a text of decimal digits`);
+  }
+  return value;
+}
+
+/** Client flags: an unsigned 32-bit number. */
+export function encodeClientFlags(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > MAX_FLAGS) {
+    throw new MemcacheIllegalInputError('flags must be a whole number from 0 to 2^32 - 1');
+  }
+  return value;
+}
+
+function flags(...parts: (string | undefined | readonly string[])[]): string[] {
+  return parts.flat().filter((part) => part !== undefined);
+}
+
+function common({ base64, opaque }: MetaOptions): string[] {
+  const given: string[] = [];
+  if (on('b', 'base64', base64) !== undefined) given.push('b');
+  if (opaque !== undefined) {
+    if (typeof opaque !== 'string' || !/^[\x21-\x7e]+$/.test(opaque) || opaque.length > MAX_OPAQUE_LENGTH) {
+      throw new MemcacheIllegalInputError(`opaque must be 1 to ${MAX_OPAQUE_LENGTH} printable characters without blanks`);
+    }
+    given.push(`O${opaque}`);
+  }
+  return given;
+}
+
+function on(letter: string, name: string, value: unknown): string | undefined {
+  if (value === undefined || value === false) return undefined;
+  if (value !== true) throw new MemcacheIllegalInputError(`${name} must be true or false`);
+  return letter;
+}
+
+function expire(letter: string, value: unknown, time: Time): string | undefined {
+  return value === undefined ? undefined : letter + String(encodeExptime(value, time));
+}
+
+function seconds(letter: string, name: string, value: unknown, time: Time): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
+    throw new MemcacheIllegalInputError(`${name} must be a whole number of seconds, 0 or more`);
+  }
+  return letter + String(encodeExptime(value, time));
+}
+
+function cas(letter: string, name: string, value: unknown): string | undefined {
+  return value === undefined ? undefined : letter + encodeCas(name, value);
+}
+
+function count(letter: string, name: string, value: unknown): string | undefined {
+  return value === undefined ? undefined : letter + encodeCount(name, value);
+}
+
+function clientFlags(value: unknown): string {
+  return `F${encodeClientFlags(value)}`;
+}
+
+function mode(value: unknown, allowed: readonly (keyof typeof MODES)[]): string | undefined {
+  if (value === undefined) return undefined;
+  const known = allowed.find((name) => name === value);
+  if (known === undefined) throw new MemcacheIllegalInputError(`mode must be one of ${allowed.join(', ')}`);
+  return `M${MODES[known]}`;
+}

@@ -1,0 +1,162 @@
+/** Reply lines: which announce a block, and what the error lines mean. */
+import {
+  MemcacheAuthenticationError,
+  MemcacheClientError,
+  MemcacheServerError,
+  MemcacheUnknownCommandError,
+  MemcacheUnknownError,
+  type MemcacheError,
+} from '../errors';
+import { isUint64, readDecimal, tokenEnd } from './bytes';
+import { NO_BLOCK, type Frame, type FrameRules } from './frame';
+import { MAX_REPLY_LINE } from './limits';
+
+/** How a client reads: blocks up to `maxValueSize` bytes, lines up to {@link MAX_REPLY_LINE}, CR LF only. */
+export function replyRules(maxValueSize: number): FrameRules {
+  return {
+    blockLength: (buffer, start, end) => replyBlockLength(buffer, start, end, maxValueSize),
+    maxLine: () => MAX_REPLY_LINE,
+    maxBlock: Infinity,
+    bareLineFeed: false,
+  };
+}
+
+/**
+ *     VALUE <key> <flags> <bytes> [<cas>]      get, gets, gat, gats
+ *     VA <bytes> <flags>*                      mg, ma
+ *     CONFIG <name> <flags> <bytes>            config get cluster
+ */
+function replyBlockLength(buffer: Buffer, start: number, end: number, limit: number): number {
+  let at: number;
+  if (buffer[start] === V && buffer[start + 1] === A) {
+    if (buffer[start + 2] === SPACE) at = start + 3;
+    else if (lineStartsWith(buffer, start, end, 'VALUE ')) at = afterTokens(buffer, start + 6, end, 2);
+    else return NO_BLOCK;
+  } else if (lineStartsWith(buffer, start, end, 'CONFIG ')) {
+    at = afterTokens(buffer, start + 7, end, 2);
+  } else {
+    return NO_BLOCK;
+  }
+  const size = readDecimal(buffer, at, tokenEnd(buffer, at, end));
+  if (size < 0) throw new MemcacheUnknownError('the reply announces a value without a legal length');
+  if (size > limit) {
+    throw new MemcacheUnknownError(`the reply announces a value of ${size} bytes; maxValueSize is ${limit}`);
+  }
+  return size;
+}
+
+function lineStartsWith(buffer: Buffer, start: number, end: number, word: string): boolean {
+  if (end - start < word.length) return false;
+  for (let i = 0; i < word.length; i++) if (buffer[start + i] !== word.charCodeAt(i)) return false;
+  return true;
+}
+
+/** Where the token behind `count` tokens begins. */
+function afterTokens(buffer: Buffer, start: number, end: number, count: number): number {
+  let at = start;
+  for (let i = 0; i < count; i++) at = tokenEnd(buffer, at, end) + 1;
+  return at;
+}
+
+/** Whether the frame is a `VALUE` for exactly `key` (one character per byte), which a reply in step must be. */
+export function isValueFor(frame: Frame, key: string): boolean {
+  const { buffer, start } = frame;
+  const keyStart = start + 6;
+  const length = key.length;
+  if (!frame.hasBlock || buffer[start + 2] !== L || buffer[keyStart + length] !== SPACE) return false;
+  for (let i = 0; i < length; i++) if (buffer[keyStart + i] !== key.charCodeAt(i)) return false;
+  return true;
+}
+
+/**
+ * The flags of a `VALUE` line whose key is known to be `keyLength` bytes long.
+ *
+ *     VALUE <key> <flags> <bytes> [<cas unique>]
+ */
+export function valueFlags(frame: Frame, keyLength: number): number {
+  const at = frame.start + 7 + keyLength;
+  const flags = readDecimal(frame.buffer, at, tokenEnd(frame.buffer, at, frame.end));
+  if (flags < 0) throw new MemcacheUnknownError('a VALUE line has no legal flags');
+  return flags;
+}
+
+/**
+ * The cas of a `VALUE` line, as decimal text.
+ *
+ * @throws MemcacheUnknownError when the line has none
+ */
+export function valueCas(frame: Frame): string {
+  const cas = tokens(frame)[4] ?? '';
+  if (!isUint64(cas)) throw new MemcacheUnknownError('a VALUE line has no legal cas');
+  return cas;
+}
+
+/** The tokens of a line behind the first `skip` ones. */
+export function tokens(frame: Frame, skip = 0): string[] {
+  return frame.line().split(' ').slice(skip);
+}
+
+/** Whether the frame is the line `word` and nothing else. */
+export function isWord(frame: Frame, word: string): boolean {
+  return frame.end - frame.start === word.length && frame.startsWith(word);
+}
+
+/** What is known of the command whose reply could not be taken. */
+export interface ReplyOrigin {
+  readonly command: string;
+  readonly server: string;
+}
+
+/**
+ * The error for a reply that is not one of the command's own: the server's error line as an error of our tree,
+ * or {@link MemcacheUnknownError} for anything else.
+ *
+ *     ERROR                    the command is not known
+ *     CLIENT_ERROR <text>      the request was at fault
+ *     SERVER_ERROR <text>      the server failed
+ */
+export function replyError(frame: Frame, origin: ReplyOrigin): MemcacheError {
+  const line = printable(frame);
+  const answered = { ...origin, certainty: 'executed' } as const;
+  if (line === 'ERROR') {
+    return new MemcacheUnknownCommandError(
+      `the server does not know "${origin.command}", or not in this form; is it an older version?`,
+      answered,
+    );
+  }
+  if (line.startsWith('CLIENT_ERROR')) {
+    const text = errorText(line, 'CLIENT_ERROR');
+    return AUTHENTICATION.test(text)
+      ? new MemcacheAuthenticationError(`the server asks for credentials: ${text}; give the option auth`, answered)
+      : new MemcacheClientError(text, answered);
+  }
+  if (line.startsWith('SERVER_ERROR')) return new MemcacheServerError(errorText(line, 'SERVER_ERROR'), answered);
+  if (line.startsWith('ERROR')) return new MemcacheServerError(errorText(line, 'ERROR'), answered);
+  return new MemcacheUnknownError(`the reply to "${origin.command}" cannot be understood: "${line}"`, {
+    ...origin,
+    certainty: 'maybeExecuted',
+  });
+}
+
+/** Whether the frame is one of the three error lines. */
+export function isErrorLine(frame: Frame): boolean {
+  return !frame.hasBlock && /^(?:ERROR|CLIENT_ERROR|SERVER_ERROR)(?:[ :]|$)/.test(printable(frame));
+}
+
+const AUTHENTICATION = /^(?:unauthenticated|authentication failure|bad authentication token|auth token too long)/;
+
+function errorText(line: string, word: string): string {
+  return line.slice(word.length).replace(/^:? */, '') || line;
+}
+
+/** At most 64 characters of the line; what is not printable ASCII is shown as `\xNN`, so that no terminal acts on it. */
+function printable(frame: Frame): string {
+  const line = frame.line();
+  const shown = line.slice(0, 64).replace(/[^\x20-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return line.length > 64 ? `${shown}…` : shown;
+}
+
+const V = 86;
+const A = 65;
+const L = 76;
+const SPACE = 32;

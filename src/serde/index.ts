@@ -1,0 +1,1 @@
+export * from './serde'; export * from './typed-serde';
