@@ -70,15 +70,20 @@ export class CallQueue {
     this.#head = this.#next = this.#tail;
   }
 
-  #grow(): void {
-    const larger = new Array<Call<unknown> | undefined>(this.#ring.length * 2).fill(undefined);
-    this.forEachPlace((place, call) => {
-      larger[place & (larger.length - 1)] = call;
-    });
-    this.#ring = larger;
+  /** Passes over the written calls that await nothing. */
+  trim(): void {
+    let head = this.head;
+    while (head !== undefined && head.reader === undefined) {
+      this.shift();
+      head = this.head;
+    }
   }
 
-  private forEachPlace(visit: (place: number, call: Call<unknown> | undefined) => void): void {
-    for (let at = this.#head; at < this.#tail; at++) visit(at, this.#ring[at & (this.#ring.length - 1)]);
+  #grow(): void {
+    const larger = new Array<Call<unknown> | undefined>(this.#ring.length * 2).fill(undefined);
+    for (let at = this.#head; at < this.#tail; at++) {
+      larger[at & (larger.length - 1)] = this.#ring[at & (this.#ring.length - 1)];
+    }
+    this.#ring = larger;
   }
 }

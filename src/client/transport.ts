@@ -25,8 +25,7 @@ export interface Transport {
   uncork(): void;
   /** Bytes written and not yet handed to the system. */
   readonly backlog: number;
-  /** Sends what was written, then says goodbye. */
-  end(): void;
+  /** Ends the stream at once; what was handed to the system is still sent. */
   destroy(): void;
   /** Whether it keeps the process alive. */
   ref(): void;
@@ -64,9 +63,11 @@ export const connectSocket: Connect = (address, options, handler) => {
       return true;
     },
   };
-  if (options.tls === undefined) {
-    return new SocketTransport(net.connect({ ...target(address, options), onread }), options, handler);
-  }
+  return new SocketTransport(openSocket(address, options, onread), options, handler);
+};
+
+function openSocket(address: ServerAddress, options: TransportOptions, onread: net.OnReadOpts): net.Socket {
+  if (options.tls === undefined) return net.connect({ ...target(address, options), onread });
   // tls.connect documents `onread`; its type lags behind.
   const tlsOptions: tls.ConnectionOptions & net.ConnectOpts = {
     ...target(address, options),
@@ -74,8 +75,13 @@ export const connectSocket: Connect = (address, options, handler) => {
     ...serverName(address, options.tls),
     onread,
   };
-  return new SocketTransport(tls.connect(tlsOptions), options, handler);
-};
+  try {
+    return tls.connect(tlsOptions);
+  } catch (error) {
+    // A certificate or key that cannot be read throws at once; it is told like every other failure to connect.
+    return new net.Socket().destroy(error instanceof Error ? error : undefined);
+  }
+}
 
 function target(address: ServerAddress, options: TransportOptions): net.TcpNetConnectOpts | net.IpcNetConnectOpts {
   if ('path' in address.endpoint) return { path: address.endpoint.path };
@@ -132,10 +138,6 @@ class SocketTransport implements Transport {
 
   get backlog(): number {
     return this.#socket.writableLength;
-  }
-
-  end(): void {
-    this.#socket.end();
   }
 
   destroy(): void {

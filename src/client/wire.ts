@@ -5,6 +5,7 @@ import {
   MemcacheTimeoutError,
   MemcacheUnexpectedCloseError,
   MemcacheUnknownError,
+  type Certainty,
 } from '../errors';
 import { FrameError, FrameReader, type Frame } from '../protocol/frame';
 import { isErrorLine, isWord, replyError, replyRules } from '../protocol/reply';
@@ -14,20 +15,14 @@ import type { Call } from './call';
 import { CallQueue } from './call-queue';
 import type { ConnectionSettings } from './client-options';
 import { ClosingCommand } from './commands/admin';
-import { MORE } from './commands/command';
-import { JoinableGet } from './commands/retrieval';
-import { FENCE, FenceReader } from './fence';
+import { Deadlines } from './deadlines';
+import { Inbox, SpoilingReply } from './inbox';
+import { Outbox } from './outbox';
 import { RawReader } from './raw-reader';
-import { spoils } from './spoils';
 import type { Transport } from './transport';
 
-/** No more than this is encoded before it is handed to the socket. */
-const WRITE_SIZE = 256 * 1024;
 /** While the socket holds more than this, calls wait in the queue, where they can still be withdrawn. */
 const MAX_BACKLOG = 64 * 1024;
-/** Gets that share a line: at most this many, and at most this many bytes (some managed services refuse 16 KB). */
-const MAX_JOINED = 256;
-const MAX_LINE = 15_000;
 /** A connection unused for this long is looked at once more before it is written to: the server may have said goodbye. */
 const IDLE = 1000;
 /** A timer that comes later than this says that the event loop stood still. */
@@ -44,15 +39,18 @@ export class Wire {
   readonly #reader: FrameReader;
   readonly #calls = new CallQueue();
   readonly #request = new RequestWriter();
+  readonly #outbox = new Outbox(this.#calls, this.#request);
+  readonly #inbox: Inbox;
   #state: 'opening' | 'authenticating' | 'ready' | 'ended' = 'opening';
-  /** The raw command being answered. */
-  #raw: { call: Call<unknown>; reader: RawReader } | undefined;
+  /** While a raw command is answered. */
+  #raw: RawReader | undefined;
   #flushScheduled = false;
   /** When the first call of this tick was made; one look at the clock serves a tick. */
   #tick = 0;
   #lastFlush: number;
-  #timer: Timer | undefined;
-  #timerAt = Infinity;
+  readonly #deadlines: Deadlines;
+  /** The earliest deadline among the calls of this tick. */
+  #soonest = Infinity;
   #connectTimer: Timer | undefined;
   #ref = true;
   #retired = false;
@@ -66,6 +64,8 @@ export class Wire {
     this.#settings = settings;
     this.#onEnd = onEnd;
     this.#lastFlush = settings.clock.now();
+    this.#deadlines = new Deadlines(settings.clock, (now) => this.#judge(now));
+    this.#inbox = new Inbox(this.#calls, settings.address.name);
     this.#reader = new FrameReader(replyRules(settings.maxValueSize), (frame) => {
       this.#onFrame(frame);
     });
@@ -98,6 +98,7 @@ export class Wire {
       const { timeout } = this.#settings;
       call.deadline = timeout === 0 ? Infinity : this.#tick + timeout;
     }
+    this.#soonest = Math.min(this.#soonest, call.deadline);
     this.#calls.push(call);
   }
 
@@ -115,7 +116,7 @@ export class Wire {
       this.#retired = true;
       const { clock, timeout, connectTimeout } = this.#settings;
       const limit = clock.setTimeout(() => {
-        this.#end(this.#broken('the connection was closed by close()'));
+        this.#end('the connection was closed by close()');
       }, timeout + connectTimeout || 2000);
       limit.unref();
       this.#closed.push(() => {
@@ -137,7 +138,7 @@ export class Wire {
       // After a stall of the event loop the answer may be here, unread: the lost time is given back.
       const late = clock.now() - due;
       if (late > STALL) this.#limitConnect(Math.min(late, connectTimeout));
-      else this.#fail(new MemcacheConnectError(...this.#cannotConnect(`no connection within ${connectTimeout} ms`)));
+      else this.#fail(this.#cannotConnect(`no connection within ${connectTimeout} ms`));
     }, delay);
   }
 
@@ -177,16 +178,6 @@ export class Wire {
     );
   }
 
-  /** The connection never became usable: no call was written. */
-  #fail(error: MemcacheError): void {
-    if (this.#state === 'ended') return;
-    this.#calls.forEach((call) => {
-      call.reject(error);
-    });
-    this.#calls.clear();
-    this.#end(error);
-  }
-
   // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #scheduleFlush(): void {
@@ -203,11 +194,9 @@ export class Wire {
     const now = this.#settings.clock.now();
     const late = now - this.#tick;
     if (late > STALL) this.#forgive(late);
-    const next = this.#calls.next;
-    if (next !== undefined) {
-      this.#setRef(true);
-      this.#watch(next.deadline, now);
-    }
+    if (this.#calls.size > 0) this.#setRef(true);
+    this.#deadlines.watch(this.#soonest, now);
+    this.#soonest = Infinity;
     const idle = this.#calls.written === 0 && now - this.#lastFlush > IDLE;
     this.#lastFlush = now;
     if (idle && this.#state === 'ready') {
@@ -224,87 +213,17 @@ export class Wire {
     this.#calls.forEach((call) => {
       if (call.deadline >= this.#tick) call.deadline += late;
     });
+    this.#soonest += late;
   }
 
   /** Writes what may be written. */
   #flush(): void {
     this.#flushScheduled = false;
     while (this.#state === 'ready' && this.#calls.next !== undefined && this.#transport.backlog <= MAX_BACKLOG) {
-      if (!this.#encode()) break;
+      if (!this.#outbox.encode()) break;
       this.#send();
     }
     this.#settleDown();
-  }
-
-  /** Encodes calls up to {@link WRITE_SIZE}; false when none may be written now. */
-  #encode(): boolean {
-    const calls = this.#calls;
-    const request = this.#request;
-    /** The last get of the line being gathered. */
-    let joined: Call<unknown> | undefined;
-    let joinedVerb = '';
-    let joinedCount = 0;
-    let joinedLength = 0;
-    /** The last of a run of noreply commands. */
-    let unfenced: Call<unknown> | undefined;
-    let call: Call<unknown> | undefined;
-    while (this.#raw === undefined && (call = calls.next) !== undefined && request.size < WRITE_SIZE) {
-      if (call.settled) {
-        // Withdrawn in time. Without a reader it awaits nothing and is passed over.
-        call.endsReply = false;
-        calls.advance();
-        continue;
-      }
-      const { command } = call;
-      if (command instanceof JoinableGet) {
-        if (unfenced !== undefined) unfenced = this.#fence(unfenced);
-        if (joined !== undefined && (command.verb !== joinedVerb || joinedCount === MAX_JOINED || joinedLength > MAX_LINE)) {
-          joined = this.#endLine(joined);
-        }
-        if (joined === undefined) {
-          request.text(command.verb);
-          joinedVerb = command.verb;
-          joinedCount = joinedLength = 0;
-        }
-        request.text(' ' + command.wireKey);
-        joinedCount++;
-        joinedLength += command.wireKey.length;
-        call.endsReply = false;
-        call.reader = command;
-        joined = call;
-        calls.advance();
-        continue;
-      }
-      if (joined !== undefined) joined = this.#endLine(joined);
-      if (command.rawUntil !== undefined) {
-        this.#trim();
-        if (calls.written > 0 || unfenced !== undefined) break;
-        this.#raw = { call, reader: new RawReader(command.rawUntil, this.#settings.maxValueSize, this.#name) };
-      }
-      calls.advance();
-      if (command.noreply) {
-        command.write(request);
-        call.resolve(command.unanswered());
-        unfenced = call;
-        continue;
-      }
-      if (unfenced !== undefined) unfenced = this.#fence(unfenced);
-      call.reader = command.reader();
-      command.write(request);
-    }
-    if (joined !== undefined) this.#endLine(joined);
-    if (unfenced !== undefined) this.#fence(unfenced);
-    return request.size > 0;
-  }
-
-  #endLine(last: Call<unknown>): undefined {
-    last.endsReply = true;
-    this.#request.text('\r\n');
-  }
-
-  #fence(last: Call<unknown>): undefined {
-    last.reader = new FenceReader();
-    this.#request.text(FENCE);
   }
 
   #send(): void {
@@ -315,6 +234,8 @@ export class Wire {
       transport.write(piece);
     });
     if (inPieces) transport.uncork();
+    const until = this.#outbox.raw?.command.rawUntil;
+    if (until !== undefined) this.#raw ??= new RawReader(until, this.#settings.maxValueSize, this.#name);
   }
 
   // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -323,7 +244,7 @@ export class Wire {
     if (this.#state === 'ended') return;
     try {
       if (this.#raw !== undefined) this.#readRaw(this.#raw, buffer.subarray(0, length));
-      else if (this.#calls.head === undefined && this.#state === 'ready') throw this.#unasked();
+      else if (this.#calls.head === undefined && this.#state === 'ready') throw new FrameError('the server sent something that was not asked for');
       else this.#reader.push(buffer, 0, length);
     } catch (error) {
       this.#onUnreadable(error);
@@ -334,152 +255,43 @@ export class Wire {
     if (this.#calls.next !== undefined && this.#transport.backlog <= MAX_BACKLOG) this.#scheduleFlush();
   }
 
-  /** The stream makes no sense: the call whose turn it is learns why, the others that the connection is gone. */
+  /** The call whose turn it is learns what was wrong with its reply, unless it was told; the others that the connection is gone. */
   #onUnreadable(error: unknown): void {
-    const call = this.#calls.head;
-    if (call !== undefined && this.#state === 'ready') {
-      const message = error instanceof Error ? error.message : 'the reply cannot be read';
-      call.reject(
-        new MemcacheUnknownError(message, {
-          command: call.command.verb,
-          server: this.#name,
-          cause: error,
-          certainty: 'maybeExecuted',
-        }),
-      );
+    if (error instanceof SpoilingReply) {
+      this.#spoil(error.cause);
+      return;
     }
+    const call = this.#calls.head;
+    if (call !== undefined && this.#state === 'ready') call.reject(this.#unreadable(error, call));
     this.#spoil(error);
   }
 
+  #unreadable(error: unknown, call: Call<unknown>): MemcacheError {
+    if (error instanceof MemcacheError) return error;
+    const message = error instanceof Error ? error.message : 'the reply cannot be read';
+    return new MemcacheUnknownError(message, { ...this.#origin('maybeExecuted', error), command: call.command.verb });
+  }
+
   #onFrame(frame: Frame): void {
-    if (this.#state === 'ended') return;
-    if (this.#state === 'authenticating') {
-      this.#onAuthenticationReply(frame);
-      return;
-    }
-    this.#trim();
-    const call = this.#calls.head;
-    if (call === undefined || this.#state !== 'ready') throw this.#unasked();
-    if (!frame.terminated) throw new FrameError('a value does not end in CR LF');
-    if (call.command instanceof JoinableGet) {
-      this.#readJoined(call, call.command, frame);
-      return;
-    }
-    const reader = call.reader;
-    if (reader instanceof FenceReader && reader.isPast(frame)) {
-      this.#calls.shift();
-      this.#onFrame(frame);
-      return;
-    }
-    let result: unknown;
-    try {
-      result = reader?.read(frame, this.#name);
-    } catch (error) {
-      this.#refuse(call, error);
-      return;
-    }
-    if (result === MORE) return;
-    this.#calls.shift();
-    call.resolve(result);
+    if (this.#state === 'ready') this.#inbox.take(frame);
+    else if (this.#state === 'authenticating') this.#onAuthenticationReply(frame);
   }
 
-  /** A frame of the reply to `get k1 k2 …`: a value for one of the keys, in their order, or its end. */
-  #readJoined(head: Call<unknown>, command: JoinableGet<unknown>, frame: Frame): void {
-    if (frame.hasBlock) {
-      if (!head.answered && command.answeredBy(frame)) this.#hit(head, command, frame);
-      else this.#hitBehind(frame);
-      return;
-    }
-    const error = isWord(frame, 'END') ? undefined : replyError(frame, { command: command.verb, server: this.#name });
-    if (error instanceof MemcacheUnknownError) {
-      this.#refuse(head, error);
-      return;
-    }
-    let call: Call<unknown> | undefined = head;
-    while (call !== undefined) {
-      this.#calls.shift();
-      if (error !== undefined) call.reject(error);
-      else if (!call.settled && call.command instanceof JoinableGet) call.resolve(call.command.miss());
-      if (call.endsReply) break;
-      call = this.#calls.head;
-    }
-    if (error !== undefined && spoils(error, command)) this.#spoil(error);
-  }
-
-  /** The value is not for the head: those before its own key were missed. */
-  #hitBehind(frame: Frame): void {
-    let offset = 0;
-    let call = this.#calls.head;
-    while (call !== undefined && !call.endsReply) {
-      call = this.#calls.behindHead(++offset);
-      if (call?.reader === undefined || !(call.command instanceof JoinableGet) || !call.command.answeredBy(frame)) continue;
-      for (; offset > 0; offset--) {
-        const missed = this.#calls.head;
-        this.#calls.shift();
-        if (missed?.command instanceof JoinableGet) missed.resolve(missed.command.miss());
-      }
-      this.#hit(call, call.command, frame);
-      return;
-    }
-    throw new FrameError('the reply holds a value for a key that was not asked for');
-  }
-
-  #hit(call: Call<unknown>, command: JoinableGet<unknown>, frame: Frame): void {
-    call.answered = true;
-    // The last one keeps its place until END has come.
-    if (!call.endsReply) this.#calls.shift();
-    if (call.settled) return;
-    try {
-      call.resolve(command.hit(frame));
-    } catch (error) {
-      call.reject(error);
-      if (spoils(error, command)) throw error;
-    }
-  }
-
-  #refuse(call: Call<unknown>, error: unknown): void {
-    this.#calls.shift();
-    call.reject(error);
-    if (spoils(error, call.command)) this.#spoil(error);
-  }
-
-  #readRaw(raw: { call: Call<unknown>; reader: RawReader }, chunk: Buffer): void {
-    let answer;
-    try {
-      answer = raw.reader.push(chunk);
-    } catch (error) {
-      this.#refuse(raw.call, error);
-      return;
-    }
+  #readRaw(reader: RawReader, chunk: Buffer): void {
+    const answer = reader.push(chunk);
     if (answer === undefined) return;
+    const call = this.#outbox.raw;
     this.#raw = undefined;
+    this.#outbox.endRaw();
     this.#calls.shift();
-    raw.call.resolve(answer.reply);
-    if (!answer.clean) throw this.#unasked();
+    call?.resolve(answer.reply);
+    if (!answer.clean) throw new FrameError('bytes came behind the end token of a raw command');
   }
 
   // ── time ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** One timer serves all calls: it is set for the earliest deadline known and looks at the others when it fires. */
-  #watch(deadline: number, now: number): void {
-    if (deadline >= this.#timerAt) return;
-    this.#timer?.close();
-    this.#timerAt = deadline;
-    this.#timer = this.#settings.clock.setTimeout(
-      () => {
-        // After a stall the timer comes before the replies that wait in the kernel: the socket is read once more first.
-        this.#settings.clock.setImmediate(() => {
-          this.#judge();
-        });
-      },
-      Math.max(0, deadline - now),
-    );
-    this.#timer.unref();
-  }
-
-  #judge(): void {
-    if (this.#state === 'ended') return;
-    const now = this.#settings.clock.now();
+  /** Settles what is late; the earliest deadline that is still to come. */
+  #judge(now: number): number {
     let earliest = Infinity;
     let late: MemcacheTimeoutError | undefined;
     this.#calls.forEach((call, written) => {
@@ -493,19 +305,16 @@ export class Wire {
         call.reject(error);
       }
     });
-    this.#timerAt = Infinity;
-    this.#timer = undefined;
     if (late !== undefined) this.#spoil(late);
-    else if (earliest < Infinity) this.#watch(earliest, now);
+    return earliest;
   }
 
-  #timedOut(call: Call<unknown>, certainty: 'notSent' | 'maybeExecuted'): MemcacheTimeoutError {
-    const { command } = call;
+  #timedOut(call: Call<unknown>, certainty: Certainty): MemcacheTimeoutError {
+    const { verb: command } = call.command;
     const what = certainty === 'notSent' ? 'could not be sent' : 'was not answered';
-    return new MemcacheTimeoutError(`"${command.verb}" ${what} in time by ${this.#name}; see the option timeout`, {
-      command: command.verb,
-      server: this.#name,
-      certainty,
+    return new MemcacheTimeoutError(`"${command}" ${what} in time by ${this.#name}; see the option timeout`, {
+      ...this.#origin(certainty),
+      command,
     });
   }
 
@@ -514,60 +323,65 @@ export class Wire {
   #onClose(cause: Error | undefined): void {
     this.#isClosed = true;
     if (this.#state === 'opening' || this.#state === 'authenticating') {
-      this.#fail(new MemcacheConnectError(...this.#cannotConnect(describe(cause), cause)));
+      this.#fail(this.#cannotConnect(describe(cause), cause));
     } else if (this.#state === 'ready') {
-      this.#trim();
+      this.#calls.trim();
       const head = this.#calls.head;
       if (head?.command instanceof ClosingCommand) head.resolve(undefined);
-      this.#end(this.#broken(`the server closed the connection${cause === undefined ? '' : `: ${describe(cause)}`}`, cause));
+      this.#end(`the connection was lost: ${describe(cause)}`, cause);
     }
     const closed = this.#closed;
     this.#closed = [];
     for (const resolve of closed) resolve();
   }
 
-  /** A doubt about the position in the stream. */
+  /** There is a doubt about the position in the stream. */
   #spoil(cause: unknown): void {
-    if (this.#state === 'ended') return;
-    const why = cause instanceof Error ? cause.message : 'an unknown failure';
-    if (this.#state === 'ready') this.#end(this.#broken(`the connection was dropped: ${why}`, cause));
-    else this.#fail(new MemcacheConnectError(...this.#cannotConnect(why, cause)));
+    const why = cause instanceof Error ? cause.message : 'its reply could not be read';
+    if (this.#state === 'ready') this.#end(`the connection was dropped: ${why}`, cause);
+    else this.#fail(this.#cannotConnect(why, cause));
   }
 
-  /** Rejects what awaits a reply, hands back what was never written. */
-  #end(error: MemcacheError): void {
+  /** The connection never became usable, so no call was written. */
+  #fail(error: MemcacheError): void {
+    if (this.#state === 'ended') return;
+    this.#calls.forEach((call) => {
+      call.reject(error);
+    });
+    this.#calls.clear();
+    this.#end(error.message);
+  }
+
+  /** Rejects what awaits a reply, and hands back what was never written. */
+  #end(message: string, cause?: unknown): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#timer?.close();
+    this.#deadlines.close();
     this.#connectTimer?.close();
     this.#transport.destroy();
     const unsent: Call<unknown>[] = [];
-    const unanswered: Call<unknown>[] = [];
+    const lost: { call: Call<unknown>; certainty: Certainty }[] = [];
     this.#calls.forEach((call, written) => {
-      if (!call.settled) (written ? unanswered : unsent).push(call);
+      if (call.settled) return;
+      if (written) lost.push({ call, certainty: 'maybeExecuted' });
+      else if (this.#retired) lost.push({ call, certainty: 'notSent' });
+      else unsent.push(call);
     });
     this.#calls.clear();
     this.#onEnd(this, unsent);
-    for (const call of unanswered) call.reject(this.#forCommand(error, call));
+    for (const { call, certainty } of lost) {
+      const { verb: command } = call.command;
+      call.reject(new MemcacheUnexpectedCloseError(message, { ...this.#origin(certainty, cause), command }));
+    }
   }
 
-  #forCommand(error: MemcacheError, call: Call<unknown>): MemcacheError {
-    const { verb: command } = call.command;
-    const { cause, server, certainty } = error;
-    return new MemcacheUnexpectedCloseError(error.message, { cause, server, certainty, command });
-  }
-
-  #broken(message: string, cause?: unknown): MemcacheUnexpectedCloseError {
-    return new MemcacheUnexpectedCloseError(message, { server: this.#name, cause, certainty: 'maybeExecuted' });
-  }
-
-  #unasked(): FrameError {
-    return new FrameError('the server sent something that was not asked for');
-  }
-
-  #cannotConnect(why: string, cause?: unknown): [string, { server: string; cause: unknown; certainty: 'notSent' }] {
+  #cannotConnect(why: string, cause?: unknown): MemcacheConnectError {
     const message = `cannot connect to ${this.#name}: ${why}; is a memcached running there?`;
-    return [message, { server: this.#name, cause, certainty: 'notSent' }];
+    return new MemcacheConnectError(message, this.#origin('notSent', cause));
+  }
+
+  #origin(certainty: Certainty, cause?: unknown): { server: string; certainty: Certainty; cause: unknown } {
+    return { server: this.#name, certainty, cause };
   }
 
   get #name(): string {
@@ -576,22 +390,12 @@ export class Wire {
 
   // ── bookkeeping ─────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Passes over what awaits nothing. */
-  #trim(): void {
-    let head = this.#calls.head;
-    while (head !== undefined && head.reader === undefined) {
-      this.#calls.shift();
-      head = this.#calls.head;
-    }
-  }
-
   /** When nothing is awaited any more, the process may end, or the connection if it was asked to. */
   #settleDown(): void {
-    if (this.#state === 'ready') this.#trim();
+    this.#calls.trim();
     if (this.#calls.size > 0) return;
-    if (!this.#retired) this.#setRef(false);
-    else if (this.#state === 'ready') this.#transport.end();
-    else if (this.#state === 'opening') this.#end(this.#broken('the connection was closed by close()'));
+    if (this.#retired) this.#end('the connection was closed by close()');
+    else this.#setRef(false);
   }
 
   /** Only a connection on which something is awaited keeps the process alive. */

@@ -8,7 +8,7 @@ import {
   type MemcacheError,
 } from '../errors';
 import { isUint64, readDecimal, tokenEnd } from './bytes';
-import { NO_BLOCK, type Frame, type FrameRules } from './frame';
+import { FrameError, NO_BLOCK, type Frame, type FrameRules } from './frame';
 import { MAX_REPLY_LINE } from './limits';
 
 /** How a client reads: blocks up to `maxValueSize` bytes, lines up to {@link MAX_REPLY_LINE}, CR LF only. */
@@ -38,9 +38,9 @@ function replyBlockLength(buffer: Buffer, start: number, end: number, limit: num
     return NO_BLOCK;
   }
   const size = readDecimal(buffer, at, tokenEnd(buffer, at, end));
-  if (size < 0) throw new MemcacheUnknownError('the reply announces a value without a legal length');
+  if (size < 0) throw new FrameError('the reply announces a value without a legal length');
   if (size > limit) {
-    throw new MemcacheUnknownError(`the reply announces a value of ${size} bytes; maxValueSize is ${limit}`);
+    throw new FrameError(`the reply announces a value of ${size} bytes; maxValueSize is ${limit}`);
   }
   return size;
 }
@@ -76,18 +76,18 @@ export function isValueFor(frame: Frame, key: string): boolean {
 export function valueFlags(frame: Frame, keyLength: number): number {
   const at = frame.start + 7 + keyLength;
   const flags = readDecimal(frame.buffer, at, tokenEnd(frame.buffer, at, frame.end));
-  if (flags < 0) throw new MemcacheUnknownError('a VALUE line has no legal flags');
+  if (flags < 0) throw new FrameError('a VALUE line has no legal flags');
   return flags;
 }
 
 /**
  * The cas of a `VALUE` line, as decimal text.
  *
- * @throws MemcacheUnknownError when the line has none
+ * @throws FrameError when the line has none
  */
 export function valueCas(frame: Frame): string {
   const cas = tokens(frame)[4] ?? '';
-  if (!isUint64(cas)) throw new MemcacheUnknownError('a VALUE line has no legal cas');
+  if (!isUint64(cas)) throw new FrameError('a VALUE line has no legal cas');
   return cas;
 }
 

@@ -1,0 +1,116 @@
+import type { RequestWriter } from '../protocol/request';
+import type { Call } from './call';
+import type { CallQueue } from './call-queue';
+import { JoinableGet } from './commands/retrieval';
+import { FENCE, FenceReader } from './fence';
+
+/** No more than this is encoded at once. */
+const WRITE_SIZE = 256 * 1024;
+/** Gets that share a line: at most this many, and at most this many bytes (some managed services refuse 16 KB). */
+const MAX_JOINED = 256;
+const MAX_LINE = 15_000;
+
+/**
+ * Makes bytes of the calls that are to be written, in their order.
+ *
+ * - Gets in a row become one line, `get k1 k2 …`; only the last of them ends the reply.
+ * - A run of noreply commands is closed by a fence, whose answer the last of them awaits.
+ * - A raw command is written only when nothing else is awaited, and nothing is written behind it.
+ */
+export class Outbox {
+  readonly #calls: CallQueue;
+  readonly #request: RequestWriter;
+  /** The last get of the line being gathered. */
+  #joined: Call<unknown> | undefined;
+  #joinedVerb = '';
+  #joinedCount = 0;
+  #joinedLength = 0;
+  /** The last of a run of noreply commands. */
+  #unfenced: Call<unknown> | undefined;
+  /** The raw command that has the connection for itself. */
+  #raw: Call<unknown> | undefined;
+
+  constructor(calls: CallQueue, request: RequestWriter) {
+    this.#calls = calls;
+    this.#request = request;
+  }
+
+  /** The raw command that has the connection for itself, until {@link endRaw}. */
+  get raw(): Call<unknown> | undefined {
+    return this.#raw;
+  }
+
+  endRaw(): void {
+    this.#raw = undefined;
+  }
+
+  /** Encodes what may be written now; false when there is nothing. */
+  encode(): boolean {
+    let call: Call<unknown> | undefined;
+    while (this.#raw === undefined && this.#request.size < WRITE_SIZE && (call = this.#calls.next) !== undefined) {
+      // Withdrawn in time: without a reader it awaits nothing, and is passed over when its turn comes.
+      if (call.settled) call.endsReply = false;
+      else if (call.command instanceof JoinableGet) this.#join(call, call.command);
+      else if (call.command.rawUntil !== undefined) {
+        if (!this.#isAlone()) break;
+        this.#raw = call;
+        this.#write(call);
+      } else if (call.command.noreply) this.#writeUnanswered(call);
+      else this.#write(call);
+      this.#calls.advance();
+    }
+    this.#endLine();
+    this.#fence();
+    return this.#request.size > 0;
+  }
+
+  #write(call: Call<unknown>): void {
+    this.#endLine();
+    this.#fence();
+    call.reader = call.command.reader();
+    call.command.write(this.#request);
+  }
+
+  #writeUnanswered(call: Call<unknown>): void {
+    this.#endLine();
+    call.command.write(this.#request);
+    call.resolve(call.command.unanswered());
+    this.#unfenced = call;
+  }
+
+  #join(call: Call<unknown>, command: JoinableGet<unknown>): void {
+    this.#fence();
+    const { verb, wireKey } = command;
+    if (verb !== this.#joinedVerb || this.#joinedCount === MAX_JOINED || this.#joinedLength > MAX_LINE) this.#endLine();
+    if (this.#joined === undefined) {
+      this.#request.text(verb);
+      this.#joinedVerb = verb;
+      this.#joinedCount = this.#joinedLength = 0;
+    }
+    this.#request.text(' ' + wireKey);
+    this.#joinedCount++;
+    this.#joinedLength += wireKey.length;
+    call.endsReply = false;
+    call.reader = command;
+    this.#joined = call;
+  }
+
+  #endLine(): void {
+    if (this.#joined === undefined) return;
+    this.#joined.endsReply = true;
+    this.#joined = undefined;
+    this.#request.text('\r\n');
+  }
+
+  #fence(): void {
+    if (this.#unfenced === undefined) return;
+    this.#unfenced.reader = new FenceReader();
+    this.#unfenced = undefined;
+    this.#request.text(FENCE);
+  }
+
+  #isAlone(): boolean {
+    this.#calls.trim();
+    return this.#calls.written === 0 && this.#joined === undefined && this.#unfenced === undefined;
+  }
+}
