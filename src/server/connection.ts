@@ -1,0 +1,118 @@
+import type { Socket } from 'node:net';
+import type { ConnectionInfo, ServerContext } from './context';
+import { Session } from './session';
+
+/** A client that has so many bytes of replies waiting is not read from until it has taken them. */
+const MAX_UNSENT = 1024 * 1024;
+
+/** Feeds a session from a socket, no faster than the client takes its replies, and in turns with other clients. */
+export class Connection {
+  readonly #socket: Socket;
+  readonly #context: ServerContext;
+  readonly #session: Session;
+  readonly #id: number;
+  readonly #listenAddress: string;
+  /** What has been read and not executed yet. */
+  #rest: Buffer | undefined;
+  #waiting = false;
+  #peerEnded = false;
+  #lastCommand: number;
+
+  constructor(socket: Socket, context: ServerContext, maxCommands: number, id: number, listenAddress: string) {
+    this.#socket = socket;
+    this.#context = context;
+    this.#id = id;
+    this.#listenAddress = listenAddress;
+    this.#lastCommand = context.store.clock.now();
+    this.#session = new Session(
+      context,
+      {
+        write(data) {
+          context.connections.bytesWritten += data.length;
+          if (typeof data === 'string') socket.write(data, 'latin1');
+          else socket.write(data);
+        },
+        end() {
+          socket.destroySoon();
+        },
+      },
+      { maxCommands, maxReplyBytes: MAX_UNSENT },
+    );
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => {
+      context.connections.bytesRead += chunk.length;
+      this.#take(chunk);
+    });
+    socket.on('drain', () => {
+      this.#goOn();
+    });
+    socket.on('end', () => {
+      this.#peerEnded = true;
+      if (this.#rest === undefined) this.#session.close();
+    });
+  }
+
+  /** Milliseconds since the last command was executed. */
+  get idle(): number {
+    return this.#context.store.clock.now() - this.#lastCommand;
+  }
+
+  get info(): ConnectionInfo {
+    const { remoteAddress, remotePort } = this.#socket;
+    return {
+      id: this.#id,
+      address: remoteAddress === undefined ? 'unix' : `tcp:${remoteAddress}:${remotePort ?? 0}`,
+      listenAddress: this.#listenAddress,
+      secondsSinceLastCommand: Math.floor(this.idle / 1000),
+    };
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Executes what is in `chunk`, or the part of it that this turn has room for. */
+  #take(chunk: Buffer): void {
+    const socket = this.#socket;
+    const session = this.#session;
+    socket.cork();
+    const at = session.push(chunk, 0, chunk.length);
+    socket.uncork();
+    if (session.executed > 0) this.#lastCommand = this.#context.store.clock.now();
+    if (session.ended) {
+      this.#rest = undefined;
+      return;
+    }
+    const congested = socket.writableLength > MAX_UNSENT;
+    if (at === chunk.length && !congested) {
+      if (this.#rest !== undefined) this.#resume();
+      return;
+    }
+    this.#rest = chunk.subarray(at);
+    socket.pause();
+    this.#waiting = congested;
+    if (congested) return;
+    this.#context.connections.yields++;
+    this.#context.store.clock.setImmediate(() => {
+      this.#continue();
+    });
+  }
+
+  #goOn(): void {
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    this.#continue();
+  }
+
+  #continue(): void {
+    const rest = this.#rest;
+    if (rest === undefined || this.#socket.destroyed) return;
+    this.#take(rest);
+  }
+
+  #resume(): void {
+    this.#rest = undefined;
+    if (this.#peerEnded) this.#session.close();
+    else this.#socket.resume();
+  }
+}

@@ -1,0 +1,95 @@
+import type { Credentials } from './authentication';
+import { MemoryStore, type MemoryStoreOptions } from './storage/store';
+
+/** What all sessions of one server share, and what its commands may do. */
+export interface ServerContextOptions extends MemoryStoreOptions {
+  /** The items; made from the other options by default, and then closed with the server. */
+  store?: MemoryStore;
+  /** Who may use the server; everybody when it is empty. @default [] */
+  auth?: readonly Credentials[];
+  /** Whether `flush_all` is allowed. @default true */
+  flush?: boolean;
+  /** Whether keys may be listed (`lru_crawler metadump`, `stats cachedump`). @default true */
+  dump?: boolean;
+  /** What the `shutdown` command does; without it the command is refused. */
+  shutdown?: (graceful: boolean) => void;
+  /** Takes a line per event, from the level of verbosity on that it is given with. */
+  log?: (line: string, level: number) => void;
+  /** Level of detail for `log`: 1 errors, 2 commands too. @default 0 */
+  verbosity?: number;
+}
+
+/** One open connection as `stats conns` shows it. */
+export interface ConnectionInfo {
+  readonly id: number;
+  readonly address: string;
+  readonly listenAddress: string;
+  readonly secondsSinceLastCommand: number;
+}
+
+/** What the server around the sessions knows; a session without one has no connections to report. */
+export interface ConnectionStats {
+  maxConnections: number;
+  current: number;
+  total: number;
+  rejected: number;
+  bytesRead: number;
+  bytesWritten: number;
+  yields: number;
+}
+
+/** The state shared by the sessions of one server. */
+export class ServerContext {
+  readonly store: MemoryStore;
+  readonly auth: readonly Credentials[];
+  readonly flushEnabled: boolean;
+  readonly dumpEnabled: boolean;
+  readonly shutdown: ((graceful: boolean) => void) | undefined;
+  readonly connections: ConnectionStats = {
+    maxConnections: 0,
+    current: 0,
+    total: 0,
+    rejected: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
+    yields: 0,
+  };
+  /** Lists the open connections. */
+  listConnections: () => Iterable<ConnectionInfo> = () => [];
+  /** Lines of `stats settings` that the server around the sessions knows better. */
+  readonly settings = new Map<string, string | number>();
+  verbosity: number;
+  authCommands = 0;
+  authErrors = 0;
+  /** Whether `lru_crawler enable` or `disable` came last. */
+  crawlerEnabled = true;
+  readonly startedAt: number;
+  readonly #ownsStore: boolean;
+  readonly #log: ((line: string, level: number) => void) | undefined;
+
+  constructor(options: ServerContextOptions = {}) {
+    this.#ownsStore = options.store === undefined;
+    this.store = options.store ?? new MemoryStore(options);
+    this.auth = options.auth ?? [];
+    this.flushEnabled = options.flush ?? true;
+    this.dumpEnabled = options.dump ?? true;
+    this.shutdown = options.shutdown;
+    this.verbosity = options.verbosity ?? 0;
+    this.#log = options.log;
+    this.startedAt = this.store.clock.now();
+  }
+
+  get requiresAuthentication(): boolean {
+    return this.auth.length > 0;
+  }
+
+  /** Passes a line to the log function when the verbosity asks for it. */
+  log(line: string, level: number): void {
+    if (this.verbosity >= level) this.#log?.(line, level);
+  }
+
+  /** Closes the store, if it was made here. */
+  close(): void {
+    if (this.#ownsStore) this.store.close();
+  }
+}

@@ -1,0 +1,17 @@
+/** The embedded memcached-compatible server. It loads no client code and has no dependency. */
+export { MemcachedServer, type MemcachedServerOptions } from './server';
+export { Session, type TurnLimits } from './session';
+export type { SessionOutput } from './exchange';
+export { ServerContext, type ServerContextOptions } from './context';
+export type { Credentials } from './authentication';
+export {
+  MemoryStore,
+  type CountOutcome,
+  type MemoryStoreOptions,
+  type StoreMode,
+  type StoreOutcome,
+  type StoreRequest,
+} from './storage/store';
+export { valueBytes, type Item, type StoredValue } from './storage/item';
+export { StoreStats } from './storage/stats';
+export { COMPATIBLE_VERSION } from './version';

@@ -1,0 +1,443 @@
+import { DEFAULT_MAX_VALUE_SIZE, MAX_RELATIVE_EXPTIME } from '../../protocol/limits';
+import { systemClock, type Clock, type Timer } from '../../runtime/clock';
+import { changedCounter } from './counter';
+import { DeadlineHeap } from './expiry';
+import { BINARY_KEY, FETCHED, Item, STALE, WON, itemSize, joinValues, type StoredValue } from './item';
+import { LruList } from './lru';
+import { StoreStats } from './stats';
+
+/** How a {@link MemoryStore} is set up. */
+export interface MemoryStoreOptions {
+  /** Memory limit for all items, in bytes, overhead included. @default 64 MiB */
+  maxBytes?: number;
+  /** Limit for one item, in bytes, measured as memcached does: the value may be some 60 bytes shorter. @default 1 MiB */
+  maxItemSize?: number;
+  /** Whether a full store makes room by removing what was unused longest; else it refuses. @default true */
+  evict?: boolean;
+  /** Whether items have cas numbers; else they are all 0. @default true */
+  cas?: boolean;
+  /** @default the machine's clock */
+  clock?: Clock;
+}
+
+/** How {@link MemoryStore.store} treats what is already there. */
+export type StoreMode = 'set' | 'add' | 'replace' | 'append' | 'prepend' | 'cas';
+
+/** What became of a {@link MemoryStore.store}. */
+export type StoreOutcome = 'stored' | 'notStored' | 'exists' | 'notFound' | 'tooLarge' | 'noMemory';
+
+/** What became of a {@link MemoryStore.count}: the new number as decimal text when it is `counted`. */
+export type CountOutcome =
+  | { readonly outcome: 'counted'; readonly number: string; readonly item: Item }
+  | { readonly outcome: 'notFound' | 'exists' | 'notANumber' | 'noMemory' };
+
+/** What else a {@link MemoryStore.store} may be asked for. */
+export interface StoreRequest {
+  /** The number that the item's cas must be; 0 for any. */
+  readonly cas: number;
+  /** Whether an older `cas` is accepted too, and the item then marked stale. */
+  readonly orStale: boolean;
+  /** Whether the key came in base64. */
+  readonly binaryKey: boolean;
+}
+
+const PLAIN: StoreRequest = { cas: 0, orStale: false, binaryKey: false };
+
+/**
+ * The store's time begins here, in milliseconds, as memcached's does (`ITEM_UPDATE_INTERVAL` + 2 seconds): so there is
+ * a past for what expires at once to lie in.
+ */
+const TIME_BEFORE_START = 62_000;
+
+/** The deadline of what expires at once. */
+const PAST = 1000;
+
+/** Memory that an item takes beyond {@link itemSize}: its object, its place in the map, the heads of its strings. */
+const ITEM_OVERHEAD = 152;
+
+/** How many expired items are removed before other work gets its turn. */
+const EXPIRY_SLICE = 1000;
+
+/** The least time between two looks for expired items, in milliseconds. */
+const EXPIRY_PAUSE = 100;
+
+/** Timers cannot be longer, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/**
+ * Items in memory: a map, a limit with eviction in the order of use, and expiry both when an expired item is asked for
+ * and, by a timer that never keeps the process alive, when nobody asks. It knows nothing of sockets or protocols, and
+ * every operation is complete when its call returns.
+ */
+export class MemoryStore {
+  /** What has happened so far. */
+  readonly stats = new StoreStats();
+  readonly maxItemSize: number;
+  readonly evict: boolean;
+  readonly cas: boolean;
+  readonly clock: Clock;
+  readonly #items = new Map<string, Item>();
+  readonly #lru = new LruList();
+  readonly #deadlines = new DeadlineHeap();
+  readonly #origin: number;
+  readonly #startedAt: number;
+  #maxBytes: number;
+  #bytes = 0;
+  #lastCas = 0;
+  /** When everything is to be removed; 0 for no such time. */
+  #flushAt = 0;
+  #timer: Timer | undefined;
+  /** When the timer fires, in the store's time. */
+  #timerAt = 0;
+  #closed = false;
+
+  constructor(options: MemoryStoreOptions = {}) {
+    this.clock = options.clock ?? systemClock;
+    this.maxItemSize = options.maxItemSize ?? DEFAULT_MAX_VALUE_SIZE;
+    this.evict = options.evict ?? true;
+    this.cas = options.cas ?? true;
+    this.#maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
+    this.#origin = this.clock.now() - TIME_BEFORE_START;
+    this.#startedAt = this.clock.time() - TIME_BEFORE_START;
+  }
+
+  /** How many items there are, expired ones that nobody has noticed yet included. */
+  get size(): number {
+    return this.#items.size;
+  }
+
+  /** The bytes of all items by memcached's measure. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** What is held against the limit: {@link bytes}, and what each item really costs beyond. */
+  get usedBytes(): number {
+    return this.#bytes + this.#items.size * ITEM_OVERHEAD;
+  }
+
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
+  /** A lower limit takes effect at once. */
+  set maxBytes(limit: number) {
+    this.#maxBytes = limit;
+    if (this.evict) this.#makeRoom(0);
+  }
+
+  /** The store's time, in whole milliseconds. */
+  now(): number {
+    return Math.floor(this.clock.now() - this.#origin);
+  }
+
+  /**
+   * The deadline that `exptime` means: 0 never, negative at once, up to 30 days from now, beyond that a Unix time.
+   *
+   * @param exptime in seconds
+   * @returns the store's time in milliseconds, 0 for never
+   */
+  deadline(exptime: number): number {
+    if (exptime === 0) return 0;
+    if (exptime < 0) return PAST;
+    if (exptime <= MAX_RELATIVE_EXPTIME) return this.now() + exptime * 1000;
+    if (exptime * 1000 <= this.#startedAt) return PAST;
+    return Math.max(PAST, Math.floor(this.now() + exptime * 1000 - this.clock.time()));
+  }
+
+  /** Whole seconds until `item` expires, as memcached reports them (a negative number wraps at 32 bits); -1 for never. */
+  secondsLeft(item: Item): number {
+    return item.deadline === 0 ? -1 : Math.ceil((item.deadline - this.now()) / 1000) >>> 0;
+  }
+
+  /** Whole seconds since `item` was last used. */
+  secondsIdle(item: Item): number {
+    return Math.floor(this.now() / 1000) - item.accessed;
+  }
+
+  /** The item, without counting as a use of it. */
+  find(key: string): Item | undefined {
+    if (this.#flushAt !== 0 && this.now() >= this.#flushAt) this.#clear();
+    const item = this.#items.get(key);
+    if (item === undefined) return undefined;
+    if (item.deadline !== 0 && item.deadline <= this.now()) {
+      this.stats.getExpired++;
+      this.#expire(item);
+      return undefined;
+    }
+    return item;
+  }
+
+  /** The item, used by this. */
+  fetch(key: string): Item | undefined {
+    const item = this.find(key);
+    if (item !== undefined) this.use(item);
+    return item;
+  }
+
+  /** Marks an item of this store as fetched and most recently used. */
+  use(item: Item): void {
+    // As in memcached, the first fetch does not move the time of last access.
+    if ((item.marks & FETCHED) === 0) item.marks |= FETCHED;
+    else item.accessed = Math.floor(this.now() / 1000);
+    this.#lru.bump(item);
+  }
+
+  /** Every item that has not expired, oldest use first; the store must not change meanwhile. */
+  *items(): IterableIterator<Item> {
+    const now = this.now();
+    if (this.#flushAt !== 0 && now >= this.#flushAt) return;
+    for (let item = this.#lru.oldest; item !== undefined; item = item.newer) {
+      if (item.deadline === 0 || item.deadline > now) yield item;
+    }
+  }
+
+  /**
+   * Stores a value.
+   *
+   * @param deadline as from {@link deadline}; `append` and `prepend` keep the item's own, and its flags
+   */
+  store(
+    mode: StoreMode,
+    key: string,
+    value: StoredValue,
+    flags: number,
+    deadline: number,
+    request: StoreRequest = PLAIN,
+  ): StoreOutcome {
+    if (itemSize(key.length, value.length, flags, this.cas) > this.maxItemSize) return this.refuse(mode, key);
+    const outcome = this.#put(mode, key, value, flags, deadline, request);
+    // A set that failed must not leave the value it was to replace.
+    if (outcome === 'noMemory') {
+      this.stats.storeNoMemory++;
+      if (mode === 'set') this.delete(key);
+    }
+    return outcome;
+  }
+
+  /** Counts a value that is too large to be stored, or even to be read; a `set` takes the old value along. */
+  refuse(mode: StoreMode, key: string): 'tooLarge' {
+    this.stats.storeTooLarge++;
+    if (mode === 'set') this.delete(key);
+    return 'tooLarge';
+  }
+
+  /** Creates an item where {@link find} has just found none; `undefined` when there is no room. */
+  create(key: string, value: StoredValue, deadline: number, binaryKey: boolean): Item | undefined {
+    return this.#insert(key, value, 0, deadline, binaryKey ? BINARY_KEY : 0);
+  }
+
+  /** Sets an item's deadline, as from {@link deadline}. */
+  setDeadline(item: Item, deadline: number): void {
+    item.deadline = deadline;
+    this.#deadlines.update(item);
+    this.#schedule();
+  }
+
+  /** Marks an item as stale, so that the next reader wins the right to refill it, and gives it a new cas. */
+  invalidate(item: Item): void {
+    item.marks = (item.marks | STALE) & ~WON;
+    item.cas = this.#nextCas();
+  }
+
+  /** Whether there was such an item. */
+  delete(key: string): boolean {
+    const item = this.find(key);
+    if (item !== undefined) this.#remove(item);
+    return item !== undefined;
+  }
+
+  /**
+   * Adds to or subtracts from a decimal number, in unsigned 64 bits: adding wraps, subtracting ends at 0. The value
+   * never gets shorter: blanks fill it up, as in memcached.
+   *
+   * @param cas the number that the item's cas must be; 0 for any
+   */
+  count(key: string, up: boolean, delta: bigint, cas: number): CountOutcome {
+    const item = this.find(key);
+    if (item === undefined) return { outcome: 'notFound' };
+    if (typeof item.value !== 'string') return { outcome: 'notANumber' };
+    if (cas !== 0 && cas !== item.cas) return { outcome: 'exists' };
+    const number = changedCounter(item.value, up, delta);
+    if (number === undefined) return { outcome: 'notANumber' };
+    const growth = Math.max(0, number.length - item.value.length);
+    this.#lru.bump(item);
+    if (growth > 0 && !this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
+    item.value = number.padEnd(item.value.length);
+    this.#bytes += growth;
+    item.cas = this.#nextCas();
+    return { outcome: 'counted', number, item };
+  }
+
+  /**
+   * Removes everything, now or at a later time; a later call replaces an earlier one that still waits.
+   *
+   * @param delay in seconds, read like an exptime; 0 or less for now
+   */
+  flushAll(delay = 0): void {
+    this.#flushAt = 0;
+    if (delay > 0) {
+      this.#flushAt = this.deadline(delay);
+      this.#schedule();
+    } else {
+      // memcached spends a number here, and what it shows afterwards is seen by clients.
+      this.#nextCas();
+      this.#clear();
+    }
+  }
+
+  /** Stops the timer for good. The items stay readable, and still expire when they are asked for. */
+  close(): void {
+    this.#closed = true;
+    this.#timer?.close();
+    this.#timer = undefined;
+  }
+
+  #put(
+    mode: StoreMode,
+    key: string,
+    value: StoredValue,
+    flags: number,
+    deadline: number,
+    request: StoreRequest,
+  ): StoreOutcome {
+    const marks = request.binaryKey ? BINARY_KEY : 0;
+    const old = this.find(key);
+    if (old === undefined) {
+      if (mode === 'cas') return 'notFound';
+      if (mode !== 'set' && mode !== 'add') return 'notStored';
+      return this.#insert(key, value, flags, deadline, marks) === undefined ? 'noMemory' : 'stored';
+    }
+    switch (mode) {
+      case 'add':
+        this.#lru.bump(old);
+        return 'notStored';
+      case 'cas':
+        if (request.cas === 0 || request.cas !== old.cas) {
+          if (!request.orStale || request.cas === 0 || request.cas > old.cas) return 'exists';
+          return this.#replace(old, value, flags, old.deadline, marks | STALE | (old.marks & WON));
+        }
+        return this.#replace(old, value, flags, deadline, marks);
+      case 'append':
+      case 'prepend': {
+        if (request.cas !== 0 && request.cas !== old.cas) return 'exists';
+        const size = itemSize(key.length, old.value.length + value.length, old.flags, this.cas);
+        if (size > this.maxItemSize) return 'notStored';
+        const joined = mode === 'append' ? joinValues(old.value, value) : joinValues(value, old.value);
+        const outcome = this.#replace(old, joined, old.flags, old.deadline, marks | (old.marks & BINARY_KEY));
+        return outcome === 'stored' ? 'stored' : 'notStored';
+      }
+      default:
+        return this.#replace(old, value, flags, deadline, marks);
+    }
+  }
+
+  #insert(key: string, value: StoredValue, flags: number, deadline: number, marks: number): Item | undefined {
+    const size = itemSize(key.length, value.length, flags, this.cas);
+    if (!this.#makeRoom(size + ITEM_OVERHEAD)) return undefined;
+    const item = new Item(key, value, flags, deadline, marks);
+    this.#items.set(key, item);
+    this.#lru.add(item);
+    this.#bytes += size;
+    this.#stored(item);
+    return item;
+  }
+
+  /** Puts a new value into an existing item's place. On failure the old one is kept. */
+  #replace(item: Item, value: StoredValue, flags: number, deadline: number, marks: number): StoreOutcome {
+    const { length } = item.key;
+    const growth =
+      itemSize(length, value.length, flags, this.cas) - itemSize(length, item.value.length, item.flags, this.cas);
+    this.#lru.bump(item);
+    if (growth > 0 && !this.#makeRoom(growth, item)) return 'noMemory';
+    item.value = value;
+    item.flags = flags;
+    item.deadline = deadline;
+    item.marks = marks;
+    this.#bytes += growth;
+    this.#stored(item);
+    return 'stored';
+  }
+
+  #stored(item: Item): void {
+    item.cas = this.#nextCas();
+    item.accessed = Math.floor(this.now() / 1000);
+    this.stats.totalItems++;
+    if (item.deadline !== 0 || item.heapIndex >= 0) {
+      this.#deadlines.update(item);
+      this.#schedule();
+    }
+  }
+
+  #nextCas(): number {
+    return this.cas ? ++this.#lastCas : 0;
+  }
+
+  /** Frees memory until `bytes` more fit, expired items first; never removes `kept`, which was used last. */
+  #makeRoom(bytes: number, kept?: Item): boolean {
+    while (this.usedBytes + bytes > this.#maxBytes) {
+      const first = this.#deadlines.first;
+      if (first !== undefined && first !== kept && first.deadline <= this.now()) {
+        this.#expire(first);
+        continue;
+      }
+      const victim = this.#lru.oldest;
+      if (!this.evict || victim === undefined || victim === kept) return false;
+      this.stats.evictions++;
+      if ((victim.marks & FETCHED) === 0) this.stats.evictedUnfetched++;
+      this.#remove(victim);
+    }
+    return true;
+  }
+
+  #expire(item: Item): void {
+    this.stats.reclaimed++;
+    if ((item.marks & FETCHED) === 0) this.stats.expiredUnfetched++;
+    this.#remove(item);
+  }
+
+  #remove(item: Item): void {
+    this.#items.delete(item.key);
+    this.#lru.remove(item);
+    this.#deadlines.remove(item);
+    this.#bytes -= itemSize(item.key.length, item.value.length, item.flags, this.cas);
+  }
+
+  #clear(): void {
+    this.#flushAt = 0;
+    this.#items.clear();
+    this.#lru.clear();
+    this.#deadlines.clear();
+    this.#bytes = 0;
+  }
+
+  /** Sees to it that the timer fires when the next item expires. */
+  #schedule(): void {
+    let next = this.#deadlines.first?.deadline ?? 0;
+    if (this.#flushAt !== 0 && (next === 0 || this.#flushAt < next)) next = this.#flushAt;
+    if (next === 0 || this.#closed) return;
+    if (this.#timer !== undefined) {
+      if (this.#timerAt <= next) return;
+      this.#timer.close();
+    }
+    const now = this.now();
+    const delay = Math.min(Math.max(next - now, EXPIRY_PAUSE), LONGEST_TIMER);
+    this.#timerAt = now + delay;
+    this.#timer = this.clock.setTimeout(() => {
+      this.#sweep();
+    }, delay);
+    this.#timer.unref();
+  }
+
+  #sweep(): void {
+    this.#timer = undefined;
+    const now = this.now();
+    if (this.#flushAt !== 0 && now >= this.#flushAt) this.#clear();
+    for (let left = EXPIRY_SLICE; left > 0; left--) {
+      const item = this.#deadlines.first;
+      if (item === undefined || item.deadline > now) break;
+      this.#expire(item);
+    }
+    this.#schedule();
+  }
+}
