@@ -1,0 +1,30 @@
+import { Client } from '../client/client';
+import type { ClientOptions } from '../client/client-options';
+import type { CacheValue } from '../serde';
+import { MemoryStore, ServerContext } from '../server';
+import { connectInProcess } from './session-transport';
+
+/** Options of an {@link EmbeddedClient}: those of a client that have a meaning without a server. */
+export type EmbeddedClientOptions<Out, In = Out> = Omit<
+  ClientOptions<Out, In>,
+  'auth' | 'connect' | 'connectTimeout' | 'keepAlive' | 'noDelay' | 'tls'
+>;
+
+/**
+ * A client with the cache in its own process: every command, no server, no socket.
+ *
+ * Several clients may share a {@link MemoryStore}, and a `MemcachedServer` may offer the same store to other processes.
+ */
+export class EmbeddedClient<Out = CacheValue, In = Out> extends Client<Out, In> {
+  /** The items. */
+  readonly store: MemoryStore;
+
+  /**
+   * @param store - where the items are kept; by default a store of its own, of 64 MiB
+   * @throws MemcacheIllegalInputError naming the option that is not legal
+   */
+  constructor(store: MemoryStore = new MemoryStore(), options: EmbeddedClientOptions<Out, In> = {}) {
+    super({ path: 'embedded' }, { ...options, connect: connectInProcess(new ServerContext({ store })) });
+    this.store = store;
+  }
+}

@@ -1,0 +1,85 @@
+import type { Connect, Transport, TransportHandler } from '../client/transport';
+import { Session, type ServerContext } from '../server';
+
+/** Opens byte streams that lead to sessions in this process. */
+export function connectInProcess(context: ServerContext): Connect {
+  return (_address, _options, handler) => new SessionTransport(context, handler);
+}
+
+/** The bytes of a connection without the connection: what is written in one tick is answered in the next. */
+class SessionTransport implements Transport {
+  readonly #session: Session;
+  readonly #handler: TransportHandler;
+  #input: Buffer[] = [];
+  #backlog = 0;
+  #output: Buffer[] = [];
+  #closed = false;
+
+  constructor(context: ServerContext, handler: TransportHandler) {
+    this.#handler = handler;
+    this.#session = new Session(context, {
+      write: (data) => {
+        this.#output.push(typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data));
+      },
+      end: () => {
+        process.nextTick(() => {
+          this.destroy();
+        });
+      },
+    });
+    process.nextTick(() => {
+      if (!this.#closed) handler.onOpen();
+    });
+  }
+
+  get backlog(): number {
+    return this.#backlog;
+  }
+
+  write(data: string | Uint8Array): void {
+    if (this.#input.length === 0) {
+      process.nextTick(() => {
+        this.#exchange();
+      });
+    }
+    const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data);
+    this.#input.push(bytes);
+    this.#backlog += bytes.length;
+  }
+
+  cork(): void {
+    // What is written in one tick leaves together anyhow.
+  }
+
+  uncork(): void {
+    // See cork.
+  }
+
+  ref(): void {
+    // Nothing here could keep the process alive.
+  }
+
+  unref(): void {
+    // See ref.
+  }
+
+  destroy(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#session.close();
+    process.nextTick(() => {
+      this.#handler.onClose(undefined);
+    });
+  }
+
+  #exchange(): void {
+    const input = Buffer.concat(this.#input);
+    this.#input = [];
+    this.#backlog = 0;
+    this.#session.push(input, 0, input.length);
+    const output = this.#output;
+    this.#output = [];
+    for (const reply of output) if (!this.#closed) this.#handler.onData(reply, reply.length);
+    if (!this.#closed) this.#handler.onDrain();
+  }
+}
