@@ -19,7 +19,7 @@ class SessionTransport implements Transport {
     this.#handler = handler;
     this.#session = new Session(context, {
       write: (data) => {
-        this.#output.push(typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data));
+        this.#output.push(toBuffer(data));
       },
       end: () => {
         process.nextTick(() => {
@@ -42,7 +42,7 @@ class SessionTransport implements Transport {
         this.#exchange();
       });
     }
-    const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data);
+    const bytes = toBuffer(data);
     this.#input.push(bytes);
     this.#backlog += bytes.length;
   }
@@ -82,4 +82,9 @@ class SessionTransport implements Transport {
     for (const reply of output) if (!this.#closed) this.#handler.onData(reply, reply.length);
     if (!this.#closed) this.#handler.onDrain();
   }
+}
+
+/** Bytes are not copied: both sides have taken what they need by the end of the next tick. */
+function toBuffer(data: string | Uint8Array): Buffer {
+  return typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
