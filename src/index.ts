@@ -20,3 +20,4 @@ export { Connection } from './client/connection';
 export type { CallOptions, ExecuteOptions, Executor } from './client/executor';
 export type { Credentials, ServerInput } from './client/server-address';
 export type { Connect, TlsOptions, Transport, TransportHandler, TransportOptions } from './client/transport';
+export * from './pool';

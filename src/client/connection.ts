@@ -4,7 +4,17 @@ import { connectionSettings, type ConnectionOptions, type ConnectionSettings } f
 import type { Command } from './commands/command';
 import type { ExecuteOptions, Executor } from './executor';
 import { parseServerAddress, type ServerInput } from './server-address';
-import { Wire } from './wire';
+import { Wire, type WireOwner } from './wire';
+
+/** Whom a {@link Connection} tells how it fares: a pool that lends it, a cluster that watches its server's health. */
+export interface ConnectionObserver {
+  /** A new connection was answered for the first time. */
+  onAnswer?(): void;
+  /** Nothing is awaited any more. */
+  onIdle?(): void;
+  /** The connection could not be made, or was lost while something was awaited: once per connection, however many calls it had. */
+  onTrouble?(failure: unknown): void;
+}
 
 /**
  * A server that is reached over one connection at a time. It opens with the first call, carries any number of calls at
@@ -12,11 +22,23 @@ import { Wire } from './wire';
  */
 export class Connection implements Executor {
   readonly #settings: ConnectionSettings;
+  readonly #owner: WireOwner;
   #wire: Wire | undefined;
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
-  constructor(server: ServerInput, options: ConnectionOptions = {}) {
+  constructor(server: ServerInput, options: ConnectionOptions = {}, observer: ConnectionObserver = {}) {
     this.#settings = connectionSettings(parseServerAddress(server), options);
+    this.#owner = {
+      onAnswer: () => observer.onAnswer?.(),
+      onIdle: () => observer.onIdle?.(),
+      onEnd: (wire, unsent, failure) => {
+        if (this.#wire === wire) this.#wire = undefined;
+        if (failure !== undefined) observer.onTrouble?.(failure);
+        // Not a byte of these has left: they go on over the next connection.
+        for (const call of unsent) this.add(call);
+        if (this.pending === 0) observer.onIdle?.();
+      },
+    };
   }
 
   /** The server's name: `host:port`, or the path of its socket. */
@@ -36,22 +58,19 @@ export class Connection implements Executor {
     return new Promise<R>((resolve, reject) => {
       const call = new Call(command, options?.deadline ?? NaN, resolve, reject);
       if (signal !== undefined) call.follow(signal);
-      (this.#wire ??= this.#open()).add(call as Call<unknown>);
+      this.add(call as Call<unknown>);
     });
+  }
+
+  /** Carries a call that was made elsewhere; no bound applies. */
+  add(call: Call<unknown>): void {
+    (this.#wire ??= new Wire(this.#settings, this.#owner)).add(call);
   }
 
   async close(): Promise<void> {
     const wire = this.#wire;
     this.#wire = undefined;
     await wire?.retire();
-  }
-
-  #open(): Wire {
-    return new Wire(this.#settings, (wire, unsent) => {
-      if (this.#wire === wire) this.#wire = undefined;
-      // Not a byte of these has left: they go on over the next connection.
-      for (const call of unsent) (this.#wire ??= this.#open()).add(call);
-    });
   }
 
   #overloaded(command: string): MemcacheOverloadedError {
@@ -63,8 +82,8 @@ export class Connection implements Executor {
   }
 }
 
-function rejected(reason: unknown): Promise<never> {
-  // An aborted signal rejects with whatever reason it was given.
+/** An aborted signal rejects with whatever reason it was given. */
+export function rejected(reason: unknown): Promise<never> {
   // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
   return Promise.reject(reason);
 }

@@ -28,13 +28,26 @@ const IDLE = 1000;
 /** A timer that comes later than this says that the event loop stood still. */
 const STALL = 20;
 
+/** Whom a connection tells of the turns of its life. */
+export interface WireOwner {
+  /** The server has answered for the first time. */
+  onAnswer(): void;
+  /** Nothing is awaited any more. */
+  onIdle(): void;
+  /**
+   * No more calls can be taken; `unsent` were never written. `failure` tells what went wrong, if something was awaited
+   * or the connection could not be made; it is undefined after a farewell.
+   */
+  onEnd(wire: Wire, unsent: Call<unknown>[], failure: unknown): void;
+}
+
 /**
  * One connection from its opening to its end, and everything that must not outlive it: the parser's state and the
  * replies awaited. It never heals; a {@link Connection} replaces it.
  */
 export class Wire {
   readonly #settings: ConnectionSettings;
-  readonly #onEnd: (wire: Wire, unsent: Call<unknown>[]) => void;
+  readonly #owner: WireOwner;
   readonly #transport: Transport;
   readonly #reader: FrameReader;
   readonly #calls = new CallQueue();
@@ -56,13 +69,11 @@ export class Wire {
   #retired = false;
   #closed: (() => void)[] = [];
   #isClosed = false;
+  #answered = false;
 
-  /**
-   * @param onEnd is told once, when no more calls can be taken, which calls were never written
-   */
-  constructor(settings: ConnectionSettings, onEnd: (wire: Wire, unsent: Call<unknown>[]) => void) {
+  constructor(settings: ConnectionSettings, owner: WireOwner) {
     this.#settings = settings;
-    this.#onEnd = onEnd;
+    this.#owner = owner;
     this.#lastFlush = settings.clock.now();
     this.#deadlines = new Deadlines(settings.clock, (now) => this.#judge(now));
     this.#inbox = new Inbox(this.#calls, settings.address.name);
@@ -250,6 +261,10 @@ export class Wire {
       this.#onUnreadable(error);
       return;
     }
+    if (!this.#answered) {
+      this.#answered = true;
+      this.#owner.onAnswer();
+    }
     this.#settleDown();
     // Room in the pipeline, or the end of what a raw command had to wait for.
     if (this.#calls.next !== undefined && this.#transport.backlog <= MAX_BACKLOG) this.#scheduleFlush();
@@ -294,9 +309,11 @@ export class Wire {
   #judge(now: number): number {
     let earliest = Infinity;
     let late: MemcacheTimeoutError | undefined;
+    let wanted = false;
     this.#calls.forEach((call, written) => {
       if (call.deadline > now) {
         earliest = Math.min(earliest, call.deadline);
+        wanted ||= !call.settled;
       } else if (!written) {
         call.reject(this.#timedOut(call, 'notSent'));
       } else if (call.reader !== undefined) {
@@ -306,6 +323,7 @@ export class Wire {
       }
     });
     if (late !== undefined) this.#spoil(late);
+    else if (!wanted && this.#state !== 'ready') this.#fail(this.#cannotConnect('nobody waits for it any more'));
     return earliest;
   }
 
@@ -328,7 +346,10 @@ export class Wire {
       this.#calls.trim();
       const head = this.#calls.head;
       if (head?.command instanceof ClosingCommand) head.resolve(undefined);
-      this.#end(`the connection was lost: ${describe(cause)}`, cause);
+      const message = `the connection was lost: ${describe(cause)}`;
+      // A server may close a connection on which nothing is awaited: that is no failure.
+      const awaited = this.#calls.head !== undefined;
+      this.#end(message, cause, awaited ? new MemcacheUnexpectedCloseError(message, this.#origin('maybeExecuted', cause)) : undefined);
     }
     const closed = this.#closed;
     this.#closed = [];
@@ -338,7 +359,7 @@ export class Wire {
   /** There is a doubt about the position in the stream. */
   #spoil(cause: unknown): void {
     const why = cause instanceof Error ? cause.message : 'its reply could not be read';
-    if (this.#state === 'ready') this.#end(`the connection was dropped: ${why}`, cause);
+    if (this.#state === 'ready') this.#end(`the connection was dropped: ${why}`, cause, cause);
     else this.#fail(this.#cannotConnect(why, cause));
   }
 
@@ -349,11 +370,11 @@ export class Wire {
       call.reject(error);
     });
     this.#calls.clear();
-    this.#end(error.message);
+    this.#end(error.message, error, error);
   }
 
   /** Rejects what awaits a reply, and hands back what was never written. */
-  #end(message: string, cause?: unknown): void {
+  #end(message: string, cause?: unknown, failure?: unknown): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#deadlines.close();
@@ -368,7 +389,7 @@ export class Wire {
       else unsent.push(call);
     });
     this.#calls.clear();
-    this.#onEnd(this, unsent);
+    this.#owner.onEnd(this, unsent, failure);
     for (const { call, certainty } of lost) {
       const { verb: command } = call.command;
       call.reject(new MemcacheUnexpectedCloseError(message, { ...this.#origin(certainty, cause), command }));
@@ -394,8 +415,12 @@ export class Wire {
   #settleDown(): void {
     this.#calls.trim();
     if (this.#calls.size > 0) return;
-    if (this.#retired) this.#end('the connection was closed by close()');
-    else this.#setRef(false);
+    if (this.#retired) {
+      this.#end('the connection was closed by close()');
+      return;
+    }
+    this.#setRef(false);
+    this.#owner.onIdle();
   }
 
   /** Only a connection on which something is awaited keeps the process alive. */

@@ -1,0 +1,3 @@
+export { ConnectionPool, type PoolOptions } from './connection-pool';
+export type { PoolStats } from './dispatcher';
+export { PooledClient, type PooledClientOptions } from './pooled-client';

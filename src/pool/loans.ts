@@ -1,0 +1,67 @@
+import { createPool, type Pool } from 'generic-pool';
+
+/** Things that are lent to one borrower at a time. The only place that knows generic-pool. */
+export interface Loans<T> {
+  /** Lends one, making it if need be; waits its turn when all are out. Never rejects. */
+  borrow(): Promise<T>;
+  /** Takes back what was lent; what is not out is ignored. */
+  giveBack(thing: T): void;
+  readonly stats: LoanStats;
+  /** Waits until all are back, then disposes of them. */
+  close(): Promise<void>;
+}
+
+/** How many there are, and where. */
+export interface LoanStats {
+  readonly size: number;
+  /** Ready to be lent. */
+  readonly available: number;
+  readonly borrowed: number;
+}
+
+/** How many there may be, and for how long. */
+export interface LoanOptions {
+  readonly max: number;
+  readonly min: number;
+  /** Milliseconds after which one that is not used is disposed of, down to `min`; 0 = never. */
+  readonly idleTimeout: number;
+}
+
+/**
+ * Lends what `make` makes. `make` must not fail and do no I/O: generic-pool repeats a failing factory in a loop that
+ * starves the event loop, its waiters cannot be withdrawn, and a member that dies while idle is lent all the same. So
+ * its members are shells that open, and heal, on use; waiting with a time limit is the borrower's own affair.
+ */
+export function createLoans<T>(make: () => T, dispose: (thing: T) => Promise<void>, options: LoanOptions): Loans<T> {
+  const { max, min, idleTimeout } = options;
+  const pool: Pool<T> = createPool(
+    { create: () => Promise.resolve(make()), destroy: dispose },
+    {
+      max,
+      min,
+      // The one used last is lent first, so that the others can grow old.
+      fifo: false,
+      // Left at 0 its members would never be looked at; its timer does not keep the process alive.
+      ...(idleTimeout > 0 && {
+        softIdleTimeoutMillis: idleTimeout,
+        idleTimeoutMillis: Number.MAX_SAFE_INTEGER,
+        evictionRunIntervalMillis: Math.max(10, Math.ceil(idleTimeout / 2)),
+        numTestsPerEvictionRun: max,
+      }),
+    },
+  );
+  return {
+    borrow: () => pool.acquire(),
+    giveBack: (thing) => {
+      // Giving back twice would be an unhandled rejection.
+      if (pool.isBorrowedResource(thing)) void pool.release(thing);
+    },
+    get stats() {
+      return { size: pool.size, available: pool.available, borrowed: pool.borrowed };
+    },
+    close: async () => {
+      await pool.drain();
+      await pool.clear();
+    },
+  };
+}

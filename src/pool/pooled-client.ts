@@ -1,0 +1,29 @@
+import { Client } from '../client/client';
+import type { ClientOptions } from '../client/client-options';
+import type { ServerInput } from '../client/server-address';
+import type { CacheValue } from '../serde';
+import { ConnectionPool, type PoolOptions } from './connection-pool';
+import type { PoolStats } from './dispatcher';
+
+/** How a {@link PooledClient} behaves. */
+export interface PooledClientOptions<Out, In = Out> extends ClientOptions<Out, In>, PoolOptions {}
+
+/**
+ * A client with several connections to one server, for many concurrent calls: a large or slow reply holds up only the
+ * connection it comes over.
+ */
+export class PooledClient<Out = CacheValue, In = Out> extends Client<Out, In> {
+  readonly #pool: ConnectionPool;
+
+  /** @throws MemcacheIllegalInputError naming the option that is not legal */
+  constructor(server: ServerInput = '127.0.0.1:11211', options: PooledClientOptions<Out, In> = {}) {
+    const pool = new ConnectionPool(server, options);
+    super(pool, options);
+    this.#pool = pool;
+  }
+
+  /** How many connections there are, and how many calls wait for one. */
+  get poolStats(): PoolStats {
+    return this.#pool.stats;
+  }
+}
