@@ -107,6 +107,20 @@ export class CommandLine {
     return this.length(index) <= MAX_KEY_LENGTH;
   }
 
+  /** Whether any token of the line, also beyond those cut, is too long for a key. */
+  get hasLongToken(): boolean {
+    if (this.#end <= MAX_KEY_LENGTH) return false;
+    const base = this.#base;
+    let start = 0;
+    for (let at = 0; at < this.#end; at++) {
+      const byte = this.#buffer[base + at];
+      if (byte === NUL) break;
+      if (byte === SPACE) start = at + 1;
+      else if (at - start >= MAX_KEY_LENGTH) return true;
+    }
+    return false;
+  }
+
   /** The token as C's `strtol` reads it, cut to a signed 32-bit number as memcached does; `undefined` when it is none. */
   int32(index: number): number | undefined {
     const plain = this.#decimal(index);

@@ -1,4 +1,5 @@
 import type { Credentials } from './authentication';
+import { PrefixStats } from './prefix-stats';
 import { MemoryStore, type MemoryStoreOptions } from './storage/store';
 
 /** What all sessions of one server share, and what its commands may do. */
@@ -56,6 +57,7 @@ export class ServerContext {
   };
   /** Lists the open connections. */
   listConnections: () => Iterable<ConnectionInfo> = () => [];
+  readonly prefixes = new PrefixStats();
   /** Lines of `stats settings` that the server around the sessions knows better. */
   readonly settings = new Map<string, string | number>();
   verbosity: number;
@@ -63,7 +65,7 @@ export class ServerContext {
   authErrors = 0;
   /** Whether `lru_crawler enable` or `disable` came last. */
   crawlerEnabled = true;
-  readonly startedAt: number;
+  readonly #startedAt: number;
   readonly #ownsStore: boolean;
   readonly #log: ((line: string, level: number) => void) | undefined;
 
@@ -76,11 +78,16 @@ export class ServerContext {
     this.shutdown = options.shutdown;
     this.verbosity = options.verbosity ?? 0;
     this.#log = options.log;
-    this.startedAt = this.store.clock.now();
+    this.#startedAt = this.store.clock.now();
   }
 
   get requiresAuthentication(): boolean {
     return this.auth.length > 0;
+  }
+
+  /** Whole seconds since the start. */
+  get uptime(): number {
+    return Math.floor((this.store.clock.now() - this.#startedAt) / 1000);
   }
 
   /** Passes a line to the log function when the verbosity asks for it. */

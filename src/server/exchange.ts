@@ -95,12 +95,6 @@ export class Exchange {
     this.#output.write(text);
   }
 
-  /** Drops what has been gathered, and ends the session. */
-  abort(): void {
-    this.#text = '';
-    this.finish();
-  }
-
   /** Ends the session after the replies. */
   finish(): void {
     if (this.ended) return;

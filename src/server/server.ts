@@ -30,6 +30,7 @@ export interface MemcachedServerOptions extends Omit<ServerContextOptions, 'shut
   shutdown?: boolean;
 }
 
+const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_CONNECTIONS = 1024;
 const DEFAULT_COMMANDS = 500;
 const DEFAULT_BACKLOG = 1024;
@@ -73,7 +74,7 @@ export class MemcachedServer {
    * @throws the system's error when it cannot listen, for example `EADDRINUSE`
    */
   static async start(options: MemcachedServerOptions = {}): Promise<MemcachedServer> {
-    const { host = '127.0.0.1', port = 0, path, tls, backlog = DEFAULT_BACKLOG } = options;
+    const { host = DEFAULT_HOST, port = 0, path, tls, backlog = DEFAULT_BACKLOG } = options;
     // Half open: a client that has sent its last command still gets the answers.
     const server =
       tls === undefined
@@ -106,6 +107,16 @@ export class MemcachedServer {
     this.address = isPort(address) ? formatAddress(address) : String(address);
     this.#listenAddress = isPort(address) ? `tcp:${this.address}` : `unix:${this.address}`;
     context.connections.maxConnections = options.maxConnections ?? DEFAULT_CONNECTIONS;
+    const { host = DEFAULT_HOST, backlog = DEFAULT_BACKLOG, pathMode = DEFAULT_PATH_MODE, path = 'NULL' } = options;
+    context.settings
+      .set('tcpport', this.port)
+      .set('inter', host)
+      .set('domain_socket', path)
+      .set('umask', pathMode.toString(8))
+      .set('reqs_per_event', this.#maxCommands)
+      .set('tcp_backlog', backlog)
+      .set('idle_timeout', Math.ceil(this.#idleTimeout / 1000))
+      .set('ssl_enabled', options.tls === undefined ? 'no' : 'yes');
     context.listConnections = () => Array.from(this.#connections.values(), (connection) => connection.info);
     server.on('connection', (socket: Socket) => {
       this.#accept(socket, options.tls === undefined);

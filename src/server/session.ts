@@ -115,12 +115,13 @@ export class Session {
 /** An unknown command. A request that looks like HTTP is cut off, so that no browser can be made to send commands. */
 function unknown(exchange: Exchange): void {
   const { line } = exchange;
-  if (line.count > 0 && line.length(0) > 1 && !/^[gsacidt]/.test(line.text(0)) && /^HTTP\//.test(line.text(line.count - 1))) {
-    exchange.abort();
-  } else {
-    exchange.reply('ERROR');
-  }
+  // memcached looks for HTTP only where no command begins with the same letter.
+  const isOwn = line.length(0) < 2 || OWN_LETTERS.test(line.text(0));
+  if (!isOwn && line.text(line.count - 1).startsWith('HTTP/')) exchange.finish();
+  else exchange.reply('ERROR');
 }
+
+const OWN_LETTERS = /^(?:[gsacidt]|m.$)/s;
 
 /**
  * How long the line `buffer[start, end)` may be. memcached takes a long line that arrives in one piece. Behind a line

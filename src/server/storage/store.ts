@@ -126,6 +126,11 @@ export class MemoryStore {
     if (this.evict) this.#makeRoom(0);
   }
 
+  /** The cas of what was changed last; 0 when there is none. */
+  get lastCas(): number {
+    return this.#lastCas;
+  }
+
   /** The store's time, in whole milliseconds. */
   now(): number {
     return Math.floor(this.clock.now() - this.#origin);
@@ -148,6 +153,12 @@ export class MemoryStore {
   /** Whole seconds until `item` expires, as memcached reports them (a negative number wraps at 32 bits); -1 for never. */
   secondsLeft(item: Item): number {
     return item.deadline === 0 ? -1 : Math.ceil((item.deadline - this.now()) / 1000) >>> 0;
+  }
+
+  /** Whether `item` expires before `deadline`, both cut to whole seconds from now; never true for an item that stays. */
+  expiresBefore(item: Item, deadline: number): boolean {
+    const now = this.now();
+    return item.deadline !== 0 && Math.ceil((item.deadline - now) / 1000) < Math.ceil((deadline - now) / 1000);
   }
 
   /** Whole seconds since `item` was last used. */
@@ -256,7 +267,7 @@ export class MemoryStore {
   count(key: string, up: boolean, delta: bigint, cas: number): CountOutcome {
     const item = this.find(key);
     if (item === undefined) return { outcome: 'notFound' };
-    if (typeof item.value !== 'string') return { outcome: 'notANumber' };
+    if (typeof item.value !== 'string' || item.value === '') return { outcome: 'notANumber' };
     if (cas !== 0 && cas !== item.cas) return { outcome: 'exists' };
     const number = changedCounter(item.value, up, delta);
     if (number === undefined) return { outcome: 'notANumber' };

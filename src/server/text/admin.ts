@@ -85,7 +85,7 @@ export function shutdown(exchange: Exchange): void {
     exchange.reply('CLIENT_ERROR invalid shutdown mode');
     return;
   }
-  exchange.abort();
+  exchange.finish();
   context.shutdown(graceful);
 }
 

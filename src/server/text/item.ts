@@ -6,7 +6,7 @@ const BAD_FORMAT = 'CLIENT_ERROR bad command line format';
 
 /** `delete <key> [0] [noreply]` → `DELETED` or `NOT_FOUND`. */
 export function deleteItem(exchange: Exchange): void {
-  const { line, store } = exchange;
+  const { line, store, context } = exchange;
   if (line.count < 2 || line.count > 4) {
     exchange.reply('ERROR');
     return;
@@ -24,7 +24,9 @@ export function deleteItem(exchange: Exchange): void {
     exchange.reply(BAD_FORMAT);
     return;
   }
-  if (store.delete(line.text(KEY))) {
+  const key = line.text(KEY);
+  if (context.prefixes.enabled) context.prefixes.record(key, 'del');
+  if (store.delete(key)) {
     store.stats.deleteHits++;
     exchange.reply('DELETED');
   } else {

@@ -36,18 +36,21 @@ function retrieveAndTouch(exchange: Exchange, withCas: boolean): void {
 function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: number | undefined): void {
   const { line, store } = exchange;
   const { stats } = store;
+  const { prefixes } = exchange.context;
   if (line.count < 2) {
     exchange.reply('ERROR');
     return;
   }
+  // Nothing of a refused line is answered but the refusal.
+  if (line.hasLongToken) {
+    exchange.reply('CLIENT_ERROR bad command line format');
+    return;
+  }
   do {
     for (let i = from; i < line.count; i++) {
-      if (!line.isKey(i)) {
-        exchange.reply('CLIENT_ERROR bad command line format');
-        return;
-      }
       const key = line.text(i);
       const item = store.fetch(key);
+      if (prefixes.enabled) prefixes.record(key, 'get', item !== undefined);
       if (deadline === undefined) stats.cmdGet++;
       else stats.cmdTouch++;
       if (item === undefined) {

@@ -47,7 +47,9 @@ function storing(mode: StoreMode): (exchange: Exchange) => void {
       return;
     }
     const { stats } = store;
+    const { prefixes } = exchange.context;
     const key = line.text(KEY);
+    if (prefixes.enabled) prefixes.record(key, 'set');
     if (frame.oversized) {
       exchange.reply(WORDS[store.refuse(mode, key)]);
       return;

@@ -1,0 +1,32 @@
+/** memcached's slab classes with its default settings: nothing is stored by them here, but its reports number items by them. */
+
+const SMALLEST_CHUNK = 96;
+const GROWTH = 1.25;
+const ALIGNMENT = 8;
+const MOST_CLASSES = 63;
+const LARGEST_CHUNK = 512 * 1024;
+
+const SIZES = chunkSizes();
+
+function chunkSizes(): number[] {
+  const sizes: number[] = [];
+  let size = SMALLEST_CHUNK;
+  while (sizes.length < MOST_CLASSES - 1 && size < LARGEST_CHUNK / GROWTH) {
+    size = Math.ceil(size / ALIGNMENT) * ALIGNMENT;
+    sizes.push(size);
+    size = Math.trunc(size * GROWTH);
+  }
+  sizes.push(LARGEST_CHUNK);
+  return sizes;
+}
+
+/** The size of the chunks of a class, in bytes. */
+export function chunkSize(number: number): number {
+  return SIZES[number - 1] ?? LARGEST_CHUNK;
+}
+
+/** The number of the class that an item of `size` bytes belongs to, counted from 1. */
+export function slabClass(size: number): number {
+  const index = SIZES.findIndex((chunk) => size <= chunk);
+  return index < 0 ? SIZES.length : index + 1;
+}

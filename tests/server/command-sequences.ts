@@ -1,0 +1,373 @@
+/** Random command sequences for the differential test. What is left out here is listed in docs/embedded-server.md. */
+
+/** A source of randomness that one number determines. */
+export class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed | 0;
+  }
+
+  /** A whole number from 0 to `below` - 1. */
+  below(below: number): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
+  }
+
+  /** Whether something that happens once in `times` happens. */
+  once(times: number): boolean {
+    return this.below(times) === 0;
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    const choice = choices[this.below(choices.length)];
+    if (choice === undefined) throw new Error('nothing to pick from');
+    return choice;
+  }
+}
+
+/** One command as each side gets it: a line that memcached refuses is sent to it without the block, which it would execute. */
+export interface Command {
+  readonly ours: string;
+  readonly theirs: string;
+}
+
+const KEYS = ['a', 'b', 'n', 'm', 'key:with:colons', 'k'.repeat(250), '\xe4\xf6', 'tab\there'];
+/** Base64 of "bin" + NUL + "ary", of a blank, and of a text that is never stored otherwise. */
+const BINARY_KEYS = ['YmluAGFyeQ==', 'IA==', 'Ym9i'];
+const LONG_KEY = 'x'.repeat(251);
+const VALUES = ['', '0', '1', '9', '10', '99', '1000', 'text', ' 12', '12 ab', '-1', '18446744073709551615', 'a\r\nb', 'x'.repeat(300), '\x00\xff', 'END\r\n', 'y'.repeat(5000)];
+const EXPTIMES = ['0', '0', '0', '100', '30', '-1', '2592000', '2592001', '2147483647', '+60', '4294967296'];
+const FLAGS = ['0', '0', '5', '4294967295', '4294967296', '+7', '007'];
+const NUMBERS = ['0', '1', '5', '18446744073709551615', '18446744073709551614', '4294967296', '10000000000'];
+const BAD_NUMBERS = ['', 'x', '1x', '-1', '99999999999999999999999', '0x10', '1e3', '1.5'];
+const LINE_ENDS = ['\r\n', '\r\n', '\r\n', '\r\n', '\n', ' \r\n', '  \r\n'];
+const STORING = ['set', 'set', 'set', 'add', 'replace', 'append', 'prepend', 'cas'];
+
+/** Writes commands that both sides must answer alike. `casOf` tells the present cas of a key, so that some match. */
+export class CommandWriter {
+  readonly #random: Random;
+  readonly #casOf: (key: string) => number;
+
+  constructor(random: Random, casOf: (key: string) => number) {
+    this.#random = random;
+    this.#casOf = casOf;
+  }
+
+  next(): Command {
+    const random = this.#random;
+    switch (random.below(13)) {
+      case 0:
+      case 1:
+        return this.#storage();
+      case 2:
+        return this.#retrieval();
+      case 3:
+        return this.#item();
+      case 4:
+        return this.#admin();
+      case 5:
+        return random.once(3) ? this.#malformed() : this.#storage();
+      case 6:
+      case 7:
+        return this.#metaSet();
+      case 8:
+      case 9:
+        return this.#metaGet();
+      case 10:
+        return this.#metaDelete();
+      case 11:
+        return this.#metaArithmetic();
+      default:
+        return random.once(2) ? both('mn\r\n') : both(`me ${this.#key()}${random.once(5) ? ' z' : ''}\r\n`);
+    }
+  }
+
+  #key(): string {
+    return this.#random.pick(KEYS);
+  }
+
+  #end(): string {
+    return this.#random.pick(LINE_ENDS);
+  }
+
+  #cas(key: string): string {
+    const random = this.#random;
+    const present = this.#casOf(key);
+    return String(random.pick([present, present, present, 0, 1, Math.max(0, present - 1), present + 1]));
+  }
+
+  #noreply(): string {
+    return this.#random.once(6) ? ' noreply' : '';
+  }
+
+  #block(value: string): string {
+    const { length } = value;
+    // Now and then a block that does not end where it should, at most one byte away.
+    if (!this.#random.once(40)) return `${value}\r\n`;
+    return length > 0 && this.#random.once(2) ? `${value.slice(1)}\r\n\r\n` : `${value}z\r\n`;
+  }
+
+  #storage(): Command {
+    const random = this.#random;
+    const verb = random.pick(STORING);
+    const key = random.once(30) ? LONG_KEY : this.#key();
+    const value = random.pick(VALUES);
+    const flags = random.once(30) ? random.pick(BAD_NUMBERS) : random.pick(FLAGS);
+    const exptime = random.once(30) ? random.pick(BAD_NUMBERS) : random.pick(EXPTIMES);
+    const unique = verb === 'cas' ? ` ${random.once(30) ? 'x' : this.#cas(key)}` : '';
+    const line = `${verb} ${key} ${flags} ${exptime} ${value.length}${unique}${this.#noreply()}${this.#end()}`;
+    if (/ {2}\S/.test(line)) return both(line);
+    const refused =
+      key === LONG_KEY || isBadUint(flags) || isBadInt(exptime) || (verb === 'cas' && unique === ' x');
+    if (refused) return { ours: line + value + '\r\n', theirs: line };
+    return both(line + this.#block(value));
+  }
+
+  #retrieval(): Command {
+    const random = this.#random;
+    const verb = random.pick(['get', 'get', 'gets', 'gat', 'gats', 'bget']);
+    const keys = Array.from({ length: random.once(20) ? 40 : 1 + random.below(4) }, () => this.#key());
+    // memcached drops the answers before a refused get that have not left yet.
+    const long = random.once(30);
+    if (long) keys.splice(random.below(keys.length + 1), 0, LONG_KEY);
+    const exptime = verb.startsWith('ga') ? `${random.pick(random.once(20) ? ['x'] : EXPTIMES)} ` : '';
+    const line = `${verb} ${exptime}${keys.join(random.once(10) ? '  ' : ' ')}${this.#end()}`;
+    return both(long ? `mn\r\n${line}` : line);
+  }
+
+  #item(): Command {
+    const random = this.#random;
+    const key = random.once(40) ? LONG_KEY : this.#key();
+    switch (random.below(4)) {
+      case 0: {
+        const hold = random.pick(['', '', '', ' 0', ' 5', ' 0 0']);
+        return both(`delete ${key}${hold}${this.#noreply()}${this.#end()}`);
+      }
+      case 1: {
+        const exptime = random.pick(random.once(10) ? BAD_NUMBERS : EXPTIMES);
+        return both(`touch ${key} ${exptime}${this.#noreply()}${this.#end()}`);
+      }
+      default: {
+        const delta = random.pick(random.once(10) ? BAD_NUMBERS : NUMBERS);
+        // While an answer that shows the item waits, memcached makes a new item, and does not pad it.
+        return both(`mn\r\n${random.pick(['incr', 'decr'])} ${key} ${delta}${this.#noreply()}${this.#end()}`);
+      }
+    }
+  }
+
+  #admin(): Command {
+    const random = this.#random;
+    const command = random.pick([
+      'version',
+      'version x y',
+      'verbosity 0',
+      'verbosity',
+      'verbosity x',
+      'verbosity 0 noreply',
+      'cache_memlimit 64',
+      'cache_memlimit 1',
+      'cache_memlimit x',
+      'cache_memlimit 2000000000',
+      'cache_memlimit 64 noreply',
+      'flush_all',
+      'flush_all 0',
+      'flush_all -1',
+      'flush_all noreply',
+      'flush_all 0 noreply',
+      'flush_all x',
+      'flush_all 1 2 3',
+      'shutdown',
+      'shutdown x',
+      'stats reset',
+      'stats detail',
+      'stats nothing',
+      'stats sizes',
+      'stats cachedump',
+      'stats cachedump 99 1',
+      'stats cachedump x 1',
+      'lru_crawler',
+      'lru_crawler enable',
+      'lru_crawler sleep 100',
+      'lru_crawler sleep x',
+      'lru_crawler sleep 2000000',
+      'lru_crawler tocrawl 0',
+      'lru_crawler nothing',
+      'lru mode flat',
+      'lru mode segmented',
+      'lru mode x',
+      'lru tune 10 25 0.1 2.0',
+      'lru tune 50 50 0.1 2.0',
+      'lru tune 10 25 x 2.0',
+      'lru temp_ttl 61',
+      'lru temp_ttl -1',
+      'lru nothing',
+      'lru',
+      'slabs automove 1',
+      'slabs automove 9',
+      'slabs automove x',
+      'slabs automove ratio 0.8',
+      'slabs automove ratio x',
+      'slabs',
+    ]);
+    return both(command + this.#end());
+  }
+
+  #malformed(): Command {
+    const random = this.#random;
+    const line = random.pick([
+      '',
+      'x',
+      'get',
+      'gets ',
+      'gat',
+      'gat 0',
+      'GET a',
+      'set',
+      'set a',
+      'set a 0 0',
+      'set a 0 0 x',
+      'set a 0 0 -1',
+      'set a 0 0 1 noreply extra',
+      'cas a 0 0 1',
+      'touch a',
+      'incr a',
+      'incr',
+      'delete',
+      'delete a 1 2 3',
+      'mg',
+      'ms',
+      'ms a',
+      'ms a x',
+      'ms a -1',
+      'md',
+      'ma',
+      'me',
+      'mx a',
+      'mn extra words',
+      `mg ${LONG_KEY} v`,
+      `md ${LONG_KEY}`,
+      `ma ${LONG_KEY}`,
+      `me ${LONG_KEY}`,
+      `mg a${' v'.repeat(30)}`,
+      `mg a 1 2 3 4 5 6 7 8 9 0 a b c d e f g h i`,
+      `md a 1 2 3 4 5 6 7 8 9 0 a b c d e f g h i`,
+      `ma a 1 2 3 4 5 6 7 8 9 0 a b c d e f g h i`,
+      'me a b',
+      'get a\x00b',
+      'set a\x00 0 0 1',
+      '\x00',
+      'version\x00 x',
+      ' \t get a',
+      '  get  a  n ',
+      'quit\x00',
+      '\xff\xfe',
+      'gett a',
+      'getsa b',
+      'sets a 0 0 1',
+      `get ${'long '.repeat(60)}`,
+    ]);
+    const text = `mn\r\n${line}${this.#end()}`;
+    if (line.startsWith('quit')) return both('mn\r\n');
+    return both(text);
+  }
+
+  /** Flags out of `choices`, in random order, now and then one twice. */
+  #flags(choices: readonly string[]): string {
+    const random = this.#random;
+    const left = [...choices];
+    let flags = '';
+    for (let i = random.below(6); i > 0 && left.length > 0; i--) {
+      const at = random.below(left.length);
+      const flag = left[at] ?? '';
+      // Two flags of the same letter are refused; let that be rare.
+      if (random.once(50)) flags += ` ${flag}`;
+      left.splice(at, 1);
+      for (let j = left.length - 1; j >= 0; j--) if (left[j]?.[0] === flag[0]) left.splice(j, 1);
+      flags += ` ${flag}`;
+    }
+    return flags;
+  }
+
+  #opaque(): string[] {
+    return ['O1', 'Oabc', `O${'o'.repeat(31)}`, ...(this.#random.once(10) ? [`O${'o'.repeat(32)}`, 'O'] : [])];
+  }
+
+  #odd(): string[] {
+    if (!this.#random.once(15)) return [];
+    return ['z', 'E5', 'x', '\xe4', 'Tx', 'Nx', 'Rx', 'Cx', 'Fx', 'Jx', 'Dx', 'M', 'Mxx', 'MX', 'T', 'S1', '1', 'J5', 'D7', 'P', 'L9', 'I', 'F9', 'T+30'];
+  }
+
+  /** A key for a meta command, and the flag that goes with it. */
+  #metaKey(): { key: string; flag: string } {
+    if (this.#random.once(5)) return { key: this.#random.pick(BINARY_KEYS), flag: ' b' };
+    if (this.#random.once(60)) return { key: this.#random.pick(['=', 'Zm9', '%%%%', 'Zm9v=']), flag: ' b' };
+    return { key: this.#key(), flag: '' };
+  }
+
+  #metaGet(): Command {
+    const { key, flag } = this.#metaKey();
+    const binary = flag !== '';
+    const flags = this.#flags([
+      ...['v', 'v', 'c', 'f', 'h', 'k', 'l', 's', 't', 'q', 'u', 'R30', 'R100', 'R2592000', 'T100', 'T30', 'T0', 'T-1'],
+      ...(binary ? [] : ['N0', 'N30', 'N100']),
+      ...this.#opaque(),
+      ...(binary ? [] : this.#odd()),
+    ]);
+    return both(`mg ${key}${this.#random.once(2) ? flag + flags : flags + flag}${this.#end()}`);
+  }
+
+  #metaSet(): Command {
+    const random = this.#random;
+    const { key, flag } = this.#metaKey();
+    const value = random.pick(VALUES);
+    const flags = this.#flags([
+      ...['c', 'k', 'q', 'F5', 'F0', 'T100', 'T0', 'T-1', 'I', `C${this.#cas(key)}`, 'MS', 'ME', 'MR'],
+      ...(flag === '' ? ['MA', 'MP', 'Ma', 'N30'] : []),
+      ...this.#opaque(),
+      ...this.#odd(),
+    ]);
+    return both(`ms ${key} ${value.length}${flag}${flags}${this.#end()}${this.#block(value)}`);
+  }
+
+  #metaDelete(): Command {
+    const { key, flag } = this.#metaKey();
+    const flags = this.#flags([
+      ...['q', 'k', 'I', 'I', 'T30', 'T-1', `C${this.#cas(key)}`],
+      ...this.#opaque(),
+      ...this.#odd(),
+    ]);
+    return both(`md ${key}${flag}${flags}${this.#end()}`);
+  }
+
+  #metaArithmetic(): Command {
+    const random = this.#random;
+    const { key, flag } = this.#metaKey();
+    const numbers = NUMBERS.flatMap((number) => [`D${number}`, `J${number}`]);
+    // memcached loses the TTL set on a counter that gets longer.
+    const mode = random.pick([[], ['MI'], ['M+'], ['MD', 'T30', 'T0'], ['M-', 'T100']]);
+    const down = mode.length > 1;
+    const flags = this.#flags([
+      ...['q', 'k', 'v', 'v', 't', 'c', `C${this.#cas(key)}`, ...numbers],
+      ...(flag === '' ? ['N0', 'N30', 'N0'] : []),
+      ...mode,
+      ...this.#opaque(),
+    ]);
+    if (down && flags.includes(' T') && !/ M[D-]/.test(flags)) return both(`mn\r\nma ${key}${flag}\r\n`);
+    return both(`mn\r\nma ${key}${flag}${flags}${this.#end()}`);
+  }
+}
+
+function both(text: string): Command {
+  return { ours: text, theirs: text };
+}
+
+function isBadUint(text: string): boolean {
+  return !/^[+]?\d{1,19}$/.test(text);
+}
+
+function isBadInt(text: string): boolean {
+  return !/^[+-]?\d{1,18}$/.test(text);
+}

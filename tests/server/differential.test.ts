@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Session } from '../../src/server/session';
+import { ServerContext } from '../../src/server/context';
+import { startMemcached, type MemcachedProcess } from '../support/memcached';
+import { CommandWriter, Random } from './command-sequences';
+
+/**
+ * Random sequences of commands, replayed against a real memcached and against a session: the answers must be equal.
+ * `DIFFERENTIAL_RUNS` sets how many sequences, `DIFFERENTIAL_SEED` where they begin.
+ */
+const RUNS = Number(process.env['DIFFERENTIAL_RUNS'] ?? 3000);
+const FIRST_SEED = Number(process.env['DIFFERENTIAL_SEED'] ?? 1);
+
+/** Ends what a broken block may have left open, so that the mark behind it is read as a command. */
+const REALIGN = '\r\n'.repeat(4);
+
+/** A session and what it has answered. */
+class Recorder {
+  readonly session: Session;
+  readonly context = new ServerContext();
+  #answer = '';
+
+  constructor() {
+    this.session = new Session(this.context, {
+      write: (data) => {
+        this.#answer += typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
+      },
+      end: () => undefined,
+    });
+  }
+
+  push(text: string): void {
+    const bytes = Buffer.from(text, 'latin1');
+    this.session.push(bytes, 0, bytes.length);
+  }
+
+  take(): string {
+    const answer = this.#answer;
+    this.#answer = '';
+    return answer;
+  }
+}
+
+/** A connection to the real server. */
+class Peer {
+  readonly #socket: Socket;
+  #received = '';
+  #wake: () => void = () => undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true).setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      this.#received += text;
+      this.#wake();
+    });
+    socket.on('close', () => {
+      this.#received += '<closed>';
+      this.#wake();
+    });
+  }
+
+  /** Sends `text`, and reads until the answer ends with `mark`. */
+  async ask(text: string, mark: string): Promise<string> {
+    this.#received = '';
+    this.#socket.write(text, 'latin1');
+    while (!this.#received.endsWith(mark)) {
+      if (this.#received.endsWith('<closed>')) throw new Error(`closed after ${this.#received}`);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.#received;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** What depends on when the second turns: seconds may differ by two. */
+const SECONDS = /(?<=^(?:HD|VA|ME) [^\r]*)\b(?:t|l|exp=-|la=)\d+/gm;
+
+function normalise(answer: string): { text: string; seconds: number[] } {
+  const seconds: number[] = [];
+  const text = answer.replace(SECONDS, (token) => {
+    seconds.push(Number(/\d+/.exec(token)?.[0]));
+    return token.replace(/\d+/, '#');
+  });
+  return { text, seconds };
+}
+
+function expectAlike(ours: string, theirs: string): void {
+  if (ours === theirs) return;
+  const left = normalise(ours);
+  const right = normalise(theirs);
+  expect(left.text).toBe(right.text);
+  for (const [index, seconds] of left.seconds.entries()) {
+    expect(Math.abs(seconds - (right.seconds[index] ?? NaN))).toBeLessThanOrEqual(2);
+  }
+}
+
+describe('a session beside a real memcached', () => {
+  let memcached: MemcachedProcess;
+  let peer: Peer;
+
+  beforeAll(async () => {
+    memcached = await startMemcached(['-t', '1']);
+    const socket = connect(memcached.port, '127.0.0.1');
+    await once(socket, 'connect');
+    peer = new Peer(socket);
+  });
+
+  afterAll(async () => {
+    peer.close();
+    await memcached.stop();
+  });
+
+  it(`answers ${RUNS} random sequences alike`, async () => {
+    const whole = new Recorder();
+    const split = new Recorder();
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+      const random = new Random(seed);
+      const writer = new CommandWriter(random, (key) => whole.context.store.find(key)?.cas ?? 1);
+      const mark = `EN kend-of-${seed}\r\n`;
+      let ours = 'flush_all\r\n';
+      let theirs = ours;
+      whole.push(ours);
+      for (let left = 1 + random.below(12); left > 0; left--) {
+        const command = writer.next();
+        whole.push(command.ours);
+        ours += command.ours;
+        theirs += command.theirs;
+      }
+      const end = `${REALIGN}mg end-of-${seed} k\r\n`;
+      whole.push(end);
+      ours += end;
+      for (let at = 0; at < ours.length; ) {
+        const size = 1 + random.below(random.pick([2, 20, 200, 20_000]));
+        split.push(ours.slice(at, at + size));
+        at += size;
+      }
+      const answer = whole.take();
+      try {
+        expect(split.take()).toBe(answer);
+        expectAlike(answer, await peer.ask(theirs + end, mark));
+      } catch (error) {
+        throw new Error(`sequence ${seed}: ${JSON.stringify(ours)}`, { cause: error });
+      }
+    }
+  }, 3_600_000);
+});
