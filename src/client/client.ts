@@ -1,4 +1,4 @@
-import { MemcacheError, MemcacheIllegalInputError } from '../errors';
+import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError } from '../errors';
 import { encodeExptime, type Expire } from '../protocol/exptime';
 import { encodeBase64Key, encodeKey, encodePrefix, keyText, type Key, type KeyRules } from '../protocol/key';
 import {
@@ -79,7 +79,9 @@ export type Entries<V> = Iterable<readonly [key: Key, value: V]> | Readonly<Reco
  * @typeParam In - what storing accepts; inferred from the serde
  */
 export class Client<Out = CacheValue, In = Out> {
-  readonly #executor: Executor;
+  /** What carries the commands of this client; policies are put in front of it: `new Client(policy(client.executor), client.options)`. */
+  readonly executor: Executor;
+  readonly #options: ClientOptions<Out, In>;
   readonly #serde: Serde<Out, In>;
   readonly #keyRules: KeyRules;
   readonly #clock: Clock;
@@ -92,7 +94,7 @@ export class Client<Out = CacheValue, In = Out> {
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
   constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
-    this.#executor = isExecutor(server) ? server : new Connection(server, options);
+    this.executor = isExecutor(server) ? server : new Connection(server, options);
     this.#serde = options.serde ?? defaultSerde();
     const allowUnicode = flag('allowUnicodeKeys', options.allowUnicodeKeys, false);
     this.#keyRules = { prefix: encodePrefix(options.keyPrefix ?? '', allowUnicode), allowUnicode };
@@ -100,6 +102,13 @@ export class Client<Out = CacheValue, In = Out> {
     this.#maxValueSize = maxValueSizeOf(options);
     this.#defaultNoreply = flag('defaultNoreply', options.defaultNoreply, false);
     this.#ignoreErrors = flag('ignoreErrors', options.ignoreErrors, false);
+    this.#options = options;
+  }
+
+  /** Those of its options that concern keys and values, for another client over the same or another executor. */
+  get options(): ClientOptions<Out, In> {
+    const { serde, keyPrefix, allowUnicodeKeys, defaultNoreply, ignoreErrors, maxValueSize, clock } = this.#options;
+    return { serde, keyPrefix, allowUnicodeKeys, defaultNoreply, ignoreErrors, maxValueSize, clock };
   }
 
   // ── retrieval ───────────────────────────────────────────────────────────────────────────────────────────
@@ -115,7 +124,7 @@ export class Client<Out = CacheValue, In = Out> {
     } catch (error) {
       return failed(error);
     }
-    const value = this.#executor.execute(command, options);
+    const value = this.executor.execute(command, options);
     return this.#ignoreErrors ? orMiss(value, undefined) : value;
   }
 
@@ -219,7 +228,7 @@ export class Client<Out = CacheValue, In = Out> {
     }
     const noreply = this.#noreply(options);
     const [failed] = await Promise.all([
-      items.length === 0 ? [] : this.#executor.execute(new SetManyCommand(items, noreply), options),
+      items.length === 0 ? [] : this.executor.execute(new SetManyCommand(items, noreply), options),
       tooLarge.length === 0 ? 0 : this.#deleteEntries(tooLarge, options),
     ]);
     return [...failed, ...tooLarge.map((entry) => entry.key)];
@@ -239,7 +248,7 @@ export class Client<Out = CacheValue, In = Out> {
     const wireKeys = all.map((key) => this.#encodeKey(key));
     const noreply = this.#noreply(options);
     if (all.length === 0) return 0;
-    return this.#executor.execute(new DeleteManyCommand(wireKeys, all, noreply), options);
+    return this.executor.execute(new DeleteManyCommand(wireKeys, all, noreply), options);
   }
 
   /** Lets `key` expire as `expire` says; whether it was there. */
@@ -374,7 +383,7 @@ export class Client<Out = CacheValue, In = Out> {
     checkOptions(options);
     if (!(command instanceof MetaCommand)) throw new MemcacheIllegalInputError('command must be a MetaCommand');
     if (command.value !== undefined) this.#checkSize({ block: command.value });
-    return this.#executor.execute(new MetaRequest(command, this.#metaKey(command)), options);
+    return this.executor.execute(new MetaRequest(command, this.#metaKey(command)), options);
   }
 
   /**
@@ -396,7 +405,7 @@ export class Client<Out = CacheValue, In = Out> {
 
   /** Lets what is in flight finish within the time-out, then closes. Idempotent; the client may be used again. */
   close(): Promise<void> {
-    return this.#executor.close();
+    return this.executor.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -408,7 +417,7 @@ export class Client<Out = CacheValue, In = Out> {
   #run<R>(make: () => Command<R>, options: CallOptions | undefined): Promise<R> {
     try {
       checkOptions(options);
-      return this.#executor.execute(make(), options);
+      return this.executor.execute(make(), options);
     } catch (error) {
       return failed(error);
     }
@@ -422,7 +431,7 @@ export class Client<Out = CacheValue, In = Out> {
     } catch (error) {
       return failed(error);
     }
-    const result = this.#executor.execute(command, options);
+    const result = this.executor.execute(command, options);
     return this.#ignoreErrors ? orMiss(result, miss) : result;
   }
 
@@ -455,7 +464,7 @@ export class Client<Out = CacheValue, In = Out> {
     } catch (error) {
       return failed(error);
     }
-    return this.#executor.execute(command, options);
+    return this.executor.execute(command, options);
   }
 
   async #refuseLarge(verb: StorageVerb, wireKey: string, key: Key, item: Item, options?: CallOptions): Promise<never> {
@@ -467,7 +476,7 @@ export class Client<Out = CacheValue, In = Out> {
   #deleteEntries(entries: readonly Entry[], options: CallOptions | undefined): Promise<number> {
     const wireKeys = entries.map((entry) => entry.wireKey);
     const keys = entries.map((entry) => entry.key);
-    return this.#executor.execute(new DeleteManyCommand(wireKeys, keys, false), options);
+    return this.executor.execute(new DeleteManyCommand(wireKeys, keys, false), options);
   }
 
   #count(
@@ -494,7 +503,7 @@ export class Client<Out = CacheValue, In = Out> {
     value?: string | Uint8Array,
   ): Promise<MetaResult> {
     const command = new MetaCommand(code, key, tokens, value);
-    return this.#executor.execute(new MetaRequest(command, this.#metaKey(command)), { signal });
+    return this.executor.execute(new MetaRequest(command, this.#metaKey(command)), { signal });
   }
 
   // ── arguments ───────────────────────────────────────────────────────────────────────────────────────────
@@ -554,6 +563,8 @@ async function orMiss<R>(result: Promise<R>, miss: R): Promise<R> {
   try {
     return await result;
   } catch (error) {
+    // Of a call to several servers, those that answered are no miss.
+    if (error instanceof MemcachePartialError) return error.partial as R;
     if (error instanceof MemcacheError && !(error instanceof MemcacheIllegalInputError)) return miss;
     throw error;
   }

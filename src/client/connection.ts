@@ -8,8 +8,6 @@ import { Wire, type WireOwner } from './wire';
 
 /** Whom a {@link Connection} tells how it fares: a pool that lends it, a cluster that watches its server's health. */
 export interface ConnectionObserver {
-  /** A new connection was answered for the first time. */
-  onAnswer?(): void;
   /** Nothing is awaited any more. */
   onIdle?(): void;
   /** The connection could not be made, or was lost while something was awaited: once per connection, however many calls it had. */
@@ -29,7 +27,6 @@ export class Connection implements Executor {
   constructor(server: ServerInput, options: ConnectionOptions = {}, observer: ConnectionObserver = {}) {
     this.#settings = connectionSettings(parseServerAddress(server), options);
     this.#owner = {
-      onAnswer: () => observer.onAnswer?.(),
       onIdle: () => observer.onIdle?.(),
       onEnd: (wire, unsent, failure) => {
         if (this.#wire === wire) this.#wire = undefined;

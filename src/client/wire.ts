@@ -30,8 +30,6 @@ const STALL = 20;
 
 /** Whom a connection tells of the turns of its life. */
 export interface WireOwner {
-  /** The server has answered for the first time. */
-  onAnswer(): void;
   /** Nothing is awaited any more. */
   onIdle(): void;
   /**
@@ -69,7 +67,6 @@ export class Wire {
   #retired = false;
   #closed: (() => void)[] = [];
   #isClosed = false;
-  #answered = false;
 
   constructor(settings: ConnectionSettings, owner: WireOwner) {
     this.#settings = settings;
@@ -260,10 +257,6 @@ export class Wire {
     } catch (error) {
       this.#onUnreadable(error);
       return;
-    }
-    if (!this.#answered) {
-      this.#answered = true;
-      this.#owner.onAnswer();
     }
     this.#settleDown();
     // Room in the pipeline, or the end of what a raw command had to wait for.

@@ -125,3 +125,26 @@ export class MemcacheSerdeError extends MemcacheError {
 export class MemcacheUnknownError extends MemcacheError {
   override readonly code: string = 'MEMCACHE_UNKNOWN';
 }
+
+/** A call that went to several servers failed on some of them; what the others gave is in `partial`. */
+export class MemcachePartialError extends MemcacheError {
+  override readonly code: string = 'MEMCACHE_PARTIAL';
+  readonly #partial: unknown;
+  readonly #failures: ReadonlyMap<string, MemcacheError>;
+
+  constructor(partial: unknown, failures: ReadonlyMap<string, MemcacheError>, options: MemcacheErrorOptions = {}) {
+    super(`${failures.size} of the servers asked failed: ${[...failures.keys()].join(', ')}; see partial and failures`, options);
+    this.#partial = partial;
+    this.#failures = failures;
+  }
+
+  /** The result as far as it came: of the type that the call would have had. */
+  get partial(): unknown {
+    return this.#partial;
+  }
+
+  /** What went wrong, by server name. */
+  get failures(): ReadonlyMap<string, MemcacheError> {
+    return this.#failures;
+  }
+}

@@ -72,6 +72,11 @@ export class ConnectionPool implements Executor {
     return this.#dispatcher?.stats ?? { size: 0, available: 0, borrowed: 0, waiting: 0 };
   }
 
+  /** How many calls wait for a connection or for their reply. */
+  get pending(): number {
+    return this.#dispatcher?.pending ?? 0;
+  }
+
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
     const signal = options?.signal;
     if (signal?.aborted) return rejected(signal.reason);

@@ -59,9 +59,20 @@ export class Dispatcher {
 
   get stats(): PoolStats {
     const { size, available, borrowed } = this.#loans.stats;
+    return { size, available, borrowed, waiting: this.#waiting };
+  }
+
+  /** How many calls wait for a connection or for their reply. */
+  get pending(): number {
+    let pending = this.#waiting;
+    for (const connection of this.#loans.all) pending += connection.pending;
+    return pending;
+  }
+
+  get #waiting(): number {
     let waiting = 0;
     for (const { calls } of this.#batches) for (const call of calls) if (!call.settled) waiting++;
-    return { size, available, borrowed, waiting };
+    return waiting;
   }
 
   /** Whether no more calls may wait. Those withdrawn in the meantime give up their places here. */

@@ -7,6 +7,8 @@ export interface Loans<T> {
   /** Takes back what was lent; what is not out is ignored. */
   giveBack(thing: T): void;
   readonly stats: LoanStats;
+  /** Those that exist. */
+  readonly all: Iterable<T>;
   /** Waits until all are back, then disposes of them. */
   close(): Promise<void>;
 }
@@ -34,8 +36,18 @@ export interface LoanOptions {
  */
 export function createLoans<T>(make: () => T, dispose: (thing: T) => Promise<void>, options: LoanOptions): Loans<T> {
   const { max, min, idleTimeout } = options;
+  const all = new Set<T>();
+  const create = (): Promise<T> => {
+    const thing = make();
+    all.add(thing);
+    return Promise.resolve(thing);
+  };
+  const destroy = (thing: T): Promise<void> => {
+    all.delete(thing);
+    return dispose(thing);
+  };
   const pool: Pool<T> = createPool(
-    { create: () => Promise.resolve(make()), destroy: dispose },
+    { create, destroy },
     {
       max,
       min,
@@ -51,6 +63,7 @@ export function createLoans<T>(make: () => T, dispose: (thing: T) => Promise<voi
     },
   );
   return {
+    all,
     borrow: () => pool.acquire(),
     giveBack: (thing) => {
       // Giving back twice would be an unhandled rejection.

@@ -1,1 +1,16 @@
-export * from './serde'; export * from './typed-serde';
+export {
+  FLAG_BYTES,
+  FLAG_COMPRESSED,
+  FLAG_INTEGER,
+  FLAG_JSON,
+  FLAG_LONG,
+  FLAG_NUMBER,
+  FLAG_PICKLE,
+  FLAG_STRUCTURED,
+  FLAG_TEXT,
+} from './flags';
+export { JsonSerde, type JsonSerdeOptions } from './json-serde';
+export { RawSerde } from './raw-serde';
+export { MISS, type Serde, type SerializedValue } from './serde';
+export { StringSerde } from './string-serde';
+export { TypedSerde, type CacheValue } from './typed-serde';

@@ -1,12 +1,62 @@
+/** How a client calls serdes: whatever they do, it harms only the call at hand. */
 import { MemcacheSerdeError } from '../errors';
+import { MAX_FLAGS } from '../protocol/limits';
 import type { MISS, Serde, SerializedValue } from './serde';
+
+/** Values from here on may be cut out of a buffer that is the frame's own; smaller ones are copied so as not to pin it. */
+const SHARE_FROM = 4096;
+
+/**
+ * The bytes and flags of a value.
+ *
+ * @throws MemcacheSerdeError with what the serde threw as `cause`, or naming what it returned that it must not
+ */
 export function serializeValue<In>(serde: Serde<unknown, In>, value: In, key: string, verb: string): SerializedValue {
-  try { return serde.serialize(value, key); } catch (cause) { throw new MemcacheSerdeError('ser', { cause, command: verb }); }
+  let serialized: SerializedValue;
+  try {
+    serialized = serde.serialize(value, key);
+  } catch (cause) {
+    throw new MemcacheSerdeError(`the serde could not write the value${reason(cause)}`, { command: verb, cause });
+  }
+  const { data, flags } = serialized;
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
+    throw new MemcacheSerdeError('serialize must return data that is a string or a Uint8Array', { command: verb });
+  }
+  if (!Number.isInteger(flags) || flags < 0 || flags > MAX_FLAGS) {
+    throw new MemcacheSerdeError('serialize must return flags that are a whole number from 0 to 2^32 - 1', { command: verb });
+  }
+  return serialized;
 }
-export function deserializeValue<Out>(serde: Serde<Out, never>, buffer: Buffer, start: number, end: number, owned: boolean, flags: number, key: string, verb: string): Out | typeof MISS {
+
+/**
+ * The value of `buffer[start, end)`; `owned` tells that nobody else writes to the buffer.
+ *
+ * @throws MemcacheSerdeError with what the serde threw as `cause`
+ */
+export function deserializeValue<Out>(
+  serde: Serde<Out, never>,
+  buffer: Buffer,
+  start: number,
+  end: number,
+  owned: boolean,
+  flags: number,
+  key: string,
+  verb: string,
+): Out | typeof MISS {
   try {
     if (serde.deserializeInPlace !== undefined) return serde.deserializeInPlace(buffer, start, end, flags, key);
-    const s = buffer.subarray(start, end);
-    return serde.deserialize(owned ? s : Buffer.from(s), flags, key);
-  } catch (cause) { throw new MemcacheSerdeError('de', { cause, command: verb, certainty: 'executed' }); }
+    const data = buffer.subarray(start, end);
+    return serde.deserialize(owned && data.length >= SHARE_FROM ? data : Buffer.from(data), flags, key);
+  } catch (cause) {
+    throw new MemcacheSerdeError(`the serde could not read the value${reason(cause)}`, {
+      command: verb,
+      cause,
+      certainty: 'executed',
+    });
+  }
+}
+
+/** Our own serdes say what to do about it; what other code says may hold a part of the value. */
+function reason(cause: unknown): string {
+  return cause instanceof MemcacheSerdeError ? `: ${cause.message}` : '; see cause';
 }

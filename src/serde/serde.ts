@@ -4,6 +4,9 @@ export interface SerializedValue {
   readonly flags: number;
 }
 
+/** What a serde's reading methods return for bytes that shall count as a miss. */
+export const MISS: unique symbol = Symbol('tsmemcache.miss');
+
 /**
  * Values to bytes and back, synchronously. `Out` is what reading gives, `In` what storing accepts.
  *
@@ -13,11 +16,10 @@ export interface SerializedValue {
 export interface Serde<Out, In = Out> {
   serialize(value: In, key: string): SerializedValue;
   /** `data` is the serde's to keep. */
-  deserialize(data: Buffer, flags: number, key: string): Out;
+  deserialize(data: Buffer, flags: number, key: string): Out | typeof MISS;
   /**
    * Optional, for speed: the same as `deserialize` for the bytes `buffer[start, end)`, which are overwritten
    * afterwards and so must not be kept. Used instead of `deserialize` when present: it saves a copy per value.
    */
-  deserializeInPlace?(buffer: Buffer, start: number, end: number, flags: number, key: string): Out;
+  deserializeInPlace?(buffer: Buffer, start: number, end: number, flags: number, key: string): Out | typeof MISS;
 }
-export const MISS: unique symbol = Symbol('miss');

@@ -1,16 +1,87 @@
+import { MemcacheSerdeError } from '../errors';
 import { utf8Slice } from '../protocol/bytes';
+import {
+  FLAG_BYTES,
+  FLAG_COMPRESSED,
+  FLAG_INTEGER,
+  FLAG_JSON,
+  FLAG_LONG,
+  FLAG_NUMBER,
+  FLAG_PICKLE,
+  FLAG_STRUCTURED,
+  FLAG_TEXT,
+} from './flags';
+import { parseJson, toJson } from './json-serde';
 import type { Serde, SerializedValue } from './serde';
+import { checkWellFormed } from './string-serde';
+
+/** What a {@link TypedSerde} carries: text, bytes, numbers, bigints, booleans, null, and whatever JSON can hold. */
 export type CacheValue = string | number | bigint | boolean | null | object;
+
+/**
+ * What goes in comes out: text as text, bytes as a Buffer, numbers as numbers (NaN, the infinities and -0 too), bigints as
+ * bigints, and everything else as JSON has it. Text, bytes and integers are stored as pymemcache and
+ * python-memcached store them, so both sides read each other's.
+ */
 export class TypedSerde implements Serde<CacheValue> {
   serialize(value: CacheValue): SerializedValue {
-    if (typeof value === 'string') return { data: value, flags: 16 };
-    if (value instanceof Uint8Array) return { data: value, flags: 0 };
-    return { data: JSON.stringify(value), flags: 64 };
+    switch (typeof value) {
+      case 'string':
+        return { data: checkWellFormed(value), flags: FLAG_TEXT };
+      case 'number':
+        return Number.isSafeInteger(value) && !Object.is(value, -0)
+          ? { data: String(value), flags: FLAG_INTEGER }
+          : { data: Object.is(value, -0) ? '-0' : String(value), flags: FLAG_NUMBER };
+      case 'bigint':
+        return { data: String(value), flags: FLAG_LONG };
+      default:
+        return value instanceof Uint8Array
+          ? { data: value, flags: FLAG_BYTES }
+          : { data: toJson(value), flags: FLAG_JSON };
+    }
   }
-  deserialize(data: Buffer, flags: number): CacheValue { return this.deserializeInPlace(data, 0, data.length, flags); }
-  deserializeInPlace(b: Buffer, s: number, e: number, flags: number): CacheValue {
-    if (flags === 16) return utf8Slice(b, s, e);
-    if (flags === 64) return JSON.parse(utf8Slice(b, s, e)) as CacheValue;
-    return Buffer.from(b.subarray(s, e));
+
+  deserialize(data: Buffer, flags: number): CacheValue {
+    return flags === FLAG_BYTES ? data : this.deserializeInPlace(data, 0, data.length, flags);
   }
+
+  deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): CacheValue {
+    switch (flags) {
+      case FLAG_TEXT:
+        return utf8Slice(buffer, start, end);
+      case FLAG_BYTES:
+        return Buffer.from(buffer.subarray(start, end));
+      case FLAG_INTEGER:
+        return toInteger(utf8Slice(buffer, start, end));
+      case FLAG_LONG:
+        return toBigInt(utf8Slice(buffer, start, end));
+      case FLAG_NUMBER:
+        return Number(utf8Slice(buffer, start, end));
+      case FLAG_JSON:
+        return parseJson(utf8Slice(buffer, start, end)) as CacheValue;
+      default:
+        throw new MemcacheSerdeError(foreign(flags), { certainty: 'executed' });
+    }
+  }
+}
+
+/** A decremented counter keeps its old length, filled up with blanks. */
+const INTEGER = /^-?[0-9]+ *$/;
+
+function toBigInt(text: string): bigint {
+  if (!INTEGER.test(text)) throw new MemcacheSerdeError('the item is flagged as an integer and is none', { certainty: 'executed' });
+  return BigInt(text.trimEnd());
+}
+
+/** Other languages' integers have no bound; those that a number cannot hold come as bigint. */
+function toInteger(text: string): number | bigint {
+  const exact = toBigInt(text);
+  return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
+}
+
+function foreign(flags: number): string {
+  if (flags & FLAG_COMPRESSED) return `the item is compressed (flags ${flags}): wrap the serde in a CompressedSerde`;
+  if (flags & FLAG_PICKLE) return `the item is a Python pickle (flags ${flags}): use a PythonSerde`;
+  if (flags & FLAG_STRUCTURED) return `the item was stored by a StructuredSerde (flags ${flags}): use one to read it`;
+  return `no TypedSerde stored an item with flags ${flags}: use the serde it was stored with, or a RawSerde`;
 }

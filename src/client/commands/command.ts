@@ -17,6 +17,14 @@ export interface ReplyReader<R> {
   read(frame: Frame, server: string): R | typeof MORE;
 }
 
+/** What a fallback must know of a command that reads. */
+export interface Reading<R> {
+  /** The command for what `result` lacks; `undefined` when nothing is missing. */
+  rest(result: R): Command<R> | undefined;
+  /** The result of both. */
+  join(first: R, second: R): R;
+}
+
 /**
  * A request as an immutable value: it knows its bytes, how its reply is read, which keys it concerns and whether it
  * may be sent twice. It holds no promise, so that it can be sent again, split, or sent to many servers.
@@ -40,6 +48,14 @@ export abstract class Command<R> {
 
   /** The reader for one reply: the command itself when one frame is enough. */
   abstract reader(): ReplyReader<R>;
+
+  /** How a result is completed by another server's; `undefined` for commands that do not only read. */
+  get reading(): Reading<R> | undefined {
+    return undefined;
+  }
+
+  /** Whether a cache that was left behind must hear of it too: true for deletions. */
+  readonly concernsCopies: boolean = false;
 
   /** The result when no reply is awaited. */
   unanswered(): R {
@@ -90,6 +106,11 @@ export abstract class KeysCommand<R> extends Command<R> {
 
   /** One result out of those of the parts. */
   abstract merge(results: readonly R[]): R;
+
+  /** The result when no server could be asked, if it can say so; without one the call fails. */
+  get whenLost(): R | undefined {
+    return undefined;
+  }
 }
 
 /** A command that every server is to receive. */

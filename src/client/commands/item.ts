@@ -16,6 +16,7 @@ import { KeyCommand, KeysCommand, type ReplyReader } from './command';
 export class DeleteCommand extends KeyCommand<boolean> {
   readonly verb = 'delete';
   readonly idempotent = true;
+  override readonly concernsCopies = true;
   override readonly noreply: boolean;
 
   constructor(wireKey: string, key: Key, noreply: boolean) {
@@ -42,6 +43,7 @@ export class DeleteCommand extends KeyCommand<boolean> {
 export class DeleteManyCommand extends KeysCommand<number> {
   readonly verb = 'delete';
   readonly idempotent = true;
+  override readonly concernsCopies = true;
   override readonly noreply: boolean;
   readonly #wireKeys: readonly string[];
   readonly #keys: readonly Key[];

@@ -11,7 +11,7 @@ import { isValueFor, isWord, replyError, valueCas, valueFlags } from '../../prot
 import type { RequestWriter } from '../../protocol/request';
 import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
-import { KeyCommand, KeysCommand, MORE, type ReplyReader } from './command';
+import { KeyCommand, KeysCommand, MORE, type Reading, type ReplyReader } from './command';
 
 /** A value with the token that a later `cas` needs; both undefined on a miss. */
 export type ValueWithCas<V> = [value: V, cas: string] | [value: undefined, cas: undefined];
@@ -61,6 +61,12 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
   abstract hit(frame: Frame): R;
   abstract miss(): R;
 
+  override get reading(): Reading<R> {
+    return { rest: (result) => (this.isMiss(result) ? this : undefined), join: (_, second) => second };
+  }
+
+  protected abstract isMiss(result: R): boolean;
+
   /** Joined gets are read by the connection, which knows whose turn it is. */
   read(frame: Frame, server: string): never {
     throw this.refuse(frame, server);
@@ -85,6 +91,10 @@ export class GetCommand<V> extends JoinableGet<V | undefined> {
   miss(): undefined {
     return undefined;
   }
+
+  protected isMiss(result: V | undefined): boolean {
+    return result === undefined;
+  }
 }
 
 /** `gets` of one key. */
@@ -104,6 +114,10 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
 
   miss(): ValueWithCas<V> {
     return [undefined, undefined];
+  }
+
+  protected isMiss([, cas]: ValueWithCas<V>): boolean {
+    return cas === undefined;
   }
 }
 
@@ -224,6 +238,16 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     const merged = new Map<Key, R>();
     for (const result of results) for (const [key, value] of result) merged.set(key, value);
     return merged;
+  }
+
+  override get reading(): Reading<Map<Key, R>> {
+    return {
+      rest: (hits) => {
+        const missing = [...this.#keys.keys()].filter((index) => !hits.has(this.#keys[index] ?? ''));
+        return missing.length === 0 ? undefined : this.pick(missing);
+      },
+      join: (first, second) => this.merge([first, second]),
+    };
   }
 
   write(request: RequestWriter): void {

@@ -129,6 +129,11 @@ export class SetManyCommand extends KeysCommand<Key[]> {
     return results.flat();
   }
 
+  /** A key whose server cannot be reached is a key that was not stored. */
+  override get whenLost(): Key[] {
+    return this.#entries.map((entry) => entry.key);
+  }
+
   write(request: RequestWriter): void {
     const end = this.noreply ? ' noreply\r\n' : '\r\n';
     for (const entry of this.#entries) {

@@ -1,0 +1,124 @@
+import { Client } from '../client/client';
+import { duration, flag, wholeNumber, type ClientOptions } from '../client/client-options';
+import { Connection } from '../client/connection';
+import { parseServerAddress, type ServerInput } from '../client/server-address';
+import { MemcacheIllegalInputError } from '../errors';
+import { ConnectionPool, type PoolOptions } from '../pool';
+import { routingText, type Key } from '../protocol/key';
+import { systemClock } from '../runtime/clock';
+import { systemRandom, type Random } from '../runtime/random';
+import type { CacheValue } from '../serde';
+import type { Hasher } from './hasher';
+import { HashRouter, type ServerStatus } from './hash-router';
+import { RendezvousHash } from './rendezvous';
+
+/** A server of a cluster, with the share of the keys it is to have (default 1). */
+export type ClusterServer = ServerInput | { readonly server: ServerInput; readonly weight?: number | undefined };
+
+/** How a {@link HashClient} behaves. All durations are in milliseconds. */
+export interface HashClientOptions<Out, In = Out> extends ClientOptions<Out, In>, PoolOptions {
+  /**
+   * Which server owns which key. An instance that no other client uses.
+   * @default a `RendezvousHash`, which places keys as pymemcache does
+   */
+  hasher?: Hasher | undefined;
+  /**
+   * How many trials a failing server gets before it is called dead and its keys move to the others.
+   * @default 2
+   */
+  retryAttempts?: number | undefined;
+  /**
+   * Time until a failing server is tried again, at the latest; until then calls for it fail at once.
+   * @default 1000
+   */
+  retryTimeout?: number | undefined;
+  /**
+   * Time until a dead server is probed again, at the latest.
+   * @default 60000
+   */
+  deadTimeout?: number | undefined;
+  /**
+   * Whether each server gets a pool of connections instead of one; then the options of `PooledClient` apply.
+   * @default false
+   */
+  usePooling?: boolean | undefined;
+  /** The source of chance, for tests. @default the machine's */
+  random?: Random | undefined;
+}
+
+/**
+ * A client for several servers that share the keys. Each key has an owner, the same in every process that knows the same
+ * servers, in pymemcache too; calls for many keys go to all owners at once.
+ *
+ * When a server fails, calls for its keys fail at once (or miss, with `ignoreErrors`) until it is tried again; after
+ * `retryAttempts` vain trials it is dead and its keys move to the others until it answers a probe.
+ */
+export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
+  readonly #router: HashRouter<ServerInput>;
+
+  /** @throws MemcacheIllegalInputError naming the option or server that is not legal */
+  constructor(servers: Iterable<ClusterServer>, options: HashClientOptions<Out, In> = {}) {
+    if (typeof servers === 'string' || !(Symbol.iterator in Object(servers))) {
+      throw new MemcacheIllegalInputError('servers must be an array of servers');
+    }
+    const usePooling = flag('usePooling', options.usePooling, false);
+    const router = new HashRouter<ServerInput>(
+      options.hasher ?? new RendezvousHash(),
+      {
+        clock: options.clock ?? systemClock,
+        random: options.random ?? systemRandom,
+        retryAttempts: wholeNumber('retryAttempts', options.retryAttempts, 2, 0, 2 ** 30),
+        retryTimeout: duration('retryTimeout', options.retryTimeout, 1000),
+        deadTimeout: duration('deadTimeout', options.deadTimeout, 60_000),
+      },
+      (server, observer) => ({
+        name: parseServerAddress(server).name,
+        executor: usePooling ? new ConnectionPool(server, options, observer) : new Connection(server, options, observer),
+      }),
+    );
+    for (const server of servers) addTo(router, server);
+    super(router, options);
+    this.#router = router;
+  }
+
+  /** The name of the server that owns `key`, without asking anybody; `undefined` when no server is left. */
+  serverFor(key: Key): string | undefined {
+    return this.#router.serverFor(routingText(key));
+  }
+
+  /** Each server's state. */
+  servers(): ServerStatus[] {
+    return this.#router.servers();
+  }
+
+  /**
+   * Adds a server, also while calls are under way; it owns its share of the keys from now on.
+   *
+   * @throws MemcacheIllegalInputError when it is not legal, or in the cluster already
+   */
+  addServer(server: ClusterServer): void {
+    addTo(this.#router, server);
+  }
+
+  /**
+   * Removes a server for good, also while calls are under way; those it has finish. It does not come back by itself.
+   *
+   * @returns when its connections are closed
+   * @throws MemcacheIllegalInputError when it is not in the cluster
+   */
+  removeServer(server: ServerInput): Promise<void> {
+    return this.#router.remove(parseServerAddress(server).name);
+  }
+}
+
+function addTo(router: HashRouter<ServerInput>, entry: ClusterServer): void {
+  if (typeof entry === 'object' && 'server' in entry) {
+    const { server, weight = 1 } = entry;
+    if (typeof weight !== 'number' || !(weight > 0 && weight < Infinity)) {
+      throw new MemcacheIllegalInputError('weight must be a number greater than 0');
+    }
+    router.add(server, weight);
+  } else {
+    router.add(entry, 1);
+  }
+}

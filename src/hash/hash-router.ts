@@ -1,0 +1,261 @@
+import {
+  MemcacheAuthenticationError,
+  MemcacheClientError,
+  MemcacheConnectError,
+  MemcacheError,
+  MemcacheIllegalInputError,
+  MemcacheNoServersError,
+  MemcachePartialError,
+} from '../errors';
+import type { Command, KeyCommand, KeysCommand, ServerCommand } from '../client/commands/command';
+import { VersionCommand } from '../client/commands/admin';
+import { rejected, type ConnectionObserver } from '../client/connection';
+import type { ExecuteOptions, Executor } from '../client/executor';
+import type { Hasher } from './hasher';
+import { ServerHealth, type HealthSettings, type HealthState } from './server-health';
+
+/** An executor for one server, and how much waits on it. */
+export interface ServerExecutor extends Executor {
+  readonly pending: number;
+}
+
+/** Opens the way to one server of a cluster. */
+export type OpenServer<S> = (server: S, observer: ConnectionObserver) => { name: string; executor: ServerExecutor };
+
+/** A server of a cluster, as `servers()` shows it. */
+export interface ServerStatus {
+  /** Its node name: `host:port`, or the path of its socket. */
+  readonly name: string;
+  readonly weight: number;
+  readonly state: HealthState;
+  /** Failures since it last was healthy. */
+  readonly failures: number;
+  /** Milliseconds until it is tried again; 0 when it is healthy. */
+  readonly nextProbe: number;
+  /** Calls that wait for it. */
+  readonly inFlight: number;
+}
+
+interface Node {
+  readonly name: string;
+  readonly weight: number;
+  readonly executor: ServerExecutor;
+  readonly health: ServerHealth;
+}
+
+/**
+ * Sends each command to the server that owns its key, splits those of many keys among their owners, and sends those
+ * for servers to all of them at once.
+ *
+ * A server in trouble keeps its keys while it is failing, so that a moment's trouble does not scatter them; calls for
+ * it fail at once. When it is dead its keys move to the others, until a probe is answered.
+ */
+export class HashRouter<S> implements Executor {
+  readonly #hasher: Hasher;
+  readonly #open: OpenServer<S>;
+  readonly #health: HealthSettings;
+  readonly #nodes = new Map<string, Node>();
+  /** How many servers are dead: those must be looked after. */
+  #dead = 0;
+
+  constructor(hasher: Hasher, health: HealthSettings, open: OpenServer<S>) {
+    this.#hasher = hasher;
+    this.#health = health;
+    this.#open = open;
+  }
+
+  execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
+    if (this.#dead > 0) this.#probeDead();
+    switch (command.scope) {
+      case 'key':
+        return this.#toOwner(command as KeyCommand<R>, options);
+      case 'keys':
+        return this.#toOwners(command as KeysCommand<R>, options);
+      case 'server':
+        return this.#toAll(command as ServerCommand<R>, options);
+    }
+  }
+
+  /**
+   * Adds a server; its share of the keys is its own from now on.
+   *
+   * @throws MemcacheIllegalInputError when it is there already
+   */
+  add(server: S, weight: number): void {
+    const health = new ServerHealth(this.#health);
+    const { name, executor } = this.#open(server, {
+      onTrouble: (failure) => {
+        this.#onTrouble(node, failure);
+      },
+    });
+    const node: Node = { name, weight, executor, health };
+    if (this.#nodes.has(name)) throw new MemcacheIllegalInputError(`server ${name} is in the cluster already`);
+    this.#hasher.addNode(name, weight);
+    this.#nodes.set(name, node);
+  }
+
+  /**
+   * Removes a server for good. Its calls in flight finish; their end is awaited by the returned promise.
+   *
+   * @throws MemcacheIllegalInputError when it is not there
+   */
+  remove(name: string): Promise<void> {
+    const node = this.#nodes.get(name);
+    if (node === undefined) throw new MemcacheIllegalInputError(`server ${name} is not in the cluster`);
+    this.#nodes.delete(name);
+    if (node.health.state === 'dead') this.#dead--;
+    else this.#hasher.removeNode(name);
+    return node.executor.close();
+  }
+
+  /** The name of the server that owns the key placed by `text`. */
+  serverFor(text: string): string | undefined {
+    return this.#hasher.getNode(text);
+  }
+
+  servers(): ServerStatus[] {
+    return [...this.#nodes.values()].map(({ name, weight, executor, health }) => ({
+      name,
+      weight,
+      state: health.state,
+      failures: health.failures,
+      nextProbe: health.untilNextTrial,
+      inFlight: executor.pending,
+    }));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#nodes.values()].map(({ executor }) => executor.close()));
+  }
+
+  #toOwner<R>(command: KeyCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
+    const node = this.#owner(command.routingText);
+    return node === undefined ? rejected(this.#noServers(command)) : this.#send(node, command, options);
+  }
+
+  #toOwners<R>(command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
+    const shares = new Map<Node, number[]>();
+    for (const [index, text] of command.routingTexts().entries()) {
+      const node = this.#owner(text);
+      if (node === undefined) return this.#lost(command, this.#noServers(command));
+      const share = shares.get(node);
+      if (share === undefined) shares.set(node, [index]);
+      else share.push(index);
+    }
+    const parts = [...shares].map(([node, indices]) => ({ node, command: shares.size === 1 ? command : command.pick(indices) }));
+    const [only] = parts;
+    if (parts.length === 1 && only !== undefined) return this.#sendPart(only.node, command, options);
+    return this.#gather(
+      command,
+      parts.map(({ node }) => node),
+      parts.map((part) => this.#sendPart(part.node, part.command, options)),
+    );
+  }
+
+  #toAll<R>(command: ServerCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
+    const nodes = [...this.#nodes.values()];
+    if (nodes.length === 0) return rejected(this.#noServers(command));
+    const results = nodes.map((node) => this.#send(node, command, options));
+    return this.#gather(command, nodes, results);
+  }
+
+  /** A part whose server fails is lost; some commands have a result for that. */
+  async #sendPart<R>(node: Node, command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
+    try {
+      return await this.#send(node, command, options);
+    } catch (error) {
+      return await this.#lost(command, error);
+    }
+  }
+
+  #lost<R>(command: KeysCommand<R>, error: unknown): Promise<R> {
+    const result = error instanceof MemcacheError && isServersFault(error) ? command.whenLost : undefined;
+    return result === undefined ? rejected(error) : Promise.resolve(result);
+  }
+
+  async #gather<R>(command: { merge(results: readonly R[]): R; verb: string }, nodes: Node[], parts: Promise<R>[]): Promise<R> {
+    const settled = await Promise.allSettled(parts);
+    const results: R[] = [];
+    const failures = new Map<string, MemcacheError>();
+    for (const [index, outcome] of settled.entries()) {
+      if (outcome.status === 'fulfilled') results.push(outcome.value);
+      else if (outcome.reason instanceof MemcacheError) failures.set(nodes[index]?.name ?? '', outcome.reason);
+      // An abort is the caller's own wish, not the servers' failure.
+      else throw outcome.reason;
+    }
+    if (failures.size === 0) return command.merge(results);
+    const [cause] = failures.values();
+    const unsent = results.length === 0 && [...failures.values()].every((failure) => failure.certainty === 'notSent');
+    const certainty = unsent ? 'notSent' : 'maybeExecuted';
+    throw new MemcachePartialError(command.merge(results), failures, { command: command.verb, cause, certainty });
+  }
+
+  #owner(text: string): Node | undefined {
+    const name = this.#hasher.getNode(text);
+    return name === undefined ? undefined : this.#nodes.get(name);
+  }
+
+  #send<R>(node: Node, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
+    if (node.health.state === 'healthy') return node.executor.execute(command, options);
+    if (!node.health.admit()) return rejected(this.#inTrouble(node, command));
+    return this.#try(node, command, options);
+  }
+
+  /** The answer to a call that was let through, be it an error, shows that the server is back. */
+  async #try<R>(node: Node, command: Command<R>, options?: ExecuteOptions): Promise<R> {
+    try {
+      const result = await node.executor.execute(command, options);
+      this.#onAnswer(node);
+      return result;
+    } catch (error) {
+      if (error instanceof MemcacheError && error.certainty === 'executed') this.#onAnswer(node);
+      throw error;
+    }
+  }
+
+  // ── health ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  #onTrouble(node: Node, failure: unknown): void {
+    if (!isServersFault(failure) || this.#nodes.get(node.name) !== node) return;
+    const before = node.health.state;
+    node.health.onTrouble(failure);
+    if (before === 'dead' || node.health.state !== 'dead') return;
+    this.#dead++;
+    this.#hasher.removeNode(node.name);
+  }
+
+  #onAnswer(node: Node): void {
+    if (this.#nodes.get(node.name) !== node) return;
+    if (node.health.state === 'dead') {
+      this.#dead--;
+      this.#hasher.addNode(node.name, node.weight);
+    }
+    node.health.onAnswer();
+  }
+
+  /** A dead server owns no keys, so no caller would find out that it is back. */
+  #probeDead(): void {
+    for (const node of this.#nodes.values()) {
+      if (node.health.state !== 'dead' || !node.health.admit()) continue;
+      this.#try(node, new VersionCommand()).catch(() => undefined);
+    }
+  }
+
+  #inTrouble(node: Node, { verb: command }: Command<unknown>): MemcacheConnectError {
+    const { state, lastFailure, untilNextTrial } = node.health;
+    return new MemcacheConnectError(
+      `the server ${node.name} is ${state} and is tried again in ${Math.ceil(untilNextTrial)} ms; see cause for what went wrong`,
+      { server: node.name, command, cause: lastFailure, certainty: 'notSent' },
+    );
+  }
+
+  #noServers({ verb: command }: Command<unknown>): MemcacheNoServersError {
+    const why = this.#nodes.size === 0 ? 'the cluster has no servers; see addServer' : 'all servers are dead; see servers()';
+    return new MemcacheNoServersError(why, { command });
+  }
+}
+
+/** Whether a failure speaks against the server: one of its answers, or a mistake in the request, does not. */
+function isServersFault(failure: unknown): boolean {
+  return !(failure instanceof MemcacheClientError || failure instanceof MemcacheAuthenticationError);
+}

@@ -1,0 +1,31 @@
+import { MemcacheSerdeError } from '../errors';
+import { utf8Slice } from '../protocol/bytes';
+import { FLAG_TEXT } from './flags';
+import type { Serde, SerializedValue } from './serde';
+
+/** Text only, as UTF-8. It reads items of whatever flags as text. */
+export class StringSerde implements Serde<string> {
+  serialize(value: string): SerializedValue {
+    if (typeof value !== 'string') throw new MemcacheSerdeError(`a StringSerde stores text, not a value of type ${typeof value}`);
+    return { data: checkWellFormed(value), flags: FLAG_TEXT };
+  }
+
+  deserialize(data: Buffer): string {
+    return utf8Slice(data, 0, data.length);
+  }
+
+  deserializeInPlace(buffer: Buffer, start: number, end: number): string {
+    return utf8Slice(buffer, start, end);
+  }
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+const NOT_LATIN1 = /[^\x00-\xff]/;
+
+/** @throws MemcacheSerdeError for text with lone surrogates, which UTF-8 cannot carry: it would come back changed */
+export function checkWellFormed(text: string): string {
+  if (NOT_LATIN1.test(text) && LONE_SURROGATE.test(text)) {
+    throw new MemcacheSerdeError('the text holds a lone surrogate, which UTF-8 cannot carry; store it as JSON or bytes');
+  }
+  return text;
+}
