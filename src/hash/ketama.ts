@@ -83,8 +83,8 @@ function weightedPoints(nodes: readonly WeightedNode[]): number[][] {
 }
 
 /**
- * 40 on average; when weights differ, a node that comes or goes may change the count of every other. libmemcached computes
- * in C's `float`, whose rounding decides about whole digests: 25 equal nodes have 39 each.
+ * 40 on average; when weights differ, a node that comes or goes may change the count of every other. libmemcached
+ * computes in C's `float`, whose rounding decides about whole digests: 25 equal nodes have 39 each.
  */
 function digestCount(weight: number, total: number, nodeCount: number): number {
   const share = Math.fround(Math.fround(weight) / Math.fround(total));
