@@ -1,0 +1,14 @@
+/**
+ * Says which node a key belongs to: the one interface between a cluster and its placement rule.
+ *
+ * The answer must depend on nothing but the key and the nodes present, so that every process of a fleet agrees. Node
+ * names are pymemcache's: `host:port`, IPv6 without brackets (`::1:11211`), the path of a unix socket.
+ */
+export interface Hasher {
+  /** Lets `name` own keys, `weight` times as many as a node of weight 1; a name already present only changes weight. */
+  addNode(name: string, weight?: number): void;
+  /** Takes every key away from `name`, which may be added again later. */
+  removeNode(name: string): void;
+  /** The name of the node that owns `key`, or `undefined` when there is no node. */
+  getNode(key: string): string | undefined;
+}

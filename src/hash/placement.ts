@@ -1,0 +1,63 @@
+import { MemcacheIllegalInputError } from '../errors';
+import type { Hasher } from './hasher';
+
+/** A node and its share. */
+export interface WeightedNode {
+  readonly name: string;
+  readonly weight: number;
+}
+
+/** Marks a node that has left in {@link Placement}'s list; no node can be added with it. */
+const ABSENT = 0;
+
+/**
+ * What the placements have in common: the list of nodes, and a table that is made of it when the next key is placed, so
+ * that adding a hundred nodes makes one table.
+ */
+export abstract class Placement<Table> implements Hasher {
+  // A node that has left keeps its seat: where the order of the nodes counts, a server that comes back after a failure
+  // must get its own keys again, and not push every other server one seat along.
+  readonly #weights = new Map<string, number>();
+  #table: Table | undefined;
+
+  /**
+   * Lets `name` own keys; a name already present only changes its weight, and one that was removed takes its old place.
+   *
+   * @param weight - how many times the keys of a node of weight 1; @default 1
+   * @throws MemcacheIllegalInputError when the weight is not a finite number above 0.
+   */
+  addNode(name: string, weight = 1): void {
+    if (!Number.isFinite(weight) || weight <= 0) {
+      throw new MemcacheIllegalInputError(`weight of node ${name} must be a finite number above 0`);
+    }
+    this.#weights.set(name, weight);
+    this.#table = undefined;
+  }
+
+  /**
+   * Takes every key away from `name`.
+   *
+   * @throws MemcacheIllegalInputError when there is no such node.
+   */
+  removeNode(name: string): void {
+    if ((this.#weights.get(name) ?? ABSENT) === ABSENT) throw new MemcacheIllegalInputError(`no such node: ${name}`);
+    this.#weights.set(name, ABSENT);
+    this.#table = undefined;
+  }
+
+  /** The name of the node that owns `key`, or `undefined` when there is no node. */
+  getNode(key: string): string | undefined {
+    this.#table ??= this.prepare(this.#present());
+    return this.place(this.#table, key);
+  }
+
+  /** Makes the table for `nodes`, which are in the order in which they were first added and may be none. */
+  protected abstract prepare(nodes: readonly WeightedNode[]): Table;
+
+  /** Finds the owner of `key`. */
+  protected abstract place(table: Table, key: string): string | undefined;
+
+  #present(): WeightedNode[] {
+    return Array.from(this.#weights, ([name, weight]) => ({ name, weight })).filter(({ weight }) => weight !== ABSENT);
+  }
+}

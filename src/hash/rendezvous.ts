@@ -1,0 +1,78 @@
+import { MemcacheIllegalInputError } from '../errors';
+import { murmur3Begin, murmur3Continue, murmur3End, PackedText } from './murmur3';
+import type { Murmur3State } from './murmur3';
+import { Placement } from './placement';
+import type { WeightedNode } from './placement';
+
+/** Options of {@link RendezvousHash}. */
+export interface RendezvousHashOptions {
+  /** An integer that all processes must share, taken modulo 2^32; @default 0, as pymemcache's. */
+  seed?: number;
+}
+
+interface Contender {
+  readonly name: string;
+  readonly weight: number;
+  /** The hash of `NAME-`, ready to go on with a key. */
+  readonly state: Murmur3State;
+}
+
+interface Contest {
+  readonly contenders: readonly Contender[];
+  readonly equalWeights: boolean;
+}
+
+/**
+ * Rendezvous hashing exactly as pymemcache's `HashClient` does it: the node whose text `NODE-KEY` has the greatest
+ * {@link murmur3} hash owns the key, the greater name in a tie.
+ *
+ * A node that leaves moves its own keys and no others. Weights, which pymemcache does not have, are proportional
+ * shares; with equal weights every key is where pymemcache puts it. The order in which nodes are added does not matter.
+ */
+export class RendezvousHash extends Placement<Contest> {
+  readonly #seed: number;
+  readonly #text = new PackedText();
+
+  /** @throws MemcacheIllegalInputError when the seed is not an integer. */
+  constructor({ seed = 0 }: RendezvousHashOptions = {}) {
+    super();
+    if (!Number.isSafeInteger(seed)) throw new MemcacheIllegalInputError('seed must be an integer');
+    this.#seed = seed;
+  }
+
+  protected override prepare(nodes: readonly WeightedNode[]): Contest {
+    const begin = murmur3Begin(this.#seed);
+    return {
+      contenders: nodes.map(({ name, weight }) => {
+        return { name, weight, state: murmur3Continue(begin, this.#text.fill(`${name}-`)) };
+      }),
+      equalWeights: nodes.every(({ weight }) => weight === nodes[0]?.weight),
+    };
+  }
+
+  protected override place({ contenders, equalWeights }: Contest, key: string): string | undefined {
+    const text = this.#text.fill(key);
+    let winner: string | undefined;
+    let best = -1;
+    for (const { name, weight, state } of contenders) {
+      const hash = murmur3End(state, text);
+      // The weighted score grows with the hash, so among equals the logarithm changes nothing and can be spared.
+      const score = equalWeights ? hash : weightedScore(hash, weight);
+      if (score > best || (score === best && winner !== undefined && isGreater(name, winner))) {
+        winner = name;
+        best = score;
+      }
+    }
+    return winner;
+  }
+}
+
+/** −w / ln u, where u is the hash as a fraction that is neither 0 nor 1: node i wins with probability wᵢ / Σw. */
+function weightedScore(hash: number, weight: number): number {
+  return -weight / Math.log((hash + 0.5) / 2 ** 32);
+}
+
+/** Whether `a` comes after `b` in Python's order, which is that of code points, as is that of UTF-8 bytes. */
+function isGreater(a: string, b: string): boolean {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b)) > 0;
+}

@@ -1,0 +1,22 @@
+import fc from 'fast-check';
+import { MemcacheIllegalInputError } from '../../src/errors';
+import { keyHash, utf8Bytes } from '../../src/hash/key-hash';
+
+test('crc is 15 bits of CRC-32, md5 the first four bytes of the digest, the least significant first', () => {
+  expect(keyHash('crc')('123456789')).toBe((0xcbf43926 >>> 16) & 0x7fff);
+  // MD5 of no bytes is d41d8cd98f00b204…
+  expect(keyHash('md5')('')).toBe(0xd98c1dd4);
+  expect(keyHash('one-at-a-time')('a')).toBe(0xca2e9442);
+});
+
+test.each(['', 'MD5', 'toString'])('there is no hash called %p', (name) => {
+  expect(() => keyHash(name)).toThrow(new MemcacheIllegalInputError(`no such hash: ${name}`));
+});
+
+test('utf8Bytes has one character for each byte', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      expect(Buffer.from(utf8Bytes(text), 'latin1')).toEqual(Buffer.from(text));
+    }),
+  );
+});

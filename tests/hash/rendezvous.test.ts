@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { MemcacheIllegalInputError } from '../../src/errors';
+import { murmur3, RendezvousHash } from '../../src/hash';
+import { readVectors } from './read-vectors';
+import { manyKeys, movedBetween, placeAll, serverNames, sharesOf, withNodes } from './shares';
+
+interface Vectors {
+  sets: { nodes: string[]; placements: [key: string, node: string][]; unicode: [key: string, node: string][] }[];
+}
+
+const KEYS = manyKeys(100_000);
+const anyNames = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 12 });
+
+describe("pymemcache's placements", () => {
+  const { sets } = readVectors<Vectors>('pymemcache-rendezvous');
+
+  test.each(sets)('$nodes.length nodes, from $nodes.0', ({ nodes, placements, unicode }) => {
+    const expected = [...placements, ...unicode];
+    expect(expected.length).toBeGreaterThan(300);
+    const hasher = withNodes(new RendezvousHash(), nodes);
+    expect(expected.map(([key]) => [key, hasher.getNode(key)])).toEqual(expected);
+  });
+
+  test("pymemcache's own test values", () => {
+    const hasher = withNodes(new RendezvousHash(), ['0', '1', '2']);
+    expect(placeAll(hasher, ['ok', 'mykey', 'wat', 'lol'])).toEqual(['0', '1', '2', '2']);
+    hasher.removeNode('1');
+    expect(hasher.getNode('mykey')).toBe('0');
+    hasher.addNode('3');
+    expect(hasher.getNode('lol')).toBe('3');
+  });
+
+  test('the rule itself: the greatest hash of NODE-KEY, with any seed', () => {
+    fc.assert(
+      fc.property(anyNames, fc.string({ unit: 'binary' }), fc.integer(), (names, key, seed) => {
+        const hasher = withNodes(new RendezvousHash({ seed }), names);
+        const winner = hasher.getNode(key);
+        const best = Math.max(...names.map((name) => murmur3(`${name}-${key}`, seed)));
+        expect(murmur3(`${winner}-${key}`, seed)).toBe(best);
+      }),
+    );
+  });
+
+  test('in a tie the greater name wins, by code points', () => {
+    // The hash sees the low 8 bits only, so these names always tie.
+    const names = ['\u0161', '\u0261', '\uff61', '\u{10061}'];
+    for (const order of [names, names.toReversed()]) {
+      const hasher = withNodes(new RendezvousHash(), order);
+      expect(hasher.getNode('k')).toBe('\u{10061}');
+      hasher.removeNode('\u{10061}');
+      expect(hasher.getNode('k')).toBe('\uff61');
+    }
+  });
+});
+
+describe('weights', () => {
+  test('are proportional shares', () => {
+    const hasher = new RendezvousHash();
+    hasher.addNode('a:1', 1);
+    hasher.addNode('b:1', 2.5);
+    hasher.addNode('c:1', 4);
+    const shares = sharesOf(placeAll(hasher, KEYS));
+    expect(shares.get('a:1')).toBeCloseTo(1 / 7.5, 2);
+    expect(shares.get('b:1')).toBeCloseTo(2.5 / 7.5, 2);
+    expect(shares.get('c:1')).toBeCloseTo(4 / 7.5, 2);
+  });
+
+  test('that are equal change nothing, also by the formula for unequal ones', () => {
+    const names = serverNames(7);
+    const plain = withNodes(new RendezvousHash(), names);
+    const byFormula = new RendezvousHash();
+    for (const name of names) byFormula.addNode(name, 3);
+    expect(placeAll(byFormula, KEYS)).toEqual(placeAll(plain, KEYS));
+    byFormula.addNode('too-light-to-win:1', Number.MIN_VALUE);
+    expect(placeAll(byFormula, KEYS)).toEqual(placeAll(plain, KEYS));
+  });
+
+  test('a node that gets heavier takes keys and gives none away', () => {
+    const hasher = withNodes(new RendezvousHash(), serverNames(5));
+    const before = placeAll(hasher, KEYS);
+    hasher.addNode('10.0.0.2:11211', 2);
+    const after = placeAll(hasher, KEYS);
+    const moved = movedBetween(before, after);
+    expect(new Set(moved.map((i) => after[i]))).toEqual(new Set(['10.0.0.2:11211']));
+    expect(moved.length / KEYS.length).toBeCloseTo(2 / 6 - 1 / 5, 2);
+  });
+});
+
+describe('movement and balance', () => {
+  test.each([3, 10, 30, 99])('a node beside %i others takes its share and moves nothing else', (count) => {
+    const hasher = withNodes(new RendezvousHash(), serverNames(count));
+    const before = placeAll(hasher, KEYS);
+    hasher.addNode('new:11211');
+    const after = placeAll(hasher, KEYS);
+    const moved = movedBetween(before, after);
+    expect(moved.every((i) => after[i] === 'new:11211')).toBe(true);
+    expect(Math.abs(moved.length / KEYS.length - 1 / (count + 1))).toBeLessThan(0.01);
+
+    hasher.removeNode('new:11211');
+    expect(placeAll(hasher, KEYS)).toEqual(before);
+  });
+
+  test('the fullest of 10 nodes has at most 5 % more than the mean', () => {
+    const shares = sharesOf(placeAll(withNodes(new RendezvousHash(), serverNames(10)), manyKeys(1_000_000)));
+    expect(shares.size).toBe(10);
+    expect(Math.max(...shares.values()) * 10).toBeLessThan(1.05);
+  });
+
+  test('the order in which nodes are added does not matter, nor does adding one twice', () => {
+    const weights = new Map(serverNames(6).map((name, i) => [name, 1 + i / 2]));
+    const names = [...weights.keys()];
+    const twiceEach = fc.shuffledSubarray([...names, ...names], { minLength: 12 });
+    const place = (order: string[], keys: string[]) => {
+      const hasher = new RendezvousHash();
+      for (const name of order) hasher.addNode(name, weights.get(name));
+      return placeAll(hasher, keys);
+    };
+    fc.assert(
+      fc.property(twiceEach, fc.array(fc.string()), (order, keys) => {
+        expect(place(order, keys)).toEqual(place(names, keys));
+      }),
+    );
+  });
+});
+
+test.each([0.5, NaN, Infinity])('a seed of %p is refused', (seed) => {
+  expect(() => new RendezvousHash({ seed })).toThrow(MemcacheIllegalInputError);
+});
