@@ -5,8 +5,8 @@
  * A `Hasher` is three methods; this one chooses the text to place by and leaves the placing to `RendezvousHash`. A
  * `HashClient` takes it as its `hasher` option.
  */
-import { RendezvousHash } from '../src/hash';
-import type { Hasher } from '../src/hash';
+import { RendezvousHash } from '../src';
+import type { Hasher } from '../src';
 
 export class TagHasher implements Hasher {
   readonly #inner = new RendezvousHash();

@@ -9,6 +9,7 @@ export type {
   MetaSetOptions,
 } from './protocol/meta-flags';
 export type { Clock, Timer } from './runtime/clock';
+export type { Random } from './runtime/random';
 export * from './serde';
 export { Client, type Entries, type NoreplyOptions, type StoreOptions } from './client/client';
 export type { ClientOptions, ConnectionOptions } from './client/client-options';
@@ -17,7 +18,10 @@ export { MetaCommand, MetaResult, type MetaCode } from './client/commands/meta';
 export type { MetaCount, MetaItem, MetaWriteResult } from './client/commands/meta-results';
 export type { ValueWithCas } from './client/commands/retrieval';
 export { Connection } from './client/connection';
+export { Fallback, FallbackClient, type FallbackOptions } from './client/fallback-client';
+export { Retrier, RetryingClient, backoff, type BackoffOptions, type ErrorClass, type RetryOptions } from './client/retrying-client';
 export type { CallOptions, ExecuteOptions, Executor } from './client/executor';
 export type { Credentials, ServerInput } from './client/server-address';
 export type { Connect, TlsOptions, Transport, TransportHandler, TransportOptions } from './client/transport';
 export * from './pool';
+export * from './hash';

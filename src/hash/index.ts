@@ -7,3 +7,7 @@ export type { ModuloHashOptions } from './modulo';
 export { murmur3 } from './murmur3';
 export { RendezvousHash } from './rendezvous';
 export type { RendezvousHashOptions } from './rendezvous';
+export { HashClient } from './hash-client';
+export type { ClusterServer, HashClientOptions } from './hash-client';
+export type { ServerStatus } from './hash-router';
+export type { HealthState } from './server-health';
