@@ -2,7 +2,7 @@ import { DEFAULT_MAX_VALUE_SIZE, MAX_RELATIVE_EXPTIME } from '../../protocol/lim
 import { systemClock, type Clock, type Timer } from '../../runtime/clock';
 import { changedCounter } from './counter';
 import { DeadlineHeap } from './expiry';
-import { BINARY_KEY, FETCHED, Item, STALE, WON, itemSize, joinValues, type StoredValue } from './item';
+import { BINARY_KEY, FETCHED, Item, STALE, WON, itemSize, joinValues, textValue, valueText, type StoredValue } from './item';
 import { LruList } from './lru';
 import { StoreStats } from './stats';
 
@@ -267,14 +267,14 @@ export class MemoryStore {
   count(key: string, up: boolean, delta: bigint, cas: number): CountOutcome {
     const item = this.find(key);
     if (item === undefined) return { outcome: 'notFound' };
-    if (typeof item.value !== 'string' || item.value === '') return { outcome: 'notANumber' };
+    if (item.value.length === 0) return { outcome: 'notANumber' };
     if (cas !== 0 && cas !== item.cas) return { outcome: 'exists' };
-    const number = changedCounter(item.value, up, delta);
+    const number = changedCounter(valueText(item.value), up, delta);
     if (number === undefined) return { outcome: 'notANumber' };
     const growth = Math.max(0, number.length - item.value.length);
     this.#lru.bump(item);
     if (growth > 0 && !this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
-    item.value = number.padEnd(item.value.length);
+    item.value = textValue(number.padEnd(item.value.length));
     this.#bytes += growth;
     item.cas = this.#nextCas();
     return { outcome: 'counted', number, item };
