@@ -273,7 +273,12 @@ export class MemoryStore {
     if (number === undefined) return { outcome: 'notANumber' };
     const growth = Math.max(0, number.length - item.value.length);
     this.#lru.bump(item);
-    if (growth > 0 && !this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
+    if (growth > 0) {
+      if (!this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
+      // A longer number is a new item in memcached.
+      item.marks &= BINARY_KEY;
+      item.accessed = Math.floor(this.now() / 1000);
+    }
     item.value = textValue(number.padEnd(item.value.length));
     this.#bytes += growth;
     item.cas = this.#nextCas();
