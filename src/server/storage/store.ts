@@ -61,6 +61,9 @@ const EXPIRY_SLICE = 1000;
 /** The least time between two looks for expired items, in milliseconds. */
 const EXPIRY_PAUSE = 100;
 
+/** The time between two slices when there is more to remove, in milliseconds. */
+const SLICE_PAUSE = 1;
+
 /** Timers cannot be longer, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -428,7 +431,7 @@ export class MemoryStore {
   }
 
   /** Sees to it that the timer fires when the next item expires. */
-  #schedule(): void {
+  #schedule(pause = EXPIRY_PAUSE): void {
     let next = this.#deadlines.first?.deadline ?? 0;
     if (this.#flushAt !== 0 && (next === 0 || this.#flushAt < next)) next = this.#flushAt;
     if (next === 0 || this.#closed) return;
@@ -437,7 +440,7 @@ export class MemoryStore {
       this.#timer.close();
     }
     const now = this.now();
-    const delay = Math.min(Math.max(next - now, EXPIRY_PAUSE), LONGEST_TIMER);
+    const delay = Math.min(Math.max(next - now, pause), LONGEST_TIMER);
     this.#timerAt = now + delay;
     this.#timer = this.clock.setTimeout(() => {
       this.#sweep();
@@ -449,11 +452,12 @@ export class MemoryStore {
     this.#timer = undefined;
     const now = this.now();
     if (this.#flushAt !== 0 && now >= this.#flushAt) this.#clear();
-    for (let left = EXPIRY_SLICE; left > 0; left--) {
+    let left = EXPIRY_SLICE;
+    for (; left > 0; left--) {
       const item = this.#deadlines.first;
       if (item === undefined || item.deadline > now) break;
       this.#expire(item);
     }
-    this.#schedule();
+    this.#schedule(left === 0 ? SLICE_PAUSE : EXPIRY_PAUSE);
   }
 }
