@@ -39,6 +39,7 @@ export class Connection {
       { maxCommands, maxReplyBytes: MAX_UNSENT },
     );
     socket.setNoDelay(true);
+    socket.setKeepAlive(true);
     socket.on('data', (chunk: Buffer) => {
       context.connections.bytesRead += chunk.length;
       this.#take(chunk);

@@ -28,6 +28,8 @@ export interface MemcachedServerOptions extends Omit<ServerContextOptions, 'shut
   backlog?: number;
   /** Whether clients may end the server with `shutdown`. @default false */
   shutdown?: boolean;
+  /** Called when a client has ended the server with `shutdown`. @default closes this server */
+  onShutdown?: () => unknown;
 }
 
 const DEFAULT_HOST = '127.0.0.1';
@@ -93,10 +95,8 @@ export class MemcachedServer {
   }
 
   private constructor(server: Server, options: MemcachedServerOptions) {
-    const { shutdown = false, ...rest } = options;
-    const context = new ServerContext(
-      shutdown ? { ...rest, shutdown: () => void this.close() } : rest,
-    );
+    const { shutdown = false, onShutdown = () => this.close(), ...rest } = options;
+    const context = new ServerContext(shutdown ? { ...rest, shutdown: () => void onShutdown() } : rest);
     this.#server = server;
     this.#context = context;
     this.#sockets = new Set();

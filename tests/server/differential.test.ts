@@ -123,7 +123,7 @@ describe('a session beside a real memcached', () => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
       const random = new Random(seed);
       const writer = new CommandWriter(random, (key) => whole.context.store.find(key)?.cas ?? 1);
-      const mark = `EN kend-of-${seed}\r\n`;
+      const mark = `kend-of-${seed} W\r\n`;
       let ours = 'flush_all\r\n';
       let theirs = ours;
       whole.push(ours);
@@ -133,7 +133,8 @@ describe('a session beside a real memcached', () => {
         ours += command.ours;
         theirs += command.theirs;
       }
-      const end = `${REALIGN}mg end-of-${seed} k\r\n`;
+      // Ends the answer, and shows whether both have given out as many cas numbers.
+      const end = `${REALIGN}mg end-of-${seed} N-1 c k\r\n`;
       whole.push(end);
       ours += end;
       for (let at = 0; at < ours.length; ) {

@@ -1,7 +1,7 @@
 import { MAX_UINT64 } from '../../protocol/limits';
 
-/** What C's `strtoull` reads, ended by white space or the end of the text: the white space of the C locale, one sign. */
-const NUMBER = /^[\t-\r ]*([+-]?)(\d+)(?:[\t-\r ]|$)/;
+/** What C's `strtoull` reads, ended by white space, NUL or the end of the text: the white space of the C locale, one sign. */
+const NUMBER = /^[\t-\r ]*([+-]?)(\d+)(?:[\t-\r \0]|$)/;
 
 /**
  * Reads an unsigned 64-bit number as memcached's `safe_strtoull` does: white space and a sign may precede it, anything

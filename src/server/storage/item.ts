@@ -44,6 +44,16 @@ export function valueBytes(value: StoredValue): Buffer {
   return typeof value === 'string' ? Buffer.from(value, 'latin1') : value;
 }
 
+/** The bytes of a value as text, one character each. */
+export function valueText(value: StoredValue): string {
+  return typeof value === 'string' ? value : latin1Slice(value, 0, value.length);
+}
+
+/** `text`, one character per byte, as a value. */
+export function textValue(text: string): StoredValue {
+  return text.length < BUFFER_FROM ? text : Buffer.from(text, 'latin1');
+}
+
 /** `first` followed by `second`, as one value. */
 export function joinValues(first: StoredValue, second: StoredValue): StoredValue {
   const joined = Buffer.concat([valueBytes(first), valueBytes(second)]);

@@ -8,7 +8,6 @@ export class StoreStats {
   getHits = 0;
   getMisses = 0;
   getExpired = 0;
-  getFlushed = 0;
   deleteMisses = 0;
   deleteHits = 0;
   incrMisses = 0;

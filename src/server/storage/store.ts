@@ -2,7 +2,7 @@ import { DEFAULT_MAX_VALUE_SIZE, MAX_RELATIVE_EXPTIME } from '../../protocol/lim
 import { systemClock, type Clock, type Timer } from '../../runtime/clock';
 import { changedCounter } from './counter';
 import { DeadlineHeap } from './expiry';
-import { BINARY_KEY, FETCHED, Item, STALE, WON, itemSize, joinValues, type StoredValue } from './item';
+import { BINARY_KEY, FETCHED, Item, STALE, WON, itemSize, joinValues, textValue, valueText, type StoredValue } from './item';
 import { LruList } from './lru';
 import { StoreStats } from './stats';
 
@@ -60,6 +60,9 @@ const EXPIRY_SLICE = 1000;
 
 /** The least time between two looks for expired items, in milliseconds. */
 const EXPIRY_PAUSE = 100;
+
+/** The time between two slices when there is more to remove, in milliseconds. */
+const SLICE_PAUSE = 1;
 
 /** Timers cannot be longer, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -267,14 +270,19 @@ export class MemoryStore {
   count(key: string, up: boolean, delta: bigint, cas: number): CountOutcome {
     const item = this.find(key);
     if (item === undefined) return { outcome: 'notFound' };
-    if (typeof item.value !== 'string' || item.value === '') return { outcome: 'notANumber' };
+    if (item.value.length === 0) return { outcome: 'notANumber' };
     if (cas !== 0 && cas !== item.cas) return { outcome: 'exists' };
-    const number = changedCounter(item.value, up, delta);
+    const number = changedCounter(valueText(item.value), up, delta);
     if (number === undefined) return { outcome: 'notANumber' };
     const growth = Math.max(0, number.length - item.value.length);
     this.#lru.bump(item);
-    if (growth > 0 && !this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
-    item.value = number.padEnd(item.value.length);
+    if (growth > 0) {
+      if (!this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
+      // A longer number is a new item in memcached.
+      item.marks &= BINARY_KEY;
+      item.accessed = Math.floor(this.now() / 1000);
+    }
+    item.value = textValue(number.padEnd(item.value.length));
     this.#bytes += growth;
     item.cas = this.#nextCas();
     return { outcome: 'counted', number, item };
@@ -423,7 +431,7 @@ export class MemoryStore {
   }
 
   /** Sees to it that the timer fires when the next item expires. */
-  #schedule(): void {
+  #schedule(pause = EXPIRY_PAUSE): void {
     let next = this.#deadlines.first?.deadline ?? 0;
     if (this.#flushAt !== 0 && (next === 0 || this.#flushAt < next)) next = this.#flushAt;
     if (next === 0 || this.#closed) return;
@@ -432,7 +440,7 @@ export class MemoryStore {
       this.#timer.close();
     }
     const now = this.now();
-    const delay = Math.min(Math.max(next - now, EXPIRY_PAUSE), LONGEST_TIMER);
+    const delay = Math.min(Math.max(next - now, pause), LONGEST_TIMER);
     this.#timerAt = now + delay;
     this.#timer = this.clock.setTimeout(() => {
       this.#sweep();
@@ -444,11 +452,12 @@ export class MemoryStore {
     this.#timer = undefined;
     const now = this.now();
     if (this.#flushAt !== 0 && now >= this.#flushAt) this.#clear();
-    for (let left = EXPIRY_SLICE; left > 0; left--) {
+    let left = EXPIRY_SLICE;
+    for (; left > 0; left--) {
       const item = this.#deadlines.first;
       if (item === undefined || item.deadline > now) break;
       this.#expire(item);
     }
-    this.#schedule();
+    this.#schedule(left === 0 ? SLICE_PAUSE : EXPIRY_PAUSE);
   }
 }

@@ -41,13 +41,14 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
     exchange.reply('ERROR');
     return;
   }
-  // Nothing of a refused line is answered but the refusal.
-  if (line.hasLongToken) {
-    exchange.reply('CLIENT_ERROR bad command line format');
-    return;
-  }
+  // The keys before one that is too long are used, but nothing is answered except the refusal.
+  const refused = line.hasLongToken;
   do {
     for (let i = from; i < line.count; i++) {
+      if (refused && !line.isKey(i)) {
+        exchange.reply('CLIENT_ERROR bad command line format');
+        return;
+      }
       const key = line.text(i);
       const item = store.fetch(key);
       if (prefixes.enabled) prefixes.record(key, 'get', item !== undefined);
@@ -63,6 +64,7 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
         stats.touchHits++;
         store.setDeadline(item, deadline);
       }
+      if (refused) continue;
       const { value } = item;
       const head = 'VALUE ' + key + ' ' + item.flags + ' ' + value.length;
       exchange.text(withCas ? head + ' ' + item.cas + '\r\n' : head + '\r\n');

@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const HELP = `usage: tsmemcache <command> [options]
+
+commands:
+  serve       run a memcached-compatible server (tsmemcache serve --help)
+
+  --help      this text
+  --version   version
+`;
+
+/** Each command is loaded only when it is asked for: a server does not load the client. */
+async function main(): Promise<void> {
+  const [command, ...args] = process.argv.slice(2);
+  switch (command) {
+    case 'serve':
+      return runServer(args);
+    case '--version':
+    case '-V':
+      process.stdout.write(`tsmemcache ${packageVersion()}\n`);
+      return;
+    case undefined:
+    case 'help':
+    case '--help':
+    case '-h':
+      process.stdout.write(HELP);
+      process.exitCode = command === undefined ? 1 : 0;
+      return;
+    default:
+      process.stderr.write(`tsmemcache: there is no command ${command}\n\n${HELP}`);
+      process.exitCode = 1;
+  }
+}
+
+async function runServer(args: readonly string[]): Promise<void> {
+  const { serve } = await import('./serve.js');
+  const running = await serve(args, packageVersion(), {
+    stdout: (text) => process.stdout.write(text),
+    stderr: (text) => process.stderr.write(text),
+  });
+  if (typeof running === 'number') {
+    process.exitCode = running;
+    return;
+  }
+  const end = (): void => {
+    void running.close();
+  };
+  process.once('SIGTERM', end).once('SIGINT', end);
+}
+
+function packageVersion(): string {
+  const text: unknown = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8'));
+  return typeof text === 'object' && text !== null && 'version' in text ? String(text.version) : '';
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`tsmemcache: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,144 @@
+import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import type { TlsOptions } from 'node:tls';
+import { MemcachedServer, MemoryStore, type Credentials } from '../server';
+import { parseServeOptions, UsageError, type Listener, type ServeOptions, type TlsFiles } from './options';
+
+const HELP = `usage: tsmemcache serve [options]
+
+A memcached-compatible server in this process, in the foreground. Options are memcached's:
+
+  -p, --port=NUM                TCP port (default: 11211; 0: any free one)
+  -l, --listen=ADDR             addresses to listen on, with or without port (default: 127.0.0.1)
+  -s, --unix-socket=FILE        unix socket to listen on instead of TCP
+  -a, --unix-mask=MODE          its access mode, octal (default: 700)
+  -m, --memory-limit=NUM        memory for items, in megabytes (default: 64)
+  -I, --max-item-size=NUM       largest item, with k or m (default: 1m; 1k to 1024m)
+  -M, --disable-evictions       refuse when memory is full, instead of evicting
+  -c, --conn-limit=NUM          connections at once (default: 1024)
+  -b, --listen-backlog=NUM      connections not yet accepted (default: 1024)
+  -R, --max-reqs-per-event=NUM  commands of one client before others get their turn (default: 500)
+  -C, --disable-cas             no cas numbers
+  -F, --disable-flush-all       no flush_all
+  -X, --disable-dumping         no listing of keys
+  -W, --disable-watch           no watch (there is none)
+  -A, --enable-shutdown         let clients end the server
+  -Y, --auth-file=FILE          text authentication, a line user:password each
+  -Z, --enable-ssl              TLS: -o ssl_chain_cert=FILE,ssl_key=FILE
+  -P, --pidfile=FILE            write the process id
+  -o, --extended=LIST           idle_timeout=SECONDS, ssl_…; tuning of slabs and LRU has no effect
+  -v, -vv                       events; commands too
+  -t, -f, -n, -L, -U 0, -B ascii  accepted, without effect
+  -h, --help                    this text
+  -V, --version                 version
+
+Not served: the binary protocol and SASL (-B binary, -S), UDP, extstore, a memory file (-e), running as a daemon (-d),
+changing the user (-u).
+`;
+
+/** What the program uses of its process. */
+export interface ServeIo {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+}
+
+/** A server that runs until {@link RunningServer.close}. */
+export interface RunningServer {
+  /** Where it listens. */
+  readonly addresses: readonly string[];
+  close(): Promise<void>;
+}
+
+/**
+ * Starts what `args` ask for.
+ *
+ * @returns the running server, or the exit status when there is nothing to run
+ */
+export async function serve(args: readonly string[], version: string, io: ServeIo): Promise<RunningServer | number> {
+  try {
+    const options = parseServeOptions(args);
+    if (options === 'help') io.stdout(HELP);
+    else if (options === 'version') io.stdout(`tsmemcache ${version}\n`);
+    else return await start(options, io);
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      io.stderr(`${error.message}\n`);
+      return error.status;
+    }
+    throw error;
+  }
+}
+
+/** memcached's status when it cannot listen (sysexits.h). */
+const EX_OSERR = 71;
+
+async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer> {
+  const { tls: tlsFiles, authFile, ...settings } = options;
+  const auth = authFile === undefined ? [] : readAuthFile(authFile);
+  const tls = tlsFiles === undefined ? {} : { tls: readTlsFiles(tlsFiles) };
+  const store = new MemoryStore(settings);
+  const servers: MemcachedServer[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(servers.map((server) => server.close()));
+    store.close();
+    if (options.pidFile !== undefined) unlinkSync(options.pidFile);
+  };
+  const log = (line: string): void => {
+    io.stderr(`${line}\n`);
+  };
+  try {
+    for (const listener of options.listeners) {
+      const server = await MemcachedServer.start({ ...settings, ...listener, ...tls, store, auth, log, onShutdown: close });
+      servers.push(server);
+    }
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.close()));
+    store.close();
+    throw new UsageError(`failed to listen on ${options.listeners.map(listenerName).join(', ')}: ${reason(error)}`, EX_OSERR);
+  }
+  if (options.pidFile !== undefined) writeFileSync(options.pidFile, `${process.pid}\n`);
+  const addresses = servers.map((server) => server.address);
+  io.stdout(`tsmemcache listening on ${addresses.join(', ')}\n`);
+  return { addresses, close };
+}
+
+function listenerName(listener: Listener): string {
+  return 'path' in listener ? listener.path : `${listener.host}:${listener.port}`;
+}
+
+function readAuthFile(path: string): Credentials[] {
+  const users: Credentials[] = [];
+  for (const line of readFile(path, 'authfile').split(/\r?\n/).filter(Boolean)) {
+    const colon = line.indexOf(':');
+    if (colon < 1) throw new UsageError(`The authfile [${path}] has a line without user:password`);
+    users.push({ username: line.slice(0, colon), password: line.slice(colon + 1) });
+  }
+  // memcached starts with an empty file, and then lets nobody in: so must this.
+  if (users.length === 0) throw new UsageError(`The authfile [${path}] names nobody`);
+  return users;
+}
+
+function readTlsFiles({ chain, key, ca, ciphers, verifyMode, minVersion }: TlsFiles): TlsOptions {
+  return {
+    cert: readFile(chain, 'certificate'),
+    key: readFile(key ?? chain, 'key'),
+    minVersion,
+    ...(ca === undefined ? {} : { ca: readFile(ca, 'CA certificate') }),
+    ...(ciphers === undefined ? {} : { ciphers }),
+    // 1 asks for a certificate, 2 and 3 insist on one.
+    requestCert: verifyMode > 0,
+    rejectUnauthorized: verifyMode > 1,
+  };
+}
+
+function readFile(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`Could not open ${what} [${path}] for reading, error ${reason(error)}`);
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

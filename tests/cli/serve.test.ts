@@ -1,0 +1,106 @@
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { serve, type RunningServer } from '../../src/cli/serve';
+
+describe('serve', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
+  const running: RunningServer[] = [];
+  let stdout = '';
+  let stderr = '';
+
+  beforeEach(() => {
+    stdout = '';
+    stderr = '';
+  });
+
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((server) => server.close()));
+  });
+
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  async function run(...args: string[]): Promise<RunningServer | number> {
+    const result = await serve(args, '1.2.3', {
+      stdout: (text) => (stdout += text),
+      stderr: (text) => (stderr += text),
+    });
+    if (typeof result !== 'number') running.push(result);
+    return result;
+  }
+
+  async function ask(address: string, request: string): Promise<string> {
+    const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? [];
+    const socket = connect(Number(port), host);
+    socket.setEncoding('latin1').end(request);
+    let answer = '';
+    socket.on('data', (text: string) => (answer += text));
+    await once(socket, 'close');
+    return answer;
+  }
+
+  it('prints one line with its address when it is ready', async () => {
+    const server = await run('-p', '0', '-l', '127.0.0.1,127.0.0.1');
+    if (typeof server === 'number') throw new Error(stderr);
+    expect(stdout).toBe(`tsmemcache listening on ${server.addresses.join(', ')}\n`);
+    const [first = '', second = ''] = server.addresses;
+    expect(await ask(first, 'set k 0 0 1\r\n1\r\n')).toBe('STORED\r\n');
+    // All addresses serve the same items.
+    expect(await ask(second, 'get k\r\n')).toBe('VALUE k 0 1\r\n1\r\nEND\r\n');
+  });
+
+  it('writes its process id, and takes the file away again', async () => {
+    const file = join(folder, 'pid');
+    const server = await run('-p', '0', '-P', file);
+    if (typeof server === 'number') throw new Error(stderr);
+    expect(readFileSync(file, 'utf8')).toBe(`${process.pid}\n`);
+    await server.close();
+    expect(existsSync(file)).toBe(false);
+    running.pop();
+  });
+
+  it('reads the users of -Y', async () => {
+    const file = join(folder, 'users');
+    writeFileSync(file, 'me:se:cret\nother:word\n');
+    const server = await run('-p', '0', '-Y', file);
+    if (typeof server === 'number') throw new Error(stderr);
+    const [address = ''] = server.addresses;
+    expect(await ask(address, 'version\r\n')).toBe('CLIENT_ERROR unauthenticated\r\n');
+    expect(await ask(address, 'set auth 0 0 10\r\nme se:cret\r\nversion\r\n')).toBe('STORED\r\nVERSION 1.6.18\r\n');
+    writeFileSync(file, '');
+    expect(await run('-p', '0', '-Y', file)).toBe(1);
+    writeFileSync(file, 'secret\n');
+    expect(await run('-p', '0', '-Y', file)).toBe(1);
+    expect(await run('-p', '0', '-Y', join(folder, 'none'))).toBe(1);
+    expect(stderr).not.toContain('secret');
+  });
+
+  it('ends when a client may say so', async () => {
+    const server = await run('-p', '0', '-A');
+    if (typeof server === 'number') throw new Error(stderr);
+    const [address = ''] = server.addresses;
+    await ask(address, 'shutdown\r\n');
+    await expect(ask(address, 'version\r\n')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('says why it cannot listen, with memcached’s status', async () => {
+    const server = await run('-p', '0');
+    if (typeof server === 'number') throw new Error(stderr);
+    const [port] = /\d+$/.exec(server.addresses[0] ?? '') ?? [''];
+    expect(await run('-p', port)).toBe(71);
+    expect(stderr).toContain('EADDRINUSE');
+  });
+
+  it('knows its options', async () => {
+    expect(await run('--help')).toBe(0);
+    expect(stdout).toContain('--max-item-size');
+    expect(await run('-V')).toBe(0);
+    expect(stdout).toContain('tsmemcache 1.2.3\n');
+    expect(await run('-c', '0')).toBe(1);
+    expect(stderr).toContain('Maximum connections must be greater than 0\n');
+  });
+});

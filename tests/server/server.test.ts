@@ -1,0 +1,326 @@
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { MemcachedServer, MemoryStore, type MemcachedServerOptions } from '../../src/server';
+import { ManualClock } from './manual-clock';
+
+/** A client that reads until it has what it waits for. */
+class Client {
+  readonly socket: Socket;
+  #received = '';
+  #closed = false;
+  #wake: () => void = () => undefined;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      this.#received += text;
+      this.#wake();
+    });
+    socket.on('close', () => {
+      this.#closed = true;
+      this.#wake();
+    });
+    socket.on('error', () => undefined);
+  }
+
+  send(text: string): void {
+    this.socket.write(text, 'latin1');
+  }
+
+  /** What comes up to and with `end`. */
+  async until(end: string): Promise<string> {
+    let at;
+    while ((at = this.#received.indexOf(end)) < 0) {
+      if (this.#closed) throw new Error(`closed after ${JSON.stringify(this.#received)}`);
+      await this.#news();
+    }
+    const text = this.#received.slice(0, at + end.length);
+    this.#received = this.#received.slice(at + end.length);
+    return text;
+  }
+
+  /** Everything that comes until the connection is closed. */
+  async untilClosed(): Promise<string> {
+    while (!this.#closed) await this.#news();
+    return this.#received;
+  }
+
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
+
+describe('MemcachedServer', () => {
+  const servers: MemcachedServer[] = [];
+  const sockets: Socket[] = [];
+
+  async function start(options?: MemcachedServerOptions): Promise<MemcachedServer> {
+    const server = await MemcachedServer.start(options);
+    servers.push(server);
+    return server;
+  }
+
+  async function open(server: MemcachedServer): Promise<Client> {
+    const socket = server.port === 0 ? connect(server.address) : connect(server.port, '127.0.0.1');
+    sockets.push(socket);
+    const client = new Client(socket);
+    await once(socket, 'connect');
+    return client;
+  }
+
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await Promise.all(servers.splice(0).map((server) => server.close()));
+  });
+
+  it('listens on this machine only, on a free port, unless told otherwise', async () => {
+    const server = await start();
+    expect(server.address).toBe(`127.0.0.1:${server.port}`);
+    const other = await start({ host: '::1' });
+    expect(other.address).toBe(`[::1]:${other.port}`);
+    expect(other.port).not.toBe(server.port);
+  });
+
+  it('serves several clients, however their commands are cut', async () => {
+    const server = await start();
+    const [left, right] = [await open(server), await open(server)];
+    left.send('set k 0 0 10\r\nab\r\nc');
+    right.send('set l 0 0 1\r\n1\r\nget l\r\n');
+    expect(await right.until('END\r\n')).toBe('STORED\r\nVALUE l 0 1\r\n1\r\nEND\r\n');
+    left.send('defgh\r\nget k\r\n');
+    expect(await left.until('END\r\n')).toBe('STORED\r\nVALUE k 0 10\r\nab\r\ncdefgh\r\nEND\r\n');
+    expect(server.store.size).toBe(2);
+  });
+
+  it('counts in one step: a thousand increments over ten connections are a thousand', async () => {
+    const server = await start();
+    const clients = await Promise.all(Array.from({ length: 10 }, () => open(server)));
+    clients[0]?.send('set n 0 0 1\r\n0\r\n');
+    await clients[0]?.until('STORED\r\n');
+    await Promise.all(
+      clients.map(async (client) => {
+        for (let i = 0; i < 100; i++) {
+          client.send('incr n 1\r\n');
+          await client.until('\r\n');
+        }
+      }),
+    );
+    clients[0]?.send('get n\r\n');
+    expect(await clients[0]?.until('END\r\n')).toBe('VALUE n 0 4\r\n1000\r\nEND\r\n');
+  });
+
+  it('answers a client that has sent its last command and closed its side', async () => {
+    const client = await open(await start());
+    client.socket.end('set k 0 0 1\r\n1\r\nget k\r\n');
+    expect(await client.untilClosed()).toBe('STORED\r\nVALUE k 0 1\r\n1\r\nEND\r\n');
+  });
+
+  it('closes at quit', async () => {
+    const client = await open(await start());
+    client.send('version\r\nquit\r\n');
+    expect(await client.untilClosed()).toBe('VERSION 1.6.18\r\n');
+  });
+
+  it('goes on when a client resets its connection in the middle of a command', async () => {
+    const server = await start();
+    const witness = await open(server);
+    for (let i = 0; i < 20; i++) {
+      const rude = await open(server);
+      rude.send('set k 0 0 1000000\r\npart of it');
+      rude.socket.resetAndDestroy();
+    }
+    witness.send('version\r\n');
+    expect(await witness.until('\r\n')).toBe('VERSION 1.6.18\r\n');
+  });
+
+  it('refuses connections beyond its limit, and takes the next when one has gone', async () => {
+    const server = await start({ maxConnections: 2 });
+    const first = await open(server);
+    const second = await open(server);
+    // Both must have been taken in before the third comes.
+    for (const client of [first, second]) {
+      client.send('mn\r\n');
+      await client.until('MN\r\n');
+    }
+    expect(await (await open(server)).untilClosed()).toBe('ERROR Too many open connections\r\n');
+    second.send('quit\r\n');
+    await second.untilClosed();
+    first.send('stats\r\n');
+    const stats = await first.until('END\r\n');
+    expect(stats).toContain('STAT rejected_connections 1\r\n');
+    expect(stats).toContain('STAT curr_connections 1\r\n');
+    const next = await open(server);
+    next.send('version\r\n');
+    expect(await next.until('\r\n')).toBe('VERSION 1.6.18\r\n');
+  });
+
+  it('closes connections that complete no command, even if they trickle', async () => {
+    const clock = new ManualClock();
+    const server = await start({ clock, idleTimeout: 5000 });
+    const [slow, busy] = [await open(server), await open(server)];
+    for (const client of [slow, busy]) {
+      client.send('mn\r\n');
+      await client.until('MN\r\n');
+    }
+    slow.send('set k 0 0 10\r\nonly so');
+    clock.advance(3000);
+    busy.send('mn\r\n');
+    await busy.until('MN\r\n');
+    clock.advance(3000);
+    expect(await slow.untilClosed()).toBe('');
+    busy.send('version\r\n');
+    expect(await busy.until('\r\n')).toBe('VERSION 1.6.18\r\n');
+  });
+
+  it('does not read from a client that does not take its replies, and serves the others meanwhile', async () => {
+    const server = await start();
+    const [flooder, witness] = [await open(server), await open(server)];
+    const size = 100_000;
+    flooder.send(`set big 0 0 ${size}\r\n${'x'.repeat(size)}\r\nset small 0 0 1\r\n1\r\n`);
+    await flooder.until('STORED\r\nSTORED\r\n');
+    flooder.socket.pause();
+    const before = process.memoryUsage().rss;
+    const asked = 5000;
+    flooder.send('get big\r\n'.repeat(asked));
+    for (let i = 0; i < 200; i++) {
+      witness.send('get small\r\n');
+      expect(await witness.until('END\r\n')).toBe('VALUE small 0 1\r\n1\r\nEND\r\n');
+    }
+    witness.send('stats\r\n');
+    const stats = await witness.until('END\r\n');
+    // 500 MB were asked for: only what fits the system's buffers and the limit has been answered.
+    expect(Number(/get_hits (\d+)/.exec(stats)?.[1])).toBeLessThan(1000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
+    flooder.socket.removeAllListeners('data');
+    let received = 0;
+    flooder.socket.on('data', (text: string) => (received += text.length));
+    flooder.socket.resume();
+    flooder.send('quit\r\n');
+    await once(flooder.socket, 'close');
+    expect(received).toBe(asked * (`VALUE big 0 ${size}\r\n`.length + size + 2 + 'END\r\n'.length));
+  }, 30_000);
+
+  it('lets others in between the commands of one chunk', async () => {
+    const server = await start({ maxCommandsPerTurn: 10 });
+    const [busy, other] = [await open(server), await open(server)];
+    busy.send('version\r\n'.repeat(3000));
+    other.send('mn\r\n');
+    await other.until('MN\r\n');
+    busy.send('mn\r\n');
+    expect(await busy.until('MN\r\n')).toBe(`${'VERSION 1.6.18\r\n'.repeat(3000)}MN\r\n`);
+    other.send('stats\r\n');
+    expect(Number(/conn_yields (\d+)/.exec(await other.until('END\r\n'))?.[1])).toBeGreaterThan(100);
+  });
+
+  it('lists its connections', async () => {
+    const client = await open(await start());
+    client.send('stats conns\r\n');
+    expect(await client.until('END\r\n')).toMatch(
+      /^STAT 1:addr tcp:127\.0\.0\.1:\d+\r\nSTAT 1:listen_addr tcp:127\.0\.0\.1:\d+\r\nSTAT 1:state conn_parse_cmd\r\n/,
+    );
+  });
+
+  it('asks for authentication', async () => {
+    const client = await open(await start({ auth: [{ username: 'me', password: 'secret' }] }));
+    client.send('version\r\n');
+    expect(await client.until('\r\n')).toBe('CLIENT_ERROR unauthenticated\r\n');
+    client.send('set auth 0 0 9\r\nme secret\r\nversion\r\n');
+    expect(await client.until('18\r\n')).toBe('STORED\r\nVERSION 1.6.18\r\n');
+  });
+
+  it('serves TLS, and survives those who do not speak it', async () => {
+    const read = (name: string): Buffer => readFileSync(join(__dirname, 'fixtures', name));
+    const server = await start({ tls: { key: read('key.pem'), cert: read('certificate.pem') } });
+    const plain = await open(server);
+    plain.send('version\r\n');
+    await plain.untilClosed();
+    const socket = connectTls({ port: server.port, host: '127.0.0.1', ca: read('certificate.pem') });
+    sockets.push(socket);
+    const client = new Client(socket);
+    client.send('set k 0 0 1\r\n1\r\nget k\r\n');
+    expect(await client.until('END\r\n')).toBe('STORED\r\nVALUE k 0 1\r\n1\r\nEND\r\n');
+  });
+
+  describe('on a unix socket', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
+    const path = join(folder, 'socket');
+
+    afterAll(() => {
+      rmSync(folder, { recursive: true });
+    });
+
+    it('serves its owner, and takes the place of one left behind', async () => {
+      // A process that dies leaves its socket where it was.
+      const dead = createServer().listen(path);
+      await once(dead, 'listening');
+      const left = join(folder, 'left');
+      const server = await start({ path: left });
+      expect(statSync(left).mode & 0o777).toBe(0o700);
+      expect(server).toMatchObject({ address: left, port: 0 });
+      const client = await open(server);
+      client.send('version\r\n');
+      expect(await client.until('\r\n')).toBe('VERSION 1.6.18\r\n');
+      const successor = await start({ path, pathMode: 0o770 });
+      expect(statSync(successor.address).mode & 0o777).toBe(0o770);
+      await server.close();
+      expect(existsSync(left)).toBe(false);
+      dead.close();
+    });
+  });
+
+  it('rejects when it cannot listen', async () => {
+    const server = await start();
+    await expect(MemcachedServer.start({ port: server.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+
+  describe('closes', () => {
+    it('with every connection, as often as asked', async () => {
+      const server = await MemcachedServer.start();
+      const clients = await Promise.all(Array.from({ length: 5 }, () => open(server)));
+      await Promise.all([server.close(), server.close()]);
+      await Promise.all(clients.map((client) => client.untilClosed()));
+      await expect(once(connect(server.port, '127.0.0.1'), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    });
+
+    it('its own store, and not one that it was given', async () => {
+      const clock = new ManualClock();
+      const store = new MemoryStore({ clock });
+      const given = await MemcachedServer.start({ store });
+      store.store('set', 'k', 'v', 0, store.deadline(10));
+      await given.close();
+      expect(clock.timers).toBe(1);
+      store.close();
+      const own = await MemcachedServer.start({ clock, idleTimeout: 1000 });
+      own.store.store('set', 'k', 'v', 0, own.store.deadline(10));
+      expect(clock.timers).toBe(2);
+      await own.close();
+      expect(clock.timers).toBe(0);
+    });
+
+    it('by `await using`, as a resource', async () => {
+      const server = await MemcachedServer.start();
+      await server[Symbol.asyncDispose]();
+      await expect(once(connect(server.port, '127.0.0.1'), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    });
+
+    it('when a client may say so', async () => {
+      const onShutdown = jest.fn();
+      const server = await start({ shutdown: true, onShutdown });
+      const client = await open(server);
+      client.send('shutdown\r\n');
+      expect(await client.untilClosed()).toBe('');
+      expect(onShutdown).toHaveBeenCalledTimes(1);
+      const other = await MemcachedServer.start({ shutdown: true });
+      (await open(other)).send('shutdown graceful\r\n');
+      await once(sockets[1] as Socket, 'close');
+      await other.close();
+    });
+  });
+});
