@@ -1,0 +1,86 @@
+import type { MakeAdapter } from './adapter';
+
+/* eslint-disable @typescript-eslint/no-require-imports -- the peers have no types, or types for another module system; each is loaded only in its own process */
+
+type Callback = (error: unknown, result?: unknown) => void;
+
+function promise(call: (callback: Callback) => void): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    call((error, result) => {
+      if (error === null || error === undefined) resolve(result);
+      else reject(error instanceof Error ? error : new Error('the client failed'));
+    });
+  });
+}
+
+interface Memcached {
+  get(key: string, callback: Callback): void;
+  set(key: string, value: string, lifetime: number, callback: Callback): void;
+  getMulti(keys: string[], callback: Callback): void;
+  end(): void;
+}
+
+export const makeMemcached: MakeAdapter = (port) => {
+  const Class = require('memcached') as new (server: string, options: object) => Memcached;
+  const client = new Class(`127.0.0.1:${port}`, { maxValue: 2 ** 21 });
+  return {
+    get: (key) => promise((done) => { client.get(key, done); }),
+    set: (key, value) => promise((done) => { client.set(key, value, 0, done); }),
+    getMany: async (keys) => Object.keys((await promise((done) => { client.getMulti(keys, done); })) as object).length,
+    close: () => { client.end(); },
+  };
+};
+
+interface Memjs {
+  get(key: string): Promise<{ value: Buffer | null }>;
+  set(key: string, value: string, options: object): Promise<boolean>;
+  close(): void;
+}
+
+export const makeMemjs: MakeAdapter = (port) => {
+  const { Client } = require('memjs') as { Client: { create(servers: string, options: object): Memjs } };
+  const client = Client.create(`127.0.0.1:${port}`, { timeout: 10, conntimeout: 10 });
+  return {
+    get: async (key) => (await client.get(key)).value?.toString(),
+    set: (key, value) => client.set(key, value, {}),
+    // It has no multi-get.
+    getMany: async (keys) => (await Promise.all(keys.map((key) => client.get(key)))).length,
+    close: () => { client.close(); },
+  };
+};
+
+interface MemcacheClient {
+  get(keys: string): Promise<{ value: unknown } | undefined>;
+  get(keys: string[]): Promise<object>;
+  set(key: string, value: string): Promise<unknown>;
+  shutdown(): void;
+}
+
+export const makeMemcacheClient: MakeAdapter = (port) => {
+  const { MemcacheClient } = require('memcache-client') as { MemcacheClient: new (options: object) => MemcacheClient };
+  const client = new MemcacheClient({ server: `127.0.0.1:${port}`, cmdTimeout: 10_000 });
+  return {
+    get: async (key) => (await client.get(key))?.value,
+    set: (key, value) => client.set(key, value),
+    getMany: async (keys) => Object.keys(await client.get(keys)).length,
+    close: () => { client.shutdown(); },
+  };
+};
+
+interface Memcache {
+  get(key: string): Promise<string | undefined>;
+  gets(keys: string[]): Promise<Map<string, string>>;
+  set(key: string, value: string): Promise<boolean>;
+  disconnect(): Promise<void>;
+}
+
+export const makeMemcache: MakeAdapter = async (port) => {
+  const { Memcache: Class } = (await import('memcache')) as { Memcache: new (options: object) => Memcache };
+  const client = new Class({ nodes: [`127.0.0.1:${port}`], timeout: 10_000 });
+  return {
+    get: (key) => client.get(key),
+    set: (key, value) => client.set(key, value),
+    getMany: async (keys) => (await client.gets(keys)).size,
+    close: () => client.disconnect(),
+  };
+};
