@@ -13,7 +13,7 @@ export type { Random } from './runtime/random';
 export * from './serde';
 export { Client, type Entries, type NoreplyOptions, type StoreOptions } from './client/client';
 export type { ClientOptions, ConnectionOptions } from './client/client-options';
-export { Command, KeyCommand, KeysCommand, ServerCommand } from './client/commands/command';
+export { KeyCommand, KeysCommand, ServerCommand, type Command } from './client/commands/command';
 export { MetaCommand, MetaResult, type MetaCode } from './client/commands/meta';
 export type { MetaCount, MetaItem, MetaWriteResult } from './client/commands/meta-results';
 export type { ValueWithCas } from './client/commands/retrieval';

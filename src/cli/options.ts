@@ -174,6 +174,7 @@ export function parseServeOptions(args: readonly string[]): ServeOptions | 'help
   };
 }
 
+// eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- it is that of parseArgs for these options
 function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: false }).values;
@@ -236,7 +237,7 @@ function parseListener(text: string, port: number): Listener {
 function parseExtended(texts: readonly string[]): Map<string, string> {
   const extended = new Map<string, string>();
   for (const text of texts.flatMap((list) => list.split(',')).filter(Boolean)) {
-    const [name = '', value] = splitOnce(text, '=');
+    const [name, value] = splitOnce(text, '=');
     const bare = name.replace(/^no_/, '');
     if (bare.startsWith('ext_')) throw new UsageError(`-o ${name}: external storage is not supported`);
     const used = name === 'idle_timeout' || TLS_OPTIONS.has(name);

@@ -57,10 +57,10 @@ export class CallQueue {
   }
 
   /** All calls from the head to the tail; `written` tells on which side of the cursor each stands. */
-  forEach(visit: (call: Call<unknown>, written: boolean) => void): void {
+  *[Symbol.iterator](): Generator<{ call: Call<unknown>; written: boolean }> {
     for (let at = this.#head; at < this.#tail; at++) {
       const call = this.#ring[at & (this.#ring.length - 1)];
-      if (call !== undefined) visit(call, at < this.#next);
+      if (call !== undefined) yield { call, written: at < this.#next };
     }
   }
 

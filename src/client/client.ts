@@ -582,21 +582,26 @@ function checkOptions(options: unknown): void {
 
 function keyList(keys: unknown): readonly Key[] {
   if (Array.isArray(keys)) return keys as Key[];
-  if (typeof keys === 'object' && keys !== null && Symbol.iterator in keys && !(keys instanceof Uint8Array)) {
-    return [...(keys as Iterable<Key>)];
-  }
+  if (isObject(keys) && isIterable<Key>(keys) && !(keys instanceof Uint8Array)) return [...keys];
   throw new MemcacheIllegalInputError('keys must be an array or another iterable of keys');
 }
 
-function pairs<V>(entries: Entries<V>): Iterable<readonly [Key, V]> {
-  if (typeof entries !== 'object' || entries === null) {
-    throw new MemcacheIllegalInputError('entries must be a Map, an iterable of pairs, or an object');
+function pairs<V>(entries: Entries<V>): (readonly [Key, V])[] {
+  if (!isObject(entries)) throw new MemcacheIllegalInputError('entries must be a Map, an iterable of pairs, or an object');
+  if (!isIterable<readonly [Key, V]>(entries)) return Object.entries<V>(entries);
+  const list = [...entries];
+  if (list.some((pair: unknown) => !Array.isArray(pair) || pair.length !== 2)) {
+    throw new MemcacheIllegalInputError('entries must be pairs [key, value]');
   }
-  if (!(Symbol.iterator in entries)) return Object.entries(entries);
-  return [...(entries as Iterable<readonly [Key, V]>)].map((pair: unknown) => {
-    if (!Array.isArray(pair) || pair.length !== 2) throw new MemcacheIllegalInputError('entries must be pairs [key, value]');
-    return pair as unknown as readonly [Key, V];
-  });
+  return list;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function isIterable<T>(value: object): value is Iterable<T> {
+  return Symbol.iterator in value;
 }
 
 function required(name: string, value: unknown, least: number, most: number): number {

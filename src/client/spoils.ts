@@ -7,9 +7,6 @@ import {
   MemcacheUnknownCommandError,
 } from '../errors';
 
-/** Of these the server says that it goes away, in whatever form. */
-const LEAVING = /^Too many open connections/;
-
 /**
  * Which failures spoil a connection: all that leave a doubt about the position in the stream. This is the only place
  * that decides it.
@@ -24,7 +21,7 @@ export function spoils(error: unknown, command: { readonly hasBlock: boolean; re
   if (command.rawUntil !== undefined) return true;
   if (error instanceof MemcacheSerdeError || error instanceof MemcacheInexactNumberError) return false;
   if (error instanceof MemcacheUnknownCommandError || error instanceof MemcacheAuthenticationError) return true;
-  if (error instanceof MemcacheServerError) return LEAVING.test(error.message);
+  if (error instanceof MemcacheServerError) return error.message.startsWith('Too many open connections');
   if (error instanceof MemcacheClientError) return command.hasBlock;
   return true;
 }

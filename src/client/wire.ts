@@ -218,9 +218,9 @@ export class Wire {
 
   /** The caller itself held up the event loop between a call and the end of its tick: that is not the server's time. */
   #forgive(late: number): void {
-    this.#calls.forEach((call) => {
+    for (const { call } of this.#calls) {
       if (call.deadline >= this.#tick) call.deadline += late;
-    });
+    }
     this.#soonest += late;
   }
 
@@ -301,9 +301,9 @@ export class Wire {
   /** Settles what is late; the earliest deadline that is still to come. */
   #judge(now: number): number {
     let earliest = Infinity;
-    let late: MemcacheTimeoutError | undefined;
+    const late: MemcacheTimeoutError[] = [];
     let wanted = false;
-    this.#calls.forEach((call, written) => {
+    for (const { call, written } of this.#calls) {
       if (call.deadline > now) {
         earliest = Math.min(earliest, call.deadline);
         wanted ||= !call.settled;
@@ -311,11 +311,11 @@ export class Wire {
         call.reject(this.#timedOut(call, 'notSent'));
       } else if (call.reader !== undefined) {
         const error = this.#timedOut(call, 'maybeExecuted');
-        late ??= error;
+        late.push(error);
         call.reject(error);
       }
-    });
-    if (late !== undefined) this.#spoil(late);
+    }
+    if (late.length > 0) this.#spoil(late[0]);
     else if (!wanted && this.#state !== 'ready') this.#fail(this.#cannotConnect('nobody waits for it any more'));
     return earliest;
   }
@@ -359,9 +359,9 @@ export class Wire {
   /** The connection never became usable, so no call was written. */
   #fail(error: MemcacheError): void {
     if (this.#state === 'ended') return;
-    this.#calls.forEach((call) => {
+    for (const { call } of this.#calls) {
       call.reject(error);
-    });
+    }
     this.#calls.clear();
     this.#end(error.message, error, error);
   }
@@ -375,12 +375,12 @@ export class Wire {
     this.#transport.destroy();
     const unsent: Call<unknown>[] = [];
     const lost: { call: Call<unknown>; certainty: Certainty }[] = [];
-    this.#calls.forEach((call, written) => {
-      if (call.settled) return;
+    for (const { call, written } of this.#calls) {
+      if (call.settled) continue;
       if (written) lost.push({ call, certainty: 'maybeExecuted' });
       else if (this.#retired) lost.push({ call, certainty: 'notSent' });
       else unsent.push(call);
-    });
+    }
     this.#calls.clear();
     this.#owner.onEnd(this, unsent, failure);
     for (const { call, certainty } of lost) {

@@ -68,11 +68,11 @@ export class HashRouter<S> implements Executor {
     if (this.#dead > 0) this.#probeDead();
     switch (command.scope) {
       case 'key':
-        return this.#toOwner(command as KeyCommand<R>, options);
+        return this.#toOwner(command, options);
       case 'keys':
-        return this.#toOwners(command as KeysCommand<R>, options);
+        return this.#toOwners(command, options);
       case 'server':
-        return this.#toAll(command as ServerCommand<R>, options);
+        return this.#toAll(command, options);
     }
   }
 

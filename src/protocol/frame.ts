@@ -131,6 +131,7 @@ export class FrameReader {
         continue;
       }
       at = this.#held === undefined ? this.#readInPlace(buffer, at, end) : this.#readHeld(this.#held, buffer, at, end);
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- onFrame may have called stop()
       if (this.#stopped) break;
     }
     return at;

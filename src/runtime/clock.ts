@@ -11,9 +11,9 @@ export interface Timer {
 /** A source of time. Durations are measured with `now`, which never jumps; only absolute expiry times use `time`. */
 export interface Clock {
   /** Milliseconds on a monotonic clock, from an arbitrary start. */
-  now(): number;
+  readonly now: () => number;
   /** Milliseconds since 1970 on the wall clock. */
-  time(): number;
+  readonly time: () => number;
   /** Calls back once, not before `delay` milliseconds have passed. */
   setTimeout(callback: () => void, delay: number): Timer;
   /** Calls back after the event loop has looked for input once. */

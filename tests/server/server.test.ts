@@ -319,7 +319,7 @@ describe('MemcachedServer', () => {
       expect(onShutdown).toHaveBeenCalledTimes(1);
       const other = await MemcachedServer.start({ shutdown: true });
       (await open(other)).send('shutdown graceful\r\n');
-      await once(sockets[1] as Socket, 'close');
+      await once(sockets[1]!, 'close');
       await other.close();
     });
   });

@@ -29,7 +29,10 @@ export interface Reading<R> {
  * A request as an immutable value: it knows its bytes, how its reply is read, which keys it concerns and whether it
  * may be sent twice. It holds no promise, so that it can be sent again, split, or sent to many servers.
  */
-export abstract class Command<R> {
+export type Command<R> = KeyCommand<R> | KeysCommand<R> | ServerCommand<R>;
+
+/** What all commands have. */
+abstract class BaseCommand<R> {
   /** The protocol's word, for example `get`. */
   abstract readonly verb: string;
   /** Whom it concerns: the owner of one key, the owners of several keys, or every server. */
@@ -69,7 +72,7 @@ export abstract class Command<R> {
 }
 
 /** A command for one key whose reply is one frame: its own reader. */
-export abstract class KeyCommand<R> extends Command<R> implements ReplyReader<R> {
+export abstract class KeyCommand<R> extends BaseCommand<R> implements ReplyReader<R> {
   readonly scope = 'key';
   /** The key as it travels, prefix included, one character per byte. */
   readonly wireKey: string;
@@ -95,7 +98,7 @@ export abstract class KeyCommand<R> extends Command<R> implements ReplyReader<R>
 }
 
 /** A command for several keys that can be split among their owners. */
-export abstract class KeysCommand<R> extends Command<R> {
+export abstract class KeysCommand<R> extends BaseCommand<R> {
   readonly scope = 'keys';
 
   /** The texts by which a cluster places the keys, in order. */
@@ -114,7 +117,7 @@ export abstract class KeysCommand<R> extends Command<R> {
 }
 
 /** A command that every server is to receive. */
-export abstract class ServerCommand<R> extends Command<R> {
+export abstract class ServerCommand<R> extends BaseCommand<R> {
   readonly scope = 'server';
 
   /** One result out of those of the servers. */

@@ -37,13 +37,12 @@ export class MetaCommand {
   /** @throws MemcacheIllegalInputError */
   constructor(code: MetaCode, key: Key = '', flags: readonly string[] = [], value?: string | Uint8Array) {
     if (!CODES.includes(code)) throw new MemcacheIllegalInputError(`code must be one of ${CODES.join(', ')}`);
-    if (!Array.isArray(flags)) throw new MemcacheIllegalInputError('flags must be an array of tokens such as "v" or "T30"');
-    for (const flag of flags as unknown[]) checkFlag(flag);
-    if (new Set(flags.map((flag) => flag[0])).size < flags.length) {
+    const tokens = checkFlags(flags);
+    if (new Set(tokens.map((flag) => flag[0])).size < tokens.length) {
       throw new MemcacheIllegalInputError('flags must not name the same flag twice');
     }
     // One place is left for the opaque that tells replies apart; the server takes 20.
-    if (flags.length > 17) throw new MemcacheIllegalInputError('flags must be at most 17');
+    if (tokens.length > 17) throw new MemcacheIllegalInputError('flags must be at most 17');
     if ((code === 'ms') !== (value !== undefined)) {
       throw new MemcacheIllegalInputError(code === 'ms' ? 'value must be given for ms' : `value is not for ${code}`);
     }
@@ -52,18 +51,24 @@ export class MetaCommand {
     }
     this.code = code;
     this.key = key;
-    this.flags = [...flags];
+    this.flags = tokens;
     this.value = value;
   }
 }
 
-function checkFlag(flag: unknown): void {
+function checkFlags(flags: unknown): string[] {
+  if (!Array.isArray(flags)) throw new MemcacheIllegalInputError('flags must be an array of tokens such as "v" or "T30"');
+  return flags.map(checkFlag);
+}
+
+function checkFlag(flag: unknown): string {
   if (typeof flag !== 'string' || !/^[A-Za-z][\x21-\x7e]{0,100}$/.test(flag)) {
     throw new MemcacheIllegalInputError('flags must be tokens of a letter and an argument without blanks, such as "v" or "T30"');
   }
   if (flag.startsWith('O') && flag.length > MAX_OPAQUE_LENGTH + 1) {
     throw new MemcacheIllegalInputError(`the opaque must be at most ${MAX_OPAQUE_LENGTH} characters long`);
   }
+  return flag;
 }
 
 /** The answer to a meta command. */

@@ -176,6 +176,7 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
           return MORE;
         }
         if (!isWord(frame, 'END')) throw this.refuse(frame, server);
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- thrown on as it was caught
         if (failure !== undefined) throw failure;
         return result === MISS ? this.#miss : result;
       },
@@ -313,6 +314,7 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
       this.#failure ??= error;
     }
     if (--this.#endsToCome > 0) return MORE;
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- thrown on as it was caught
     if (this.#failure !== undefined) throw this.#failure;
     return this.#hits;
   }

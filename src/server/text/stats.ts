@@ -17,31 +17,31 @@ export function stats(exchange: Exchange): void {
   const { line, store, context } = exchange;
   switch (line.count === 1 ? '' : line.text(1)) {
     case '':
-      return report(exchange, general);
+      { report(exchange, general); return; }
     case 'settings':
-      return report(exchange, settings);
+      { report(exchange, settings); return; }
     case 'items':
-      return report(exchange, items);
+      { report(exchange, items); return; }
     case 'slabs':
-      return report(exchange, slabs);
+      { report(exchange, slabs); return; }
     case 'conns':
-      return report(exchange, connections);
+      { report(exchange, connections); return; }
     case 'sizes':
-      return report(exchange, (_, stat) => {
+      { report(exchange, (_, stat) => {
         stat('sizes_status', 'disabled');
-      });
+      }); return; }
     case 'extstore':
-      return report(exchange, () => undefined);
+      { report(exchange, () => undefined); return; }
     case 'reset':
       store.stats.reset();
       context.prefixes.clear();
-      return exchange.reply('RESET');
+      { exchange.reply('RESET'); return; }
     case 'detail':
-      return detail(exchange);
+      { detail(exchange); return; }
     case 'cachedump':
-      return cachedump(exchange);
+      { cachedump(exchange); return; }
     default:
-      return exchange.reply('ERROR');
+      { exchange.reply('ERROR'); return; }
   }
 }
 
@@ -204,12 +204,12 @@ function detail(exchange: Exchange): void {
 /** `stats cachedump <class> <limit>` → `ITEM <key> [<bytes> b; <unix time> s]` lines; a limit of 0 is none. */
 function cachedump(exchange: Exchange): void {
   const { line, store, context } = exchange;
-  if (!context.dumpEnabled) return exchange.reply('CLIENT_ERROR stats cachedump not allowed');
-  if (line.count < 4) return exchange.reply(BAD_LINE);
+  if (!context.dumpEnabled) { exchange.reply('CLIENT_ERROR stats cachedump not allowed'); return; }
+  if (line.count < 4) { exchange.reply(BAD_LINE); return; }
   const number = line.uint32(2);
   const limit = line.uint32(3);
-  if (number === undefined || limit === undefined) return exchange.reply(`${BAD_LINE} format`);
-  if (number > LARGEST_CLASS) return exchange.reply('CLIENT_ERROR Illegal slab id');
+  if (number === undefined || limit === undefined) { exchange.reply(`${BAD_LINE} format`); return; }
+  if (number > LARGEST_CLASS) { exchange.reply('CLIENT_ERROR Illegal slab id'); return; }
   const wallClock = Math.floor(store.clock.time() / 1000);
   let left = limit === 0 ? Infinity : limit;
   for (const item of store.items()) {

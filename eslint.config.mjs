@@ -1,0 +1,69 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/** Time, chance and sockets come through `src/runtime` and the transports, so that tests can put their own in place. */
+const seams = {
+  'no-restricted-globals': [
+    'error',
+    ...['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'performance'].map((name) => ({
+      name,
+      message: 'Take a Clock (src/runtime/clock.ts).',
+    })),
+    { name: 'eval', message: 'Never.' },
+  ],
+  'no-restricted-properties': [
+    'error',
+    { object: 'Date', property: 'now', message: 'Take a Clock (src/runtime/clock.ts).' },
+    { object: 'Math', property: 'random', message: 'Take a Random (src/runtime/random.ts).' },
+  ],
+  'no-restricted-imports': [
+    'error',
+    {
+      paths: ['net', 'tls', 'dns', 'child_process', 'fs', 'timers'].flatMap((name) => [
+        { name, message: 'Only the transports, the server and the command line touch the system.' },
+        { name: `node:${name}`, message: 'Only the transports, the server and the command line touch the system.' },
+      ]),
+    },
+  ],
+};
+
+export default tseslint.config(
+  { ignores: ['dist/', 'coverage/', 'node_modules/'] },
+  js.configs.recommended,
+  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.js', '*.mjs'] }, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      // Numbers and booleans read well in templates.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      // The protocol's bytes are control characters.
+      'no-control-regex': 'off',
+      // `undefined` as a result of a command without one.
+      '@typescript-eslint/no-invalid-void-type': 'off',
+      // Methods of a seam that have nothing to do say so in a comment.
+      '@typescript-eslint/no-empty-function': 'off',
+      '@typescript-eslint/explicit-function-return-type': ['error', { allowExpressions: true }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'TSAsExpression > TSAsExpression > TSUnknownKeyword', message: 'No `as unknown as`: change the types.' },
+      ],
+    },
+  },
+  { files: ['src/**/*.ts'], rules: seams },
+  { files: ['src/runtime/**/*.ts'], rules: { 'no-restricted-globals': 'off', 'no-restricted-properties': 'off' } },
+  {
+    files: ['src/client/transport.ts', 'src/client/server-address.ts', 'src/server/server.ts', 'src/server/connection.ts', 'src/cli/**/*.ts'],
+    rules: { 'no-restricted-imports': 'off' },
+  },
+  {
+    files: ['tests/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts'],
+    rules: {
+      '@typescript-eslint/explicit-function-return-type': 'off',
+      // fast-check and jest hand out promises and any in places that are fine in tests.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-confusing-void-expression': 'off',
+    },
+  },
+  { files: ['**/*.js', '**/*.mjs'], extends: [tseslint.configs.disableTypeChecked], languageOptions: { globals: { module: 'writable', require: 'readonly', __dirname: 'readonly' } } },
+);
