@@ -152,7 +152,7 @@ export class CommandLine {
     if (index >= this.count) return -1;
     let length = this.#decimal(index);
     if (length < 0) length = Number(parseInt64(this.text(index)) ?? -1);
-    return length > MAX_BLOCK ? -1 : length;
+    return length >= 0 && length <= MAX_BLOCK ? length : -1;
   }
 
   #decimal(index: number): number {
