@@ -236,7 +236,7 @@ function parseListener(text: string, port: number): Listener {
 function parseExtended(texts: readonly string[]): Map<string, string> {
   const extended = new Map<string, string>();
   for (const text of texts.flatMap((list) => list.split(',')).filter(Boolean)) {
-    const [name = '', value] = splitOnce(text, '=');
+    const [name, value] = splitOnce(text, '=');
     const bare = name.replace(/^no_/, '');
     if (bare.startsWith('ext_')) throw new UsageError(`-o ${name}: external storage is not supported`);
     const used = name === 'idle_timeout' || TLS_OPTIONS.has(name);

@@ -80,7 +80,7 @@ export class Session {
       exchange.finish();
     }
     exchange.flush();
-    return exchange.ended ? end : at;
+    return this.ended ? end : at;
   }
 
   /** Ends the session. */

@@ -2,7 +2,18 @@ import { DEFAULT_MAX_VALUE_SIZE } from '../../protocol/limits';
 import { systemClock, type Clock } from '../../runtime/clock';
 import { changedCounter } from './counter';
 import { Alarm, DeadlineHeap, LEAST_PAUSE, SLICE_PAUSE } from './expiry';
-import { BINARY_KEY, FETCHED, Item, STALE, WON, itemSize, joinValues, textValue, valueText, type StoredValue } from './item';
+import {
+  BINARY_KEY,
+  FETCHED,
+  Item,
+  STALE,
+  WON,
+  itemSize,
+  joinValues,
+  textValue,
+  valueText,
+  type StoredValue,
+} from './item';
 import { LruList } from './lru';
 import { StoreStats } from './stats';
 import { StoreTime } from './time';
@@ -11,7 +22,7 @@ import { StoreTime } from './time';
 export interface MemoryStoreOptions {
   /** Memory limit for all items, in bytes, overhead included. @default 64 MiB */
   maxBytes?: number;
-  /** Limit for one item, in bytes, measured as memcached does: the value may be some 60 bytes shorter. @default 1 MiB */
+  /** Limit for one item, in bytes as memcached counts them, 60 more than those of the value. @default 1 MiB */
   maxItemSize?: number;
   /** Whether a full store makes room by removing what was unused longest; else it refuses. @default true */
   evict?: boolean;
@@ -130,12 +141,12 @@ export class MemoryStore {
     return this.#time.deadline(exptime);
   }
 
-  /** Whole seconds until `item` expires, as memcached reports them (a negative number wraps at 32 bits); -1 for never. */
+  /** Whole seconds until `item` expires, as memcached reports them: below 0 they wrap at 32 bits; -1 for never. */
   secondsLeft(item: Item): number {
     return item.deadline === 0 ? -1 : this.#time.secondsUntil(item.deadline) >>> 0;
   }
 
-  /** Whether `item` expires before `deadline`, both cut to whole seconds from now; never true for an item that stays. */
+  /** Whether `item` expires before `deadline`, in whole seconds from now; never true for an item that stays. */
   expiresBefore(item: Item, deadline: number): boolean {
     return item.deadline !== 0 && this.#time.secondsUntil(item.deadline) < this.#time.secondsUntil(deadline);
   }

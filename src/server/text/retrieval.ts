@@ -66,8 +66,8 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
       }
       if (refused) continue;
       const { value } = item;
-      const head = 'VALUE ' + key + ' ' + item.flags + ' ' + value.length;
-      exchange.text(withCas ? head + ' ' + item.cas + '\r\n' : head + '\r\n');
+      const head = `VALUE ${key} ${item.flags} ${value.length}`;
+      exchange.text(withCas ? `${head} ${item.cas}\r\n` : `${head}\r\n`);
       exchange.block(value);
     }
     from = 0;

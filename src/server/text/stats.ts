@@ -12,44 +12,38 @@ const PAGE_SIZE = 1024 * 1024;
 /** A line of a report. */
 type Stat = (name: string, value: string | number) => void;
 
+/** The topics that are answered by `STAT` lines. */
+const REPORTS: ReadonlyMap<string, (exchange: Exchange, stat: Stat) => void> = new Map([
+  ['', general],
+  ['settings', settings],
+  ['items', items],
+  ['slabs', slabs],
+  ['conns', connections],
+  ['sizes', sizes],
+  ['extstore', () => undefined],
+]);
+
 /** `stats [topic …]` → `STAT <name> <value>` lines, then `END`. */
 export function stats(exchange: Exchange): void {
   const { line, store, context } = exchange;
-  switch (line.count === 1 ? '' : line.text(1)) {
-    case '':
-      return report(exchange, general);
-    case 'settings':
-      return report(exchange, settings);
-    case 'items':
-      return report(exchange, items);
-    case 'slabs':
-      return report(exchange, slabs);
-    case 'conns':
-      return report(exchange, connections);
-    case 'sizes':
-      return report(exchange, (_, stat) => {
-        stat('sizes_status', 'disabled');
-      });
-    case 'extstore':
-      return report(exchange, () => undefined);
-    case 'reset':
-      store.stats.reset();
-      context.prefixes.clear();
-      return exchange.reply('RESET');
-    case 'detail':
-      return detail(exchange);
-    case 'cachedump':
-      return cachedump(exchange);
-    default:
-      return exchange.reply('ERROR');
+  const topic = line.count === 1 ? '' : line.text(1);
+  const report = REPORTS.get(topic);
+  if (report !== undefined) {
+    report(exchange, (name, value) => {
+      exchange.text(`STAT ${name} ${value}\r\n`);
+    });
+    exchange.reply('END');
+  } else if (topic === 'reset') {
+    store.stats.reset();
+    context.prefixes.clear();
+    exchange.reply('RESET');
+  } else if (topic === 'detail') {
+    detail(exchange);
+  } else if (topic === 'cachedump') {
+    cachedump(exchange);
+  } else {
+    exchange.reply('ERROR');
   }
-}
-
-function report(exchange: Exchange, write: (exchange: Exchange, stat: Stat) => void): void {
-  write(exchange, (name, value) => {
-    exchange.text(`STAT ${name} ${value}\r\n`);
-  });
-  exchange.reply('END');
 }
 
 /** memcached's list, without what it says of its own threads, slabs and buffers. */
@@ -178,6 +172,10 @@ function slabs(exchange: Exchange, stat: Stat): void {
   stat('total_malloced', pages * PAGE_SIZE);
 }
 
+function sizes(_exchange: Exchange, stat: Stat): void {
+  stat('sizes_status', 'disabled');
+}
+
 function connections({ context }: Exchange, stat: Stat): void {
   for (const { id, address, listenAddress, secondsSinceLastCommand } of context.listConnections()) {
     stat(`${id}:addr`, address);
@@ -204,21 +202,23 @@ function detail(exchange: Exchange): void {
 /** `stats cachedump <class> <limit>` → `ITEM <key> [<bytes> b; <unix time> s]` lines; a limit of 0 is none. */
 function cachedump(exchange: Exchange): void {
   const { line, store, context } = exchange;
-  if (!context.dumpEnabled) return exchange.reply('CLIENT_ERROR stats cachedump not allowed');
-  if (line.count < 4) return exchange.reply(BAD_LINE);
-  const number = line.uint32(2);
-  const limit = line.uint32(3);
-  if (number === undefined || limit === undefined) return exchange.reply(`${BAD_LINE} format`);
-  if (number > LARGEST_CLASS) return exchange.reply('CLIENT_ERROR Illegal slab id');
-  const wallClock = Math.floor(store.clock.time() / 1000);
-  let left = limit === 0 ? Infinity : limit;
-  for (const item of store.items()) {
-    if (slabClass(sizeOf(exchange, item)) !== number) continue;
-    if (left-- === 0) break;
-    const expires = item.deadline === 0 ? 0 : wallClock + store.secondsLeft(item);
-    exchange.reply(`ITEM ${item.key} [${item.value.length} b; ${expires} s]`);
+  const number = line.count < 4 ? undefined : line.uint32(2);
+  const limit = line.count < 4 ? undefined : line.uint32(3);
+  if (!context.dumpEnabled) exchange.reply('CLIENT_ERROR stats cachedump not allowed');
+  else if (line.count < 4) exchange.reply(BAD_LINE);
+  else if (number === undefined || limit === undefined) exchange.reply(`${BAD_LINE} format`);
+  else if (number > LARGEST_CLASS) exchange.reply('CLIENT_ERROR Illegal slab id');
+  else {
+    const wallClock = Math.floor(store.clock.time() / 1000);
+    let left = limit === 0 ? Infinity : limit;
+    for (const item of store.items()) {
+      if (slabClass(sizeOf(exchange, item)) !== number) continue;
+      if (left-- === 0) break;
+      const expires = item.deadline === 0 ? 0 : wallClock + store.secondsLeft(item);
+      exchange.reply(`ITEM ${item.key} [${item.value.length} b; ${expires} s]`);
+    }
+    exchange.reply('END');
   }
-  exchange.reply('END');
 }
 
 function sizeOf({ store }: Exchange, { key, value, flags }: Item): number {
