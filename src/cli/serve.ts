@@ -88,13 +88,14 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   };
   try {
     for (const listener of options.listeners) {
-      const server = await MemcachedServer.start({ ...settings, ...listener, ...tls, store, auth, log, onShutdown: close });
-      servers.push(server);
+      const shared = { ...settings, ...tls, store, auth, log, onShutdown: close };
+      servers.push(await MemcachedServer.start({ ...shared, ...listener }));
     }
   } catch (error) {
     await Promise.all(servers.map((server) => server.close()));
     store.close();
-    throw new UsageError(`failed to listen on ${options.listeners.map(listenerName).join(', ')}: ${reason(error)}`, EX_OSERR);
+    const names = options.listeners.map(listenerName).join(', ');
+    throw new UsageError(`failed to listen on ${names}: ${reason(error)}`, EX_OSERR);
   }
   if (options.pidFile !== undefined) writeFileSync(options.pidFile, `${process.pid}\n`);
   const addresses = servers.map((server) => server.address);

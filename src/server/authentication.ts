@@ -9,7 +9,10 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** Whether `username` and `password`, one character per byte, are among `allowed`; the time it takes tells nothing about them. */
+/**
+ * Whether `username` and `password`, one character per byte, are among `allowed`. The time it takes tells nothing
+ * about them.
+ */
 export function isAllowed(allowed: readonly Credentials[], username: string, password: string): boolean {
   const given = [digest(Buffer.from(username, 'latin1')), digest(Buffer.from(password, 'latin1'))] as const;
   let found = false;

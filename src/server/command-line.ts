@@ -121,7 +121,7 @@ export class CommandLine {
     return false;
   }
 
-  /** The token as C's `strtol` reads it, cut to a signed 32-bit number as memcached does; `undefined` when it is none. */
+  /** The token as C's `strtol` reads it, cut to signed 32 bits as memcached does; `undefined` when it is no number. */
   int32(index: number): number | undefined {
     const plain = this.#decimal(index);
     if (plain >= 0 && plain <= 0x7fff_ffff) return plain;
@@ -146,13 +146,13 @@ export class CommandLine {
   /**
    * The token as the length of a data block, -1 when it is none.
    *
-   * Unlike memcached 1.6.18, which cuts 4294967297 to 1 and executes the rest of the block, this takes the number as it is.
+   * memcached 1.6.18 cuts 4294967297 to 1, and executes the rest of the block; here it is refused.
    */
   blockLength(index: number): number {
     if (index >= this.count) return -1;
     let length = this.#decimal(index);
     if (length < 0) length = Number(parseInt64(this.text(index)) ?? -1);
-    return length > MAX_BLOCK ? -1 : length;
+    return length >= 0 && length <= MAX_BLOCK ? length : -1;
   }
 
   #decimal(index: number): number {

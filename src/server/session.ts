@@ -80,8 +80,7 @@ export class Session {
       exchange.finish();
     }
     exchange.flush();
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a command may have ended the session
-    return exchange.ended ? end : at;
+    return this.ended ? end : at;
   }
 
   /** Ends the session. */

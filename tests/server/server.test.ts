@@ -318,8 +318,9 @@ describe('MemcachedServer', () => {
       expect(await client.untilClosed()).toBe('');
       expect(onShutdown).toHaveBeenCalledTimes(1);
       const other = await MemcachedServer.start({ shutdown: true });
-      (await open(other)).send('shutdown graceful\r\n');
-      await once(sockets[1]!, 'close');
+      const last = await open(other);
+      last.send('shutdown graceful\r\n');
+      expect(await last.untilClosed()).toBe('');
       await other.close();
     });
   });

@@ -75,7 +75,7 @@ describe('Session', () => {
     });
 
     // Nobody can tell where these blocks end: as in every memcached, the next line is the next command.
-    it.each(['-1', '2147483646', '2147483648', '4294967296', '9007199254740992', '1e3', '0x10', '', 'x', '1e309'])(
+    it.each(['-1', '-2', '-40', '-9999999999', '2147483646', '2147483648', '4294967296', '9007199254740992', '1e3', '0x10', '', 'x', '1e309'])(
       'refuses the length %j',
       (length) => {
         const talk = new Talk();

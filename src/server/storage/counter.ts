@@ -1,6 +1,6 @@
 import { MAX_UINT64 } from '../../protocol/limits';
 
-/** What C's `strtoull` reads, ended by white space, NUL or the end of the text: the white space of the C locale, one sign. */
+/** What C's `strtoull` reads: white space of the C locale, one sign, digits; then white space, NUL or the end. */
 const NUMBER = /^[\t-\r ]*([+-]?)(\d+)(?:[\t-\r \0]|$)/;
 
 /**

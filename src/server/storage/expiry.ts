@@ -1,4 +1,6 @@
+import type { Clock, Timer } from '../../runtime/clock';
 import type { Item } from './item';
+import type { StoreTime } from './time';
 
 /**
  * The items that will expire, soonest first: a binary heap in which every item knows its place, so that an item that
@@ -79,5 +81,55 @@ export class DeadlineHeap {
     }
     items[index] = item;
     item.heapIndex = index;
+  }
+}
+
+/** The least time between two looks for expired items, in milliseconds. */
+export const LEAST_PAUSE = 100;
+
+/** The time between two looks when the first has left something to do, in milliseconds. */
+export const SLICE_PAUSE = 1;
+
+/** Timers cannot be longer, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** One timer for the next thing to expire, whatever comes to be the next. It never keeps the process alive. */
+export class Alarm {
+  readonly #clock: Clock;
+  readonly #time: StoreTime;
+  readonly #onTime: () => void;
+  #timer: Timer | undefined;
+  /** When the timer fires, in the store's time. */
+  #at = 0;
+  #closed = false;
+
+  constructor(clock: Clock, time: StoreTime, onTime: () => void) {
+    this.#clock = clock;
+    this.#time = time;
+    this.#onTime = onTime;
+  }
+
+  /** Rings at `deadline` at the latest, but not before `pause` milliseconds have passed. */
+  set(deadline: number, pause: number): void {
+    if (this.#closed) return;
+    if (this.#timer !== undefined) {
+      if (this.#at <= deadline) return;
+      this.#timer.close();
+    }
+    const now = this.#time.now();
+    const delay = Math.min(Math.max(deadline - now, pause), LONGEST_TIMER);
+    this.#at = now + delay;
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#onTime();
+    }, delay);
+    this.#timer.unref();
+  }
+
+  /** Rings no more. */
+  close(): void {
+    this.#closed = true;
+    this.#timer?.close();
+    this.#timer = undefined;
   }
 }

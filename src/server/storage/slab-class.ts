@@ -1,4 +1,4 @@
-/** memcached's slab classes with its default settings: nothing is stored by them here, but its reports number items by them. */
+/** memcached's slab classes with its default settings. Nothing is stored by them here, but reports number items so. */
 
 const SMALLEST_CHUNK = 96;
 const GROWTH = 1.25;

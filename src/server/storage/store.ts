@@ -1,16 +1,28 @@
-import { DEFAULT_MAX_VALUE_SIZE, MAX_RELATIVE_EXPTIME } from '../../protocol/limits';
-import { systemClock, type Clock, type Timer } from '../../runtime/clock';
+import { DEFAULT_MAX_VALUE_SIZE } from '../../protocol/limits';
+import { systemClock, type Clock } from '../../runtime/clock';
 import { changedCounter } from './counter';
-import { DeadlineHeap } from './expiry';
-import { BINARY_KEY, FETCHED, Item, STALE, WON, itemSize, joinValues, textValue, valueText, type StoredValue } from './item';
+import { Alarm, DeadlineHeap, LEAST_PAUSE, SLICE_PAUSE } from './expiry';
+import {
+  BINARY_KEY,
+  FETCHED,
+  Item,
+  STALE,
+  WON,
+  itemSize,
+  joinValues,
+  textValue,
+  valueText,
+  type StoredValue,
+} from './item';
 import { LruList } from './lru';
 import { StoreStats } from './stats';
+import { StoreTime } from './time';
 
 /** How a {@link MemoryStore} is set up. */
 export interface MemoryStoreOptions {
   /** Memory limit for all items, in bytes, overhead included. @default 64 MiB */
   maxBytes?: number;
-  /** Limit for one item, in bytes, measured as memcached does: the value may be some 60 bytes shorter. @default 1 MiB */
+  /** Limit for one item, in bytes as memcached counts them, 60 more than those of the value. @default 1 MiB */
   maxItemSize?: number;
   /** Whether a full store makes room by removing what was unused longest; else it refuses. @default true */
   evict?: boolean;
@@ -43,29 +55,11 @@ export interface StoreRequest {
 
 const PLAIN: StoreRequest = { cas: 0, orStale: false, binaryKey: false };
 
-/**
- * The store's time begins here, in milliseconds, as memcached's does (`ITEM_UPDATE_INTERVAL` + 2 seconds): so there is
- * a past for what expires at once to lie in.
- */
-const TIME_BEFORE_START = 62_000;
-
-/** The deadline of what expires at once. */
-const PAST = 1000;
-
 /** Memory that an item takes beyond {@link itemSize}: its object, its place in the map, the heads of its strings. */
 const ITEM_OVERHEAD = 152;
 
 /** How many expired items are removed before other work gets its turn. */
 const EXPIRY_SLICE = 1000;
-
-/** The least time between two looks for expired items, in milliseconds. */
-const EXPIRY_PAUSE = 100;
-
-/** The time between two slices when there is more to remove, in milliseconds. */
-const SLICE_PAUSE = 1;
-
-/** Timers cannot be longer, in milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * Items in memory: a map, a limit with eviction in the order of use, and expiry both when an expired item is asked for
@@ -82,17 +76,13 @@ export class MemoryStore {
   readonly #items = new Map<string, Item>();
   readonly #lru = new LruList();
   readonly #deadlines = new DeadlineHeap();
-  readonly #origin: number;
-  readonly #startedAt: number;
+  readonly #time: StoreTime;
+  readonly #alarm: Alarm;
   #maxBytes: number;
   #bytes = 0;
   #lastCas = 0;
   /** When everything is to be removed; 0 for no such time. */
   #flushAt = 0;
-  #timer: Timer | undefined;
-  /** When the timer fires, in the store's time. */
-  #timerAt = 0;
-  #closed = false;
 
   constructor(options: MemoryStoreOptions = {}) {
     this.clock = options.clock ?? systemClock;
@@ -100,8 +90,10 @@ export class MemoryStore {
     this.evict = options.evict ?? true;
     this.cas = options.cas ?? true;
     this.#maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
-    this.#origin = this.clock.now() - TIME_BEFORE_START;
-    this.#startedAt = this.clock.time() - TIME_BEFORE_START;
+    this.#time = new StoreTime(this.clock);
+    this.#alarm = new Alarm(this.clock, this.#time, () => {
+      this.#sweep();
+    });
   }
 
   /** How many items there are, expired ones that nobody has noticed yet included. */
@@ -136,7 +128,7 @@ export class MemoryStore {
 
   /** The store's time, in whole milliseconds. */
   now(): number {
-    return Math.floor(this.clock.now() - this.#origin);
+    return this.#time.now();
   }
 
   /**
@@ -146,35 +138,30 @@ export class MemoryStore {
    * @returns the store's time in milliseconds, 0 for never
    */
   deadline(exptime: number): number {
-    if (exptime === 0) return 0;
-    if (exptime < 0) return PAST;
-    if (exptime <= MAX_RELATIVE_EXPTIME) return this.now() + exptime * 1000;
-    if (exptime * 1000 <= this.#startedAt) return PAST;
-    return Math.max(PAST, Math.floor(this.now() + exptime * 1000 - this.clock.time()));
+    return this.#time.deadline(exptime);
   }
 
-  /** Whole seconds until `item` expires, as memcached reports them (a negative number wraps at 32 bits); -1 for never. */
+  /** Whole seconds until `item` expires, as memcached reports them: below 0 they wrap at 32 bits; -1 for never. */
   secondsLeft(item: Item): number {
-    return item.deadline === 0 ? -1 : Math.ceil((item.deadline - this.now()) / 1000) >>> 0;
+    return item.deadline === 0 ? -1 : this.#time.secondsUntil(item.deadline) >>> 0;
   }
 
-  /** Whether `item` expires before `deadline`, both cut to whole seconds from now; never true for an item that stays. */
+  /** Whether `item` expires before `deadline`, in whole seconds from now; never true for an item that stays. */
   expiresBefore(item: Item, deadline: number): boolean {
-    const now = this.now();
-    return item.deadline !== 0 && Math.ceil((item.deadline - now) / 1000) < Math.ceil((deadline - now) / 1000);
+    return item.deadline !== 0 && this.#time.secondsUntil(item.deadline) < this.#time.secondsUntil(deadline);
   }
 
   /** Whole seconds since `item` was last used. */
   secondsIdle(item: Item): number {
-    return Math.floor(this.now() / 1000) - item.accessed;
+    return this.#time.seconds() - item.accessed;
   }
 
   /** The item, without counting as a use of it. */
   find(key: string): Item | undefined {
-    if (this.#flushAt !== 0 && this.now() >= this.#flushAt) this.#clear();
+    if (this.#flushAt !== 0 && this.#time.now() >= this.#flushAt) this.#clear();
     const item = this.#items.get(key);
     if (item === undefined) return undefined;
-    if (item.deadline !== 0 && item.deadline <= this.now()) {
+    if (item.deadline !== 0 && item.deadline <= this.#time.now()) {
       this.stats.getExpired++;
       this.#expire(item);
       return undefined;
@@ -193,13 +180,13 @@ export class MemoryStore {
   use(item: Item): void {
     // As in memcached, the first fetch does not move the time of last access.
     if ((item.marks & FETCHED) === 0) item.marks |= FETCHED;
-    else item.accessed = Math.floor(this.now() / 1000);
+    else item.accessed = this.#time.seconds();
     this.#lru.bump(item);
   }
 
   /** Every item that has not expired, oldest use first; the store must not change meanwhile. */
   *items(): IterableIterator<Item> {
-    const now = this.now();
+    const now = this.#time.now();
     if (this.#flushAt !== 0 && now >= this.#flushAt) return;
     for (let item = this.#lru.oldest; item !== undefined; item = item.newer) {
       if (item.deadline === 0 || item.deadline > now) yield item;
@@ -280,7 +267,7 @@ export class MemoryStore {
       if (!this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
       // A longer number is a new item in memcached.
       item.marks &= BINARY_KEY;
-      item.accessed = Math.floor(this.now() / 1000);
+      item.accessed = this.#time.seconds();
     }
     item.value = textValue(number.padEnd(item.value.length));
     this.#bytes += growth;
@@ -307,9 +294,7 @@ export class MemoryStore {
 
   /** Stops the timer for good. The items stay readable, and still expire when they are asked for. */
   close(): void {
-    this.#closed = true;
-    this.#timer?.close();
-    this.#timer = undefined;
+    this.#alarm.close();
   }
 
   #put(
@@ -380,7 +365,7 @@ export class MemoryStore {
 
   #stored(item: Item): void {
     item.cas = this.#nextCas();
-    item.accessed = Math.floor(this.now() / 1000);
+    item.accessed = this.#time.seconds();
     this.stats.totalItems++;
     if (item.deadline !== 0 || item.heapIndex >= 0) {
       this.#deadlines.update(item);
@@ -396,7 +381,7 @@ export class MemoryStore {
   #makeRoom(bytes: number, kept?: Item): boolean {
     while (this.usedBytes + bytes > this.#maxBytes) {
       const first = this.#deadlines.first;
-      if (first !== undefined && first !== kept && first.deadline <= this.now()) {
+      if (first !== undefined && first !== kept && first.deadline <= this.#time.now()) {
         this.#expire(first);
         continue;
       }
@@ -430,27 +415,15 @@ export class MemoryStore {
     this.#bytes = 0;
   }
 
-  /** Sees to it that the timer fires when the next item expires. */
-  #schedule(pause = EXPIRY_PAUSE): void {
+  /** Sees to it that somebody looks when the next item expires. */
+  #schedule(pause = LEAST_PAUSE): void {
     let next = this.#deadlines.first?.deadline ?? 0;
     if (this.#flushAt !== 0 && (next === 0 || this.#flushAt < next)) next = this.#flushAt;
-    if (next === 0 || this.#closed) return;
-    if (this.#timer !== undefined) {
-      if (this.#timerAt <= next) return;
-      this.#timer.close();
-    }
-    const now = this.now();
-    const delay = Math.min(Math.max(next - now, pause), LONGEST_TIMER);
-    this.#timerAt = now + delay;
-    this.#timer = this.clock.setTimeout(() => {
-      this.#sweep();
-    }, delay);
-    this.#timer.unref();
+    if (next !== 0) this.#alarm.set(next, pause);
   }
 
   #sweep(): void {
-    this.#timer = undefined;
-    const now = this.now();
+    const now = this.#time.now();
     if (this.#flushAt !== 0 && now >= this.#flushAt) this.#clear();
     let left = EXPIRY_SLICE;
     for (; left > 0; left--) {
@@ -458,6 +431,6 @@ export class MemoryStore {
       if (item === undefined || item.deadline > now) break;
       this.#expire(item);
     }
-    this.#schedule(left === 0 ? SLICE_PAUSE : EXPIRY_PAUSE);
+    this.#schedule(left === 0 ? SLICE_PAUSE : LEAST_PAUSE);
   }
 }

@@ -1,10 +1,6 @@
-import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
-import { latin1Slice } from '../../protocol/bytes';
 import { parseInt32, parseUint32, type CommandLine } from '../command-line';
 import { parseUint64 } from '../storage/counter';
-
-/** A meta command has at most so many tokens. */
-export const MAX_META_TOKENS = 19;
+import { decodeBase64 } from './base64';
 
 const BAD_TOKEN = 'CLIENT_ERROR bad token in command line format';
 
@@ -47,7 +43,7 @@ export class MetaFlags {
   /** Reads the flags from token `from` on; the key is token 1. */
   constructor(line: CommandLine, from: number) {
     this.key = line.text(1);
-    // One bit per letter: `seen` for those below 0x40, `seenHigh` for the others.
+    // The letters seen so far, a bit each: a set would cost more than all the rest.
     let low = 0;
     let middle = 0;
     let high = 0;
@@ -128,64 +124,4 @@ export class MetaFlags {
     if (value === undefined) this.error = error;
     return value;
   }
-}
-
-/** The answer to an opaque token that is too long. */
-export const OPAQUE_TOO_LONG = 'CLIENT_ERROR opaque token too long';
-
-/** Whether the token, an opaque one, is too long. */
-export function isTooLong(line: CommandLine, index: number): boolean {
-  return line.length(index) > MAX_OPAQUE_LENGTH + 1;
-}
-
-/** ` k<key>`, and ` b` when it is shown in base64. */
-export function keyFlag(key: string, binary: boolean): string {
-  return binary ? ` k${encodeBase64(key)} b` : ` k${key}`;
-}
-
-/** What a reply repeats of the request: ` O<opaque>` and ` k<key>`; `undefined` when the opaque token is too long. */
-export function echoedFlags(line: CommandLine, from: number, flags: MetaFlags): string | undefined {
-  let echo = '';
-  for (let i = from; i < line.count; i++) {
-    const letter = line.first(i);
-    if (letter === OPAQUE) {
-      if (isTooLong(line, i)) return undefined;
-      echo += ` ${line.text(i)}`;
-    } else if (letter === KEY) {
-      echo += keyFlag(flags.key, flags.binaryKey);
-    }
-  }
-  return echo;
-}
-
-const OPAQUE = 'O'.charCodeAt(0);
-const KEY = 'k'.charCodeAt(0);
-
-/** `key`, one character per byte, in base64. */
-export function encodeBase64(key: string): string {
-  return Buffer.from(key, 'latin1').toString('base64');
-}
-
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-/**
- * Decodes base64 as memcached does: other characters are passed over, what is left must be whole groups of four, and
- * the first padded group is the last.
- *
- * @returns the bytes, one character each; nothing when it cannot be decoded
- */
-export function decodeBase64(text: string): string {
-  const digits = Array.from(text).filter((digit) => digit === '=' || ALPHABET.includes(digit));
-  if (digits.length === 0 || digits.length % 4 !== 0) return '';
-  const bytes: number[] = [];
-  for (let i = 0; i < digits.length; i += 4) {
-    const group = digits.slice(i, i + 4);
-    const bits = group.reduce((sum, digit) => sum * 64 + Math.max(0, ALPHABET.indexOf(digit)), 0);
-    const padding = group.filter((digit) => digit === '=').length;
-    if (padding > 2) return '';
-    bytes.push(...[(bits >> 16) & 255, (bits >> 8) & 255, bits & 255].slice(0, 3 - padding));
-    if (padding > 0) break;
-  }
-  const decoded = Buffer.from(bytes);
-  return latin1Slice(decoded, 0, decoded.length);
 }

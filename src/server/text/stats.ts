@@ -12,44 +12,38 @@ const PAGE_SIZE = 1024 * 1024;
 /** A line of a report. */
 type Stat = (name: string, value: string | number) => void;
 
+/** The topics that are answered by `STAT` lines. */
+const REPORTS: ReadonlyMap<string, (exchange: Exchange, stat: Stat) => void> = new Map([
+  ['', general],
+  ['settings', settings],
+  ['items', items],
+  ['slabs', slabs],
+  ['conns', connections],
+  ['sizes', sizes],
+  ['extstore', () => undefined],
+]);
+
 /** `stats [topic …]` → `STAT <name> <value>` lines, then `END`. */
 export function stats(exchange: Exchange): void {
   const { line, store, context } = exchange;
-  switch (line.count === 1 ? '' : line.text(1)) {
-    case '':
-      { report(exchange, general); return; }
-    case 'settings':
-      { report(exchange, settings); return; }
-    case 'items':
-      { report(exchange, items); return; }
-    case 'slabs':
-      { report(exchange, slabs); return; }
-    case 'conns':
-      { report(exchange, connections); return; }
-    case 'sizes':
-      { report(exchange, (_, stat) => {
-        stat('sizes_status', 'disabled');
-      }); return; }
-    case 'extstore':
-      { report(exchange, () => undefined); return; }
-    case 'reset':
-      store.stats.reset();
-      context.prefixes.clear();
-      { exchange.reply('RESET'); return; }
-    case 'detail':
-      { detail(exchange); return; }
-    case 'cachedump':
-      { cachedump(exchange); return; }
-    default:
-      { exchange.reply('ERROR'); return; }
+  const topic = line.count === 1 ? '' : line.text(1);
+  const report = REPORTS.get(topic);
+  if (report !== undefined) {
+    report(exchange, (name, value) => {
+      exchange.text(`STAT ${name} ${value}\r\n`);
+    });
+    exchange.reply('END');
+  } else if (topic === 'reset') {
+    store.stats.reset();
+    context.prefixes.clear();
+    exchange.reply('RESET');
+  } else if (topic === 'detail') {
+    detail(exchange);
+  } else if (topic === 'cachedump') {
+    cachedump(exchange);
+  } else {
+    exchange.reply('ERROR');
   }
-}
-
-function report(exchange: Exchange, write: (exchange: Exchange, stat: Stat) => void): void {
-  write(exchange, (name, value) => {
-    exchange.text(`STAT ${name} ${value}\r\n`);
-  });
-  exchange.reply('END');
 }
 
 /** memcached's list, without what it says of its own threads, slabs and buffers. */
@@ -178,6 +172,10 @@ function slabs(exchange: Exchange, stat: Stat): void {
   stat('total_malloced', pages * PAGE_SIZE);
 }
 
+function sizes(_exchange: Exchange, stat: Stat): void {
+  stat('sizes_status', 'disabled');
+}
+
 function connections({ context }: Exchange, stat: Stat): void {
   for (const { id, address, listenAddress, secondsSinceLastCommand } of context.listConnections()) {
     stat(`${id}:addr`, address);
@@ -204,21 +202,23 @@ function detail(exchange: Exchange): void {
 /** `stats cachedump <class> <limit>` → `ITEM <key> [<bytes> b; <unix time> s]` lines; a limit of 0 is none. */
 function cachedump(exchange: Exchange): void {
   const { line, store, context } = exchange;
-  if (!context.dumpEnabled) { exchange.reply('CLIENT_ERROR stats cachedump not allowed'); return; }
-  if (line.count < 4) { exchange.reply(BAD_LINE); return; }
-  const number = line.uint32(2);
-  const limit = line.uint32(3);
-  if (number === undefined || limit === undefined) { exchange.reply(`${BAD_LINE} format`); return; }
-  if (number > LARGEST_CLASS) { exchange.reply('CLIENT_ERROR Illegal slab id'); return; }
-  const wallClock = Math.floor(store.clock.time() / 1000);
-  let left = limit === 0 ? Infinity : limit;
-  for (const item of store.items()) {
-    if (slabClass(sizeOf(exchange, item)) !== number) continue;
-    if (left-- === 0) break;
-    const expires = item.deadline === 0 ? 0 : wallClock + store.secondsLeft(item);
-    exchange.reply(`ITEM ${item.key} [${item.value.length} b; ${expires} s]`);
+  const number = line.count < 4 ? undefined : line.uint32(2);
+  const limit = line.count < 4 ? undefined : line.uint32(3);
+  if (!context.dumpEnabled) exchange.reply('CLIENT_ERROR stats cachedump not allowed');
+  else if (line.count < 4) exchange.reply(BAD_LINE);
+  else if (number === undefined || limit === undefined) exchange.reply(`${BAD_LINE} format`);
+  else if (number > LARGEST_CLASS) exchange.reply('CLIENT_ERROR Illegal slab id');
+  else {
+    const wallClock = Math.floor(store.clock.time() / 1000);
+    let left = limit === 0 ? Infinity : limit;
+    for (const item of store.items()) {
+      if (slabClass(sizeOf(exchange, item)) !== number) continue;
+      if (left-- === 0) break;
+      const expires = item.deadline === 0 ? 0 : wallClock + store.secondsLeft(item);
+      exchange.reply(`ITEM ${item.key} [${item.value.length} b; ${expires} s]`);
+    }
+    exchange.reply('END');
   }
-  exchange.reply('END');
 }
 
 function sizeOf({ store }: Exchange, { key, value, flags }: Item): number {

@@ -1,0 +1,73 @@
+import { ServerContext } from '../../src/server/context';
+import { Session } from '../../src/server/session';
+import { CommandWriter, Random } from './command-sequences';
+
+/** Damaged command streams against sessions of one server. `FUZZ_RUNS` sets how many, `FUZZ_SEED` where they begin. */
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 20_000);
+const FIRST_SEED = Number(process.env['FUZZ_SEED'] ?? 1);
+
+/** Changes a few bytes of `text`: others in their place, some missing, some twice. */
+function damage(text: string, random: Random): string {
+  let damaged = text;
+  for (let left = random.below(6); left > 0; left--) {
+    const at = random.below(damaged.length);
+    const size = 1 + random.below(8);
+    const insert = random.pick([
+      () => String.fromCharCode(random.below(256)),
+      () => '',
+      () => damaged.slice(at, at + size).repeat(2),
+      () => random.pick(['\r\n', ' ', '\0', '-1', '99999999999', '2147483645', '\x80', 'noreply', 'x'.repeat(3000)]),
+    ])();
+    damaged = damaged.slice(0, at) + insert + damaged.slice(at + size);
+  }
+  return damaged;
+}
+
+describe('sessions under damaged input', () => {
+  it(`survive ${RUNS} streams, and the values of others with them`, () => {
+    const reasons = new Set<string>();
+    const log = (line: string, level: number): void => {
+      if (level === 1 && !line.startsWith('maxbytes')) reasons.add(line);
+    };
+    const context = new ServerContext({ flush: false, verbosity: 1, log });
+    let answer = '';
+    const output = {
+      write: (data: string | Uint8Array): void => {
+        answer += typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
+      },
+      end: (): void => undefined,
+    };
+    const push = (session: Session, text: string): void => {
+      const bytes = Buffer.from(text, 'latin1');
+      session.push(bytes, 0, bytes.length);
+    };
+    const witness = new Session(context, output);
+    for (let i = 0; i < 10; i++) push(witness, `set witness:${i} ${i} 0 ${i}\r\n${'v'.repeat(i)}\r\n`);
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+      const random = new Random(seed);
+      const writer = new CommandWriter(random, () => random.below(100));
+      const session = new Session(context, { write: () => undefined, end: () => undefined });
+      context.verbosity = 1;
+      let stream = '';
+      for (let left = 1 + random.below(8); left > 0; left--) stream += writer.next().ours;
+      stream = damage(stream, random);
+      for (let at = 0; at < stream.length; ) {
+        const size = 1 + random.below(random.pick([3, 50, 5000]));
+        push(session, stream.slice(at, at + size));
+        at += size;
+      }
+      session.close();
+      if (seed % 100 !== 0) continue;
+      answer = '';
+      for (let i = 0; i < 10; i++) push(witness, `get witness:${i}\r\n`);
+      const expected = Array.from(
+        { length: 10 },
+        (_, i) => `VALUE witness:${i} ${i} ${i}\r\n${'v'.repeat(i)}\r\nEND\r\n`,
+      );
+      expect({ seed, answer }).toEqual({ seed, answer: expected.join('') });
+      expect(context.store.usedBytes).toBeLessThanOrEqual(context.store.maxBytes);
+    }
+    // Anything but this would be an error of ours that ended a session.
+    expect(Array.from(reasons)).toEqual(['closing a connection: Error: a line is too long']);
+  }, 3_600_000);
+});
