@@ -3,5 +3,9 @@ module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
+  globalSetup: '<rootDir>/tests/support/global-setup.ts',
+  testTimeout: 30_000,
+  maxWorkers: 2,
   collectCoverageFrom: ['src/**/*.ts'],
+  coverageReporters: ['text', 'lcov'],
 };

@@ -36,18 +36,16 @@ async function main(): Promise<void> {
 
 async function runServer(args: readonly string[]): Promise<void> {
   const { serve } = await import('./serve.js');
+  // A signal may come as soon as the address is printed, or before.
+  const asked = new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve).once('SIGINT', resolve);
+  });
   const running = await serve(args, packageVersion(), {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
   });
-  if (typeof running === 'number') {
-    process.exitCode = running;
-    return;
-  }
-  const end = (): void => {
-    void running.close();
-  };
-  process.once('SIGTERM', end).once('SIGINT', end);
+  if (typeof running === 'number') process.exitCode = running;
+  else void asked.then(() => running.close());
 }
 
 function packageVersion(): string {

@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { userInfo } from 'node:os';
 
 /** A real memcached, run for tests. */
 export interface MemcachedProcess {
@@ -10,31 +11,52 @@ export interface MemcachedProcess {
   stop(): Promise<void>;
 }
 
-/** Starts the memcached named by `MEMCACHED_BIN`, or the one on the PATH, on a free port of 127.0.0.1. */
+/** The memcached to test against: `MEMCACHED_BIN`, or the one on the PATH; undefined when there is none. */
+export function memcachedBinary(): string | undefined {
+  const binary = process.env['MEMCACHED_BIN'] ?? 'memcached';
+  return spawnSync(binary, ['-V']).status === 0 ? binary : undefined;
+}
+
+/** `describe`, skipped with its name shown where there is no memcached. */
+export const describeWithMemcached = memcachedBinary() === undefined ? describe.skip : describe;
+
+/** Starts a memcached on a free port of 127.0.0.1; it ends with `stop`, or with this process. */
 export async function startMemcached(args: string[] = []): Promise<MemcachedProcess> {
+  const binary = memcachedBinary();
+  if (binary === undefined) throw new Error('memcached is needed: install it, or set MEMCACHED_BIN');
+  for (let attempt = 0; ; attempt++) {
+    const started = await tryToStart(binary, args);
+    if (started !== undefined) return started;
+    if (attempt === 5) throw new Error(`${binary} ${args.join(' ')} does not start`);
+  }
+}
+
+/** Undefined when it ended at once, which it does when another process was faster to take the port. */
+async function tryToStart(binary: string, args: string[]): Promise<MemcachedProcess | undefined> {
   const port = await freePort();
-  const child = spawn(
-    process.env['MEMCACHED_BIN'] ?? 'memcached',
-    ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u', 'nobody', ...args],
-    { stdio: 'ignore' },
-  );
+  const asUser = userInfo().uid === 0 ? ['-u', 'nobody'] : [];
+  const child = spawn(binary, ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...asUser, ...args], { stdio: 'ignore' });
+  const kill = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', kill);
   const exited = once(child, 'exit');
   await once(child, 'spawn');
-  while (!(await accepts(port))) {
-    if (child.exitCode !== null) throw new Error(`memcached ended with ${child.exitCode}`);
-  }
+  while (!(await accepts(port))) if (child.exitCode !== null) return undefined;
   return {
     port,
     address: `127.0.0.1:${port}`,
     pid: child.pid ?? 0,
     async stop() {
-      child.kill('SIGKILL');
-      await exited;
+      process.removeListener('exit', kill);
+      kill();
+      if (child.exitCode === null && child.signalCode === null) await exited;
     },
   };
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that was free a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
