@@ -1,4 +1,4 @@
-import { MemcacheError, MemcacheIllegalInputError } from '../errors';
+import { MemcacheClientError, MemcacheError, MemcacheIllegalInputError, MemcacheSerdeError } from '../errors';
 import type { CacheValue } from '../serde';
 import { Client } from './client';
 import { flag } from './client-options';
@@ -58,7 +58,7 @@ export class Fallback implements Executor {
       try {
         result = await executor.execute(next, options);
       } catch (error) {
-        if (!this.#ignoreFailures || !(error instanceof MemcacheError)) throw error;
+        if (!this.#ignoreFailures || !isCachesFault(error)) throw error;
         failure = error;
         continue;
       }
@@ -77,4 +77,9 @@ export class Fallback implements Executor {
     const [result] = await Promise.all([first, ...others].map((executor) => executor.execute(command, options)));
     return result as R;
   }
+}
+
+/** Whether another cache may do better: not with a request that is wrong, nor with a value that cannot be read. */
+function isCachesFault(error: unknown): boolean {
+  return error instanceof MemcacheError && !(error instanceof MemcacheClientError || error instanceof MemcacheSerdeError);
 }

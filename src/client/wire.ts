@@ -338,7 +338,10 @@ export class Wire {
     } else if (this.#state === 'ready') {
       this.#calls.trim();
       const head = this.#calls.head;
-      if (head?.command instanceof ClosingCommand) head.resolve(undefined);
+      if (head?.command instanceof ClosingCommand) {
+        head.resolve(undefined);
+        this.#calls.shift();
+      }
       const message = `the connection was lost: ${describe(cause)}`;
       // A server may close a connection on which nothing is awaited: that is no failure.
       const awaited = this.#calls.head !== undefined;

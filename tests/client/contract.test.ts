@@ -1,0 +1,59 @@
+import { Client, FallbackClient, HashClient, PooledClient, RetryingClient } from '../../src';
+import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { describeContract, type Subject } from '../support/contract';
+import { describeWithMemcached } from '../support/memcached';
+import { startEmbedded, startReal, type TestServer } from '../support/servers';
+
+/** One kind of client over as many servers as it is to have. */
+function subject(start: () => Promise<TestServer>, count: number, client: (addresses: string[]) => Subject['client']): () => Promise<Subject> {
+  return async () => {
+    const servers = await Promise.all(Array.from({ length: count }, start));
+    return {
+      client: client(servers.map(({ address }) => address)),
+      stop: async () => {
+        await Promise.all(servers.map((server) => server.stop()));
+      },
+    };
+  };
+}
+
+function describeClasses(start: () => Promise<TestServer>): void {
+  describeContract('Client', subject(start, 1, ([server]) => (options) => new Client(server, options)));
+  describeContract(
+    'PooledClient',
+    subject(start, 1, ([server]) => (options) => new PooledClient(server, { maxPoolSize: 3, ...options })),
+    { ordered: false },
+  );
+  describeContract('RetryingClient', subject(start, 1, ([server]) => (options) => new RetryingClient(new Client(server, options))));
+  describeContract('HashClient', subject(start, 3, (servers) => (options) => new HashClient(servers, options)), { single: false });
+  describeContract(
+    'HashClient of pools',
+    subject(start, 3, (servers) => (options) => new HashClient(servers, { usePooling: true, ...options })),
+    { single: false, ordered: false },
+  );
+  describeContract(
+    'FallbackClient, behind whose first cache there is an empty one',
+    subject(start, 2, ([first, second]) => (options) => new FallbackClient([new Client(first, options), new Client(second, options)])),
+  );
+}
+
+describe('over the embedded server', () => {
+  describeClasses(startEmbedded);
+});
+
+describeWithMemcached('over a real memcached', () => {
+  describeClasses(startReal);
+});
+
+describe('without a server', () => {
+  describeContract('EmbeddedClient', () => {
+    const store = new MemoryStore();
+    return Promise.resolve({
+      client: (options) => new EmbeddedClient(store, options),
+      stop: () => {
+        store.close();
+        return Promise.resolve();
+      },
+    });
+  });
+});
