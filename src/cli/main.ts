@@ -36,18 +36,16 @@ async function main(): Promise<void> {
 
 async function runServer(args: readonly string[]): Promise<void> {
   const { serve } = await import('./serve.js');
+  // Listening to signals comes first: whoever reads that the server is ready may end it at once.
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
   const running = await serve(args, packageVersion(), {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
   });
-  if (typeof running === 'number') {
-    process.exitCode = running;
-    return;
-  }
-  const end = (): void => {
-    void running.close();
-  };
-  process.once('SIGTERM', end).once('SIGINT', end);
+  if (typeof running === 'number') process.exitCode = running;
+  else void ended.then(() => running.close());
 }
 
 function packageVersion(): string {
