@@ -36,16 +36,16 @@ async function main(): Promise<void> {
 
 async function runServer(args: readonly string[]): Promise<void> {
   const { serve } = await import('./serve.js');
-  // Listening to signals comes first: whoever reads that the server is ready may end it at once.
-  const ended = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  // A signal may come as soon as the address is printed, or before.
+  const asked = new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve).once('SIGINT', resolve);
   });
   const running = await serve(args, packageVersion(), {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
   });
   if (typeof running === 'number') process.exitCode = running;
-  else void ended.then(() => running.close());
+  else void asked.then(() => running.close());
 }
 
 function packageVersion(): string {
