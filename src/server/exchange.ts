@@ -2,7 +2,7 @@ import type { Frame } from '../protocol/frame';
 import { CommandLine } from './command-line';
 import type { ServerContext } from './context';
 import type { MemoryStore } from './storage/store';
-import type { StoredValue } from './storage/item';
+import { valueText, type StoredValue } from './storage/item';
 
 /** Where a session's replies go. `text` has one character per byte. Bytes are not copied and must not change later. */
 export interface SessionOutput {
@@ -10,6 +10,9 @@ export interface SessionOutput {
   /** Nothing will follow. */
   end(): void;
 }
+
+/** Values of at least this many bytes are passed on as they are; shorter ones are cheaper as a part of the text. */
+const PASS_FROM = 4096;
 
 /** So much gathered text is passed on before the turn ends, in bytes. */
 const FLUSH_FROM = 64 * 1024;
@@ -76,8 +79,8 @@ export class Exchange {
 
   /** Adds a value and its line end to the reply. */
   block(value: StoredValue): void {
-    if (typeof value === 'string') {
-      this.text(value + '\r\n');
+    if (typeof value === 'string' || value.length < PASS_FROM) {
+      this.text(`${valueText(value)}\r\n`);
       return;
     }
     this.flush();

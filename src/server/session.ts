@@ -102,7 +102,8 @@ export class Session {
     const { line } = exchange;
     exchange.begin(frame);
     line.moveTo(frame.buffer, frame.start);
-    if (exchange.context.verbosity > 1) exchange.context.log(`< ${frame.line()}`, 2);
+    // What is said before authentication may be a password.
+    if (exchange.context.verbosity > 1 && exchange.authenticated) exchange.context.log(`< ${frame.line()}`, 2);
     const verb = this.#verb;
     if (verb !== undefined) verb.execute(exchange);
     else unknown(exchange);

@@ -209,6 +209,14 @@ describe('Session', () => {
       expect(new Talk({ auth }).say(authenticate(`user ${utf8}`))).toBe('CLIENT_ERROR authentication failure\r\n');
     });
 
+    it('logs nothing that was said before', () => {
+      const lines: string[] = [];
+      const talk = new Talk({ auth, verbosity: 2, log: (line) => lines.push(line) });
+      talk.say('set k 0 0 4\r\nuser secret\r\nuser secret\r\n' + authenticate('user secret'));
+      talk.say('version\r\n');
+      expect(lines).toEqual(['< version']);
+    });
+
     it('does not keep what nobody needs for it', () => {
       const talk = new Talk({ auth });
       expect(talk.say(authenticate('x'.repeat(20_000)))).toBe('CLIENT_ERROR auth token too long\r\n');
