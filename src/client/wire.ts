@@ -15,7 +15,7 @@ import type { Call } from './call';
 import { CallQueue } from './call-queue';
 import type { ConnectionSettings } from './client-options';
 import { ClosingCommand } from './commands/admin';
-import { Deadlines } from './deadlines';
+import { Deadlines, fairTimeout, STALL } from './deadlines';
 import { Inbox, SpoilingReply } from './inbox';
 import { Outbox } from './outbox';
 import { RawReader } from './raw-reader';
@@ -25,8 +25,6 @@ import type { Transport } from './transport';
 const MAX_BACKLOG = 64 * 1024;
 /** A connection unused for this long is looked at once more before it is written to: the server may have said goodbye. */
 const IDLE = 1000;
-/** A timer that comes later than this says that the event loop stood still. */
-const STALL = 20;
 
 /** Whom a connection tells of the turns of its life. */
 export interface WireOwner {
@@ -77,7 +75,7 @@ export class Wire {
     this.#reader = new FrameReader(replyRules(settings.maxValueSize), (frame) => {
       this.#onFrame(frame);
     });
-    this.#limitConnect(settings.connectTimeout);
+    this.#limitConnect();
     this.#transport = settings.connect(settings.address, settings, {
       onOpen: () => {
         this.#onOpen();
@@ -138,16 +136,17 @@ export class Wire {
 
   // ── opening ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  #limitConnect(delay: number): void {
-    if (delay === 0) return;
+  #limitConnect(): void {
     const { clock, connectTimeout } = this.#settings;
-    const due = clock.now() + delay;
-    this.#connectTimer = clock.setTimeout(() => {
-      // After a stall of the event loop the answer may be here, unread: the lost time is given back.
-      const late = clock.now() - due;
-      if (late > STALL) this.#limitConnect(Math.min(late, connectTimeout));
-      else this.#fail(this.#cannotConnect(`no connection within ${connectTimeout} ms`));
-    }, delay);
+    if (connectTimeout === 0) return;
+    fairTimeout(
+      clock,
+      clock.now() + connectTimeout,
+      () => {
+        if (this.#state !== 'ready') this.#fail(this.#cannotConnect(`no connection within ${connectTimeout} ms`));
+      },
+      (timer) => (this.#connectTimer = timer),
+    );
   }
 
   #onOpen(): void {
@@ -203,7 +202,7 @@ export class Wire {
     const late = now - this.#tick;
     if (late > STALL) this.#forgive(late);
     if (this.#calls.size > 0) this.#setRef(true);
-    this.#deadlines.watch(this.#soonest, now);
+    this.#deadlines.watch(this.#soonest);
     this.#soonest = Infinity;
     const idle = this.#calls.written === 0 && now - this.#lastFlush > IDLE;
     this.#lastFlush = now;

@@ -67,9 +67,10 @@ export class MemcacheInexactNumberError extends MemcacheClientError {
   override readonly code: string = 'MEMCACHE_INEXACT_NUMBER';
   readonly #exact: bigint;
 
-  constructor(exact: bigint, command: string) {
+  constructor(exact: bigint, command: string, server?: string) {
     super('the count is beyond 2^53, so no number holds it; pass a bigint as delta to get a bigint (this one: error.exact)', {
       command,
+      server,
       certainty: 'executed',
     });
     this.#exact = exact;

@@ -115,7 +115,7 @@ export class Dispatcher {
     this.#batches.push(batch);
     process.nextTick(() => {
       if (batch === this.#current) this.#current = undefined;
-      this.#deadlines.watch(Math.min(this.#soonest, batch.until), this.#tick);
+      this.#deadlines.watch(Math.min(this.#soonest, batch.until));
       this.#soonest = Infinity;
       this.#borrow();
     });

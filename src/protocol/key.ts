@@ -89,7 +89,7 @@ export function keyText(key: Key): string {
 }
 
 function isPair(key: Key): key is readonly [KeyPart, KeyPart] {
-  return Array.isArray(key);
+  return Array.isArray(key) && key.length === 2;
 }
 
 function encodeBytes(part: unknown, name: string, allowUnicode: boolean): string {

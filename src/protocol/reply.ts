@@ -131,6 +131,10 @@ export function replyError(frame: Frame, origin: ReplyOrigin): MemcacheError {
       : new MemcacheClientError(text, answered);
   }
   if (line.startsWith('SERVER_ERROR')) return new MemcacheServerError(errorText(line, 'SERVER_ERROR'), answered);
+  // Said to a connection before anything is read from it.
+  if (line.startsWith('ERROR Too many open connections')) {
+    return new MemcacheServerError(errorText(line, 'ERROR'), { ...origin, certainty: 'notSent' });
+  }
   if (line.startsWith('ERROR')) return new MemcacheServerError(errorText(line, 'ERROR'), answered);
   return new MemcacheUnknownError(`the reply to "${origin.command}" cannot be understood: "${line}"`, {
     ...origin,

@@ -126,7 +126,7 @@ export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N |
   readonly idempotent = false;
   override readonly noreply: boolean;
   readonly #delta: N;
-  readonly #convert: (digits: string, verb: string) => N;
+  readonly #convert: (digits: string, verb: string, server: string) => N;
 
   private constructor(
     verb: 'incr' | 'decr',
@@ -134,7 +134,7 @@ export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N |
     key: Key,
     delta: N,
     noreply: boolean,
-    convert: (digits: string, verb: string) => N,
+    convert: (digits: string, verb: string, server: string) => N,
   ) {
     super(wireKey, key);
     this.verb = verb;
@@ -163,12 +163,12 @@ export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N |
     if (isWord(frame, 'NOT_FOUND')) return undefined;
     const line = frame.line();
     if (!isUint64(line)) throw this.refuse(frame, server);
-    return this.#convert(line, this.verb);
+    return this.#convert(line, this.verb, server);
   }
 }
 
-function exactNumber(digits: string, verb: string): number {
+function exactNumber(digits: string, verb: string, server: string): number {
   const count = Number(digits);
-  if (!Number.isSafeInteger(count)) throw new MemcacheInexactNumberError(BigInt(digits), verb);
+  if (!Number.isSafeInteger(count)) throw new MemcacheInexactNumberError(BigInt(digits), verb, server);
   return count;
 }

@@ -86,7 +86,7 @@ const STATUS: Readonly<Record<string, MetaWriteResult['status']>> = { NS: 'notSt
 /** The outcome of an `ma`, its count as a bigint if `exact`. */
 export function metaCount(result: MetaResult, exact: boolean): MetaCount<number | bigint> {
   const digits = result.value?.toString('latin1');
-  if (digits !== undefined && !isUint64(digits)) throw new MemcacheUnknownError('the count of a meta reply is not a number');
+  if (digits !== undefined && !isUint64(digits)) throw unreadable('the count', 'ma');
   const outcome = { ...metaWriteResult(result), ttl: number(result, 't') };
   if (digits === undefined) return { ...outcome, value: undefined };
   if (exact) return { ...outcome, value: BigInt(digits) };
@@ -109,6 +109,10 @@ export function metaDebugInfo(result: MetaResult): Map<string, string> | undefin
 function number(result: MetaResult, letter: string): number | undefined {
   const text = result.flag(letter);
   if (text === undefined) return undefined;
-  if (!/^-?[0-9]{1,15}$/.test(text)) throw new MemcacheUnknownError(`the flag ${letter} of a meta reply is not a number`);
+  if (!/^-?[0-9]{1,15}$/.test(text)) throw unreadable(`the flag ${letter}`, 'mg');
   return Number(text);
+}
+
+function unreadable(what: string, command: string): MemcacheUnknownError {
+  return new MemcacheUnknownError(`${what} of a meta reply is not a number`, { command, certainty: 'executed' });
 }

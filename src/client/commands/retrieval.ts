@@ -235,9 +235,16 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     return new GetManyCommand(this.verb, at(this.#wireKeys, indices), at(this.#keys, indices), this.#serde, this.#take);
   }
 
+  /** In the order of the keys, whoever answered first. */
   merge(results: readonly Map<Key, R>[]): Map<Key, R> {
     const merged = new Map<Key, R>();
-    for (const result of results) for (const [key, value] of result) merged.set(key, value);
+    for (const key of this.#keys) {
+      for (const result of results) {
+        if (!result.has(key)) continue;
+        merged.set(key, result.get(key) as R);
+        break;
+      }
+    }
     return merged;
   }
 
