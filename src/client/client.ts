@@ -346,8 +346,9 @@ export class Client<Out = CacheValue, In = Out> {
     checkOptions(options);
     const item = serializeValue(this.#serde, value, keyText(key), 'ms');
     const tokens = metaSetFlags(options, item.flags, this.#clock.time);
-    this.#checkSize({ block: item.data });
-    return metaWriteResult(await this.#meta('ms', key, tokens, options, item.data));
+    const block = toBlock(item.data);
+    this.#checkSize({ block });
+    return metaWriteResult(await this.#meta('ms', key, tokens, options, block));
   }
 
   /** Deletes an item, or marks it as stale. (`md`) */

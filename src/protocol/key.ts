@@ -82,10 +82,14 @@ export function routingText(key: Key): string {
   return keyText(isPair(key) ? key[0] : key);
 }
 
-/** The stored part as text, as serdes see it. */
+/**
+ * The stored part as text, as serdes see it.
+ *
+ * @throws MemcacheIllegalInputError when it is neither text nor bytes
+ */
 export function keyText(key: Key): string {
   const part = storedPart(key);
-  return typeof part === 'string' ? part : Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString();
+  return typeof part === 'string' ? part : toBytes(part, 'key').toString();
 }
 
 function isPair(key: Key): key is readonly [KeyPart, KeyPart] {

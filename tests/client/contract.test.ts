@@ -22,14 +22,14 @@ function describeClasses(start: () => Promise<TestServer>): void {
   describeContract(
     'PooledClient',
     subject(start, 1, ([server]) => (options) => new PooledClient(server, { maxPoolSize: 3, ...options })),
-    { ordered: false },
+    { seesNoreply: false },
   );
   describeContract('RetryingClient', subject(start, 1, ([server]) => (options) => new RetryingClient(new Client(server, options))));
-  describeContract('HashClient', subject(start, 3, (servers) => (options) => new HashClient(servers, options)), { single: false });
+  describeContract('HashClient', subject(start, 3, (servers) => (options) => new HashClient(servers, options)), { servers: 3 });
   describeContract(
     'HashClient of pools',
     subject(start, 3, (servers) => (options) => new HashClient(servers, { usePooling: true, ...options })),
-    { single: false, ordered: false },
+    { servers: 3, seesNoreply: false },
   );
   describeContract(
     'FallbackClient, behind whose first cache there is an empty one',

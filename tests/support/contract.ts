@@ -3,590 +3,1006 @@ import {
   MemcacheError,
   MemcacheIllegalInputError,
   MemcacheInexactNumberError,
+  MemcacheSerdeError,
+  MemcacheServerError,
   MetaCommand,
-  RawSerde,
   StringSerde,
   type Client,
   type ClientOptions,
-  type Key,
 } from '../../src';
 
 /** What the contract needs of whoever is held to it. */
 export interface Subject {
   /** Makes a client of the same kind over the same servers. */
   client<Out, In>(options: ClientOptions<Out, In>): Client<Out, In>;
+  /** Ends the servers. */
   stop(): Promise<void>;
 }
 
-/** How far the contract goes. */
-export interface ContractOptions {
-  /** Whether the clients reach one server only: some commands make no sense for several. @default true */
-  single?: boolean;
-  /** Whether a call sees what a noreply call before it did: not so when they may take different connections. @default true */
-  ordered?: boolean;
+/** How a kind of client differs from the others where it may. */
+export interface ContractTraits {
+  /** How many servers `version` and the like reach. @default 1 */
+  readonly servers?: number;
+  /** Whether one call sees what an earlier one did with `noreply`: not so over several connections. @default true */
+  readonly seesNoreply?: boolean;
 }
 
-/** What every client does, whichever class it is and whichever server it talks to. */
-export function describeContract(name: string, start: () => Promise<Subject>, { single = true, ordered = true }: ContractOptions = {}): void {
+/** Lets illegal arguments past the type checker. */
+export function illegal(value: unknown): never {
+  return value as never;
+}
+
+/** What a promise rejects with; fails when it does not. */
+export async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  let result: unknown;
+  try {
+    result = await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error(`should have rejected, gave ${String(result)}`);
+}
+
+/** What a promise rejects with, which must be an error of ours. */
+export async function failure(promise: Promise<unknown>): Promise<MemcacheError> {
+  const error = await rejection(promise);
+  expect(error).toBeInstanceOf(MemcacheError);
+  return error as MemcacheError;
+}
+
+/** `toEqual` without its time for bytes. */
+function expectSame(got: unknown, value: unknown): void {
+  if (!(value instanceof Uint8Array)) expect(got).toEqual(value);
+  else if (!Buffer.isBuffer(got) || !got.equals(value)) throw new Error('the bytes that came back are others');
+}
+
+// Typed, unlike what jest gives.
+const aNumber: unknown = expect.any(Number);
+const text: unknown = expect.any(String);
+const MEBIBYTE = 1024 * 1024;
+const DAY = 24 * 60 * 60;
+
+/** What every client does, whichever class it is and whatever server it talks to. */
+export function describeContract(
+  name: string,
+  start: () => Promise<Subject>,
+  { servers = 1, seesNoreply = true }: ContractTraits = {},
+): void {
   describe(name, () => {
     let subject: Subject;
     let client: Client;
+    let count = 0;
+    /** A key that no other test uses. */
+    const fresh = (): string => `key-${++count}`;
 
     beforeAll(async () => {
       subject = await start();
-    });
-    beforeEach(async () => {
       client = subject.client({ timeout: 5000 });
-      await client.flushAll();
     });
-    afterEach(() => client.close());
-    afterAll(() => subject.stop());
+    afterAll(async () => {
+      await client.close();
+      await subject.stop();
+    });
 
-    describe('reading', () => {
+    /** Another client of the same kind, for one test. */
+    async function withOptions<Out, In>(options: ClientOptions<Out, In>, test: (client: Client<Out, In>) => Promise<void>): Promise<void> {
+      const other = subject.client({ timeout: 5000, ...options });
+      try {
+        await test(other);
+      } finally {
+        await other.close();
+      }
+    }
+
+    describe('retrieval', () => {
       it('get gives the value, undefined on a miss', async () => {
-        await client.set('k', 'value');
-        expect(await client.get('k')).toBe('value');
-        expect(await client.get('none')).toBeUndefined();
+        const key = fresh();
+        expect(await client.get(key)).toBeUndefined();
+        await client.set(key, 'value');
+        expect(await client.get(key)).toBe('value');
       });
 
-      it('gets gives the value and its cas, two undefineds on a miss', async () => {
-        await client.set('k', 'value');
-        const [value, cas] = await client.gets('k');
-        expect(value).toBe('value');
-        expect(cas).toMatch(/^[0-9]+$/);
-        expect(await client.gets('none')).toEqual([undefined, undefined]);
+      it('gets gives the value and a decimal token, two undefineds on a miss', async () => {
+        const key = fresh();
+        expect(await client.gets(key)).toEqual([undefined, undefined]);
+        await client.set(key, 'value');
+        expect(await client.gets(key)).toEqual(['value', expect.stringMatching(/^[0-9]+$/)]);
       });
 
-      it('gat and gats give the value and set the time to live', async () => {
-        await client.set('k', 'value');
-        expect(await client.gat('k', 100)).toBe('value');
-        expect((await client.metaGet('k', { ttl: true }))?.ttl).toBeGreaterThan(90);
-        expect((await client.gats('k', -1))[0]).toBe('value');
-        expect(await client.gat('k', 0)).toBeUndefined();
-        expect(await client.gats('k', 0)).toEqual([undefined, undefined]);
+      it('gat gives the value and sets the time to live', async () => {
+        const key = fresh();
+        expect(await client.gat(key, 100)).toBeUndefined();
+        await client.set(key, 'value');
+        expect(await client.gat(key, 100)).toBe('value');
+        expect(await ttl(key)).toBeGreaterThan(90);
+        expect(await client.gat(key, -1)).toBe('value');
+        expect(await client.get(key)).toBeUndefined();
       });
 
-      it('getMany gives the hits by the keys that were given, in their order', async () => {
-        const bytes = Buffer.from('c');
-        await client.setMany({ a: 'A', b: 'B', c: 'C' });
-        const found = await client.getMany<Key>(['b', 'none', bytes, 'a']);
-        expect([...found].filter(([key]) => key === bytes || typeof key === 'string')).toHaveLength(3);
-        expect(found.get('a')).toBe('A');
-        expect(found.get('b')).toBe('B');
-        expect(found.get(bytes)).toBe('C');
-        if (single) expect([...found.keys()]).toEqual(['b', bytes, 'a']);
+      it('gats gives value and token, and sets the time to live', async () => {
+        const key = fresh();
+        expect(await client.gats(key, 100)).toEqual([undefined, undefined]);
+        await client.set(key, 'value');
+        const [, cas] = await client.gets(key);
+        expect(await client.gats(key, 100)).toEqual(['value', cas]);
+        expect(await ttl(key)).toBeGreaterThan(90);
       });
 
-      it('getMany takes any iterable, keys twice, and none at all', async () => {
-        await client.set('a', 'A');
-        expect(await client.getMany(new Set(['a', 'b']))).toEqual(new Map([['a', 'A']]));
-        expect(await client.getMany(['a', 'a', 'b', 'a'])).toEqual(new Map([['a', 'A']]));
-        expect(await client.getMany([])).toEqual(new Map());
+      it('getMany gives the hits by the very keys of the caller', async () => {
+        const [hit, miss, other] = [fresh(), fresh(), fresh()];
+        const bytes = Buffer.from(fresh());
+        await client.setMany([[hit, 1], [other, 'two'], [bytes, 3n]]);
+        const found = await client.getMany([other, bytes, miss, hit]);
+        expect(found.size).toBe(3);
+        expect([found.get(other), found.get(bytes), found.get(hit)]).toEqual(['two', 3n, 1]);
+        expect([...(await client.getMany(new Set([hit, miss])))]).toEqual([[hit, 1]]);
       });
 
-      it('getsMany gives each hit with its cas', async () => {
-        await client.setMany({ a: 'A', b: 'B' });
-        const found = await client.getsMany(['a', 'b', 'none']);
-        expect([...found.keys()].sort()).toEqual(['a', 'b']);
-        const [value, cas] = found.get('a') ?? ['', ''];
-        expect(value).toBe('A');
-        expect(await client.cas('a', 'changed', cas)).toBe(true);
+      it('getMany and getsMany keep the order of the keys', async () => {
+        const keys = Array.from({ length: 40 }, fresh);
+        await client.setMany(keys.map((key, i): [string, number] => [key, i]));
+        expect([...(await client.getMany(keys)).keys()]).toEqual(keys);
+        keys.reverse();
+        expect([...(await client.getsMany(keys)).keys()]).toEqual(keys);
       });
 
-      it('getMany of thousands of keys takes them all', async () => {
-        const keys = Array.from({ length: 3000 }, (_, i) => `a-rather-long-key-${i}`);
-        expect(await client.setMany(keys.map((key) => [key, key] as const))).toEqual([]);
-        const found = await client.getMany([...keys, 'none']);
-        expect(found.size).toBe(3000);
-        for (const [key, value] of found) expect(value).toBe(key);
+      it('getMany takes the same key twice, and no key at all', async () => {
+        const key = fresh();
+        await client.set(key, 'value');
+        expect([...(await client.getMany([key, key, key]))]).toEqual([[key, 'value']]);
+        expect([...(await client.getMany([]))]).toEqual([]);
+        expect([...(await client.getsMany([]))]).toEqual([]);
+      });
+
+      it('getMany of thousands of keys comes back whole', async () => {
+        const prefix = fresh();
+        const entries = Array.from({ length: 3000 }, (_, i): [string, number] => [`${prefix}-${'x'.repeat(i % 100)}-${i}`, i]);
+        expect(await client.setMany(entries)).toEqual([]);
+        const found = await client.getMany(entries.map(([key]) => key));
+        expect(found.size).toBe(entries.length);
+        for (const [key, value] of entries) if (found.get(key) !== value) throw new Error(`${key} came back as another`);
+      });
+
+      it('getsMany gives values with tokens that cas takes', async () => {
+        const [hit, miss] = [fresh(), fresh()];
+        await client.set(hit, 'value');
+        const found = await client.getsMany([miss, hit]);
+        const [, cas] = await client.gets(hit);
+        expect([...found]).toEqual([[hit, ['value', cas]]]);
+        expect(await client.cas(hit, 'next', cas ?? '')).toBe(true);
       });
     });
 
-    describe('storing', () => {
-      it('set stores and says so', async () => {
-        expect(await client.set('k', 'one')).toBe(true);
-        expect(await client.set('k', 'two')).toBe(true);
-        expect(await client.get('k')).toBe('two');
+    describe('storage', () => {
+      it('set stores whether or not the key is there', async () => {
+        const key = fresh();
+        expect(await client.set(key, 'one')).toBe(true);
+        expect(await client.set(key, 'two')).toBe(true);
+        expect(await client.get(key)).toBe('two');
       });
 
-      it('add stores only what is not there, replace only what is', async () => {
-        expect(await client.replace('k', 'one')).toBe(false);
-        expect(await client.add('k', 'one')).toBe(true);
-        expect(await client.add('k', 'two')).toBe(false);
-        expect(await client.replace('k', 'three')).toBe(true);
-        expect(await client.get('k')).toBe('three');
+      it('add stores only a new key', async () => {
+        const key = fresh();
+        expect(await client.add(key, 'one')).toBe(true);
+        expect(await client.add(key, 'two')).toBe(false);
+        expect(await client.get(key)).toBe('one');
       });
 
-      it('append and prepend add to what is there', async () => {
-        expect(await client.append('k', 'x')).toBe(false);
-        expect(await client.prepend('k', 'x')).toBe(false);
-        await client.set('k', 'b');
-        expect(await client.append('k', 'c')).toBe(true);
-        expect(await client.prepend('k', 'a')).toBe(true);
-        expect(await client.get('k')).toBe('abc');
+      it('replace stores only what is there', async () => {
+        const key = fresh();
+        expect(await client.replace(key, 'one')).toBe(false);
+        expect(await client.get(key)).toBeUndefined();
+        await client.set(key, 'one');
+        expect(await client.replace(key, 'two')).toBe(true);
+        expect(await client.get(key)).toBe('two');
       });
 
-      it('cas stores once: true, then false, and undefined without the key', async () => {
-        await client.set('k', 'one');
-        const [, cas = ''] = await client.gets('k');
-        expect(await client.cas('k', 'two', cas)).toBe(true);
-        expect(await client.cas('k', 'three', cas)).toBe(false);
-        expect(await client.get('k')).toBe('two');
-        expect(await client.cas('none', 'x', cas)).toBeUndefined();
+      it('append and prepend add to what is there and nothing else', async () => {
+        const key = fresh();
+        expect(await client.append(key, 'end')).toBe(false);
+        expect(await client.prepend(key, 'front')).toBe(false);
+        expect(await client.get(key)).toBeUndefined();
+        await client.set(key, 'middle');
+        expect(await client.append(key, ' end')).toBe(true);
+        expect(await client.prepend(key, 'front ')).toBe(true);
+        expect(await client.get(key)).toBe('front middle end');
       });
 
-      it('of many who cas at once, one wins', async () => {
-        await client.set('k', 0);
-        const [, cas = ''] = await client.gets('k');
-        const outcomes = await Promise.all(Array.from({ length: 20 }, (_, i) => client.cas('k', i, cas)));
-        expect(outcomes.filter((stored) => stored)).toHaveLength(1);
+      it('cas tells stored, changed and gone apart', async () => {
+        const key = fresh();
+        expect(await client.cas(key, 'value', '1')).toBeUndefined();
+        await client.set(key, 'one');
+        const [, cas = ''] = await client.gets(key);
+        expect(await client.cas(key, 'two', cas)).toBe(true);
+        expect(await client.cas(key, 'three', cas)).toBe(false);
+        expect(await client.get(key)).toBe('two');
       });
 
-      it('setMany takes a Map, pairs and an object, and names the keys that were not stored', async () => {
-        expect(await client.setMany(new Map([['a', 1]]))).toEqual([]);
-        expect(await client.setMany([['b', 2], [Buffer.from('c'), 3]])).toEqual([]);
-        expect(await client.setMany({ d: 4 })).toEqual([]);
+      it('of many that race with cas exactly one wins each round', async () => {
+        const key = fresh();
+        await client.set(key, 0);
+        for (let round = 1; round <= 5; round++) {
+          const [, cas = ''] = await client.gets(key);
+          const outcomes = await Promise.all(Array.from({ length: 20 }, (_, i) => client.cas(key, round * 100 + i, cas)));
+          expect(outcomes.filter((outcome) => outcome === true)).toHaveLength(1);
+          expect(outcomes.filter((outcome) => outcome === false)).toHaveLength(19);
+          expect(await client.get(key)).toBe(round * 100 + outcomes.indexOf(true));
+        }
+      });
+
+      it('setMany takes a Map, pairs, a generator and an object', async () => {
+        const [a, b, c] = [fresh(), fresh(), Buffer.from(fresh())];
+        expect(await client.setMany(new Map<string | Buffer, number>([[a, 1], [b, 2], [c, 3]]))).toEqual([]);
+        expect(await client.getMany([a, b, c])).toEqual(new Map<unknown, number>([[a, 1], [b, 2], [c, 3]]));
+        expect(await client.setMany([[a, 4], [b, 5]])).toEqual([]);
+        expect(await client.getMany([a, b])).toEqual(new Map([[a, 4], [b, 5]]));
+        function* pairs(): Generator<[string, number]> {
+          yield [a, 6];
+          yield [b, 7];
+        }
+        expect(await client.setMany(pairs())).toEqual([]);
+        expect(await client.getMany([a, b])).toEqual(new Map([[a, 6], [b, 7]]));
+        expect(await client.setMany({ [a]: 8, [b]: 9 })).toEqual([]);
+        expect(await client.getMany([a, b])).toEqual(new Map([[a, 8], [b, 9]]));
         expect(await client.setMany({})).toEqual([]);
-        expect(await client.getMany(['a', 'b', 'c', 'd'])).toEqual(new Map([['a', 1], ['b', 2], ['c', 3], ['d', 4]]));
+      });
+
+      it('setMany gives back the keys that were refused and stores the others', async () => {
+        const [small, large, old] = [fresh(), fresh(), fresh()];
+        await client.set(large, 'old value');
+        const refused = await client.setMany([[small, 'x'], [large, Buffer.alloc(MEBIBYTE + 1)], [old, Buffer.alloc(MEBIBYTE)]]);
+        expect(refused).toHaveLength(2);
+        expect(refused).toEqual(expect.arrayContaining([large, old]));
+        expect([...(await client.getMany([small, large, old]))]).toEqual([[small, 'x']]);
+      });
+
+      it('setMany sends nothing when one entry is illegal', async () => {
+        const key = fresh();
+        const error = await failure(client.setMany([[key, 1], ['not legal', 2]]));
+        expect(error).toBeInstanceOf(MemcacheIllegalInputError);
+        expect(await client.get(key)).toBeUndefined();
       });
 
       it('flags given win over those of the serde', async () => {
-        const raw = subject.client({ serde: new RawSerde() });
-        await raw.set('k', 'x', { flags: 4294967295 });
-        expect((await raw.metaGet('k', { flags: true }))?.flags).toBe(4294967295);
-        await raw.close();
-      });
-
-      it('noreply tells success, and the next call gets its own answer', async () => {
-        const reads = async (key: string, value: unknown): Promise<void> => {
-          const read = await client.get(key);
-          if (ordered) expect(read).toBe(value);
-          else expect([undefined, 'v', 'A']).toContain(read);
-        };
-        expect(await client.set('k', 'v', { noreply: true })).toBe(true);
-        await reads('k', 'v');
-        expect(await client.add('k', 'other', { noreply: true })).toBe(true);
-        expect(await client.setMany({ a: 'A' }, { noreply: true })).toEqual([]);
-        await reads('a', 'A');
-        expect(await client.touch('a', 10, { noreply: true })).toBe(true);
-        expect(await client.incr('a', 1, { noreply: true })).toBeUndefined();
-        expect(await client.delete('k', { noreply: true })).toBe(true);
-        await reads('k', undefined);
-        expect(await client.deleteMany(['a', 'b'], { noreply: true })).toBe(2);
-        await reads('a', undefined);
-      });
-
-      it('defaultNoreply holds for writes that do not say, and not for cas, incr and decr', async () => {
-        const quiet = subject.client({ defaultNoreply: true });
-        await client.set('k', 'v');
-        expect(await quiet.add('k', 'w')).toBe(true);
-        expect(await quiet.add('k', 'w', { noreply: false })).toBe(false);
-        expect(await quiet.cas('none', 'w', '1')).toBeUndefined();
-        expect(await quiet.incr('none')).toBeUndefined();
-        await quiet.close();
+        const key = fresh();
+        await client.set(key, 'text', { flags: 4_294_967_295 });
+        expect((await client.metaGet(key, { value: false, flags: true }))?.flags).toBe(4_294_967_295);
+        expect(await failure(client.get(key))).toBeInstanceOf(MemcacheSerdeError);
+        await client.set(key, 'text', { flags: 0 });
+        expect(await client.get(key)).toEqual(Buffer.from('text'));
       });
     });
 
     describe('values', () => {
-      it('what goes in comes out', async () => {
-        const values = ['', 'text', 'ünïcödé 🎉', 0, -1, 1.5, NaN, -Infinity, 2n ** 70n, true, false, null, { a: [1, 'x', null] }, [1]];
-        for (const [i, value] of values.entries()) {
-          await client.set(`v${i}`, value);
-          expect(await client.get(`v${i}`)).toEqual(value);
-        }
+      it.each<[string, string | number | bigint | boolean | object | null]>([
+        ['empty text', ''],
+        ['empty bytes', Buffer.alloc(0)],
+        ['text of all kinds', 'naïve \u{1f600} \0 \r\n'],
+        ['END', 'END\r\n'],
+        ['a VALUE line', 'VALUE x 0 1\r\nx\r\nEND\r\n'],
+        ['commands', '\r\nflush_all\r\nset x 0 0 1\r\nx\r\n'],
+        ['a number', -12.5],
+        ['a bigint', 2n ** 70n],
+        ['false', false],
+        ['null', null],
+        ['JSON', { list: [1, 'two', null], nested: { yes: true } }],
+        ['all bytes', Buffer.from(Array.from({ length: 256 }, (_, i) => i))],
+        ['900 KB', Buffer.alloc(900_000, 'VALUE x 0 5\r\nEND\r\n')],
+      ])('%s comes back as it went in', async (_, value) => {
+        const [key, before, behind] = [fresh(), fresh(), fresh()];
+        await client.setMany([[before, 'before'], [behind, 'behind']]);
+        expect(await client.set(key, value)).toBe(true);
+        const [first, got, last] = await Promise.all([client.get(before), client.get(key), client.get(behind)]);
+        expect([first, last]).toEqual(['before', 'behind']);
+        expectSame(got, value);
+        const found = await client.getMany([before, key, behind]);
+        expect([found.get(before), found.get(behind)]).toEqual(['before', 'behind']);
+        expectSame(found.get(key), value);
       });
 
-      it('bytes come out as bytes, all 256 of them', async () => {
-        const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
-        await client.set('k', bytes);
-        expect(await client.get('k')).toEqual(bytes);
-        await client.set('k', Buffer.alloc(0));
-        expect(await client.get('k')).toEqual(Buffer.alloc(0));
+      it('a value beyond maxValueSize is refused, and the old one gone', async () => {
+        const key = fresh();
+        await client.set(key, 'old');
+        const error = await failure(client.set(key, Buffer.alloc(MEBIBYTE + 1)));
+        expect(error).toBeInstanceOf(MemcacheIllegalInputError);
+        expect(await client.get(key)).toBeUndefined();
       });
 
-      it.each(['END\r\n', 'VALUE x 0 1\r\n', 'VALUE x 0 1\r\ny\r\nEND\r\n', 'ERROR\r\n', 'STORED\r\n', '\r\n', 'a\r\nflush_all\r\n'])(
-        'a value that looks like the protocol is a value: %j',
-        async (value) => {
-          await client.setMany({ before: 1, k: value, after: 2 });
-          expect(await client.get('k')).toBe(value);
-          expect(await client.getMany(['before', 'k', 'after'])).toEqual(new Map<string, unknown>([['before', 1], ['k', value], ['after', 2]]));
-        },
-      );
-
-      it('a value of 900 KB comes out as it went in, as text and as bytes', async () => {
-        const text = 'abcdefghi'.repeat(100_000);
-        await client.set('text', text);
-        await client.set('bytes', Buffer.from(text));
-        await client.set('wide', 'é'.repeat(450_000));
-        expect((await client.get('text')) === text).toBe(true);
-        expect((await client.get<Buffer>('bytes'))?.equals(Buffer.from(text))).toBe(true);
-        expect((await client.get('wide')) === 'é'.repeat(450_000)).toBe(true);
+      it('a value that the server finds too large is refused, and the old one gone', async () => {
+        const key = fresh();
+        await client.set(key, 'old');
+        const error = await failure(client.set(key, Buffer.alloc(MEBIBYTE)));
+        expect(error).toBeInstanceOf(MemcacheServerError);
+        expect(error).toMatchObject({ code: 'MEMCACHE_SERVER_ERROR', certainty: 'executed', command: 'set' });
+        expect(await client.get(key)).toBeUndefined();
       });
 
-      it('a value that is too large is refused, and what it was to replace is gone', async () => {
-        await client.set('k', 'old');
-        await expect(client.set('k', 'x'.repeat(1_048_577))).rejects.toThrow(MemcacheIllegalInputError);
-        expect(await client.get('k')).toBeUndefined();
-        await client.set('k', 'old');
-        await expect(client.append('k', 'x'.repeat(1_048_577))).rejects.toThrow(MemcacheIllegalInputError);
-        expect(await client.setMany({ k: 'x'.repeat(1_048_577), l: 'fine' })).toEqual(['k']);
-        expect(await client.getMany(['k', 'l'])).toEqual(new Map([['l', 'fine']]));
+      it('add of a value that is too large leaves the old one', async () => {
+        const key = fresh();
+        await client.set(key, 'old');
+        expect(await failure(client.add(key, Buffer.alloc(MEBIBYTE + 1)))).toBeInstanceOf(MemcacheIllegalInputError);
+        expect(await client.get(key)).toBe('old');
+      });
+
+      it('a value that the serde cannot write harms only its own call', async () => {
+        const key = fresh();
+        const cyclic: Record<string, unknown> = {};
+        cyclic['self'] = cyclic;
+        const [error, value] = await Promise.all([failure(client.set(key, cyclic)), client.set(key, 'fine')]);
+        expect(error).toMatchObject({ code: 'MEMCACHE_SERDE', certainty: 'notSent' });
+        expect(value).toBe(true);
+      });
+
+      it('values are of the type of the serde', async () => {
+        await withOptions({ serde: new StringSerde() }, async (texts) => {
+          const key = fresh();
+          await client.set(key, 12);
+          const text: string | undefined = await texts.get(key);
+          expect(text).toBe('12');
+          expect(await failure(texts.set(key, illegal(13)))).toMatchObject({ code: 'MEMCACHE_SERDE', certainty: 'notSent' });
+        });
+      });
+
+      it('a value that the serde cannot read harms only its own call', async () => {
+        const cause = new Error('cannot read');
+        const serde = {
+          serialize: (data: string) => ({ data, flags: 0 }),
+          deserialize: (): string => {
+            throw cause;
+          },
+        };
+        await withOptions({ serde }, async (unreadable) => {
+          const [key, miss, next] = [fresh(), fresh(), fresh()];
+          await client.set(key, 'value');
+          const reads = [failure(unreadable.get(key)), failure(unreadable.getMany([key, miss]))];
+          const [stored, missed] = await Promise.all([unreadable.set(next, 'value'), unreadable.get(miss)]);
+          expect([stored, missed]).toEqual([true, undefined]);
+          const ofOne = await reads[0];
+          const ofMany = await reads[1];
+          expect(ofOne).toMatchObject({ code: 'MEMCACHE_SERDE', cause, certainty: 'executed' });
+          // Where the keys have several servers, the error is part of one that holds what the others gave.
+          expect(ofMany?.code === 'MEMCACHE_PARTIAL' ? ofMany.cause : ofMany).toMatchObject({ code: 'MEMCACHE_SERDE', cause });
+        });
+      });
+    });
+
+    describe('expiry', () => {
+      it.each<[string, number | Date, number, number]>([
+        ['no end', 0, -1, -1],
+        ['100 seconds', 100, 95, 100],
+        ['30 days', 30 * DAY, 30 * DAY - 5, 30 * DAY],
+        ['45 days', 45 * DAY, 45 * DAY - 5, 45 * DAY + 1],
+        ['a Unix time', Math.floor(Date.now() / 1000) + 5000, 4900, 5001],
+        ['a Date', new Date(Date.now() + 5_000_000), 4900, 5001],
+      ])('%s', async (_, expire, least, most) => {
+        const key = fresh();
+        expect(await client.set(key, 'value', { expire })).toBe(true);
+        expect(await client.get(key)).toBe('value');
+        const seconds = await ttl(key);
+        expect(seconds).toBeGreaterThanOrEqual(least);
+        expect(seconds).toBeLessThanOrEqual(most);
+      });
+
+      it.each<[string, number | Date]>([
+        ['negative', -1],
+        ['very negative', -(2 ** 40)],
+        ['a Date that is over', new Date(0)],
+      ])('%s is gone at once', async (_, expire) => {
+        const key = fresh();
+        await client.set(key, 'old');
+        expect(await client.set(key, 'value', { expire })).toBe(true);
+        expect(await client.get(key)).toBeUndefined();
+      });
+
+      it('touch sets the time to live', async () => {
+        const key = fresh();
+        expect(await client.touch(key, 100)).toBe(false);
+        await client.set(key, 'value');
+        expect(await client.touch(key, 45 * DAY)).toBe(true);
+        expect(await ttl(key)).toBeGreaterThan(45 * DAY - 5);
+        expect(await client.touch(key, 0)).toBe(true);
+        expect(await ttl(key)).toBe(-1);
+        expect(await client.touch(key, -1)).toBe(true);
+        expect(await client.get(key)).toBeUndefined();
+      });
+    });
+
+    describe('delete and count', () => {
+      it('delete tells whether the key was there', async () => {
+        const key = fresh();
+        expect(await client.delete(key)).toBe(false);
+        await client.set(key, 'value');
+        expect(await client.delete(key)).toBe(true);
+        expect(await client.get(key)).toBeUndefined();
+      });
+
+      it('deleteMany tells how many were there', async () => {
+        const keys = Array.from({ length: 10 }, fresh);
+        expect(await client.deleteMany([])).toBe(0);
+        await client.setMany(keys.slice(3).map((key): [string, number] => [key, 1]));
+        expect(await client.deleteMany(keys)).toBe(7);
+        expect(await client.deleteMany(new Set(keys))).toBe(0);
+      });
+
+      it('incr and decr count in numbers', async () => {
+        const key = fresh();
+        expect(await client.incr(key)).toBeUndefined();
+        expect(await client.decr(key)).toBeUndefined();
+        await client.set(key, 10);
+        expect(await client.incr(key)).toBe(11);
+        expect(await client.incr(key, 100)).toBe(111);
+        expect(await client.decr(key, 11)).toBe(100);
+        expect(await client.decr(key, 1000)).toBe(0);
+        expect(await client.incr(key, 0)).toBe(0);
+        expect(await client.get(key)).toBe(0);
+      });
+
+      it('a count that no number holds is an error that carries it', async () => {
+        const key = fresh();
+        await client.set(key, Number.MAX_SAFE_INTEGER - 1);
+        expect(await client.incr(key)).toBe(Number.MAX_SAFE_INTEGER);
+        const error = await failure(client.incr(key));
+        expect(error).toBeInstanceOf(MemcacheInexactNumberError);
+        expect(error).toMatchObject({ code: 'MEMCACHE_INEXACT_NUMBER', certainty: 'executed', command: 'incr' });
+        expect((error as MemcacheInexactNumberError).exact).toBe(2n ** 53n);
+        expect(await client.incr(key, 1n)).toBe(2n ** 53n + 1n);
+        expect(((await failure(client.decr(key, 0))) as MemcacheInexactNumberError).exact).toBe(2n ** 53n + 1n);
+        expect(await client.decr(key, 2)).toBe(Number.MAX_SAFE_INTEGER);
+      });
+
+      it('counts in bigints up to 2^64, where it wraps', async () => {
+        const key = fresh();
+        await client.set(key, 0n);
+        expect(await client.incr(key, 2n ** 64n - 1n)).toBe(2n ** 64n - 1n);
+        expect(await client.get(key)).toBe(2n ** 64n - 1n);
+        expect(await client.incr(key, 2n)).toBe(1n);
+        expect(await client.decr(key, 2n ** 64n - 1n)).toBe(0n);
+      });
+
+      it('a value that is no number is an error that harms nothing else', async () => {
+        const key = fresh();
+        await client.set(key, 'text');
+        const [error, value] = await Promise.all([failure(client.incr(key)), client.get(key)]);
+        expect(error).toBeInstanceOf(MemcacheClientError);
+        expect(error).toMatchObject({ code: 'MEMCACHE_CLIENT_ERROR', certainty: 'executed', command: 'incr' });
+        expect(value).toBe('text');
+      });
+    });
+
+    describe('noreply', () => {
+      it('tells success at once', async () => {
+        const noreply = { noreply: true };
+        expect(await client.set(fresh(), 1, noreply)).toBe(true);
+        expect(await client.replace(fresh(), 1, noreply)).toBe(true);
+        expect(await client.cas(fresh(), 1, '1', noreply)).toBe(true);
+        expect(await client.incr(fresh(), 1, noreply)).toBeUndefined();
+        expect(await client.touch(fresh(), 1, noreply)).toBe(true);
+        expect(await client.delete(fresh(), noreply)).toBe(true);
+        expect(await client.setMany([[fresh(), 1]], noreply)).toEqual([]);
+        expect(await client.deleteMany([fresh(), fresh()], noreply)).toBe(2);
+      });
+
+      if (seesNoreply) it('the server does what is not answered', async () => {
+        const key = fresh();
+        const noreply = { noreply: true };
+        expect(await client.set(key, 1, noreply)).toBe(true);
+        expect(await client.get(key)).toBe(1);
+        expect(await client.add(key, 2, noreply)).toBe(true);
+        expect(await client.get(key)).toBe(1);
+        expect(await client.replace(key, 3, noreply)).toBe(true);
+        expect(await client.append(key, 4, noreply)).toBe(true);
+        expect(await client.prepend(key, 5, noreply)).toBe(true);
+        expect(await client.get(key)).toBe(534);
+        expect(await client.incr(key, 1, noreply)).toBeUndefined();
+        expect(await client.decr(key, 11n, noreply)).toBeUndefined();
+        expect(await client.get(key)).toBe(524);
+        const [, cas = ''] = await client.gets(key);
+        expect(await client.cas(key, 7, cas, noreply)).toBe(true);
+        expect(await client.cas(key, 8, cas, noreply)).toBe(true);
+        expect(await client.get(key)).toBe(7);
+        expect(await client.touch(key, 100, noreply)).toBe(true);
+        expect(await ttl(key)).toBeGreaterThan(90);
+        expect(await client.delete(key, noreply)).toBe(true);
+        expect(await client.get(key)).toBeUndefined();
+        expect(await client.delete(key, noreply)).toBe(true);
+        expect(await client.setMany([[key, 9]], noreply)).toEqual([]);
+        expect(await client.get(key)).toBe(9);
+        expect(await client.deleteMany([key, fresh()], noreply)).toBe(2);
+        expect(await client.get(key)).toBeUndefined();
+      });
+
+      it('mixes with calls that are answered', async () => {
+        const key = fresh();
+        const results = await Promise.all([
+          client.set(key, 1),
+          client.set(key, 2, { noreply: true }),
+          client.get(key),
+          client.delete(key, { noreply: true }),
+          client.delete(key, { noreply: true }),
+          client.get(key),
+          client.incr(key),
+          client.set(key, 3, { noreply: true }),
+          client.incr(key),
+        ]);
+        expect(results).toEqual([true, true, 2, true, true, undefined, undefined, true, 4]);
+      });
+
+      it('is the default where defaultNoreply says so, but not for what tells a count', async () => {
+        await withOptions({ defaultNoreply: true }, async (quiet) => {
+          const key = fresh();
+          expect(await quiet.delete(key)).toBe(true);
+          expect(await quiet.add(key, 1, { noreply: false })).toBe(true);
+          expect(await quiet.add(key, 2)).toBe(true);
+          expect(await quiet.add(key, 3, { noreply: false })).toBe(false);
+          expect(await quiet.incr(key)).toBe(2);
+          expect(await quiet.cas(key, 1, '1')).toBe(false);
+          expect(await quiet.deleteMany([key, fresh()], { noreply: false })).toBe(1);
+        });
       });
     });
 
     describe('keys', () => {
-      it('of exactly 250 bytes are fine, of 251 not', async () => {
-        await client.set('k'.repeat(250), 'v');
-        expect(await client.get('k'.repeat(250))).toBe('v');
-        await expect(client.get('k'.repeat(251))).rejects.toThrow('at most 250 bytes');
+      it('takes 250 bytes and no more', async () => {
+        const key = `${fresh()}-`.padEnd(250, 'k');
+        expect(await client.set(key, 'longest')).toBe(true);
+        expect(await client.get(key)).toBe('longest');
+        expect(await failure(client.get(`${key}k`))).toBeInstanceOf(MemcacheIllegalInputError);
+        expect(await failure(client.set(Buffer.alloc(251, 'k'), 1))).toBeInstanceOf(MemcacheIllegalInputError);
       });
 
-      it('beyond ASCII need allowUnicodeKeys, and are counted in bytes', async () => {
-        await expect(client.get('clé')).rejects.toThrow('allowUnicodeKeys');
-        const unicode = subject.client({ allowUnicodeKeys: true });
-        await unicode.set('é'.repeat(125), 'v');
-        expect(await unicode.get('é'.repeat(125))).toBe('v');
-        expect(await unicode.getMany(['é'.repeat(125), '鍵'])).toEqual(new Map([['é'.repeat(125), 'v']]));
-        await expect(unicode.get('é'.repeat(126))).rejects.toThrow(MemcacheIllegalInputError);
-        await unicode.close();
+      it('takes Buffers and pairs of a routing key and a key', async () => {
+        const key = fresh();
+        await client.set(Buffer.from(key), 'value');
+        expect(await client.get(key)).toBe('value');
+        expect(await client.get(new TextEncoder().encode(key))).toBe('value');
+        const pair = ['somewhere', fresh()] as const;
+        await client.set(pair, 'routed');
+        expect(await client.get(pair)).toBe('routed');
+        const found = await client.getMany([pair, key]);
+        expect([found.size, found.get(pair), found.get(key)]).toEqual([2, 'routed', 'value']);
+        expect(await client.deleteMany([pair, key])).toBe(2);
       });
 
-      it('are told apart from what objects have', async () => {
-        await client.setMany([['__proto__', 'p'], ['constructor', 'c'], ['toString', 't']]);
-        const found = await client.getMany(['__proto__', 'constructor', 'toString', 'hasOwnProperty']);
-        expect([...found].sort()).toEqual([['__proto__', 'p'], ['constructor', 'c'], ['toString', 't']]);
-        expect(await client.get('valueOf')).toBeUndefined();
+      it('refuses Unicode unless it is allowed', async () => {
+        const key = `${fresh()}-ключ-\u{1f511}`;
+        expect(await failure(client.get(key))).toBeInstanceOf(MemcacheIllegalInputError);
+        await withOptions({ allowUnicodeKeys: true }, async (unicode) => {
+          expect(await unicode.set(key, 'value')).toBe(true);
+          expect(await unicode.get(key)).toBe('value');
+          expect(await unicode.get(Buffer.from(key))).toBe('value');
+          expect([...(await unicode.getMany([key]))]).toEqual([[key, 'value']]);
+          expect(await failure(unicode.get('é'.repeat(126)))).toBeInstanceOf(MemcacheIllegalInputError);
+          expect(await failure(unicode.get('\ud800'))).toBeInstanceOf(MemcacheIllegalInputError);
+        });
       });
 
-      it('have the prefix in front, which results do not show', async () => {
-        const prefixed = subject.client({ keyPrefix: 'app:' });
-        await prefixed.set('k', 'v');
-        expect(await prefixed.getMany(['k'])).toEqual(new Map([['k', 'v']]));
-        if (single) expect(await client.get('app:k')).toBe('v');
-        await expect(prefixed.get('k'.repeat(247))).rejects.toThrow(MemcacheIllegalInputError);
-        await prefixed.close();
+      it('puts the prefix in front of every key, and shows it nowhere', async () => {
+        await withOptions({ keyPrefix: 'prefix:' }, async (prefixed) => {
+          const key = fresh();
+          await prefixed.set(key, 'value');
+          expect(await prefixed.get(key)).toBe('value');
+          expect(await prefixed.get(`prefix:${key}`)).toBeUndefined();
+          expect([...(await prefixed.getMany([key])).keys()]).toEqual([key]);
+          expect(await prefixed.metaGet(key)).toMatchObject({ value: 'value' });
+          expect(await failure(prefixed.get('k'.repeat(244)))).toBeInstanceOf(MemcacheIllegalInputError);
+          expect(await prefixed.get('k'.repeat(243))).toBeUndefined();
+        });
       });
 
-      it('are text, bytes, or a pair whose second part they are stored under', async () => {
-        await client.set(['route', 'k'], 'v');
-        expect(await client.get(['route', Buffer.from('k')])).toBe('v');
-        if (single) expect(await client.get('k')).toBe('v');
-      });
-
-      it.each<[string, unknown]>([
-        ['a blank', 'a b'],
-        ['a line end', 'a\r\nflush_all'],
-        ['NUL', 'a\0'],
-        ['DEL', 'a\x7f'],
-        ['nothing', ''],
-        ['a lone surrogate', '\ud800'],
-        ['a number', 1],
-        ['null', null],
-        ['bytes with a blank', Buffer.from('a b')],
-      ])('with %s are refused before anything is sent', async (_, key) => {
-        const bad = key as string;
-        const calls = [
-          client.get(bad),
-          client.gets(bad),
-          client.gat(bad, 1),
-          client.getMany(['fine', bad]),
-          client.set(bad, 'v'),
-          client.setMany([['fine', 'v'], [bad, 'v']]),
-          client.cas(bad, 'v', '1'),
-          client.delete(bad),
-          client.deleteMany(['fine', bad]),
-          client.touch(bad, 1),
-          client.incr(bad),
-          client.metaGet(bad),
-          client.metaDelete(bad),
-        ];
-        for (const outcome of await Promise.allSettled(calls)) {
-          expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'MEMCACHE_ILLEGAL_INPUT', certainty: 'notSent' } });
-          if (outcome.status === 'rejected') expect((outcome.reason as Error).message).toMatch(/key/);
-        }
-        expect(await client.get('fine')).toBeUndefined();
+      it('has no favourites among names', async () => {
+        const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'then', 'noreply', '0', 'END'];
+        expect(await client.getMany(names)).toEqual(new Map());
+        expect(await client.setMany(names.map((key): [string, string] => [key, `of ${key}`]))).toEqual([]);
+        expect(await client.get('__proto__')).toBe('of __proto__');
+        expect(await client.getMany(names)).toEqual(new Map(names.map((key) => [key, `of ${key}`])));
+        expect(await client.deleteMany(names)).toBe(names.length);
       });
     });
 
-    describe('items', () => {
-      it('delete tells whether there was something', async () => {
-        await client.set('k', 'v');
-        expect(await client.delete('k')).toBe(true);
-        expect(await client.delete('k')).toBe(false);
+    describe('many at once', () => {
+      it('10 000 calls each get their own answer, in order', async () => {
+        const prefix = fresh();
+        const settled: number[] = [];
+        const answers = await Promise.all(
+          Array.from({ length: 10_000 }, (_, i) => {
+            const key = `${prefix}-${i >> 2}`;
+            const call: Promise<unknown> =
+              i % 4 === 0 ? client.set(key, i) : i % 4 === 1 ? client.get(key) : i % 4 === 2 ? client.incr(key) : client.gets(key);
+            return call.finally(() => settled.push(i));
+          }),
+        );
+        for (let i = 0; i < 10_000; i += 4) {
+          expect(answers.slice(i, i + 4)).toEqual([true, i, i + 1, [i + 1, text]]);
+        }
+        expect(settled).toHaveLength(10_000);
       });
 
-      it('deleteMany counts', async () => {
-        await client.setMany({ a: 1, b: 2 });
-        expect(await client.deleteMany(['a', 'none', 'b'])).toBe(2);
-        expect(await client.deleteMany([])).toBe(0);
+      it('calls for one key keep their order', async () => {
+        const key = fresh();
+        await client.set(key, 0);
+        const counts = await Promise.all(Array.from({ length: 500 }, () => client.incr(key)));
+        expect(counts).toEqual(Array.from({ length: 500 }, (_, i) => i + 1));
+      });
+    });
+
+    describe('signal', () => {
+      it('aborted before: rejects with the reason and does nothing', async () => {
+        const key = fresh();
+        const reason = new Error('never mind');
+        const signal = AbortSignal.abort(reason);
+        expect(await rejection(client.set(key, 1, { signal }))).toBe(reason);
+        expect(await rejection(client.get(key, { signal }))).toBe(reason);
+        expect(await rejection(client.getMany([key], { signal }))).toBe(reason);
+        expect(await rejection(client.setMany([[key, 1]], { signal }))).toBe(reason);
+        expect(await rejection(client.deleteMany([key], { signal }))).toBe(reason);
+        expect(await rejection(client.metaGet(key, { signal }))).toBe(reason);
+        expect(await rejection(client.version({ signal }))).toBe(reason);
+        expect(await rejection(client.raw('version', '\r\n', { signal }))).toBe(reason);
+        expect(await client.get(key)).toBeUndefined();
       });
 
-      it('touch sets the time to live and tells whether the key was there', async () => {
-        await client.set('k', 'v');
-        expect(await client.touch('k', 100)).toBe(true);
-        expect((await client.metaGet('k', { ttl: true }))?.ttl).toBeGreaterThan(90);
-        expect(await client.touch('k', -1)).toBe(true);
-        expect(await client.get('k')).toBeUndefined();
-        expect(await client.touch('k', 1)).toBe(false);
+      it('aborted before it was sent: rejects with the reason, and nothing is sent', async () => {
+        const [key, other] = [fresh(), fresh()];
+        const abort = new AbortController();
+        const reason = new Error('never mind');
+        const call = rejection(client.set(key, 1, { signal: abort.signal }));
+        const unharmed = client.set(other, 2);
+        abort.abort(reason);
+        expect(await call).toBe(reason);
+        expect(await unharmed).toBe(true);
+        expect(await client.get(key)).toBeUndefined();
+        expect(await client.get(other)).toBe(2);
       });
 
-      it.each<[string, number | Date, (ttl: number | undefined) => void]>([
-        ['0 is for ever', 0, (ttl) => { expect(ttl).toBe(-1); }],
-        ['seconds', 100, (ttl) => { expect(ttl).toBeGreaterThan(95); }],
-        ['45 days are 45 days', 45 * 86400, (ttl) => { expect(ttl).toBeGreaterThan(45 * 86400 - 10); }],
-        ['a Date', new Date(Date.now() + 1e6), (ttl) => { expect(ttl).toBeGreaterThan(800); }],
-        ['negative is at once', -1, (ttl) => { expect(ttl).toBeUndefined(); }],
-        ['a Date in the past is at once', new Date(0), (ttl) => { expect(ttl).toBeUndefined(); }],
-      ])('expire: %s', async (_, expire, check) => {
-        await client.set('k', 'v', { expire });
-        check((await client.metaGet('k', { ttl: true }))?.ttl);
+      it('aborted when it was sent: the other calls keep their answers', async () => {
+        const keys = Array.from({ length: 9 }, fresh);
+        await client.setMany(keys.map((key, i): [string, number] => [key, i]));
+        const abort = new AbortController();
+        const reason = new Error('never mind');
+        const calls = keys.map((key, i) => client.get(key, i % 3 === 1 ? { signal: abort.signal } : {}));
+        const outcomes = Promise.allSettled(calls);
+        process.nextTick(() => {
+          abort.abort(reason);
+        });
+        for (const [i, outcome] of (await outcomes).entries()) {
+          if (outcome.status === 'rejected') expect([i % 3, outcome.reason]).toEqual([1, reason]);
+          else expect(outcome.value).toBe(i);
+        }
+        expect(await client.get(keys[4] ?? '')).toBe(4);
       });
 
-      it('incr and decr count in the type of delta', async () => {
-        expect(await client.incr('n')).toBeUndefined();
-        expect(await client.decr('n', 1n)).toBeUndefined();
-        await client.set('n', 10);
-        expect(await client.incr('n')).toBe(11);
-        expect(await client.incr('n', 5)).toBe(16);
-        expect(await client.incr('n', 4n)).toBe(20n);
-        expect(await client.decr('n', 19)).toBe(1);
-        expect(await client.decr('n', 5)).toBe(0);
-        expect(await client.get('n')).toBe(0);
-      });
-
-      it('counts beyond 2^53 are exact as bigint, and no number pretends to be', async () => {
-        await client.set('n', String(2n ** 53n - 1n), { flags: 2 });
-        expect(await client.incr('n', 0)).toBe(Number.MAX_SAFE_INTEGER);
-        const error = await client.incr('n', 2).catch((reason: unknown) => reason);
-        expect(error).toBeInstanceOf(MemcacheInexactNumberError);
-        expect((error as MemcacheInexactNumberError).exact).toBe(2n ** 53n + 1n);
-        expect(await client.incr('n', 1n)).toBe(2n ** 53n + 2n);
-        await client.set('n', String(2n ** 64n - 1n));
-        expect(await client.incr('n', 1n)).toBe(0n);
-      });
-
-      it('counting what is no number is an error, after which all is well', async () => {
-        await client.set('k', 'text');
-        const error: unknown = await client.incr('k').catch((reason: unknown) => reason);
-        expect(error).toBeInstanceOf(MemcacheClientError);
-        expect(error).toMatchObject({ code: 'MEMCACHE_CLIENT_ERROR', command: 'incr', certainty: 'executed' });
-        expect(await client.get('k')).toBe('text');
+      it('aborted when all is over: nothing happens', async () => {
+        const key = fresh();
+        const abort = new AbortController();
+        await client.set(key, 1, { signal: abort.signal });
+        abort.abort();
+        expect(await client.get(key)).toBe(1);
       });
     });
 
     describe('servers', () => {
-      it('version and stats give a Map by server', async () => {
+      it('version and stats are Maps by server name', async () => {
         const versions = await client.version();
-        expect(versions.size).toBeGreaterThan(0);
-        for (const version of versions.values()) expect(version).toMatch(/^1\.\d/);
+        expect(versions.size).toBe(servers);
+        for (const version of versions.values()) expect(version).toMatch(/^[0-9]+\.[0-9]+/);
         const stats = await client.stats();
         expect([...stats.keys()].sort()).toEqual([...versions.keys()].sort());
-        for (const ofServer of stats.values()) expect(ofServer.get('pid')).toMatch(/^\d+$/);
-        expect((await client.stats('settings')).size).toBe(versions.size);
-        expect((await client.stats('reset')).size).toBe(versions.size);
+        for (const of of stats.values()) expect(of.get('pid')).toMatch(/^[0-9]+$/);
+        const settings = await client.stats('settings', {});
+        for (const of of settings.values()) expect(of.get('maxbytes')).toMatch(/^[0-9]+$/);
       });
 
-      it('flushAll empties them, at once', async () => {
-        await client.setMany({ a: 1, b: 2 });
-        expect(await client.flushAll()).toBeUndefined();
-        expect(await client.getMany(['a', 'b'])).toEqual(new Map());
-      });
-
-      it('verbosity, cacheMemlimit and metaNoop are done', async () => {
+      it('verbosity, cacheMemlimit and metaNoop give nothing', async () => {
         expect(await client.verbosity(0)).toBeUndefined();
         expect(await client.cacheMemlimit(64)).toBeUndefined();
         expect(await client.metaNoop()).toBeUndefined();
       });
 
-      it('shutdown is refused where it is not enabled, quit leaves a client that may be used again', async () => {
-        await expect(client.shutdown()).rejects.toThrow(MemcacheError);
-        await client.set('k', 'v');
-        await client.quit();
-        expect(await client.get('k')).toBe('v');
+      it('raw gives what comes up to the end token', async () => {
+        const versions = [...(await client.version()).values()];
+        const joined = versions.map((version) => `VERSION ${version}`).join('');
+        expect((await client.raw('version')).toString()).toHaveLength(joined.length);
+        expect((await client.raw('stats settings', 'END\r\n')).toString()).toMatch(/^STAT maxbytes [0-9]+\r\n/);
+        const between = await Promise.all([client.set(fresh(), 1), client.raw('mn'), client.get(fresh())]);
+        expect(between).toEqual([true, Buffer.from('MN'.repeat(servers)), undefined]);
+        await failure(client.raw('nonsense'));
+        expect(await client.metaNoop()).toBeUndefined();
       });
 
-      if (single) {
-        it('raw sends a line and gives back what comes', async () => {
-          await client.set('k', 'v');
-          expect((await client.raw('version')).toString()).toMatch(/^VERSION 1\./);
-          expect((await client.raw('get k', 'END\r\n')).toString()).toBe('VALUE k 16 1\r\nv\r\n');
-          await expect(client.raw('nonsense')).rejects.toThrow(MemcacheClientError);
-          const mixed = await Promise.all([client.get('k'), client.raw('get none'), client.get('k'), client.raw('mn')]);
-          expect(mixed.map(String)).toEqual(['v', 'END', 'v', 'MN']);
-        });
-      }
+      it('flushAll makes all items expire', async () => {
+        const keys = Array.from({ length: 20 }, fresh);
+        await client.setMany(keys.map((key): [string, number] => [key, 1]));
+        expect(await client.flushAll(1000)).toBeUndefined();
+        expect((await client.getMany(keys)).size).toBe(20);
+        expect(await client.flushAll()).toBeUndefined();
+        expect((await client.getMany(keys)).size).toBe(0);
+        await client.setMany(keys.map((key): [string, number] => [key, 1]));
+        expect(await client.flushAll(0, { noreply: true })).toBeUndefined();
+        expect((await client.getMany(keys)).size).toBe(0);
+      });
     });
 
     describe('meta commands', () => {
-      it('metaGet gives what is asked for', async () => {
-        await client.set('k', 'value', { expire: 100 });
-        const all = { cas: true, ttl: true, size: true, flags: true, hitBefore: true, lastAccess: true };
-        expect(await client.metaGet('k', all)).toMatchObject({ value: 'value', flags: 16, size: 5, hitBefore: false, won: false, stale: false });
-        expect(await client.metaGet('k', all)).toMatchObject({ hitBefore: true, lastAccess: 0 });
-        expect(await client.metaGet('k', { value: false, ttl: true, expire: 50 })).toMatchObject({ value: undefined, ttl: 50 });
-        expect(await client.metaGet('none', all)).toBeUndefined();
+      it('metaGet gives what is known about an item, undefined on a miss', async () => {
+        const key = fresh();
+        expect(await client.metaGet(key)).toBeUndefined();
+        await client.set(key, 'value', { expire: 100 });
+        const item = await client.metaGet(key, { cas: true, ttl: true, size: true, hitBefore: true, lastAccess: true });
+        expect(item).toEqual({
+          value: 'value',
+          flags: 16,
+          cas: (await client.gets(key))[1],
+          ttl: aNumber,
+          size: 5,
+          hitBefore: false,
+          lastAccess: aNumber,
+          won: false,
+          stale: false,
+          recaching: false,
+        });
+        expect(await client.metaGet(key, { value: false })).toMatchObject({ value: undefined, flags: undefined });
+        expect(await client.metaGet(key, { expire: 45 * DAY, ttl: true })).toMatchObject({ ttl: aNumber });
+        expect(await ttl(key)).toBeGreaterThan(45 * DAY - 5);
       });
 
-      it('metaSet stores by its mode', async () => {
-        expect(await client.metaSet('k', 'v', { mode: 'add', returnCas: true })).toMatchObject({ status: 'done' });
-        expect(await client.metaSet('k', 'v', { mode: 'add' })).toMatchObject({ status: 'notStored' });
-        expect(await client.metaSet('k', 'w', { mode: 'append' })).toMatchObject({ status: 'done' });
-        expect(await client.metaSet('k', 'x', { cas: '1' })).toMatchObject({ status: 'exists' });
-        expect(await client.metaSet('none', 'x', { cas: '1' })).toMatchObject({ status: 'notFound' });
-        expect(await client.get('k')).toBe('vw');
+      it('of those that miss together one is to fill the place', async () => {
+        const key = fresh();
+        expect(await client.metaGet(key, { vivify: 30 })).toMatchObject({ value: undefined, won: true, recaching: false });
+        expect(await client.metaGet(key, { vivify: 30 })).toMatchObject({ value: undefined, won: false, recaching: true });
+        await client.set(key, 'filled');
+        expect(await client.metaGet(key, { vivify: 30 })).toMatchObject({ value: 'filled', won: false });
       });
 
-      it('of those who miss with vivify one wins, and a stale item has one refresher', async () => {
-        expect(await client.metaGet('k', { vivify: 30 })).toMatchObject({ won: true, value: undefined });
-        expect(await client.metaGet('k', { vivify: 30 })).toMatchObject({ won: false, recaching: true, value: undefined });
-        await client.metaSet('k', 'v');
-        expect(await client.metaDelete('k', { invalidate: true, expire: 30 })).toMatchObject({ status: 'done' });
-        expect(await client.metaGet('k')).toMatchObject({ value: 'v', stale: true, won: true });
-        expect(await client.metaGet('k')).toMatchObject({ value: 'v', stale: true, won: false, recaching: true });
+      it('metaSet stores in every mode', async () => {
+        const key = fresh();
+        expect(await client.metaSet(key, 'x', { mode: 'replace' })).toMatchObject({ status: 'notStored' });
+        expect(await client.metaSet(key, 'x', { mode: 'append' })).toMatchObject({ status: 'notStored' });
+        expect(await client.metaSet(key, 'b', { mode: 'add', expire: 100 })).toMatchObject({ status: 'done' });
+        expect(await client.metaSet(key, 'x', { mode: 'add' })).toMatchObject({ status: 'notStored' });
+        expect(await client.metaSet(key, 'c', { mode: 'append' })).toMatchObject({ status: 'done' });
+        expect(await client.metaSet(key, 'a', { mode: 'prepend' })).toMatchObject({ status: 'done' });
+        expect(await client.get(key)).toBe('abc');
+        const { status, cas = '' } = await client.metaSet(key, 'd', { returnCas: true });
+        expect(status).toBe('done');
+        expect(await client.metaSet(key, 'e', { cas })).toMatchObject({ status: 'done' });
+        expect(await client.metaSet(key, 'f', { cas })).toMatchObject({ status: 'exists' });
+        expect(await client.metaSet(fresh(), 'f', { cas })).toMatchObject({ status: 'notFound' });
+        expect(await client.get(key)).toBe('e');
       });
 
-      it('metaArithmetic creates and counts', async () => {
-        expect(await client.metaArithmetic('n')).toMatchObject({ status: 'notFound', value: undefined });
-        expect(await client.metaArithmetic('n', { vivify: 0, initial: 7 })).toMatchObject({ status: 'done', value: 7 });
-        expect(await client.metaArithmetic('n', { delta: 3n, returnTtl: true })).toMatchObject({ value: 10n, ttl: -1 });
-        expect(await client.metaArithmetic('n', { mode: 'decr', delta: 100 })).toMatchObject({ value: 0 });
+      it('metaDelete deletes, or marks as stale', async () => {
+        const key = fresh();
+        expect(await client.metaDelete(key)).toMatchObject({ status: 'notFound' });
+        await client.set(key, 'value');
+        expect(await client.metaDelete(key, { cas: '1' })).toMatchObject({ status: 'exists' });
+        expect(await client.metaDelete(key, { invalidate: true, expire: 30 })).toMatchObject({ status: 'done' });
+        expect(await client.metaGet(key)).toMatchObject({ value: 'value', stale: true, won: true });
+        expect(await client.metaGet(key)).toMatchObject({ value: 'value', stale: true, won: false, recaching: true });
+        expect(await client.metaDelete(key)).toMatchObject({ status: 'done' });
+        expect(await client.get(key)).toBeUndefined();
       });
 
-      it('metaDelete and metaDebug tell what they found', async () => {
-        await client.set('k', 'v');
-        expect((await client.metaDebug('k'))?.get('exp')).toBe('-1');
-        expect(await client.metaDelete('k')).toMatchObject({ status: 'done' });
-        expect(await client.metaDelete('k')).toMatchObject({ status: 'notFound' });
-        expect(await client.metaDebug('k')).toBeUndefined();
+      it('metaArithmetic counts, and makes the counter when asked', async () => {
+        const key = fresh();
+        expect(await client.metaArithmetic(key)).toMatchObject({ status: 'notFound', value: undefined });
+        expect(await client.metaArithmetic(key, { vivify: 100, initial: 5 })).toMatchObject({ status: 'done', value: 5 });
+        expect(await client.metaArithmetic(key, { delta: 10, returnTtl: true, returnCas: true })).toEqual({
+          status: 'done',
+          value: 15,
+          ttl: aNumber,
+          cas: (await client.gets(key))[1],
+        });
+        expect(await client.metaArithmetic(key, { mode: 'decr', delta: 100n })).toMatchObject({ value: 0n });
+        await client.set(key, 2n ** 53n);
+        const error = await failure(client.metaArithmetic(key));
+        expect(error).toBeInstanceOf(MemcacheInexactNumberError);
+        expect((error as MemcacheInexactNumberError).exact).toBe(2n ** 53n + 1n);
       });
 
-      it('keys of any bytes travel in base64', async () => {
-        const key = Buffer.from('a key\r\nof any \0 bytes é');
-        expect(await client.metaSet(key, 'v', { base64: true })).toMatchObject({ status: 'done' });
-        expect(await client.metaGet(key, { base64: true })).toMatchObject({ value: 'v' });
-        await expect(client.metaGet('k'.repeat(187), { base64: true })).rejects.toThrow('186');
+      it('base64 lets a key hold any bytes', async () => {
+        const key = Buffer.concat([Buffer.from(fresh()), Buffer.from([0, 10, 13, 32, 255])]);
+        expect(await client.metaSet(key, 'value', { base64: true })).toMatchObject({ status: 'done' });
+        expect(await client.metaGet(key, { base64: true })).toMatchObject({ value: 'value' });
+        expect(await client.metaDelete(key, { base64: true })).toMatchObject({ status: 'done' });
+        expect(await failure(client.metaGet(key))).toBeInstanceOf(MemcacheIllegalInputError);
       });
 
-      it('executeMeta takes any command, with a value of no bytes and quietly', async () => {
-        expect(await client.executeMeta(new MetaCommand('ms', 'k', ['T100'], ''))).toMatchObject({ code: 'HD' });
-        expect(await client.executeMeta(new MetaCommand('mg', 'k', ['v', 'k', 's', 'Oabc']))).toMatchObject({
+      it('metaDebug gives what the server knows, undefined on a miss', async () => {
+        const key = fresh();
+        expect(await client.metaDebug(key)).toBeUndefined();
+        await client.set(key, 'value');
+        const info = await client.metaDebug(key);
+        expect(info?.get('exp')).toBe('-1');
+        expect(info?.get('size')).toMatch(/^[0-9]+$/);
+      });
+
+      it('executeMeta sends what was made by hand', async () => {
+        const key = fresh();
+        const execute = (...args: ConstructorParameters<typeof MetaCommand>) => client.executeMeta(new MetaCommand(...args));
+        expect(await execute('ms', key, ['T100', 'F7', 'Omine'], 'value')).toMatchObject({ code: 'HD', flags: ['Omine'] });
+        expect(await execute('mg', key, ['v', 'f', 't'])).toMatchObject({
           code: 'VA',
-          size: 0,
-          flags: ['kk', 's0', 'Oabc'],
-          value: Buffer.alloc(0),
+          size: 5,
+          flags: ['f7', expect.stringMatching(/^t[0-9]+$/)],
+          value: Buffer.from('value'),
         });
-        expect(await client.executeMeta(new MetaCommand('mg', 'none', ['v', 'q']))).toMatchObject({ code: 'EN' });
-        expect(await client.executeMeta(new MetaCommand('md', 'k', ['q']))).toMatchObject({ code: 'HD' });
-        expect(await client.executeMeta(new MetaCommand('md', 'k', ['q']))).toMatchObject({ code: 'NF' });
-        expect(await client.executeMeta(new MetaCommand('mn'))).toMatchObject({ code: 'MN' });
-        await expect(client.executeMeta(new MetaCommand('mg', 'k', ['!'.replace('!', 'y')]))).rejects.toThrow(MemcacheClientError);
-        expect(await client.get('k')).toBeUndefined();
-      });
-    });
-
-    describe('calls', () => {
-      it('10 000 at once are answered each with its own', async () => {
-        const many = Array.from({ length: 10_000 }, (_, i) => i);
-        await Promise.all(many.map((i) => client.set(`k${i}`, `value of ${i}`)));
-        const order: number[] = [];
-        const values = await Promise.all(
-          many.map(async (i) => {
-            const value = await client.get(i % 3 === 0 ? `none${i}` : `k${i}`);
-            order.push(i);
-            return value;
-          }),
-        );
-        values.forEach((value, i) => { expect(value).toBe(i % 3 === 0 ? undefined : `value of ${i}`); });
-        if (single) expect(order).toHaveLength(10_000);
+        expect(await execute('mg', fresh(), ['v'])).toMatchObject({ code: 'EN', value: undefined });
+        expect(await execute('md', fresh())).toMatchObject({ code: 'NF' });
+        expect(await execute('ms', key, [], '')).toMatchObject({ code: 'HD' });
+        expect(await execute('mg', key, ['v'])).toMatchObject({ code: 'VA', size: 0, value: Buffer.alloc(0) });
+        expect(await execute('mn')).toMatchObject({ code: 'MN' });
+        expect(await execute('me', fresh())).toMatchObject({ code: 'EN' });
+        expect(await failure(execute('ma', key))).toMatchObject({ code: 'MEMCACHE_CLIENT_ERROR' });
       });
 
-      it('of all kinds, mixed, are answered each with its own', async () => {
-        await client.setMany({ n: 5, s: 'text' });
-        const results = await Promise.all([
-          client.get('s'), client.incr('n'), client.get('none'), client.set('x', 1, { noreply: true }), client.gets('none'),
-          client.add('s', 'no'), client.getMany(['s', 'x']), client.delete('none'), client.get('s'), client.incr('s').catch(() => 'refused'), client.get('n'),
+      it('executeMeta of a quiet command gives what its silence means', async () => {
+        const [key, miss] = [fresh(), fresh()];
+        const execute = (...args: ConstructorParameters<typeof MetaCommand>) => client.executeMeta(new MetaCommand(...args));
+        const [set, hit, ...others] = await Promise.all([
+          execute('ms', key, ['q'], 'value'),
+          execute('mg', key, ['v', 'q']),
+          execute('mg', miss, ['v', 'q']),
+          execute('ms', key, ['q', 'ME'], 'other'),
+          execute('md', key, ['q']),
+          execute('mg', key, ['v', 'q']),
         ]);
-        expect(results).toEqual(['text', 6, undefined, true, [undefined, undefined], false, new Map<string, unknown>([['s', 'text'], ['x', 1]]), false, 'text', 'refused', 6]);
-      });
-
-      it('are aborted before, while waiting, and after they were sent; the others are not', async () => {
-        await client.set('k', 'v');
-        const reason = new Error('changed my mind');
-        await expect(client.get('k', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-        const controller = new AbortController();
-        const waiting = client.get('k', { signal: controller.signal });
-        const other = client.get('k');
-        controller.abort(reason);
-        await expect(waiting).rejects.toBe(reason);
-        expect(await other).toBe('v');
-        const later = new AbortController();
-        const sent = client.set('k', 'w', { signal: later.signal });
-        const behind = client.get('k');
-        setImmediate(() => { later.abort(reason); });
-        await sent.catch((error: unknown) => { expect(error).toBe(reason); });
-        expect(['v', 'w']).toContain(await behind);
-      });
-
-      it('close is done once, twice, and the client may be used again', async () => {
-        const pending = client.set('k', 'v');
-        await Promise.all([client.close(), client.close()]);
-        expect(await pending).toBe(true);
-        expect(await client.get('k')).toBe('v');
-        await client[Symbol.asyncDispose]();
-      });
-
-      it('a serde that throws harms nobody else', async () => {
-        const picky = subject.client({ serde: new StringSerde() });
-        await client.set('k', 'v');
-        const [bad, good] = await Promise.allSettled([picky.set('x', 1 as unknown as string), picky.get('k')]);
-        expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'MEMCACHE_SERDE', certainty: 'notSent' } });
-        expect(good).toMatchObject({ value: 'v' });
-        const reader = subject.client<string, string>({
-          serde: { serialize: (data) => ({ data, flags: 0 }), deserialize: () => { throw new Error('cannot read'); } },
-        });
-        const outcomes = await Promise.allSettled([reader.get('k'), reader.set('y', 'z'), reader.getMany(['k', 'none']), reader.get('none')]);
-        expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
-        await picky.close();
-        await reader.close();
+        expect([set, hit, ...others].map(({ code }) => code)).toEqual(['HD', 'VA', 'EN', 'NS', 'HD', 'EN']);
+        expect(hit.value).toEqual(Buffer.from('value'));
       });
     });
 
-    it.each<[string, RegExp, (client: Client) => Promise<unknown>]>([
-      ['expire', /expire/, (c) => c.set('k', 'v', { expire: 1.5 })],
-      ['expire', /expire/, (c) => c.set('k', 'v', { expire: '60' as unknown as number })],
-      ['expire in milliseconds', /milliseconds/, (c) => c.set('k', 'v', { expire: Date.now() })],
-      ['expire of touch', /expire/, (c) => c.touch('k', NaN)],
-      ['expire of gat', /expire/, (c) => c.gat('k', undefined as unknown as number)],
-      ['flags', /flags/, (c) => c.set('k', 'v', { flags: -1 })],
-      ['flags', /flags/, (c) => c.set('k', 'v', { flags: 2 ** 32 })],
-      ['noreply', /noreply/, (c) => c.set('k', 'v', { noreply: 1 as unknown as boolean })],
-      ['options', /options/, (c) => c.set('k', 'v', 60 as unknown as object)],
-      ['signal', /signal/, (c) => c.get('k', { signal: {} as unknown as AbortSignal })],
-      ['cas', /cas/, (c) => c.cas('k', 'v', '1\r\nflush_all')],
-      ['cas', /cas/, (c) => c.cas('k', 'v', 1 as unknown as string)],
-      ['delta', /delta/, (c) => c.incr('k', -1)],
-      ['delta', /delta/, (c) => c.incr('k', 1.5)],
-      ['delta', /delta/, (c) => c.decr('k', 2n ** 64n)],
-      ['keys', /keys/, (c) => c.getMany('abc')],
-      ['keys', /keys/, (c) => c.deleteMany(null as unknown as string[])],
-      ['entries', /entries/, (c) => c.setMany('abc' as unknown as object as Record<string, string>)],
-      ['entries', /entries/, (c) => c.setMany([['a']] as unknown as [string, string][])],
-      ['stats argument', /stats/, (c) => c.stats('a\r\nb')],
-      ['delay', /delay/, (c) => c.flushAll(-1)],
-      ['megabytes', /megabytes/, (c) => c.cacheMemlimit(0)],
-      ['level', /level/, (c) => c.verbosity('1' as unknown as number)],
-      ['command of raw', /command/, (c) => c.raw('version\r\nflush_all')],
-      ['endToken of raw', /endToken/, (c) => c.raw('version', '')],
-      ['opaque', /opaque/, (c) => c.metaGet('k', { opaque: 'a b' })],
-      ['mode', /mode/, (c) => c.metaSet('k', 'v', { mode: 'S T0' as 'set' })],
-      ['vivify', /vivify/, (c) => c.metaGet('k', { vivify: -1 })],
-      ['command of executeMeta', /command/, (c) => c.executeMeta({} as MetaCommand)],
-    ])('refuses an illegal %s before anything is sent', async (_, message, call) => {
-      const error: unknown = await call(client).catch((reason: unknown) => reason);
-      expect(error).toBeInstanceOf(MemcacheIllegalInputError);
-      expect(error).toMatchObject({ certainty: 'notSent' });
-      expect((error as Error).message).toMatch(message);
-      expect(await client.get('k')).toBeUndefined();
+    describe('quiet commands and their neighbours', () => {
+      it('one that fails harms only itself', async () => {
+        const key = fresh();
+        await client.set(key, 'text');
+        const [error, value, miss] = await Promise.all([
+          failure(client.executeMeta(new MetaCommand('ma', key, ['q']))),
+          client.get(key),
+          client.metaGet(fresh()),
+        ]);
+        expect(error).toMatchObject({ code: 'MEMCACHE_CLIENT_ERROR', certainty: 'executed' });
+        expect([value, miss]).toEqual(['text', undefined]);
+      });
+
+      it('a quiet mn is a mn', async () => {
+        const [, miss, found] = await Promise.all([
+          client.executeMeta(new MetaCommand('mn', '', ['q'])).catch(() => undefined),
+          client.get(fresh()),
+          client.metaGet(fresh()),
+        ]);
+        expect([miss, found]).toEqual([undefined, undefined]);
+      });
     });
+
+    describe('illegal arguments', () => {
+      const key = 'legal';
+      it.each<[string, (client: Client) => Promise<unknown>]>([
+        ['get without a key', (c) => c.get(illegal(undefined))],
+        ['get of an empty key', (c) => c.get('')],
+        ['get of a key with a blank', (c) => c.get('a b')],
+        ['get of a key with a line end', (c) => c.get('a\r\nb')],
+        ['get of a number', (c) => c.get(illegal(7))],
+        ['get of a pair that is none', (c) => c.get(illegal(['a']))],
+        ['get of a pair with a bad routing key', (c) => c.get(illegal([7, 'a']))],
+        ['get of three', (c) => c.get(illegal(['a', 'b', 'c']))],
+        ['get with options that are none', (c) => c.get(key, illegal(5))],
+        ['get with a signal that is none', (c) => c.get(key, { signal: illegal({}) })],
+        ['gets', (c) => c.gets('a\tb')],
+        ['gat without a time', (c) => c.gat(key, illegal(undefined))],
+        ['gat of an illegal key', (c) => c.gat('\u007f', 1)],
+        ['gats with a broken time', (c) => c.gats(key, 1.5)],
+        ['getMany of one key', (c) => c.getMany(illegal('abc'))],
+        ['getMany of bytes', (c) => c.getMany(illegal(Buffer.from('abc')))],
+        ['getMany of nothing', (c) => c.getMany(illegal(null))],
+        ['getMany of an illegal key', (c) => c.getMany(['a', 'b c'])],
+        ['getsMany of an illegal key', (c) => c.getsMany(['a', illegal({})])],
+        ['set of an illegal key', (c) => c.set('a b', 1)],
+        ['set with NaN as time', (c) => c.set(key, 1, { expire: NaN })],
+        ['set with milliseconds as time', (c) => c.set(key, 1, { expire: 1_700_000_000_000 })],
+        ['set with text as time', (c) => c.set(key, 1, { expire: illegal('60') })],
+        ['set with no Date', (c) => c.set(key, 1, { expire: new Date(NaN) })],
+        ['set with negative flags', (c) => c.set(key, 1, { flags: -1 })],
+        ['set with flags of 33 bits', (c) => c.set(key, 1, { flags: 2 ** 32 })],
+        ['set with text as flags', (c) => c.set(key, 1, { flags: illegal('0 0 1\r\n') })],
+        ['set with a noreply that is none', (c) => c.set(key, 1, { noreply: illegal('yes') })],
+        ['set with a number as options', (c) => c.set(key, 1, illegal(60))],
+        ['add', (c) => c.add('', 1)],
+        ['replace', (c) => c.replace(' ', 1)],
+        ['append', (c) => c.append('\n', 'x')],
+        ['prepend', (c) => c.prepend('\0', 'x')],
+        ['cas without a token', (c) => c.cas(key, 1, illegal(undefined))],
+        ['cas with a number', (c) => c.cas(key, 1, illegal(5))],
+        ['cas with no digits', (c) => c.cas(key, 1, '1 noreply')],
+        ['cas beyond 64 bits', (c) => c.cas(key, 1, '18446744073709551616')],
+        ['setMany of text', (c) => c.setMany(illegal('abc'))],
+        ['setMany of nothing', (c) => c.setMany(illegal(null))],
+        ['setMany of no pairs', (c) => c.setMany(illegal(['abc']))],
+        ['setMany of an illegal key', (c) => c.setMany({ 'a b': 1 })],
+        ['delete', (c) => c.delete('a b')],
+        ['delete with a noreply that is none', (c) => c.delete(key, { noreply: illegal(1) })],
+        ['deleteMany', (c) => c.deleteMany(['ok', 'a b'])],
+        ['deleteMany of text', (c) => c.deleteMany(illegal('abc'))],
+        ['touch without a time', (c) => c.touch(key, illegal(undefined))],
+        ['touch of an illegal key', (c) => c.touch('a b', 1)],
+        ['incr by a negative', (c) => c.incr(key, -1)],
+        ['incr by a half', (c) => c.incr(key, 0.5)],
+        ['incr by NaN', (c) => c.incr(key, NaN)],
+        ['incr by 2^53', (c) => c.incr(key, 2 ** 53)],
+        ['incr by 2^64', (c) => c.incr(key, 2n ** 64n)],
+        ['incr by text', (c) => c.incr(key, illegal('1'))],
+        ['decr by a negative bigint', (c) => c.decr(key, -1n)],
+        ['decr of an illegal key', (c) => c.decr('a b')],
+        ['version with options that are none', (c) => c.version(illegal('x'))],
+        ['stats of two words in one', (c) => c.stats('items x')],
+        ['stats of a line end', (c) => c.stats('items\r\nflush_all')],
+        ['flushAll of a negative', (c) => c.flushAll(-1)],
+        ['flushAll of text', (c) => c.flushAll(illegal('1'))],
+        ['cacheMemlimit without a size', (c) => c.cacheMemlimit(illegal(undefined))],
+        ['cacheMemlimit of 0', (c) => c.cacheMemlimit(0)],
+        ['verbosity of a half', (c) => c.verbosity(0.5)],
+        ['shutdown', (c) => c.shutdown({ graceful: illegal('graceful\r\n') })],
+        ['metaGet of an illegal key', (c) => c.metaGet('a b')],
+        ['metaGet with a long opaque', (c) => c.metaGet(key, { opaque: 'x'.repeat(32) })],
+        ['metaGet with a blank in the opaque', (c) => c.metaGet(key, { opaque: 'a b' })],
+        ['metaGet with a switch that is none', (c) => c.metaGet(key, { cas: illegal('c') })],
+        ['metaGet with a negative vivify', (c) => c.metaGet(key, { vivify: -1 })],
+        ['metaGet of too many bytes', (c) => c.metaGet(Buffer.alloc(188), { base64: true })],
+        ['metaSet with no mode', (c) => c.metaSet(key, 'x', { mode: illegal('incr') })],
+        ['metaSet with a broken cas', (c) => c.metaSet(key, 'x', { cas: '-1' })],
+        ['metaSet beyond maxValueSize', (c) => c.metaSet(key, Buffer.alloc(MEBIBYTE + 1))],
+        ['metaDelete with no cas', (c) => c.metaDelete(key, { cas: illegal(1) })],
+        ['metaArithmetic by a negative', (c) => c.metaArithmetic(key, { delta: -1 })],
+        ['metaArithmetic with no mode', (c) => c.metaArithmetic(key, { mode: illegal('set') })],
+        ['metaDebug of an illegal key', (c) => c.metaDebug('a b')],
+        ['executeMeta of what is none', (c) => c.executeMeta(illegal({ code: 'mg', key, flags: [] }))],
+        ['executeMeta of an illegal key', (c) => c.executeMeta(new MetaCommand('mg', 'a b'))],
+        ['raw of two lines', (c) => c.raw('version\r\nflush_all')],
+        ['raw of nothing', (c) => c.raw('')],
+        ['raw without an end', (c) => c.raw('version', '')],
+        ['raw up to a number', (c) => c.raw('version', illegal(2))],
+      ])('%s', async (_, call) => {
+        const error = await failure(call(client));
+        expect(error).toBeInstanceOf(MemcacheIllegalInputError);
+        expect(error).toMatchObject({ code: 'MEMCACHE_ILLEGAL_INPUT', certainty: 'notSent' });
+      });
+
+      it.each<[string, () => unknown]>([
+        ['an unknown code', () => new MetaCommand(illegal('mx'))],
+        ['a flag with a blank', () => new MetaCommand('mg', key, ['v t'])],
+        ['a flag with a line end', () => new MetaCommand('mg', key, ['T1\r\nflush_all'])],
+        ['an empty flag', () => new MetaCommand('mg', key, [''])],
+        ['the same flag twice', () => new MetaCommand('mg', key, ['T1', 'T2'])],
+        ['ms without a value', () => new MetaCommand('ms', key)],
+        ['mg with a value', () => new MetaCommand('mg', key, [], 'x')],
+      ])('a MetaCommand with %s cannot be made', (_, make) => {
+        expect(make).toThrow(MemcacheIllegalInputError);
+      });
+    });
+
+    describe('life', () => {
+      it('close lets calls finish, may be repeated, and the client used again', async () => {
+        const other = subject.client({});
+        const key = fresh();
+        const call = other.set(key, 1);
+        await Promise.all([other.close(), other.close()]);
+        expect(await call).toBe(true);
+        await other.close();
+        expect(await other.get(key)).toBe(1);
+        await other[Symbol.asyncDispose]();
+        expect(await other.get(key)).toBe(1);
+        await other.close();
+      });
+
+      it('quit closes, and the client may be used again', async () => {
+        const key = fresh();
+        await client.set(key, 1);
+        expect(await client.quit()).toBeUndefined();
+        expect(await client.get(key)).toBe(1);
+      });
+    });
+
+    async function ttl(key: string): Promise<number | undefined> {
+      return (await client.metaGet(key, { value: false, ttl: true }))?.ttl;
+    }
   });
 }

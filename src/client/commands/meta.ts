@@ -14,6 +14,7 @@ import type { Key } from '../../protocol/key';
 import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
 import { isErrorLine, isWord } from '../../protocol/reply';
 import { toBlock, type RequestWriter } from '../../protocol/request';
+import { spoils } from '../spoils';
 import { KeyCommand, MORE, ServerCommand, type ReplyReader } from './command';
 
 /** The words of the meta commands. */
@@ -146,8 +147,9 @@ export class MetaRequest extends KeyCommand<MetaResult> {
     }
   }
 
+  /** `mn` and `me` are answered in any case. */
   get #quiet(): boolean {
-    return this.#has('q');
+    return this.verb !== 'mn' && this.verb !== 'me' && this.#has('q');
   }
 
   #has(letter: string): boolean {
@@ -172,11 +174,21 @@ export class MetaRequest extends KeyCommand<MetaResult> {
 
   override reader(): ReplyReader<MetaResult> {
     if (!this.#quiet) return this;
-    let result = new MetaResult(this.verb === 'mg' ? 'EN' : 'HD', []);
+    let answer = (): MetaResult => new MetaResult(this.verb === 'mg' ? 'EN' : 'HD', []);
     return {
       read: (frame, server) => {
-        if (isWord(frame, 'MN')) return result;
-        result = this.read(frame, server);
+        if (isWord(frame, 'MN')) return answer();
+        // An error line is an answer like any other: MN still follows.
+        if (isErrorLine(frame)) {
+          const error = this.refuse(frame, server);
+          if (spoils(error, this)) throw error;
+          answer = () => {
+            throw error;
+          };
+          return MORE;
+        }
+        const result = this.read(frame, server);
+        answer = () => result;
         return MORE;
       },
     };
