@@ -170,17 +170,15 @@ function tlsOptions(value: unknown, address: ServerAddress): TlsOptions | undefi
   return value;
 }
 
-/**
- * The server splits `username password` at the first blank, and its file at the first colon.
- */
+/** The server splits `username password` at every blank, and the lines of its file at the first colon. */
 function checkCredentials(auth: Credentials | undefined): Credentials | undefined {
   if (auth === undefined) return undefined;
   const { username, password }: { username: unknown; password: unknown } = auth;
   if (typeof username !== 'string' || !/^[^\s:\p{Cc}]+$/u.test(username)) {
     throw new MemcacheIllegalInputError('auth.username must be a text without blanks, colons and control characters');
   }
-  if (typeof password !== 'string' || !/^[^\p{Cc}]+$/u.test(password)) {
-    throw new MemcacheIllegalInputError('auth.password must be a text without control characters');
+  if (typeof password !== 'string' || !/^[^\s\p{Cc}]+$/u.test(password)) {
+    throw new MemcacheIllegalInputError('auth.password must be a text without blanks and control characters');
   }
   return { username, password };
 }

@@ -1,0 +1,81 @@
+import { Client, PooledClient } from '../../src';
+import { failure } from '../support/contract';
+import { ScriptedServer } from '../support/scripted-server';
+import { turns, VirtualClock } from '../support/virtual-clock';
+
+let server: ScriptedServer;
+beforeEach(async () => {
+  server = await ScriptedServer.start();
+});
+afterEach(() => server.close());
+
+it('more calls than maxPending are refused at once, and unsent; the others are answered', async () => {
+  const client = new Client(server.address, { maxPending: 100 });
+  const calls = Array.from({ length: 150 }, (_, i) => client.set(`k${i}`, i));
+  const outcomes = await Promise.allSettled(calls);
+  for (const [i, outcome] of outcomes.entries()) {
+    if (i < 100) expect(outcome).toEqual({ status: 'fulfilled', value: true });
+    else expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'MEMCACHE_OVERLOADED', certainty: 'notSent', command: 'set' } });
+  }
+  expect(await client.get('k7')).toBe(7);
+  expect(await client.get('k120')).toBeUndefined();
+  await client.close();
+});
+
+it('a server that reads nothing holds up no more than a little: the rest waits, and can be withdrawn', async () => {
+  server.next((connection) => {
+    connection.pause();
+    return connection.hold();
+  });
+  const clock = new VirtualClock();
+  const client = new Client(server.address, { clock, timeout: 1000 });
+  const value = Buffer.alloc(1_000_000, 'x');
+  const before = process.memoryUsage();
+  const abort = new AbortController();
+  const calls = Array.from({ length: 500 }, (_, i) => client.set(`k${i}`, value, i === 499 ? { signal: abort.signal } : {}));
+  const outcomes = Promise.allSettled(calls);
+  await turns(200);
+  abort.abort(new Error('no longer wanted'));
+  const during = process.memoryUsage();
+  expect(during.arrayBuffers + during.external - before.arrayBuffers - before.external).toBeLessThan(20_000_000);
+  await clock.advance(1001);
+  const certainties = new Map<unknown, number>();
+  for (const [i, outcome] of (await outcomes).entries()) {
+    if (outcome.status === 'fulfilled') throw new Error('nobody answered');
+    const { code, certainty, message } = outcome.reason as { code?: string; certainty?: string; message: string };
+    if (i === 499) expect(message).toBe('no longer wanted');
+    else expect(code).toBe('MEMCACHE_TIMEOUT');
+    certainties.set(certainty, (certainties.get(certainty) ?? 0) + 1);
+  }
+  // What never left is known to have had no effect.
+  expect(certainties.get('notSent')).toBeGreaterThan(450);
+  expect(certainties.get('maybeExecuted')).toBeGreaterThan(0);
+  await client.close();
+});
+
+it('calls that wait on a slow server get through when it reads again', async () => {
+  server.next(async (connection) => {
+    connection.pause();
+    await turns(50);
+    connection.resume();
+  });
+  const client = new Client(server.address, { timeout: 10_000 });
+  const value = Buffer.alloc(200_000, 'y');
+  const calls = Array.from({ length: 100 }, (_, i) => client.set(`k${i}`, value));
+  expect(await Promise.all(calls)).toEqual(calls.map(() => true));
+  expect(value.equals((await client.get<Buffer>('k99')) ?? Buffer.alloc(0))).toBe(true);
+  await client.close();
+});
+
+it('a pool refuses what is beyond maxWaiting', async () => {
+  server.next((connection) => connection.hold());
+  const clock = new VirtualClock();
+  const client = new PooledClient(server.address, { clock, maxPoolSize: 1, maxPending: 1, maxWaiting: 5 });
+  const calls = Array.from({ length: 20 }, (_, i) => failure(client.get(`k${i}`)));
+  await turns();
+  await clock.advance(6000);
+  const codes = (await Promise.all(calls)).map(({ code }) => code);
+  expect(codes).toContain('MEMCACHE_OVERLOADED');
+  expect(codes.filter((code) => code !== 'MEMCACHE_OVERLOADED').length).toBeLessThanOrEqual(7);
+  await client.close();
+});

@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { MemcachedServer } from '../../src/server';
+
+/** Runs a program with everything of this package in scope; what it printed, its status, and how long it took. */
+async function run(program: string, address: string): Promise<{ output: string; status: number | null; lasted: number }> {
+  const source = resolve(__dirname, '../../src');
+  const code = `
+    const { Client, PooledClient, HashClient, RetryingClient, FallbackClient } = require(${JSON.stringify(source)});
+    const { EmbeddedClient } = require(${JSON.stringify(resolve(source, 'embedded'))});
+    const address = ${JSON.stringify(address)};
+    const started = performance.now();
+    process.on('exit', () => console.log('lasted', performance.now() - started));
+    void (async () => { ${program} })();`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=commonjs', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (text) => (output += String(text)));
+  child.stderr.on('data', (text) => (output += String(text)));
+  const status = await new Promise<number | null>((done) => child.once('close', done));
+  const lasted = Number(/^lasted (.*)$/m.exec(output)?.[1]);
+  return { output: output.replace(/^lasted .*\n/m, ''), status, lasted };
+}
+
+let server: MemcachedServer;
+beforeAll(async () => {
+  server = await MemcachedServer.start();
+});
+afterAll(() => server.close());
+
+const kinds = {
+  Client: 'new Client(address)',
+  PooledClient: 'new PooledClient(address, { minPoolSize: 2 })',
+  HashClient: 'new HashClient([address])',
+  RetryingClient: 'new RetryingClient(new Client(address))',
+  FallbackClient: 'new FallbackClient([new Client(address), new PooledClient(address)])',
+  EmbeddedClient: 'new EmbeddedClient()',
+};
+
+it.each(Object.entries(kinds))('%s: does not keep a process alive that has nothing more to do, closed or not', async (_, make) => {
+  const { output, status, lasted } = await run(
+    `const client = ${make}; await client.set('k', 'v'); console.log(await client.get('k'));`,
+    server.address,
+  );
+  expect([output, status]).toEqual(['v\n', 0]);
+  // Its time-outs are a second each.
+  expect(lasted).toBeLessThan(900);
+});
+
+it.each(Object.entries(kinds))('%s: closes cleanly, and leaves no handle', async (_, make) => {
+  const { output, status, lasted } = await run(
+    `const client = ${make};
+    await client.set('k', 'v');
+    const last = client.get('k');
+    await client.close();
+    console.log(await last, process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name)));`,
+    server.address,
+  );
+  expect([output, status]).toEqual(['v []\n', 0]);
+  expect(lasted).toBeLessThan(900);
+});
+
+it('a call that is awaited keeps the process alive until it has settled', async () => {
+  const { output, status } = await run(
+    `const { createServer } = require('node:net');
+    const silent = createServer(() => {}).listen(0, '127.0.0.1', async () => {
+      silent.unref();
+      const client = new Client(['127.0.0.1', silent.address().port], { timeout: 300 });
+      await client.get('k').catch((error) => console.log(error.code));
+    });`,
+    server.address,
+  );
+  expect([output, status]).toEqual(['MEMCACHE_TIMEOUT\n', 0]);
+});
+
+it('a server that goes away ends nobody else’s process, with calls waiting or not', async () => {
+  const { output, status } = await run(
+    `const { createServer } = require('node:net');
+    const sockets = [];
+    const server = createServer((socket) => {
+      sockets.push(socket);
+      socket.on('error', () => {});
+      socket.on('data', (data) => { if (sockets.length > 1) socket.resetAndDestroy(); else socket.write('END\\r\\n'); });
+    }).listen(0, '127.0.0.1', async () => {
+      const client = new Client(['127.0.0.1', server.address().port]);
+      console.log(await client.get('k'));
+      sockets[0].resetAndDestroy();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const outcomes = await Promise.allSettled([client.get('a'), client.set('b', 1), client.set('c', 1, { noreply: true })]);
+      console.log(outcomes.map(({ status }) => status).join());
+      server.close();
+      await client.get('k').catch((error) => console.log(error.code));
+    });`,
+    server.address,
+  );
+  expect([output, status]).toEqual(['undefined\nrejected,rejected,fulfilled\nMEMCACHE_CONNECT\n', 0]);
+});

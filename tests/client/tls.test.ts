@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { Client, HashClient, PooledClient, type CacheValue, type ClientOptions } from '../../src';
+import { MemcachedServer } from '../../src/server';
+import { describeWithOpenssl, TestAuthority, type Identity } from '../support/certificates';
+import { failure } from '../support/contract';
+
+describeWithOpenssl('TLS', () => {
+  let authority: TestAuthority;
+  let stranger: TestAuthority;
+  let localhost: Identity;
+  let server: MemcachedServer;
+
+  beforeAll(async () => {
+    authority = new TestAuthority('the authority');
+    stranger = new TestAuthority('a stranger');
+    localhost = authority.sign('DNS:localhost,IP:127.0.0.1');
+    server = await MemcachedServer.start({ tls: localhost });
+  });
+  afterAll(async () => {
+    await server.close();
+    authority.remove();
+    stranger.remove();
+  });
+
+  async function withClient<R>(options: ClientOptions<CacheValue>, use: (client: Client) => Promise<R>, port = server.port): Promise<R> {
+    const client = new Client(['localhost', port], options);
+    try {
+      return await use(client);
+    } finally {
+      await client.close();
+    }
+  }
+
+  it('trusts the authority it is given, and carries everything', async () => {
+    await withClient({ tls: { ca: authority.ca } }, async (client) => {
+      const large = Buffer.alloc(900_000, 'abc');
+      expect(await client.setMany({ a: 'A', b: 'B', large })).toEqual([]);
+      expect(await Promise.all([client.get('a'), client.get('none'), client.get('b')])).toEqual(['A', undefined, 'B']);
+      expect(large.equals((await client.get<Buffer>('large')) ?? Buffer.alloc(0))).toBe(true);
+      await client.quit();
+      expect(await client.get('a')).toBe('A');
+    });
+  });
+
+  it('is there for pools and clusters, by the address, too', async () => {
+    const tls = { ca: authority.ca };
+    for (const client of [
+      new PooledClient(`memcacheds://localhost:${server.port}`, { tls }),
+      new HashClient([`memcacheds://127.0.0.1:${server.port}`], { tls }),
+    ]) {
+      expect(await client.set('k', 'v')).toBe(true);
+      expect(await client.get('k')).toBe('v');
+      await client.close();
+    }
+  });
+
+  it.each<[string, () => ClientOptions<CacheValue>, RegExp]>([
+    ['verifies by default', () => ({ tls: true }), /self-signed|unable to|issuer/],
+    ['trusts no other authority', () => ({ tls: { ca: stranger.ca } }), /self-signed|unable to|issuer|signature/],
+    ['insists on the name', () => ({ tls: { ca: authority.ca, servername: 'example.org' } }), /example\.org/],
+    ['tells that an authority is no certificate', () => ({ tls: { ca: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----' } }), /./],
+  ])('%s', async (_, options, message) => {
+    const error = await withClient(options(), (client) => failure(client.get('k')));
+    expect(error).toMatchObject({ code: 'MEMCACHE_CONNECT', certainty: 'notSent', server: `localhost:${server.port}` });
+    expect(error.message).toMatch(message);
+  });
+
+  it('verifies nothing only when it is told so in as many words', async () => {
+    expect(await withClient({ tls: { rejectUnauthorized: false } }, (client) => client.set('k', 'v'))).toBe(true);
+  });
+
+  it('sends the name it was configured with, and shows the certificate it was given', async () => {
+    const seen: unknown[] = [];
+    const both = createTlsServer({ ...localhost, ca: authority.ca, requestCert: true, rejectUnauthorized: true }, (socket) => {
+      seen.push(socket.servername, socket.authorized);
+      const upstream = connect(plain.port, '127.0.0.1');
+      upstream.pipe(socket).pipe(upstream);
+      socket.on('error', () => undefined);
+    });
+    const plain = await MemcachedServer.start();
+    await once(both.listen(0, '127.0.0.1'), 'listening');
+    const { port } = both.address() as AddressInfo;
+    const identity = authority.sign('DNS:client');
+    expect(await withClient({ tls: { ca: authority.ca, ...identity } }, (client) => client.set('k', 'v'), port)).toBe(true);
+    expect(seen).toEqual(['localhost', true]);
+    // TLS 1.3 tells a client only afterwards that its certificate is missing.
+    const error = await withClient({ tls: { ca: authority.ca } }, (client) => failure(client.get('k')), port);
+    expect(['MEMCACHE_CONNECT', 'MEMCACHE_UNEXPECTED_CLOSE']).toContain(error.code);
+    expect(seen).toHaveLength(2);
+    both.close();
+    await plain.close();
+  });
+
+  it('a server without TLS is told apart within the time to connect', async () => {
+    const plain = await MemcachedServer.start();
+    const error = await withClient({ tls: { ca: authority.ca }, connectTimeout: 500 }, (client) => failure(client.get('k')), plain.port);
+    expect(error).toMatchObject({ code: 'MEMCACHE_CONNECT', certainty: 'notSent' });
+    await plain.close();
+  });
+
+  it('a handshake that stalls ends with the time to connect', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const error = await withClient({ tls: true, connectTimeout: 100, timeout: 5000 }, (client) => failure(client.get('k')), port);
+    expect(error).toMatchObject({ code: 'MEMCACHE_CONNECT', certainty: 'notSent' });
+    expect(error.message).toContain('100 ms');
+    silent.close();
+  });
+
+  it('a client without TLS at a server with it gets an error, not a value', async () => {
+    const client = new Client(server.address, { timeout: 500 });
+    const error = await failure(client.get('k'));
+    expect(error.certainty).toBe('maybeExecuted');
+    await client.close();
+  });
+});
