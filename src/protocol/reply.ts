@@ -136,7 +136,7 @@ export function replyError(frame: Frame, origin: ReplyOrigin): MemcacheError {
     return new MemcacheServerError(errorText(line, 'ERROR'), { ...origin, certainty: 'notSent' });
   }
   if (line.startsWith('ERROR')) return new MemcacheServerError(errorText(line, 'ERROR'), answered);
-  return new MemcacheUnknownError(`the reply to "${origin.command}" cannot be understood: "${line}"`, {
+  return new MemcacheUnknownError(`the reply to "${origin.command}" cannot be understood: ${looksLike(line)}`, {
     ...origin,
     certainty: 'maybeExecuted',
   });
@@ -145,6 +145,22 @@ export function replyError(frame: Frame, origin: ReplyOrigin): MemcacheError {
 /** Whether the frame is one of the three error lines. */
 export function isErrorLine(frame: Frame): boolean {
   return !frame.hasBlock && /^(?:ERROR|CLIENT_ERROR|SERVER_ERROR)(?:[ :]|$)/.test(printable(frame));
+}
+
+const OWN_WORD = /^(?:VALUE|STORED|NOT_STORED|EXISTS|NOT_FOUND|DELETED|TOUCHED|OK|END|RESET|STAT|VERSION|HD|VA|EN|NF|NS|EX|MN|ME)(?= |$)/;
+const OTHERS: readonly (readonly [pattern: RegExp, protocol: string])[] = [
+  [/^HTTP\/|^<!?[a-z]/i, 'HTTP'],
+  [/^[-+:$*][A-Z0-9-]/, 'Redis'],
+  [/^SSH-/, 'SSH'],
+  [/^\\x1[56]\\x03/, 'TLS; see the option tls'],
+];
+
+/** What a line is that makes no sense. The line itself is not shown: it may be a part of a value. */
+function looksLike(line: string): string {
+  const word = OWN_WORD.exec(line)?.[0];
+  if (word !== undefined) return `it begins with ${word}`;
+  const other = OTHERS.find(([pattern]) => pattern.test(line))?.[1];
+  return other === undefined ? 'it is not a line of the memcached protocol' : `it looks like ${other}`;
 }
 
 const AUTHENTICATION = /^(?:unauthenticated|authentication failure|bad authentication token|auth token too long)/;
