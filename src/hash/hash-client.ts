@@ -1,6 +1,6 @@
 import { Client } from '../client/client';
 import { duration, flag, wholeNumber, type ClientOptions } from '../client/client-options';
-import { Connection } from '../client/connection';
+import { Connection, type ConnectionObserver } from '../client/connection';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { MemcacheIllegalInputError } from '../errors';
 import { ConnectionPool, type PoolOptions } from '../pool';
@@ -8,12 +8,13 @@ import { routingText, type Key } from '../protocol/key';
 import { systemClock } from '../runtime/clock';
 import { systemRandom, type Random } from '../runtime/random';
 import type { CacheValue } from '../serde';
+import { ClusterFollower } from './cluster-follower';
+import type { Discovery } from './discovery';
 import type { Hasher } from './hasher';
 import { HashRouter, type ServerStatus } from './hash-router';
+import { toMember, type ClusterServer } from './member';
 import { RendezvousHash } from './rendezvous';
-
-/** A server of a cluster, with the share of the keys it is to have (default 1). */
-export type ClusterServer = ServerInput | { readonly server: ServerInput; readonly weight?: number | undefined };
+import type { HealthSettings } from './server-health';
 
 /** How a {@link HashClient} behaves. All durations are in milliseconds. */
 export interface HashClientOptions<Out, In = Out> extends ClientOptions<Out, In>, PoolOptions {
@@ -54,34 +55,53 @@ export interface HashClientOptions<Out, In = Out> extends ClientOptions<Out, In>
  * `retryAttempts` vain trials it is dead and its keys move to the others until it answers a probe.
  */
 export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
-  readonly #router: HashRouter<ServerInput>;
+  readonly #router: HashRouter;
+  /** Who keeps the list of servers. */
+  readonly #members: Pick<HashRouter, 'add' | 'remove'>;
 
-  /** @throws MemcacheIllegalInputError naming the option or server that is not legal */
-  constructor(servers: Iterable<ClusterServer>, options: HashClientOptions<Out, In> = {}) {
-    if (typeof servers === 'string' || !(Symbol.iterator in Object(servers))) {
-      throw new MemcacheIllegalInputError('servers must be an array of servers');
-    }
+  /**
+   * @param servers the servers, or a source that tells them, such as {@link srvDiscovery}: it is asked with the first call
+   * @throws MemcacheIllegalInputError naming the option or server that is not legal
+   */
+  constructor(servers: Iterable<ClusterServer> | Discovery, options: HashClientOptions<Out, In> = {}) {
+    const { clock = systemClock } = options;
     const usePooling = flag('usePooling', options.usePooling, false);
-    const router = new HashRouter<ServerInput>(
-      options.hasher ?? new RendezvousHash(),
-      {
-        clock: options.clock ?? systemClock,
-        random: options.random ?? systemRandom,
-        retryAttempts: wholeNumber('retryAttempts', options.retryAttempts, 2, 0, 2 ** 30),
-        retryTimeout: duration('retryTimeout', options.retryTimeout, 1000),
-        deadTimeout: duration('deadTimeout', options.deadTimeout, 60_000),
-      },
-      (server, observer) => ({
-        name: parseServerAddress(server).name,
-        executor: usePooling ? new ConnectionPool(server, options, observer) : new Connection(server, options, observer),
-      }),
-    );
-    for (const server of servers) addTo(router, server);
-    super(router, options);
+    const health: HealthSettings = {
+      clock,
+      random: options.random ?? systemRandom,
+      retryAttempts: wholeNumber('retryAttempts', options.retryAttempts, 2, 0, 2 ** 30),
+      retryTimeout: duration('retryTimeout', options.retryTimeout, 1000),
+      deadTimeout: duration('deadTimeout', options.deadTimeout, 60_000),
+    };
+    let onTrouble: () => void = () => undefined;
+    const router = new HashRouter(options.hasher ?? new RendezvousHash(), health, ({ server }, observer) => {
+      const observing: ConnectionObserver = {
+        onTrouble: (failure) => {
+          observer.onTrouble?.(failure);
+          onTrouble();
+        },
+      };
+      return usePooling ? new ConnectionPool(server, options, observing) : new Connection(server, options, observing);
+    });
+    if (typeof servers === 'function') {
+      const follower = new ClusterFollower(router, servers, { clock, timeout: duration('timeout', options.timeout, 1000) });
+      onTrouble = () => {
+        follower.onTrouble();
+      };
+      super(follower, options);
+      this.#members = follower;
+    } else {
+      if (typeof servers === 'string' || !(Symbol.iterator in Object(servers))) {
+        throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them');
+      }
+      for (const server of servers) router.add(toMember(server));
+      super(router, options);
+      this.#members = router;
+    }
     this.#router = router;
   }
 
-  /** The name of the server that owns `key`, without asking anybody; `undefined` when no server is left. */
+  /** The name of the server that owns `key`, without asking anybody; `undefined` when no server is known or left. */
   serverFor(key: Key): string | undefined {
     return this.#router.serverFor(routingText(key));
   }
@@ -92,33 +112,23 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   }
 
   /**
-   * Adds a server, also while calls are under way; it owns its share of the keys from now on.
+   * Adds a server, also while calls are under way; it owns its share of the keys from now on. It stays until it is removed
+   * by hand, whatever a source says.
    *
    * @throws MemcacheIllegalInputError when it is not legal, or in the cluster already
    */
   addServer(server: ClusterServer): void {
-    addTo(this.#router, server);
+    this.#members.add(toMember(server));
   }
 
   /**
-   * Removes a server for good, also while calls are under way; those it has finish. It does not come back by itself.
+   * Removes a server for good, also while calls are under way; those it has finish. It does not come back by itself, nor
+   * because a source has it in its list.
    *
    * @returns when its connections are closed
    * @throws MemcacheIllegalInputError when it is not in the cluster
    */
   removeServer(server: ServerInput): Promise<void> {
-    return this.#router.remove(parseServerAddress(server).name);
-  }
-}
-
-function addTo(router: HashRouter<ServerInput>, entry: ClusterServer): void {
-  if (typeof entry === 'object' && 'server' in entry) {
-    const { server, weight = 1 } = entry;
-    if (typeof weight !== 'number' || !(weight > 0 && weight < Infinity)) {
-      throw new MemcacheIllegalInputError('weight must be a number greater than 0');
-    }
-    router.add(server, weight);
-  } else {
-    router.add(entry, 1);
+    return this.#members.remove(parseServerAddress(server).name);
   }
 }

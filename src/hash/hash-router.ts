@@ -12,6 +12,7 @@ import { VersionCommand } from '../client/commands/admin';
 import { rejected, type ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor } from '../client/executor';
 import type { Hasher } from './hasher';
+import type { Member } from './member';
 import { ServerHealth, type HealthSettings, type HealthState } from './server-health';
 
 /** An executor for one server, and how much waits on it. */
@@ -20,7 +21,7 @@ export interface ServerExecutor extends Executor {
 }
 
 /** Opens the way to one server of a cluster. */
-export type OpenServer<S> = (server: S, observer: ConnectionObserver) => { name: string; executor: ServerExecutor };
+export type OpenServer = (member: Member, observer: ConnectionObserver) => ServerExecutor;
 
 /** A server of a cluster, as `servers()` shows it. */
 export interface ServerStatus {
@@ -50,15 +51,15 @@ interface Node {
  * A server in trouble keeps its keys while it is failing, so that a moment's trouble does not scatter them; calls for
  * it fail at once. When it is dead its keys move to the others, until a probe is answered.
  */
-export class HashRouter<S> implements Executor {
+export class HashRouter implements Executor {
   readonly #hasher: Hasher;
-  readonly #open: OpenServer<S>;
+  readonly #open: OpenServer;
   readonly #health: HealthSettings;
   readonly #nodes = new Map<string, Node>();
   /** How many servers are dead: those must be looked after. */
   #dead = 0;
 
-  constructor(hasher: Hasher, health: HealthSettings, open: OpenServer<S>) {
+  constructor(hasher: Hasher, health: HealthSettings, open: OpenServer) {
     this.#hasher = hasher;
     this.#health = health;
     this.#open = open;
@@ -81,15 +82,15 @@ export class HashRouter<S> implements Executor {
    *
    * @throws MemcacheIllegalInputError when it is there already
    */
-  add(server: S, weight: number): void {
-    const health = new ServerHealth(this.#health);
-    const { name, executor } = this.#open(server, {
+  add(member: Member): void {
+    const { name, weight } = member;
+    if (this.#nodes.has(name)) throw new MemcacheIllegalInputError(`server ${name} is in the cluster already`);
+    const executor = this.#open(member, {
       onTrouble: (failure) => {
         this.#onTrouble(node, failure);
       },
     });
-    const node: Node = { name, weight, executor, health };
-    if (this.#nodes.has(name)) throw new MemcacheIllegalInputError(`server ${name} is in the cluster already`);
+    const node: Node = { name, weight, executor, health: new ServerHealth(this.#health) };
     this.#hasher.addNode(name, weight);
     this.#nodes.set(name, node);
   }
@@ -106,6 +107,22 @@ export class HashRouter<S> implements Executor {
     if (node.health.state === 'dead') this.#dead--;
     else this.#hasher.removeNode(name);
     return node.executor.close();
+  }
+
+  /** Makes these the servers of the cluster and no others; those that stay keep their connections and their health. */
+  replace(members: readonly Member[]): void {
+    const wanted = new Map(members.map((member) => [member.name, member]));
+    const left: Node[] = [];
+    for (const node of this.#nodes.values()) if (wanted.get(node.name)?.weight !== node.weight) left.push(node);
+    // The new ones come first, so that there is never nobody to ask.
+    const reweighted = new Set(left.filter(({ name }) => wanted.has(name)).map(({ name }) => name));
+    for (const member of wanted.values()) if (!this.#nodes.has(member.name)) this.add(member);
+    // Their calls under way finish; nobody has to wait for that.
+    for (const { name } of left) void this.remove(name);
+    for (const name of reweighted) {
+      const member = wanted.get(name);
+      if (member !== undefined) this.add(member);
+    }
   }
 
   /** The name of the server that owns the key placed by `text`. */

@@ -1,5 +1,6 @@
 import type { Credentials } from './authentication';
 import { PrefixStats } from './prefix-stats';
+import type { ClusterConfig } from './text/config';
 import { MemoryStore, type MemoryStoreOptions } from './storage/store';
 
 /** What all sessions of one server share, and what its commands may do. */
@@ -12,6 +13,8 @@ export interface ServerContextOptions extends MemoryStoreOptions {
   flush?: boolean;
   /** Whether keys may be listed (`lru_crawler metadump`, `stats cachedump`). @default true */
   dump?: boolean;
+  /** The cluster that this server is part of, told to clients that ask with `config get cluster`. */
+  cluster?: ClusterConfig;
   /** What the `shutdown` command does; without it the command is refused. */
   shutdown?: (graceful: boolean) => void;
   /** Takes a line per event, from the level of verbosity on that it is given with. */
@@ -60,6 +63,7 @@ export class ServerContext {
   readonly prefixes = new PrefixStats();
   /** Lines of `stats settings` that the server around the sessions knows better. */
   readonly settings = new Map<string, string | number>();
+  cluster: ClusterConfig | undefined;
   verbosity: number;
   authCommands = 0;
   authErrors = 0;
@@ -76,6 +80,7 @@ export class ServerContext {
     this.flushEnabled = options.flush ?? true;
     this.dumpEnabled = options.dump ?? true;
     this.shutdown = options.shutdown;
+    this.cluster = options.cluster;
     this.verbosity = options.verbosity ?? 0;
     this.#log = options.log;
     this.#startedAt = this.store.clock.now();

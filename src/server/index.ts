@@ -3,6 +3,7 @@ export { MemcachedServer, type MemcachedServerOptions } from './server';
 export { Session, type TurnLimits } from './session';
 export type { SessionOutput } from './exchange';
 export { ServerContext, type ServerContextOptions } from './context';
+export type { ClusterConfig } from './text/config';
 export type { Credentials } from './authentication';
 export {
   MemoryStore,

@@ -5,6 +5,7 @@ import type { Clock, Timer } from '../runtime/clock';
 import { Connection } from './connection';
 import { ServerContext, type ServerContextOptions } from './context';
 import type { MemoryStore } from './storage/store';
+import type { ClusterConfig } from './text/config';
 
 /** How a {@link MemcachedServer} is set up. */
 export interface MemcachedServerOptions extends Omit<ServerContextOptions, 'shutdown'> {
@@ -138,6 +139,15 @@ export class MemcachedServer {
   /** The items. */
   get store(): MemoryStore {
     return this.#context.store;
+  }
+
+  /** The cluster that this server says it is part of; change it at will, with a higher version. */
+  get cluster(): ClusterConfig | undefined {
+    return this.#context.cluster;
+  }
+
+  set cluster(cluster: ClusterConfig | undefined) {
+    this.#context.cluster = cluster;
   }
 
   /** Ends the server and every connection; nothing of it keeps the process alive afterwards. May be called again. */

@@ -1,6 +1,7 @@
 import type { CommandLine } from './command-line';
 import type { Exchange } from './exchange';
 import { cacheMemlimit, flushAll, quit, shutdown, verbosity, version, watch } from './text/admin';
+import { config } from './text/config';
 import { decr, deleteItem, incr, touch } from './text/item';
 import { metaDebug, metaDelete, metaGet, metaNoop } from './text/meta';
 import { metaArithmetic } from './text/meta-arithmetic';
@@ -58,6 +59,7 @@ define('lru_crawler', lruCrawler);
 define('slabs', slabs);
 define('shutdown', shutdown);
 define('watch', watch);
+define('config', config);
 define('quit', quit);
 
 function define(name: string, execute: Verb['execute'], lengthToken = 0, tokens: Verb['tokens'] = ANY): void {

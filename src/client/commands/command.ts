@@ -23,6 +23,14 @@ export interface Reading<R> {
   rest(result: R): Command<R> | undefined;
   /** The result of both. */
   join(first: R, second: R): R;
+  /** The keys of what `result` holds. */
+  hits(result: R): readonly KeyOf[];
+}
+
+/** A key as a command has it. */
+export interface KeyOf {
+  readonly wireKey: string;
+  readonly key: Key;
 }
 
 /**

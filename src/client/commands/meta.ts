@@ -15,7 +15,7 @@ import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
 import { isErrorLine, isWord } from '../../protocol/reply';
 import { toBlock, type RequestWriter } from '../../protocol/request';
 import { spoils } from '../spoils';
-import { KeyCommand, MORE, ServerCommand, type ReplyReader } from './command';
+import { KeyCommand, MORE, ServerCommand, type Reading, type ReplyReader } from './command';
 
 /** The words of the meta commands. */
 export type MetaCode = 'mg' | 'ms' | 'md' | 'ma' | 'me' | 'mn';
@@ -145,6 +145,12 @@ export class MetaRequest extends KeyCommand<MetaResult> {
       default:
         return !this.#has('C');
     }
+  }
+
+  /** `mg` reads, unless it makes the place that it finds empty. */
+  override get reading(): Reading<MetaResult> | undefined {
+    if (this.verb !== 'mg' || this.#has('N') || this.#has('R')) return undefined;
+    return { rest: ({ code }) => (code === 'EN' ? this : undefined), join: (_, second) => second, hits: () => [] };
   }
 
   /** `mn` and `me` are answered in any case. */

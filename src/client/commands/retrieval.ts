@@ -11,7 +11,7 @@ import { isValueFor, isWord, replyError, valueCas, valueFlags } from '../../prot
 import type { RequestWriter } from '../../protocol/request';
 import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
-import { KeyCommand, KeysCommand, MORE, type Reading, type ReplyReader } from './command';
+import { KeyCommand, KeysCommand, MORE, type KeyOf, type Reading, type ReplyReader } from './command';
 
 /** A value with the token that a later `cas` needs; both undefined on a miss. */
 export type ValueWithCas<V> = [value: V, cas: string] | [value: undefined, cas: undefined];
@@ -62,7 +62,7 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
   abstract miss(): R;
 
   override get reading(): Reading<R> {
-    return { rest: (result) => (this.isMiss(result) ? this : undefined), join: (_, second) => second };
+    return readingOf(this, (result) => this.isMiss(result));
   }
 
   protected abstract isMiss(result: R): boolean;
@@ -71,6 +71,15 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
   read(frame: Frame, server: string): never {
     throw this.refuse(frame, server);
   }
+}
+
+/** A fallback's view of a command that reads one key. */
+function readingOf<R>(command: KeyCommand<R>, isMiss: (result: R) => boolean): Reading<R> {
+  return {
+    rest: (result) => (isMiss(result) ? command : undefined),
+    join: (_, second) => second,
+    hits: (result) => (isMiss(result) ? [] : [command]),
+  };
 }
 
 /** `get` of one key. */
@@ -128,6 +137,7 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
   readonly #exptime: number;
   readonly #serde: Deserializer<V>;
   readonly #take: Take<V, R>;
+  /** One object for all misses, so that a result can be told to be one. */
   readonly #miss: R;
 
   private constructor(
@@ -154,6 +164,10 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
   static gats<V>(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>): KeyCommand<ValueWithCas<V>> {
     const miss: ValueWithCas<V> = [undefined, undefined];
     return new GetAndTouchCommand<V, ValueWithCas<V>>('gats', exptime, wireKey, key, serde, takeValueWithCas, miss);
+  }
+
+  override get reading(): Reading<R> {
+    return readingOf(this, (result) => result === this.#miss);
   }
 
   write(request: RequestWriter): void {
@@ -255,6 +269,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
         return missing.length === 0 ? undefined : this.pick(missing);
       },
       join: (first, second) => this.merge([first, second]),
+      hits: (hits) => this.#keys.flatMap((key, index): KeyOf[] => (hits.has(key) ? [{ key, wireKey: this.#wireKeys[index] ?? '' }] : [])),
     };
   }
 

@@ -1,0 +1,29 @@
+import type { ClusterServer } from './member';
+
+/** What a source of servers is given by the client that follows it. */
+export interface DiscoveryContext {
+  /** Fires when the client is closed. */
+  readonly signal: AbortSignal;
+  /**
+   * Waits before the source looks again: so many milliseconds, less when a server gets into trouble, and no longer than
+   * until the client is closed. It does not keep the process alive.
+   */
+  readonly wait: (milliseconds: number) => Promise<void>;
+}
+
+/**
+ * Where a cluster's list of servers comes from. Each list that is yielded replaces the one before; the source ends when
+ * `context.signal` fires, or when the list will not change any more. When it throws, the list stays as it is, and the
+ * source is asked again a little later.
+ *
+ * ```ts
+ * const fromFile: Discovery = async function* ({ signal, wait }) {
+ *   while (!signal.aborted) {
+ *     yield (await readFile('servers.txt', 'utf8')).split('\n').filter(Boolean);
+ *     await wait(60_000);
+ *   }
+ * };
+ * const client = new HashClient(fromFile);
+ * ```
+ */
+export type Discovery = (context: DiscoveryContext) => AsyncIterable<readonly ClusterServer[]>;
