@@ -409,13 +409,19 @@ export class Wire {
   /** When nothing is awaited any more, the process may end, or the connection if it was asked to. */
   #settleDown(): void {
     this.#calls.trim();
-    if (this.#calls.size > 0) return;
+    if (this.#calls.size > 0 && !(this.#retired && this.#isUnwanted())) return;
     if (this.#retired) {
       this.#end('the connection was closed by close()');
       return;
     }
     this.#setRef(false);
     this.#owner.onIdle();
+  }
+
+  /** Whether all that is still to come was aborted. Commands that ask for no answer are to arrive before the end. */
+  #isUnwanted(): boolean {
+    for (const { call } of this.#calls) if (!call.settled || call.command.noreply) return false;
+    return true;
   }
 
   /** Only a connection on which something is awaited keeps the process alive. */

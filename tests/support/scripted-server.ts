@@ -171,9 +171,15 @@ export class ScriptedConnection {
 
   /** From now on it is a real server. */
   serveAs(context: ServerContext): void {
-    const answer = serve(context, (bytes) => {
-      if (this.#socket.writable) this.#socket.write(bytes);
-    });
+    const answer = serve(
+      context,
+      (bytes) => {
+        if (this.#socket.writable) this.#socket.write(bytes);
+      },
+      () => {
+        this.#socket.end();
+      },
+    );
     this.#answer = answer;
     answer(this.#received);
     this.#received = '';
@@ -186,12 +192,12 @@ export class ScriptedConnection {
   }
 }
 
-function serve(context: ServerContext, write: (bytes: Buffer) => void): (text: string) => void {
+function serve(context: ServerContext, write: (bytes: Buffer) => void, end: () => void = () => undefined): (text: string) => void {
   const session = new Session(context, {
     write: (data) => {
       write(typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data));
     },
-    end: () => undefined,
+    end,
   });
   return (text) => {
     const bytes = Buffer.from(text, 'latin1');

@@ -1,0 +1,312 @@
+import { HashClient, MemcachePartialError, type CacheValue, type HashClientOptions } from '../../src';
+import { connectSocket, type Connect } from '../../src/client/transport';
+import { MemcachedServer } from '../../src/server';
+import { failure, rejection } from '../support/contract';
+import { ScriptedServer } from '../support/scripted-server';
+import { turns, VirtualClock } from '../support/virtual-clock';
+
+const KEYS = Array.from({ length: 300 }, (_, i) => `key-${i}`);
+
+let servers: ScriptedServer[];
+let clock: VirtualClock;
+/** Addresses at which nobody answers for the moment. */
+let gone: Set<string>;
+let opened: string[];
+beforeEach(async () => {
+  clock = new VirtualClock();
+  gone = new Set();
+  opened = [];
+  servers = await Promise.all([1, 2, 3].map(() => ScriptedServer.start()));
+});
+afterEach(async () => {
+  for (const server of servers) {
+    await server.close();
+    expect(server.failures).toEqual([]);
+  }
+});
+
+const connect: Connect = (address, options, handler) => {
+  opened.push(address.name);
+  // A port of the loopback where nobody ever listens.
+  const target = gone.has(address.name) ? { ...address, endpoint: { host: '127.0.0.1', port: 1 } } : address;
+  return connectSocket(target, options, handler);
+};
+
+function makeClient(options: HashClientOptions<CacheValue> = {}): HashClient {
+  return new HashClient(servers.map(({ address }) => address), { clock, connect, random: () => 1, ...options });
+}
+
+/** Makes the server unreachable, connections and all. */
+async function kill(server: ScriptedServer): Promise<void> {
+  gone.add(server.address);
+  for (const connection of server.connections) connection.destroy();
+  await turns(10);
+}
+
+const keysOf = (client: HashClient, name: string): string[] => KEYS.filter((key) => client.serverFor(key) === name);
+
+it('each key lives on its owner, and serverFor tells which that is', async () => {
+  const client = makeClient();
+  expect(await client.setMany(KEYS.map((key): [string, string] => [key, key]))).toEqual([]);
+  for (const server of servers) {
+    const own = keysOf(client, server.address);
+    expect(own.length).toBeGreaterThan(50);
+    const stored = [...(await client.stats()).get(server.address) ?? []].find(([name]) => name === 'curr_items');
+    expect(stored).toEqual(['curr_items', String(own.length)]);
+  }
+  expect([...(await client.getMany(KEYS)).keys()]).toEqual(KEYS);
+  await client.close();
+});
+
+it('a routing key decides in place of the key, and no prefix does', async () => {
+  const client = makeClient({ keyPrefix: 'p:' });
+  expect(client.serverFor(['user-1', 'a'])).toBe(client.serverFor('user-1'));
+  expect(client.serverFor('user-1')).toBe(makeClient().serverFor('user-1'));
+  await client.set(['user-1', 'a'], 'x');
+  expect(await client.get(['user-1', 'a'])).toBe('x');
+  await client.close();
+});
+
+it('servers() tells how each one fares', async () => {
+  const client = makeClient({ retryTimeout: 1000 });
+  const [first, second] = servers;
+  if (first === undefined || second === undefined) throw new Error('no servers');
+  const healthy = { weight: 1, state: 'healthy', failures: 0, nextProbe: 0, inFlight: 0 };
+  expect(client.servers()).toEqual(servers.map(({ address: name }) => ({ name, ...healthy })));
+  second.next((connection) => connection.hold());
+  const [key = ''] = keysOf(client, second.address);
+  const waiting = failure(client.get(key));
+  await turns();
+  expect(client.servers()[1]).toMatchObject({ inFlight: 1 });
+  await clock.advance(1000);
+  await waiting;
+  expect(client.servers()[1]).toEqual({ name: second.address, weight: 1, state: 'failing', failures: 1, nextProbe: 1000, inFlight: 0 });
+  await clock.advance(400);
+  expect(client.servers()[1]).toMatchObject({ nextProbe: 600 });
+  await client.close();
+});
+
+it('failing: its keys fail at once; dead: they move to the others; back: they are its own again', async () => {
+  const client = makeClient({ retryAttempts: 2, retryTimeout: 1000, deadTimeout: 60_000 });
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  const own = keysOf(client, server.address);
+  const [key = ''] = own;
+  const others = KEYS.filter((other) => !own.includes(other));
+  const before = new Map(others.map((other) => [other, client.serverFor(other)]));
+  await client.set(key, 'here');
+  await kill(server);
+  // The first call finds out; until the next trial nobody asks.
+  expect(await failure(client.get(key))).toMatchObject({ code: 'MEMCACHE_CONNECT', server: server.address, certainty: 'notSent' });
+  expect(client.servers()[0]).toMatchObject({ state: 'failing' });
+  opened = [];
+  for (let i = 0; i < 50; i++) expect((await failure(client.get(key))).message).toContain('is failing and is tried again in');
+  expect(opened).toEqual([]);
+  expect(await client.set(others[0] ?? '', 'fine')).toBe(true);
+  opened = [];
+  for (let trial = 0; trial < 2; trial++) {
+    await clock.advance(1000);
+    const outcomes = await Promise.all(own.slice(0, 20).map((one) => failure(client.get(one))));
+    expect(new Set(outcomes.map(({ code }) => code))).toEqual(new Set(['MEMCACHE_CONNECT']));
+    expect(opened).toHaveLength(trial + 1);
+  }
+  // Dead: exactly its keys have moved.
+  expect(client.servers()[0]).toMatchObject({ state: 'dead' });
+  for (const other of others) expect(client.serverFor(other)).toBe(before.get(other));
+  for (const one of own) expect(client.serverFor(one)).not.toBe(server.address);
+  expect(await client.get(key)).toBeUndefined();
+  expect(await client.set(key, 'elsewhere')).toBe(true);
+  // One probe at a time brings it back.
+  gone.clear();
+  opened = [];
+  await clock.advance(59_999);
+  await client.get(key);
+  expect(opened).toEqual([]);
+  await clock.advance(2);
+  await Promise.all(Array.from({ length: 20 }, () => client.get(key)));
+  await turns(10);
+  expect(opened).toEqual([server.address]);
+  expect(client.servers()[0]).toMatchObject({ state: 'healthy', failures: 0 });
+  expect(own.every((one) => client.serverFor(one) === server.address)).toBe(true);
+  expect(await client.get(key)).toBe('here');
+  await client.close();
+});
+
+it('with ignoreErrors reads miss and writes still tell', async () => {
+  const client = makeClient({ ignoreErrors: true });
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  const [key = ''] = keysOf(client, server.address);
+  await client.setMany(KEYS.map((one): [string, string] => [one, one]));
+  await kill(server);
+  expect(await client.get(key)).toBeUndefined();
+  expect(await client.gets(key)).toEqual([undefined, undefined]);
+  const found = await client.getMany(KEYS);
+  expect(found.size).toBe(KEYS.length - keysOf(client, server.address).length);
+  expect(await rejection(client.set(key, 'x'))).toMatchObject({ code: 'MEMCACHE_CONNECT' });
+  await client.close();
+});
+
+it.each<[string, boolean, (server: ScriptedServer, key: string, client: HashClient) => Promise<unknown>]>([
+  ['a time-out', true, async (server, key, client) => {
+    server.next((connection) => connection.hold());
+    const outcome = failure(client.get(key));
+    await turns();
+    await clock.advance(1001);
+    return outcome;
+  }],
+  ['a reset', true, (server, key, client) => {
+    server.next(async (connection) => {
+      await connection.expectMatch(/\r\n/);
+      await connection.rst();
+    });
+    return failure(client.get(key));
+  }],
+  ['garbage', true, (server, key, client) => {
+    server.next(async (connection) => {
+      await connection.expectMatch(/\r\n/);
+      await connection.send('garbage\r\n');
+    });
+    return failure(client.get(key));
+  }],
+  ['SERVER_ERROR', false, (server, key, client) => {
+    server.next(async (connection) => {
+      await connection.expectMatch(/\r\n/);
+      await connection.send('SERVER_ERROR out of memory\r\n');
+    });
+    return failure(client.get(key));
+  }],
+  ['CLIENT_ERROR', false, (server, key, client) => {
+    server.next(async (connection) => {
+      await connection.expectMatch(/x\r\n/);
+      await connection.send('CLIENT_ERROR bad data chunk\r\n');
+    });
+    return failure(client.set(key, 'x'));
+  }],
+  ['illegal input', false, (_, __, client) => failure(client.get('a b'))],
+  ['an abort', false, async (server, key, client) => {
+    server.next((connection) => connection.hold());
+    const abort = new AbortController();
+    const outcome = rejection(client.get(key, { signal: abort.signal }));
+    await turns();
+    abort.abort();
+    return outcome;
+  }],
+  ['quit', false, async (_, __, client) => {
+    await client.quit();
+  }],
+])('%s counts against a server: %p', async (_, counts, harm) => {
+  const client = makeClient();
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  await harm(server, keysOf(client, server.address)[0] ?? '', client);
+  await turns();
+  expect(client.servers()[0]?.state).toBe(counts ? 'failing' : 'healthy');
+  await client.close();
+});
+
+it('partial failures carry what came, and setMany names exactly what was not stored', async () => {
+  const client = makeClient();
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  await client.setMany(KEYS.map((key): [string, string] => [key, key]));
+  const own = keysOf(client, server.address);
+  await kill(server);
+  const error = await rejection(client.getMany(KEYS));
+  expect(error).toBeInstanceOf(MemcachePartialError);
+  const { partial, failures } = error as MemcachePartialError;
+  expect([...(partial as Map<string, string>).keys()]).toEqual(KEYS.filter((key) => !own.includes(key)));
+  expect([...failures.keys()]).toEqual([server.address]);
+  expect((await client.setMany(KEYS.map((key): [string, string] => [key, 'new']))).sort()).toEqual([...own].sort());
+  expect(await rejection(client.deleteMany(KEYS))).toMatchObject({ code: 'MEMCACHE_PARTIAL', partial: KEYS.length - own.length });
+  expect(await rejection(client.version())).toMatchObject({ code: 'MEMCACHE_PARTIAL' });
+  await client.close();
+});
+
+it('when all servers are dead calls say so, and recover', async () => {
+  const client = makeClient({ retryAttempts: 0, deadTimeout: 5000 });
+  for (const server of servers) await kill(server);
+  await Promise.allSettled(KEYS.map((key) => client.get(key)));
+  expect(client.servers().map(({ state }) => state)).toEqual(['dead', 'dead', 'dead']);
+  expect(await failure(client.get('key'))).toMatchObject({ code: 'MEMCACHE_NO_SERVERS', certainty: 'notSent' });
+  expect(client.serverFor('key')).toBeUndefined();
+  gone.clear();
+  await clock.advance(5001);
+  await client.get('key').catch(() => undefined);
+  await turns(20);
+  expect(await client.set('key', 'x')).toBe(true);
+  expect(client.servers().map(({ state }) => state)).toEqual(['healthy', 'healthy', 'healthy']);
+  await client.close();
+});
+
+it('servers come and go by hand while calls are under way', async () => {
+  const client = makeClient();
+  const extra = await MemcachedServer.start();
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  const before = new Map(KEYS.map((key) => [key, client.serverFor(key)]));
+  const calls = KEYS.map((key) => client.set(key, key));
+  client.addServer(extra.address);
+  expect(() => client.addServer(extra.address)).toThrow('already');
+  const moved = KEYS.filter((key) => client.serverFor(key) !== before.get(key));
+  expect(moved.length).toBeGreaterThan(40);
+  expect(moved.length).toBeLessThan(110);
+  expect(moved.every((key) => client.serverFor(key) === extra.address)).toBe(true);
+  const more = KEYS.map((key) => client.set(key, key));
+  const removed = client.removeServer(server.address);
+  // Those under way on it finish.
+  expect(await Promise.all([...calls, ...more])).toEqual([...calls, ...more].map(() => true));
+  await removed;
+  await expect(async () => client.removeServer(server.address)).rejects.toThrow('not in the cluster');
+  expect(client.servers().map(({ name }) => name)).toEqual([servers[1]?.address, servers[2]?.address, extra.address]);
+  await clock.advance(120_000);
+  await client.get('key');
+  expect(client.servers()).toHaveLength(3);
+  await client.close();
+  await extra.close();
+});
+
+it('a server that is removed while it is dead stays away', async () => {
+  const client = makeClient({ retryAttempts: 0 });
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  const [key = ''] = keysOf(client, server.address);
+  await kill(server);
+  await failure(client.get(key));
+  await client.removeServer(server.address);
+  gone.clear();
+  await clock.advance(120_000);
+  await client.get(key);
+  await turns(10);
+  expect(client.serverFor(key)).not.toBe(server.address);
+  client.addServer(server.address);
+  expect(client.serverFor(key)).toBe(server.address);
+  await client.close();
+});
+
+it('a weight is a share of the keys', async () => {
+  const [first, second] = servers.map(({ address }) => address);
+  const client = new HashClient([{ server: first ?? '', weight: 3 }, { server: second ?? '' }]);
+  const share = Array.from({ length: 20_000 }, (_, i) => client.serverFor(`k${i}`)).filter((name) => name === first).length / 20_000;
+  expect(share).toBeGreaterThan(0.735);
+  expect(share).toBeLessThan(0.765);
+  await client.close();
+});
+
+it('usePooling puts a pool behind each server', async () => {
+  const client = makeClient({ usePooling: true, maxPoolSize: 2 });
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  const own = keysOf(client, server.address);
+  server.next(async (connection) => {
+    await connection.expectMatch(/\r\n/);
+    await turns(30);
+    await connection.send('END\r\n');
+  });
+  const slow = client.get(own[0] ?? '');
+  await turns(5);
+  expect(await client.get(own[1] ?? '')).toBeUndefined();
+  expect(server.connections).toHaveLength(2);
+  await slow;
+  await client.close();
+});

@@ -1,0 +1,75 @@
+import { ServerHealth } from '../../src/hash/server-health';
+import { VirtualClock } from '../support/virtual-clock';
+
+/** A server's health with chance taken out: waits are as long as they may be. */
+function makeHealth(random = () => 1): { health: ServerHealth; clock: VirtualClock } {
+  const clock = new VirtualClock();
+  return { clock, health: new ServerHealth({ clock, random, retryAttempts: 2, retryTimeout: 1000, deadTimeout: 60_000 }) };
+}
+
+it('healthy → failing → dead → healthy, each on what belongs to it', async () => {
+  const { health, clock } = makeHealth();
+  expect([health.state, health.admit(), health.untilNextTrial]).toEqual(['healthy', true, 0]);
+  const failure = new Error('refused');
+  health.onTrouble(failure);
+  expect([health.state, health.failures, health.lastFailure, health.untilNextTrial]).toEqual(['failing', 1, failure, 1000]);
+  expect(health.admit()).toBe(false);
+  await clock.advance(999);
+  expect(health.admit()).toBe(false);
+  await clock.advance(1);
+  expect(health.admit()).toBe(true);
+  health.onTrouble(failure);
+  expect([health.state, health.failures]).toEqual(['failing', 2]);
+  await clock.advance(1000);
+  expect(health.admit()).toBe(true);
+  health.onTrouble(failure);
+  expect([health.state, health.failures, health.untilNextTrial]).toEqual(['dead', 3, 60_000]);
+  await clock.advance(60_000);
+  expect(health.admit()).toBe(true);
+  health.onTrouble(failure);
+  expect([health.state, health.failures]).toEqual(['dead', 4]);
+  await clock.advance(60_000);
+  expect(health.admit()).toBe(true);
+  health.onAnswer();
+  expect([health.state, health.failures, health.lastFailure, health.untilNextTrial]).toEqual(['healthy', 0, undefined, 0]);
+});
+
+it('one trial at a time, and the next one in time when nothing comes of it', async () => {
+  const { health, clock } = makeHealth();
+  health.onTrouble(new Error('reset'));
+  await clock.advance(1000);
+  expect([health.admit(), health.admit(), health.admit()]).toEqual([true, false, false]);
+  await clock.advance(1000);
+  expect(health.admit()).toBe(true);
+});
+
+it('trouble of many connections at once counts once', () => {
+  const { health } = makeHealth();
+  for (let i = 0; i < 100; i++) health.onTrouble(new Error('reset'));
+  expect([health.state, health.failures]).toEqual(['failing', 1]);
+});
+
+it('an answer while it fails makes it healthy again', async () => {
+  const { health, clock } = makeHealth();
+  health.onTrouble(new Error('reset'));
+  await clock.advance(1000);
+  health.admit();
+  health.onAnswer();
+  health.onTrouble(new Error('reset'));
+  expect([health.state, health.failures]).toEqual(['failing', 1]);
+});
+
+it('clients come back at different moments: 500 of them within the whole wait, no more than a few at once', () => {
+  let seed = 1;
+  const random = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
+  const waits = Array.from({ length: 500 }, () => {
+    const { health } = makeHealth(random);
+    health.onTrouble(new Error('reset'));
+    return health.untilNextTrial;
+  });
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(250);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(1000);
+  const perTenMilliseconds = new Map<number, number>();
+  for (const wait of waits) perTenMilliseconds.set(Math.floor(wait / 10), (perTenMilliseconds.get(Math.floor(wait / 10)) ?? 0) + 1);
+  expect(Math.max(...perTenMilliseconds.values())).toBeLessThan(25);
+});
