@@ -26,7 +26,7 @@ export interface FallbackOptions {
 
 /**
  * A client over several caches, the one in use first and the oldest last, for the time of a migration: reads fall
- * through to the next cache for what they miss, writes go to the first, deletes to all of them.
+ * through to the next cache for what they miss, writes go to the first, deletes and `flushAll` to all of them.
  *
  * Keys and values follow the options of the first client.
  */

@@ -81,11 +81,13 @@ export class OkCommand extends ServerCommand<void> implements ReplyReader<void> 
   readonly verb: string;
   readonly idempotent = true;
   override readonly noreply: boolean;
+  override readonly concernsCopies: boolean;
   readonly #args: string;
 
   private constructor(verb: string, args: string, noreply = false) {
     super();
     this.verb = verb;
+    this.concernsCopies = verb === 'flush_all';
     this.noreply = noreply;
     this.#args = args;
   }
