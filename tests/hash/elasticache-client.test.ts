@@ -1,0 +1,159 @@
+import { ElastiCacheClient, type ElastiCacheClientOptions, type CacheValue } from '../../src';
+import { MemcachedServer } from '../../src/server';
+import { failure } from '../support/contract';
+import { ScriptedServer } from '../support/scripted-server';
+import { TestAuthority, describeWithOpenssl } from '../support/certificates';
+import { turns, VirtualClock } from '../support/virtual-clock';
+
+let nodes: MemcachedServer[];
+let endpoint: MemcachedServer;
+beforeEach(async () => {
+  nodes = await Promise.all([1, 2, 3, 4].map(() => MemcachedServer.start()));
+  endpoint = await MemcachedServer.start();
+  announce(1, [0, 1, 2]);
+});
+afterEach(async () => {
+  await Promise.all([...nodes, endpoint].map((server) => server.close()));
+});
+
+const port = (index: number): number => nodes[index]?.port ?? 0;
+
+function announce(version: number, indices: number[]): void {
+  endpoint.cluster = { version, nodes: indices.map((index) => ({ host: 'localhost', ip: '127.0.0.1', port: port(index) })) };
+}
+
+function makeClient(options: ElastiCacheClientOptions<CacheValue> = {}): { client: ElastiCacheClient; clock: VirtualClock } {
+  const clock = new VirtualClock();
+  return { clock, client: new ElastiCacheClient(endpoint.address, { clock, random: () => 1, ...options }) };
+}
+
+const names = (client: ElastiCacheClient): string[] => client.servers().map(({ name }) => name).sort();
+const byIp = (...indices: number[]): string[] => indices.map((index) => `127.0.0.1:${port(index)}`).sort();
+
+it('finds its servers, and follows them: 1000 calls a round, none is lost, only keys that must move do', async () => {
+  const { client, clock } = makeClient();
+  const keys = Array.from({ length: 1000 }, (_, i) => `k${i}`);
+  expect(await client.setMany(keys.map((key): [string, string] => [key, key]))).toEqual([]);
+  expect(names(client)).toEqual(byIp(0, 1, 2));
+  for (const [round, members] of [[0, 1, 2, 3], [0, 1, 3], [0, 1, 2, 3], [0, 1, 2]].entries()) {
+    const before = new Map(keys.map((key) => [key, client.serverFor(key)]));
+    const calls = keys.map((key) => client.set(key, key));
+    announce(round + 2, members);
+    await clock.advance(60_000);
+    while (names(client).join() !== byIp(...members).join()) await turns();
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([true]));
+    expect(new Set(await Promise.all(keys.map((key) => client.set(key, key))))).toEqual(new Set([true]));
+    for (const key of keys) {
+      const now = client.serverFor(key);
+      if (now === before.get(key)) continue;
+      // It moved to one that came, or from one that left.
+      expect([now, before.get(key)].some((name) => [byIp(2), byIp(3)].flat().includes(name ?? ''))).toBe(true);
+    }
+  }
+  await client.close();
+});
+
+it('a version of old changes nothing', async () => {
+  const { client, clock } = makeClient();
+  announce(7, [0, 1]);
+  await client.get('k');
+  for (const version of [6, 1, 7]) {
+    announce(version, [2, 3]);
+    await clock.advance(60_000);
+    await turns(20);
+    expect(names(client)).toEqual(byIp(0, 1));
+  }
+  announce(8, [2, 3]);
+  await clock.advance(60_000);
+  while (names(client).join() !== byIp(2, 3).join()) await turns();
+  await client.close();
+});
+
+it('uses addresses, or host names when it is told to; what is missing is stood in for', async () => {
+  const { client } = makeClient({ useVpc: false });
+  await client.get('k');
+  expect(names(client)).toEqual([0, 1, 2].map((index) => `localhost:${port(index)}`).sort());
+  await client.close();
+  endpoint.cluster = { version: 1, nodes: [{ host: 'localhost', port: port(0) }] };
+  const other = makeClient().client;
+  await other.get('k');
+  expect(names(other)).toEqual([`localhost:${port(0)}`]);
+  await other.close();
+});
+
+it('asks engines before 1.4.14 in their way', async () => {
+  const old = await ScriptedServer.start();
+  const list = `12\nlocalhost|127.0.0.1|${port(0)} localhost||${port(1)}\n`;
+  old.put('AmazonElastiCache:cluster', list, 0);
+  const client = new ElastiCacheClient(old.address);
+  expect(await client.set('k', 'v')).toBe(true);
+  expect(names(client)).toEqual([...byIp(0), `localhost:${port(1)}`].sort());
+  await client.close();
+  await old.close();
+});
+
+it.each<[string, string]>([
+  ['an ordinary memcached', 'ERROR\r\n'],
+  ['a wrong length', 'CONFIG cluster 0 5\r\n1\nlocalhost|127.0.0.1|11211\n\r\nEND\r\n'],
+  ['no version', 'CONFIG cluster 0 27\r\nx\nlocalhost|127.0.0.1|11211\n\r\nEND\r\n'],
+  ['no nodes', 'CONFIG cluster 0 3\r\n1\n\n\r\nEND\r\n'],
+  ['a node without port', 'CONFIG cluster 0 22\r\n1\nlocalhost|127.0.0.1|\n\r\nEND\r\n'],
+  ['port 0', 'CONFIG cluster 0 23\r\n1\nlocalhost|127.0.0.1|0\n\r\nEND\r\n'],
+  ['a host that is none', 'CONFIG cluster 0 14\r\n1\na;b||11211\n\r\nEND\r\n'],
+  ['an empty name', 'CONFIG cluster 0 10\r\n1\n||11211\n\r\nEND\r\n'],
+  ['a fourth part', 'CONFIG cluster 0 21\r\n1\na|127.0.0.1|11211|x\n\r\nEND\r\n'],
+  ['garbage', '<html>\r\n\r\nEND\r\n'],
+])('%s: the calls that wait get an error, and a list that is known stays', async (_, answer) => {
+  const bad = await ScriptedServer.start();
+  bad.next(async (connection) => {
+    await connection.expect('config get cluster\r\n');
+    await connection.send(answer);
+  });
+  const client = new ElastiCacheClient(bad.address);
+  const error = await failure(client.get('k'));
+  expect(error).toMatchObject({ code: 'MEMCACHE_NO_SERVERS', certainty: 'notSent' });
+  expect(error.cause).toBeInstanceOf(Error);
+  await client.close();
+  await bad.close();
+});
+
+it('when the endpoint is gone the servers themselves are asked', async () => {
+  const { client, clock } = makeClient();
+  await client.get('k');
+  await endpoint.close();
+  const [first] = nodes;
+  if (first === undefined) throw new Error('no nodes');
+  first.cluster = { version: 2, nodes: [{ host: 'localhost', ip: '127.0.0.1', port: port(3) }] };
+  await clock.advance(60_000);
+  while (names(client).join() !== byIp(3).join()) await turns();
+  expect(await client.set('k', 'v')).toBe(true);
+  await client.close();
+});
+
+it('when nobody can tell, the list stays as it is', async () => {
+  const { client, clock } = makeClient();
+  await client.set('k', 'v');
+  await endpoint.close();
+  for (let minute = 0; minute < 3; minute++) {
+    await clock.advance(60_000);
+    await turns(20);
+  }
+  expect(names(client)).toEqual(byIp(0, 1, 2));
+  expect(await client.get('k')).toBe('v');
+  await client.close();
+});
+
+describeWithOpenssl('TLS', () => {
+  it('goes to the endpoint and the servers alike, by host name', async () => {
+    const authority = new TestAuthority('the authority');
+    const tls = authority.sign('DNS:localhost');
+    const [node, config] = await Promise.all([MemcachedServer.start({ tls }), MemcachedServer.start({ tls })]);
+    config.cluster = { version: 1, nodes: [{ host: 'localhost', ip: '127.0.0.1', port: node.port }] };
+    const client = new ElastiCacheClient(['localhost', config.port], { tls: { ca: authority.ca } });
+    expect(await client.set('k', 'v')).toBe(true);
+    expect(names(client)).toEqual([`localhost:${node.port}`]);
+    await client.close();
+    await Promise.all([node, config].map((server) => server.close()));
+    authority.remove();
+  });
+});
