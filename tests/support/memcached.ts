@@ -20,20 +20,19 @@ export function memcachedBinary(): string | undefined {
 /** `describe`, skipped with its name shown where there is no memcached. */
 export const describeWithMemcached = memcachedBinary() === undefined ? describe.skip : describe;
 
-/** Starts a memcached on a free port of 127.0.0.1; it ends with `stop`, or with this process. */
-export async function startMemcached(args: string[] = []): Promise<MemcachedProcess> {
+/** Starts a memcached on 127.0.0.1, on a free port by default; it ends with `stop`, or with this process. */
+export async function startMemcached(args: string[] = [], port?: number): Promise<MemcachedProcess> {
   const binary = memcachedBinary();
   if (binary === undefined) throw new Error('memcached is needed: install it, or set MEMCACHED_BIN');
   for (let attempt = 0; ; attempt++) {
-    const started = await tryToStart(binary, args);
+    const started = await tryToStart(binary, args, port ?? (await freePort()));
     if (started !== undefined) return started;
     if (attempt === 5) throw new Error(`${binary} ${args.join(' ')} does not start`);
   }
 }
 
 /** Undefined when it ended at once, which it does when another process was faster to take the port. */
-async function tryToStart(binary: string, args: string[]): Promise<MemcachedProcess | undefined> {
-  const port = await freePort();
+async function tryToStart(binary: string, args: string[], port: number): Promise<MemcachedProcess | undefined> {
   const asUser = userInfo().uid === 0 ? ['-u', 'nobody'] : [];
   const child = spawn(binary, ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...asUser, ...args], { stdio: 'ignore' });
   const kill = (): void => {
