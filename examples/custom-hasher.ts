@@ -5,8 +5,8 @@
  * A `Hasher` is three methods; this one chooses the text to place by and leaves the placing to `RendezvousHash`. A
  * `HashClient` takes it as its `hasher` option.
  */
-import { RendezvousHash } from '../src';
-import type { Hasher } from '../src';
+import { RendezvousHash } from 'tsmemcache';
+import type { Hasher } from 'tsmemcache';
 
 export class TagHasher implements Hasher {
   readonly #inner = new RendezvousHash();
