@@ -1,4 +1,10 @@
-import { MemcacheClientError, MemcacheError, MemcacheIllegalInputError, MemcacheSerdeError } from '../errors';
+import {
+  MemcacheClientError,
+  MemcacheError,
+  MemcacheIllegalInputError,
+  MemcachePartialError,
+  MemcacheSerdeError,
+} from '../errors';
 import { encodeExptime } from '../protocol/exptime';
 import { systemClock, type Clock } from '../runtime/clock';
 import type { CacheValue } from '../serde';
@@ -77,7 +83,9 @@ export class Fallback implements Executor {
       } catch (error) {
         if (!this.#ignoreFailures || !isCachesFault(error)) throw error;
         failure = error;
-        continue;
+        if (!(error instanceof MemcachePartialError)) continue;
+        // What the others of its servers had is worth having.
+        result = error.partial as R;
       }
       const { reading }: Command<R> = command;
       if (this.#copyHits && executor !== this.#executors[0]) {
@@ -126,5 +134,6 @@ const MAX_COPIES = 256;
 
 /** Whether another cache may do better: not with a request that is wrong, nor with a value that cannot be read. */
 function isCachesFault(error: unknown): boolean {
+  if (error instanceof MemcachePartialError) return [...error.failures.values()].every(isCachesFault);
   return error instanceof MemcacheError && !(error instanceof MemcacheClientError || error instanceof MemcacheSerdeError);
 }

@@ -5,8 +5,9 @@ import { inspect } from 'node:util';
 import { Client, HashClient, MemcacheAuthenticationError, MemcacheError, PooledClient } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure } from '../support/contract';
-import { describeWithMemcached, startMemcached } from '../support/memcached';
+import { startMemcached } from '../support/memcached';
 import type { TestServer } from '../support/servers';
+import { describeWithMemcached } from '../support/describe';
 
 const auth = { username: 'alice', password: 'c0rrect:h0rse' };
 const users = [{ username: 'bob', password: 'x' }, auth];

@@ -1,8 +1,8 @@
 import { Client, FallbackClient, HashClient, PooledClient, RetryingClient } from '../../src';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { describeContract, type Subject } from '../support/contract';
-import { describeWithMemcached } from '../support/memcached';
 import { startEmbedded, startReal, type TestServer } from '../support/servers';
+import { describeWithMemcached } from '../support/describe';
 
 /** One kind of client over as many servers as it is to have. */
 function subject(start: () => Promise<TestServer>, count: number, client: (addresses: string[]) => Subject['client']): () => Promise<Subject> {
@@ -25,11 +25,29 @@ function describeClasses(start: () => Promise<TestServer>): void {
     { seesNoreply: false },
   );
   describeContract('RetryingClient', subject(start, 1, ([server]) => (options) => new RetryingClient(new Client(server, options))));
+  describeContract(
+    'RetryingClient over a pool',
+    subject(start, 1, ([server]) => (options) => new RetryingClient(new PooledClient(server, { maxPoolSize: 3, ...options }))),
+    { seesNoreply: false },
+  );
+  describeContract(
+    'RetryingClient over a cluster',
+    subject(start, 3, (servers) => (options) => new RetryingClient(new HashClient(servers, options))),
+    { servers: 3 },
+  );
   describeContract('HashClient', subject(start, 3, (servers) => (options) => new HashClient(servers, options)), { servers: 3 });
   describeContract(
     'HashClient of pools',
     subject(start, 3, (servers) => (options) => new HashClient(servers, { usePooling: true, ...options })),
     { servers: 3, seesNoreply: false },
+  );
+  describeContract(
+    'FallbackClient of clusters, retried',
+    subject(start, 4, ([a, b, c, d]) => (options) => {
+      const clusters = [new HashClient([a ?? '', b ?? ''], options), new HashClient([c ?? '', d ?? ''], options)];
+      return new RetryingClient(new FallbackClient(clusters, { copyHits: true }));
+    }),
+    { servers: 2 },
   );
   describeContract(
     'FallbackClient, behind whose first cache there is an empty one',

@@ -134,6 +134,20 @@ describe('copyHits', () => {
   });
 });
 
+it('of a cluster that fails in part, what the others of its servers have is taken', async () => {
+  const gone = await MemcachedServer.start();
+  const cluster = new HashClient([servers[0]?.address ?? '', gone.address]);
+  const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
+  await cluster.setMany(keys.map((key): [string, string] => [key, 'new']));
+  await old.setMany(keys.map((key): [string, string] => [key, 'old']));
+  await gone.close();
+  const client = new FallbackClient([cluster, new Client(servers[1]?.address)]);
+  const found = await client.getMany(keys);
+  for (const key of keys) expect(found.get(key)).toBe(cluster.serverFor(key) === gone.address ? 'old' : 'new');
+  expect([...found.keys()]).toEqual(keys);
+  await client.close();
+});
+
 it('goes over clusters and pools, and three of them', async () => {
   const third = await MemcachedServer.start();
   await new Client(third.address).set('k', 'oldest');

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { Client, MemcacheError, MetaCommand, RawSerde, type Key } from '../../src';
 import { illegal } from '../support/contract';
-import { describeWithMemcached, startMemcached, type MemcachedProcess } from '../support/memcached';
+import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import { Tap } from '../support/tap';
 import type { WireCommand } from '../support/wire-parser';
+import { describeWithMemcached } from '../support/describe';
 
 const CANARY = 'canary';
 const BATCH = 100;

@@ -3,8 +3,9 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Client, HashClient, PooledClient, type CacheValue, type ClientOptions } from '../../src';
 import { MemcachedServer } from '../../src/server';
-import { describeWithOpenssl, TestAuthority, type Identity } from '../support/certificates';
+import { TestAuthority, type Identity } from '../support/certificates';
 import { failure } from '../support/contract';
+import { describeWithOpenssl } from '../support/describe';
 
 describeWithOpenssl('TLS', () => {
   let authority: TestAuthority;

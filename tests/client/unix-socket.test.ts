@@ -4,7 +4,8 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Client, HashClient, PooledClient } from '../../src';
 import { MemcachedServer } from '../../src/server';
-import { describeWithMemcached, memcachedBinary } from '../support/memcached';
+import { memcachedBinary } from '../support/memcached';
+import { describeWithMemcached } from '../support/describe';
 
 let folder: string;
 let path: string;

@@ -1,6 +1,7 @@
 import { HashClient, type CacheValue, type HashClientOptions } from '../../src';
 import { Load, p99 } from '../support/load';
-import { describeWithMemcached, startMemcached, type MemcachedProcess } from '../support/memcached';
+import { startMemcached, type MemcachedProcess } from '../support/memcached';
+import { describeWithMemcached } from '../support/describe';
 
 const KEYS = Array.from({ length: 5000 }, (_, i) => `key-${i}`);
 const CALLERS = 2000;

@@ -2,8 +2,9 @@ import { ElastiCacheClient, type ElastiCacheClientOptions, type CacheValue } fro
 import { MemcachedServer } from '../../src/server';
 import { failure } from '../support/contract';
 import { ScriptedServer } from '../support/scripted-server';
-import { TestAuthority, describeWithOpenssl } from '../support/certificates';
+import { TestAuthority } from '../support/certificates';
 import { turns, VirtualClock } from '../support/virtual-clock';
+import { describeWithOpenssl } from '../support/describe';
 
 let nodes: MemcachedServer[];
 let endpoint: MemcachedServer;

@@ -1,5 +1,5 @@
 import { soakCluster } from '../support/cluster-soak';
-import { describeWithMemcached } from '../support/memcached';
+import { describeWithMemcached } from '../support/describe';
 
 const SECONDS = Number(process.env['SOAK_SECONDS'] ?? 6);
 const MIB = 1024 * 1024;

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { describeWithMemcached } from '../support/memcached';
 import { startEmbedded, startReal, type TestServer } from '../support/servers';
+import { describeWithMemcached } from '../support/describe';
 
 const FOLDER = join(__dirname, 'transcripts');
 /** Sent last: a connection that is still in step answers with this version of nothing. */

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,6 +40,3 @@ export class TestAuthority {
     execFileSync('openssl', args, { cwd: this.#folder, stdio: 'ignore' });
   }
 }
-
-/** `describe`, skipped with its name shown where there is no openssl to make certificates with. */
-export const describeWithOpenssl = spawnSync('openssl', ['version']).status === 0 ? describe : describe.skip;

@@ -17,9 +17,6 @@ export function memcachedBinary(): string | undefined {
   return spawnSync(binary, ['-V']).status === 0 ? binary : undefined;
 }
 
-/** `describe`, skipped with its name shown where there is no memcached. */
-export const describeWithMemcached = memcachedBinary() === undefined ? describe.skip : describe;
-
 /** Starts a memcached on 127.0.0.1, on a free port by default; it ends with `stop`, or with this process. */
 export async function startMemcached(args: string[] = [], port?: number): Promise<MemcachedProcess> {
   const binary = memcachedBinary();

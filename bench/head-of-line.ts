@@ -1,0 +1,47 @@
+/** `npm run bench:pool`: how long small reads take while somebody reads a value of 5 MB again and again. */
+import Table from 'cli-table3';
+import { Client, PooledClient, RawSerde } from '../src';
+import { startMemcached } from '../tests/support/memcached';
+
+const LARGE = 5_000_000;
+const SECONDS = 3;
+const options = { serde: new RawSerde(), maxValueSize: 8 * 1024 * 1024, timeout: 10_000 };
+
+/** The milliseconds of each small read, sorted. */
+async function measure(client: Client<Buffer, string | Uint8Array>, withLarge: boolean): Promise<number[]> {
+  const times: number[] = [];
+  const end = performance.now() + SECONDS * 1000;
+  const large = async (): Promise<void> => {
+    while (withLarge && performance.now() < end) await client.get('large');
+  };
+  const small = async (): Promise<void> => {
+    while (performance.now() < end) {
+      const started = performance.now();
+      await client.get('small');
+      times.push(performance.now() - started);
+      // Readers come one by one, not in step.
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  };
+  await Promise.all([large(), ...Array.from({ length: 8 }, small)]);
+  return times.sort((a, b) => a - b);
+}
+
+async function main(): Promise<void> {
+  const memcached = await startMemcached(['-I', '8m', '-m', '256']);
+  const table = new Table({ head: ['client', 'large reads', 'small reads/s', 'median ms', '99 % ms'] });
+  for (const client of [new Client(memcached.address, options), new PooledClient(memcached.address, { ...options, maxPoolSize: 4 })]) {
+    await client.set('large', Buffer.alloc(LARGE));
+    await client.set('small', Buffer.alloc(100));
+    for (const withLarge of [false, true]) {
+      const times = await measure(client, withLarge);
+      const at = (part: number): string => (times[Math.floor(times.length * part)] ?? NaN).toFixed(2);
+      table.push([client.constructor.name, withLarge ? 'yes' : 'no', (times.length / SECONDS).toFixed(0), at(0.5), at(0.99)]);
+    }
+    await client.close();
+  }
+  await memcached.stop();
+  console.log(table.toString());
+}
+
+void main();
