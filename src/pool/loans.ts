@@ -37,6 +37,8 @@ export interface LoanOptions {
 export function createLoans<T>(make: () => T, dispose: (thing: T) => Promise<void>, options: LoanOptions): Loans<T> {
   const { max, min, idleTimeout } = options;
   const all = new Set<T>();
+  /** Those that a borrower has in hands. */
+  const out = new Set<T>();
   const create = (): Promise<T> => {
     const thing = make();
     all.add(thing);
@@ -64,10 +66,14 @@ export function createLoans<T>(make: () => T, dispose: (thing: T) => Promise<voi
   );
   return {
     all,
-    borrow: () => pool.acquire(),
+    borrow: async () => {
+      const thing = await pool.acquire();
+      out.add(thing);
+      return thing;
+    },
     giveBack: (thing) => {
-      // Giving back twice would be an unhandled rejection.
-      if (pool.isBorrowedResource(thing)) void pool.release(thing);
+      // Giving back twice would be an unhandled rejection, or would take it from the next borrower.
+      if (out.delete(thing)) void pool.release(thing);
     },
     get stats() {
       return { size: pool.size, available: pool.available, borrowed: pool.borrowed };

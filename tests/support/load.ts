@@ -87,7 +87,17 @@ export class Load {
     if (kind % 10 < 6) check(key, await this.#client.get(key));
     else if (kind % 10 < 8) await this.#client.set(key, valueOf(key, round));
     else if (kind % 10 < 9) await this.#client.delete(key);
-    else for (const [name, value] of await this.#client.getMany([key, this.#pick(), this.#pick()])) check(name, value);
+    else for (const [name, value] of await this.#client.getMany(this.#pickLike(key))) check(name, value);
+  }
+
+  /** Three keys of one group, so that what the call meets is that group's. */
+  #pickLike(key: string): string[] {
+    const keys = [key];
+    while (keys.length < 3) {
+      const other = this.#pick();
+      if (this.#groupOf(other) === this.#groupOf(key)) keys.push(other);
+    }
+    return keys;
   }
 
   #pick(): string {
