@@ -1,0 +1,346 @@
+import type { Connect, Transport, TransportHandler } from '../../src/client/transport';
+import type { Clock, Timer } from '../../src/runtime/clock';
+import { ServerContext, Session } from '../../src/server';
+import { SeededRandom } from './seeded-random';
+import { ToxicStream, type Step, type Toxic } from './toxics';
+import { WireParser, type WireCommand } from './wire-parser';
+
+/** A clock without a machine: time jumps from event to event. One seed, one course of events. */
+export class SimulatedClock implements Clock {
+  #now = 0;
+  #sequence = 0;
+  /** A heap: the earliest event first. */
+  readonly #events: SimulatedEvent[] = [];
+
+  readonly now = (): number => this.#now;
+  readonly time = (): number => 1_750_000_000_000 + this.#now;
+
+  setTimeout(callback: () => void, delay: number): Timer {
+    return this.at(this.#now + Math.max(0, delay), callback);
+  }
+
+  setImmediate(callback: () => void): void {
+    this.at(this.#now, callback);
+  }
+
+  at(due: number, callback: () => void): SimulatedEvent {
+    const event = new SimulatedEvent(Math.max(due, this.#now), this.#sequence++, callback);
+    const events = this.#events;
+    let at = events.push(event) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = events[parent];
+      if (above === undefined || !event.isBefore(above)) break;
+      events[at] = above;
+      at = parent;
+    }
+    events[at] = event;
+    return event;
+  }
+
+  /** Lets events happen until `isOver`; false when there are none left before that: somebody waits for nothing. */
+  async run(isOver: () => boolean): Promise<boolean> {
+    while (!isOver()) {
+      const event = this.#take();
+      if (event === undefined) {
+        await settle();
+        if (isOver()) return true;
+        if (this.#events.length === 0) return false;
+        continue;
+      }
+      if (event.closed) continue;
+      this.#now = event.due;
+      event.callback();
+      await settle();
+    }
+    return true;
+  }
+
+  #take(): SimulatedEvent | undefined {
+    const events = this.#events;
+    const first = events[0];
+    const last = events.pop();
+    if (first === undefined || last === undefined || events.length === 0) return first;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      const right = events[child + 1];
+      let below = events[child];
+      if (below === undefined) break;
+      if (right?.isBefore(below) === true) {
+        below = right;
+        child++;
+      }
+      if (!below.isBefore(last)) break;
+      events[at] = below;
+      at = child;
+    }
+    events[at] = last;
+    return first;
+  }
+}
+
+class SimulatedEvent implements Timer {
+  closed = false;
+  constructor(
+    readonly due: number,
+    readonly sequence: number,
+    readonly callback: () => void,
+  ) {}
+
+  isBefore(other: SimulatedEvent): boolean {
+    return this.due < other.due || (this.due === other.due && this.sequence < other.sequence);
+  }
+
+  unref(): void {
+    // Simulated time keeps no process alive.
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+/** Promises and ticks that an event has set going come to rest: several rounds, since one sets going the next. */
+async function settle(): Promise<void> {
+  for (let round = 0; round < 5; round++) await new Promise<void>((resolve) => { process.nextTick(resolve); });
+}
+
+/** How a network misbehaves. */
+export interface NetworkOptions {
+  readonly seed: number;
+  /** The toxics that connections may have; each connection has one at the most. */
+  readonly toxics: readonly Toxic[];
+  /** The part of the connections that have one. @default 0.5 */
+  readonly toxicity?: number;
+  /** How often a connection cannot be made. @default 0.05 */
+  readonly refusals?: number;
+}
+
+/** Servers and the way to them, without sockets: a real session each, behind toxics. */
+export class SimulatedNetwork {
+  readonly clock = new SimulatedClock();
+  readonly random: SeededRandom;
+  readonly options: NetworkOptions;
+  readonly servers = new Map<string, SimulatedServer>();
+  /** How often each toxic has struck. */
+  readonly strikes = new Map<string, number>();
+  /** Commands that no client may ever have sent. */
+  readonly violations: unknown[] = [];
+  opened = 0;
+
+  constructor(options: NetworkOptions) {
+    this.options = options;
+    this.random = new SeededRandom(options.seed);
+  }
+
+  /** The option `connect` of clients. */
+  readonly connect: Connect = (address, _options, handler) => {
+    this.opened++;
+    return new SimulatedTransport(this, this.server(address.name), handler);
+  };
+
+  server(name: string): SimulatedServer {
+    let server = this.servers.get(name);
+    if (server === undefined) this.servers.set(name, (server = new SimulatedServer(this.clock)));
+    return server;
+  }
+
+  strike(what: string): void {
+    this.strikes.set(what, (this.strikes.get(what) ?? 0) + 1);
+  }
+}
+
+/** A server as the simulation knows it: what it holds, what it has executed, and whether it can be reached. */
+export class SimulatedServer {
+  readonly context: ServerContext;
+  state: 'up' | 'refusing' | 'blackHole' = 'up';
+  /** Called with each command that was executed. */
+  onCommand: (command: WireCommand) => void = () => undefined;
+
+  constructor(clock: Clock) {
+    this.context = new ServerContext({ clock, maxBytes: 256 * 1024 * 1024 });
+  }
+}
+
+class SimulatedTransport implements Transport {
+  readonly #network: SimulatedNetwork;
+  readonly #server: SimulatedServer;
+  readonly #handler: TransportHandler;
+  readonly #random: SeededRandom;
+  readonly #toxics: ToxicStream;
+  readonly #session: Session;
+  readonly #parser: WireParser;
+  readonly #latency: number;
+  /** So many answers and it is closed: others get their turn. */
+  #life: number;
+  #outgoing: string[] = [];
+  #onTheWay = 0;
+  #answer: Buffer[] = [];
+  /** When what was sent last arrives: bytes do not overtake each other. */
+  #arrival = 0;
+  #closed = false;
+
+  constructor(network: SimulatedNetwork, server: SimulatedServer, handler: TransportHandler) {
+    const { random, options, clock } = network;
+    this.#network = network;
+    this.#server = server;
+    this.#handler = handler;
+    this.#random = random.fork();
+    this.#latency = 0.1 + this.#random.next() * 2;
+    this.#life = 5 + this.#random.below(60);
+    const toxic = this.#random.chance(options.toxicity ?? 0.5) && options.toxics.length > 0 ? this.#random.pick(options.toxics) : undefined;
+    this.#toxics = new ToxicStream(toxic, this.#random);
+    this.#parser = new WireParser((command) => server.onCommand(command));
+    this.#session = new Session(server.context, {
+      write: (data) => this.#answer.push(typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data)),
+      end: () => {
+        this.#close(undefined);
+      },
+    });
+    if (server.state === 'refusing' || this.#random.chance(options.refusals ?? 0.05)) {
+      network.strike('refused');
+      this.#later(this.#latency, () => {
+        this.#close(new Error('ECONNREFUSED'));
+      });
+    } else if (server.state === 'up') {
+      clock.at(clock.now() + this.#latency, () => {
+        if (!this.#closed) handler.onOpen();
+      });
+    }
+  }
+
+  get backlog(): number {
+    return this.#onTheWay;
+  }
+
+  write(data: string | Uint8Array): void {
+    const text = typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
+    this.#onTheWay += text.length;
+    this.#outgoing.push(text);
+    if (this.#outgoing.length > 1) return;
+    this.#later(this.#latency, () => {
+      this.#arrive();
+      this.#handler.onDrain();
+    });
+  }
+
+  /** What was written arrives, and is answered. */
+  #arrive(): void {
+    const text = this.#outgoing.join('');
+    this.#outgoing = [];
+    this.#onTheWay = 0;
+    if (this.#server.state !== 'up') return;
+    this.#execute(text);
+    const answer = Buffer.concat(this.#answer);
+    this.#answer = [];
+    if (answer.length > 0) this.#reply(answer);
+  }
+
+  #execute(text: string): void {
+    try {
+      this.#parser.push(text);
+    } catch (error) {
+      this.#network.violations.push(error);
+    }
+    const bytes = Buffer.from(text, 'latin1');
+    this.#session.push(bytes, 0, bytes.length);
+  }
+
+  #reply(answer: Buffer): void {
+    const before = this.#toxics.strikes;
+    const steps = this.#toxics.pass(answer);
+    for (let i = before; i < this.#toxics.strikes; i++) this.#network.strike(this.#toxics.toxic ?? '');
+    const { clock } = this.#network;
+    let at = Math.max(clock.now() + this.#latency, this.#arrival);
+    for (const step of joined(steps)) {
+      if ('bytes' in step) {
+        at += step.delay;
+        const { bytes } = step;
+        clock.at(at, () => {
+          this.#deliver(bytes);
+        });
+      } else if (step.end !== 'hold') {
+        const cause = step.end === 'rst' ? new Error('ECONNRESET') : undefined;
+        clock.at(at, () => {
+          this.#close(cause);
+        });
+      }
+    }
+    if (--this.#life === 0) {
+      const cause = this.#random.chance(0.5) ? new Error('ECONNRESET') : undefined;
+      clock.at(at, () => {
+        this.#close(cause);
+      });
+    }
+    this.#arrival = at;
+  }
+
+  /** As from a socket, the buffer is overwritten by the next read. */
+  #deliver(bytes: Buffer): void {
+    if (this.#closed) return;
+    const shared = Buffer.from(bytes);
+    this.#handler.onData(shared, shared.length);
+    shared.fill('#');
+  }
+
+  #later(delay: number, callback: () => void): void {
+    const { clock } = this.#network;
+    clock.at(clock.now() + delay, () => {
+      if (!this.#closed) callback();
+    });
+  }
+
+  #close(cause: Error | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#handler.onClose(cause);
+  }
+
+  cork(): void {
+    // What is written in one tick arrives together anyhow.
+  }
+
+  uncork(): void {
+    // See cork.
+  }
+
+  destroy(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    // What was on the way arrives, or does not; afterwards nothing of it will.
+    if (this.#outgoing.length > 0 && this.#random.chance(0.5) && this.#server.state === 'up') this.#execute(this.#outgoing.join(''));
+    const { clock } = this.#network;
+    clock.at(clock.now(), () => {
+      this.#handler.onClose(undefined);
+    });
+  }
+
+  ref(): void {
+    // Nothing here keeps a process alive.
+  }
+
+  unref(): void {
+    // See ref.
+  }
+}
+
+/** Neighbours without a delay between them are one read. */
+function joined(steps: readonly Step[]): Step[] {
+  const result: Step[] = [];
+  let gathered: Buffer[] = [];
+  const flush = (): void => {
+    if (gathered.length > 0) result.push({ bytes: Buffer.concat(gathered), delay: 0 });
+    gathered = [];
+  };
+  for (const step of steps) {
+    if ('bytes' in step && step.delay === 0) {
+      gathered.push(step.bytes);
+      continue;
+    }
+    flush();
+    result.push(step);
+  }
+  flush();
+  return result;
+}
