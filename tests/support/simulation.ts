@@ -137,13 +137,21 @@ export class SimulatedNetwork {
   /** The option `connect` of clients. */
   readonly connect: Connect = (address, _options, handler) => {
     this.opened++;
-    return new SimulatedTransport(this, this.server(address.name), handler);
+    const server = this.server(address.name);
+    const transport = new SimulatedTransport(this, server, handler);
+    server.transports.add(transport);
+    return transport;
   };
 
   server(name: string): SimulatedServer {
     let server = this.servers.get(name);
     if (server === undefined) this.servers.set(name, (server = new SimulatedServer(this.clock)));
     return server;
+  }
+
+  /** Breaks all connections to a server. */
+  breakConnections(name: string): void {
+    for (const transport of this.server(name).transports) transport.break();
   }
 
   strike(what: string): void {
@@ -154,7 +162,11 @@ export class SimulatedNetwork {
 /** A server as the simulation knows it: what it holds, what it has executed, and whether it can be reached. */
 export class SimulatedServer {
   readonly context: ServerContext;
+  /** The connections that are open. */
+  readonly transports = new Set<SimulatedTransport>();
   state: 'up' | 'refusing' | 'blackHole' = 'up';
+  /** Called with each connection that was made. */
+  onConnection: () => void = () => undefined;
   /** Called with each command that was executed. */
   onCommand: (command: WireCommand) => void = () => undefined;
 
@@ -205,7 +217,9 @@ class SimulatedTransport implements Transport {
       });
     } else if (server.state === 'up') {
       clock.at(clock.now() + this.#latency, () => {
-        if (!this.#closed) handler.onOpen();
+        if (this.#closed) return;
+        server.onConnection();
+        handler.onOpen();
       });
     }
   }
@@ -291,9 +305,15 @@ class SimulatedTransport implements Transport {
     });
   }
 
+  /** The way is cut. */
+  break(): void {
+    this.#close(new Error('ECONNRESET'));
+  }
+
   #close(cause: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#server.transports.delete(this);
     this.#handler.onClose(cause);
   }
 
@@ -308,6 +328,7 @@ class SimulatedTransport implements Transport {
   destroy(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#server.transports.delete(this);
     // What was on the way arrives, or does not; afterwards nothing of it will.
     if (this.#outgoing.length > 0 && this.#random.chance(0.5) && this.#server.state === 'up') this.#execute(this.#outgoing.join(''));
     const { clock } = this.#network;
