@@ -25,24 +25,19 @@ function short(text: string): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-function show(value: unknown): string {
-  if (typeof value === 'function') return `[Function ${value.name}]`;
-  return short(JSON.stringify(value) ?? String(value));
-}
-
 function delivered(call: Call, value: unknown): Came {
   if (call.operation === 'noreply set') return { came: 'right', shown: '' };
   if (value === undefined || value === null || value === false) return { came: 'nothing', shown: String(value) };
   const isRight = call.operation === 'set' || value === (call.value ?? storedValue(call.key));
-  return { came: isRight ? 'right' : 'wrong', shown: show(value) };
+  return { came: isRight ? 'right' : 'wrong', shown: short(JSON.stringify(value)) };
 }
 
-async function make(client: Adapter, { operation, key, value = '' }: Call): Promise<unknown> {
+async function make(client: Adapter, { operation, key, value = '', seconds = 0 }: Call): Promise<unknown> {
   switch (operation) {
     case 'get':
       return client.get(key);
     case 'set':
-      return client.set(key, value);
+      return client.set(key, value, seconds);
     case 'noreply set':
       return client.setNoreply?.(key, value);
   }

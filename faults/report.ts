@@ -29,7 +29,7 @@ function paint(outcome: Outcome): string {
 }
 
 export function printTable(results: Results, faults: readonly Fault[], clients: readonly Contestant[]): void {
-  const width = Math.max(24, Math.floor(((process.stdout.columns ?? 160) - 30) / clients.length) - 3);
+  const width = Math.max(24, Math.floor(((process.stdout.isTTY ? process.stdout.columns : 160) - 30) / clients.length) - 3);
   const table = new Table({
     head: ['fault', ...clients.map(({ name }) => name)],
     style: { head: ['bold'], border: [] },

@@ -36,6 +36,7 @@ async function verdictOf(contestant: Contestant, fault: Fault, memcached: string
 }
 
 async function main(): Promise<void> {
+  if (options['write-docs'] && (options.fault !== undefined || options.client !== undefined)) throw new Error('the page has all faults and all clients');
   const rows = chosen(faults, options.fault);
   const clients = chosen(contestants, options.client);
   const memcached = memcachedBinary();
@@ -58,7 +59,7 @@ async function main(): Promise<void> {
     clients: Object.fromEntries(clients.map(({ name }) => [name, versionOf(name)])),
   };
   if (options.json) {
-    const cells = rows.flatMap((fault) => [...(results.get(fault.name) ?? [])].map(([client, verdict]) => ({ fault: fault.name, client, ...verdict })));
+    const cells = rows.flatMap((fault) => clients.map(({ name }) => ({ fault: fault.name, client: name, ...results.get(fault.name)?.get(name) })));
     console.log(JSON.stringify({ versions, cells }, undefined, 2));
   } else {
     printTable(results, rows, clients);

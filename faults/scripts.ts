@@ -11,6 +11,8 @@ export interface Call {
   readonly key: string;
   /** What a set stores, or a get should deliver: the stored value of the key when it is absent. */
   readonly value?: string;
+  /** How long a set is to last. */
+  readonly seconds?: number;
   /** What is told by anything else is a defect. For a set, "value" is success. */
   readonly right: Right;
 }
@@ -86,9 +88,9 @@ const timing: readonly Fault[] = [
   { name: 'silence', title: 'no reply at all', calls: [get(FAULT, 'error')], server: ({ closed }) => closed },
   {
     name: 'trickle',
-    title: 'a reply of one byte per 100 ms that does not end',
+    title: 'a reply of one byte per 20 ms that does not end',
     calls: [get(FAULT, 'error')],
-    server: (exchange) => sendSlowly(exchange, exchange.dialect.hit(exchange.request, 'x'.repeat(4096)), 100),
+    server: (exchange) => sendSlowly(exchange, exchange.dialect.hit(exchange.request, 'x'.repeat(4096)), 20),
   },
   {
     name: 'bytes',
@@ -185,7 +187,12 @@ const input: readonly Fault[] = [
   { name: 'nul-key', title: 'set with a key with NUL', calls: [set('a\0b', POISON, 'value or error')], server: 'memcached' },
   { name: 'long-key', title: 'set with a key of 251 bytes', calls: [set('k'.repeat(251), POISON, 'value or error')], server: 'memcached' },
   { name: 'wide-key', title: 'set with a key of 130 × é (260 bytes)', calls: [set('é'.repeat(130), POISON, 'value or error')], server: 'memcached' },
-  { name: 'constructor', title: 'get of “constructor”, which is not there', calls: [get('constructor', 'miss or error')], server: 'memcached' },
+  {
+    name: 'fraction',
+    title: 'set that is to last 1.5 seconds',
+    calls: [{ ...set('short-lived', POISON, 'value or error'), seconds: 1.5 }],
+    server: 'memcached',
+  },
   { name: 'large', title: 'set of 2 MB, which the server refuses', calls: [set('large', 'x'.repeat(2 ** 21), 'error')], server: 'memcached' },
 ];
 

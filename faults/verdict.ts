@@ -8,7 +8,7 @@ export const outcomes = {
   'wrong value': 'a get delivered something that the server did not send as the value of its key',
   hangs: `a call was not settled after ${PATIENCE / 1000} s`,
   'does not end': `after close() the process was still there ${FAREWELL / 1000} s later`,
-  'never recovers': `no later get came right within ${RECOVERY / 1000} s, although the server was in order`,
+  'does not recover': `no later get came right within ${RECOVERY / 1000} s, although the server was in order`,
   'next call fails': 'the next get on a server in order did not bring its value; a later one did',
   fails: 'a call was rejected although its reply was right',
   'error swallowed': 'the failure looks like a miss, or like success',
@@ -30,7 +30,8 @@ export function judge(fault: Fault, play: Play): Verdict {
   const warm = play.observations.some(({ step }) => step === 'warm');
   if (!warm) throw new Error(`the client could not be brought to the fault ${fault.name}: ${play.stderr}`);
   const seen = play.observations.filter((observation) => 'came' in observation);
-  const calls = seen.filter(({ step }) => step === 'call');
+  // In the order in which they were made.
+  const calls = fault.calls.flatMap(({ key }) => seen.filter((observation) => observation.step === 'call' && observation.key === key));
   const nexts = seen.filter(({ step }) => step === 'next');
   const found = [
     ...calls.map((call) => judgeCall(call, rightOf(fault, call))),
@@ -39,14 +40,14 @@ export function judge(fault: Fault, play: Play): Verdict {
     play.flushed ? 'injection' : 'ok',
   ] as const;
   const outcome = SEVERITY.find((candidate) => found.includes(candidate)) ?? 'ok';
-  const parts = [...describeCalls(calls), describeWire(play), describeNexts(nexts), describeEnd(fault, play, calls.length)];
+  const parts = [...describeCalls(calls), describeWire(play), play.flushed ? '' : describeNexts(nexts), describeEnd(fault, play, calls.length)];
   return { outcome, detail: parts.filter((part) => part !== '').join('; ') };
 }
 
 function rightOf(fault: Fault, { operation, key }: CallObservation): Right {
   const call = fault.calls.find((candidate) => candidate.key === key);
   // What a set that succeeded is read back as.
-  return call === undefined || call.operation !== operation ? 'value or error' : call.right;
+  return call?.operation === operation ? call.right : 'value or error';
 }
 
 function judgeCall({ operation, came }: CallObservation, right: Right): Outcome {
@@ -70,7 +71,7 @@ function judgeCall({ operation, came }: CallObservation, right: Right): Outcome 
 function judgeNexts(nexts: readonly CallObservation[]): Outcome {
   if (nexts.some(({ came }) => came === 'wrong')) return 'wrong value';
   if (nexts.length === 0 || nexts.every(({ came }) => came === 'right')) return 'ok';
-  return nexts.some(({ came }) => came === 'right') ? 'next call fails' : 'never recovers';
+  return nexts.some(({ came }) => came === 'right') ? 'next call fails' : 'does not recover';
 }
 
 function judgeEnd(fault: Fault, { exit, observations }: Play, settled: number): Outcome {
@@ -91,7 +92,7 @@ function describe({ operation, came, shown, milliseconds }: CallObservation): st
     case 'error':
       return `error “${stable(shown)}”${after}`;
     case 'pending':
-      return 'never settles';
+      return 'not settled';
   }
 }
 
@@ -104,7 +105,7 @@ function stable(message: string): string {
 function describeCalls(calls: readonly CallObservation[]): string[] {
   const counts = new Map<string, number>();
   for (const call of calls.filter(({ operation }) => operation !== 'noreply set')) {
-    const text = `${call.operation}: ${describe(call)}`;
+    const text = `${call.operation}${call.came === 'wrong' && calls.length > 1 ? ` of ${call.key}` : ''}: ${describe(call)}`;
     counts.set(text, (counts.get(text) ?? 0) + 1);
   }
   return [...counts].map(([text, count]) => (count === 1 ? text : `${count} × ${text}`));

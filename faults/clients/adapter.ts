@@ -6,7 +6,8 @@ export const MAX_VALUE_SIZE = 4 * 2 ** 20;
 /** What a fault is played through. A miss is undefined or null; whatever else comes is what the client delivered. */
 export interface Adapter {
   get(key: string): Promise<unknown>;
-  set(key: string, value: string): Promise<unknown>;
+  /** With `seconds` to live; 0 is for ever. */
+  set(key: string, value: string, seconds: number): Promise<unknown>;
   /** A set without a reply; absent in clients that have none. */
   setNoreply?(key: string, value: string): unknown;
   close(): unknown;

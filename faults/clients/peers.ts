@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { MAX_VALUE_SIZE, TIMEOUT, type Adapter, type Contestant } from './adapter';
 
 /* eslint-disable @typescript-eslint/no-require-imports -- the peers have no types, or types for another module system; each is loaded only in its own process */
@@ -9,7 +10,7 @@ function promise(call: (callback: Callback) => void): Promise<unknown> {
   return new Promise((resolve, reject) => {
     call((error, result) => {
       if (error === null || error === undefined) resolve(result);
-      else reject(error instanceof Error ? error : new Error(String(error)));
+      else reject(error instanceof Error ? error : new Error(inspect(error)));
     });
   });
 }
@@ -35,11 +36,11 @@ export const memcached: Contestant = {
   hasNoreply: false,
   make: (port): Adapter => {
     const Class = require('memcached') as new (server: string, options: object) => Memcached;
-    const client = new Class(`127.0.0.1:${port}`, { timeout: TIMEOUT, idle: TIMEOUT, maxValue: MAX_VALUE_SIZE });
+    const client = new Class(`127.0.0.1:${port}`, { timeout: TIMEOUT, maxValue: MAX_VALUE_SIZE });
     listen(client, 'issue', 'failure', 'reconnecting', 'reconnect', 'remove');
     return {
       get: (key) => promise((done) => { client.get(key, done); }),
-      set: (key, value) => promise((done) => { client.set(key, value, 0, done); }),
+      set: (key, value, seconds) => promise((done) => { client.set(key, value, seconds, done); }),
       close: () => { client.end(); },
     };
   },
@@ -61,7 +62,7 @@ export const memjs: Contestant = {
     const client = Client.create(`127.0.0.1:${port}`, { timeout: TIMEOUT / 1000, conntimeout: TIMEOUT / 1000, logger });
     return {
       get: async (key) => (await client.get(key)).value?.toString(),
-      set: (key, value) => client.set(key, value, {}),
+      set: (key, value, seconds) => client.set(key, value, { expires: seconds }),
       close: () => { client.close(); },
     };
   },
@@ -83,7 +84,7 @@ export const memcacheClient: Contestant = {
     listen(client, 'error');
     return {
       get: async (key) => (await client.get(key))?.value,
-      set: (key, value) => client.set(key, value),
+      set: (key, value, seconds) => client.set(key, value, { lifetime: seconds }),
       setNoreply: (key, value) => client.set(key, value, { noreply: true }),
       close: () => { client.shutdown(); },
     };
@@ -92,7 +93,7 @@ export const memcacheClient: Contestant = {
 
 interface Memcache extends Emitter {
   get(key: string): Promise<string | undefined>;
-  set(key: string, value: string): Promise<boolean>;
+  set(key: string, value: string, lifetime: number): Promise<boolean>;
   disconnect(): Promise<void>;
 }
 
@@ -106,7 +107,7 @@ export const memcache: Contestant = {
     listen(client, 'error');
     return {
       get: (key) => client.get(key),
-      set: (key, value) => client.set(key, value),
+      set: (key, value, seconds) => client.set(key, value, seconds),
       close: () => client.disconnect(),
     };
   },

@@ -18,7 +18,7 @@ export const tsmemcache: Contestant = {
     });
     return {
       get: (key) => client.get(key),
-      set: (key, value) => client.set(key, value),
+      set: (key, value, seconds) => client.set(key, value, { expire: seconds }),
       setNoreply: (key, value) => client.set(key, value, { noreply: true }),
       close: () => client.close(),
     };
