@@ -36,6 +36,7 @@ describe('the options of serve', () => {
       dump: true,
       verbosity: 0,
       pidFile: undefined,
+      snapshot: undefined,
     });
   });
 

@@ -2,8 +2,6 @@ import type { Item } from './item';
 
 /** Items in the order of their last use, as a list through the items themselves. */
 export class LruList {
-  /** Where a walk from the oldest to the newest goes on; it moves along when that item leaves its place. */
-  cursor: Item | undefined;
   #newest: Item | undefined;
   #oldest: Item | undefined;
 
@@ -31,7 +29,6 @@ export class LruList {
 
   remove(item: Item): void {
     const { newer, older } = item;
-    if (item === this.cursor) this.cursor = newer;
     if (newer === undefined) this.#newest = older;
     else newer.older = older;
     if (older === undefined) this.#oldest = newer;

@@ -78,7 +78,7 @@ export class MemoryStore {
   readonly evict: boolean;
   readonly cas: boolean;
   readonly clock: Clock;
-  readonly #items = new Map<string, Item>();
+  #items = new Map<string, Item>();
   readonly #lru = new LruList();
   readonly #deadlines = new DeadlineHeap();
   readonly #time: StoreTime;
@@ -226,14 +226,13 @@ export class MemoryStore {
     if (this.#walk !== undefined) throw new Error('the items of this store are being walked over already');
     this.#clearWhenDue();
     this.#stamp = ((this.#stamp / (MARKS + 1) + 1) % WALK_STAMPS) * (MARKS + 1);
-    this.#walk = new ItemWalk(this.#lru, this.#time, this.#stamp, this.#items.size);
+    this.#walk = new ItemWalk(this.#items, this.#time, this.#stamp);
     return this.#walk;
   }
 
   /** Ends the walk, finished or not. */
   endWalk(): void {
     this.#walk = undefined;
-    this.#lru.cursor = undefined;
   }
 
   /**
@@ -248,14 +247,13 @@ export class MemoryStore {
   }
 
   /**
-   * Takes in an item of an earlier store, as the one used last, with its own cas.
+   * Takes in an item of an earlier store, with its own cas and time of last access, as the one used last.
    *
    * @returns false when it is too large, or its key is there already, or there is no room
    */
   restore(item: Item): boolean {
     const size = itemSize(item.key.length, item.value.length, item.flags, this.cas);
     if (size > this.maxItemSize || this.#items.has(item.key) || !this.#add(item, size)) return false;
-    item.accessed = this.#time.seconds();
     if (!this.cas || item.cas === 0) item.cas = this.#nextCas();
     this.#deadlines.update(item);
     this.#schedule();
@@ -500,11 +498,11 @@ export class MemoryStore {
     if (this.#flushAt !== 0 && this.#time.now() >= this.#flushAt) this.#clear();
   }
 
-  /** A walk goes on along the items that this takes away, which nobody changes any more. */
   #clear(): void {
     this.#changes++;
     this.#flushAt = 0;
-    this.#items.clear();
+    // Not cleared: a walk may still be on its way through it.
+    this.#items = new Map();
     this.#lru.clear();
     this.#deadlines.clear();
     this.#bytes = 0;
