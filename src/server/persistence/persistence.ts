@@ -209,6 +209,7 @@ async function readNewest(
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error;
     refused = error;
+    log(refused.message);
   }
   const previous = await readSnapshot(files.previous).catch(unlessMissing);
   if (previous === undefined) {
@@ -219,7 +220,7 @@ async function readNewest(
     log(`snapshot ${files.path} is missing; ${files.previous} is taken`);
   } else {
     const kept = await files.setAside(clock.time());
-    log(`${refused.message}; ${files.previous} is taken, and the damaged file kept as ${kept}`);
+    log(`${files.previous} is taken, and the damaged file kept as ${kept}`);
   }
   return previous;
 }

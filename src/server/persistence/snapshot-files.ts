@@ -77,6 +77,6 @@ export class SnapshotFiles {
 
 /** Passes on every error but that there is no such file. */
 export function unlessMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return undefined;
   throw error;
 }
