@@ -50,7 +50,7 @@ class SnapshotReader {
   readonly #file: FileHandle;
   readonly #size: number;
   /** One block at a time. */
-  readonly #buffer = Buffer.allocUnsafeSlow(MAX_BLOCK_SIZE + CHECKSUM_SIZE);
+  readonly #buffer: Buffer;
   readonly #items: Item[] = [];
   /** Where the part begins that is being read. */
   #partAt = 0;
@@ -62,6 +62,7 @@ class SnapshotReader {
     this.#path = path;
     this.#file = file;
     this.#size = size;
+    this.#buffer = Buffer.allocUnsafeSlow(Math.min(size, MAX_BLOCK_SIZE + CHECKSUM_SIZE));
   }
 
   async read(): Promise<Snapshot> {
