@@ -45,7 +45,7 @@ async function runServer(args: readonly string[]): Promise<void> {
     stderr: (text) => process.stderr.write(text),
   });
   if (typeof running === 'number') process.exitCode = running;
-  else void asked.then(() => running.close());
+  else asked.then(() => running.close()).catch(fail);
 }
 
 function packageVersion(): string {
@@ -53,7 +53,9 @@ function packageVersion(): string {
   return typeof text === 'object' && text !== null && 'version' in text ? String(text.version) : '';
 }
 
-main().catch((error: unknown) => {
+function fail(error: unknown): void {
   process.stderr.write(`tsmemcache: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
-});
+}
+
+main().catch(fail);

@@ -21,6 +21,14 @@ export interface ServeOptions {
   readonly dump: boolean;
   readonly verbosity: number;
   readonly pidFile: string | undefined;
+  /** Where the items are kept from one run to the next. */
+  readonly snapshot: SnapshotOptions | undefined;
+}
+
+/** The snapshot file, and how often it is written, in milliseconds; 0 for only when asked to and at the end. */
+export interface SnapshotOptions {
+  readonly file: string;
+  readonly interval: number;
 }
 
 /** One place to listen at. */
@@ -54,7 +62,7 @@ const EX_USAGE = 64;
 const FLAG = { type: 'boolean' } as const;
 const TEXT = { type: 'string' } as const;
 
-/** Long names are memcached's; `short` its letters. */
+/** Long names are memcached's; `short` its letters. What has no letter is ours. */
 const OPTIONS = {
   port: { ...TEXT, short: 'p' },
   'udp-port': { ...TEXT, short: 'U' },
@@ -88,6 +96,8 @@ const OPTIONS = {
   'lock-memory': { ...FLAG, short: 'k' },
   'enable-coredumps': { ...FLAG, short: 'r' },
   'memory-file': { ...TEXT, short: 'e' },
+  snapshot: TEXT,
+  'save-interval': TEXT,
   help: { ...FLAG, short: 'h' },
   version: { ...FLAG, short: 'V' },
 } satisfies ParseArgsConfig['options'];
@@ -99,7 +109,7 @@ const REFUSED = {
   user: '-u: does not change its user; start it as the user it is to run as',
   'lock-memory': '-k: cannot lock memory',
   'enable-coredumps': '-r: cannot change core limits',
-  'memory-file': '-e: has no memory file',
+  'memory-file': '-e: has no memory file; --snapshot keeps the items',
 } as const;
 
 /** `-o` options of memcached's slabs, LRU, hash table and threads: accepted, without effect here. */
@@ -115,6 +125,8 @@ const WITHOUT_EFFECT = new Set([
 const MEGABYTE = 1024 * 1024;
 const DEFAULT_PORT = 11_211;
 const DEFAULT_MEGABYTES = 64;
+/** In seconds. */
+const DEFAULT_SAVE_INTERVAL = 60;
 const SMALLEST_ITEM = 1024;
 const LARGEST_ITEM = 1024 * MEGABYTE;
 const TLS_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
@@ -171,6 +183,7 @@ export function parseServeOptions(args: readonly string[]): ServeOptions | 'help
     dump: values['disable-dumping'] !== true,
     verbosity: values.verbose?.length ?? 0,
     pidFile: values.pidfile,
+    snapshot: parseSnapshot(values.snapshot, values['save-interval']),
   };
 }
 
@@ -220,6 +233,18 @@ function checkProtocol(protocol = 'auto'): void {
       EX_USAGE,
     );
   }
+}
+
+function parseSnapshot(file: string | undefined, interval: string | undefined): SnapshotOptions | undefined {
+  if (file === undefined) {
+    if (interval !== undefined) throw new UsageError('--save-interval needs --snapshot');
+    return undefined;
+  }
+  if (file === '') throw new UsageError('--snapshot needs the name of a file');
+  if (interval !== undefined && !/^\d{1,6}$/.test(interval)) {
+    throw new UsageError(`--save-interval: ${interval} is not a number of seconds below a million`);
+  }
+  return { file, interval: Number(interval ?? DEFAULT_SAVE_INTERVAL) * 1000 };
 }
 
 /** `host`, `host:port`, `[ipv6]` or `[ipv6]:port`. */

@@ -1,7 +1,7 @@
 import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import type { TlsOptions } from 'node:tls';
-import { MemcachedServer, MemoryStore, type Credentials } from '../server';
-import { parseServeOptions, UsageError, type Listener, type ServeOptions, type TlsFiles } from './options';
+import { MemcachedServer, MemoryStore, Persistence, type Credentials } from '../server';
+import { parseServeOptions, UsageError, type Listener, type ServeOptions, type SnapshotOptions, type TlsFiles } from './options';
 
 const HELP = `usage: tsmemcache serve [options]
 
@@ -28,6 +28,8 @@ A memcached-compatible server in this process, in the foreground. Options are me
   -o, --extended=LIST           idle_timeout=SECONDS, ssl_…; tuning of slabs and LRU has no effect
   -v, -vv                       events; commands too
   -t, -f, -n, -L, -U 0, -B ascii  accepted, without effect
+      --snapshot=FILE           keep the items in a file from one run to the next
+      --save-interval=SECONDS   how often it is written if something has changed (default: 60; 0: only at the end)
   -h, --help                    this text
   -V, --version                 version
 
@@ -45,6 +47,7 @@ export interface ServeIo {
 export interface RunningServer {
   /** Where it listens. */
   readonly addresses: readonly string[];
+  /** Ends the server, and saves the items where that is asked for; rejects when that is not possible. */
   close(): Promise<void>;
 }
 
@@ -76,24 +79,32 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   const { tls: tlsFiles, authFile, ...settings } = options;
   const auth = authFile === undefined ? [] : readAuthFile(authFile);
   const tls = tlsFiles === undefined ? {} : { tls: readTlsFiles(tlsFiles) };
+  const log = (line: string): void => {
+    io.stderr(`${line}\n`);
+  };
   const store = new MemoryStore(settings);
+  const persistence = options.snapshot && (await openSnapshot(store, options.snapshot, log));
   const servers: MemcachedServer[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close()));
     store.close();
-    if (options.pidFile !== undefined) unlinkSync(options.pidFile);
+    try {
+      await persistence?.close();
+    } finally {
+      if (options.pidFile !== undefined) unlinkSync(options.pidFile);
+    }
   };
-  const log = (line: string): void => {
-    io.stderr(`${line}\n`);
-  };
+  // Why the last save has failed is in the log.
+  const onShutdown = (): Promise<void> => close().catch(() => undefined);
   try {
     for (const listener of options.listeners) {
-      const shared = { ...settings, ...tls, store, auth, log, onShutdown: close };
+      const shared = { ...settings, ...tls, store, auth, log, onShutdown };
       servers.push(await MemcachedServer.start({ ...shared, ...listener }));
     }
   } catch (error) {
     await Promise.all(servers.map((server) => server.close()));
     store.close();
+    await persistence?.close();
     const names = options.listeners.map(listenerName).join(', ');
     throw new UsageError(`failed to listen on ${names}: ${reason(error)}`, EX_OSERR);
   }
@@ -101,6 +112,19 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   const addresses = servers.map((server) => server.address);
   io.stdout(`tsmemcache listening on ${addresses.join(', ')}\n`);
   return { addresses, close };
+}
+
+async function openSnapshot(
+  store: MemoryStore,
+  snapshot: SnapshotOptions,
+  log: (line: string) => void,
+): Promise<Persistence> {
+  try {
+    return await Persistence.open(store, { ...snapshot, log });
+  } catch (error) {
+    store.close();
+    throw new UsageError(`cannot start from --snapshot=${snapshot.file}: ${reason(error)}`);
+  }
 }
 
 function listenerName(listener: Listener): string {

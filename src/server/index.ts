@@ -14,5 +14,8 @@ export {
   type StoreRequest,
 } from './storage/store';
 export { valueBytes, type Item, type StoredValue } from './storage/item';
+export { Persistence, type PersistenceOptions } from './persistence/persistence';
+export type { SaveControl } from './persistence/save-control';
+export { SnapshotError } from './persistence/format';
 export { StoreStats } from './storage/stats';
 export { COMPATIBLE_VERSION } from './version';

@@ -1,6 +1,7 @@
 import { execFileSync, spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -32,6 +33,18 @@ describe('the program', () => {
     expect(line).toMatch(/^tsmemcache listening on 127\.0\.0\.1:\d+\n$/);
     child.kill(signal);
     expect(await exit).toEqual([0, null]);
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('saves its items at %s', async (signal) => {
+    const file = join(folder, `snapshot-${signal}`);
+    const child = start('serve', '--port', '0', '--snapshot', file);
+    const exit = once(child, 'exit');
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    const socket = connect(Number(/\d+$/m.exec(line)?.[0]), '127.0.0.1').end('set k 0 0 5\r\nvalue\r\n');
+    await once(socket.resume(), 'close');
+    child.kill(signal);
+    expect(await exit).toEqual([0, null]);
+    expect(readFileSync(file, 'latin1')).toContain('kvalue');
   });
 
   it('loads no client code to serve', () => {

@@ -36,6 +36,7 @@ describe('the options of serve', () => {
       dump: true,
       verbosity: 0,
       pidFile: undefined,
+      snapshot: undefined,
     });
   });
 
@@ -89,6 +90,17 @@ describe('the options of serve', () => {
       minVersion: 'TLSv1.3',
     });
     expect(refusal('-Z').message).toContain('ssl_chain_cert');
+  });
+
+  it('keep the items in a file', () => {
+    expect(parse('--snapshot', 'cache.snapshot').snapshot).toEqual({ file: 'cache.snapshot', interval: 60_000 });
+    expect(parse('--snapshot=a', '--save-interval=5').snapshot).toEqual({ file: 'a', interval: 5000 });
+    expect(parse('--snapshot=a', '--save-interval=0').snapshot).toEqual({ file: 'a', interval: 0 });
+    for (const interval of ['-1', 'x', '', '1.5', '1000000']) {
+      expect(refusal('--snapshot=a', `--save-interval=${interval}`).message).toContain('--save-interval');
+    }
+    expect(refusal('--save-interval=5').message).toContain('--snapshot');
+    expect(refusal('--snapshot=').message).toContain('file');
   });
 
   it('ask for help or the version', () => {

@@ -87,6 +87,40 @@ describe('serve', () => {
     await expect(ask(address, 'version\r\n')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
+  it('keeps its items in a file, which it must be able to read', async () => {
+    const file = join(folder, 'snapshot');
+    const first = await run('-p', '0', '--snapshot', file);
+    if (typeof first === 'number') throw new Error(stderr);
+    expect(await ask(first.addresses[0] ?? '', 'set k 5 0 1\r\n1\r\n')).toBe('STORED\r\n');
+    await first.close();
+    const second = await run('-p', '0', '--snapshot', file);
+    if (typeof second === 'number') throw new Error(stderr);
+    expect(await ask(second.addresses[0] ?? '', 'get k\r\n')).toBe('VALUE k 5 1\r\n1\r\nEND\r\n');
+    expect(stderr).toBe('');
+
+    writeFileSync(file, 'something else');
+    expect(await run('-p', '0', '--snapshot', file)).toBe(1);
+    expect(stderr).toContain(`snapshot ${file}: not a snapshot (at byte 0)\n`);
+    expect(readFileSync(file, 'utf8')).toBe('something else');
+    expect(await run('-p', '0', '--snapshot', join(folder, 'none', 'snapshot'))).toBe(1);
+    expect(stderr).toContain('ENOENT');
+  });
+
+  it('says so when its last save fails, and ends all the same', async () => {
+    const home = mkdtempSync(join(folder, 'home-'));
+    const pid = join(folder, 'pid');
+    const server = await run('-p', '0', '-A', '-P', pid, '--snapshot', join(home, 'snapshot'));
+    if (typeof server === 'number') throw new Error(stderr);
+    running.pop();
+    const [address = ''] = server.addresses;
+    await ask(address, 'set k 0 0 1\r\n1\r\n');
+    rmSync(home, { recursive: true });
+    await expect(server.close()).rejects.toThrow('ENOENT');
+    expect(stderr).toContain('is not saved');
+    expect(existsSync(pid)).toBe(false);
+    await expect(ask(address, 'version\r\n')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
   it('says why it cannot listen, with memcached’s status', async () => {
     const server = await run('-p', '0');
     if (typeof server === 'number') throw new Error(stderr);

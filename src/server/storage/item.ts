@@ -21,6 +21,8 @@ export const STALE = 2;
 export const WON = 4;
 /** The key came in base64, and is shown so. */
 export const BINARY_KEY = 8;
+/** All of these; what is above them in {@link Item.marks} belongs to the walk over the items. */
+export const MARKS = 15;
 
 /** What memcached 1.6 adds to key, value and flags: its item header, the cas number, and the ends of key and value. */
 const HEADER_SIZE = 48;
@@ -82,7 +84,7 @@ export class Item {
   deadline: number;
   /** Last access, in whole seconds of the store's time. */
   accessed = 0;
-  /** FETCHED, STALE, WON, BINARY_KEY. */
+  /** FETCHED, STALE, WON, BINARY_KEY, and the stamp of a walk. */
   marks: number;
   /** Place in the heap of deadlines, -1 when not there. */
   heapIndex = -1;

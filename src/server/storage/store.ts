@@ -6,6 +6,7 @@ import {
   BINARY_KEY,
   FETCHED,
   Item,
+  MARKS,
   STALE,
   WON,
   itemSize,
@@ -17,6 +18,7 @@ import {
 import { LruList } from './lru';
 import { StoreStats } from './stats';
 import { StoreTime } from './time';
+import { ItemWalk } from './walk';
 
 /** How a {@link MemoryStore} is set up. */
 export interface MemoryStoreOptions {
@@ -61,6 +63,9 @@ const ITEM_OVERHEAD = 152;
 /** How many expired items are removed before other work gets its turn. */
 const EXPIRY_SLICE = 1000;
 
+/** Stamps of walks repeat after so many: long after anybody could carry an old one. */
+const WALK_STAMPS = 2 ** 26;
+
 /**
  * Items in memory: a map, a limit with eviction in the order of use, and expiry both when an expired item is asked for
  * and, by a timer that never keeps the process alive, when nobody asks. It knows nothing of sockets or protocols, and
@@ -73,7 +78,7 @@ export class MemoryStore {
   readonly evict: boolean;
   readonly cas: boolean;
   readonly clock: Clock;
-  readonly #items = new Map<string, Item>();
+  #items = new Map<string, Item>();
   readonly #lru = new LruList();
   readonly #deadlines = new DeadlineHeap();
   readonly #time: StoreTime;
@@ -83,6 +88,10 @@ export class MemoryStore {
   #lastCas = 0;
   /** When everything is to be removed; 0 for no such time. */
   #flushAt = 0;
+  #changes = 0;
+  #walk: ItemWalk | undefined;
+  /** Carried by the items of the last walk, and by what has come since. */
+  #stamp = 0;
 
   constructor(options: MemoryStoreOptions = {}) {
     this.clock = options.clock ?? systemClock;
@@ -126,6 +135,21 @@ export class MemoryStore {
     return this.#lastCas;
   }
 
+  /** How often something has changed that a snapshot would show. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** When everything is to be removed, in the store's time; 0 for no such time. */
+  get flushAt(): number {
+    return this.#flushAt;
+  }
+
+  /** The beginning of the store's time, in milliseconds since 1970: with it a deadline is a time of the wall clock. */
+  get epoch(): number {
+    return this.#time.epoch();
+  }
+
   /** The store's time, in whole milliseconds. */
   now(): number {
     return this.#time.now();
@@ -158,7 +182,7 @@ export class MemoryStore {
 
   /** The item, without counting as a use of it. */
   find(key: string): Item | undefined {
-    if (this.#flushAt !== 0 && this.#time.now() >= this.#flushAt) this.#clear();
+    this.#clearWhenDue();
     const item = this.#items.get(key);
     if (item === undefined) return undefined;
     if (item.deadline !== 0 && item.deadline <= this.#time.now()) {
@@ -191,6 +215,49 @@ export class MemoryStore {
     for (let item = this.#lru.oldest; item !== undefined; item = item.newer) {
       if (item.deadline === 0 || item.deadline > now) yield item;
     }
+  }
+
+  /**
+   * Begins a walk over all items as they are now; it stays true to this moment while the store changes.
+   *
+   * @throws Error when another walk has not ended yet
+   */
+  beginWalk(): ItemWalk {
+    if (this.#walk !== undefined) throw new Error('the items of this store are being walked over already');
+    this.#clearWhenDue();
+    this.#stamp = ((this.#stamp / (MARKS + 1) + 1) % WALK_STAMPS) * (MARKS + 1);
+    this.#walk = new ItemWalk(this.#items, this.#time, this.#stamp);
+    return this.#walk;
+  }
+
+  /** Ends the walk, finished or not. */
+  endWalk(): void {
+    this.#walk = undefined;
+  }
+
+  /**
+   * Takes over what an earlier store has left: from here on cas numbers are above `lastCas`.
+   *
+   * @param flushAt as {@link flushAt}
+   */
+  resume(lastCas: number, flushAt: number): void {
+    if (this.cas) this.#lastCas = Math.max(this.#lastCas, lastCas);
+    this.#flushAt = flushAt;
+    this.#schedule();
+  }
+
+  /**
+   * Takes in an item of an earlier store, with its own cas and time of last access, as the one used last.
+   *
+   * @returns false when it is too large, or its key is there already, or there is no room
+   */
+  restore(item: Item): boolean {
+    const size = itemSize(item.key.length, item.value.length, item.flags, this.cas);
+    if (size > this.maxItemSize || this.#items.has(item.key) || !this.#add(item, size)) return false;
+    if (!this.cas || item.cas === 0) item.cas = this.#nextCas();
+    this.#deadlines.update(item);
+    this.#schedule();
+    return true;
   }
 
   /**
@@ -230,6 +297,7 @@ export class MemoryStore {
 
   /** Sets an item's deadline, as from {@link deadline}. */
   setDeadline(item: Item, deadline: number): void {
+    this.#announce(item);
     item.deadline = deadline;
     this.#deadlines.update(item);
     this.#schedule();
@@ -237,6 +305,7 @@ export class MemoryStore {
 
   /** Marks an item as stale, so that the next reader wins the right to refill it, and gives it a new cas. */
   invalidate(item: Item): void {
+    this.#announce(item);
     item.marks = (item.marks | STALE) & ~WON;
     item.cas = this.#nextCas();
   }
@@ -263,10 +332,11 @@ export class MemoryStore {
     if (number === undefined) return { outcome: 'notANumber' };
     const growth = Math.max(0, number.length - item.value.length);
     this.#lru.bump(item);
+    if (growth > 0 && !this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
+    this.#announce(item);
     if (growth > 0) {
-      if (!this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
       // A longer number is a new item in memcached.
-      item.marks &= BINARY_KEY;
+      item.marks &= ~(FETCHED | STALE | WON);
       item.accessed = this.#time.seconds();
     }
     item.value = textValue(number.padEnd(item.value.length));
@@ -283,6 +353,7 @@ export class MemoryStore {
   flushAll(delay = 0): void {
     this.#flushAt = 0;
     if (delay > 0) {
+      this.#changes++;
       this.#flushAt = this.deadline(delay);
       this.#schedule();
     } else {
@@ -338,13 +409,21 @@ export class MemoryStore {
 
   #insert(key: string, value: StoredValue, flags: number, deadline: number, marks: number): Item | undefined {
     const size = itemSize(key.length, value.length, flags, this.cas);
-    if (!this.#makeRoom(size + ITEM_OVERHEAD)) return undefined;
     const item = new Item(key, value, flags, deadline, marks);
-    this.#items.set(key, item);
-    this.#lru.add(item);
-    this.#bytes += size;
+    if (!this.#add(item, size)) return undefined;
+    this.#changes++;
     this.#stored(item);
     return item;
+  }
+
+  /** Takes in a new item, when there is room. */
+  #add(item: Item, size: number): boolean {
+    if (!this.#makeRoom(size + ITEM_OVERHEAD)) return false;
+    item.marks |= this.#stamp;
+    this.#items.set(item.key, item);
+    this.#lru.add(item);
+    this.#bytes += size;
+    return true;
   }
 
   /** Puts a new value into an existing item's place. On failure the old one is kept. */
@@ -354,10 +433,11 @@ export class MemoryStore {
       itemSize(length, value.length, flags, this.cas) - itemSize(length, item.value.length, item.flags, this.cas);
     this.#lru.bump(item);
     if (growth > 0 && !this.#makeRoom(growth, item)) return 'noMemory';
+    this.#announce(item);
     item.value = value;
     item.flags = flags;
     item.deadline = deadline;
-    item.marks = marks;
+    item.marks = marks | (item.marks & ~MARKS);
     this.#bytes += growth;
     this.#stored(item);
     return 'stored';
@@ -394,6 +474,12 @@ export class MemoryStore {
     return true;
   }
 
+  /** Comes before every change of an item that a snapshot would show. */
+  #announce(item: Item): void {
+    this.#changes++;
+    this.#walk?.announce(item);
+  }
+
   #expire(item: Item): void {
     this.stats.reclaimed++;
     if ((item.marks & FETCHED) === 0) this.stats.expiredUnfetched++;
@@ -401,15 +487,22 @@ export class MemoryStore {
   }
 
   #remove(item: Item): void {
+    this.#announce(item);
     this.#items.delete(item.key);
     this.#lru.remove(item);
     this.#deadlines.remove(item);
     this.#bytes -= itemSize(item.key.length, item.value.length, item.flags, this.cas);
   }
 
+  #clearWhenDue(): void {
+    if (this.#flushAt !== 0 && this.#time.now() >= this.#flushAt) this.#clear();
+  }
+
   #clear(): void {
+    this.#changes++;
     this.#flushAt = 0;
-    this.#items.clear();
+    // Not cleared: a walk may still be on its way through it.
+    this.#items = new Map();
     this.#lru.clear();
     this.#deadlines.clear();
     this.#bytes = 0;
@@ -424,7 +517,7 @@ export class MemoryStore {
 
   #sweep(): void {
     const now = this.#time.now();
-    if (this.#flushAt !== 0 && now >= this.#flushAt) this.#clear();
+    this.#clearWhenDue();
     let left = EXPIRY_SLICE;
     for (; left > 0; left--) {
       const item = this.#deadlines.first;

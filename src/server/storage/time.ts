@@ -33,6 +33,11 @@ export class StoreTime {
     return Math.floor(this.now() / 1000);
   }
 
+  /** The beginning of the store's time, in milliseconds since 1970, by what the wall clock shows now. */
+  epoch(): number {
+    return Math.round(this.#clock.time()) - this.now();
+  }
+
   /** Whole seconds until `deadline`, a part of one counted as one. */
   secondsUntil(deadline: number): number {
     return Math.ceil((deadline - this.now()) / 1000);
