@@ -4,6 +4,8 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 /** What `tsmemcache serve` was asked to do. */
 export interface ServeOptions {
   readonly listeners: readonly Listener[];
+  /** Where Redis's clients are served too. */
+  readonly redisListeners: readonly TcpListener[];
   /** Lets clients in only with a line of this file; `user:password` each. */
   readonly authFile: string | undefined;
   readonly tls: TlsFiles | undefined;
@@ -23,10 +25,14 @@ export interface ServeOptions {
   readonly pidFile: string | undefined;
 }
 
+/** A host and port to listen at. */
+export interface TcpListener {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** One place to listen at. */
-export type Listener =
-  | { readonly host: string; readonly port: number }
-  | { readonly path: string; readonly pathMode: number };
+export type Listener = TcpListener | { readonly path: string; readonly pathMode: number };
 
 /** The files that TLS is set up from. */
 export interface TlsFiles {
@@ -88,6 +94,7 @@ const OPTIONS = {
   'lock-memory': { ...FLAG, short: 'k' },
   'enable-coredumps': { ...FLAG, short: 'r' },
   'memory-file': { ...TEXT, short: 'e' },
+  'redis-port': TEXT,
   help: { ...FLAG, short: 'h' },
   version: { ...FLAG, short: 'V' },
 } satisfies ParseArgsConfig['options'];
@@ -113,6 +120,7 @@ const WITHOUT_EFFECT = new Set([
 ]);
 
 const MEGABYTE = 1024 * 1024;
+const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 11_211;
 const DEFAULT_MEGABYTES = 64;
 const SMALLEST_ITEM = 1024;
@@ -151,11 +159,13 @@ export function parseServeOptions(args: readonly string[]): ServeOptions | 'help
   if (leadingNumber(values['udp-port'] ?? '0') !== 0) throw new UsageError('-U: UDP is not served');
   const port = parsePort(values.port ?? String(DEFAULT_PORT));
   const path = values['unix-socket'];
+  const hosts = (path === undefined ? values.listen : undefined) ?? [DEFAULT_HOST];
+  const tcpListeners = hosts.flatMap((text) => text.split(',')).map((text) => parseListener(text, port));
+  const redisPort = values['redis-port'];
   return {
     listeners:
-      path === undefined
-        ? (values.listen ?? ['127.0.0.1']).flatMap((text) => text.split(',')).map((text) => parseListener(text, port))
-        : [{ path, pathMode: Number.parseInt(values['unix-mask'] ?? '700', 8) || 0 }],
+      path === undefined ? tcpListeners : [{ path, pathMode: Number.parseInt(values['unix-mask'] ?? '700', 8) || 0 }],
+    redisListeners: redisPort === undefined ? [] : onPort(tcpListeners, parsePort(redisPort)),
     authFile: values['auth-file'],
     tls: values['enable-ssl'] === true ? tlsFiles(extended) : undefined,
     maxBytes,
@@ -223,7 +233,7 @@ function checkProtocol(protocol = 'auto'): void {
 }
 
 /** `host`, `host:port`, `[ipv6]` or `[ipv6]:port`. */
-function parseListener(text: string, port: number): Listener {
+function parseListener(text: string, port: number): TcpListener {
   const bracketed = /^\[([^\]]+)\](?::(.*))?$/.exec(text);
   if (bracketed !== null) return { host: bracketed[1] ?? '', port: parsePort(bracketed[2] ?? String(port)) };
   const colon = text.indexOf(':');
@@ -232,6 +242,11 @@ function parseListener(text: string, port: number): Listener {
   if (host === 'notls') throw new UsageError('-l notls: a server has TLS on all its listeners, or on none');
   if (host === '' || (isIP(host) === 0 && /^\d+$/.test(host))) throw new UsageError(`-l: ${text} is not an address`);
   return { host, port: parsePort(text.slice(colon + 1)) };
+}
+
+/** The same hosts, each once, on another port. */
+function onPort(listeners: readonly TcpListener[], port: number): TcpListener[] {
+  return Array.from(new Set(listeners.map(({ host }) => host)), (host) => ({ host, port }));
 }
 
 function parseExtended(texts: readonly string[]): Map<string, string> {

@@ -1,5 +1,7 @@
 /** The embedded memcached-compatible server. It loads no client code and has no dependency. */
 export { MemcachedServer, type MemcachedServerOptions } from './server';
+export { RedisServer, type RedisServerOptions } from './redis/server';
+export type { SaveControl } from './persistence/save-control';
 export { Session, type TurnLimits } from './session';
 export type { SessionOutput } from './replies';
 export { ServerContext, type ServerContextOptions } from './context';
