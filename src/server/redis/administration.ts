@@ -1,3 +1,4 @@
+import type { SaveControl } from '../persistence/save-control';
 import { command, container, type Command } from './command';
 import { SYNTAX_ERROR, type RedisExchange } from './exchange';
 import { globMatcher } from './glob';
@@ -26,19 +27,19 @@ function flush(exchange: RedisExchange): void {
 }
 
 /** `SAVE` → OK when all is saved; the client waits, the others do not. */
-async function save(exchange: RedisExchange): Promise<void> {
+function save(exchange: RedisExchange): void | Promise<void> {
   const { saveControl } = exchange.context;
-  if (saveControl === undefined) {
-    exchange.error(NO_SAVING);
-  } else if (saveControl.saving) {
-    exchange.error(SAVING);
-  } else {
-    try {
-      await saveControl.save();
-      exchange.ok();
-    } catch (error) {
-      exchange.error(`ERR ${failure(exchange, error)}`);
-    }
+  if (saveControl === undefined) exchange.error(NO_SAVING);
+  else if (saveControl.saving) exchange.error(SAVING);
+  else return saveNow(exchange, saveControl);
+}
+
+async function saveNow(exchange: RedisExchange, saveControl: SaveControl): Promise<void> {
+  try {
+    await saveControl.save();
+    exchange.ok();
+  } catch (error) {
+    exchange.error(`ERR ${failure(exchange, error)}`);
   }
 }
 
