@@ -77,15 +77,16 @@ function hello(exchange: RedisExchange): void {
     exchange.error('NOPROTO unsupported protocol version');
     return;
   }
-  let name: string | undefined;
   for (let index = 2; index < request.count; index++) {
     const option = request.word(index);
     if (option === 'auth' && index + 2 < request.count) {
       if (!authenticate(exchange, request.text(index + 1), request.text(index + 2))) return;
       index += 2;
     } else if (option === 'setname' && index + 1 < request.count) {
-      name = request.text(++index);
+      const name = request.text(++index);
       if (!isName(exchange, name)) return;
+      // As in Redis, even if what follows is refused.
+      exchange.name = name;
     } else {
       exchange.error(`ERR Syntax error in HELLO option '${request.text(index)}'`);
       return;
@@ -98,7 +99,6 @@ function hello(exchange: RedisExchange): void {
     );
     return;
   }
-  exchange.name = name ?? exchange.name;
   exchange.protocol = version === 3n ? 3 : 2;
   exchange.map(7);
   for (const text of ['server', 'redis', 'version', COMPATIBLE_REDIS_VERSION, 'proto']) exchange.bulk(text);

@@ -12,6 +12,9 @@ export const OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmem
 export const TOO_LARGE = 'ERR value is larger than the item size limit';
 export const REPLY_TOO_LARGE = 'ERR the reply would be longer than 64 MiB';
 
+/** Errors repeat what they complain of no longer than this, in bytes. */
+const MAX_ERROR = 1024;
+
 /** The longest reply of one command, in bytes. */
 export const MAX_REPLY = 64 * 1024 * 1024;
 
@@ -52,9 +55,10 @@ export class RedisExchange extends Replies {
     this.text(`+${text}\r\n`);
   }
 
-  /** `-<text>\r\n`; the text begins with a word in capitals. Line ends in it become blanks, as in Redis. */
+  /** `-<text>\r\n`; the text begins with a word in capitals. Line ends within it become blanks, as in Redis. */
   error(text: string): void {
-    this.text(`-${text.replace(/[\r\n]/g, ' ')}\r\n`);
+    const line = text.slice(0, MAX_ERROR).replace(/[\r\n]+$/, '');
+    this.text(`-${line.replace(/[\r\n]/g, ' ')}\r\n`);
   }
 
   /** `:<integer>\r\n` */

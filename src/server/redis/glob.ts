@@ -44,8 +44,8 @@ function parse(pattern: string): (Piece | '*')[] {
     } else if (char === '?') {
       pieces.push(ANY);
     } else if (char === '[') {
-      const end = classEnd(pattern, at);
-      pieces.push(charClass(pattern.slice(at + 1, end)));
+      const [piece, end] = charClass(pattern, at + 1);
+      pieces.push(piece);
       at = end;
     } else {
       const literal = char === '\\' && at + 1 < pattern.length ? pattern.charAt(++at) : char;
@@ -55,28 +55,26 @@ function parse(pattern: string): (Piece | '*')[] {
   return pieces;
 }
 
-/** Where the class that begins at `start` ends; one that is not closed reaches to the end. */
-function classEnd(pattern: string, start: number): number {
-  let at = start + 1;
-  while (at < pattern.length && pattern.charAt(at) !== ']') at += pattern.charAt(at) === '\\' ? 2 : 1;
-  return Math.min(at, pattern.length);
-}
-
-function charClass(text: string): Piece {
-  const negated = text.startsWith('^');
+/** The class behind a `[`, and where its `]` is; one that is not closed reaches to the end. */
+function charClass(pattern: string, start: number): [piece: Piece, end: number] {
+  const negated = pattern.charAt(start) === '^';
   const ranges: [first: string, last: string][] = [];
-  for (let at = negated ? 1 : 0; at < text.length; at++) {
-    let char = text.charAt(at);
-    if (char === '\\' && at + 1 < text.length) {
-      char = text.charAt(++at);
+  let at = negated ? start + 1 : start;
+  for (; at < pattern.length; at++) {
+    let char = pattern.charAt(at);
+    if (char === '\\' && at + 1 < pattern.length) {
+      char = pattern.charAt(++at);
       ranges.push([char, char]);
-    } else if (text.charAt(at + 1) === '-' && at + 2 < text.length) {
-      const other = text.charAt(at + 2);
+    } else if (char === ']') {
+      break;
+    } else if (pattern.charAt(at + 1) === '-' && at + 2 < pattern.length) {
+      // Even a `]` can be the end of a range.
+      const other = pattern.charAt(at + 2);
       ranges.push(char <= other ? [char, other] : [other, char]);
       at += 2;
     } else {
       ranges.push([char, char]);
     }
   }
-  return (char) => ranges.some(([first, last]) => char >= first && char <= last) !== negated;
+  return [(char) => ranges.some(([first, last]) => char >= first && char <= last) !== negated, at];
 }

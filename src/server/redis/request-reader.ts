@@ -109,12 +109,22 @@ export class RequestReader {
     if (this.#bulk >= 0) {
       upTo = Math.min(end, at + this.#at + this.#bulk + 2 - this.#heldLength);
     } else {
-      const lineFeed = buffer.indexOf(LF, at);
-      upTo = lineFeed < 0 || lineFeed >= end ? end : lineFeed + 1;
+      upTo = this.#lineIn(held, buffer, at, end);
     }
     const grown = this.#append(held, buffer, at, upTo);
     this.#tryHeld(grown);
     return upTo;
+  }
+
+  /** Where the line ends that is being read and goes on at `at`; `end` when that is not in the buffer yet. */
+  #lineIn(held: Buffer, buffer: Buffer, at: number, end: number): number {
+    if (held[0] !== ASTERISK) {
+      const lineFeed = find(LF, buffer, at, end);
+      return lineFeed < 0 ? end : lineFeed + 1;
+    }
+    if (this.#heldLength > this.#at && held[this.#heldLength - 1] === CR) return at + 1;
+    const carriageReturn = find(CR, buffer, at, end);
+    return carriageReturn < 0 ? end : Math.min(carriageReturn + 2, end);
   }
 
   #swallow(at: number, end: number): number {
@@ -205,17 +215,18 @@ export class RequestReader {
         return value;
       }
     }
-    const lineFeed = findLineFeed(buffer, start - 1, end);
-    if (lineFeed < 0) {
+    const carriageReturn = find(CR, buffer, start - 1, end);
+    if (carriageReturn < 0 || carriageReturn + 1 === end) {
       if (end - start >= MAX_LINE) throw new ProtocolError(`too big ${kind} count string`);
       return PARTIAL;
     }
-    this.#at = lineFeed + 1 - base;
-    return Number(parseInteger(latin1Slice(buffer, start, lineEnd(buffer, start, lineFeed))) ?? Number.NaN);
+    // Like Redis, whatever follows the CR is taken for the LF.
+    this.#at = carriageReturn + 2 - base;
+    return Number(parseInteger(latin1Slice(buffer, start, Math.max(start, carriageReturn))) ?? Number.NaN);
   }
 
   #scanInline(buffer: Buffer, base: number, end: number): boolean {
-    const lineFeed = findLineFeed(buffer, base, end);
+    const lineFeed = find(LF, buffer, base, end);
     if ((lineFeed < 0 ? end : lineFeed) - base > MAX_LINE) throw new ProtocolError('too big inline request');
     if (lineFeed < 0) return false;
     const words = splitInline(latin1Slice(buffer, base, lineEnd(buffer, base, lineFeed)));
@@ -250,10 +261,10 @@ export class RequestReader {
 /** Not a length: the line is not complete. */
 const PARTIAL = -Infinity;
 
-/** Where the line ends that begins at `start`; -1 when that is not in the buffer yet. */
-function findLineFeed(buffer: Buffer, start: number, end: number): number {
-  const lineFeed = buffer.indexOf(LF, start);
-  return lineFeed >= end ? -1 : lineFeed;
+/** The first place of `byte` in `buffer[start, end)`; -1 when it is not there. */
+function find(byte: number, buffer: Buffer, start: number, end: number): number {
+  const at = buffer.indexOf(byte, start);
+  return at >= end ? -1 : at;
 }
 
 /** The line's end without its CR. */

@@ -73,11 +73,14 @@ function getex(exchange: RedisExchange): void {
   const options = readOptions(exchange, 2, GETEX_OPTIONS);
   if (options === undefined) return;
   const { words, time } = options;
+  const item = store.find(request.text(1));
   let deadline: number | undefined = 0;
-  if (time !== undefined) deadline = readDeadline(exchange, time.index, time.form, 'getex', 1n);
+  // As in Redis, a time is not even read when there is nothing to expire.
+  if (item !== undefined && time !== undefined) {
+    deadline = readDeadline(exchange, time.index, time.form, 'getex', 1n);
+  }
   if (deadline === undefined) return;
   exchange.bulk(read(exchange, 1));
-  const item = store.find(request.text(1));
   if (item !== undefined && words.size > 0) store.setDeadline(item, deadline);
 }
 
