@@ -41,7 +41,8 @@ describe('Redis sessions under random input', () => {
         const session = talk.open();
         for (let at = 0; at < text.length && !session.ended; at += chunk) {
           const buffer = Buffer.from(text.slice(at, at + chunk), 'latin1');
-          expect(session.push(buffer, 0, buffer.length)).toBe(buffer.length);
+          // An expect() for each would take most of the time.
+          if (session.push(buffer, 0, buffer.length) !== buffer.length) throw new Error('something was left');
           buffer.fill('!');
         }
         session.close();
@@ -57,8 +58,11 @@ describe('Redis sessions under random input', () => {
     );
     // Anything but these would be an error of ours that ended a session.
     const known = [
-      ...['invalid multibulk length', 'invalid bulk length', "expected '$', got '?'", 'unbalanced quotes in request'],
+      'invalid multibulk length',
+      'invalid bulk length',
+      "expected '$', got '?'",
+      'unbalanced quotes in request',
     ].map((reason) => `closing a connection: Error: ${reason}`);
-    expect(Array.from(reasons).sort()).toEqual(known.sort());
+    expect(known).toEqual(expect.arrayContaining(Array.from(reasons)));
   }, 3_600_000);
 });
