@@ -80,6 +80,9 @@ export class Connection<S extends SocketSession> {
     socket.on('drain', () => {
       this.#goOn();
     });
+    socket.on('close', () => {
+      this.session.close();
+    });
     socket.on('end', () => {
       this.#peerEnded = true;
       if (this.#rest === undefined) this.session.close();

@@ -1,6 +1,10 @@
 import { ServerContext, type ServerContextOptions } from '../context';
 import type { SaveControl } from '../persistence/save-control';
 import type { MemoryStore } from '../storage/store';
+import { RequestMemory } from './request-memory';
+
+/** What unfinished requests may take together, in bytes. */
+const MAX_UNFINISHED = 64 * 1024 * 1024;
 
 /** What all Redis sessions of one server share. */
 export interface RedisContextOptions extends Pick<
@@ -29,6 +33,8 @@ export class RedisContext extends ServerContext {
   readonly saveControl: SaveControl | undefined;
   /** Unix seconds. */
   readonly startedAt: number;
+  /** What the clients' unfinished requests take. */
+  readonly requestMemory = new RequestMemory(MAX_UNFINISHED);
   commands = 0;
   /** The port, once there is one. */
   port = 0;

@@ -2,6 +2,7 @@ import { latin1Slice } from '../../protocol/bytes';
 import { splitInline } from './inline';
 import { parseInteger } from './integer';
 import type { Request } from './request';
+import type { RequestHolder, RequestMemory } from './request-memory';
 
 /** What cannot be read; the position in the stream is lost. The message is Redis's. */
 export class ProtocolError extends Error {}
@@ -12,6 +13,8 @@ export interface RequestLimits {
   readonly maxArgument: number;
   /** A request that keeps more than this is refused, in bytes. */
   readonly maxRequest: number;
+  /** What the readers of one server may keep together. */
+  readonly memory: RequestMemory;
 }
 
 /** Redis's bounds of a line, and of the length an argument may announce. */
@@ -25,8 +28,11 @@ const MAX_ARGUMENTS = 1024 * 1024;
 const MAX_UNAUTHENTICATED_ARGUMENTS = 10;
 const MAX_UNAUTHENTICATED_BULK = 16 * 1024;
 
+/** What the place of an argument takes, in bytes. */
+const PLACE_SIZE = 16;
+
 /** How much is allocated ahead of the bytes that really arrived, whatever was announced. */
-const ALLOCATE_AHEAD = 64 * 1024;
+const ALLOCATE_AHEAD = 16 * 1024;
 
 const LF = 10;
 const CR = 13;
@@ -39,12 +45,13 @@ const ZERO = 48;
  *
  *     *2\r\n$3\r\nGET\r\n$1\r\nk\r\n          GET k\r\n
  */
-export class RequestReader {
+export class RequestReader implements RequestHolder {
   /** Whether the client is unknown yet, and may send little. */
   restricted = false;
   readonly #request: Request;
   readonly #limits: RequestLimits;
   readonly #onRequest: () => void;
+  readonly #onDrop: (error: ProtocolError) => void;
   /** An incomplete request: its first `#heldLength` bytes. */
   #held: Buffer | undefined;
   #heldLength = 0;
@@ -60,16 +67,38 @@ export class RequestReader {
   #inline: Buffer | undefined;
   #stopped = false;
 
-  /** @param onRequest called for each request, with `request` filled in */
-  constructor(request: Request, limits: RequestLimits, onRequest: () => void) {
+  /**
+   * @param onRequest called for each request, with `request` filled in
+   * @param onDrop called when the memory is needed by others; the reader must not be used afterwards
+   */
+  constructor(
+    request: Request,
+    limits: RequestLimits,
+    onRequest: () => void,
+    onDrop: (error: ProtocolError) => void,
+  ) {
     this.#request = request;
     this.#limits = limits;
     this.#onRequest = onRequest;
+    this.#onDrop = onDrop;
   }
 
   /** Called from within `onRequest`: `push` returns after this request. The next `push` goes on. */
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** Forgets an incomplete request. */
+  release(): void {
+    this.#held = undefined;
+    this.#limits.memory.release(this);
+  }
+
+  drop(): void {
+    this.#stopped = true;
+    this.release();
+    this.#request.clear();
+    this.#onDrop(new ProtocolError('too much memory in unfinished requests'));
   }
 
   /**
@@ -111,8 +140,8 @@ export class RequestReader {
     } else {
       upTo = this.#lineIn(held, buffer, at, end);
     }
-    const grown = this.#append(held, buffer, at, upTo);
-    this.#tryHeld(grown);
+    this.#append(held, buffer, at, upTo);
+    this.#tryHeld();
     return upTo;
   }
 
@@ -130,13 +159,14 @@ export class RequestReader {
   #swallow(at: number, end: number): number {
     const swallowed = Math.min(this.#skip, end - at);
     this.#skip -= swallowed;
-    if (this.#skip === 0 && this.#held !== undefined) this.#tryHeld(this.#held);
+    if (this.#skip === 0) this.#tryHeld();
     return at + swallowed;
   }
 
-  #tryHeld(held: Buffer): void {
-    if (!this.#scan(held, 0, this.#heldLength)) return;
-    this.#held = undefined;
+  #tryHeld(): void {
+    const held = this.#held;
+    if (held === undefined || !this.#scan(held, 0, this.#heldLength)) return;
+    this.release();
     this.#deliver(held, 0, true);
   }
 
@@ -238,7 +268,7 @@ export class RequestReader {
     return true;
   }
 
-  #append(held: Buffer, buffer: Buffer, start: number, end: number): Buffer {
+  #append(held: Buffer, buffer: Buffer, start: number, end: number): void {
     const length = this.#heldLength + end - start;
     if (length > held.length) {
       const larger = Buffer.allocUnsafe(this.#room(length));
@@ -247,8 +277,9 @@ export class RequestReader {
     }
     buffer.copy(held, this.#heldLength, start, end);
     this.#heldLength = length;
+    if (held === this.#held) return;
     this.#held = held;
-    return held;
+    this.#limits.memory.hold(this, held.length + this.#request.count * PLACE_SIZE);
   }
 
   /** How much to allocate for `length` bytes: at least double, never far beyond what arrived, exact when it is known. */

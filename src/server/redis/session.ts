@@ -28,10 +28,17 @@ export class RedisSession implements SocketSession {
     this.#maxReplyBytes = limits.maxReplyBytes ?? Infinity;
     this.exchange = new RedisExchange(context, output, id);
     const { maxItemSize } = context.store;
-    const bounds = { maxArgument: maxItemSize, maxRequest: maxItemSize + MAX_REQUEST };
-    this.#reader = new RequestReader(this.exchange.request, bounds, () => {
-      this.#execute();
-    });
+    const bounds = { maxArgument: maxItemSize, maxRequest: maxItemSize + MAX_REQUEST, memory: context.requestMemory };
+    this.#reader = new RequestReader(
+      this.exchange.request,
+      bounds,
+      () => {
+        this.#execute();
+      },
+      (error) => {
+        this.#fail(error);
+      },
+    );
   }
 
   get ended(): boolean {
@@ -64,6 +71,7 @@ export class RedisSession implements SocketSession {
   }
 
   close(): void {
+    this.#reader.release();
     this.exchange.finish();
   }
 
@@ -94,6 +102,7 @@ export class RedisSession implements SocketSession {
   #fail(error: unknown): void {
     const { exchange } = this;
     exchange.context.log(`closing a connection: ${String(error)}`, 1);
+    this.#reader.release();
     if (error instanceof ProtocolError) exchange.error(`ERR Protocol error: ${error.message}`);
     exchange.finish();
   }

@@ -1,6 +1,10 @@
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
+import { systemClock, type Clock } from '../../../src/runtime/clock';
 import { MemoryStore, RedisServer } from '../../../src/server';
+
+/** So that nothing depends on how fast this machine is. */
+const FROZEN: Clock = { ...systemClock, now: () => 0 };
 
 const AUTH = [
   { username: 'default', password: 'secret' },
@@ -11,7 +15,7 @@ describe.each([2, 3] as const)('RESP%i', (version) => {
   let server: RedisServer;
 
   beforeEach(async () => {
-    server = await RedisServer.start({ store: new MemoryStore(), auth: AUTH });
+    server = await RedisServer.start({ store: new MemoryStore({ clock: FROZEN }), auth: AUTH });
   });
 
   afterEach(() => server.close());

@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { systemClock, type Clock } from '../../../src/runtime/clock';
 import { MemoryStore, RedisServer } from '../../../src/server';
 import { respRequest } from './redis-talk';
 import { hasRedisCli } from './redis-process';
+
+/** So that nothing depends on how fast this machine is. */
+const FROZEN: Clock = { ...systemClock, now: () => 0 };
 
 const describeWithCli = hasRedisCli() ? describe : describe.skip;
 
@@ -10,7 +14,7 @@ describeWithCli('redis-cli (skipped where it is not installed)', () => {
   let server: RedisServer;
 
   beforeEach(async () => {
-    server = await RedisServer.start({ store: new MemoryStore() });
+    server = await RedisServer.start({ store: new MemoryStore({ clock: FROZEN }) });
   });
 
   afterEach(() => server.close());
@@ -59,7 +63,7 @@ describeWithCli('redis-cli (skipped where it is not installed)', () => {
       { username: 'default', password: 'secret' },
       { username: 'me', password: 'mine' },
     ];
-    server = await RedisServer.start({ store: new MemoryStore(), auth });
+    server = await RedisServer.start({ store: new MemoryStore({ clock: FROZEN }), auth });
     expect(await cli(['GET', 'k'])).toBe('NOAUTH Authentication required.');
     expect(await cli(['--no-auth-warning', '-a', 'secret', 'SET', 'k', '1'])).toBe('OK');
     expect(await cli(['--no-auth-warning', '--user', 'me', '--pass', 'mine', 'GET', 'k'])).toBe('1');

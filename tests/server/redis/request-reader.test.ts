@@ -1,22 +1,31 @@
 import { RequestReader, type RequestLimits } from '../../../src/server/redis/request-reader';
 import { Request } from '../../../src/server/redis/request';
+import { RequestMemory } from '../../../src/server/redis/request-memory';
 import { respRequest } from './redis-talk';
 
-const LIMITS: RequestLimits = { maxArgument: 10_000, maxRequest: 30_000 };
+const LIMITS: RequestLimits = { maxArgument: 10_000, maxRequest: 30_000, memory: new RequestMemory(Infinity) };
 
 /** A reader and the requests it has delivered. */
 class Reading {
   readonly requests: (string | null)[][] = [];
   readonly reader: RequestReader;
+  dropped = '';
   readonly #request = new Request();
 
-  constructor(limits = LIMITS) {
-    this.reader = new RequestReader(this.#request, limits, () => {
-      const { count } = this.#request;
-      this.requests.push(
-        Array.from({ length: count }, (_, i) => (this.#request.isOversized(i) ? null : this.#request.text(i))),
-      );
-    });
+  constructor(limits: Partial<RequestLimits> = {}) {
+    this.reader = new RequestReader(
+      this.#request,
+      { ...LIMITS, ...limits },
+      () => {
+        const { count } = this.#request;
+        this.requests.push(
+          Array.from({ length: count }, (_, i) => (this.#request.isOversized(i) ? null : this.#request.text(i))),
+        );
+      },
+      (error) => {
+        this.dropped = error.message;
+      },
+    );
   }
 
   push(text: string): this {
@@ -68,10 +77,11 @@ describe('RequestReader', () => {
   it('stops after a request when told to, and goes on', () => {
     const request = new Request();
     const names: string[] = [];
-    const reader = new RequestReader(request, LIMITS, () => {
+    const onRequest = (): void => {
       names.push(request.text(0));
       reader.stop();
-    });
+    };
+    const reader = new RequestReader(request, LIMITS, onRequest, () => undefined);
     const bytes = Buffer.from('A\r\n' + respRequest('B', 'b') + 'C\n');
     let at = 0;
     while (at < bytes.length) {
@@ -122,10 +132,33 @@ describe('RequestReader', () => {
     expect(restricted('*10\r\n$16384\r\n')).not.toThrow();
   });
 
+  it('shares its memory with others: the largest goes when there is too much', () => {
+    const memory = new RequestMemory(500_000);
+    const limits = { maxArgument: 1_000_000, maxRequest: 1_000_000, memory };
+    const begin = (size: number): Reading => new Reading(limits).push('*2\r\n$4\r\nECHO\r\n$900000\r\n' + 'x'.repeat(size));
+    // Small ones do not count.
+    const small = Array.from({ length: 20 }, () => begin(10_000));
+    expect(memory.total).toBe(0);
+    const large = begin(100_000);
+    const larger = begin(150_000);
+    expect([memory.total > 250_000, large.dropped + larger.dropped]).toEqual([true, '']);
+    // It cannot take the room of others.
+    const largest = begin(500_000);
+    expect(largest.dropped).toBe('too much memory in unfinished requests');
+    // But others can take that of a large one.
+    const more = [begin(80_000), begin(80_000)];
+    expect(larger.dropped).not.toBe('');
+    for (const reading of [...small, large, ...more]) expect(reading.dropped).toBe('');
+    large.push('x'.repeat(800_000) + '\r\n');
+    expect(large.requests).toHaveLength(1);
+    for (const reading of more) reading.reader.release();
+    expect(memory.total).toBe(0);
+  });
+
   it('does not allocate what is only announced', () => {
     const before = process.memoryUsage().arrayBuffers;
     const readings = Array.from({ length: 1000 }, () => {
-      const limits = { maxArgument: 2 ** 30, maxRequest: 2 ** 30 };
+      const limits = { maxArgument: 2 ** 30, maxRequest: 2 ** 30, memory: new RequestMemory(Infinity) };
       return new Reading(limits).push('*1048576\r\n$3\r\nSET\r\n$500000000\r\nvalue');
     });
     expect(readings).toHaveLength(1000);
