@@ -53,7 +53,7 @@ export default tseslint.config(
   { files: ['src/**/*.ts'], rules: seams },
   { files: ['src/runtime/**/*.ts'], rules: { 'no-restricted-globals': 'off', 'no-restricted-properties': 'off' } },
   {
-    files: ['src/client/transport.ts', 'src/client/server-address.ts', 'src/hash/dns-discovery.ts', 'src/server/server.ts', 'src/server/connection.ts', 'src/cli/**/*.ts'],
+    files: ['src/client/transport.ts', 'src/client/server-address.ts', 'src/hash/dns-discovery.ts', 'src/server/listener.ts', 'src/server/connection.ts', 'src/cli/**/*.ts'],
     rules: { 'no-restricted-imports': 'off' },
   },
   {

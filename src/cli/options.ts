@@ -4,6 +4,8 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 /** What `tsmemcache serve` was asked to do. */
 export interface ServeOptions {
   readonly listeners: readonly Listener[];
+  /** Where Redis's clients are served too. */
+  readonly redisListeners: readonly TcpListener[];
   /** Lets clients in only with a line of this file; `user:password` each. */
   readonly authFile: string | undefined;
   readonly tls: TlsFiles | undefined;
@@ -31,10 +33,14 @@ export interface SnapshotOptions {
   readonly interval: number;
 }
 
+/** A host and port to listen at. */
+export interface TcpListener {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** One place to listen at. */
-export type Listener =
-  | { readonly host: string; readonly port: number }
-  | { readonly path: string; readonly pathMode: number };
+export type Listener = TcpListener | { readonly path: string; readonly pathMode: number };
 
 /** The files that TLS is set up from. */
 export interface TlsFiles {
@@ -98,6 +104,7 @@ const OPTIONS = {
   'memory-file': { ...TEXT, short: 'e' },
   snapshot: TEXT,
   'save-interval': TEXT,
+  'redis-port': TEXT,
   help: { ...FLAG, short: 'h' },
   version: { ...FLAG, short: 'V' },
 } satisfies ParseArgsConfig['options'];
@@ -123,6 +130,7 @@ const WITHOUT_EFFECT = new Set([
 ]);
 
 const MEGABYTE = 1024 * 1024;
+const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 11_211;
 const DEFAULT_MEGABYTES = 64;
 /** In seconds. */
@@ -163,11 +171,13 @@ export function parseServeOptions(args: readonly string[]): ServeOptions | 'help
   if (leadingNumber(values['udp-port'] ?? '0') !== 0) throw new UsageError('-U: UDP is not served');
   const port = parsePort(values.port ?? String(DEFAULT_PORT));
   const path = values['unix-socket'];
+  const hosts = (path === undefined ? values.listen : undefined) ?? [DEFAULT_HOST];
+  const tcpListeners = hosts.flatMap((text) => text.split(',')).map((text) => parseListener(text, port));
+  const redisPort = values['redis-port'];
   return {
     listeners:
-      path === undefined
-        ? (values.listen ?? ['127.0.0.1']).flatMap((text) => text.split(',')).map((text) => parseListener(text, port))
-        : [{ path, pathMode: Number.parseInt(values['unix-mask'] ?? '700', 8) || 0 }],
+      path === undefined ? tcpListeners : [{ path, pathMode: Number.parseInt(values['unix-mask'] ?? '700', 8) || 0 }],
+    redisListeners: redisPort === undefined ? [] : onPort(tcpListeners, parsePort(redisPort)),
     authFile: values['auth-file'],
     tls: values['enable-ssl'] === true ? tlsFiles(extended) : undefined,
     maxBytes,
@@ -248,7 +258,7 @@ function parseSnapshot(file: string | undefined, interval: string | undefined): 
 }
 
 /** `host`, `host:port`, `[ipv6]` or `[ipv6]:port`. */
-function parseListener(text: string, port: number): Listener {
+function parseListener(text: string, port: number): TcpListener {
   const bracketed = /^\[([^\]]+)\](?::(.*))?$/.exec(text);
   if (bracketed !== null) return { host: bracketed[1] ?? '', port: parsePort(bracketed[2] ?? String(port)) };
   const colon = text.indexOf(':');
@@ -257,6 +267,11 @@ function parseListener(text: string, port: number): Listener {
   if (host === 'notls') throw new UsageError('-l notls: a server has TLS on all its listeners, or on none');
   if (host === '' || (isIP(host) === 0 && /^\d+$/.test(host))) throw new UsageError(`-l: ${text} is not an address`);
   return { host, port: parsePort(text.slice(colon + 1)) };
+}
+
+/** The same hosts, each once, on another port. */
+function onPort(listeners: readonly TcpListener[], port: number): TcpListener[] {
+  return Array.from(new Set(listeners.map(({ host }) => host)), (host) => ({ host, port }));
 }
 
 function parseExtended(texts: readonly string[]): Map<string, string> {

@@ -1,6 +1,6 @@
 import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import type { TlsOptions } from 'node:tls';
-import { MemcachedServer, MemoryStore, Persistence, type Credentials } from '../server';
+import { MemcachedServer, MemoryStore, Persistence, RedisServer, type Credentials } from '../server';
 import { parseServeOptions, UsageError, type Listener, type ServeOptions, type SnapshotOptions, type TlsFiles } from './options';
 
 const HELP = `usage: tsmemcache serve [options]
@@ -26,6 +26,7 @@ A memcached-compatible server in this process, in the foreground. Options are me
   -Z, --enable-ssl              TLS: -o ssl_chain_cert=FILE,ssl_key=FILE
   -P, --pidfile=FILE            write the process id
   -o, --extended=LIST           idle_timeout=SECONDS, ssl_…; tuning of slabs and LRU has no effect
+      --redis-port=NUM          serve Redis's clients too, on the same addresses
   -v, -vv                       events; commands too
   -t, -f, -n, -L, -U 0, -B ascii  accepted, without effect
       --snapshot=FILE           keep the items in a file from one run to the next
@@ -45,8 +46,10 @@ export interface ServeIo {
 
 /** A server that runs until {@link RunningServer.close}. */
 export interface RunningServer {
-  /** Where it listens. */
+  /** Where it listens for memcached's clients. */
   readonly addresses: readonly string[];
+  /** Where it listens for Redis's clients. */
+  readonly redisAddresses: readonly string[];
   /** Ends the server, and saves the items where that is asked for; rejects when that is not possible. */
   close(): Promise<void>;
 }
@@ -84,9 +87,13 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   };
   const store = new MemoryStore(settings);
   const persistence = options.snapshot && (await openSnapshot(store, options.snapshot, log));
+  const saving = persistence === undefined ? {} : { saveControl: persistence };
   const servers: MemcachedServer[] = [];
+  const redisServers: RedisServer[] = [];
+  const closeServers = (): Promise<unknown> =>
+    Promise.all([...servers, ...redisServers].map((server) => server.close()));
   const close = async (): Promise<void> => {
-    await Promise.all(servers.map((server) => server.close()));
+    await closeServers();
     store.close();
     try {
       await persistence?.close();
@@ -101,17 +108,22 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
       const shared = { ...settings, ...tls, store, auth, log, onShutdown };
       servers.push(await MemcachedServer.start({ ...shared, ...listener }));
     }
+    for (const listener of options.redisListeners) {
+      redisServers.push(await RedisServer.start({ ...settings, ...tls, ...saving, store, auth, log, ...listener }));
+    }
   } catch (error) {
-    await Promise.all(servers.map((server) => server.close()));
+    await closeServers();
     store.close();
     await persistence?.close();
-    const names = options.listeners.map(listenerName).join(', ');
+    const names = [...options.listeners, ...options.redisListeners].map(listenerName).join(', ');
     throw new UsageError(`failed to listen on ${names}: ${reason(error)}`, EX_OSERR);
   }
   if (options.pidFile !== undefined) writeFileSync(options.pidFile, `${process.pid}\n`);
   const addresses = servers.map((server) => server.address);
-  io.stdout(`tsmemcache listening on ${addresses.join(', ')}\n`);
-  return { addresses, close };
+  const redisAddresses = redisServers.map((server) => server.address);
+  const forRedis = redisAddresses.length === 0 ? '' : `, for Redis clients on ${redisAddresses.join(', ')}`;
+  io.stdout(`tsmemcache listening on ${addresses.join(', ')}${forRedis}\n`);
+  return { addresses, redisAddresses, close };
 }
 
 async function openSnapshot(

@@ -1,15 +1,50 @@
 import type { Socket } from 'node:net';
-import type { ConnectionInfo, ServerContext } from './context';
-import { Session } from './session';
+import type { Clock } from '../runtime/clock';
+import type { ConnectionInfo, ConnectionStats } from './context';
+import type { SessionOutput } from './replies';
+import type { TurnLimits } from './session';
 
 /** A client that has so many bytes of replies waiting is not read from until it has taken them. */
 const MAX_UNSENT = 1024 * 1024;
 
+/** One client's conversation, as a connection drives it. */
+export interface SocketSession {
+  /** Whether the session is over. */
+  readonly ended: boolean;
+  /** How many commands the last {@link push} executed. */
+  readonly executed: number;
+  /** Settles, without an error, when a command that takes its time has been answered; nothing is pushed before. */
+  readonly pending?: Promise<void> | undefined;
+  /**
+   * Executes the commands that `buffer[start, end)` completes; nothing of the buffer is kept.
+   *
+   * @returns where it stopped: `end`, or less when a limit was reached; the rest must be pushed again.
+   */
+  push(buffer: Buffer, start: number, end: number): number;
+  /** Ends the session. */
+  close(): void;
+}
+
+/** What serves the clients of a listener. */
+export interface Service<S extends SocketSession> {
+  readonly clock: Clock;
+  /** Counts what the connections do. */
+  readonly connections: ConnectionStats;
+  /** Whether everybody is served, without a password. */
+  readonly open: boolean;
+  /** What a client beyond the limit is told. */
+  readonly refusal: string;
+  /** Takes a line per event: level 0 is always shown, 1 are errors. */
+  log(line: string, level: number): void;
+  /** Begins a conversation; `id` is the connection's own number. */
+  openSession(output: SessionOutput, limits: TurnLimits, id: number): S;
+}
+
 /** Feeds a session from a socket, no faster than the client takes its replies, and in turns with other clients. */
-export class Connection {
+export class Connection<S extends SocketSession> {
+  readonly session: S;
   readonly #socket: Socket;
-  readonly #context: ServerContext;
-  readonly #session: Session;
+  readonly #service: Service<S>;
   readonly #id: number;
   readonly #listenAddress: string;
   /** What has been read and not executed yet. */
@@ -18,44 +53,45 @@ export class Connection {
   #peerEnded = false;
   #lastCommand: number;
 
-  constructor(socket: Socket, context: ServerContext, maxCommands: number, id: number, listenAddress: string) {
+  constructor(socket: Socket, service: Service<S>, maxCommands: number, id: number, listenAddress: string) {
     this.#socket = socket;
-    this.#context = context;
+    this.#service = service;
     this.#id = id;
     this.#listenAddress = listenAddress;
-    this.#lastCommand = context.store.clock.now();
-    this.#session = new Session(
-      context,
-      {
-        write(data) {
-          context.connections.bytesWritten += data.length;
-          if (typeof data === 'string') socket.write(data, 'latin1');
-          else socket.write(data);
-        },
-        end() {
-          socket.destroySoon();
-        },
+    this.#lastCommand = service.clock.now();
+    const { connections } = service;
+    const output: SessionOutput = {
+      write(data) {
+        connections.bytesWritten += data.length;
+        if (typeof data === 'string') socket.write(data, 'latin1');
+        else socket.write(data);
       },
-      { maxCommands, maxReplyBytes: MAX_UNSENT },
-    );
+      end() {
+        socket.destroySoon();
+      },
+    };
+    this.session = service.openSession(output, { maxCommands, maxReplyBytes: MAX_UNSENT }, id);
     socket.setNoDelay(true);
     socket.setKeepAlive(true);
     socket.on('data', (chunk: Buffer) => {
-      context.connections.bytesRead += chunk.length;
+      connections.bytesRead += chunk.length;
       this.#take(chunk);
     });
     socket.on('drain', () => {
       this.#goOn();
     });
+    socket.on('close', () => {
+      this.session.close();
+    });
     socket.on('end', () => {
       this.#peerEnded = true;
-      if (this.#rest === undefined) this.#session.close();
+      if (this.#rest === undefined) this.session.close();
     });
   }
 
   /** Milliseconds since the last command was executed. */
   get idle(): number {
-    return this.#context.store.clock.now() - this.#lastCommand;
+    return this.#service.clock.now() - this.#lastCommand;
   }
 
   get info(): ConnectionInfo {
@@ -75,26 +111,33 @@ export class Connection {
   /** Executes what is in `chunk`, or the part of it that this turn has room for. */
   #take(chunk: Buffer): void {
     const socket = this.#socket;
-    const session = this.#session;
+    const { session } = this;
     socket.cork();
     const at = session.push(chunk, 0, chunk.length);
     socket.uncork();
-    if (session.executed > 0) this.#lastCommand = this.#context.store.clock.now();
+    if (session.executed > 0) this.#lastCommand = this.#service.clock.now();
     if (session.ended) {
       this.#rest = undefined;
       return;
     }
+    const { pending } = session;
     const congested = socket.writableLength > MAX_UNSENT;
-    if (at === chunk.length && !congested) {
+    if (at === chunk.length && !congested && pending === undefined) {
       if (this.#rest !== undefined) this.#resume();
       return;
     }
     this.#rest = chunk.subarray(at);
     socket.pause();
+    if (pending !== undefined) {
+      void pending.then(() => {
+        this.#continue();
+      });
+      return;
+    }
     this.#waiting = congested;
     if (congested) return;
-    this.#context.connections.yields++;
-    this.#context.store.clock.setImmediate(() => {
+    this.#service.connections.yields++;
+    this.#service.clock.setImmediate(() => {
       this.#continue();
     });
   }
@@ -113,7 +156,7 @@ export class Connection {
 
   #resume(): void {
     this.#rest = undefined;
-    if (this.#peerEnded) this.#session.close();
+    if (this.#peerEnded) this.session.close();
     else this.#socket.resume();
   }
 }

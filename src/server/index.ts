@@ -1,7 +1,8 @@
 /** The embedded memcached-compatible server. It loads no client code and has no dependency. */
 export { MemcachedServer, type MemcachedServerOptions } from './server';
+export { RedisServer, type RedisServerOptions } from './redis/server';
 export { Session, type TurnLimits } from './session';
-export type { SessionOutput } from './exchange';
+export type { SessionOutput } from './replies';
 export { ServerContext, type ServerContextOptions } from './context';
 export type { ClusterConfig } from './text/config';
 export type { Credentials } from './authentication';

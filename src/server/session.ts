@@ -2,7 +2,8 @@ import { latin1Slice } from '../protocol/bytes';
 import { FrameReader, type Frame, type FrameRules } from '../protocol/frame';
 import { AUTHENTICATE, UNAUTHENTICATED } from './authentication';
 import type { ServerContext } from './context';
-import { Exchange, type SessionOutput } from './exchange';
+import { Exchange } from './exchange';
+import type { SessionOutput } from './replies';
 import { announcedBlock, findVerb, type Verb } from './verbs';
 
 /** How much one `push` may do before it stops. */

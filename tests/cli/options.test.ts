@@ -21,6 +21,7 @@ describe('the options of serve', () => {
   it('have memcached’s defaults, but for the address', () => {
     expect(parse()).toEqual({
       listeners: [{ host: '127.0.0.1', port: 11_211 }],
+      redisListeners: [],
       authFile: undefined,
       tls: undefined,
       maxBytes: 64 * 1024 * 1024,
@@ -78,6 +79,16 @@ describe('the options of serve', () => {
       { host: '::2', port: 9 },
     ]);
     expect(parse('-s', '/tmp.sock', '-a', '770').listeners).toEqual([{ path: '/tmp.sock', pathMode: 0o770 }]);
+  });
+
+  it('serve Redis on the same hosts, or on this machine beside a unix socket', () => {
+    expect(parse('--redis-port', '6379').redisListeners).toEqual([{ host: '127.0.0.1', port: 6379 }]);
+    expect(parse('-l', '10.0.0.1:1,10.0.0.1:2,[::1]', '--redis-port=7').redisListeners).toEqual([
+      { host: '10.0.0.1', port: 7 },
+      { host: '::1', port: 7 },
+    ]);
+    expect(parse('-s', '/tmp.sock', '--redis-port=7').redisListeners).toEqual([{ host: '127.0.0.1', port: 7 }]);
+    expect(refusal('--redis-port', '65536').status).toBe(64);
   });
 
   it('set up TLS', () => {

@@ -53,6 +53,33 @@ describe('serve', () => {
     expect(await ask(second, 'get k\r\n')).toBe('VALUE k 0 1\r\n1\r\nEND\r\n');
   });
 
+  it('serves Redis’s clients the same items, to the same users', async () => {
+    const file = join(folder, 'redis-users');
+    writeFileSync(file, 'default:secret\n');
+    const server = await run('-p', '0', '--redis-port', '0', '-Y', file);
+    if (typeof server === 'number') throw new Error(stderr);
+    const [address = ''] = server.addresses;
+    const [redis = ''] = server.redisAddresses;
+    expect(stdout).toBe(`tsmemcache listening on ${address}, for Redis clients on ${redis}\n`);
+    expect(await ask(redis, 'GET k\r\n')).toBe('-NOAUTH Authentication required.\r\n');
+    expect(await ask(redis, 'AUTH secret\r\nSET k v\r\n')).toBe('+OK\r\n+OK\r\n');
+    const reply = await ask(address, 'set auth 0 0 14\r\ndefault secret\r\nget k\r\n');
+    expect(reply).toBe('STORED\r\nVALUE k 16 1\r\nv\r\nEND\r\n');
+    const [port] = /\d+$/.exec(redis) ?? [''];
+    expect(await run('-p', '0', '--redis-port', port)).toBe(71);
+    expect(stderr).toContain(`failed to listen on 127.0.0.1:0, 127.0.0.1:${port}: `);
+  });
+
+  it('warns when everybody is served, and not otherwise', async () => {
+    const file = join(folder, 'users');
+    writeFileSync(file, 'me:secret\n');
+    await run('-p', '0', '-l', '0.0.0.0', '--redis-port', '0', '-Y', file);
+    await run('-p', '0', '--redis-port', '0');
+    expect(stderr).toBe('');
+    await run('-p', '0', '-l', '0.0.0.0', '--redis-port', '0');
+    expect(stderr.match(/^WARNING: 0\.0\.0\.0:\d+ serves everybody .*$/gm)).toHaveLength(2);
+  });
+
   it('writes its process id, and takes the file away again', async () => {
     const file = join(folder, 'pid');
     const server = await run('-p', '0', '-P', file);

@@ -1,5 +1,5 @@
 import { MemcacheError, type Client, type Serde, type SerializedValue } from '../../src';
-import { crc32 } from '../../src/hash/crc32';
+import { crc32 } from '../../src/runtime/crc32';
 import type { SeededRandom } from './seeded-random';
 
 /** A value that says whose it is. */

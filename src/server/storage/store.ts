@@ -110,6 +110,11 @@ export class MemoryStore {
     return this.#items.size;
   }
 
+  /** How many of them have a deadline. */
+  get expiring(): number {
+    return this.#deadlines.size;
+  }
+
   /** The bytes of all items by memcached's measure. */
   get bytes(): number {
     return this.#bytes;

@@ -1,0 +1,55 @@
+import type { RedisExchange } from './exchange';
+
+/** What Redis's `COMMAND` tells about a command. */
+export type CommandFlag = 'write' | 'readonly' | 'denyoom' | 'fast' | 'admin' | 'no_auth';
+
+/** A command of the Redis protocol. */
+export interface Command {
+  /** In lower case; `client|setname` for a command within a command. */
+  readonly name: string;
+  /** How many arguments it has, its name included; -n for at least n. */
+  readonly arity: number;
+  readonly flags: readonly CommandFlag[];
+  /** Which arguments are keys: the first, the last (-1: of all), and the distance between two; zeros for none. */
+  readonly keys: readonly [first: number, last: number, step: number];
+  /** Whether it says itself what happens to an argument that is too large for an item. */
+  readonly takesLargeValues: boolean;
+  /** Commands named by the second argument. */
+  readonly subcommands: ReadonlyMap<string, Command>;
+  /** Executes the command: the number and length of its arguments have been checked. The reply may come later. */
+  readonly execute: (exchange: RedisExchange) => void | Promise<void>;
+}
+
+const NONE: ReadonlyMap<string, Command> = new Map();
+
+/** The keys of a command on one key. */
+export const ONE_KEY: Command['keys'] = [1, 1, 1];
+/** The keys of a command on all its arguments. */
+export const ALL_KEYS: Command['keys'] = [1, -1, 1];
+
+/** Describes a command. */
+export function command(
+  name: string,
+  arity: number,
+  flags: readonly CommandFlag[],
+  execute: Command['execute'],
+  rest: Partial<Pick<Command, 'keys' | 'takesLargeValues'>> = {},
+): Command {
+  return { name, arity, flags, execute, keys: [0, 0, 0], takesLargeValues: false, subcommands: NONE, ...rest };
+}
+
+/** Describes a command that has commands within it; `execute` is for when none of them is named. */
+export function container(
+  name: string,
+  arity: number,
+  subcommands: readonly Command[],
+  execute: Command['execute'] = () => undefined,
+): Command {
+  const byName = new Map(subcommands.map((sub) => [sub.name.slice(name.length + 1), sub]));
+  return { ...command(name, arity, [], execute), subcommands: byName };
+}
+
+/** Whether a request of `count` arguments fits. */
+export function hasArity({ arity }: Command, count: number): boolean {
+  return arity >= 0 ? count === arity : count >= -arity;
+}

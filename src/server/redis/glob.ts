@@ -1,0 +1,80 @@
+/** Tells whether one character is meant. */
+type Piece = (char: string) => boolean;
+
+const ANY: Piece = () => true;
+
+/**
+ * Makes a test of a glob pattern, with Redis's rules: `*`, `?`, `[a-z]`, `[^a]`, and `\` before what is meant literally.
+ * Its time is bounded by the product of both lengths, whatever the pattern.
+ */
+export function globMatcher(pattern: string): (text: string) => boolean {
+  const pieces = parse(pattern);
+  return (text) => {
+    let piece = 0;
+    let at = 0;
+    // The last star, and where what it takes ends: it takes more when what follows does not match.
+    let star = -1;
+    let taken = 0;
+    while (at < text.length) {
+      const next = pieces[piece];
+      if (next === '*') {
+        star = piece++;
+        taken = at;
+      } else if (next?.(text.charAt(at)) === true) {
+        piece++;
+        at++;
+      } else if (star >= 0) {
+        piece = star + 1;
+        at = ++taken;
+      } else {
+        return false;
+      }
+    }
+    while (pieces[piece] === '*') piece++;
+    return piece === pieces.length;
+  };
+}
+
+function parse(pattern: string): (Piece | '*')[] {
+  const pieces: (Piece | '*')[] = [];
+  for (let at = 0; at < pattern.length; at++) {
+    const char = pattern.charAt(at);
+    if (char === '*') {
+      if (pieces.at(-1) !== '*') pieces.push('*');
+    } else if (char === '?') {
+      pieces.push(ANY);
+    } else if (char === '[') {
+      const [piece, end] = charClass(pattern, at + 1);
+      pieces.push(piece);
+      at = end;
+    } else {
+      const literal = char === '\\' && at + 1 < pattern.length ? pattern.charAt(++at) : char;
+      pieces.push((other) => other === literal);
+    }
+  }
+  return pieces;
+}
+
+/** The class behind a `[`, and where its `]` is; one that is not closed reaches to the end. */
+function charClass(pattern: string, start: number): [piece: Piece, end: number] {
+  const negated = pattern.charAt(start) === '^';
+  const ranges: [first: string, last: string][] = [];
+  let at = negated ? start + 1 : start;
+  for (; at < pattern.length; at++) {
+    let char = pattern.charAt(at);
+    if (char === '\\' && at + 1 < pattern.length) {
+      char = pattern.charAt(++at);
+      ranges.push([char, char]);
+    } else if (char === ']') {
+      break;
+    } else if (pattern.charAt(at + 1) === '-' && at + 2 < pattern.length) {
+      // Even a `]` can be the end of a range.
+      const other = pattern.charAt(at + 2);
+      ranges.push(char <= other ? [char, other] : [other, char]);
+      at += 2;
+    } else {
+      ranges.push([char, char]);
+    }
+  }
+  return [(char) => ranges.some(([first, last]) => char >= first && char <= last) !== negated, at];
+}

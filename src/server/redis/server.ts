@@ -1,0 +1,73 @@
+import { Listener, type ListenerOptions } from '../listener';
+import { RedisContext, type RedisContextOptions } from './context';
+import { RedisSession } from './session';
+import type { MemoryStore } from '../storage/store';
+
+/** How a {@link RedisServer} is set up. */
+export interface RedisServerOptions extends ListenerOptions, RedisContextOptions {}
+
+/**
+ * A server in this process for Redis's clients, on the items of a {@link MemoryStore}: strings, counters and expiry.
+ *
+ * ```ts
+ * const memcached = await MemcachedServer.start();
+ * const redis = await RedisServer.start({ store: memcached.store, port: 6379 });
+ * …
+ * await redis.close();
+ * ```
+ */
+export class RedisServer {
+  /** Where it listens, as clients write it: `127.0.0.1:6379`, `[::1]:6379`, or the path of the unix socket. */
+  readonly address: string;
+  /** The TCP port; 0 on a unix socket. */
+  readonly port: number;
+  /** The items. */
+  readonly store: MemoryStore;
+  readonly #listener: Listener<RedisSession>;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Starts a server.
+   *
+   * @throws the system's error when it cannot listen, for example `EADDRINUSE`
+   */
+  static async start(options: RedisServerOptions): Promise<RedisServer> {
+    return new RedisServer(await Listener.open(options), options);
+  }
+
+  private constructor(listener: Listener<RedisSession>, options: RedisServerOptions) {
+    const context = new RedisContext(options);
+    this.#listener = listener;
+    this.store = context.store;
+    this.port = listener.port;
+    this.address = listener.address;
+    context.port = listener.port;
+    context.listClients = () =>
+      Array.from(listener.connections, ({ info, session: { exchange } }) => {
+        const { name, libraryName, libraryVersion, protocol } = exchange;
+        const address = info.address.replace(/^tcp:/, '');
+        const { id, secondsSinceLastCommand } = info;
+        return { id, address, secondsSinceLastCommand, name, libraryName, libraryVersion, protocol };
+      });
+    listener.serve({
+      clock: context.store.clock,
+      connections: context.connections,
+      open: !context.requiresAuthentication,
+      refusal: '-ERR max number of clients reached',
+      log: (line, level) => {
+        context.log(line, level);
+      },
+      openSession: (output, limits, id) => new RedisSession(context, output, limits, id),
+    });
+  }
+
+  /** Ends the server and every connection, and leaves the store open. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#listener.close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

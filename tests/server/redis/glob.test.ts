@@ -1,0 +1,34 @@
+import { globMatcher } from '../../../src/server/redis/glob';
+
+describe('globMatcher', () => {
+  it.each([
+    ['*', ['', 'a', 'abc'], []],
+    ['', [''], ['a']],
+    ['a*c', ['ac', 'abc', 'abcbc'], ['a', 'acb', 'bac']],
+    ['**a**', ['a', 'xax'], ['b']],
+    ['h?llo', ['hello', 'h\nllo'], ['hllo', 'heello']],
+    ['h[ae]llo', ['hello', 'hallo'], ['hillo']],
+    ['h[^e]llo', ['hallo'], ['hello', 'hllo']],
+    ['h[a-c]llo', ['hbllo'], ['hdllo']],
+    ['h[c-a]llo', ['hbllo'], ['hdllo']],
+    ['[a-]', ['a', ']', '^'], ['b', '-']],
+    ['[]-a]', [], [']a]']],
+    ['[]', [], ['', 'a', ']']],
+    ['[^]', ['a', ']'], ['']],
+    [String.raw`[\]a]`, [']', 'a'], ['\\']],
+    ['[ab', ['a', 'b'], ['[', 'c', '']],
+    [String.raw`\*a`, ['*a'], ['ba']],
+    ['a\\', ['a\\'], ['a']],
+    ['a.c', ['a.c'], ['abc']],
+  ])('%j', (pattern, hits, misses) => {
+    const matches = globMatcher(pattern);
+    expect(hits.filter((text) => !matches(text))).toEqual([]);
+    expect(misses.filter((text) => matches(text))).toEqual([]);
+  });
+
+  it('is not slow for a hostile pattern', () => {
+    // A matcher that tries every star would not end.
+    expect(globMatcher('*a'.repeat(500) + 'b')('a'.repeat(250))).toBe(false);
+    expect(globMatcher('*a'.repeat(120) + '*b')('a'.repeat(250))).toBe(false);
+  });
+});
