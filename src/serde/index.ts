@@ -1,3 +1,4 @@
+export { CompressedSerde, type Codec, type CompressedSerdeOptions } from './compressed-serde';
 export {
   FLAG_BYTES,
   FLAG_COMPRESSED,
@@ -14,3 +15,4 @@ export { RawSerde } from './raw-serde';
 export { MISS, type Serde, type SerializedValue } from './serde';
 export { StringSerde } from './string-serde';
 export { TypedSerde, type CacheValue } from './typed-serde';
+export type { CompressionLevel } from './zlib/zlib-codec';
