@@ -11,6 +11,7 @@ export {
   FLAG_TEXT,
 } from './flags';
 export { JsonSerde, type JsonSerdeOptions } from './json-serde';
+export { PythonSerde, type PythonSerdeOptions } from './python-serde';
 export { RawSerde } from './raw-serde';
 export { MISS, type Serde, type SerializedValue } from './serde';
 export { StringSerde } from './string-serde';
