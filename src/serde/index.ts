@@ -17,3 +17,5 @@ export { MISS, type Serde, type SerializedValue } from './serde';
 export { StringSerde } from './string-serde';
 export { TypedSerde, type CacheValue } from './typed-serde';
 export type { CompressionLevel } from './zlib/zlib-codec';
+export { StructuredSerde } from './structured-serde';
+export { VersionedSerde } from './versioned-serde';

@@ -1,9 +1,8 @@
 /** What pickles of plain data call: these few functions, and nothing else whatever a pickle may ask for. */
+import type { Budget } from '../budget';
 import { malformed } from './malformed';
 
-/** Called with what memory the result will take, in units of 8 bytes, before it is made. */
-export type Charge = (units: number) => void;
-type Build = (args: readonly unknown[], charge: Charge) => unknown;
+type Build = (args: readonly unknown[], budget: Budget) => unknown;
 
 /** A function that a pickle has named and may call; not a value. */
 export class Global {
@@ -24,24 +23,24 @@ const wrongArguments = (): never => {
   throw malformed('a call with arguments that Python does not write');
 };
 
-const set: Build = ([items = [], ...rest], charge) => {
+const set: Build = ([items = [], ...rest], budget) => {
   if (rest.length > 0 || !(Array.isArray(items) || items instanceof Set)) return wrongArguments();
-  charge(4 * (Array.isArray(items) ? items.length : items.size));
+  budget.charge(4 * (Array.isArray(items) ? items.length : items.size));
   return new Set(items as Iterable<unknown>);
 };
 
 /** `_codecs.encode(text, 'latin1')`: bytes, for a protocol that has none. */
-const encode: Build = ([text, encoding, ...rest], charge) => {
+const encode: Build = ([text, encoding, ...rest], budget) => {
   const isLatin1 = encoding === 'latin1' || encoding === 'latin-1';
   if (rest.length > 0 || typeof text !== 'string' || !isLatin1 || /[^\x00-\xff]/.test(text)) return wrongArguments();
-  charge(text.length >> 3);
+  budget.charge(text.length >> 3);
   return Buffer.from(text, 'latin1');
 };
 
 /** `bytes()`, `bytearray()`, `bytearray(bytes)`, `bytearray(text, 'latin-1')`. */
-const bytes: Build = (args, charge) => {
+const bytes: Build = (args, budget) => {
   if (args.length === 0) return Buffer.alloc(0);
-  return args.length === 1 && Buffer.isBuffer(args[0]) ? args[0] : encode(args, charge);
+  return args.length === 1 && Buffer.isBuffer(args[0]) ? args[0] : encode(args, budget);
 };
 
 /** Year (2 bytes), month, day. */

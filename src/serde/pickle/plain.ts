@@ -1,4 +1,5 @@
 /** The last step of reading: Python's dicts become objects or Maps, and nothing that is not plain data is let through. */
+import { ElementCost, type Budget } from '../budget';
 import { malformed } from './malformed';
 
 /** How deep lists, dicts and sets may lie in each other; Python's own pickler does not reach it. */
@@ -17,15 +18,20 @@ type Container = unknown[] | Set<unknown> | Dict;
  *
  * @throws MemcacheSerdeError for what is no data, for dicts and sets as keys, and for values nested too deep
  */
-export function toPlain(root: unknown): unknown {
-  return new Finisher().finish(root);
+export function toPlain(root: unknown, budget: Budget): unknown {
+  return new Finisher(budget).finish(root);
 }
 
 class Finisher {
+  readonly #budget: Budget;
   readonly #dicts = new Map<Dict, object>();
   readonly #seen = new Set<unknown>();
   /** What is still to be gone through, instead of a recursion that hostile data could drive too deep. */
   readonly #todo: { container: Container; depth: number }[] = [];
+
+  constructor(budget: Budget) {
+    this.#budget = budget;
+  }
 
   finish(root: unknown): unknown {
     const plain = this.#replace(root, 0);
@@ -70,10 +76,15 @@ class Finisher {
 
   #fill(dict: Dict, depth: number): void {
     const plain = this.#dicts.get(dict);
+    const elements = new ElementCost(this.#budget);
     for (let i = 0; i < dict.items.length; i += 2) {
       const value = this.#replace(dict.items[i + 1], depth);
       if (plain instanceof Map) plain.set(this.#key(dict.items[i], depth), value);
-      else if (plain !== undefined) setOwn(plain, dict.items[i] as string, value);
+      else if (plain !== undefined) {
+        const key = dict.items[i] as string;
+        elements.chargeKey(key);
+        setOwn(plain, key, value);
+      }
     }
   }
 }

@@ -4,6 +4,7 @@
  * A pickle is a program for a machine with a stack. This one has no operation that imports, calls or builds anything
  * but the few functions of `globals.ts`, none of which can do more than make a value.
  */
+import { Budget, OBJECT_UNITS } from '../budget';
 import { toBigInt, toInteger } from '../integer';
 import { findGlobal, Global } from './globals';
 import { malformed } from './malformed';
@@ -11,12 +12,7 @@ import { Dict, toPlain } from './plain';
 import { PickleSource } from './source';
 import { decodeRawUnicodeEscape, decodeRepr, fromPython2 } from './text';
 
-/**
- * What one pickle may make, in units of about 8 bytes: half a million containers, or eight million numbers. A pickle of
- * ordinary data that memcached takes, compressed ones included, stays far below it.
- */
-const MAX_UNITS = 8 * 1024 * 1024;
-const CONTAINER_UNITS = 16;
+/** An entry of the memo. */
 const MEMO_UNITS = 4;
 
 const HIGHEST_PROTOCOL = 5;
@@ -28,7 +24,8 @@ const HIGHEST_PROTOCOL = 5;
  * @throws MemcacheSerdeError for everything that is not exactly one pickle of plain data
  */
 export function readPickle(data: Buffer, start: number, end: number): unknown {
-  return toPlain(new PickleReader(new PickleSource(data, start, end)).run());
+  const budget = new Budget();
+  return toPlain(new PickleReader(new PickleSource(data, start, end), budget).run(), budget);
 }
 
 class PickleReader {
@@ -37,10 +34,11 @@ class PickleReader {
   /** Where on the stack the open containers begin. */
   readonly #marks: number[] = [];
   readonly #memo = new Map<number, unknown>();
-  #unitsLeft = MAX_UNITS;
+  readonly #budget: Budget;
 
-  constructor(source: PickleSource) {
+  constructor(source: PickleSource, budget: Budget) {
     this.#source = source;
+    this.#budget = budget;
   }
 
   run(): unknown {
@@ -102,7 +100,7 @@ class PickleReader {
       case '\x90': this.#addToSet(this.#popToMark()); return;
 
       // The stack and the memo.
-      case '(': this.#marks.push(this.#stack.length); this.#charge(1); return;
+      case '(': this.#marks.push(this.#stack.length); this.#budget.charge(1); return;
       case '0': this.#pop(); return;
       case '1': this.#popToMark(); return;
       case '2': this.#push(this.#top()); return;
@@ -123,14 +121,9 @@ class PickleReader {
     }
   }
 
-  #charge(units: number): void {
-    this.#unitsLeft -= units;
-    if (this.#unitsLeft < 0) throw malformed('it would take too much memory');
-  }
-
   #push(value: unknown): void {
     const isSmall = (typeof value !== 'object' && typeof value !== 'bigint') || value === null;
-    this.#charge(isSmall ? 1 : CONTAINER_UNITS);
+    this.#budget.charge(isSmall ? 1 : OBJECT_UNITS);
     this.#stack.push(value);
   }
 
@@ -180,7 +173,7 @@ class PickleReader {
   }
 
   #remember(at: number): void {
-    this.#charge(MEMO_UNITS);
+    this.#budget.charge(MEMO_UNITS);
     this.#memo.set(at, this.#top());
   }
 
@@ -191,7 +184,7 @@ class PickleReader {
 
   #call(callee: unknown, args: unknown): void {
     if (!(callee instanceof Global) || !Array.isArray(args)) throw malformed('it calls what is no function');
-    this.#push(callee.call(args, (units) => { this.#charge(units); }));
+    this.#push(callee.call(args, this.#budget));
   }
 }
 
