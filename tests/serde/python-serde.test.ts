@@ -51,7 +51,7 @@ describe('PythonSerde', () => {
         expect(roundTrip(value as CacheValue)).toEqual(value);
         expect(roundTrip(value as CacheValue, compressed)).toEqual(value);
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 
@@ -73,9 +73,16 @@ describe('PythonSerde', () => {
   });
 
   it('carries 1 MB of text and of bytes', () => {
-    for (const value of ['x'.repeat(1_000_000), '漢🍺'.repeat(200_000), { text: 'é'.repeat(1_000_000) }, [Buffer.alloc(1_000_000, 255)]]) {
-      expect(roundTrip(value)).toEqual(value);
-    }
+    const text = 'é漢🍺'.repeat(150_000);
+    const bytes = Buffer.alloc(1_000_000, 'bytes \xff');
+    const read = (value: CacheValue): CacheValue => {
+      const { data, flags } = python.serialize(value);
+      return python.deserialize(Buffer.from(data), flags);
+    };
+    expect(read(text) === text).toBe(true);
+    expect((read({ text }) as { text: string }).text === text).toBe(true);
+    expect(bytes.equals(read(bytes) as Buffer)).toBe(true);
+    expect(bytes.equals((read([bytes]) as [Buffer])[0])).toBe(true);
   });
 
   it('keeps what is shared shared, in circles too', () => {

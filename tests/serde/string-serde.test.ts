@@ -14,7 +14,7 @@ describe('StringSerde', () => {
         expect(strings.deserialize(bytes)).toBe(text);
         expect(strings.deserializeInPlace(Buffer.concat([Buffer.of(1), bytes, Buffer.of(1)]), 1, 1 + bytes.length)).toBe(text);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 

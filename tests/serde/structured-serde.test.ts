@@ -50,7 +50,7 @@ describe('StructuredSerde', () => {
       fc.property(anything, (value) => {
         expect(roundTrip(value)).toEqual(value);
       }),
-      { numRuns: 1500 },
+      { numRuns: 800 },
     );
   });
 

@@ -33,9 +33,15 @@ describe('TypedSerde', () => {
   });
 
   it('carries 1 MB', () => {
-    for (const value of ['x'.repeat(1_000_000), '漢'.repeat(350_000), Buffer.alloc(1_000_000, 7), { list: Array.from({ length: 100_000 }, (_, i) => i) }]) {
-      expect(roundTrip(value)).toEqual(value);
-    }
+    const read = (value: CacheValue): CacheValue => {
+      const { data, flags } = typed.serialize(value);
+      return typed.deserialize(Buffer.from(data), flags);
+    };
+    for (const text of ['x'.repeat(1_000_000), '漢'.repeat(350_000)]) expect(read(text) === text).toBe(true);
+    const bytes = Buffer.alloc(1_000_000, 7);
+    expect(bytes.equals(read(bytes) as Buffer)).toBe(true);
+    const list = Array.from({ length: 100_000 }, (_, i) => i);
+    expect(read(list)).toEqual(list);
   });
 
   it.each<[CacheValue, string, number]>([

@@ -115,10 +115,9 @@ describe('readPickle', () => {
 
   it.each<[string, string]>([
     ['a million dicts', '}'.repeat(1_000_000)],
-    ['ten million numbers', `(${'N'.repeat(10_000_000)}t.`],
     ['a set copied over and over', `c__builtin__\nset\nq\0](${'K\x01'.repeat(100_000)}e\x85q\x01R${'h\0h\x01R'.repeat(100_000)}.`],
     ['text encoded over and over', `c_codecs\nencode\nq\0X\xa0\x86\x01\0${'a'.repeat(100_000)}X\x06\0\0\0latin1\x86q\x01R${'h\0h\x01R'.repeat(100_000)}.`],
-    ['a memo of millions', `N${'\x94'.repeat(5_000_000)}.`],
+    ['a memo of millions', `N${'\x94'.repeat(2_200_000)}.`],
   ])('bounds the memory of %s', (_, pickle) => {
     expect(refusal(pickle)).toContain('too much memory');
   });

@@ -70,9 +70,9 @@ describe('readZlib', () => {
         if (expected !== undefined) taken++;
         expect(read(changed)).toEqual(expected);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
-    expect(taken).toBeGreaterThan(100);
+    expect(taken).toBeGreaterThan(50);
   });
 
   it('refuses what is no zlib stream as zlib does', () => {
@@ -81,7 +81,7 @@ describe('readZlib', () => {
         const data = Buffer.from(withHeader ? [0x78, 0x9c, ...bytes] : bytes);
         expect(read(data)).toEqual(reference(data));
       }),
-      { numRuns: 5000 },
+      { numRuns: 2500 },
     );
   });
 
