@@ -35,9 +35,8 @@ export class ElementCost {
     this.#budget = budget;
   }
 
-  chargeKey(key: string | number): void {
-    if (typeof key === 'string' && !/^[0-9]{1,4}$/.test(key)) return;
-    const index = Number(key);
+  /** @throws MemcacheSerdeError when there is not so much memory */
+  chargeKey(index: number): void {
     if (index <= this.#highest || index >= SPARSE_FROM) return;
     this.#budget.charge((index - this.#highest) * 1.5);
     this.#highest = index;

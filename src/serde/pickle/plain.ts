@@ -82,7 +82,7 @@ class Finisher {
       if (plain instanceof Map) plain.set(this.#key(dict.items[i], depth), value);
       else if (plain !== undefined) {
         const key = dict.items[i] as string;
-        elements.chargeKey(key);
+        if (/^[0-9]{1,4}$/.test(key)) elements.chargeKey(Number(key));
         setOwn(plain, key, value);
       }
     }

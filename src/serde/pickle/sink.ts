@@ -42,6 +42,14 @@ export class PickleSink {
     this.#buffer.writeDoubleBE(value, start);
   }
 
+  /** Text as UTF-8, with its length in front; it has none for halves of surrogate pairs. */
+  text(text: string): void {
+    const start = this.#grow(4 + text.length * 3);
+    const length = this.#buffer.write(text, start + 4);
+    this.#buffer.writeUInt32LE(length, start);
+    this.#length = start + 4 + length;
+  }
+
   bytes(bytes: Uint8Array): void {
     const start = this.#grow(bytes.length);
     this.#buffer.set(bytes, start);

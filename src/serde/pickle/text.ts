@@ -1,11 +1,9 @@
 /** The forms of text in pickles. */
 import { utf8Slice } from '../../protocol/bytes';
-import { isWellFormed } from '../string-serde';
 import { malformed } from './malformed';
 
 /** Python's 'surrogatepass': UTF-8 in which half a surrogate pair has three bytes, as any other character of its range. */
 export function encodeText(text: string): Buffer {
-  if (isWellFormed(text)) return Buffer.from(text);
   return Buffer.concat(
     Array.from(text, (character) => {
       const code = character.codePointAt(0) ?? 0;

@@ -1,6 +1,7 @@
 /** Writing plain data as a pickle of protocol 2, which every Python since 2.3 reads. */
 import { MemcacheSerdeError } from '../../errors';
 import { isInteger } from '../integer';
+import { isWellFormed } from '../string-serde';
 import { MAX_DEPTH } from './plain';
 import { PickleSink } from './sink';
 import { encodeText } from './text';
@@ -103,10 +104,14 @@ class PickleWriter {
 
   #writeText(text: string): void {
     if (this.#refer(this.#memo, text)) return;
-    const bytes = encodeText(text);
     this.#sink.ascii('X');
-    this.#sink.int32(bytes.length);
-    this.#sink.bytes(bytes);
+    if (isWellFormed(text)) {
+      this.#sink.text(text);
+    } else {
+      const bytes = encodeText(text);
+      this.#sink.int32(bytes.length);
+      this.#sink.bytes(bytes);
+    }
     this.#remember(this.#memo, text);
   }
 
