@@ -103,7 +103,7 @@ class Scan {
     do tag = this.#byte();
     while (tag === 0);
     // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- a byte that is no tag ends in a `default`
-    return tag as Tag;
+    return tag;
   }
 
   #byte(): number {
