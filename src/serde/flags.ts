@@ -16,5 +16,5 @@ export const FLAG_TEXT = 16;
 export const FLAG_JSON = 64;
 /** A number that is not an integer, as JavaScript writes it (`1.5`, `NaN`, `-Infinity`). */
 export const FLAG_NUMBER = 128;
-/** node:v8's structured clone format. */
+/** node:v8's structured clone format; its version stands above this bit: 256 + 512 × version. */
 export const FLAG_STRUCTURED = 256;

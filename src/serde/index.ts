@@ -1,3 +1,4 @@
+export { CompressedSerde, type Codec, type CompressedSerdeOptions } from './compressed-serde';
 export {
   FLAG_BYTES,
   FLAG_COMPRESSED,
@@ -10,7 +11,11 @@ export {
   FLAG_TEXT,
 } from './flags';
 export { JsonSerde, type JsonSerdeOptions } from './json-serde';
+export { PythonSerde, type PythonSerdeOptions } from './python-serde';
 export { RawSerde } from './raw-serde';
 export { MISS, type Serde, type SerializedValue } from './serde';
 export { StringSerde } from './string-serde';
 export { TypedSerde, type CacheValue } from './typed-serde';
+export type { CompressionLevel } from './zlib/zlib-codec';
+export { StructuredSerde } from './structured-serde';
+export { VersionedSerde } from './versioned-serde';

@@ -25,11 +25,12 @@ export class JsonSerde<T = unknown> implements Serde<T> {
     return { data: toJson(value), flags: FLAG_JSON };
   }
 
-  deserialize(data: Buffer, flags: number): T {
+  // Without NoInfer, `T` of a bare `new JsonSerde()` would be taken from where it is passed to: the type of `MISS`.
+  deserialize(data: Buffer, flags: number): NoInfer<T> {
     return this.deserializeInPlace(data, 0, data.length, flags);
   }
 
-  deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): T {
+  deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): NoInfer<T> {
     if (flags !== FLAG_JSON) {
       throw new MemcacheSerdeError(`the item has flags ${flags}, not those of JSON (${FLAG_JSON}): another serde stored it`, {
         certainty: 'executed',

@@ -24,8 +24,13 @@ const NOT_LATIN1 = /[^\x00-\xff]/;
 
 /** @throws MemcacheSerdeError for text with lone surrogates, which UTF-8 cannot carry: it would come back changed */
 export function checkWellFormed(text: string): string {
-  if (NOT_LATIN1.test(text) && LONE_SURROGATE.test(text)) {
+  if (!isWellFormed(text)) {
     throw new MemcacheSerdeError('the text holds a lone surrogate, which UTF-8 cannot carry; store it as JSON or bytes');
   }
   return text;
+}
+
+/** Whether UTF-8 can carry the text: it holds no half of a surrogate pair alone. */
+export function isWellFormed(text: string): boolean {
+  return !NOT_LATIN1.test(text) || !LONE_SURROGATE.test(text);
 }

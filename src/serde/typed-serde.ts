@@ -11,6 +11,7 @@ import {
   FLAG_STRUCTURED,
   FLAG_TEXT,
 } from './flags';
+import { integerText, isInteger, toBigInt, toInteger } from './integer';
 import { parseJson, toJson } from './json-serde';
 import type { Serde, SerializedValue } from './serde';
 import { checkWellFormed } from './string-serde';
@@ -29,11 +30,11 @@ export class TypedSerde implements Serde<CacheValue> {
       case 'string':
         return { data: checkWellFormed(value), flags: FLAG_TEXT };
       case 'number':
-        return Number.isSafeInteger(value) && !Object.is(value, -0)
+        return isInteger(value)
           ? { data: String(value), flags: FLAG_INTEGER }
           : { data: Object.is(value, -0) ? '-0' : String(value), flags: FLAG_NUMBER };
       case 'bigint':
-        return { data: String(value), flags: FLAG_LONG };
+        return { data: integerText(value), flags: FLAG_LONG };
       default:
         return value instanceof Uint8Array
           ? { data: value, flags: FLAG_BYTES }
@@ -63,20 +64,6 @@ export class TypedSerde implements Serde<CacheValue> {
         throw new MemcacheSerdeError(foreign(flags), { certainty: 'executed' });
     }
   }
-}
-
-/** A decremented counter keeps its old length, filled up with blanks. */
-const INTEGER = /^-?[0-9]+ *$/;
-
-function toBigInt(text: string): bigint {
-  if (!INTEGER.test(text)) throw new MemcacheSerdeError('the item is flagged as an integer and is none', { certainty: 'executed' });
-  return BigInt(text.trimEnd());
-}
-
-/** Other languages' integers have no bound; those that a number cannot hold come as bigint. */
-function toInteger(text: string): number | bigint {
-  const exact = toBigInt(text);
-  return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
 }
 
 function foreign(flags: number): string {

@@ -1,0 +1,93 @@
+import { MemcacheIllegalInputError, MemcacheSerdeError } from '../errors';
+import { FLAG_COMPRESSED } from './flags';
+import type { MISS, Serde, SerializedValue } from './serde';
+import { zlibCodec, type CompressionLevel } from './zlib/zlib-codec';
+
+/** A way to compress: two synchronous functions, which must not keep the bytes they are given. */
+export interface Codec {
+  compress(data: Uint8Array): Uint8Array;
+  /**
+   * The bytes that `compress` was given. It throws for bytes that `compress` never returned, and before it has put out
+   * more than `maxOutput` bytes: what it is given may come from anywhere.
+   */
+  decompress(data: Uint8Array, maxOutput: number): Uint8Array;
+}
+
+/** How a {@link CompressedSerde} works. */
+export interface CompressedSerdeOptions {
+  /** Values below this many bytes are stored as they are. @default 400 */
+  minLength?: number | undefined;
+  /** How hard the default codec tries: 0 (not at all) to 9. @default 6 */
+  level?: CompressionLevel | undefined;
+  /** The longest value that is read, in bytes after decompression; a longer one is an error. @default 67_108_864 (64 MiB) */
+  maxOutput?: number | undefined;
+  /** Another codec. Everyone who reads the values must have the same. @default zlib's format, as in Python */
+  codec?: Codec | undefined;
+}
+
+export const DEFAULT_MAX_OUTPUT = 64 * 1024 * 1024;
+
+/**
+ * Values of another serde, compressed where that makes them smaller; `FLAG_COMPRESSED` is added to their flags.
+ *
+ * With the default codec, pymemcache's `CompressedSerde` and python-memcached read what this one stores, and the other
+ * way round. What is read need not be trusted: at no time is more than `maxOutput` and 1 MiB in use for a value that is
+ * refused, and one that was changed, cut short or added to is refused by its checksum and its end.
+ */
+export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
+  readonly #inner: Serde<Out, In>;
+  readonly #minLength: number;
+  readonly #maxOutput: number;
+  readonly #codec: Codec;
+
+  /** @throws MemcacheIllegalInputError naming the option that is not legal */
+  constructor(inner: Serde<Out, In>, options: CompressedSerdeOptions = {}) {
+    this.#inner = inner;
+    this.#minLength = byteCount('minLength', options.minLength ?? 400);
+    this.#maxOutput = byteCount('maxOutput', options.maxOutput ?? DEFAULT_MAX_OUTPUT);
+    const level = options.level ?? 6;
+    if (!Number.isInteger(level) || level < 0 || level > 9) {
+      throw new MemcacheIllegalInputError('level must be a whole number from 0 to 9');
+    }
+    this.#codec = options.codec ?? zlibCodec(level);
+  }
+
+  serialize(value: In, key: string): SerializedValue {
+    const plain = this.#inner.serialize(value, key);
+    if (plain.flags & FLAG_COMPRESSED) {
+      throw new MemcacheSerdeError(`flag ${FLAG_COMPRESSED} is taken: the inner serde of a CompressedSerde must not set it`);
+    }
+    const length = typeof plain.data === 'string' ? Buffer.byteLength(plain.data) : plain.data.length;
+    if (length < this.#minLength) return plain;
+    const data = this.#codec.compress(typeof plain.data === 'string' ? Buffer.from(plain.data) : plain.data);
+    return data.length < length ? { data, flags: plain.flags + FLAG_COMPRESSED } : plain;
+  }
+
+  deserialize(data: Buffer, flags: number, key: string): Out | typeof MISS {
+    return flags & FLAG_COMPRESSED
+      ? this.#inner.deserialize(this.#decompress(data), flags - FLAG_COMPRESSED, key)
+      : this.#inner.deserialize(data, flags, key);
+  }
+
+  deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number, key: string): Out | typeof MISS {
+    if (flags & FLAG_COMPRESSED) return this.deserialize(buffer.subarray(start, end), flags, key);
+    if (this.#inner.deserializeInPlace) return this.#inner.deserializeInPlace(buffer, start, end, flags, key);
+    return this.#inner.deserialize(Buffer.from(buffer.subarray(start, end)), flags, key);
+  }
+
+  #decompress(data: Buffer): Buffer {
+    const plain = this.#codec.decompress(data, this.#maxOutput);
+    if (plain.length > this.#maxOutput) {
+      throw new MemcacheSerdeError(`the codec put out more than the ${this.#maxOutput} bytes of maxOutput`, { certainty: 'executed' });
+    }
+    return Buffer.from(plain.buffer, plain.byteOffset, plain.length);
+  }
+}
+
+/** An option that counts bytes. */
+export function byteCount(name: string, value: number): number {
+  if (!Number.isInteger(value) || value < 0 || value > 2 ** 30) {
+    throw new MemcacheIllegalInputError(`${name} must be a whole number from 0 to ${2 ** 30}`);
+  }
+  return value;
+}

@@ -1,0 +1,78 @@
+/** The forms of text in pickles. */
+import { utf8Slice } from '../../protocol/bytes';
+import { malformed } from './malformed';
+
+/** Python's 'surrogatepass': UTF-8 in which half a surrogate pair has three bytes, as any other character of its range. */
+export function encodeText(text: string): Buffer {
+  return Buffer.concat(
+    Array.from(text, (character) => {
+      const code = character.codePointAt(0) ?? 0;
+      const half = code >= 0xd800 && code <= 0xdfff;
+      return half ? Buffer.of(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63)) : Buffer.from(character);
+    }),
+  );
+}
+
+/**
+ * The text of `data[start, end)`.
+ *
+ * @throws MemcacheSerdeError when it is not UTF-8
+ */
+export function decodeText(data: Buffer, start: number, end: number): string {
+  const text = utf8Slice(data, start, end);
+  if (!text.includes('\ufffd')) return text;
+  return decodeStrictly(data.subarray(start, end));
+}
+
+/** By the first byte of a character: how many follow, and the least code that takes so many. */
+function sequence(first: number): { more: number; least: number; bits: number } {
+  if (first < 0x80) return { more: 0, least: 0, bits: first };
+  if (first >= 0xc0 && first < 0xe0) return { more: 1, least: 0x80, bits: first & 31 };
+  if (first >= 0xe0 && first < 0xf0) return { more: 2, least: 0x800, bits: first & 15 };
+  if (first >= 0xf0 && first < 0xf8) return { more: 3, least: 0x10000, bits: first & 7 };
+  throw malformed('text that is not UTF-8');
+}
+
+function decodeStrictly(data: Uint8Array): string {
+  const parts: string[] = [];
+  for (let at = 0; at < data.length; ) {
+    const { more, least, bits } = sequence(data[at++] ?? 0);
+    let code = bits;
+    for (let left = more; left > 0; left--) {
+      const next = data[at++] ?? 0;
+      if ((next & 0xc0) !== 0x80) throw malformed('text that is not UTF-8');
+      code = (code << 6) | (next & 63);
+    }
+    if (code < least || code > 0x10ffff) throw malformed('text that is not UTF-8');
+    parts.push(String.fromCodePoint(code));
+  }
+  return parts.join('');
+}
+
+/** Python's 'raw-unicode-escape': Latin-1, with `\uXXXX` and `\UXXXXXXXX` for what that has no form of. */
+export function decodeRawUnicodeEscape(line: string): string {
+  return line.replace(/\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/g, (_, short?: string, long?: string) => {
+    const code = Number.parseInt(short ?? long ?? '', 16);
+    if (code > 0x10ffff) throw malformed('text that is not Unicode');
+    return String.fromCodePoint(code);
+  });
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', a: '\x07', b: '\b', f: '\f', v: '\v', '\\': '\\', "'": "'", '"': '"' };
+
+/** What Python 2 writes for bytes: its `repr`, in quotes. */
+export function decodeRepr(line: string): Buffer {
+  const quoted = /^(['"])(.*)\1$/s.exec(line);
+  if (quoted === null) throw malformed('text without quotes');
+  const text = (quoted[2] ?? '').replace(/\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))/gs, (whole: string, hex?: string, octal?: string, letter?: string) => {
+    if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
+    if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 255);
+    return ESCAPES[letter ?? ''] ?? whole;
+  });
+  return Buffer.from(text, 'latin1');
+}
+
+/** Python 2 has one type for text and bytes. As Python 3 does, ASCII is taken for text; what Python 3 refuses comes as bytes. */
+export function fromPython2(bytes: Buffer): string | Buffer {
+  return bytes.every((byte) => byte < 0x80) ? bytes.toString('latin1') : bytes;
+}

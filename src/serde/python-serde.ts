@@ -1,0 +1,68 @@
+import { MemcacheSerdeError } from '../errors';
+import { utf8Slice } from '../protocol/bytes';
+import { byteCount, DEFAULT_MAX_OUTPUT } from './compressed-serde';
+import { FLAG_BYTES, FLAG_COMPRESSED, FLAG_INTEGER, FLAG_LONG, FLAG_PICKLE, FLAG_TEXT } from './flags';
+import { integerText, isInteger, toBigInt, toInteger } from './integer';
+import { readPickle } from './pickle/reader';
+import { writePickle } from './pickle/writer';
+import type { Serde, SerializedValue } from './serde';
+import { isWellFormed } from './string-serde';
+import type { CacheValue } from './typed-serde';
+import { readZlib } from './zlib/zlib-codec';
+
+/** How a {@link PythonSerde} reads. */
+export interface PythonSerdeOptions {
+  /** The longest compressed value that is read, in bytes after decompression; a longer one is an error. @default 67_108_864 (64 MiB) */
+  maxOutput?: number | undefined;
+}
+
+/**
+ * What pymemcache's `pickle_serde` and `compressed_serde`, and python-memcached, store and read: text, bytes and integers
+ * as they are, everything else as a pickle.
+ *
+ * - Reading: None is null; int a number or, past 2^53, a bigint; bytes and bytearray a Buffer; list and tuple an Array; set
+ *   and frozenset a Set; dict an object or, unless all its keys are text, a Map; datetime and date a Date (in UTC when they
+ *   name no zone). Only plain data is read: a pickle that asks for anything else is refused, and none can run code.
+ * - Writing: null, booleans, numbers, bigints, text, bytes, Dates, Arrays, Maps, Sets and plain objects, nested and
+ *   circular. Properties that are undefined are left out. Wrap it in a `CompressedSerde` to store compressed; reading needs none.
+ */
+export class PythonSerde implements Serde<CacheValue> {
+  readonly #maxOutput: number;
+
+  /** @throws MemcacheIllegalInputError naming the option that is not legal */
+  constructor(options: PythonSerdeOptions = {}) {
+    this.#maxOutput = byteCount('maxOutput', options.maxOutput ?? DEFAULT_MAX_OUTPUT);
+  }
+
+  serialize(value: CacheValue): SerializedValue {
+    if (typeof value === 'string' && isWellFormed(value)) return { data: value, flags: FLAG_TEXT };
+    if (typeof value === 'bigint') return { data: integerText(value), flags: FLAG_LONG };
+    if (typeof value === 'number' && isInteger(value)) return { data: String(value), flags: FLAG_INTEGER };
+    if (value instanceof Uint8Array) return { data: value, flags: FLAG_BYTES };
+    return { data: writePickle(value), flags: FLAG_PICKLE };
+  }
+
+  deserialize(data: Buffer, flags: number): CacheValue {
+    return flags === FLAG_BYTES ? data : this.deserializeInPlace(data, 0, data.length, flags);
+  }
+
+  deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): CacheValue {
+    switch (flags) {
+      case FLAG_BYTES:
+        return Buffer.from(buffer.subarray(start, end));
+      case FLAG_TEXT:
+        return utf8Slice(buffer, start, end);
+      case FLAG_INTEGER:
+        return toInteger(utf8Slice(buffer, start, end));
+      case FLAG_LONG:
+        return toBigInt(utf8Slice(buffer, start, end));
+      case FLAG_PICKLE:
+        return readPickle(buffer, start, end) as CacheValue;
+      default:
+        if (flags & FLAG_COMPRESSED) return this.deserialize(readZlib(buffer.subarray(start, end), this.#maxOutput), flags - FLAG_COMPRESSED);
+        throw new MemcacheSerdeError(`no Python client stored an item with flags ${flags}: use the serde it was stored with, or a RawSerde`, {
+          certainty: 'executed',
+        });
+    }
+  }
+}

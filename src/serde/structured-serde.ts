@@ -1,0 +1,59 @@
+import { deserialize, serialize } from 'node:v8';
+import { MemcacheSerdeError } from '../errors';
+import { FLAG_STRUCTURED } from './flags';
+import type { Serde, SerializedValue } from './serde';
+import { scanStructured } from './structured/scan';
+
+/** The version of V8's format stands in the flags, above the bit that tells the format. */
+const VERSION_UNIT = 2 * FLAG_STRUCTURED;
+/** What Node 20 writes; older forms of the format are not needed, and their oddities not wanted. */
+const OLDEST_VERSION = 15;
+
+/** The version that this Node writes, and the highest that it reads: `0xFF version …`. */
+const OUR_VERSION = serialize(null)[1] ?? 0;
+
+/**
+ * Everything that JavaScript's structured clone carries, by node:v8: Maps, Sets, Dates, RegExps, bigints, typed arrays,
+ * Buffers, errors, arrays with holes, what is shared and what is circular. Objects lose their class.
+ *
+ * Only Node reads it, and an older Node does not read what a much newer one wrote; the error then says so. A value that
+ * would take more than about 64 MiB is refused when it is written and when it is read, whatever its bytes claim.
+ */
+export class StructuredSerde<T = unknown> implements Serde<T> {
+  /** @throws MemcacheSerdeError for values that are too large; functions, symbols and the like throw V8's `DataCloneError` */
+  serialize(value: T): SerializedValue {
+    const data = serialize(value);
+    scanStructured(data);
+    return { data, flags: FLAG_STRUCTURED + VERSION_UNIT * OUR_VERSION };
+  }
+
+  // Without NoInfer, `T` of a bare `new StructuredSerde()` would be taken from where it is passed to: the type of `MISS`.
+  deserialize(data: Buffer, flags: number): NoInfer<T> {
+    checkVersion(data, flags);
+    scanStructured(data);
+    // Typed arrays that are read are views of the bytes they are read from, so those are to be theirs alone.
+    const own = Buffer.from(new Uint8Array(data).buffer);
+    try {
+      return deserialize(own) as T;
+    } catch (cause) {
+      throw new MemcacheSerdeError('the structured value is malformed', { cause, certainty: 'executed' });
+    }
+  }
+
+  deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): NoInfer<T> {
+    return this.deserialize(buffer.subarray(start, end), flags);
+  }
+}
+
+function checkVersion(data: Buffer, flags: number): void {
+  const version = (flags - FLAG_STRUCTURED) / VERSION_UNIT;
+  if (!Number.isInteger(version) || version < OLDEST_VERSION || version > 255) {
+    throw new MemcacheSerdeError(`no StructuredSerde stored an item with flags ${flags}: use the serde it was stored with`, { certainty: 'executed' });
+  }
+  if (version > OUR_VERSION) {
+    throw new MemcacheSerdeError(`the item has version ${version} of V8's format, and this Node reads up to ${OUR_VERSION}: a newer Node stored it`, {
+      certainty: 'executed',
+    });
+  }
+  if (data[1] !== version) throw new MemcacheSerdeError('the structured value is not of the version that its flags tell', { certainty: 'executed' });
+}

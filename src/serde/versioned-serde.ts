@@ -1,0 +1,51 @@
+import { MemcacheIllegalInputError } from '../errors';
+import { latin1Slice } from '../protocol/bytes';
+import { MISS, type Serde, type SerializedValue } from './serde';
+
+/**
+ * Values of another serde, of which only those of one version are read: any other is a miss, to be computed and stored
+ * anew. Change the version on the day that the type of the values changes, and old and new processes can share a server.
+ *
+ * Stored is `#`, the version, a line feed, and then the bytes of the inner serde, with its flags:
+ *
+ *     #3\n{"name":"Ada"}
+ */
+export class VersionedSerde<Out, In = Out> implements Serde<Out, In> {
+  readonly #inner: Serde<Out, In>;
+  readonly #prefix: string;
+
+  /**
+   * @param version - a number, or 1 to 64 printable ASCII characters without blanks
+   * @throws MemcacheIllegalInputError when the version is neither
+   */
+  constructor(inner: Serde<Out, In>, version: number | string) {
+    const text = String(version);
+    if (!/^[!-~]{1,64}$/.test(text)) {
+      throw new MemcacheIllegalInputError('version must be a number or 1 to 64 printable ASCII characters without blanks');
+    }
+    this.#inner = inner;
+    this.#prefix = `#${text}\n`;
+  }
+
+  serialize(value: In, key: string): SerializedValue {
+    const { data, flags } = this.#inner.serialize(value, key);
+    return { data: typeof data === 'string' ? this.#prefix + data : Buffer.concat([Buffer.from(this.#prefix), data]), flags };
+  }
+
+  deserialize(data: Buffer, flags: number, key: string): Out | typeof MISS {
+    if (!this.#isOurs(data, 0, data.length)) return MISS;
+    return this.#inner.deserialize(data.subarray(this.#prefix.length), flags, key);
+  }
+
+  deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number, key: string): Out | typeof MISS {
+    if (!this.#isOurs(buffer, start, end)) return MISS;
+    const from = start + this.#prefix.length;
+    if (this.#inner.deserializeInPlace) return this.#inner.deserializeInPlace(buffer, from, end, flags, key);
+    return this.#inner.deserialize(Buffer.from(buffer.subarray(from, end)), flags, key);
+  }
+
+  #isOurs(buffer: Buffer, start: number, end: number): boolean {
+    const { length } = this.#prefix;
+    return end - start >= length && latin1Slice(buffer, start, start + length) === this.#prefix;
+  }
+}

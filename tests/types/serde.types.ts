@@ -1,0 +1,112 @@
+/** What must compile and, behind `@ts-expect-error`, what must not. The compiler is the test; nothing here runs. */
+import { RetryingClient, Client, CompressedSerde, HashClient, JsonSerde, MISS, PooledClient, PythonSerde, RawSerde, StringSerde, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
+import type { CacheValue, Codec, Serde, ValueWithCas } from '../../src';
+
+interface User {
+  name: string;
+}
+
+/** Takes only what is exactly a `T`. */
+type Is<T> = <U>(value: U, ...same: IsSame<T, U> extends true ? [] : ['not the same type']) => void;
+type IsSame<A, B> = Box<A> extends Box<B> ? (Box<B> extends Box<A> ? true : false) : false;
+/** Neither of two Boxes is assignable to the other unless what is in them is of the same type. */
+interface Box<T> {
+  put: (value: T) => void;
+  take: () => T;
+}
+function is<T>(): Is<T> {
+  return () => undefined;
+}
+
+const server = '127.0.0.1:11211';
+const serde = new JsonSerde<User>();
+
+export async function everyClientReadsUsers(): Promise<void> {
+  const clients = {
+    one: new Client(server, { serde }),
+    pooled: new PooledClient(server, { serde }),
+    hash: new HashClient([server], { serde }),
+    retrying: new RetryingClient(new Client(server, { serde })),
+    retryingHash: new RetryingClient(new HashClient([server], { serde })),
+  };
+  is<User | undefined>()(await clients.one.get('k'));
+  is<User | undefined>()(await clients.pooled.get('k'));
+  is<User | undefined>()(await clients.hash.get('k'));
+  is<User | undefined>()(await clients.retrying.get('k'));
+  is<User | undefined>()(await clients.retryingHash.get('k'));
+
+  for (const client of Object.values(clients)) {
+    const many = await client.getMany(['a', 'b']);
+    for (const user of many.values()) is<User>()(user);
+    is<ValueWithCas<User>>()(await client.gets('k'));
+    for (const entry of (await client.getsMany(['a'])).values()) is<[value: User, cas: string]>()(entry);
+    is<User | undefined>()(await client.gat('k', 5));
+    await client.set('k', { name: 'Ada' });
+    await client.setMany({ k: { name: 'Ada' } });
+    await client.cas('k', { name: 'Ada' }, '1');
+    // @ts-expect-error -- a number is no User
+    await client.set('k', 5);
+    // @ts-expect-error -- a User has a name
+    await client.add('k', {});
+    // @ts-expect-error -- a User has a name
+    await client.setMany({ k: { nom: 'Ada' } });
+    // @ts-expect-error -- a User is no text
+    is<string | undefined>()(await client.get('k'));
+  }
+}
+
+export async function serdesGiveTheirTypes(): Promise<void> {
+  is<CacheValue | undefined>()(await new Client(server).get('k'));
+  is<CacheValue | undefined>()(await new Client(server, { serde: new TypedSerde() }).get('k'));
+  is<CacheValue | undefined>()(await new Client(server, { serde: new PythonSerde() }).get('k'));
+  is<string | undefined>()(await new Client(server, { serde: new StringSerde() }).get('k'));
+  is<Buffer | undefined>()(await new Client(server, { serde: new RawSerde() }).get('k'));
+  is<Map<string, Date> | undefined>()(await new Client(server, { serde: new StructuredSerde<Map<string, Date>>() }).get('k'));
+  // `unknown | undefined` is unknown, and not the type of MISS.
+  is<unknown>()(await new Client(server, { serde: new JsonSerde() }).get('k'));
+  is<unknown>()(await new Client(server, { serde: new StructuredSerde() }).get('k'));
+  await new Client(server, { serde: new JsonSerde() }).set('k', { anything: true });
+  await new Client(server, { serde: new StructuredSerde() }).set('k', new Map());
+}
+
+export async function wrappedSerdesKeepTheirTypes(): Promise<void> {
+  is<CompressedSerde<User>>()(new CompressedSerde(serde));
+  is<VersionedSerde<User>>()(new VersionedSerde(serde, 1));
+  is<CompressedSerde<Buffer, string | Uint8Array>>()(new CompressedSerde(new RawSerde()));
+  is<CompressedSerde<unknown>>()(new CompressedSerde(new JsonSerde()));
+  const wrapped = new Client(server, { serde: new VersionedSerde(new CompressedSerde(serde, { level: 9 }), '2') });
+  is<User | undefined>()(await wrapped.get('k'));
+  // @ts-expect-error -- a User has a name
+  await wrapped.set('k', { nom: 'Ada' });
+  const validated = new JsonSerde({ validate: (value): User => ({ name: String(value) }) });
+  is<User | undefined>()(await new Client(server, { serde: validated }).get('k'));
+}
+
+export async function whatSerdesRefuse(): Promise<void> {
+  const texts = new Client(server, { serde: new StringSerde() });
+  // @ts-expect-error -- a StringSerde stores no numbers
+  await texts.set('k', 1);
+  const bytes = new Client(server, { serde: new RawSerde() });
+  await bytes.set('k', 'text');
+  // @ts-expect-error -- a RawSerde stores no objects
+  await bytes.set('k', {});
+  // @ts-expect-error -- undefined is what a miss is
+  await new Client(server).set('k', undefined);
+  // @ts-expect-error -- a serde has two functions
+  new Client(server, { serde: { serialize: (data: string) => ({ data, flags: 0 }) } });
+  // @ts-expect-error -- levels end at 9
+  new CompressedSerde(serde, { level: 10 });
+  // @ts-expect-error -- codecs are synchronous
+  new CompressedSerde(serde, { codec: { compress: async (data: Uint8Array) => Promise.resolve(data), decompress: (data: Uint8Array) => data } });
+  // @ts-expect-error -- a version is a number or text
+  new VersionedSerde(serde, null);
+}
+
+/** A serde and a codec of one's own. */
+export const percent: Serde<number> = {
+  serialize: (value) => ({ data: `${value * 100}%`, flags: 1024 }),
+  deserialize: (data, flags) => (flags === 1024 ? Number.parseFloat(data.toString()) / 100 : MISS),
+};
+is<Promise<number | undefined>>()(new Client(server, { serde: percent }).get('k'));
+
+export const identity: Codec = { compress: (data) => data, decompress: (data) => data };
