@@ -40,11 +40,12 @@ export class Call<R> {
     if (this.#settle()) this.#reject(reason);
   }
 
-  /** Rejects with the signal's reason when it fires. */
-  follow(signal: AbortSignal): void {
+  /** Rejects with the signal's reason when it fires; `onWithdrawn` is told when nobody waits any longer then. */
+  follow(signal: AbortSignal, onWithdrawn?: () => void): void {
     this.#signal = signal;
     this.#onAbort = () => {
       this.reject(signal.reason);
+      onWithdrawn?.();
     };
     signal.addEventListener('abort', this.#onAbort, { once: true });
   }

@@ -1,25 +1,32 @@
 import type { Clock, Timer } from '../runtime/clock';
 
 /** A timer that comes later than this, in milliseconds, says that the event loop stood still. */
-export const STALL = 20;
+export const STALL = 5;
+/** The least that is then added, since what was to be sent is perhaps only sent now; and the most, after a long sleep. */
+const MIN_GRACE = 20;
+const MAX_GRACE = 200;
 
 /**
- * Calls back at `due`, and later by the time for which the event loop stood still: what came meanwhile waits to be read,
- * and what was to be sent has not been sent. Being late is the peer's only when it was free to answer.
+ * Calls back at `due`, and later by the time for which the event loop stood still, within bounds: what came meanwhile waits to be read,
+ * and what was to be sent has not been sent. Being late is the peer's only when it was free to answer. Time is added
+ * once only, so that a process that is always busy has deadlines all the same.
+ *
+ * @param callback is given the time up to which deadlines have passed
  */
-export function fairTimeout(clock: Clock, due: number, callback: (now: number) => void, onSet: (timer: Timer) => void): void {
-  const timer = clock.setTimeout(
-    () => {
-      const now = clock.now();
-      const lost = now - due;
-      if (lost > STALL) fairTimeout(clock, now + lost, callback, onSet);
-      // Even then the socket is read once more first: timers come before input.
-      else clock.setImmediate(() => { callback(now); });
-    },
-    Math.max(0, due - clock.now()),
-  );
-  timer.unref();
-  onSet(timer);
+export function fairTimeout(clock: Clock, due: number, callback: (passed: number) => void, onSet: (timer: Timer) => void): void {
+  const set = (delay: number, onTime: () => void): void => {
+    const timer = clock.setTimeout(onTime, Math.max(0, delay));
+    timer.unref();
+    onSet(timer);
+  };
+  set(due - clock.now(), () => {
+    const now = clock.now();
+    // Even then the socket is read once more first: timers come before input.
+    const onLastTime = (): void => clock.setImmediate(() => { callback(now); });
+    const lost = now - due;
+    if (lost > STALL) set(Math.min(Math.max(lost, MIN_GRACE), MAX_GRACE), onLastTime);
+    else onLastTime();
+  });
 }
 
 /**
@@ -28,13 +35,13 @@ export function fairTimeout(clock: Clock, due: number, callback: (now: number) =
  */
 export class Deadlines {
   readonly #clock: Clock;
-  readonly #judge: (now: number) => number;
+  readonly #judge: (passed: number) => number;
   #timer: Timer | undefined;
   #due = Infinity;
   #closed = false;
 
-  /** @param judge is called at a time that is due; it settles what is late and returns the earliest deadline to come */
-  constructor(clock: Clock, judge: (now: number) => number) {
+  /** @param judge settles what was due by the time that it is given, and returns the earliest deadline to come */
+  constructor(clock: Clock, judge: (passed: number) => number) {
     this.#clock = clock;
     this.#judge = judge;
   }
@@ -47,7 +54,7 @@ export class Deadlines {
     fairTimeout(
       this.#clock,
       deadline,
-      (now) => { this.#onDue(now); },
+      (passed) => { this.#onDue(passed); },
       (timer) => (this.#timer = timer),
     );
   }
@@ -57,9 +64,9 @@ export class Deadlines {
     this.#timer?.close();
   }
 
-  #onDue(now: number): void {
+  #onDue(passed: number): void {
     if (this.#closed) return;
-    const next = this.#judge(now);
+    const next = this.#judge(passed);
     this.#due = Infinity;
     this.#timer = undefined;
     this.watch(next);

@@ -84,7 +84,7 @@ export class ConnectionPool implements Executor {
     if (dispatcher.isFull) return rejected(this.#overloaded(command.verb));
     return new Promise<R>((resolve, reject) => {
       const call = new Call(command, options?.deadline ?? NaN, resolve, reject);
-      if (signal !== undefined) call.follow(signal);
+      if (signal !== undefined) call.follow(signal, dispatcher.onWithdrawn);
       dispatcher.add(call as Call<unknown>);
     });
   }

@@ -48,6 +48,8 @@ export class Dispatcher {
   #soonest = Infinity;
   /** Calls in the batches, withdrawn ones included. */
   #size = 0;
+  /** Whether there may be withdrawn calls among them. */
+  #stale = false;
   #borrowing = false;
   #onDrained: (() => void) | undefined;
 
@@ -78,6 +80,9 @@ export class Dispatcher {
   /** Whether no more calls may wait. Those withdrawn in the meantime give up their places here. */
   get isFull(): boolean {
     if (this.#size < this.#settings.maxWaiting) return false;
+    // Looking at all of them for each call that is refused would make overload worse.
+    if (!this.#stale) return true;
+    this.#stale = false;
     this.#size = 0;
     for (const batch of this.#batches) {
       batch.calls = batch.calls.filter((call) => !call.settled);
@@ -85,6 +90,11 @@ export class Dispatcher {
     }
     return this.#size >= this.#settings.maxWaiting;
   }
+
+  /** To be called when a call was withdrawn. */
+  readonly onWithdrawn = (): void => {
+    this.#stale = true;
+  };
 
   add(call: Call<unknown>): void {
     const batch = (this.#current ??= this.#startBatch());
@@ -162,8 +172,10 @@ export class Dispatcher {
     for (const { calls, until } of this.#batches) {
       for (const call of calls) {
         const due = Math.min(until, call.deadline);
-        if (due <= now) call.reject(this.#timedOut(call, until <= now));
-        else if (!call.settled) earliest = Math.min(earliest, due);
+        if (due <= now) {
+          call.reject(this.#timedOut(call, until <= now));
+          this.#stale = true;
+        } else if (!call.settled) earliest = Math.min(earliest, due);
       }
     }
     return earliest;

@@ -13,7 +13,9 @@ describe.each(transcripts)('%s', (_, call, reply, result) => {
     for (const kind of ['Client', 'PooledClient'] as const) {
       const clock = new VirtualClock();
       const client = kind === 'Client' ? new Client(server.address, { clock }) : new PooledClient(server.address, { clock, maxPoolSize: 2 });
-      for (let at = 0; at <= reply.length; at += kind === 'Client' ? 1 : 5) {
+      // A connection that is silent after a whole reply is in order, and waits for the next call.
+      const last = how === 'silence' ? reply.length - 1 : reply.length;
+      for (let at = 0; at <= last; at += kind === 'Client' ? 1 : 5) {
         server.next(async (connection) => {
           await connection.expectMatch(/\r\n/);
           if (at > 0) await connection.send(reply.slice(0, at));
@@ -28,7 +30,9 @@ describe.each(transcripts)('%s', (_, call, reply, result) => {
         const outcome = await pending;
         if (outcome instanceof MemcacheError) expect(outcome.certainty).toBe('maybeExecuted');
         else expect(outcome).toEqual(result);
-        expect(await client.get('next')).toBe('fine');
+        // The end may come after what the call needed: then the next call may meet it, the one after it not.
+        const next = client.get('next');
+        expect(await (outcome instanceof MemcacheError ? next : next.catch(() => client.get('next')))).toBe('fine');
         await client.close();
         ends++;
       }

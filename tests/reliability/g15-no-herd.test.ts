@@ -5,7 +5,7 @@ import { report } from './report';
 const CLIENTS = 500;
 
 it('500 clients of a server that was down come back one after the other', async () => {
-  const network = new SimulatedNetwork({ seed: 3, toxics: [], toxicity: 0, refusals: 0 });
+  const network = new SimulatedNetwork({ seed: 3, toxics: [], toxicity: 0, refusals: 0, mortal: false });
   const { clock, connect, random } = network;
   const server = network.server('a:11211');
   const clients = Array.from({ length: CLIENTS }, () =>

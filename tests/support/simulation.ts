@@ -113,6 +113,8 @@ export interface NetworkOptions {
   readonly toxics: readonly Toxic[];
   /** The part of the connections that have one. @default 0.5 */
   readonly toxicity?: number;
+  /** Whether connections end after some answers. @default true */
+  readonly mortal?: boolean;
   /** How often a connection cannot be made. @default 0.05 */
   readonly refusals?: number;
 }
@@ -200,7 +202,7 @@ class SimulatedTransport implements Transport {
     this.#handler = handler;
     this.#random = random.fork();
     this.#latency = 0.1 + this.#random.next() * 2;
-    this.#life = 5 + this.#random.below(60);
+    this.#life = options.mortal === false ? Infinity : 5 + this.#random.below(60);
     const toxic = this.#random.chance(options.toxicity ?? 0.5) && options.toxics.length > 0 ? this.#random.pick(options.toxics) : undefined;
     this.#toxics = new ToxicStream(toxic, this.#random);
     this.#parser = new WireParser((command) => server.onCommand(command));

@@ -133,23 +133,23 @@ describe('RequestReader', () => {
   });
 
   it('shares its memory with others: the largest goes when there is too much', () => {
-    const memory = new RequestMemory(500_000);
+    const memory = new RequestMemory(2_000_000);
     const limits = { maxArgument: 1_000_000, maxRequest: 1_000_000, memory };
     const begin = (size: number): Reading => new Reading(limits).push('*2\r\n$4\r\nECHO\r\n$900000\r\n' + 'x'.repeat(size));
     // Small ones do not count.
     const small = Array.from({ length: 20 }, () => begin(10_000));
     expect(memory.total).toBe(0);
-    const large = begin(100_000);
-    const larger = begin(150_000);
-    expect([memory.total > 250_000, large.dropped + larger.dropped]).toEqual([true, '']);
+    const large = begin(300_000);
+    const larger = begin(400_000);
+    expect([memory.total > 1_000_000, large.dropped + larger.dropped]).toEqual([true, '']);
     // It cannot take the room of others.
     const largest = begin(500_000);
     expect(largest.dropped).toBe('too much memory in unfinished requests');
     // But others can take that of a large one.
-    const more = [begin(80_000), begin(80_000)];
+    const more = [begin(250_000), begin(250_000)];
     expect(larger.dropped).not.toBe('');
     for (const reading of [...small, large, ...more]) expect(reading.dropped).toBe('');
-    large.push('x'.repeat(800_000) + '\r\n');
+    large.push('x'.repeat(600_000) + '\r\n');
     expect(large.requests).toHaveLength(1);
     for (const reading of more) reading.reader.release();
     expect(memory.total).toBe(0);
