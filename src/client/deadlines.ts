@@ -22,7 +22,9 @@ export function fairTimeout(clock: Clock, due: number, callback: (passed: number
   set(due - clock.now(), () => {
     const now = clock.now();
     // Even then the socket is read once more first: timers come before input.
-    const onLastTime = (): void => clock.setImmediate(() => { callback(now); });
+    const onLastTime = (): void => {
+      clock.setImmediate(() => { callback(now); });
+    };
     const lost = now - due;
     if (lost > STALL) set(Math.min(Math.max(lost, MIN_GRACE), MAX_GRACE), onLastTime);
     else onLastTime();
