@@ -585,6 +585,10 @@ export function describeContract(
           expect([...(await prefixed.getMany([key])).keys()]).toEqual([key]);
           expect(await prefixed.metaGet(key)).toMatchObject({ value: 'value' });
           expect(await failure(prefixed.get('k'.repeat(244)))).toBeInstanceOf(MemcacheIllegalInputError);
+          // No key is not the empty key, which a prefix makes legal.
+          for (const call of [prefixed.get, prefixed.metaGet, prefixed.metaDelete, prefixed.metaDebug]) {
+            expect(await failure(call.call(prefixed, illegal(undefined)))).toBeInstanceOf(MemcacheIllegalInputError);
+          }
           expect(await prefixed.get('k'.repeat(243))).toBeUndefined();
         });
       });

@@ -36,8 +36,12 @@ export class MetaCommand {
   readonly value: string | Uint8Array | undefined;
 
   /** @throws MemcacheIllegalInputError */
-  constructor(code: MetaCode, key: Key = '', flags: readonly string[] = [], value?: string | Uint8Array) {
+  constructor(code: MetaCode, key?: Key, flags: readonly string[] = [], value?: string | Uint8Array) {
     if (!CODES.includes(code)) throw new MemcacheIllegalInputError(`code must be one of ${CODES.join(', ')}`);
+    if (key === undefined) {
+      if (code !== 'mn') throw new MemcacheIllegalInputError(`key must be given for ${code}`);
+      key = '';
+    }
     const tokens = checkFlags(flags);
     if (new Set(tokens.map((flag) => flag[0])).size < tokens.length) {
       throw new MemcacheIllegalInputError('flags must not name the same flag twice');
