@@ -1,3 +1,4 @@
+import { onAbort } from './abort';
 import type { Command, ReplyReader } from './commands/command';
 
 /**
@@ -17,8 +18,7 @@ export class Call<R> {
   reader: ReplyReader<R> | undefined;
   readonly #resolve: (result: R) => void;
   readonly #reject: (reason: unknown) => void;
-  #signal: AbortSignal | undefined;
-  #onAbort: (() => void) | undefined;
+  #unfollow: (() => void) | undefined;
 
   constructor(
     command: Command<R>,
@@ -42,18 +42,16 @@ export class Call<R> {
 
   /** Rejects with the signal's reason when it fires; `onWithdrawn` is told when nobody waits any longer then. */
   follow(signal: AbortSignal, onWithdrawn?: () => void): void {
-    this.#signal = signal;
-    this.#onAbort = () => {
+    this.#unfollow = onAbort(signal, () => {
       this.reject(signal.reason);
       onWithdrawn?.();
-    };
-    signal.addEventListener('abort', this.#onAbort, { once: true });
+    });
   }
 
   #settle(): boolean {
     if (this.settled) return false;
     this.settled = true;
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#unfollow?.();
     return true;
   }
 }

@@ -2,6 +2,7 @@ import { MemcacheError, MemcacheIllegalInputError } from '../errors';
 import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom, type Random } from '../runtime/random';
 import type { CacheValue } from '../serde';
+import { onAbort } from './abort';
 import { Client } from './client';
 import { duration, flag, wholeNumber } from './client-options';
 import type { Command } from './commands/command';
@@ -122,19 +123,20 @@ export class Retrier implements Executor {
   async #pause(delay: number, options: ExecuteOptions | undefined, error: unknown): Promise<void> {
     const { signal, deadline = Infinity } = options ?? {};
     if (this.#clock.now() + delay >= deadline) throw error;
+    if (signal?.aborted) throw signal.reason;
     if (!(delay > 0)) return;
     await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => {
-        timer.close();
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with whatever reason it was given
-        reject(signal?.reason);
-      };
       const timer = this.#clock.setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort);
+        unfollow?.();
         resolve();
       }, delay);
-      if (signal?.aborted) onAbort();
-      else signal?.addEventListener('abort', onAbort, { once: true });
+      const unfollow =
+        signal &&
+        onAbort(signal, () => {
+          timer.close();
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with whatever reason it was given
+          reject(signal.reason);
+        });
     });
   }
 }

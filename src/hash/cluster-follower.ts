@@ -1,5 +1,6 @@
 import { MemcacheError, MemcacheNoServersError, MemcacheTimeoutError } from '../errors';
 import type { Command } from '../client/commands/command';
+import { onAbort } from '../client/abort';
 import { fairTimeout } from '../client/deadlines';
 import { rejected } from '../client/connection';
 import type { ExecuteOptions, Executor } from '../client/executor';
@@ -98,19 +99,20 @@ export class ClusterFollower implements Executor {
       let timer: Timer | undefined;
       const settle = (error?: unknown): void => {
         timer?.close();
-        signal?.removeEventListener('abort', onAbort);
+        unfollow?.();
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with whatever reason it was given
         if (error !== undefined) reject(error);
         else resolve();
       };
-      const onAbort = (): void => {
-        settle(signal?.reason);
-      };
+      const unfollow =
+        signal &&
+        onAbort(signal, () => {
+          settle(signal.reason);
+        });
       const onLate = (): void => {
         settle(new MemcacheTimeoutError('the servers of the cluster did not become known in time; see the option timeout', { command }));
       };
       if (deadline < Infinity) fairTimeout(this.#settings.clock, deadline, onLate, (set) => (timer = set));
-      signal?.addEventListener('abort', onAbort, { once: true });
       following.whenKnown((failure) => {
         settle(failure === undefined ? undefined : notKnown(failure, command));
       });

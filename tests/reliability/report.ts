@@ -14,7 +14,8 @@ export interface Outcome {
   readonly pass: boolean;
 }
 
-const FOLDER = join(__dirname, '..', '..', '.reliability');
+/** Where the outcomes are. */
+export const FOLDER = join(__dirname, '..', '..', '.reliability');
 
 /** Writes down what a goal has come to, one JSON line; `npm run reliability` makes the table of docs/reliability.md of them. */
 export function report(outcome: Outcome): void {

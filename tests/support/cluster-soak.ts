@@ -1,6 +1,5 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { HashClient, RetryingClient } from '../../src';
+import { activeResources, usedMemory } from './alone';
 import { Load } from './load';
 import { startMemcached, type MemcachedProcess } from './memcached';
 
@@ -31,22 +30,14 @@ const SERVERS = 4;
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
 async function measure(): Promise<{ heap: number; buffers: number; resources: number }> {
-  await pause(100);
-  collectGarbage();
-  await pause(50);
-  collectGarbage();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  const resources = process.getActiveResourcesInfo().filter((name) => /TCP|Pipe|Timeout/.test(name)).length;
-  return { heap: heapUsed, buffers: arrayBuffers, resources };
+  await pause(150);
+  return { ...(await usedMemory()), resources: activeResources() };
 }
 
 /**
- * A cluster under load whose servers are killed, stopped, removed and added at random, the same for the same seed. Rejects
- * when a caller is given a wrong value; what is left over in the end is for the caller to judge.
+ * A cluster under load whose servers are killed, stopped, removed and added at random, the same for the same seed; to be run
+ * with --expose-gc. Rejects when a caller is given a wrong value; what is left over in the end is for the caller to judge.
  */
 export async function soakCluster({ seed, seconds, onProgress }: SoakOptions): Promise<SoakReport> {
   const cluster = new Cluster(seed);

@@ -586,8 +586,8 @@ export function describeContract(
           expect(await prefixed.metaGet(key)).toMatchObject({ value: 'value' });
           expect(await failure(prefixed.get('k'.repeat(244)))).toBeInstanceOf(MemcacheIllegalInputError);
           // No key is not the empty key, which a prefix makes legal.
-          for (const call of [prefixed.get, prefixed.metaGet, prefixed.metaDelete, prefixed.metaDebug]) {
-            expect(await failure(call.call(prefixed, illegal(undefined)))).toBeInstanceOf(MemcacheIllegalInputError);
+          for (const method of ['get', 'metaGet', 'metaDelete', 'metaDebug'] as const) {
+            expect(await failure(prefixed[method](illegal(undefined)))).toBeInstanceOf(MemcacheIllegalInputError);
           }
           expect(await prefixed.get('k'.repeat(243))).toBeUndefined();
         });

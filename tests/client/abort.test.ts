@@ -1,0 +1,50 @@
+import { getEventListeners } from 'node:events';
+import { Client } from '../../src';
+import { onAbort } from '../../src/client/abort';
+import { MemcachedServer } from '../../src/server';
+
+it('many calls that follow one signal are one listener, which goes with the last of them', async () => {
+  const server = await MemcachedServer.start();
+  const client = new Client(server.address);
+  const warnings: unknown[] = [];
+  const onWarning = (warning: Error): void => {
+    warnings.push(warning);
+  };
+  process.on('warning', onWarning);
+  const { signal } = new AbortController();
+  const calls = Array.from({ length: 100 }, (_, i) => client.set(`k${i}`, i, { signal }));
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  await Promise.all(calls);
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
+  await client.close();
+  await server.close();
+});
+
+it('tells everyone who still waits, once', () => {
+  const abort = new AbortController();
+  const told: string[] = [];
+  const ends = ['a', 'b', 'c', 'd'].map((name) => onAbort(abort.signal, () => told.push(name)));
+  ends[1]?.();
+  ends[1]?.();
+  // One that is told may end the waiting of another.
+  onAbort(abort.signal, () => ends[3]?.());
+  abort.abort();
+  abort.abort();
+  for (const end of ends) end();
+  expect(told).toEqual(['a', 'c', 'd']);
+  expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0);
+});
+
+it('the second end of one does not end the waiting of others', () => {
+  const abort = new AbortController();
+  const told: string[] = [];
+  const end = onAbort(abort.signal, () => told.push('first'));
+  end();
+  onAbort(abort.signal, () => told.push('second'));
+  end();
+  abort.abort();
+  expect(told).toEqual(['second']);
+});

@@ -1,0 +1,4 @@
+import { alone } from '../../support/alone';
+import { soakCluster } from '../../support/cluster-soak';
+
+alone(soakCluster);
