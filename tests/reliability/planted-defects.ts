@@ -14,7 +14,7 @@
 export const LADDER = ['L0', 'L1', 'L2', 'L3', 'L4', 'L5', 'L6', 'L7', 'L8'] as const;
 
 /** Other rules whose absence is a classic defect. */
-export type Guard = 'bytes' | 'certainty' | 'injection' | 'limits' | 'pool' | 'retry' | 'serde' | 'time';
+export type Guard = 'bytes' | 'certainty' | 'injection' | 'limits' | 'pool' | 'retry' | 'serde' | 'settling' | 'time';
 
 /** A defect that some client has had, as a change of our sources. */
 export interface PlantedDefect {
@@ -53,7 +53,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     file: 'client/wire.ts',
     find: 'late.push(error);',
     replace: 'call.reader = undefined;',
-    caughtBy: [MISBEHAVING, 'replies that are late get: nobody gets'],
+    caughtBy: [MISBEHAVING, 'replies that are late incr: nor does the same call'],
   },
   {
     name: 'a time-out leaves the connection in use, so that a stalled one is never given up',
@@ -72,7 +72,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     caughtBy: [MISBEHAVING, 'replies that are late a call aborted while its reply is awaited'],
   },
   {
-    name: 'a get that was missed does not pass over the aborted ones in its line',
+    name: 'what has settled is taken out of the queue, though its reply is still to come',
     rule: 'L1',
     file: 'client/call-queue.ts',
     find: 'head !== undefined && head.reader === undefined',
@@ -85,7 +85,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     file: 'client/commands/storage.ts',
     find: `if (isWord(frame, 'NOT_STORED')) return false;
     throw this.refuse(frame, server);`,
-    replace: 'return server === undefined;',
+    replace: 'return false;',
     caughtBy: [MISBEHAVING, 'a reply of the wrong kind set takes'],
   },
   {
@@ -94,7 +94,15 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     file: 'client/spoils.ts',
     find: 'return command.hasBlock;\n  return true;',
     replace: 'return command.hasBlock;\n  return false;',
-    caughtBy: [MISBEHAVING, 'a server that misbehaves HTTP'],
+    caughtBy: [MISBEHAVING, 'what comes behind a reply that leaves a doubt EXISTS'],
+  },
+  {
+    name: 'what cannot be read fails its call, and the connection goes on',
+    rule: 'L2',
+    file: 'client/wire.ts',
+    find: 'call.reject(this.#unreadable(error, call));\n    this.#spoil(error);',
+    replace: 'call.reject(this.#unreadable(error, call));',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves the value of another key'],
   },
   {
     name: 'the key of a value is not compared with the key asked for',
@@ -109,14 +117,14 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     rule: 'L3',
     file: 'client/commands/retrieval.ts',
     find: 'let index = this.#next;',
-    replace: 'let index = this.#next * 0;',
+    replace: 'let index = 0;',
     caughtBy: [MISBEHAVING, 'a server that misbehaves getMany in another order'],
   },
   {
     name: 'the opaque of a meta reply is not looked at',
     rule: 'L4',
     file: 'client/commands/meta.ts',
-    find: `if (!flags.includes(this.#opaque)) throw new FrameError('a meta reply does not bring back the opaque of its request');`,
+    find: "if (!flags.includes(this.#opaque)) throw new FrameError('a meta reply does not bring back the opaque of its request');",
     replace: '',
     caughtBy: [MISBEHAVING, 'a server that misbehaves mg with the opaque of another'],
   },
@@ -127,20 +135,15 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     find: `this.#unfenced.reader = new FenceReader();
     this.#unfenced = undefined;
     this.#request.text(FENCE);`,
-    replace: `const fence = [FENCE, new FenceReader()];
-    this.#unfenced = fence.length > 2 ? this.#unfenced : undefined;`,
+    replace: 'this.#unfenced = undefined;',
     caughtBy: [MISBEHAVING, 'answers to what asked for none "ERROR\\r\\n" is'],
   },
   {
     name: 'the fence takes the first line for its answer, whatever it is',
     rule: 'L5',
     file: 'client/fence.ts',
-    find: `return undefined;
-    if (isWord(frame, 'ERROR')) this.#refused = true;
-    return MORE;`,
-    replace: `return undefined;
-    if (isWord(frame, 'ERROR')) this.#refused = true;
-    return this.#refused ? MORE : undefined;`,
+    find: "if (isWord(frame, 'ERROR')) this.#refused = true;\n    return MORE;",
+    replace: 'return undefined;',
     caughtBy: [MISBEHAVING, 'answers to what asked for none "SERVER_ERROR'],
   },
   {
@@ -148,8 +151,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     rule: 'L6',
     file: 'client/spoils.ts',
     find: 'return command.hasBlock;',
-    replace: 'return command.hasBlock && command.rawUntil !== undefined;',
-    caughtBy: [MISBEHAVING, 'a server that misbehaves a refused line and its block'],
+    replace: 'return false;',
+    caughtBy: [MISBEHAVING, 'what comes behind a reply that leaves a doubt CLIENT_ERROR bad data chunk'],
   },
   {
     name: 'a bare ERROR leaves the connection in use',
@@ -157,13 +160,13 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     file: 'client/spoils.ts',
     find: 'if (error instanceof MemcacheUnknownCommandError || error instanceof MemcacheAuthenticationError) return true;',
     replace: 'if (error instanceof MemcacheUnknownCommandError) return false;\n  if (error instanceof MemcacheAuthenticationError) return true;',
-    caughtBy: [MISBEHAVING, 'a server that misbehaves two ERRORs to a set'],
+    caughtBy: [MISBEHAVING, 'what comes behind a reply that leaves a doubt ERROR'],
   },
   {
     name: 'bytes that come while nothing is awaited are kept',
     rule: 'L7',
     file: 'client/wire.ts',
-    find: `else if (this.#calls.head === undefined && this.#state === 'ready') throw new FrameError('the server sent something that was not asked for');`,
+    find: "else if (this.#calls.head === undefined && this.#state === 'ready') throw new FrameError('the server sent something that was not asked for');",
     replace: '',
     caughtBy: [MISBEHAVING, 'a server that misbehaves bytes that come while nothing is awaited'],
   },
@@ -172,41 +175,41 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     rule: 'L7',
     file: 'client/wire.ts',
     find: 'const idle = this.#calls.written === 0 && now - this.#lastFlush > IDLE;',
-    replace: 'const idle = this.#calls.written === 0 && now - this.#lastFlush > IDLE * Infinity;',
-    caughtBy: [MISBEHAVING, 'a server that misbehaves a goodbye'],
+    replace: 'const idle = false;',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves a goodbye that nobody has read'],
   },
   {
     name: 'the CR LF behind a value is not looked at',
     rule: 'L8',
     file: 'client/inbox.ts',
-    find: `if (!frame.terminated) throw new FrameError('a value does not end in CR LF');`,
+    find: "if (!frame.terminated) throw new FrameError('a value does not end in CR LF');",
     replace: '',
     caughtBy: [MISBEHAVING, 'a server that misbehaves a value without CR LF'],
-  },
-  {
-    name: 'what cannot be read fails its call, and the connection goes on',
-    rule: 'L2',
-    file: 'client/wire.ts',
-    find: 'call.reject(this.#unreadable(error, call));\n    this.#spoil(error);',
-    replace: 'call.reject(this.#unreadable(error, call));',
-    caughtBy: [MISBEHAVING, 'a server that misbehaves the value of another key'],
   },
 
   // ── what is known of a failed call ──
   {
+    name: 'the call that is being answered when the server says goodbye is never told',
+    rule: 'settling',
+    file: 'client/wire.ts',
+    find: 'for (const { call, certainty } of lost) {',
+    replace: 'for (const { call, certainty } of lost.slice(1)) {',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves FIN at once'],
+  },
+  {
     name: 'a call that was sent and lost is said not to have been sent',
     rule: 'certainty',
     file: 'client/wire.ts',
-    find: `if (written) lost.push({ call, certainty: 'maybeExecuted' });`,
-    replace: `if (written) lost.push({ call, certainty: 'notSent' });`,
+    find: "if (written) lost.push({ call, certainty: 'maybeExecuted' });",
+    replace: "if (written) lost.push({ call, certainty: 'notSent' });",
     caughtBy: [MISBEHAVING, 'a server that misbehaves RST at once'],
   },
   {
     name: 'a call that was sent and timed out is said not to have been sent',
     rule: 'certainty',
     file: 'client/wire.ts',
-    find: `const error = this.#timedOut(call, 'maybeExecuted');`,
-    replace: `const error = this.#timedOut(call, 'notSent');`,
+    find: "const error = this.#timedOut(call, 'maybeExecuted');",
+    replace: "const error = this.#timedOut(call, 'notSent');",
     caughtBy: [MISBEHAVING, 'a server that misbehaves silence'],
   },
   {
@@ -214,7 +217,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     rule: 'retry',
     file: 'client/retrying-client.ts',
     find: 'return command.idempotent || this.#retryAmbiguous;',
-    replace: 'return command.idempotent || !this.#retryAmbiguous;',
+    replace: 'return true;',
     caughtBy: ['client/retrying-client.test.ts', 'incr is not repeated'],
   },
 
@@ -235,15 +238,15 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     rule: 'time',
     file: 'protocol/exptime.ts',
     find: 'if (expire <= MAX_RELATIVE_EXPTIME) return expire;',
-    replace: 'if (expire <= MAX_RELATIVE_EXPTIME * 12) return expire;',
+    replace: 'if (expire <= LAST_UNIX_TIME) return expire;',
     caughtBy: ['protocol/exptime.test.ts', '45 days'],
   },
   {
     name: 'maxPending is not enforced',
     rule: 'limits',
     file: 'client/connection.ts',
-    find: 'if (this.pending >= this.#settings.maxPending) return',
-    replace: 'if (this.pending > this.#settings.maxPending * 1e6) return',
+    find: 'if (this.pending >= this.#settings.maxPending) return rejected(this.#overloaded(command.verb));',
+    replace: '',
     caughtBy: ['client/overload.test.ts', 'more calls than maxPending'],
   },
   {
@@ -251,15 +254,31 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     rule: 'limits',
     file: 'protocol/reply.ts',
     find: 'if (size > limit) {',
-    replace: 'if (size > limit * Infinity) {',
+    replace: 'if (size > Infinity) {',
     caughtBy: [MISBEHAVING, 'a server that misbehaves the length "99999999999"'],
+  },
+  {
+    name: 'a reply line may be of any length',
+    rule: 'limits',
+    file: 'protocol/reply.ts',
+    find: 'maxLine: () => MAX_REPLY_LINE,',
+    replace: 'maxLine: () => Infinity,',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves a line without end'],
+  },
+  {
+    name: 'a few bytes may ask for any amount of memory',
+    rule: 'limits',
+    file: 'serde/budget.ts',
+    find: 'if (this.#left < 0)',
+    replace: 'if (this.#left < -Infinity)',
+    caughtBy: ['serde/pickle/reader.test.ts', 'readPickle bounds the memory of a memo'],
   },
   {
     name: 'a value is inflated whatever comes of it',
     rule: 'limits',
     file: 'serde/zlib/output.ts',
     find: 'if (this.#fullLength > this.#max) {',
-    replace: 'if (this.#fullLength > this.#max * Infinity) {',
+    replace: 'if (this.#fullLength > Infinity) {',
     caughtBy: ['serde/zlib/read-zlib.test.ts', 'readZlib stops at maxOutput'],
   },
   {
@@ -267,8 +286,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     rule: 'pool',
     file: 'pool/loans.ts',
     find: 'if (out.delete(thing)) void pool.release(thing);',
-    replace: 'void pool.release(thing).then(() => out.delete(thing), () => false);',
-    caughtBy: ['pool/loans.test.ts', 'never lends one twice'],
+    replace: 'pool.release(thing).then(undefined, () => undefined);',
+    caughtBy: ['pool/loans.test.ts', 'giving back twice takes nothing'],
   },
 
   // ── what is written ──
@@ -278,14 +297,14 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     file: 'client/commands/storage.ts',
     find: '${item.exptime} ${item.block.length}`',
     replace: '${item.exptime} ${item.block.toString().length}`',
-    caughtBy: ['client/contract.test.ts', 'over the embedded server Client'],
+    caughtBy: ['client/contract.test.ts', 'over the embedded server Client values text of all kinds'],
   },
   {
     name: 'the length of a key counts characters instead of bytes',
     rule: 'injection',
     file: 'protocol/key.ts',
-    find: "  if (encoded.length > MAX_KEY_LENGTH) {\n    throw new MemcacheIllegalInputError(\n",
-    replace: '  if (rules.prefix.length + keyText(key).length > MAX_KEY_LENGTH) {\n    throw new MemcacheIllegalInputError(\n',
+    find: 'if (encoded.length > MAX_KEY_LENGTH) {\n    throw new MemcacheIllegalInputError(\n',
+    replace: 'if (rules.prefix.length + keyText(key).length > MAX_KEY_LENGTH) {\n    throw new MemcacheIllegalInputError(\n',
     caughtBy: ['protocol/key.test.ts', 'counts bytes, prefix included'],
   },
   {
@@ -302,7 +321,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     file: 'protocol/key.ts',
     find: '/^[\\x21-\\x7e]+$/',
     replace: '/^[\\x0a-\\x7e]+$/',
-    caughtBy: ['protocol/key.test.ts', 'each of the 65 536 code units'],
+    caughtBy: ['protocol/key.test.ts', '"a b" is refused'],
   },
   {
     name: 'of a key of many lines only one is checked',
@@ -310,7 +329,16 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     file: 'protocol/key.ts',
     find: '/^[\\x21-\\x7e]+$/',
     replace: '/^[\\x21-\\x7e]+$/m',
-    caughtBy: ['protocol/key.test.ts', 'whatever is accepted'],
+    caughtBy: ['protocol/key.test.ts', '"a\\r\\nflush_all" is refused'],
+  },
+
+  {
+    name: 'a flag of a meta command may hold line ends',
+    rule: 'injection',
+    file: 'client/commands/meta.ts',
+    find: '/^[A-Za-z][\\x21-\\x7e]{0,100}$/',
+    replace: '/^[A-Za-z][\\x21-\\x7e]{0,100}$/m',
+    caughtBy: ['client/contract.test.ts', 'over the embedded server Client illegal arguments a MetaCommand with a flag with a line end'],
   },
 
   // ── what is read from values ──
@@ -319,7 +347,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     rule: 'serde',
     file: 'serde/zlib/zlib-codec.ts',
     find: '.getUint32(0) !== adler32(output)) throw corrupt();',
-    replace: '.getUint32(0) < adler32(output.subarray(0, 0)) - 1) throw corrupt();',
+    replace: '.getUint32(0) < 0) throw corrupt();',
     caughtBy: ['serde/zlib/read-zlib.test.ts', 'readZlib refuses a wrong checksum'],
   },
   {
