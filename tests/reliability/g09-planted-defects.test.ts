@@ -8,6 +8,8 @@ const ROOT = join(__dirname, '..', '..');
 const JEST = require.resolve('jest/bin/jest');
 /** A defect may make a test hang; the focused ones are done in far less. */
 const TEST_TIMEOUT = 5000;
+/** Nor may one that loops for ever outlive this. */
+const RUN_TIMEOUT = 50_000;
 
 /** What jest reports, as far as it matters here. */
 interface Report {
@@ -22,7 +24,7 @@ interface Report {
 /** Runs the tests of `files` whose names begin with one of `names`, on sources with the defect planted. */
 async function runTests(files: readonly string[], names: readonly string[], defect?: PlantedDefect): Promise<Report> {
   const pattern = names.map((name) => name.replace(/[^\w ]/g, '\\$&')).join('|');
-  const transform = { '^.+\\.ts$': [join(__dirname, 'g09-transformer.cjs'), { tsconfig: 'tsconfig.json' }] };
+  const transform = { '^.+\\.ts$': [join(__dirname, 'g09-transformer.mjs'), { tsconfig: 'tsconfig.json' }] };
   const child = spawn(
     process.execPath,
     [
@@ -33,6 +35,8 @@ async function runTests(files: readonly string[], names: readonly string[], defe
       cwd: ROOT,
       env: { ...process.env, PLANTED_DEFECT: JSON.stringify(defect === undefined ? null : { ...defect, file: sourcePath(defect) }) },
       stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: RUN_TIMEOUT,
+      killSignal: 'SIGKILL',
     },
   );
   const output: Buffer[] = [];
@@ -69,7 +73,7 @@ it('without a defect, all tests that are to catch one pass', async () => {
   expect([...testsThat('failed', control)]).toEqual([]);
   expect(control.numRuntimeErrorTestSuites).toBe(0);
   sound = testsThat('passed', control);
-}, 120_000);
+}, RUN_TIMEOUT + 5000);
 
 it.each(PLANTED_DEFECTS)('$rule: $name', async (defect) => {
   const places = readFileSync(sourcePath(defect), 'utf8').split(defect.find).length - 1;
@@ -82,7 +86,7 @@ it.each(PLANTED_DEFECTS)('$rule: $name', async (defect) => {
   for (const failure of failed.values()) expect(failure).not.toMatch(/SyntaxError|ReferenceError|is not a function/);
   expect([...failed.keys()].filter((test) => sound.has(test))).not.toEqual([]);
   caught++;
-}, 60_000);
+}, RUN_TIMEOUT + 5000);
 
 it('every layer of the ladder was switched off, and every defect was caught', () => {
   const rules = new Set<string>(PLANTED_DEFECTS.map(({ rule }) => rule));
