@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { Client, MemcacheError, MetaCommand, type ClientOptions, type CacheValue } from '../../src';
+import type { TransportHandler } from '../../src/client/transport';
 import { failure } from '../support/contract';
 import { startMemcached } from '../support/memcached';
 import { MemoryServer, ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
@@ -298,6 +299,30 @@ describe('a server that misbehaves', () => {
     await expectUsable(client);
     await client.close();
   });
+
+  it('a goodbye that nobody has read yet is read before an idle connection is used again: the call goes out on a new one', async () => {
+    const memory = new MemoryServer();
+    memory.put('next', 'fine');
+    const handlers: TransportHandler[] = [];
+    const clock = new VirtualClock();
+    const client = new Client('server', {
+      clock,
+      connect: (address, options, handler) => {
+        handlers.push(handler);
+        return memory.connect(address, options, handler);
+      },
+    });
+    expect(await client.get('next')).toBe('fine');
+    await clock.advance(1001);
+    const call = client.get('next');
+    setImmediate(() => {
+      handlers[0]?.onClose(undefined);
+    });
+    expect(await bounded(call)).toBe('fine');
+    expect(memory.received).toEqual(['get next\r\n', 'get next\r\n']);
+    await client.close();
+    memory.close();
+  });
 });
 
 describe('replies that are late', () => {
@@ -331,6 +356,37 @@ describe('replies that are late', () => {
     expect(await bounded(result)).toMatchObject(TIMED_OUT);
     await connection.send(reply);
     expect(await bounded(after.catch((error: unknown) => (error as MemcacheError).certainty))).toMatch(/fine|maybeExecuted/);
+    await expectUsable(client);
+    await client.close();
+  });
+
+  // Nothing in these replies tells which call they are for.
+  const alike: readonly (readonly [string, Call, string, unknown])[] = [
+    ['get of the same key', get, HIT, 'hello'],
+    ['incr', (c) => c.incr('n'), '5\r\n', 5],
+    ['touch', (c) => c.touch('a', 1), 'NOT_FOUND\r\n', false],
+    ['add', (c) => c.add('a', 'x'), 'NOT_STORED\r\n', false],
+    ['version', async (c) => [...(await c.version()).values()], 'VERSION 1\r\n', ['1']],
+  ];
+  it.each(alike)('%s: nor does the same call, made again before the time-out', async (_, call, reply, meant) => {
+    const { client, clock } = makeClient();
+    const late = new Promise<ScriptedConnection>((resolve) => {
+      server.next(async (connection) => {
+        await connection.expectMatch(/\r\n/);
+        resolve(connection);
+        await connection.hold();
+      });
+    });
+    const first = failure(call(client));
+    const connection = await late;
+    await clock.advance(999);
+    const second = call(client).catch((error: unknown) => error);
+    await clock.advance(2);
+    expect(await bounded(first)).toMatchObject(TIMED_OUT);
+    await connection.send(reply);
+    const outcome = await bounded(second);
+    expect(outcome).not.toEqual(meant);
+    expect(outcome).toMatchObject(LOST);
     await expectUsable(client);
     await client.close();
   });
@@ -474,6 +530,42 @@ describe('answers to what asked for none', () => {
     await clock.advance(1001);
     expect(await bounded(after)).toMatchObject(TIMED_OUT);
     await expectUsable(client);
+    await client.close();
+  });
+});
+
+describe('what comes behind a reply that leaves a doubt', () => {
+  const doubtful: readonly (readonly [string, Failed])[] = [
+    // The data of the first set was taken for a command, whose answer follows.
+    ['CLIENT_ERROR bad data chunk', CLIENT_ERROR],
+    ['CLIENT_ERROR line too long', CLIENT_ERROR],
+    ['ERROR', UNKNOWN_COMMAND],
+    ['EXISTS', UNREADABLE],
+    ['VERSION 1.6.18', UNREADABLE],
+    ['HTTP/1.1 400 Bad Request', UNREADABLE],
+  ];
+  it.each(doubtful)('%s: nobody gets it', async (line, outcome) => {
+    const { client } = makeClient();
+    server.next(async (connection) => {
+      await connection.expect('set a 16 0 1\r\nx\r\nset b 16 0 1\r\ny\r\n');
+      await connection.send(`${line}\r\nNOT_STORED\r\n`);
+    });
+    const calls = [client.set('a', 'x'), client.set('b', 'y')].map((call) => failure(call));
+    expect(await bounded(Promise.all(calls))).toMatchObject([outcome, LOST]);
+    await expectUsable(client);
+    await client.close();
+  });
+
+  it('SERVER_ERROR leaves none: the next reply is the next call’s', async () => {
+    const { client } = makeClient();
+    server.next(async (connection) => {
+      await connection.expect('set a 16 0 1\r\nx\r\nset b 16 0 1\r\ny\r\n');
+      await connection.send('SERVER_ERROR object too large for cache\r\nNOT_STORED\r\n');
+    });
+    const [first, second] = [failure(client.set('a', 'x')), client.set('b', 'y')];
+    expect(await bounded(first)).toMatchObject(SERVER_ERROR);
+    expect(await bounded(second)).toBe(false);
+    expect(server.connections).toHaveLength(1);
     await client.close();
   });
 });

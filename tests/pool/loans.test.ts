@@ -77,6 +77,25 @@ it('giving back twice, or what was never lent, does nothing', async () => {
   await loans.close();
 });
 
+it('giving back twice takes nothing from the next borrower', async () => {
+  const { loans } = makeLoans({ max: 1 });
+  const thing = await loans.borrow();
+  const next = loans.borrow();
+  let lentTwice = false;
+  const third = loans.borrow().then((one) => {
+    lentTwice = true;
+    return one;
+  });
+  loans.giveBack(thing);
+  loans.giveBack(thing);
+  expect(await next).toBe(thing);
+  await soon();
+  expect(lentTwice).toBe(false);
+  loans.giveBack(thing);
+  loans.giveBack(await third);
+  await loans.close();
+});
+
 it('close waits until all are back, and disposes of every one', async () => {
   const { loans, made } = makeLoans();
   const [a, b] = await Promise.all([loans.borrow(), loans.borrow()]);

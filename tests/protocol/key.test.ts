@@ -27,6 +27,13 @@ it('each of the 65 536 code units is its UTF-8 bytes, or refused', () => {
   }
 });
 
+it.each(['a\r\nflush_all', 'a\r\n', '\r\na', 'a\nb', 'a\rb', 'a\n', '\na', 'a b', ' a', 'a ', 'a\u2028b', 'a\0'])('%j is refused, though a part of it is a key', (key) => {
+  for (const rules of [ascii, { prefix: 'p:', allowUnicode: false }]) {
+    expect(encoded(key, rules)).toBeUndefined();
+    expect(encoded(Buffer.from(key), rules)).toBeUndefined();
+  }
+});
+
 it('each of the 256 bytes is itself, or refused', () => {
   for (let byte = 0; byte < 256; byte++) {
     const key = Buffer.from([0x61, byte]);

@@ -1,0 +1,361 @@
+/**
+ * A rule by which no reply reaches the wrong caller; each holds without the others.
+ *
+ * - L0: what the parser remembers lives and dies with one socket.
+ * - L1: a call that timed out ends its connection; one that was withdrawn keeps its place, so that its reply is nobody's.
+ * - L2: the reply must be of a kind that answers the command.
+ * - L3: a value must be for a key that was asked for, in the order asked.
+ * - L4: a meta reply must bring back the opaque of its request.
+ * - L5: a run of noreply commands is closed by a fence.
+ * - L6: an error in answer to a command with a data block ends the connection.
+ * - L7: what comes while nothing is awaited ends the connection, and an idle connection is looked at before it is used.
+ * - L8: a value must be followed by CR LF.
+ */
+export const LADDER = ['L0', 'L1', 'L2', 'L3', 'L4', 'L5', 'L6', 'L7', 'L8'] as const;
+
+/** Other rules whose absence is a classic defect. */
+export type Guard = 'bytes' | 'certainty' | 'injection' | 'limits' | 'pool' | 'retry' | 'serde' | 'settling' | 'time';
+
+/** A defect that some client has had, as a change of our sources. */
+export interface PlantedDefect {
+  /** What is wrong with the client that has it. */
+  readonly name: string;
+  /** The rule that it switches off. */
+  readonly rule: (typeof LADDER)[number] | Guard;
+  /** Below `src`. */
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  /** The test that must fail then: its file below `tests`, and its name or the beginning of a group of names. */
+  readonly caughtBy: readonly [file: string, name: string];
+}
+
+const MISBEHAVING = 'client/misbehaving-servers.test.ts';
+
+export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
+  // ── the ladder ──
+  {
+    name: 'the parser outlives its socket',
+    rule: 'L0',
+    file: 'client/wire.ts',
+    find: `this.#reader = new FrameReader(replyRules(settings.maxValueSize), (frame) => {
+      this.#onFrame(frame);
+    });`,
+    replace: `const shared = settings as ConnectionSettings & { reader?: FrameReader; onFrame?: (frame: Frame) => void };
+    shared.onFrame = (frame) => { this.#onFrame(frame); };
+    this.#reader = shared.reader ??= new FrameReader(replyRules(settings.maxValueSize), (frame) => shared.onFrame?.(frame));`,
+    caughtBy: [MISBEHAVING, 'a server that misbehaves FIN in the value'],
+  },
+  {
+    name: 'a call that timed out is taken out of the queue, and its connection goes on',
+    rule: 'L1',
+    file: 'client/wire.ts',
+    find: 'late.push(error);',
+    replace: 'call.reader = undefined;',
+    caughtBy: [MISBEHAVING, 'replies that are late incr: nor does the same call'],
+  },
+  {
+    name: 'a time-out leaves the connection in use, so that a stalled one is never given up',
+    rule: 'L1',
+    file: 'client/wire.ts',
+    find: 'if (late.length > 0) this.#spoil(late[0]);\n    else if',
+    replace: 'if',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves silence'],
+  },
+  {
+    name: 'an aborted call that was sent is taken out of the queue',
+    rule: 'L1',
+    file: 'client/call.ts',
+    find: 'this.reject(signal.reason);',
+    replace: 'this.reject(signal.reason);\n      this.reader = undefined;',
+    caughtBy: [MISBEHAVING, 'replies that are late a call aborted while its reply is awaited'],
+  },
+  {
+    name: 'what has settled is taken out of the queue, though its reply is still to come',
+    rule: 'L1',
+    file: 'client/call-queue.ts',
+    find: 'head !== undefined && head.reader === undefined',
+    replace: 'head !== undefined && (head.reader === undefined || head.settled)',
+    caughtBy: [MISBEHAVING, 'answers to what asked for none'],
+  },
+  {
+    name: 'any line in answer to a set is a refusal',
+    rule: 'L2',
+    file: 'client/commands/storage.ts',
+    find: `if (isWord(frame, 'NOT_STORED')) return false;
+    throw this.refuse(frame, server);`,
+    replace: 'return false;',
+    caughtBy: [MISBEHAVING, 'a reply of the wrong kind set takes'],
+  },
+  {
+    name: 'a reply of the wrong kind fails its call, and the connection goes on',
+    rule: 'L2',
+    file: 'client/spoils.ts',
+    find: 'return command.hasBlock;\n  return true;',
+    replace: 'return command.hasBlock;\n  return false;',
+    caughtBy: [MISBEHAVING, 'what comes behind a reply that leaves a doubt EXISTS'],
+  },
+  {
+    name: 'what cannot be read fails its call, and the connection goes on',
+    rule: 'L2',
+    file: 'client/wire.ts',
+    find: 'call.reject(this.#unreadable(error, call));\n    this.#spoil(error);',
+    replace: 'call.reject(this.#unreadable(error, call));',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves the value of another key'],
+  },
+  {
+    name: 'the key of a value is not compared with the key asked for',
+    rule: 'L3',
+    file: 'protocol/reply.ts',
+    find: 'for (let i = 0; i < length; i++) if (buffer[keyStart + i] !== key.charCodeAt(i)) return false;\n  return true;\n}\n\n/**\n * The flags',
+    replace: 'return true;\n}\n\n/**\n * The flags',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves the value of another key'],
+  },
+  {
+    name: 'the values of a getMany may come in any order, and twice',
+    rule: 'L3',
+    file: 'client/commands/retrieval.ts',
+    find: 'let index = this.#next;',
+    replace: 'let index = 0;',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves getMany in another order'],
+  },
+  {
+    name: 'the opaque of a meta reply is not looked at',
+    rule: 'L4',
+    file: 'client/commands/meta.ts',
+    find: "if (!flags.includes(this.#opaque)) throw new FrameError('a meta reply does not bring back the opaque of its request');",
+    replace: '',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves mg with the opaque of another'],
+  },
+  {
+    name: 'noreply commands are not fenced',
+    rule: 'L5',
+    file: 'client/outbox.ts',
+    find: `this.#unfenced.reader = new FenceReader();
+    this.#unfenced = undefined;
+    this.#request.text(FENCE);`,
+    replace: 'this.#unfenced = undefined;',
+    caughtBy: [MISBEHAVING, 'answers to what asked for none "ERROR\\r\\n" is'],
+  },
+  {
+    name: 'the fence takes the first line for its answer, whatever it is',
+    rule: 'L5',
+    file: 'client/fence.ts',
+    find: "if (isWord(frame, 'ERROR')) this.#refused = true;\n    return MORE;",
+    replace: 'return undefined;',
+    caughtBy: [MISBEHAVING, 'answers to what asked for none "SERVER_ERROR'],
+  },
+  {
+    name: 'a refused line whose block was executed as commands is taken for one error',
+    rule: 'L6',
+    file: 'client/spoils.ts',
+    find: 'return command.hasBlock;',
+    replace: 'return false;',
+    caughtBy: [MISBEHAVING, 'what comes behind a reply that leaves a doubt CLIENT_ERROR bad data chunk'],
+  },
+  {
+    name: 'a bare ERROR leaves the connection in use',
+    rule: 'L6',
+    file: 'client/spoils.ts',
+    find: 'if (error instanceof MemcacheUnknownCommandError || error instanceof MemcacheAuthenticationError) return true;',
+    replace: 'if (error instanceof MemcacheUnknownCommandError) return false;\n  if (error instanceof MemcacheAuthenticationError) return true;',
+    caughtBy: [MISBEHAVING, 'what comes behind a reply that leaves a doubt ERROR'],
+  },
+  {
+    name: 'bytes that come while nothing is awaited are kept',
+    rule: 'L7',
+    file: 'client/wire.ts',
+    find: "else if (this.#calls.head === undefined && this.#state === 'ready') throw new FrameError('the server sent something that was not asked for');",
+    replace: '',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves bytes that come while nothing is awaited'],
+  },
+  {
+    name: 'an idle connection is written to without looking what came meanwhile',
+    rule: 'L7',
+    file: 'client/wire.ts',
+    find: 'const idle = this.#calls.written === 0 && now - this.#lastFlush > IDLE;',
+    replace: 'const idle = false;',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves a goodbye that nobody has read'],
+  },
+  {
+    name: 'the CR LF behind a value is not looked at',
+    rule: 'L8',
+    file: 'client/inbox.ts',
+    find: "if (!frame.terminated) throw new FrameError('a value does not end in CR LF');",
+    replace: '',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves a value without CR LF'],
+  },
+
+  // ── what is known of a failed call ──
+  {
+    name: 'the call that is being answered when the server says goodbye is never told',
+    rule: 'settling',
+    file: 'client/wire.ts',
+    find: 'for (const { call, certainty } of lost) {',
+    replace: 'for (const { call, certainty } of lost.slice(1)) {',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves FIN at once'],
+  },
+  {
+    name: 'a call that was sent and lost is said not to have been sent',
+    rule: 'certainty',
+    file: 'client/wire.ts',
+    find: "if (written) lost.push({ call, certainty: 'maybeExecuted' });",
+    replace: "if (written) lost.push({ call, certainty: 'notSent' });",
+    caughtBy: [MISBEHAVING, 'a server that misbehaves RST at once'],
+  },
+  {
+    name: 'a call that was sent and timed out is said not to have been sent',
+    rule: 'certainty',
+    file: 'client/wire.ts',
+    find: "const error = this.#timedOut(call, 'maybeExecuted');",
+    replace: "const error = this.#timedOut(call, 'notSent');",
+    caughtBy: [MISBEHAVING, 'a server that misbehaves silence'],
+  },
+  {
+    name: 'incr is repeated though it may have been executed',
+    rule: 'retry',
+    file: 'client/retrying-client.ts',
+    find: 'return command.idempotent || this.#retryAmbiguous;',
+    replace: 'return true;',
+    caughtBy: ['client/retrying-client.test.ts', 'incr is not repeated'],
+  },
+
+  // ── time and limits ──
+  {
+    name: 'every byte that comes extends the deadline',
+    rule: 'time',
+    file: 'client/wire.ts',
+    find: `  #onData(buffer: Buffer, length: number): void {
+    if (this.#state === 'ended') return;`,
+    replace: `  #onData(buffer: Buffer, length: number): void {
+    if (this.#state === 'ended') return;
+    for (const { call } of this.#calls) call.deadline = this.#settings.clock.now() + this.#settings.timeout;`,
+    caughtBy: [MISBEHAVING, 'replies that are late a reply that trickles'],
+  },
+  {
+    name: 'more than 30 days to live are sent as they are, which the server takes for 1970',
+    rule: 'time',
+    file: 'protocol/exptime.ts',
+    find: 'if (expire <= MAX_RELATIVE_EXPTIME) return expire;',
+    replace: 'if (expire <= LAST_UNIX_TIME) return expire;',
+    caughtBy: ['protocol/exptime.test.ts', '45 days'],
+  },
+  {
+    name: 'maxPending is not enforced',
+    rule: 'limits',
+    file: 'client/connection.ts',
+    find: 'if (this.pending >= this.#settings.maxPending) return rejected(this.#overloaded(command.verb));',
+    replace: '',
+    caughtBy: ['client/overload.test.ts', 'more calls than maxPending'],
+  },
+  {
+    name: 'a server may announce a value of any length',
+    rule: 'limits',
+    file: 'protocol/reply.ts',
+    find: 'if (size > limit) {',
+    replace: 'if (size > Infinity) {',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves the length "99999999999"'],
+  },
+  {
+    name: 'a reply line may be of any length',
+    rule: 'limits',
+    file: 'protocol/reply.ts',
+    find: 'maxLine: () => MAX_REPLY_LINE,',
+    replace: 'maxLine: () => Infinity,',
+    caughtBy: [MISBEHAVING, 'a server that misbehaves a line without end'],
+  },
+  {
+    name: 'a few bytes may ask for any amount of memory',
+    rule: 'limits',
+    file: 'serde/budget.ts',
+    find: 'if (this.#left < 0)',
+    replace: 'if (this.#left < -Infinity)',
+    caughtBy: ['serde/pickle/reader.test.ts', 'readPickle bounds the memory of a memo'],
+  },
+  {
+    name: 'a value is inflated whatever comes of it',
+    rule: 'limits',
+    file: 'serde/zlib/output.ts',
+    find: 'if (this.#fullLength > this.#max) {',
+    replace: 'if (this.#fullLength > Infinity) {',
+    caughtBy: ['serde/zlib/read-zlib.test.ts', 'readZlib stops at maxOutput'],
+  },
+  {
+    name: 'a connection that is given back twice is lent to two',
+    rule: 'pool',
+    file: 'pool/loans.ts',
+    find: 'if (out.delete(thing)) void pool.release(thing);',
+    replace: 'pool.release(thing).then(undefined, () => undefined);',
+    caughtBy: ['pool/loans.test.ts', 'giving back twice takes nothing'],
+  },
+
+  // ── what is written ──
+  {
+    name: 'the length of a value counts characters instead of bytes',
+    rule: 'bytes',
+    file: 'client/commands/storage.ts',
+    find: '${item.exptime} ${item.block.length}`',
+    replace: '${item.exptime} ${item.block.toString().length}`',
+    caughtBy: ['client/contract.test.ts', 'over the embedded server Client values text of all kinds'],
+  },
+  {
+    name: 'the length of a key counts characters instead of bytes',
+    rule: 'injection',
+    file: 'protocol/key.ts',
+    find: 'if (encoded.length > MAX_KEY_LENGTH) {\n    throw new MemcacheIllegalInputError(\n',
+    replace: 'if (rules.prefix.length + keyText(key).length > MAX_KEY_LENGTH) {\n    throw new MemcacheIllegalInputError(\n',
+    caughtBy: ['protocol/key.test.ts', 'counts bytes, prefix included'],
+  },
+  {
+    name: 'the length of a key leaves out the prefix',
+    rule: 'injection',
+    file: 'protocol/key.ts',
+    find: 'key.length + rules.prefix.length <= MAX_KEY_LENGTH',
+    replace: 'key.length <= MAX_KEY_LENGTH',
+    caughtBy: ['protocol/key.test.ts', 'counts bytes, prefix included'],
+  },
+  {
+    name: 'a key may hold blanks and line ends',
+    rule: 'injection',
+    file: 'protocol/key.ts',
+    find: '/^[\\x21-\\x7e]+$/',
+    replace: '/^[\\x0a-\\x7e]+$/',
+    caughtBy: ['protocol/key.test.ts', '"a b" is refused'],
+  },
+  {
+    name: 'of a key of many lines only one is checked',
+    rule: 'injection',
+    file: 'protocol/key.ts',
+    find: '/^[\\x21-\\x7e]+$/',
+    replace: '/^[\\x21-\\x7e]+$/m',
+    caughtBy: ['protocol/key.test.ts', '"a\\r\\nflush_all" is refused'],
+  },
+
+  {
+    name: 'a flag of a meta command may hold line ends',
+    rule: 'injection',
+    file: 'client/commands/meta.ts',
+    find: '/^[A-Za-z][\\x21-\\x7e]{0,100}$/',
+    replace: '/^[A-Za-z][\\x21-\\x7e]{0,100}$/m',
+    caughtBy: ['client/contract.test.ts', 'over the embedded server Client illegal arguments a MetaCommand with a flag with a line end'],
+  },
+
+  // ── what is read from values ──
+  {
+    name: 'the checksum of a compressed value is not verified',
+    rule: 'serde',
+    file: 'serde/zlib/zlib-codec.ts',
+    find: '.getUint32(0) !== adler32(output)) throw corrupt();',
+    replace: '.getUint32(0) < 0) throw corrupt();',
+    caughtBy: ['serde/zlib/read-zlib.test.ts', 'readZlib refuses a wrong checksum'],
+  },
+  {
+    name: 'a key __proto__ in a pickle changes the prototype',
+    rule: 'serde',
+    file: 'serde/pickle/plain.ts',
+    find: "if (key === '__proto__') Object",
+    replace: "if (key === '') Object",
+    caughtBy: ['serde/python-serde.test.ts', 'PythonSerde makes __proto__ a property'],
+  },
+];
