@@ -4,7 +4,7 @@ import { connectionSettings, type ConnectionOptions, type ConnectionSettings } f
 import type { Command } from './commands/command';
 import type { ExecuteOptions, Executor } from './executor';
 import { parseServerAddress, type ServerInput } from './server-address';
-import { Wire, type WireOwner } from './wire';
+import { Wire, type Gathering, type WireOwner } from './wire';
 
 /** Whom a {@link Connection} tells how it fares: a pool that lends it, a cluster that watches its server's health. */
 export interface ConnectionObserver {
@@ -24,9 +24,10 @@ export class Connection implements Executor {
   #wire: Wire | undefined;
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
-  constructor(server: ServerInput, options: ConnectionOptions = {}, observer: ConnectionObserver = {}) {
+  constructor(server: ServerInput, options: ConnectionOptions = {}, observer: ConnectionObserver = {}, gathering: Gathering = 'tick') {
     this.#settings = connectionSettings(parseServerAddress(server), options);
     this.#owner = {
+      gathering,
       onIdle: () => observer.onIdle?.(),
       onEnd: (wire, unsent, failure) => {
         if (this.#wire === wire) this.#wire = undefined;

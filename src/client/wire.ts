@@ -26,8 +26,15 @@ const MAX_BACKLOG = 64 * 1024;
 /** A connection unused for this long is looked at once more before it is written to: the server may have said goodbye. */
 const IDLE = 1000;
 
+/**
+ * What is written together: the calls of one tick, or of a whole turn of the event loop. With several servers every
+ * reply that is read makes calls for all of them; waiting until all replies of a turn have been read halves the writes.
+ */
+export type Gathering = 'tick' | 'turn';
+
 /** Whom a connection tells of the turns of its life. */
 export interface WireOwner {
+  readonly gathering: Gathering;
   /** Nothing is awaited any more. */
   onIdle(): void;
   /**
@@ -206,7 +213,7 @@ export class Wire {
     this.#soonest = Infinity;
     const idle = this.#calls.written === 0 && now - this.#lastFlush > IDLE;
     this.#lastFlush = now;
-    if (idle && this.#state === 'ready') {
+    if ((idle || this.#owner.gathering === 'turn') && this.#state === 'ready') {
       this.#settings.clock.setImmediate(() => {
         this.#flush();
       });
