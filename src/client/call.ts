@@ -1,35 +1,71 @@
 import { onAbort } from './abort';
 import type { Command, ReplyReader } from './commands/command';
 
+/** Deadlines that are no time: one that is not set yet, and none. */
+const UNSET = -1;
+const NEVER = -2;
+
+/** What is so of a call, one bit each. */
+const SETTLED = 1;
+const SHARES_REPLY = 2;
+const ANSWERED = 4;
+
 /**
  * One execution of a command on one connection: the promise, and where it stands. A call that has settled keeps its
  * place in the queue, so that its reply, when it comes, is taken by nobody else.
+ *
+ * Many thousands may wait, so it is kept small: with its command and its promise about 300 bytes of heap.
  */
 export class Call<R> {
   readonly command: Command<R>;
-  /** On the monotonic clock, in milliseconds; `Infinity` for none, NaN until the connection has looked at the clock. */
-  deadline: number;
-  /** Whether its promise has settled. */
-  settled = false;
-  /** Whether the reply ends with this call: false for all but the last of the gets that share a line. */
-  endsReply = true;
-  /** Whether its own part of a shared reply has come. */
-  answered = false;
   reader: ReplyReader<R> | undefined;
-  readonly #resolve: (result: R) => void;
-  readonly #reject: (reason: unknown) => void;
+  #marks = 0;
+  /** In whole milliseconds: V8 keeps an integer in the object, and a fraction in sixteen bytes beside it. */
+  #deadline = UNSET;
+  readonly #resolve: (result: R | Promise<never>) => void;
   #unfollow: (() => void) | undefined;
 
-  constructor(
-    command: Command<R>,
-    deadline: number,
-    resolve: (result: R) => void,
-    reject: (reason: unknown) => void,
-  ) {
+  /** @param resolve of its promise; it rejects through the same function, as another one would take 72 bytes more */
+  constructor(command: Command<R>, resolve: (result: R | Promise<never>) => void) {
     this.command = command;
-    this.deadline = deadline;
     this.#resolve = resolve;
-    this.#reject = reject;
+  }
+
+  /** Whether its promise has settled. */
+  get settled(): boolean {
+    return (this.#marks & SETTLED) !== 0;
+  }
+
+  /** Whether the reply ends with this call: false for all but the last of the gets that share a line. */
+  get endsReply(): boolean {
+    return (this.#marks & SHARES_REPLY) === 0;
+  }
+
+  set endsReply(ends: boolean) {
+    this.#marks = ends ? this.#marks & ~SHARES_REPLY : this.#marks | SHARES_REPLY;
+  }
+
+  /** Whether its own part of a shared reply has come. */
+  get answered(): boolean {
+    return (this.#marks & ANSWERED) !== 0;
+  }
+
+  markAnswered(): void {
+    this.#marks |= ANSWERED;
+  }
+
+  /** On the monotonic clock, in milliseconds; `Infinity` for none. */
+  get deadline(): number {
+    return this.#deadline === NEVER ? Infinity : this.#deadline;
+  }
+
+  set deadline(time: number) {
+    this.#deadline = time === Infinity ? NEVER : Math.ceil(time);
+  }
+
+  /** Whether a connection or a caller has set a deadline. */
+  get hasDeadline(): boolean {
+    return this.#deadline !== UNSET;
   }
 
   resolve(result: R): void {
@@ -37,7 +73,8 @@ export class Call<R> {
   }
 
   reject(reason: unknown): void {
-    if (this.#settle()) this.#reject(reason);
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with whatever reason it was given
+    if (this.#settle()) this.#resolve(Promise.reject(reason));
   }
 
   /** Rejects with the signal's reason when it fires; `onWithdrawn` is told when nobody waits any longer then. */
@@ -50,7 +87,7 @@ export class Call<R> {
 
   #settle(): boolean {
     if (this.settled) return false;
-    this.settled = true;
+    this.#marks |= SETTLED;
     this.#unfollow?.();
     return true;
   }

@@ -53,8 +53,9 @@ export class Connection implements Executor {
     const signal = options?.signal;
     if (signal?.aborted) return rejected(signal.reason);
     if (this.pending >= this.#settings.maxPending) return rejected(this.#overloaded(command.verb));
-    return new Promise<R>((resolve, reject) => {
-      const call = new Call(command, options?.deadline ?? NaN, resolve, reject);
+    return new Promise<R>((resolve) => {
+      const call = new Call(command, resolve);
+      if (options?.deadline !== undefined) call.deadline = options.deadline;
       if (signal !== undefined) call.follow(signal);
       this.add(call as Call<unknown>);
     });

@@ -77,7 +77,7 @@ export class Inbox {
         failure = error;
       }
     }
-    call.answered = true;
+    call.markAnswered();
     // The last one of a line keeps its place until END has come.
     if (!call.endsReply) this.#calls.shift();
     if (failure === undefined) call.resolve(value);

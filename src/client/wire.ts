@@ -107,7 +107,7 @@ export class Wire {
   /** Takes a call; it is written at the end of this tick, or when the connection is open and the socket takes it. */
   add(call: Call<unknown>): void {
     if (!this.#flushScheduled) this.#scheduleFlush();
-    if (Number.isNaN(call.deadline)) {
+    if (!call.hasDeadline) {
       const { timeout } = this.#settings;
       call.deadline = timeout === 0 ? Infinity : this.#tick + timeout;
     }

@@ -82,8 +82,9 @@ export class ConnectionPool implements Executor {
     if (signal?.aborted) return rejected(signal.reason);
     const dispatcher = (this.#dispatcher ??= new Dispatcher(this.#settings, this.#makeLoans()));
     if (dispatcher.isFull) return rejected(this.#overloaded(command.verb));
-    return new Promise<R>((resolve, reject) => {
-      const call = new Call(command, options?.deadline ?? NaN, resolve, reject);
+    return new Promise<R>((resolve) => {
+      const call = new Call(command, resolve);
+      if (options?.deadline !== undefined) call.deadline = options.deadline;
       if (signal !== undefined) call.follow(signal, dispatcher.onWithdrawn);
       dispatcher.add(call as Call<unknown>);
     });

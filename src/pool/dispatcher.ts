@@ -98,7 +98,7 @@ export class Dispatcher {
 
   add(call: Call<unknown>): void {
     const batch = (this.#current ??= this.#startBatch());
-    if (Number.isNaN(call.deadline)) {
+    if (!call.hasDeadline) {
       const { timeout } = this.#settings;
       call.deadline = timeout === 0 ? Infinity : this.#tick + timeout;
     }

@@ -7,7 +7,7 @@ type AnyCall = Call<unknown>;
 
 function makeCall(awaiting: boolean): AnyCall {
   const command = new NoopCommand();
-  const call: AnyCall = new Call<unknown>(command, Infinity, () => undefined, () => undefined);
+  const call: AnyCall = new Call<unknown>(command, () => undefined);
   if (awaiting) call.reader = command;
   return call;
 }

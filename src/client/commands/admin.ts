@@ -19,8 +19,14 @@ function mergeMaps<T>(results: readonly Map<string, T>[]): Map<string, T> {
 
 /** The version of each server, by its name. */
 export class VersionCommand extends ServerCommand<Map<string, string>> implements ReplyReader<Map<string, string>> {
-  readonly verb = 'version';
-  readonly idempotent = true;
+  get verb(): 'version' {
+    return 'version';
+  }
+
+  get idempotent(): boolean {
+    return true;
+  }
+
 
   write(request: RequestWriter): void {
     request.text('version\r\n');
@@ -42,8 +48,14 @@ export class VersionCommand extends ServerCommand<Map<string, string>> implement
 
 /** The statistics of each server, by its name. */
 export class StatsCommand extends ServerCommand<Map<string, Map<string, string>>> {
-  readonly verb = 'stats';
-  readonly idempotent = true;
+  get verb(): 'stats' {
+    return 'stats';
+  }
+
+  get idempotent(): boolean {
+    return true;
+  }
+
   readonly #args: readonly string[];
 
   constructor(args: readonly string[]) {
@@ -79,17 +91,22 @@ export class StatsCommand extends ServerCommand<Map<string, Map<string, string>>
 /** A command that is answered by `OK`. */
 export class OkCommand extends ServerCommand<void> implements ReplyReader<void> {
   readonly verb: string;
-  readonly idempotent = true;
+  get idempotent(): boolean {
+    return true;
+  }
+
   override readonly noreply: boolean;
-  override readonly concernsCopies: boolean;
   readonly #args: string;
 
   private constructor(verb: string, args: string, noreply = false) {
     super();
     this.verb = verb;
-    this.concernsCopies = verb === 'flush_all';
     this.noreply = noreply;
     this.#args = args;
+  }
+
+  override get concernsCopies(): boolean {
+    return this.verb === 'flush_all';
   }
 
   static flushAll(delay: number, noreply: boolean): OkCommand {
@@ -128,7 +145,10 @@ export class OkCommand extends ServerCommand<void> implements ReplyReader<void> 
 /** A command whose answer is that the server closes the connection. */
 export class ClosingCommand extends ServerCommand<void> implements ReplyReader<void> {
   readonly verb: 'quit' | 'shutdown';
-  readonly idempotent = true;
+  get idempotent(): boolean {
+    return true;
+  }
+
   readonly #line: string;
 
   private constructor(verb: 'quit' | 'shutdown', line: string) {
@@ -164,15 +184,25 @@ export class ClosingCommand extends ServerCommand<void> implements ReplyReader<v
 
 /** Any one line, answered by bytes up to `until`. */
 export class RawCommand extends ServerCommand<Buffer> implements ReplyReader<Buffer> {
-  readonly verb = 'raw';
-  readonly idempotent = false;
-  override readonly rawUntil: Buffer;
+  get verb(): 'raw' {
+    return 'raw';
+  }
+
+  get idempotent(): boolean {
+    return false;
+  }
+
   readonly #line: string;
+  readonly #until: Buffer;
 
   constructor(line: string, until: Buffer) {
     super();
     this.#line = line;
-    this.rawUntil = until;
+    this.#until = until;
+  }
+
+  override get rawUntil(): Buffer {
+    return this.#until;
   }
 
   write(request: RequestWriter): void {

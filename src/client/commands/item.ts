@@ -14,9 +14,18 @@ import { KeyCommand, KeysCommand, type ReplyReader } from './command';
 
 /** Whether the key was there. */
 export class DeleteCommand extends KeyCommand<boolean> {
-  readonly verb = 'delete';
-  readonly idempotent = true;
-  override readonly concernsCopies = true;
+  get verb(): 'delete' {
+    return 'delete';
+  }
+
+  get idempotent(): boolean {
+    return true;
+  }
+
+  override get concernsCopies(): boolean {
+    return true;
+  }
+
   override readonly noreply: boolean;
 
   constructor(wireKey: string, key: Key, noreply: boolean) {
@@ -41,9 +50,18 @@ export class DeleteCommand extends KeyCommand<boolean> {
 
 /** How many of the keys were there. */
 export class DeleteManyCommand extends KeysCommand<number> {
-  readonly verb = 'delete';
-  readonly idempotent = true;
-  override readonly concernsCopies = true;
+  get verb(): 'delete' {
+    return 'delete';
+  }
+
+  get idempotent(): boolean {
+    return true;
+  }
+
+  override get concernsCopies(): boolean {
+    return true;
+  }
+
   override readonly noreply: boolean;
   readonly #wireKeys: readonly string[];
   readonly #keys: readonly Key[];
@@ -94,8 +112,14 @@ export class DeleteManyCommand extends KeysCommand<number> {
 
 /** Whether the key was there. */
 export class TouchCommand extends KeyCommand<boolean> {
-  readonly verb = 'touch';
-  readonly idempotent = true;
+  get verb(): 'touch' {
+    return 'touch';
+  }
+
+  get idempotent(): boolean {
+    return true;
+  }
+
   override readonly noreply: boolean;
   readonly #exptime: number;
 
@@ -123,7 +147,10 @@ export class TouchCommand extends KeyCommand<boolean> {
 /** The new count in the type of `delta`; `undefined` when there is no such key, or no reply was asked for. */
 export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N | undefined> {
   readonly verb: 'incr' | 'decr';
-  readonly idempotent = false;
+  get idempotent(): boolean {
+    return false;
+  }
+
   override readonly noreply: boolean;
   readonly #delta: N;
   readonly #convert: (digits: string, verb: string, server: string) => N;

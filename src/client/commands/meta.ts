@@ -118,7 +118,6 @@ let lastOpaque = 0;
  */
 export class MetaRequest extends KeyCommand<MetaResult> {
   readonly verb: MetaCode;
-  override readonly hasBlock: boolean;
   readonly #flags: readonly string[];
   readonly #block: string | Uint8Array | undefined;
   /** What the reply must bring back; `me` and `mn` know no opaque. */
@@ -130,12 +129,15 @@ export class MetaRequest extends KeyCommand<MetaResult> {
     this.verb = command.code;
     this.#flags = command.flags;
     this.#block = command.value === undefined ? undefined : toBlock(command.value);
-    this.hasBlock = this.#block !== undefined;
     const given = command.flags.find((flag) => flag.startsWith('O'));
     this.#ownOpaque = given === undefined;
     if (command.code !== 'me' && command.code !== 'mn') {
       this.#opaque = given ?? `O${(lastOpaque = (lastOpaque + 1) % 36 ** 5).toString(36)}`;
     }
+  }
+
+  override get hasBlock(): boolean {
+    return this.#block !== undefined;
   }
 
   get idempotent(): boolean {
@@ -220,8 +222,14 @@ export class MetaRequest extends KeyCommand<MetaResult> {
 
 /** `mn`: does nothing, on every server. */
 export class NoopCommand extends ServerCommand<void> implements ReplyReader<void> {
-  readonly verb = 'mn';
-  readonly idempotent = true;
+  get verb(): 'mn' {
+    return 'mn';
+  }
+
+  get idempotent(): boolean {
+    return true;
+  }
+
 
   write(request: RequestWriter): void {
     request.text('mn\r\n');

@@ -47,7 +47,10 @@ function takeValueWithCas<V>(
  */
 export abstract class JoinableGet<R> extends KeyCommand<R> {
   abstract override readonly verb: 'get' | 'gets';
-  readonly idempotent = true;
+  get idempotent(): boolean {
+    return true;
+  }
+
 
   write(request: RequestWriter): void {
     request.text(`${this.verb} ${this.wireKey}\r\n`);
@@ -84,7 +87,10 @@ function readingOf<R>(command: KeyCommand<R>, isMiss: (result: R) => boolean): R
 
 /** `get` of one key. */
 export class GetCommand<V> extends JoinableGet<V | undefined> {
-  readonly verb = 'get';
+  get verb(): 'get' {
+    return 'get';
+  }
+
   readonly #serde: Deserializer<V>;
 
   constructor(wireKey: string, key: Key, serde: Deserializer<V>) {
@@ -108,7 +114,10 @@ export class GetCommand<V> extends JoinableGet<V | undefined> {
 
 /** `gets` of one key. */
 export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
-  readonly verb = 'gets';
+  get verb(): 'gets' {
+    return 'gets';
+  }
+
   readonly #serde: Deserializer<V>;
 
   constructor(wireKey: string, key: Key, serde: Deserializer<V>) {
@@ -133,7 +142,10 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
 /** `gat` and `gats`: read and set the time to live. */
 export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
   readonly verb: 'gat' | 'gats';
-  readonly idempotent = true;
+  get idempotent(): boolean {
+    return true;
+  }
+
   readonly #exptime: number;
   readonly #serde: Deserializer<V>;
   readonly #take: Take<V, R>;
@@ -208,7 +220,10 @@ const MAX_LINE = 15_000;
 /** `get` and `gets` of many keys: a `Map` of the hits, keyed by the caller's own keys. */
 export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   readonly verb: 'get' | 'gets';
-  readonly idempotent = true;
+  get idempotent(): boolean {
+    return true;
+  }
+
   readonly #wireKeys: readonly string[];
   readonly #keys: readonly Key[];
   readonly #serde: Deserializer<V>;

@@ -29,7 +29,10 @@ function head(verb: string, wireKey: string, item: Item): string {
 export class StoreCommand extends KeyCommand<boolean> {
   readonly verb: StorageVerb;
   override readonly noreply: boolean;
-  override readonly hasBlock = true;
+  override get hasBlock(): boolean {
+    return true;
+  }
+
   readonly #item: Item;
 
   constructor(verb: StorageVerb, wireKey: string, key: Key, item: Item, noreply: boolean) {
@@ -62,10 +65,19 @@ export class StoreCommand extends KeyCommand<boolean> {
 
 /** `true` stored, `false` changed meanwhile, `undefined` no such key. */
 export class CasCommand extends KeyCommand<boolean | undefined> {
-  readonly verb = 'cas';
-  readonly idempotent = false;
+  get verb(): 'cas' {
+    return 'cas';
+  }
+
+  get idempotent(): boolean {
+    return false;
+  }
+
   override readonly noreply: boolean;
-  override readonly hasBlock = true;
+  override get hasBlock(): boolean {
+    return true;
+  }
+
   readonly #item: Item;
   readonly #cas: string;
 
@@ -101,10 +113,19 @@ export interface Entry extends Item {
 
 /** The keys that were not stored. */
 export class SetManyCommand extends KeysCommand<Key[]> {
-  readonly verb = 'set';
-  readonly idempotent = true;
+  get verb(): 'set' {
+    return 'set';
+  }
+
+  get idempotent(): boolean {
+    return true;
+  }
+
   override readonly noreply: boolean;
-  override readonly hasBlock = true;
+  override get hasBlock(): boolean {
+    return true;
+  }
+
   readonly #entries: readonly Entry[];
 
   constructor(entries: readonly Entry[], noreply: boolean) {
