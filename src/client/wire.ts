@@ -355,7 +355,8 @@ export class Wire {
     }
     const closed = this.#closed;
     this.#closed = [];
-    for (const resolve of closed) resolve();
+    // Whoever waits for the end is told after all callers: their promises reject a few microtasks from now.
+    if (closed.length > 0) this.#settings.clock.setImmediate(() => { for (const resolve of closed) resolve(); });
   }
 
   /** There is a doubt about the position in the stream. */
