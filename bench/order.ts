@@ -37,8 +37,8 @@ export async function inProcess<R>(name: string, order: object, flags: readonly 
 }
 
 /** Ends the process with what `work` gives as JSON, or with its failure: some clients have no way to end. */
-export function answer<O, R>(work: (order: O) => Promise<R>): void {
-  work(JSON.parse(process.argv[2] ?? '{}') as O).then(
+export function answer(work: (order: never) => Promise<object>): void {
+  work(JSON.parse(process.argv[2] ?? '{}') as never).then(
     (result) => process.stdout.write(JSON.stringify(result), () => process.exit(0)),
     (error: unknown) => process.stderr.write(String(error), () => process.exit(1)),
   );

@@ -1,4 +1,4 @@
-/** `npm run profile -- ROW [--client NAME] [--milliseconds N] [--build DIR]`: a CPU profile of one row, and its top functions. */
+/** `npm run profile -- ROW [--client NAME] [--milliseconds N] [--build DIR] [--out DIR]`: a CPU profile of one row, and its top functions. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,7 +13,12 @@ const TOP = 15;
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { client: { type: 'string' }, milliseconds: { type: 'string', default: '3000' }, build: { type: 'string', default: BUILD } },
+  options: {
+    client: { type: 'string' },
+    milliseconds: { type: 'string', default: '3000' },
+    build: { type: 'string', default: BUILD },
+    out: { type: 'string', default: resolve(ROOT, 'profiles') },
+  },
 });
 
 /** Microseconds that each function was itself at work; waiting is left out. */
@@ -40,8 +45,8 @@ async function main(): Promise<void> {
     return;
   }
   const client = options.client ?? row.contestants[0]?.name ?? '';
-  const file = resolve(ROOT, 'profiles', `${row.name}.cpuprofile`);
-  mkdirSync(resolve(ROOT, 'profiles'), { recursive: true });
+  const file = resolve(options.out, `${row.name}.cpuprofile`);
+  mkdirSync(options.out, { recursive: true });
   const order = { client, row: row.name, build: resolve(options.build), milliseconds: Number(options.milliseconds), profile: file };
   const { calls, cpu } = await withServers(row.servers, (ports) => inProcess<Measurement>('worker', { ...order, ports }));
 

@@ -2,8 +2,8 @@ import { startMemcached as start } from '../tests/support/memcached';
 
 /** A real memcached for the time of a benchmark, with one thread unless said otherwise. */
 export async function startMemcached(threads = 1): Promise<{ port: number; stop(): void }> {
-  const { port, stop } = await start(['-t', String(threads), '-m', '512', '-I', '2m']);
-  return { port, stop: () => void stop() };
+  const server = await start(['-t', String(threads), '-m', '512', '-I', '2m']);
+  return { port: server.port, stop: () => void server.stop() };
 }
 
 /** The same `count` times, for the time of `use`. */

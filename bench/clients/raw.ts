@@ -98,7 +98,7 @@ function rawConnection(port: number, buildValues: boolean): Adapter {
 /** Several bare sockets; the last character of a key, a digit, chooses. */
 function rawCluster(connections: readonly Adapter[]): Adapter {
   const indexOf = (key: string): number => key.charCodeAt(key.length - 1) % connections.length;
-  const ownerOf = (key: string): Adapter => connections[indexOf(key)] as Adapter;
+  const ownerOf = (key: string): Adapter => connections[indexOf(key)]!;
   return {
     get: (key) => ownerOf(key).get(key),
     set: (key, value) => ownerOf(key).set(key, value),
