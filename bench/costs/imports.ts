@@ -4,9 +4,11 @@ import { median, type Cost } from './cost';
 
 const PEERS = ['memcached', 'memjs', 'memcache-client', 'memcache'];
 
-/** Milliseconds from the start of a process until `code` has run. */
-function milliseconds(code: string): number {
-  return Number(execFileSync(process.execPath, ['-e', `(async () => { ${code}; process.stdout.write(String(performance.now())); process.exit(); })()`]));
+/** Milliseconds from the start of a process until `code` has run, and of CPU time meanwhile. */
+function timesOf(code: string): { wall: number; cpu: number } {
+  const program = `${code}; const { user, system } = process.cpuUsage(); console.log(performance.now(), (user + system) / 1000); process.exit()`;
+  const [wall = NaN, cpu = NaN] = String(execFileSync(process.execPath, ['-e', `(async () => { ${program}; })()`])).split(' ').map(Number);
+  return { wall, cpu };
 }
 
 /** What loading each entry of the package, and each peer, adds to the start of a bare node: medians of interleaved rounds. */
@@ -17,13 +19,16 @@ export function importCosts(build: string, rounds: number): Cost[] {
     ...Object.entries(entries).map(([name, file]) => ({ name, code: `require(${JSON.stringify(join(build, file))})` })),
     ...PEERS.map((name) => ({ name, code: `await import('${name}')` })),
   ];
-  const times = subjects.map((): number[] => []);
-  for (let round = 0; round < rounds; round++) for (const [i, { code }] of subjects.entries()) times[i]?.push(milliseconds(code));
-  const [bare = NaN, ...loaded] = times.map(median);
+  const times = subjects.map((): { wall: number; cpu: number }[] => []);
+  for (let round = 0; round < rounds; round++) for (const [i, { code }] of subjects.entries()) times[i]?.push(timesOf(code));
+  const [bare = { wall: NaN, cpu: NaN }, ...loaded] = times.map((all) => ({ wall: median(all.map(({ wall }) => wall)), cpu: median(all.map(({ cpu }) => cpu)) }));
   return [
-    ...loaded.map((value, i): Cost => {
-      const name = subjects[i + 1]?.name ?? '';
-      return { section: 'import', name: `import of ${name}`, value: value - bare, unit: 'ms', atMost: name === '.' ? 30 : undefined };
+    ...loaded.flatMap(({ wall, cpu }, i): Cost[] => {
+      const name = `import of ${subjects[i + 1]?.name ?? ''}`;
+      return [
+        { section: 'import', name, value: wall - bare.wall, unit: 'ms', atMost: name === 'import of .' ? 30 : undefined },
+        { section: 'import', name: `${name}: CPU`, value: cpu - bare.cpu, unit: 'ms' },
+      ];
     }),
     { section: 'import', name: 'files of the server that `.` loads', value: serverFilesOf(build), unit: '', atMost: 0 },
   ];
