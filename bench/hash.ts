@@ -1,4 +1,4 @@
-/** What a placement costs per key. Build first, then run with `node`; figures are for keys of 19 characters. */
+/** `npm run bench:hash`: what each placement costs per key; keys are of 19 characters. */
 import { bench, do_not_optimize, group, run } from 'mitata';
 import { KetamaHash, ModuloHash, murmur3, RendezvousHash } from '../src/hash';
 import type { Hasher } from '../src/hash';

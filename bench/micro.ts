@@ -1,55 +1,93 @@
 /** `npm run bench:micro`: the parts of a call, one by one. */
-import { bench, group, run } from 'mitata';
+import { bench, do_not_optimize, group, run } from 'mitata';
 import { FrameReader } from '../src/protocol/frame';
 import { encodeKey } from '../src/protocol/key';
 import { replyRules } from '../src/protocol/reply';
 import { RequestWriter, toBlock } from '../src/protocol/request';
 import { murmur3, RendezvousHash } from '../src/hash';
+import type { Command } from '../src/client/commands/command';
+import { GetCommand, GetManyCommand } from '../src/client/commands/retrieval';
 import { StoreCommand } from '../src/client/commands/storage';
-import { JsonSerde, TypedSerde } from '../src/serde';
+import { CompressedSerde, JsonSerde, PythonSerde, RawSerde, StructuredSerde, TypedSerde, type Serde } from '../src/serde';
 
-const key = 'bench:key:000000001';
+/** A power of two, so that the next one is found by a mask. */
+const KEYS = Array.from({ length: 1024 }, (_, i) => `bench:key:${String(i).padStart(9, '0')}`);
 const value = 'v'.repeat(100);
 const keyRules = { prefix: '', allowUnicode: false };
 
-group('keys', () => {
-  bench('check and encode a key', () => encodeKey(key, keyRules));
-  bench('check and encode a key that is not ASCII', () => encodeKey('clé:é', { prefix: '', allowUnicode: true }));
-  bench('murmur3', () => murmur3(key));
+let turn = 0;
+function nextKey(): string {
+  turn = (turn + 1) & 1023;
+  return KEYS[turn] ?? '';
+}
+
+function of(name: string, work: () => unknown): void {
+  bench(name, () => {
+    do_not_optimize(work());
+  });
+}
+
+group('keys of 19 characters', () => {
+  of('check and encode', () => encodeKey(nextKey(), keyRules));
+  of('check and encode, not ASCII', () => encodeKey('clé:é:000000001', { prefix: '', allowUnicode: true }));
+  of('murmur3', () => murmur3(nextKey()));
   for (const servers of [3, 16, 100]) {
     const hash = new RendezvousHash();
     for (let i = 0; i < servers; i++) hash.addNode(`10.0.0.${i}:11211`);
-    bench(`owner among ${servers} servers`, () => hash.getNode(key));
+    of(`rendezvous, ${servers} servers`, () => hash.getNode(nextKey()));
   }
 });
 
-group('writing', () => {
+group('encode', () => {
   const request = new RequestWriter();
-  const item = { block: toBlock(value), flags: 16, exptime: 0 };
-  const command = new StoreCommand('set', key, key, item, false);
-  bench('encode a set of 100 B', () => {
+  const socket = Buffer.alloc(8192);
+  const encode = (command: Command<unknown>): void => {
     command.write(request);
-    request.drain(() => undefined);
-  });
+    // Writing is part of it: text that is put together is copied only then.
+    request.drain((piece) => (typeof piece === 'string' ? socket.write(piece, 'latin1') : socket.set(piece)));
+  };
+  const [key = ''] = KEYS;
+  const hundred = KEYS.slice(0, 100);
+  const serde = new TypedSerde();
+  of('get', () => encode(new GetCommand(key, key, serde)));
+  of('getMany of 100', () => encode(GetManyCommand.get(hundred, hundred, serde)));
+  for (const [size, text] of [['100 B', value], ['4 KB', value.repeat(41)]] as const) {
+    const item = { block: toBlock(text), flags: 16, exptime: 0 };
+    of(`set of ${size}`, () => encode(new StoreCommand('set', key, key, item, false)));
+  }
 });
 
-group('reading', () => {
-  const reply = Buffer.from(`VALUE ${key} 16 100\r\n${value}\r\nEND\r\n`.repeat(100));
-  let frames = 0;
-  const reader = new FrameReader(replyRules(2 ** 20), () => frames++);
-  bench('100 replies to get, 100 B', () => reader.push(reply, 0, reply.length));
+group('read frames', () => {
+  const frames = new FrameReader(replyRules(2 ** 20), do_not_optimize);
+  const replies = {
+    '100 hits of 100 B': `VALUE ${KEYS[0] ?? ''} 16 100\r\n${value}\r\nEND\r\n`.repeat(100),
+    '100 hits of 100 B in one reply': `${KEYS.slice(0, 100).map((key) => `VALUE ${key} 16 100\r\n${value}\r\n`).join('')}END\r\n`,
+    '100 misses': 'END\r\n'.repeat(100),
+    '100 × STORED': 'STORED\r\n'.repeat(100),
+  };
+  for (const [name, reply] of Object.entries(replies)) {
+    const bytes = Buffer.from(reply);
+    of(name, () => frames.push(bytes, 0, bytes.length));
+  }
 });
 
 group('serdes', () => {
-  const typed = new TypedSerde();
-  const json = new JsonSerde();
   const object = { id: 1, name: 'a name', tags: ['a', 'b'] };
-  const text = Buffer.from(value);
-  const stored = Buffer.from(JSON.stringify(object));
-  bench('TypedSerde writes text of 100 B', () => typed.serialize(value));
-  bench('TypedSerde reads text of 100 B', () => typed.deserializeInPlace(text, 0, text.length, 16));
-  bench('JsonSerde writes a small object', () => json.serialize(object));
-  bench('JsonSerde reads a small object', () => json.deserializeInPlace(stored, 0, stored.length, 64));
+  const record = { rows: Array.from({ length: 60 }, (_, id) => ({ id, name: `a name ${id}`, visits: (id * 7919) % 977 })) };
+  const both = (name: string, serde: Serde<unknown, never>, subject: unknown): void => {
+    const { data, flags } = serde.serialize(subject as never, 'key');
+    const bytes = Buffer.from(data as string);
+    of(`${name}: write`, () => serde.serialize(subject as never, 'key'));
+    of(`${name}: read`, () => serde.deserializeInPlace?.(bytes, 0, bytes.length, flags, 'key') ?? serde.deserialize(bytes, flags, 'key'));
+  };
+  both('RawSerde, bytes of 100 B', new RawSerde(), Buffer.from(value));
+  both('TypedSerde, text of 100 B', new TypedSerde(), value);
+  both('TypedSerde, a number', new TypedSerde(), 1234567);
+  both('TypedSerde, a small object', new TypedSerde(), object);
+  both('JsonSerde, a small object', new JsonSerde(), object);
+  both('StructuredSerde, a small object', new StructuredSerde(), object);
+  both('PythonSerde, a small object', new PythonSerde(), object);
+  both('CompressedSerde, an object of 2.5 KB', new CompressedSerde(new TypedSerde()), record);
 });
 
 void run();

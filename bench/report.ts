@@ -1,29 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { arch, cpus, platform } from 'node:os';
-import { join } from 'node:path';
 import Table from 'cli-table3';
 import colors from 'picocolors';
-import type { TopLevelSpec } from 'vega-lite';
+import { writeCharts } from './charts';
 import type { Contestant } from './clients';
+import { machine, markdownTable, writePart } from './page';
+import type { Results } from './results';
 import type { Row } from './rows';
-import type { Measurement } from './worker';
-
-/** By row, then by client: one measurement per round. */
-export type Results = Map<string, Map<string, Measurement[]>>;
-
-/** The median of one figure over the rounds; undefined when no round ended. */
-function median(measurements: readonly Measurement[] | undefined, figure: keyof Measurement): number | undefined {
-  const sorted = (measurements ?? []).map((measurement) => measurement[figure]).sort((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)];
-}
-
-function best(results: Results, row: Row, clients: readonly Contestant[], role: Contestant['role']): number | undefined {
-  const figures = clients
-    .filter((client) => client.role === role)
-    .map(({ name }) => median(results.get(row.name)?.get(name), 'cpu'))
-    .filter((figure) => figure !== undefined);
-  return figures.length === 0 ? undefined : Math.min(...figures);
-}
+import { judge, type Verdict } from './targets';
 
 function text(figure: number | undefined, digits: number): string {
   return figure === undefined ? '–' : figure.toFixed(digits);
@@ -33,107 +15,94 @@ function ratio(figure: number | undefined, to: number | undefined): string {
   return figure === undefined || to === undefined ? '–' : `${(figure / to).toFixed(2)} ×`;
 }
 
-interface Line {
-  readonly client: Contestant;
-  readonly cells: string[];
+/** What a row's CPU times are compared with: the column, and its figure. */
+function comparisons(results: Results, row: Row): [string, number | undefined][] {
+  const has = (wanted: (client: Contestant) => boolean): boolean => row.contestants.some(wanted);
+  const columns: [string, number | undefined][] = [];
+  if (has(({ role }) => role === 'peer')) columns.push(['to best peer', results.bestCpu(row, 'peer')]);
+  if (has(({ name }) => name === 'raw+promise')) columns.push(['to raw+promise', results.median(row.name, 'raw+promise', 'cpu')]);
+  if (row.contestants.filter(({ role }) => role === 'ours').length > 1) columns.push(['to Client', results.median(row.name, 'tsmemcache', 'cpu')]);
+  return columns;
 }
 
-/** CPU per call, its ratio to the best peer and to raw+promise, calls per second, latencies. */
-function linesOf(results: Results, row: Row, clients: readonly Contestant[]): Line[] {
-  const peer = best(results, row, clients, 'peer');
-  const ceiling = median(results.get(row.name)?.get('raw+promise'), 'cpu');
-  return clients.map((client) => {
-    const measurements = results.get(row.name)?.get(client.name);
-    const cpu = median(measurements, 'cpu');
-    const rate = median(measurements, 'rate');
-    return {
-      client,
-      cells: [
-        client.name,
-        text(cpu, 2),
-        ratio(cpu, peer),
-        ratio(cpu, ceiling),
-        rate === undefined ? '–' : Math.round(rate).toLocaleString('en'),
-        text(median(measurements, 'p50'), 3),
-        text(median(measurements, 'p99'), 3),
-      ],
-    };
+interface RowTable {
+  readonly head: string[];
+  readonly lines: { readonly client: Contestant; readonly cells: string[] }[];
+}
+
+/** CPU per call and its ratios, calls per second, latencies. */
+function tableOf(results: Results, row: Row): RowTable {
+  const columns = comparisons(results, row);
+  const lines = row.contestants.map((client) => {
+    const cpu = results.median(row.name, client.name, 'cpu');
+    const rate = results.median(row.name, client.name, 'rate');
+    const cells = [
+      client.name,
+      text(cpu, 2),
+      ...columns.map(([, figure]) => ratio(cpu, figure)),
+      rate === undefined ? '–' : Math.round(rate).toLocaleString('en'),
+      text(results.median(row.name, client.name, 'p50'), 3),
+      text(results.median(row.name, client.name, 'p99'), 3),
+    ];
+    return { client, cells };
   });
+  return { head: ['client', 'CPU µs/call', ...columns.map(([name]) => name), 'calls/s', 'p50 ms', 'p99 ms'], lines };
 }
 
-const HEAD = ['client', 'CPU µs/call', 'to best peer', 'to raw+promise', 'calls/s', 'p50 ms', 'p99 ms'];
+const VERDICT_HEAD = ['target', 'bound', 'measured', '', 'to spare'];
 
-export function printReport(results: Results, rows: readonly Row[], clients: readonly Contestant[]): void {
+function verdictCells({ target, measured, reached, margin }: Verdict, rows: readonly Row[]): string[] {
+  const { row, client, against, bound } = target;
+  const title = rows.find(({ name }) => name === row)?.title ?? row;
+  const what = {
+    'raw+promise': ['≤', ' × raw+promise'],
+    Client: ['≤', ' × Client'],
+    'best peer': ['best peer ≥', ' ×'],
+    'p99 ms': ['p99 ≤', ' ms'],
+  }[against];
+  return [`${title}: ${client}`, `${what[0] ?? ''} ${bound}${what[1] ?? ''}`, measured.toFixed(2), reached ? 'reached' : 'not reached', `${(margin * 100).toFixed(0)} %`];
+}
+
+function consoleTable(head: readonly string[]): Table.Table {
+  return new Table({ head: [...head], style: { head: [], border: [] }, colAligns: ['left', ...head.slice(1).map(() => 'right' as const)] });
+}
+
+export function printReport(results: Results, rows: readonly Row[]): void {
   for (const row of rows) {
-    const table = new Table({ head: HEAD, style: { head: [], border: [] }, colAligns: ['left', ...HEAD.slice(1).map(() => 'right' as const)] });
-    for (const { client, cells } of linesOf(results, row, clients)) {
-      table.push(client.role === 'ours' ? cells.map((cell) => colors.bold(cell)) : cells);
-    }
+    const { head, lines } = tableOf(results, row);
+    const table = consoleTable(head);
+    for (const { client, cells } of lines) table.push(client.role === 'ours' ? cells.map((cell) => colors.bold(cell)) : cells);
     console.log(`\n${colors.bold(row.title)}\n${table.toString()}`);
   }
+  const verdicts = judge(results, rows);
+  if (verdicts.length === 0) return;
+  const table = consoleTable(VERDICT_HEAD);
+  for (const verdict of verdicts) {
+    const cells = verdictCells(verdict, rows);
+    table.push(verdict.reached ? cells : cells.map((cell) => colors.yellow(cell)));
+  }
+  console.log(`\n${colors.bold('targets')}\n${table.toString()}`);
 }
 
-/** docs/benchmarks.md and its chart, out of a full run. */
-export async function writeDocs(results: Results, rows: readonly Row[], clients: readonly Contestant[], rounds: number): Promise<void> {
-  const docs = join(__dirname, '..', 'docs');
-  await mkdir(join(docs, 'benchmarks'), { recursive: true });
-  await writeFile(join(docs, 'benchmarks', 'cpu-per-call.svg'), await chart(results, rows, clients));
+/** The measured part of docs/benchmarks.md and its charts, out of a full run. */
+export async function writeDocs(results: Results, rows: readonly Row[], rounds: number): Promise<void> {
+  const charts = await writeCharts(results, rows);
+  const verdicts = judge(results, rows);
   const sections = rows.map((row) => {
-    const lines = linesOf(results, row, clients).map(({ cells }) => `| ${cells.join(' | ')} |`);
-    return `### ${row.title}\n\n| ${HEAD.join(' | ')} |\n|---|${'---:|'.repeat(HEAD.length - 1)}\n${lines.join('\n')}\n`;
+    const { head, lines } = tableOf(results, row);
+    return `### ${row.title}\n\n${markdownTable(head, lines.map(({ cells }) => cells))}`;
   });
-  await writeFile(join(docs, 'benchmarks.md'), `${introduction(rounds)}\n${sections.join('\n')}`);
-}
-
-function introduction(rounds: number): string {
-  const [cpu] = cpus();
-  return `# Benchmarks
-
-Generated by \`npm run bench -- --write-docs\`; nothing on this page is typed by hand.
-
-![CPU time per call](benchmarks/cpu-per-call.svg)
-
-**Method.** Each client runs each row in a process of its own against one memcached with one thread on the same machine,
-${rounds} rounds, interleaved; each figure is the median of the rounds. A row keeps the stated number of calls outstanding. Before it is
-measured, a client must read back what it stored. The first figure is the CPU time (user and system) of the client's process per
-call: it survives a noisy machine better than throughput and latency, which stand beside it. Ratios are to the best of the npm
-peers and to \`raw+promise\`, both of the same run; below 1 is better.
-
-**Ceilings.** \`raw\` is a bare socket that sends the cheapest commands (\`mg\`, \`ms\`), checks nothing and counts replies;
-\`raw+promise\` makes one promise per call and builds the value. They are no mathematical minimum: a client that batches otherwise can beat them.
-
-**Caveats.** Client and server share the machine, so throughput depends on both. A dash means that the client did not finish the row.
-memjs has no multi-get and speaks the binary protocol.
-
-**Machine.** ${cpus().length} × ${cpu?.model ?? 'unknown CPU'}, ${platform()} ${arch()}, Node ${process.version}.
-
-## Results
-`;
-}
-
-async function chart(results: Results, rows: readonly Row[], clients: readonly Contestant[]): Promise<string> {
-  const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')]);
-  const shown = clients.filter(({ name }) => name !== 'raw');
-  const values = rows.flatMap((row) =>
-    shown.map(({ name, role }) => ({ row: row.title, client: name, role, cpu: median(results.get(row.name)?.get(name), 'cpu') ?? null })),
+  await writePart(
+    'benchmarks.md',
+    'bench',
+    [
+      `${machine()} Medians of ${rounds} rounds.`,
+      ...charts.map(({ file, title }) => `![${title}](${file})`),
+      '## Targets',
+      `${verdicts.filter(({ reached }) => reached).length} of ${verdicts.length} are reached.`,
+      markdownTable(VERDICT_HEAD, verdicts.map((verdict) => verdictCells(verdict, rows))),
+      '## Results',
+      ...sections,
+    ].join('\n\n'),
   );
-  const spec: TopLevelSpec = {
-    data: { values },
-    facet: { field: 'row', type: 'nominal', sort: rows.map(({ title }) => title), title: 'CPU time per call, in µs (shorter is better)' },
-    columns: 3,
-    spec: {
-      width: 230,
-      height: { step: 14 },
-      mark: 'bar',
-      encoding: {
-        y: { field: 'client', type: 'nominal', sort: shown.map(({ name }) => name), title: null },
-        x: { field: 'cpu', type: 'quantitative', title: null },
-        color: { field: 'role', type: 'nominal', legend: null, scale: { domain: ['ours', 'peer', 'ceiling'], range: ['#2b6cb0', '#a0aec0', '#e2c97e'] } },
-      },
-    },
-    resolve: { scale: { x: 'independent' } },
-    config: { background: 'white' },
-  };
-  const view = new vega.View(vega.parse(compile(spec).spec), { renderer: 'none' });
-  return view.toSVG();
 }

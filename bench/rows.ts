@@ -1,6 +1,7 @@
+import { compressing, ourKinds, overOneServer, overThreeServers, withoutReplies, type Contestant } from './clients';
 import type { Adapter } from './clients/adapter';
 
-/** One line of the comparison: what is called, and how many calls are under way at any time. */
+/** One line of the comparison: what is called, how many calls are under way at any time, and who takes part. */
 export interface Row {
   readonly name: string;
   readonly title: string;
@@ -8,8 +9,9 @@ export interface Row {
   /** Size of the values stored before the row begins, in bytes. */
   readonly valueSize: number;
   readonly call: (client: Adapter, load: Load) => Promise<unknown>;
-  /** Contestants that are not asked to do this. */
-  readonly without?: readonly string[];
+  readonly contestants: readonly Contestant[];
+  /** How many servers there are; a contestant for one server uses the first. */
+  readonly servers: number;
 }
 
 /** The keys and values of a row. */
@@ -24,7 +26,17 @@ export interface Load {
 /** Keys are of 19 characters. */
 export function makeLoad(row: Row): Load {
   const names = Array.from({ length: 1000 }, (_, i) => `bench:key:${String(i).padStart(9, '0')}`);
-  return { keys: names, missing: names.map((name) => `${name.slice(0, -1)}x`), value: 'v'.repeat(row.valueSize), turn: 0 };
+  return { keys: names, missing: names.map((name) => `${name.slice(0, -1)}x`), value: textOf(row.valueSize), turn: 0 };
+}
+
+/** Text that a compressor makes about a quarter of, as it does of JSON. */
+function textOf(length: number): string {
+  let text = '';
+  for (let i = 1; text.length < length; i++) {
+    const noise = (i * 2654435761) % 4294967296;
+    text += `{"id":${noise},"name":"user ${noise.toString(36)}","visits":${noise % 977}},`;
+  }
+  return text.slice(0, length);
 }
 
 function next(list: readonly string[], load: Load): string {
@@ -41,20 +53,32 @@ const getMany: Row['call'] = (client, load) => {
 };
 const allOf100: Row['call'] = (client, load) => Promise.all(Array.from({ length: 100 }, () => get(client, load)));
 
-function row(name: string, title: string, call: Row['call'], outstanding: number, valueSize = 100): Row {
-  return { name, title, call, outstanding, valueSize };
+interface Special {
+  readonly valueSize?: number;
+  readonly contestants?: readonly Contestant[];
+  readonly servers?: number;
+}
+
+function row(name: string, title: string, call: Row['call'], outstanding: number, special: Special = {}): Row {
+  return { name, title: `${title}, ${outstanding} outstanding`, call, outstanding, valueSize: 100, contestants: overOneServer, servers: 1, ...special };
 }
 
 export const rows: readonly Row[] = [
-  ...[1, 16, 128, 1024].map((n) => row(`get-100-${n}`, `get 100 B, ${n} outstanding`, get, n)),
-  ...[1, 16, 128, 1024].map((n) => row(`set-100-${n}`, `set 100 B, ${n} outstanding`, set, n)),
-  row('get-4k-128', 'get 4 KB, 128 outstanding', get, 128, 4096),
-  row('get-100k-16', 'get 100 KB, 16 outstanding', get, 16, 102_400),
-  row('set-100k-16', 'set 100 KB, 16 outstanding', set, 16, 102_400),
+  ...[1, 16, 128, 1024].map((n) => row(`get-100-${n}`, 'get 100 B', get, n)),
+  ...[1, 16, 128, 1024].map((n) => row(`set-100-${n}`, 'set 100 B', set, n)),
+  row('get-4k-128', 'get 4 KB', get, 128, { valueSize: 4096 }),
+  row('get-100k-16', 'get 100 KB', get, 16, { valueSize: 102_400 }),
+  row('set-100k-16', 'set 100 KB', set, 16, { valueSize: 102_400 }),
   // `memcached` answers a multi-get of 16 at once out of several connections; it takes part all the same.
-  row('get-many-1', 'getMany of 100, 1 outstanding', getMany, 1),
-  row('get-many-16', 'getMany of 100, 16 outstanding', getMany, 16),
-  row('promise-all-1', 'Promise.all of 100 gets, 1 outstanding', allOf100, 1),
-  row('mixed-1024', '90 % get 10 % set, 1024 outstanding', mixed, 1024),
-  row('miss-128', 'miss, 128 outstanding', miss, 128),
+  row('get-many-1', 'getMany of 100', getMany, 1),
+  row('get-many-16', 'getMany of 100', getMany, 16),
+  row('promise-all-1', 'Promise.all of 100 gets', allOf100, 1),
+  row('mixed-1024', '90 % get 10 % set', mixed, 1024),
+  row('miss-128', 'miss', miss, 128),
+  row('three-servers-get-128', 'three servers: get 100 B', get, 128, { contestants: overThreeServers, servers: 3 }),
+  row('three-servers-get-many-16', 'three servers: getMany of 100', getMany, 16, { contestants: overThreeServers, servers: 3 }),
+  ...[128, 1024].map((n) => row(`kinds-get-${n}`, 'our kinds: get 100 B', get, n, { contestants: ourKinds, servers: 3 })),
+  row('noreply-set-1024', 'without replies: set 100 B', set, 1024, { contestants: withoutReplies }),
+  row('compressed-get-4k-128', 'compressed: get 4 KB', get, 128, { contestants: compressing, valueSize: 4096 }),
+  row('compressed-set-4k-128', 'compressed: set 4 KB', set, 128, { contestants: compressing, valueSize: 4096 }),
 ];

@@ -1,14 +1,13 @@
-/** `npm run bench -- [--quick] [--only ROW] [--clients A,B] [--rounds N] [--json FILE] [--write-docs]` */
-import { execFile } from 'node:child_process';
+/** `npm run bench -- [--quick] [--only ROWS] [--clients NAMES] [--rounds N] [--milliseconds N] [--build DIR] [--json FILE] [--write-docs]` */
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
-import { contestants } from './clients';
-import { printReport, writeDocs, type Results } from './report';
+import { BUILD, inProcess, type Measurement } from './order';
+import { printReport, writeDocs } from './report';
+import { Results } from './results';
 import { rows, type Row } from './rows';
-import { startMemcached } from './server';
-import type { Measurement } from './worker';
+import { withServers } from './server';
 
 const { values: options } = parseArgs({
   options: {
@@ -16,62 +15,71 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     clients: { type: 'string' },
     rounds: { type: 'string' },
+    milliseconds: { type: 'string' },
+    build: { type: 'string', default: BUILD },
     json: { type: 'string' },
     'write-docs': { type: 'boolean', default: false },
   },
 });
 
-const run = promisify(execFile);
+/** What starting a process, filling the server and warming up cost beside the measured part, in milliseconds. */
+const OVERHEAD = 550;
 
+const QUICK_ROWS = ['get-100-1', 'get-100-128', 'get-100-1024', 'set-100-128', 'get-many-16'];
+
+/** The entries named in `names`, which must exist; those that `byDefault` picks when there are no names. */
 function chosen<T extends { name: string }>(all: readonly T[], names: string | undefined, byDefault: (entry: T) => boolean): T[] {
   if (names === undefined) return all.filter(byDefault);
-  const wanted = names.split(',');
+  const wanted = names.split(',').map((name) => name.trim());
   const unknown = wanted.filter((name) => !all.some((entry) => entry.name === name));
-  if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; there are ${all.map(({ name }) => name).join(', ')}`);
+  if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; there are ${[...new Set(all.map(({ name }) => name))].join(', ')}`);
   return all.filter(({ name }) => wanted.includes(name));
 }
 
-const QUICK_ROWS = ['get-100-1', 'get-100-128', 'get-100-1024', 'set-100-128', 'get-many-16'];
-const QUICK_CLIENTS = ['tsmemcache', 'memcached', 'memjs', 'memcache-client', 'memcache', 'raw+promise'];
-
-async function measure(client: string, row: Row, port: number, milliseconds: number): Promise<Measurement> {
-  const order = JSON.stringify({ client, row: row.name, port, milliseconds });
-  const { stdout } = await run(process.execPath, ['--import', 'tsx', join(__dirname, 'worker.ts'), order], { timeout: 60_000 });
-  return JSON.parse(stdout) as Measurement;
+/** The rows to run, each with the contestants that take part. */
+function chosenRows(): Row[] {
+  const picked = chosen(rows, options.only, ({ name }) => !options.quick || QUICK_ROWS.includes(name));
+  const all = picked.flatMap(({ contestants }) => contestants);
+  const clients = chosen(all, options.clients, ({ name }) => !options.quick || name !== 'raw').map(({ name }) => name);
+  return picked
+    .map((row) => ({ ...row, contestants: row.contestants.filter(({ name }) => clients.includes(name)) }))
+    .filter(({ contestants }) => contestants.length > 0);
 }
 
 async function main(): Promise<void> {
-  const quick = options.quick;
-  const chosenRows = chosen(rows, options.only, ({ name }) => !quick || QUICK_ROWS.includes(name));
-  const chosenClients = chosen(contestants, options.clients, ({ name }) => !quick || QUICK_CLIENTS.includes(name));
-  const rounds = Number(options.rounds ?? (quick ? 2 : 3));
-  const milliseconds = quick ? 400 : 600;
-  const results: Results = new Map();
-  const server = await startMemcached();
+  const wanted = chosenRows();
+  const rounds = Number(options.rounds ?? (options.quick ? 2 : 3));
+  const milliseconds = Number(options.milliseconds ?? 400);
+  const build = resolve(options.build);
+  const total = rounds * wanted.reduce((sum, { contestants }) => sum + contestants.length, 0);
+  const seconds = (total * (milliseconds * (4 / 3) + OVERHEAD)) / 1000;
+  console.log(`${total} measurements of ${milliseconds} ms, about ${Math.ceil(seconds)} s`);
+
+  const results = new Results();
+  const failures = new Set<string>();
   const bar = new SingleBar({ format: '{bar} {value}/{total}  {what}', hideCursor: true, clearOnComplete: true });
-  bar.start(rounds * chosenRows.length * chosenClients.length, 0, { what: '' });
-  // Rounds are interleaved, so that a slow minute of the machine is everybody's.
-  for (let round = 0; round < rounds; round++) {
-    for (const row of chosenRows) {
-      for (const { name } of chosenClients) {
-        bar.increment(1, { what: `${row.title}: ${name}` });
-        const measurement = await measure(name, row, server.port, milliseconds).catch(() => undefined);
-        const ofRow = results.get(row.name) ?? new Map<string, Measurement[]>();
-        results.set(row.name, ofRow);
-        const list = ofRow.get(name) ?? [];
-        ofRow.set(name, list);
-        if (measurement !== undefined) list.push(measurement);
+  bar.start(total, 0, { what: '' });
+  await withServers(3, async (ports) => {
+    // Rounds are interleaved, so that a slow minute of the machine is everybody's.
+    for (let round = 0; round < rounds; round++) {
+      for (const row of wanted) {
+        for (const { name } of row.contestants) {
+          bar.increment(1, { what: `${row.title}: ${name}` });
+          try {
+            const order = { client: name, row: row.name, ports, build, milliseconds };
+            results.add(row.name, name, await inProcess<Measurement>('worker', order));
+          } catch (error) {
+            failures.add(`${row.title}: ${name}: ${String((error as { stderr?: string }).stderr ?? error).trim()}`);
+          }
+        }
       }
     }
-  }
+  });
   bar.stop();
-  server.stop();
-  printReport(results, chosenRows, chosenClients);
-  if (options.json !== undefined) {
-    const plain = Object.fromEntries([...results].map(([row, ofRow]) => [row, Object.fromEntries(ofRow)]));
-    await writeFile(options.json, JSON.stringify(plain, undefined, 2));
-  }
-  if (options['write-docs']) await writeDocs(results, chosenRows, chosenClients, rounds);
+  printReport(results, wanted);
+  for (const failure of failures) console.error(failure);
+  if (options.json !== undefined) await writeFile(options.json, JSON.stringify(results, undefined, 2));
+  if (options['write-docs']) await writeDocs(results, wanted, rounds);
 }
 
 void main();

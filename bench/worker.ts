@@ -1,35 +1,18 @@
 /** Runs one row with one client in a process of its own: its CPU time is then the client's and nobody else's. */
+import { writeFileSync } from 'node:fs';
+import { Session } from 'node:inspector/promises';
 import type { Adapter } from './clients/adapter';
-import { contestants } from './clients';
+import { answer, type Measurement, type Order } from './order';
 import { makeLoad, rows, type Load, type Row } from './rows';
-
-/** What one round measured. */
-export interface Measurement {
-  readonly calls: number;
-  /** User and system time of the process per call, in microseconds. */
-  readonly cpu: number;
-  /** Calls per second. */
-  readonly rate: number;
-  /** Latencies in milliseconds. */
-  readonly p50: number;
-  readonly p99: number;
-}
-
-interface Order {
-  readonly client: string;
-  readonly row: string;
-  readonly port: number;
-  readonly milliseconds: number;
-}
 
 async function check(client: Adapter, row: Row, load: Load): Promise<void> {
   for (const key of load.keys) await client.set(key, load.value);
   const [key = ''] = load.keys;
   const value = await client.get(key);
-  if (value !== true && value !== load.value) throw new Error(`the client does not read back what it stored for ${row.name}`);
+  if (value !== true && String(value) !== load.value) throw new Error(`the client does not read back what it stored for ${row.name}`);
 }
 
-async function measure(client: Adapter, row: Row, load: Load, milliseconds: number): Promise<Measurement> {
+async function measure(client: Adapter, row: Row, load: Load, { milliseconds, profile }: Order): Promise<Measurement> {
   const latencies: number[] = [];
   let calls = 0;
   let until = Infinity;
@@ -48,36 +31,39 @@ async function measure(client: Adapter, row: Row, load: Load, milliseconds: numb
   };
   await run(milliseconds / 3);
   calls = latencies.length = 0;
+  const stopProfile = profile === undefined ? undefined : await startProfile(profile);
   const cpu = process.cpuUsage();
   const began = performance.now();
   await run(milliseconds);
   const took = performance.now() - began;
   const { user, system } = process.cpuUsage(cpu);
+  await stopProfile?.();
   latencies.sort((a, b) => a - b);
   const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? 0;
   return { calls, cpu: (user + system) / calls, rate: (calls / took) * 1000, p50: at(0.5), p99: at(0.99) };
 }
 
-async function obey({ client: name, row: rowName, port, milliseconds }: Order): Promise<Measurement> {
-  const contestant = contestants.find((entry) => entry.name === name);
-  const row = rows.find((entry) => entry.name === rowName);
-  if (contestant === undefined || row === undefined) throw new Error(`no such client or row: ${name}, ${rowName}`);
-  const client = await contestant.make(port);
-  const load = makeLoad(row);
-  await check(client, row, load);
-  const measurement = await measure(client, row, load, milliseconds);
-  await client.close();
-  return measurement;
+/** Samples every 100 µs until the function it gives is called, which writes `file`. */
+async function startProfile(file: string): Promise<() => Promise<void>> {
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.setSamplingInterval', { interval: 100 });
+  await session.post('Profiler.start');
+  return async () => {
+    const { profile } = await session.post('Profiler.stop');
+    writeFileSync(file, JSON.stringify(profile));
+  };
 }
 
-obey(JSON.parse(process.argv[2] ?? '{}') as Order).then(
-  (measurement) => {
-    process.stdout.write(JSON.stringify(measurement));
-    // Some clients have no way to end.
-    process.exit(0);
-  },
-  (error: unknown) => {
-    process.stderr.write(String(error));
-    process.exit(1);
-  },
-);
+answer(async (order: Order): Promise<Measurement> => {
+  const row = rows.find((entry) => entry.name === order.row);
+  const contestant = row?.contestants.find((entry) => entry.name === order.client);
+  if (contestant === undefined || row === undefined) throw new Error(`no such client or row: ${order.client}, ${order.row}`);
+  const client = await contestant.make({ ports: order.ports.slice(0, row.servers), build: order.build });
+  const load = makeLoad(row);
+  await check(client, row, load);
+  const measurement = await measure(client, row, load, order);
+  await client.close();
+  return measurement;
+});

@@ -7,5 +7,16 @@ export interface Adapter {
   close(): Promise<void> | void;
 }
 
-/** Makes a client of the server at 127.0.0.1:`port`. */
-export type MakeAdapter = (port: number) => Promise<Adapter> | Adapter;
+/** Where a client is to work. */
+export interface Site {
+  /** The ports of the servers, on 127.0.0.1; clients of one server take the first. */
+  readonly ports: readonly number[];
+  /** The folder of the build that is measured as ours. */
+  readonly build: string;
+}
+
+export type MakeAdapter = (site: Site) => Promise<Adapter> | Adapter;
+
+export function addressesOf({ ports }: Site): string[] {
+  return ports.map((port) => `127.0.0.1:${port}`);
+}

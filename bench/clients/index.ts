@@ -1,7 +1,7 @@
 import type { MakeAdapter } from './adapter';
-import { makeMemcache, makeMemcacheClient, makeMemcached, makeMemjs } from './peers';
+import { makeMemcache, makeMemcacheClient, makeMemcacheClientNoreply, makeMemcached, makeMemjs } from './peers';
 import { makeRaw, makeRawPromise } from './raw';
-import { makeClient, makeHash, makePooled, makeRetrying } from './tsmemcache';
+import { makeClient, makeCluster, makeCompressed, makeHash, makeNoreply, makePooled, makeRawSerde, makeRetrying } from './tsmemcache';
 
 /** What a client is to the comparison. */
 export type Role = 'ours' | 'peer' | 'ceiling';
@@ -12,15 +12,40 @@ export interface Contestant {
   readonly make: MakeAdapter;
 }
 
-export const contestants: readonly Contestant[] = [
-  { name: 'tsmemcache', role: 'ours', make: makeClient },
-  { name: 'PooledClient', role: 'ours', make: makePooled },
-  { name: 'HashClient', role: 'ours', make: makeHash },
+/** `Client` of this package. */
+const tsmemcache: Contestant = { name: 'tsmemcache', role: 'ours', make: makeClient };
+const cluster: Contestant = { name: 'HashClient, 3 servers', role: 'ours', make: makeCluster };
+const compressed: Contestant = { name: 'CompressedSerde', role: 'ours', make: makeCompressed };
+
+const memcached: Contestant = { name: 'memcached', role: 'peer', make: makeMemcached };
+const memjs: Contestant = { name: 'memjs', role: 'peer', make: makeMemjs };
+const memcacheClient: Contestant = { name: 'memcache-client', role: 'peer', make: makeMemcacheClient };
+const memcache: Contestant = { name: 'memcache', role: 'peer', make: makeMemcache };
+
+const raw: Contestant = { name: 'raw', role: 'ceiling', make: makeRaw };
+const rawPromise: Contestant = { name: 'raw+promise', role: 'ceiling', make: makeRawPromise };
+
+/** Clients of one server. */
+export const overOneServer: readonly Contestant[] = [tsmemcache, memcached, memjs, memcacheClient, memcache, raw, rawPromise];
+
+/** Clients that spread keys over servers; memcache-client knows several only as copies of each other. */
+export const overThreeServers: readonly Contestant[] = [cluster, memcached, memjs, memcache, raw, rawPromise];
+
+/** What the layers of this package cost beside its `Client`. */
+export const ourKinds: readonly Contestant[] = [
+  tsmemcache,
+  { name: 'PooledClient, 4 connections', role: 'ours', make: makePooled },
+  { name: 'HashClient, 1 server', role: 'ours', make: makeHash },
+  cluster,
   { name: 'RetryingClient', role: 'ours', make: makeRetrying },
-  { name: 'memcached', role: 'peer', make: makeMemcached },
-  { name: 'memjs', role: 'peer', make: makeMemjs },
-  { name: 'memcache-client', role: 'peer', make: makeMemcacheClient },
-  { name: 'memcache', role: 'peer', make: makeMemcache },
-  { name: 'raw', role: 'ceiling', make: makeRaw },
-  { name: 'raw+promise', role: 'ceiling', make: makeRawPromise },
+  compressed,
+  { name: 'RawSerde', role: 'ours', make: makeRawSerde },
 ];
+
+export const withoutReplies: readonly Contestant[] = [
+  tsmemcache,
+  { name: 'noreply', role: 'ours', make: makeNoreply },
+  { name: 'memcache-client, noreply', role: 'peer', make: makeMemcacheClientNoreply },
+];
+
+export const compressing: readonly Contestant[] = [tsmemcache, compressed];

@@ -1,4 +1,4 @@
-import type { MakeAdapter } from './adapter';
+import { addressesOf, type Adapter, type MakeAdapter, type Site } from './adapter';
 
 /* eslint-disable @typescript-eslint/no-require-imports -- the peers have no types, or types for another module system; each is loaded only in its own process */
 
@@ -20,9 +20,9 @@ interface Memcached {
   end(): void;
 }
 
-export const makeMemcached: MakeAdapter = (port) => {
-  const Class = require('memcached') as new (server: string, options: object) => Memcached;
-  const client = new Class(`127.0.0.1:${port}`, { maxValue: 2 ** 21 });
+export const makeMemcached: MakeAdapter = (site) => {
+  const Class = require('memcached') as new (servers: string[], options: object) => Memcached;
+  const client = new Class(addressesOf(site), { maxValue: 2 ** 21 });
   return {
     get: (key) => promise((done) => { client.get(key, done); }),
     set: (key, value) => promise((done) => { client.set(key, value, 0, done); }),
@@ -37,9 +37,9 @@ interface Memjs {
   close(): void;
 }
 
-export const makeMemjs: MakeAdapter = (port) => {
+export const makeMemjs: MakeAdapter = (site) => {
   const { Client } = require('memjs') as { Client: { create(servers: string, options: object): Memjs } };
-  const client = Client.create(`127.0.0.1:${port}`, { timeout: 10, conntimeout: 10 });
+  const client = Client.create(addressesOf(site).join(','), { timeout: 10, conntimeout: 10 });
   return {
     get: async (key) => (await client.get(key)).value?.toString(),
     set: (key, value) => client.set(key, value, {}),
@@ -52,20 +52,23 @@ export const makeMemjs: MakeAdapter = (port) => {
 interface MemcacheClient {
   get(keys: string): Promise<{ value: unknown } | undefined>;
   get(keys: string[]): Promise<object>;
-  set(key: string, value: string): Promise<unknown>;
+  set(key: string, value: string, options: object): Promise<unknown>;
   shutdown(): void;
 }
 
-export const makeMemcacheClient: MakeAdapter = (port) => {
+function memcacheClient(site: Site, noreply: boolean): Adapter {
   const { MemcacheClient } = require('memcache-client') as { MemcacheClient: new (options: object) => MemcacheClient };
-  const client = new MemcacheClient({ server: `127.0.0.1:${port}`, cmdTimeout: 10_000 });
+  const client = new MemcacheClient({ server: addressesOf(site)[0], cmdTimeout: 10_000 });
   return {
     get: async (key) => (await client.get(key))?.value,
-    set: (key, value) => client.set(key, value),
+    set: (key, value) => client.set(key, value, { noreply }),
     getMany: async (keys) => Object.keys(await client.get(keys)).length,
     close: () => { client.shutdown(); },
   };
-};
+}
+
+export const makeMemcacheClient: MakeAdapter = (site) => memcacheClient(site, false);
+export const makeMemcacheClientNoreply: MakeAdapter = (site) => memcacheClient(site, true);
 
 interface Memcache {
   get(key: string): Promise<string | undefined>;
@@ -74,9 +77,9 @@ interface Memcache {
   disconnect(): Promise<void>;
 }
 
-export const makeMemcache: MakeAdapter = async (port) => {
+export const makeMemcache: MakeAdapter = async (site) => {
   const { Memcache: Class } = (await import('memcache')) as { Memcache: new (options: object) => Memcache };
-  const client = new Class({ nodes: [`127.0.0.1:${port}`], timeout: 10_000 });
+  const client = new Class({ nodes: addressesOf(site), timeout: 10_000 });
   return {
     get: (key) => client.get(key),
     set: (key, value) => client.set(key, value),

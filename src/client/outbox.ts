@@ -9,6 +9,11 @@ const WRITE_SIZE = 256 * 1024;
 /** Gets that share a line: at most this many, and at most this many bytes (some managed services refuse 16 KB). */
 const MAX_JOINED = 256;
 const MAX_LINE = 15_000;
+/**
+ * Commands without an answer are done once they are written. A caller that awaits each, one after the other, never lets
+ * the event loop turn: with so many unfinished calls the next of them waits until the server has caught up.
+ */
+const MAX_UNANSWERED = 1024;
 
 /**
  * Makes bytes of the calls that are to be written, in their order.
@@ -20,6 +25,7 @@ const MAX_LINE = 15_000;
 export class Outbox {
   readonly #calls: CallQueue;
   readonly #request: RequestWriter;
+  readonly #maxUnanswered: number;
   /** The last get of the line being gathered. */
   #joined: Call<unknown> | undefined;
   #joinedVerb = '';
@@ -30,9 +36,10 @@ export class Outbox {
   /** The raw command that has the connection for itself. */
   #raw: Call<unknown> | undefined;
 
-  constructor(calls: CallQueue, request: RequestWriter) {
+  constructor(calls: CallQueue, request: RequestWriter, maxPending: number) {
     this.#calls = calls;
     this.#request = request;
+    this.#maxUnanswered = Math.max(1, Math.min(MAX_UNANSWERED, maxPending - 1));
   }
 
   /** The raw command that has the connection for itself, until {@link endRaw}. */
@@ -55,8 +62,10 @@ export class Outbox {
         if (!this.#isAlone()) break;
         this.#raw = call;
         this.#write(call);
-      } else if (call.command.noreply) this.#writeUnanswered(call);
-      else this.#write(call);
+      } else if (call.command.noreply) {
+        if (this.#calls.written >= this.#maxUnanswered) break;
+        this.#writeUnanswered(call);
+      } else this.#write(call);
       this.#calls.advance();
     }
     this.#endLine();

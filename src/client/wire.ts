@@ -55,7 +55,7 @@ export class Wire {
   readonly #reader: FrameReader;
   readonly #calls = new CallQueue();
   readonly #request = new RequestWriter();
-  readonly #outbox = new Outbox(this.#calls, this.#request);
+  readonly #outbox: Outbox;
   readonly #inbox: Inbox;
   #state: 'opening' | 'authenticating' | 'ready' | 'ended' = 'opening';
   /** While a raw command is answered. */
@@ -78,6 +78,7 @@ export class Wire {
     this.#owner = owner;
     this.#lastFlush = settings.clock.now();
     this.#deadlines = new Deadlines(settings.clock, (now) => this.#judge(now));
+    this.#outbox = new Outbox(this.#calls, this.#request, settings.maxPending);
     this.#inbox = new Inbox(this.#calls, settings.address.name);
     this.#reader = new FrameReader(replyRules(settings.maxValueSize), (frame) => {
       this.#onFrame(frame);

@@ -79,3 +79,10 @@ it('a pool refuses what is beyond maxWaiting', async () => {
   expect(codes.filter((code) => code !== 'MEMCACHE_OVERLOADED').length).toBeLessThanOrEqual(7);
   await client.close();
 });
+
+it.each([32_768, 100])('a loop that awaits its commands without answer is slowed down, not refused, with maxPending %d', async (maxPending) => {
+  const client = new Client(server.address, { maxPending });
+  for (let i = 0; i < 40_000; i++) await client.set('k', i, { noreply: true });
+  expect(await client.get('k')).toBe(39_999);
+  await client.close();
+});
