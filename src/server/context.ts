@@ -1,4 +1,5 @@
 import type { Credentials } from './authentication';
+import type { Faults } from './faults';
 import { PrefixStats } from './prefix-stats';
 import type { ClusterConfig } from './text/config';
 import { MemoryStore, type MemoryStoreOptions } from './storage/store';
@@ -64,6 +65,8 @@ export class ServerContext {
   /** Lines of `stats settings` that the server around the sessions knows better. */
   readonly settings = new Map<string, string | number>();
   cluster: ClusterConfig | undefined;
+  /** What goes wrong, for tests of clients. */
+  faults: Faults | undefined;
   verbosity: number;
   authCommands = 0;
   authErrors = 0;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { MemcachedServer, MemoryStore, type MemcachedServerOptions } from '../../src/server';
-import { ManualClock } from './manual-clock';
+import { ManualClock } from '../../src/runtime/manual-clock';
 
 /** A client that reads until it has what it waits for. */
 class Client {
