@@ -44,7 +44,7 @@ function linesOf(results: Results, row: Row): (readonly [role: string, cells: st
 }
 
 export function printReport(results: Results): void {
-  for (const row of rows) {
+  for (const row of rows.filter(({ name }) => results.has(name))) {
     const table = new Table({ head: HEAD, style: { head: [], border: [] }, colAligns: ['left', 'right', 'right', 'right'] });
     for (const [role, cells] of linesOf(results, row)) table.push(role === 'ours' ? cells.map((cell) => colors.bold(cell)) : cells);
     console.log(`\n${colors.bold(row.title)}\n${table.toString()}`);
