@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Session } from '../../src/server/session';
 import { ServerContext } from '../../src/server/context';
-import { startMemcached, type MemcachedProcess } from '../support/memcached';
+import { memcachedBinary, startMemcached, type MemcachedProcess } from '../support/memcached';
 import { CommandWriter, Random } from '../server/command-sequences';
 import { fromEnvironment, report } from './report';
 
@@ -99,7 +99,7 @@ function expectAlike(ours: string, theirs: string): void {
   }
 }
 
-describe('a session beside a real memcached', () => {
+(memcachedBinary() === undefined ? describe.skip : describe)('a session beside a real memcached', () => {
   let memcached: MemcachedProcess;
   let peer: Peer;
 

@@ -210,6 +210,16 @@ describe('MemcachedServer', () => {
     );
   });
 
+  it('warns when everybody may reach it, and nobody has to say who he is', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+    const server = await start({ host: '0.0.0.0' });
+    await start({ host: '0.0.0.0', auth: [{ username: 'me', password: 'secret' }] });
+    await start();
+    const warning = `WARNING: ${server.address} serves everybody who can reach it: there is no authentication`;
+    expect(warn.mock.calls).toEqual([[warning]]);
+    warn.mockRestore();
+  });
+
   it('asks for authentication', async () => {
     const client = await open(await start({ auth: [{ username: 'me', password: 'secret' }] }));
     client.send('version\r\n');

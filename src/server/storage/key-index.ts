@@ -40,7 +40,8 @@ export class KeyIndex {
   #partOf(key: string): Map<string, Item> {
     let hash = 0;
     for (let i = 0; i < key.length; i++) hash = (hash * 31 + key.charCodeAt(i)) | 0;
-    // The compiler cannot know that a masked number is an index of the list.
-    return this.#parts[(hash ^ (hash >>> 12)) & (PARTS - 1)] as Map<string, Item>;
+    const part = this.#parts[(hash ^ (hash >>> 12)) & (PARTS - 1)];
+    if (part === undefined) throw new Error('a masked number is an index of the list');
+    return part;
   }
 }
