@@ -34,7 +34,7 @@ export class KeyIndex {
 
   /** Every item; what comes while they are looked at may be among them or not. */
   *values(): IterableIterator<Item> {
-    for (const part of this.#parts) yield* part.values();
+    for (const part of this.#parts) for (const item of part.values()) yield item;
   }
 
   #partOf(key: string): Map<string, Item> {
