@@ -1,7 +1,7 @@
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/tests/**/*.test.ts'],
+  testMatch: ['<rootDir>/{tests,examples}/**/*.test.ts'],
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: { '^tsmemcache$': '<rootDir>/src/index.ts', '^tsmemcache/(server|embedded)$': '<rootDir>/src/$1/index.ts' },
   globalSetup: '<rootDir>/tests/support/global-setup.ts',

@@ -280,6 +280,7 @@ function parseExtended(texts: readonly string[]): Map<string, string> {
     const [name, value] = splitOnce(text, '=');
     const bare = name.replace(/^no_/, '');
     if (bare.startsWith('ext_')) throw new UsageError(`-o ${name}: external storage is not supported`);
+    if (bare.startsWith('proxy_')) throw new UsageError(`-o ${name}: the proxy is not supported`);
     const used = name === 'idle_timeout' || TLS_OPTIONS.has(name);
     if (!used && !WITHOUT_EFFECT.has(bare)) throw new UsageError(`Illegal suboption "${text}"`);
     if (used && value === undefined) throw new UsageError(`Missing numeric argument for ${name}`);

@@ -34,8 +34,8 @@ A memcached-compatible server in this process, in the foreground. Options are me
   -h, --help                    this text
   -V, --version                 version
 
-Not served: the binary protocol and SASL (-B binary, -S), UDP, extstore, a memory file (-e), running as a daemon (-d),
-changing the user (-u).
+Not served: the binary protocol and SASL (-B binary, -S), UDP, extstore, the proxy, a memory file (-e), running as a daemon
+(-d), changing the user (-u).
 `;
 
 /** What the program uses of its process. */

@@ -35,7 +35,7 @@ export class CommandLine {
     for (; at < end; at++) {
       const byte = buffer[at] ?? NUL;
       if (byte === SPACE || byte === NUL) break;
-      hash = (Math.imul(hash, 31) + byte) | 0;
+      hash = (hash * 31 + byte) | 0;
     }
     this.verbHash = hash;
     this.#buffer = buffer;

@@ -69,6 +69,9 @@ export class Connection<S extends SocketSession> {
       end() {
         socket.destroySoon();
       },
+      reset() {
+        socket.resetAndDestroy();
+      },
     };
     this.session = service.openSession(output, { maxCommands, maxReplyBytes: MAX_UNSENT }, id);
     socket.setNoDelay(true);

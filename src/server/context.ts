@@ -1,4 +1,5 @@
 import type { Credentials } from './authentication';
+import type { Faults } from './faults';
 import { PrefixStats } from './prefix-stats';
 import type { ClusterConfig } from './text/config';
 import { MemoryStore, type MemoryStoreOptions } from './storage/store';
@@ -17,7 +18,11 @@ export interface ServerContextOptions extends MemoryStoreOptions {
   cluster?: ClusterConfig;
   /** What the `shutdown` command does; without it the command is refused. */
   shutdown?: (graceful: boolean) => void;
-  /** Takes a line per event, from the level of verbosity on that it is given with. */
+  /**
+   * Takes a line per event, from the level of verbosity on that it is given with.
+   *
+   * @default warnings, of level 0, go to `process.emitWarning`
+   */
   log?: (line: string, level: number) => void;
   /** Level of detail for `log`: 1 errors, 2 commands too. @default 0 */
   verbosity?: number;
@@ -64,6 +69,8 @@ export class ServerContext {
   /** Lines of `stats settings` that the server around the sessions knows better. */
   readonly settings = new Map<string, string | number>();
   cluster: ClusterConfig | undefined;
+  /** What goes wrong, for tests of clients. */
+  faults: Faults | undefined;
   verbosity: number;
   authCommands = 0;
   authErrors = 0;
@@ -71,7 +78,7 @@ export class ServerContext {
   crawlerEnabled = true;
   readonly #startedAt: number;
   readonly #ownsStore: boolean;
-  readonly #log: ((line: string, level: number) => void) | undefined;
+  readonly #log: (line: string, level: number) => void;
 
   constructor(options: ServerContextOptions = {}) {
     this.#ownsStore = options.store === undefined;
@@ -82,7 +89,7 @@ export class ServerContext {
     this.shutdown = options.shutdown;
     this.cluster = options.cluster;
     this.verbosity = options.verbosity ?? 0;
-    this.#log = options.log;
+    this.#log = options.log ?? warn;
     this.#startedAt = this.store.clock.now();
   }
 
@@ -97,11 +104,15 @@ export class ServerContext {
 
   /** Passes a line to the log function when the verbosity asks for it. */
   log(line: string, level: number): void {
-    if (this.verbosity >= level) this.#log?.(line, level);
+    if (this.verbosity >= level) this.#log(line, level);
   }
 
   /** Closes the store, if it was made here. */
   close(): void {
     if (this.#ownsStore) this.store.close();
   }
+}
+
+function warn(line: string, level: number): void {
+  if (level === 0) process.emitWarning(line);
 }

@@ -4,6 +4,7 @@ export { RedisServer, type RedisServerOptions } from './redis/server';
 export { Session, type TurnLimits } from './session';
 export type { SessionOutput } from './replies';
 export { ServerContext, type ServerContextOptions } from './context';
+export type { Fault, Faults, FaultyCommand } from './faults';
 export type { ClusterConfig } from './text/config';
 export type { Credentials } from './authentication';
 export {
@@ -18,5 +19,7 @@ export { valueBytes, type Item, type StoredValue } from './storage/item';
 export { Persistence, type PersistenceOptions } from './persistence/persistence';
 export type { SaveControl } from './persistence/save-control';
 export { SnapshotError } from './persistence/format';
+export type { Clock, Timer } from '../runtime/clock';
+export { ManualClock } from '../runtime/manual-clock';
 export { StoreStats } from './storage/stats';
 export { COMPATIBLE_VERSION } from './version';

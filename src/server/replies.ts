@@ -5,6 +5,8 @@ export interface SessionOutput {
   write(data: string | Uint8Array): void;
   /** Nothing will follow. */
   end(): void;
+  /** Ends with a reset, where there is a connection to be reset. */
+  reset?(): void;
 }
 
 /** Values of at least this many bytes are passed on as they are; shorter ones are cheaper as a part of the text. */
@@ -19,7 +21,7 @@ export class Replies {
   produced = 0;
   /** Whether the session is over. */
   ended = false;
-  readonly #output: SessionOutput;
+  #output: SessionOutput;
   #text = '';
 
   constructor(output: SessionOutput) {
@@ -56,6 +58,18 @@ export class Replies {
     this.#text = '';
     this.produced += text.length;
     this.#output.write(text);
+  }
+
+  /**
+   * Sends what follows to another output.
+   *
+   * @returns the output until now
+   */
+  redirect(output: SessionOutput): SessionOutput {
+    this.flush();
+    const previous = this.#output;
+    this.#output = output;
+    return previous;
   }
 
   /** Ends the session after the replies. */

@@ -1,4 +1,5 @@
 import { ServerContext, type ServerContextOptions } from './context';
+import type { Faults } from './faults';
 import { Listener, withDefaults, type ListenerOptions } from './listener';
 import { Session } from './session';
 import type { MemoryStore } from './storage/store';
@@ -10,6 +11,8 @@ export interface MemcachedServerOptions extends ListenerOptions, Omit<ServerCont
   shutdown?: boolean;
   /** Called when a client has ended the server with `shutdown`. @default closes this server */
   onShutdown?: () => unknown;
+  /** What goes wrong, for tests of programs that use a cache; called before each command. */
+  faults?: Faults;
 }
 
 /**
@@ -41,8 +44,9 @@ export class MemcachedServer {
   }
 
   private constructor(listener: Listener<Session>, options: MemcachedServerOptions) {
-    const { shutdown = false, onShutdown = () => this.close(), ...rest } = options;
+    const { shutdown = false, onShutdown = () => this.close(), faults, ...rest } = options;
     const context = new ServerContext(shutdown ? { ...rest, shutdown: () => void onShutdown() } : rest);
+    context.faults = faults;
     this.#listener = listener;
     this.#context = context;
     this.port = listener.port;
@@ -66,7 +70,7 @@ export class MemcachedServer {
       log: (line, level) => {
         context.log(line, level);
       },
-      openSession: (output, limits) => new Session(context, output, limits),
+      openSession: (output, limits, id) => new Session(context, output, limits, id),
     });
   }
 
@@ -82,6 +86,15 @@ export class MemcachedServer {
 
   set cluster(cluster: ClusterConfig | undefined) {
     this.#context.cluster = cluster;
+  }
+
+  /** What goes wrong with the commands to come, on all connections; `undefined` for nothing. */
+  get faults(): Faults | undefined {
+    return this.#context.faults;
+  }
+
+  set faults(faults: Faults | undefined) {
+    this.#context.faults = faults;
   }
 
   /** Ends the server and every connection; nothing of it keeps the process alive afterwards. May be called again. */

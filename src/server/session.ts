@@ -3,6 +3,7 @@ import { FrameReader, type Frame, type FrameRules } from '../protocol/frame';
 import { AUTHENTICATE, UNAUTHENTICATED } from './authentication';
 import type { ServerContext } from './context';
 import { Exchange } from './exchange';
+import { executeWith, faultOf, type Faults } from './faults';
 import type { SessionOutput } from './replies';
 import { announcedBlock, findVerb, type Verb } from './verbs';
 
@@ -33,9 +34,13 @@ export class Session {
   readonly #maxReplyBytes: number;
   /** The command whose line has been read last. */
   #verb: Verb | undefined;
+  readonly #id: number;
   #commands = 0;
+  #pending: Promise<void> | undefined;
 
-  constructor(context: ServerContext, output: SessionOutput, limits: TurnLimits = {}) {
+  /** @param id the connection's number */
+  constructor(context: ServerContext, output: SessionOutput, limits: TurnLimits = {}, id = 1) {
+    this.#id = id;
     this.#maxCommands = limits.maxCommands ?? Infinity;
     this.#maxReplyBytes = limits.maxReplyBytes ?? Infinity;
     const exchange = new Exchange(context, output);
@@ -61,6 +66,11 @@ export class Session {
     return this.#commands;
   }
 
+  /** Settles when a command that was delayed has been answered; nothing is executed before. */
+  get pending(): Promise<void> | undefined {
+    return this.#pending;
+  }
+
   /**
    * Executes the commands that `buffer[start, end)` completes, and writes their replies together. Nothing of the buffer
    * is kept.
@@ -70,6 +80,7 @@ export class Session {
   push(buffer: Buffer, start: number, end: number): number {
     const exchange = this.#exchange;
     if (exchange.ended) return end;
+    if (this.#pending !== undefined) return start;
     this.#commands = 0;
     exchange.produced = 0;
     let at = end;
@@ -105,12 +116,35 @@ export class Session {
     line.moveTo(frame.buffer, frame.start);
     // What is said before authentication may be a password.
     if (exchange.context.verbosity > 1 && exchange.authenticated) exchange.context.log(`< ${frame.line()}`, 2);
-    const verb = this.#verb;
-    if (verb !== undefined) verb.execute(exchange);
-    else unknown(exchange);
+    const { faults } = exchange.context;
+    if (faults === undefined) this.#run();
+    else this.#runWith(faults);
     if (exchange.ended || ++this.#commands >= this.#maxCommands || exchange.produced >= this.#maxReplyBytes) {
       this.#reader.stop();
     }
+  }
+
+  #run(): void {
+    const verb = this.#verb;
+    if (verb !== undefined) verb.execute(this.#exchange);
+    else unknown(this.#exchange);
+  }
+
+  #runWith(faults: Faults): void {
+    const exchange = this.#exchange;
+    const fault = faultOf(faults, exchange, this.#id);
+    if (fault === undefined) {
+      this.#run();
+      return;
+    }
+    const answered = executeWith(fault, exchange, exchange.store.clock, () => {
+      this.#run();
+    });
+    if (answered === undefined) return;
+    this.#reader.stop();
+    this.#pending = answered.then(() => {
+      this.#pending = undefined;
+    });
   }
 }
 

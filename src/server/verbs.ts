@@ -64,7 +64,7 @@ define('quit', quit);
 
 function define(name: string, execute: Verb['execute'], lengthToken = 0, tokens: Verb['tokens'] = ANY): void {
   let hash = 0;
-  for (let i = 0; i < name.length; i++) hash = (Math.imul(hash, 31) + name.charCodeAt(i)) | 0;
+  for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) | 0;
   if (VERBS.has(hash)) throw new Error(`two verbs have the hash of ${name}`);
   VERBS.set(hash, { name, execute, lengthToken, tokens });
 }

@@ -129,6 +129,7 @@ describe('the options of serve', () => {
     ['-B binary', 'binary protocol'],
     ['-U 11211', 'UDP'],
     ['-o ext_path=/file:1g', 'external storage'],
+    ['-o proxy_config=file.lua', 'the proxy'],
     ['-l notls:127.0.0.1', 'notls'],
   ])('say what is not served: %s', (args, reason) => {
     expect(refusal(...args.split(' ')).message).toContain(reason);

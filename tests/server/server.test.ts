@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { MemcachedServer, MemoryStore, type MemcachedServerOptions } from '../../src/server';
-import { ManualClock } from './manual-clock';
+import { ManualClock } from '../../src/runtime/manual-clock';
 
 /** A client that reads until it has what it waits for. */
 class Client {
@@ -97,23 +97,6 @@ describe('MemcachedServer', () => {
     left.send('defgh\r\nget k\r\n');
     expect(await left.until('END\r\n')).toBe('STORED\r\nVALUE k 0 10\r\nab\r\ncdefgh\r\nEND\r\n');
     expect(server.store.size).toBe(2);
-  });
-
-  it('counts in one step: a thousand increments over ten connections are a thousand', async () => {
-    const server = await start();
-    const clients = await Promise.all(Array.from({ length: 10 }, () => open(server)));
-    clients[0]?.send('set n 0 0 1\r\n0\r\n');
-    await clients[0]?.until('STORED\r\n');
-    await Promise.all(
-      clients.map(async (client) => {
-        for (let i = 0; i < 100; i++) {
-          client.send('incr n 1\r\n');
-          await client.until('\r\n');
-        }
-      }),
-    );
-    clients[0]?.send('get n\r\n');
-    expect(await clients[0]?.until('END\r\n')).toBe('VALUE n 0 4\r\n1000\r\nEND\r\n');
   });
 
   it('answers a client that has sent its last command and closed its side', async () => {
@@ -225,6 +208,16 @@ describe('MemcachedServer', () => {
     expect(await client.until('END\r\n')).toMatch(
       /^STAT 1:addr tcp:127\.0\.0\.1:\d+\r\nSTAT 1:listen_addr tcp:127\.0\.0\.1:\d+\r\nSTAT 1:state conn_parse_cmd\r\n/,
     );
+  });
+
+  it('warns when everybody may reach it, and nobody has to say who he is', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+    const server = await start({ host: '0.0.0.0' });
+    await start({ host: '0.0.0.0', auth: [{ username: 'me', password: 'secret' }] });
+    await start();
+    const warning = `WARNING: ${server.address} serves everybody who can reach it: there is no authentication`;
+    expect(warn.mock.calls).toEqual([[warning]]);
+    warn.mockRestore();
   });
 
   it('asks for authentication', async () => {

@@ -1,5 +1,5 @@
 import { Talk } from './talk';
-import { ManualClock } from './manual-clock';
+import { ManualClock } from '../../src/runtime/manual-clock';
 
 const BAD_FORMAT = 'CLIENT_ERROR bad command line format\r\n';
 
@@ -143,7 +143,7 @@ describe('Session', () => {
   });
 
   it('forgets what has expired', () => {
-    const clock = new ManualClock();
+    const clock = new ManualClock(1_700_000_000_000);
     const talk = new Talk({ clock });
     talk.say('set k 0 10 1\r\n1\r\n');
     clock.advance(9000);
@@ -156,7 +156,7 @@ describe('Session', () => {
   });
 
   it('serves stale items with one winner', () => {
-    const clock = new ManualClock();
+    const clock = new ManualClock(1_700_000_000_000);
     const talk = new Talk({ clock });
     talk.say('ms k 3 T100\r\nold\r\n');
     expect(talk.say('mg k v R30\r\n')).toBe('VA 3\r\nold\r\n');
@@ -245,7 +245,7 @@ describe('Session', () => {
     });
 
     it('lists the items', () => {
-      const clock = new ManualClock();
+      const clock = new ManualClock(1_700_000_000_000);
       const talk = new Talk({ clock });
       const now = Math.floor(clock.time() / 1000);
       talk.say('set a%b 0 0 1\r\n1\r\nset c 1 100 200\r\n' + 'x'.repeat(200) + '\r\nget c\r\n');

@@ -15,6 +15,7 @@ import {
   valueText,
   type StoredValue,
 } from './item';
+import { KeyIndex } from './key-index';
 import { LruList } from './lru';
 import { StoreStats } from './stats';
 import { StoreTime } from './time';
@@ -78,7 +79,7 @@ export class MemoryStore {
   readonly evict: boolean;
   readonly cas: boolean;
   readonly clock: Clock;
-  #items = new Map<string, Item>();
+  #items = new KeyIndex();
   readonly #lru = new LruList();
   readonly #deadlines = new DeadlineHeap();
   readonly #time: StoreTime;
@@ -258,7 +259,7 @@ export class MemoryStore {
    */
   restore(item: Item): boolean {
     const size = itemSize(item.key.length, item.value.length, item.flags, this.cas);
-    if (size > this.maxItemSize || this.#items.has(item.key) || !this.#add(item, size)) return false;
+    if (size > this.maxItemSize || this.#items.get(item.key) !== undefined || !this.#add(item, size)) return false;
     if (!this.cas || item.cas === 0) item.cas = this.#nextCas();
     this.#deadlines.update(item);
     this.#schedule();
@@ -425,7 +426,7 @@ export class MemoryStore {
   #add(item: Item, size: number): boolean {
     if (!this.#makeRoom(size + ITEM_OVERHEAD)) return false;
     item.marks |= this.#stamp;
-    this.#items.set(item.key, item);
+    this.#items.add(item);
     this.#lru.add(item);
     this.#bytes += size;
     return true;
@@ -493,7 +494,7 @@ export class MemoryStore {
 
   #remove(item: Item): void {
     this.#announce(item);
-    this.#items.delete(item.key);
+    this.#items.remove(item);
     this.#lru.remove(item);
     this.#deadlines.remove(item);
     this.#bytes -= itemSize(item.key.length, item.value.length, item.flags, this.cas);
@@ -507,7 +508,7 @@ export class MemoryStore {
     this.#changes++;
     this.#flushAt = 0;
     // Not cleared: a walk may still be on its way through it.
-    this.#items = new Map();
+    this.#items = new KeyIndex();
     this.#lru.clear();
     this.#deadlines.clear();
     this.#bytes = 0;

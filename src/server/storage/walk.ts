@@ -1,4 +1,5 @@
 import { MARKS, type Item } from './item';
+import type { KeyIndex } from './key-index';
 import type { StoreTime } from './time';
 
 /** What a walk shows of an item. */
@@ -14,8 +15,7 @@ export function copyState({ key, value, flags, cas, deadline, accessed, marks }:
  * each item that it is about to change or remove, and what the walk has not come to yet is copied then: so there is
  * never a copy of everything. Items carry the stamp of the last walk that has them behind it; new items get it at birth.
  *
- * The way goes through the map, oldest key first: new keys come behind all that the walk is about, and nothing that is
- * read or changed moves, so that the walk ends however busy the store is.
+ * The way goes through the index, where nothing that is read or changed moves; it may meet new keys, and passes them by.
  */
 export class ItemWalk {
   readonly #items: Iterator<Item>;
@@ -28,7 +28,7 @@ export class ItemWalk {
    * @param items not to be cleared while the walk goes on
    * @param stamp what no item carries yet, above the bits of {@link MARKS}
    */
-  constructor(items: ReadonlyMap<string, Item>, time: StoreTime, stamp: number) {
+  constructor(items: KeyIndex, time: StoreTime, stamp: number) {
     this.#items = items.values();
     this.#time = time;
     this.#stamp = stamp;

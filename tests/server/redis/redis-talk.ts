@@ -2,11 +2,11 @@ import { RedisContext, type RedisContextOptions } from '../../../src/server/redi
 import { RedisSession } from '../../../src/server/redis/session';
 import { MemoryStore } from '../../../src/server/storage/store';
 import type { TurnLimits } from '../../../src/server/session';
-import { ManualClock } from '../manual-clock';
+import { ManualClock } from '../../../src/runtime/manual-clock';
 
 /** A Redis session without a socket, spoken to in text of one character per byte; its time stands still. */
 export class RedisTalk {
-  readonly clock = new ManualClock();
+  readonly clock = new ManualClock(1_700_000_000_000);
   readonly context: RedisContext;
   readonly session: RedisSession;
   ends = 0;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Client } from '../../../src';
 import { TypedSerde } from '../../../src/serde/typed-serde';
 import { MemcachedServer, MemoryStore, RedisServer, type RedisServerOptions } from '../../../src/server';
-import { ManualClock } from '../manual-clock';
+import { ManualClock } from '../../../src/runtime/manual-clock';
 import { respRequest } from './redis-talk';
 
 /** A raw connection, as `nc` makes one. */
@@ -107,7 +107,7 @@ describe('RedisServer', () => {
   });
 
   it('serves what memcached’s clients have stored, and the other way round', async () => {
-    const clock = new ManualClock();
+    const clock = new ManualClock(1_700_000_000_000);
     const memcached = await MemcachedServer.start({ clock });
     servers.push(memcached);
     const wire = open(await start({ store: memcached.store }));
@@ -237,7 +237,7 @@ describe('RedisServer', () => {
   });
 
   it('closes those who say nothing', async () => {
-    const clock = new ManualClock();
+    const clock = new ManualClock(1_700_000_000_000);
     const server = await start({ store: new MemoryStore({ clock }), idleTimeout: 5000 });
     const wire = open(server);
     await wire.ask('PING\r\n', 7);

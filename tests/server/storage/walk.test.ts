@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { MARKS } from '../../../src/server/storage/item';
 import { MemoryStore } from '../../../src/server/storage/store';
 import { copyState, type ItemState } from '../../../src/server/storage/walk';
-import { ManualClock } from '../manual-clock';
+import { ManualClock } from '../../../src/runtime/manual-clock';
 
 const KEYS = 12;
 
@@ -39,7 +39,7 @@ describe('a walk', () => {
   it('hands out each item once, as it was when the walk began, whatever happens meanwhile', () => {
     fc.assert(
       fc.property(fc.array(change, { maxLength: 60 }), fc.array(change, { maxLength: 80 }), (before, during) => {
-        const clock = new ManualClock();
+        const clock = new ManualClock(1_700_000_000_000);
         const store = new MemoryStore({ clock, maxBytes: 3500, maxItemSize: 1024 });
         for (const [index, step] of before.entries()) apply(store, clock, step, index);
         // A walk given up half-way leaves nothing behind.
@@ -72,7 +72,7 @@ describe('a walk', () => {
   });
 
   it('ends although items come and change without end', () => {
-    const store = new MemoryStore({ clock: new ManualClock() });
+    const store = new MemoryStore({ clock: new ManualClock(1_700_000_000_000) });
     for (let i = 0; i < 10; i++) store.store('set', `k${i}`, '', 0, 0);
     const walk = store.beginWalk();
     let steps = 0;
@@ -86,7 +86,7 @@ describe('a walk', () => {
   });
 
   it('is one at a time', () => {
-    const store = new MemoryStore({ clock: new ManualClock() });
+    const store = new MemoryStore({ clock: new ManualClock(1_700_000_000_000) });
     store.beginWalk();
     expect(() => store.beginWalk()).toThrow('already');
     store.endWalk();
