@@ -1,6 +1,6 @@
 /** The byte stream under a connection. The only file of the client that knows sockets. */
 import * as net from 'node:net';
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
 import type { ServerAddress } from './server-address';
 
 /** Options of `tls.connect` that make sense for a client. */
@@ -76,7 +76,9 @@ function openSocket(address: ServerAddress, options: TransportOptions, onread: n
     onread,
   };
   try {
-    return tls.connect(tlsOptions);
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded on first use: most clients have no TLS, and importing it takes 5 ms
+    const { connect } = require('node:tls') as typeof tls;
+    return connect(tlsOptions);
   } catch (error) {
     // A certificate or key that cannot be read throws at once; it is told like every other failure to connect.
     return new net.Socket().destroy(error instanceof Error ? error : undefined);

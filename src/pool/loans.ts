@@ -1,4 +1,4 @@
-import { createPool, type Pool } from 'generic-pool';
+import type * as genericPool from 'generic-pool';
 
 /** Things that are lent to one borrower at a time. The only place that knows generic-pool. */
 export interface Loans<T> {
@@ -48,7 +48,9 @@ export function createLoans<T>(make: () => T, dispose: (thing: T) => Promise<voi
     all.delete(thing);
     return dispose(thing);
   };
-  const pool: Pool<T> = createPool(
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded on first use: importing it takes 7 ms
+  const { createPool } = require('generic-pool') as typeof genericPool;
+  const pool = createPool<T>(
     { create, destroy },
     {
       max,
