@@ -63,7 +63,27 @@ export function murmur3Begin(seed: number): Murmur3State {
 }
 
 /** The state after `text` when `state` is the one before it. */
-export function murmur3Continue({ hash, block, bits, length }: Murmur3State, text: PackedText): Murmur3State {
+export function murmur3Continue(state: Murmur3State, text: PackedText): Murmur3State {
+  return read(state, text, { ...state });
+}
+
+/** The end of a text that is only hashed: a new object per server and key would be most of what placing a key allocates. */
+const end = murmur3Begin(0);
+
+/** The hash of what `state` has read, followed by `text`. */
+export function murmur3End(state: Murmur3State, text: PackedText): number {
+  read(state, text, end);
+  // An empty block scrambles to 0.
+  let hash = end.hash ^ scramble(end.block) ^ end.length;
+  hash = imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** Puts into `into` what `state` becomes with `text`, and returns it. */
+function read(state: Murmur3State, text: PackedText, into: { -readonly [Name in keyof Murmur3State]: number }): Murmur3State {
+  let { hash, block } = state;
+  const { bits } = state;
   const whole = text.length >> 2;
   for (let i = 0; i < whole; i++) {
     const word = text.words[i] ?? 0;
@@ -72,25 +92,17 @@ export function murmur3Continue({ hash, block, bits, length }: Murmur3State, tex
     block = (word >>> 1) >>> (31 - bits);
   }
   const rest = text.words[whole] ?? 0;
-  const restBits = 8 * (text.length & 3);
+  const bitsNow = bits + 8 * (text.length & 3);
   block |= rest << bits;
-  if (bits + restBits < 32) return { hash, block, bits: bits + restBits, length: length + text.length };
-  return {
-    hash: mix(hash, block),
-    block: (rest >>> 1) >>> (31 - bits),
-    bits: bits + restBits - 32,
-    length: length + text.length,
-  };
-}
-
-/** The hash of what `state` has read, followed by `text`. */
-export function murmur3End(state: Murmur3State, text: PackedText): number {
-  const end = murmur3Continue(state, text);
-  // An empty block scrambles to 0.
-  let hash = end.hash ^ scramble(end.block) ^ end.length;
-  hash = imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  if (bitsNow >= 32) {
+    hash = mix(hash, block);
+    block = (rest >>> 1) >>> (31 - bits);
+  }
+  into.hash = hash;
+  into.block = block;
+  into.bits = bitsNow & 31;
+  into.length = state.length + text.length;
+  return into;
 }
 
 function mix(hash: number, block: number): number {
