@@ -151,15 +151,20 @@ export class HashRouter implements Executor {
   }
 
   #toOwners<R>(command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
-    const shares = new Map<Node, number[]>();
-    for (const [index, text] of command.routingTexts().entries()) {
-      const node = this.#owner(text);
-      if (node === undefined) return this.#lost(command, this.#noServers(command));
-      const share = shares.get(node);
-      if (share === undefined) shares.set(node, [index]);
-      else share.push(index);
+    const shares = new Map<string | undefined, number[]>();
+    let index = 0;
+    for (const text of command.routingTexts()) {
+      const name = this.#hasher.getNode(text);
+      const share = shares.get(name);
+      if (share === undefined) shares.set(name, [index++]);
+      else share.push(index++);
     }
-    const parts = [...shares].map(([node, indices]) => ({ node, command: shares.size === 1 ? command : command.pick(indices) }));
+    const parts: { node: Node; command: KeysCommand<R> }[] = [];
+    for (const [name = '', indices] of shares) {
+      const node = this.#nodes.get(name);
+      if (node === undefined) return this.#lost(command, this.#noServers(command));
+      parts.push({ node, command: shares.size === 1 ? command : command.pick(indices) });
+    }
     const [only] = parts;
     if (parts.length === 1 && only !== undefined) return this.#sendPart(only.node, command, options);
     return this.#gather(

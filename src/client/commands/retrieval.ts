@@ -269,8 +269,10 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     const merged = new Map<Key, R>();
     for (const key of this.#keys) {
       for (const result of results) {
-        if (!result.has(key)) continue;
-        merged.set(key, result.get(key) as R);
+        const value = result.get(key);
+        // A serde may make undefined of what is there.
+        if (value === undefined && !result.has(key)) continue;
+        merged.set(key, value as R);
         break;
       }
     }
