@@ -141,6 +141,12 @@ export function wholeNumber(name: string, value: unknown, byDefault: number, lea
   return value;
 }
 
+/** Whether it is an object with these methods: a class given in place of an instance has none of them. */
+export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
+}
+
 /** The longest delay that Node's timers take. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 

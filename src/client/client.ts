@@ -19,7 +19,7 @@ import { systemClock, type Clock } from '../runtime/clock';
 import { serializeValue } from '../serde/read';
 import type { Serde } from '../serde/serde';
 import { TypedSerde, type CacheValue } from '../serde/typed-serde';
-import { flag, maxValueSizeOf, wholeNumber, type ClientOptions } from './client-options';
+import { flag, hasMethods, maxValueSizeOf, wholeNumber, type ClientOptions } from './client-options';
 import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } from './commands/admin';
 import type { Command } from './commands/command';
 import { ArithmeticCommand, DeleteCommand, DeleteManyCommand, TouchCommand } from './commands/item';
@@ -37,6 +37,7 @@ import { GetAndTouchCommand, GetCommand, GetManyCommand, GetsCommand, type Value
 import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { Connection } from './connection';
 import type { CallOptions, Executor } from './executor';
+import { CALL_OPTION_NAMES, checkOptionNames, CLIENT_OPTION_NAMES, META_OPTION_NAMES } from './option-names';
 import type { ServerInput } from './server-address';
 
 /** How a value is stored. */
@@ -62,6 +63,12 @@ export interface NoreplyOptions extends CallOptions {
 /** What `setMany` takes: a `Map`, any iterable of pairs, or an object. */
 export type Entries<V> = Iterable<readonly [key: Key, value: V]> | Readonly<Record<string, V>>;
 
+/** Many keys. A text is iterable too, but is one key. */
+export type Keys<K extends Key> = Iterable<K> & object;
+
+/** The type of keys that were given as literals, so that a Map by them can be asked for any text. */
+type Widened<K extends Key> = K extends string ? string : K;
+
 /**
  * A memcached client.
  *
@@ -79,6 +86,9 @@ export type Entries<V> = Iterable<readonly [key: Key, value: V]> | Readonly<Reco
  * @typeParam In - what storing accepts; inferred from the serde
  */
 export class Client<Out = CacheValue, In = Out> {
+  /** The options of this class, by name; classes that have more say so. */
+  protected static readonly optionNames: object = CLIENT_OPTION_NAMES;
+
   /** What carries the commands of this client; policies are put in front of it: `new Client(policy(client.executor), client.options)`. */
   readonly executor: Executor;
   readonly #options: ClientOptions<Out, In>;
@@ -94,8 +104,9 @@ export class Client<Out = CacheValue, In = Out> {
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
   constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
+    checkOptionNames(options, new.target.optionNames);
     this.executor = isExecutor(server) ? server : new Connection(server, options);
-    this.#serde = options.serde ?? defaultSerde();
+    this.#serde = checkSerde(options.serde ?? defaultSerde());
     const allowUnicode = flag('allowUnicodeKeys', options.allowUnicodeKeys, false);
     this.#keyRules = { prefix: encodePrefix(options.keyPrefix ?? '', allowUnicode), allowUnicode };
     this.#clock = options.clock ?? systemClock;
@@ -157,16 +168,16 @@ export class Client<Out = CacheValue, In = Out> {
   }
 
   /** The values of those `keys` that were found, by the caller's own keys and in their order. */
-  getMany<K extends Key, T extends Out = Out>(keys: Iterable<K>, options?: CallOptions): Promise<Map<K, NoInfer<T>>>;
+  getMany<K extends Key, T extends Out = Out>(keys: Keys<K>, options?: CallOptions): Promise<Map<Widened<K>, NoInfer<T>>>;
   getMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, Out>> {
     return this.#readMany(keys, options, (wireKeys, all) => GetManyCommand.get(wireKeys, all, this.#serde));
   }
 
   /** As {@link getMany}, each value with the token for a later `cas`. */
   getsMany<K extends Key, T extends Out = Out>(
-    keys: Iterable<K>,
+    keys: Keys<K>,
     options?: CallOptions,
-  ): Promise<Map<K, [value: NoInfer<T>, cas: string]>>;
+  ): Promise<Map<Widened<K>, [value: NoInfer<T>, cas: string]>>;
   getsMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, [Out, string]>> {
     return this.#readMany(keys, options, (wireKeys, all) => GetManyCommand.gets(wireKeys, all, this.#serde));
   }
@@ -242,7 +253,7 @@ export class Client<Out = CacheValue, In = Out> {
   }
 
   /** Deletes all `keys`, in one round trip; how many were there (with `noreply`: how many were asked for). */
-  async deleteMany(keys: Iterable<Key>, options?: NoreplyOptions): Promise<number> {
+  async deleteMany(keys: Keys<Key>, options?: NoreplyOptions): Promise<number> {
     checkOptions(options);
     const all = keyList(keys);
     const wireKeys = all.map((key) => this.#encodeKey(key));
@@ -336,14 +347,14 @@ export class Client<Out = CacheValue, In = Out> {
     key: Key,
     options: MetaGetOptions & CallOptions = {},
   ): Promise<MetaItem<NoInfer<T>> | undefined> {
-    checkOptions(options);
+    checkOptions(options, META_OPTION_NAMES);
     const result = await this.#meta('mg', key, metaGetFlags(options, this.#clock.time), options);
     return metaItem<Out>(result, this.#serde, key) as MetaItem<NoInfer<T>> | undefined;
   }
 
   /** Stores a value. (`ms`) */
   async metaSet(key: Key, value: In, options: MetaSetOptions & CallOptions = {}): Promise<MetaWriteResult> {
-    checkOptions(options);
+    checkOptions(options, META_OPTION_NAMES);
     const item = serializeValue(this.#serde, value, keyText(key), 'ms');
     const tokens = metaSetFlags(options, item.flags, this.#clock.time);
     const block = toBlock(item.data);
@@ -353,7 +364,7 @@ export class Client<Out = CacheValue, In = Out> {
 
   /** Deletes an item, or marks it as stale. (`md`) */
   async metaDelete(key: Key, options: MetaDeleteOptions & CallOptions = {}): Promise<MetaWriteResult> {
-    checkOptions(options);
+    checkOptions(options, META_OPTION_NAMES);
     return metaWriteResult(await this.#meta('md', key, metaDeleteFlags(options, this.#clock.time), options));
   }
 
@@ -362,7 +373,7 @@ export class Client<Out = CacheValue, In = Out> {
     key: Key,
     options: MetaArithmeticOptions<N> & CallOptions = {},
   ): Promise<MetaCount<N>> {
-    checkOptions(options);
+    checkOptions(options, META_OPTION_NAMES);
     const tokens = metaArithmeticFlags(options, this.#clock.time);
     const exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
     return metaCount(await this.#meta('ma', key, tokens, options), exact) as MetaCount<N>;
@@ -548,6 +559,14 @@ function isExecutor(server: unknown): server is Executor {
   return typeof server === 'object' && server !== null && 'execute' in server;
 }
 
+/** A class in place of an instance would only be noticed by the first value. */
+function checkSerde<Out, In>(serde: Serde<Out, In>): Serde<Out, In> {
+  if (!hasMethods(serde, 'serialize', 'deserialize')) {
+    throw new MemcacheIllegalInputError('serde must be an object with the functions serialize and deserialize, for example new JsonSerde()');
+  }
+  return serde;
+}
+
 /** Used where a class was given no serde: `Out` and `In` then are its own. */
 function defaultSerde<Out, In>(): Serde<Out, In> {
   return new TypedSerde() as Serde<CacheValue> as Serde<Out, In>;
@@ -571,12 +590,10 @@ async function orMiss<R>(result: Promise<R>, miss: R): Promise<R> {
   }
 }
 
-function checkOptions(options: unknown): void {
+function checkOptions(options: CallOptions | undefined, known: object = CALL_OPTION_NAMES): void {
   if (options === undefined) return;
-  if (typeof options !== 'object' || options === null) {
-    throw new MemcacheIllegalInputError('options must be an object, for example { expire: 60 }');
-  }
-  if ('signal' in options && options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+  checkOptionNames(options, known);
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     throw new MemcacheIllegalInputError('signal must be an AbortSignal');
   }
 }

@@ -13,6 +13,7 @@ import { flag } from './client-options';
 import type { Command, KeyOf } from './commands/command';
 import { MetaCommand, MetaRequest } from './commands/meta';
 import type { ExecuteOptions, Executor } from './executor';
+import { checkOptionNames, type OptionNames } from './option-names';
 
 /** How a {@link FallbackClient} behaves. */
 export interface FallbackOptions {
@@ -30,6 +31,8 @@ export interface FallbackOptions {
   copyHits?: boolean | undefined;
 }
 
+const FALLBACK_OPTION_NAMES: OptionNames<FallbackOptions> = { ignoreFailures: true, copyHits: true };
+
 /**
  * A client over several caches, the one in use first and the oldest last, for the time of a migration: reads fall
  * through to the next cache for what they miss, writes go to the first, deletes and `flushAll` to all of them.
@@ -39,6 +42,11 @@ export interface FallbackOptions {
 export class FallbackClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   /** @throws MemcacheIllegalInputError when there is no client */
   constructor(clients: readonly Client<Out, In>[], options: FallbackOptions = {}) {
+    const list: unknown = clients;
+    if (!Array.isArray(list) || !list.every((client) => client instanceof Client)) {
+      throw new MemcacheIllegalInputError('clients must be an array of clients');
+    }
+    checkOptionNames(options, FALLBACK_OPTION_NAMES);
     const [first, ...older] = clients;
     if (first === undefined) throw new MemcacheIllegalInputError('clients must hold at least one client');
     super(new Fallback([first.executor, ...older.map((client) => client.executor)], options, first.options.clock), first.options);

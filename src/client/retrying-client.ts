@@ -7,6 +7,7 @@ import { Client } from './client';
 import { duration, flag, wholeNumber } from './client-options';
 import type { Command } from './commands/command';
 import type { ExecuteOptions, Executor } from './executor';
+import { checkOptionNames, type OptionNames } from './option-names';
 
 /** A class of errors. */
 export type ErrorClass = abstract new (...args: never[]) => Error;
@@ -48,9 +49,19 @@ export interface RetryOptions {
 export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(client: Client<Out, In>, options: RetryOptions = {}) {
+    if (!(client instanceof Client)) throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
+    checkOptionNames(options, RETRY_OPTION_NAMES);
     super(new Retrier(client.executor, options, client.options.clock), client.options);
   }
 }
+
+const RETRY_OPTION_NAMES: OptionNames<RetryOptions> = {
+  attempts: true,
+  retryDelay: true,
+  retryFor: true,
+  doNotRetryFor: true,
+  retryAmbiguous: true,
+};
 
 /** The policy behind {@link RetryingClient}, for executors. */
 export class Retrier implements Executor {
@@ -155,7 +166,11 @@ export interface BackoffOptions {
  * A delay that doubles from attempt to attempt, of which a random part is taken so that many clients do not come back
  * at the same moment. For `retryDelay`.
  */
-export function backoff({ base = 20, max = 1000, random = systemRandom }: BackoffOptions = {}): (attempt: number) => number {
+export function backoff(options: BackoffOptions = {}): (attempt: number) => number {
+  checkOptionNames(options, { base: true, max: true, random: true } satisfies OptionNames<BackoffOptions>);
+  const base = duration('base', options.base, 20);
+  const max = duration('max', options.max, 1000);
+  const { random = systemRandom } = options;
   return (attempt) => Math.min(max, base * 2 ** (attempt - 1)) * random();
 }
 

@@ -1,5 +1,6 @@
 import { Client } from '../client/client';
 import type { ClientOptions } from '../client/client-options';
+import { MemcacheIllegalInputError } from '../errors';
 import type { CacheValue } from '../serde';
 import { MemoryStore, ServerContext } from '../server';
 import { connectInProcess } from './session-transport';
@@ -24,6 +25,7 @@ export class EmbeddedClient<Out = CacheValue, In = Out> extends Client<Out, In> 
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
   constructor(store: MemoryStore = new MemoryStore(), options: EmbeddedClientOptions<Out, In> = {}) {
+    if (!(store instanceof MemoryStore)) throw new MemcacheIllegalInputError('store must be a MemoryStore, or undefined for one of its own; options are the second argument');
     super({ path: 'embedded' }, { ...options, connect: connectInProcess(new ServerContext({ store })) });
     this.store = store;
   }

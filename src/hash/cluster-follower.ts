@@ -1,4 +1,4 @@
-import { MemcacheError, MemcacheNoServersError, MemcacheTimeoutError } from '../errors';
+import { MemcacheError, MemcacheIllegalInputError, MemcacheNoServersError, MemcacheTimeoutError } from '../errors';
 import type { Command } from '../client/commands/command';
 import { onAbort } from '../client/abort';
 import { fairTimeout } from '../client/deadlines';
@@ -178,6 +178,7 @@ class Following {
   #take(servers: readonly ClusterServer[]): void {
     if (this.#abort.signal.aborted) return;
     this.#lastLook = this.#clock.now();
+    if (!Array.isArray(servers)) throw new MemcacheIllegalInputError('a source of servers must yield arrays of servers');
     if (servers.length === 0) throw new MemcacheNoServersError('the list of servers is empty');
     this.#onList(servers);
     this.hasList = true;

@@ -7,6 +7,7 @@
 import { MemcacheUnknownCommandError, MemcacheUnknownError } from '../errors';
 import { Client } from '../client/client';
 import { duration, flag, type ConnectionOptions } from '../client/client-options';
+import type { OptionNames } from '../client/option-names';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { RawSerde, type CacheValue } from '../serde';
 import type { Discovery } from './discovery';
@@ -24,6 +25,8 @@ export interface ElastiCacheOptions {
   useVpc?: boolean | undefined;
 }
 
+const ELASTICACHE_OPTION_NAMES: OptionNames<ElastiCacheOptions> = { refreshInterval: true, useVpc: true };
+
 /** How an {@link ElastiCacheClient} behaves. */
 export interface ElastiCacheClientOptions<Out, In = Out> extends HashClientOptions<Out, In>, ElastiCacheOptions {}
 
@@ -33,6 +36,8 @@ export interface ElastiCacheClientOptions<Out, In = Out> extends HashClientOptio
  * finish where they are.
  */
 export class ElastiCacheClient<Out = CacheValue, In = Out> extends HashClient<Out, In> {
+  protected static override readonly optionNames: object = { ...super.optionNames, ...ELASTICACHE_OPTION_NAMES };
+
   /**
    * @param configEndpoint for example `my-cluster.abc.cfg.use1.cache.amazonaws.com:11211`
    * @throws MemcacheIllegalInputError naming the option that is not legal

@@ -1,9 +1,10 @@
 import { Client } from '../client/client';
-import { duration, flag, wholeNumber, type ClientOptions } from '../client/client-options';
+import { duration, flag, hasMethods, wholeNumber, type ClientOptions } from '../client/client-options';
 import { Connection, type ConnectionObserver } from '../client/connection';
+import { CLIENT_OPTION_NAMES, type OptionNames } from '../client/option-names';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { MemcacheIllegalInputError } from '../errors';
-import { ConnectionPool, type PoolOptions } from '../pool';
+import { ConnectionPool, POOL_OPTION_NAMES, type PoolOptions } from '../pool/connection-pool';
 import { routingText, type Key } from '../protocol/key';
 import { systemClock } from '../runtime/clock';
 import { systemRandom, type Random } from '../runtime/random';
@@ -47,6 +48,15 @@ export interface HashClientOptions<Out, In = Out> extends ClientOptions<Out, In>
   random?: Random | undefined;
 }
 
+const HASH_OPTION_NAMES: OptionNames<Omit<HashClientOptions<unknown>, keyof ClientOptions<unknown> | keyof PoolOptions>> = {
+  hasher: true,
+  retryAttempts: true,
+  retryTimeout: true,
+  deadTimeout: true,
+  usePooling: true,
+  random: true,
+};
+
 /**
  * A client for several servers that share the keys. Each key has an owner, the same in every process that knows the same
  * servers, in pymemcache too; calls for many keys go to all owners at once.
@@ -55,6 +65,8 @@ export interface HashClientOptions<Out, In = Out> extends ClientOptions<Out, In>
  * `retryAttempts` vain trials it is dead and its keys move to the others until it answers a probe.
  */
 export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
+  protected static override readonly optionNames: object = { ...CLIENT_OPTION_NAMES, ...POOL_OPTION_NAMES, ...HASH_OPTION_NAMES };
+
   readonly #router: HashRouter;
   /** Who keeps the list of servers. */
   readonly #members: Pick<HashRouter, 'add' | 'remove'>;
@@ -63,7 +75,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
    * @param servers the servers, or a source that tells them, such as {@link srvDiscovery}: it is asked with the first call
    * @throws MemcacheIllegalInputError naming the option or server that is not legal
    */
-  constructor(servers: Iterable<ClusterServer> | Discovery, options: HashClientOptions<Out, In> = {}) {
+  constructor(servers: (Iterable<ClusterServer> & object) | Discovery, options: HashClientOptions<Out, In> = {}) {
     const { clock = systemClock } = options;
     const usePooling = flag('usePooling', options.usePooling, false);
     const health: HealthSettings = {
@@ -74,7 +86,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
       deadTimeout: duration('deadTimeout', options.deadTimeout, 60_000),
     };
     let onTrouble: () => void = () => undefined;
-    const router = new HashRouter(options.hasher ?? new RendezvousHash(), health, ({ server }, observer) => {
+    const router = new HashRouter(checkHasher(options.hasher ?? new RendezvousHash()), health, ({ server }, observer) => {
       const observing: ConnectionObserver = {
         onTrouble: (failure) => {
           observer.onTrouble?.(failure);
@@ -92,7 +104,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
       this.#members = follower;
     } else {
       if (typeof servers === 'string' || !(Symbol.iterator in Object(servers))) {
-        throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them');
+        throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them: the function itself, not what it returns');
       }
       for (const server of servers) router.add(toMember(server));
       super(router, options);
@@ -131,4 +143,11 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   removeServer(server: ServerInput): Promise<void> {
     return this.#members.remove(parseServerAddress(server).name);
   }
+}
+
+function checkHasher(hasher: Hasher): Hasher {
+  if (!hasMethods(hasher, 'addNode', 'removeNode', 'getNode')) {
+    throw new MemcacheIllegalInputError('hasher must be an object with the functions addNode, removeNode and getNode, for example new KetamaHash()');
+  }
+  return hasher;
 }

@@ -2,7 +2,11 @@ import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { MemcacheIllegalInputError } from '../errors';
 
 /** A server of a cluster, with the share of the keys it is to have (default 1). */
-export type ClusterServer = ServerInput | { readonly server: ServerInput; readonly weight?: number | undefined };
+export type ClusterServer =
+  | ServerInput
+  | { readonly server: ServerInput; readonly weight?: number | undefined }
+  | { readonly host: string; readonly port?: number | undefined; readonly weight: number }
+  | { readonly path: string; readonly weight: number };
 
 /** A server of a cluster as the router knows it. */
 export interface Member {
@@ -14,10 +18,18 @@ export interface Member {
 
 /** @throws MemcacheIllegalInputError */
 export function toMember(entry: ClusterServer): Member {
-  if (typeof entry !== 'object' || !('server' in entry)) return { name: parseServerAddress(entry).name, server: entry, weight: 1 };
-  const { server, weight = 1 } = entry;
+  const { server, weight } = apart(entry);
   if (typeof weight !== 'number' || !(weight > 0 && weight < Infinity)) {
     throw new MemcacheIllegalInputError('weight must be a number greater than 0');
   }
   return { name: parseServerAddress(server).name, server, weight };
+}
+
+/** Whether given beside the server or beside its host, a weight is a weight. */
+function apart(entry: ClusterServer): { server: ServerInput; weight: number } {
+  if (typeof entry !== 'object') return { server: entry, weight: 1 };
+  if ('server' in entry) return { server: entry.server, weight: entry.weight ?? 1 };
+  if (!('weight' in entry)) return { server: entry, weight: 1 };
+  const { weight, ...server } = entry;
+  return { server, weight };
 }

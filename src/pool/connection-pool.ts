@@ -4,6 +4,7 @@ import { connectionSettings, duration, wholeNumber, type ConnectionOptions } fro
 import type { Command } from '../client/commands/command';
 import { Connection, rejected, type ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor } from '../client/executor';
+import type { OptionNames } from '../client/option-names';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { Dispatcher, type DispatcherSettings, type PoolStats } from './dispatcher';
 import { createLoans, type LoanOptions, type Loans } from './loans';
@@ -36,6 +37,14 @@ export interface PoolOptions extends ConnectionOptions {
    */
   maxWaiting?: number | undefined;
 }
+
+export const POOL_OPTION_NAMES: OptionNames<Omit<PoolOptions, keyof ConnectionOptions>> = {
+  maxPoolSize: true,
+  minPoolSize: true,
+  poolIdleTimeout: true,
+  acquireTimeout: true,
+  maxWaiting: true,
+};
 
 /**
  * Several connections to one server. A connection is lent not to a call but to all calls that wait at that moment; they

@@ -1,8 +1,9 @@
 import { Client } from '../client/client';
 import type { ClientOptions } from '../client/client-options';
+import { CLIENT_OPTION_NAMES } from '../client/option-names';
 import type { ServerInput } from '../client/server-address';
 import type { CacheValue } from '../serde';
-import { ConnectionPool, type PoolOptions } from './connection-pool';
+import { ConnectionPool, POOL_OPTION_NAMES, type PoolOptions } from './connection-pool';
 import type { PoolStats } from './dispatcher';
 
 /** How a {@link PooledClient} behaves. */
@@ -13,6 +14,8 @@ export interface PooledClientOptions<Out, In = Out> extends ClientOptions<Out, I
  * connection it comes over.
  */
 export class PooledClient<Out = CacheValue, In = Out> extends Client<Out, In> {
+  protected static override readonly optionNames: object = { ...CLIENT_OPTION_NAMES, ...POOL_OPTION_NAMES };
+
   readonly #pool: ConnectionPool;
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */

@@ -42,14 +42,18 @@ export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(inner: Serde<Out, In>, options: CompressedSerdeOptions = {}) {
-    this.#inner = inner;
+    this.#inner = checkInner(inner);
     this.#minLength = byteCount('minLength', options.minLength ?? 400);
     this.#maxOutput = byteCount('maxOutput', options.maxOutput ?? DEFAULT_MAX_OUTPUT);
     const level = options.level ?? 6;
     if (!Number.isInteger(level) || level < 0 || level > 9) {
       throw new MemcacheIllegalInputError('level must be a whole number from 0 to 9');
     }
-    this.#codec = options.codec ?? zlibCodec(level);
+    const { codec } = options;
+    if (codec !== undefined && !(typeof codec === 'object' && typeof codec.compress === 'function' && typeof codec.decompress === 'function')) {
+      throw new MemcacheIllegalInputError('codec must be an object with the functions compress and decompress');
+    }
+    this.#codec = codec ?? zlibCodec(level);
   }
 
   serialize(value: In, key: string): SerializedValue {
@@ -82,6 +86,12 @@ export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
     }
     return Buffer.from(plain.buffer, plain.byteOffset, plain.length);
   }
+}
+
+/** @throws MemcacheIllegalInputError unless a serde is there to be wrapped */
+export function checkInner<Out, In>(inner: Serde<Out, In> | undefined): Serde<Out, In> {
+  if (typeof inner === 'object' && typeof inner.serialize === 'function' && typeof inner.deserialize === 'function') return inner;
+  throw new MemcacheIllegalInputError('inner must be a serde, for example new JsonSerde()');
 }
 
 /** An option that counts bytes. */

@@ -1,4 +1,4 @@
-import { MemcacheSerdeError } from '../errors';
+import { MemcacheIllegalInputError, MemcacheSerdeError } from '../errors';
 import { utf8Slice } from '../protocol/bytes';
 import { FLAG_JSON } from './flags';
 import type { Serde, SerializedValue } from './serde';
@@ -16,7 +16,12 @@ export class JsonSerde<T = unknown> implements Serde<T> {
   readonly #reviver: JsonSerdeOptions<T>['reviver'];
   readonly #validate: (value: unknown) => T;
 
+  /** @throws MemcacheIllegalInputError when `reviver` or `validate` is no function */
   constructor(options: JsonSerdeOptions<T> = {}) {
+    for (const name of ['reviver', 'validate'] as const) {
+      const option: unknown = options[name];
+      if (option !== undefined && typeof option !== 'function') throw new MemcacheIllegalInputError(`${name} must be a function`);
+    }
     this.#reviver = options.reviver;
     this.#validate = options.validate ?? ((value) => value as T);
   }

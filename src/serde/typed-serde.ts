@@ -21,7 +21,7 @@ export type CacheValue = string | number | bigint | boolean | null | object;
 
 /**
  * What goes in comes out: text as text, bytes as a Buffer, numbers as numbers (NaN, the infinities and -0 too), bigints as
- * bigints, and everything else as JSON has it. Text, bytes and integers are stored as pymemcache and
+ * bigints, and arrays and objects as JSON has them. What JSON cannot hold at all (a Map, a Date, a Promise not awaited) is refused. Text, bytes and integers are stored as pymemcache and
  * python-memcached store them, so both sides read each other's.
  */
 export class TypedSerde implements Serde<CacheValue> {
@@ -36,9 +36,9 @@ export class TypedSerde implements Serde<CacheValue> {
       case 'bigint':
         return { data: integerText(value), flags: FLAG_LONG };
       default:
-        return value instanceof Uint8Array
-          ? { data: value, flags: FLAG_BYTES }
-          : { data: toJson(value), flags: FLAG_JSON };
+        if (value instanceof Uint8Array) return { data: value, flags: FLAG_BYTES };
+        if (!isJson(value)) throw new MemcacheSerdeError(`JSON would lose what a ${value.constructor.name} holds or is: use a StructuredSerde, or store a part of it`);
+        return { data: toJson(value), flags: FLAG_JSON };
     }
   }
 
@@ -64,6 +64,16 @@ export class TypedSerde implements Serde<CacheValue> {
         throw new MemcacheSerdeError(foreign(flags), { certainty: 'executed' });
     }
   }
+}
+
+/** Of these JSON makes an empty object, a text, or an object of numbers. */
+const NOT_JSON = [Map, Set, Promise, RegExp, ArrayBuffer, WeakMap, WeakSet, Error, Date];
+
+/** Whether JSON carries the value as what it is; within it, JSON's own rules hold. */
+function isJson(value: boolean | object | null): value is boolean | null | Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return true;
+  if (Object.getPrototypeOf(value) === Object.prototype || 'toJSON' in value && !(value instanceof Date)) return true;
+  return !ArrayBuffer.isView(value) && !NOT_JSON.some((type) => value instanceof type);
 }
 
 function foreign(flags: number): string {

@@ -1,5 +1,6 @@
 import { MemcacheIllegalInputError } from '../errors';
 import { latin1Slice } from '../protocol/bytes';
+import { checkInner } from './compressed-serde';
 import { MISS, type Serde, type SerializedValue } from './serde';
 
 /**
@@ -19,11 +20,11 @@ export class VersionedSerde<Out, In = Out> implements Serde<Out, In> {
    * @throws MemcacheIllegalInputError when the version is neither
    */
   constructor(inner: Serde<Out, In>, version: number | string) {
-    const text = String(version);
+    const text = typeof version === 'number' || typeof version === 'string' ? String(version) : '';
     if (!/^[!-~]{1,64}$/.test(text)) {
       throw new MemcacheIllegalInputError('version must be a number or 1 to 64 printable ASCII characters without blanks');
     }
-    this.#inner = inner;
+    this.#inner = checkInner(inner);
     this.#prefix = `#${text}\n`;
   }
 

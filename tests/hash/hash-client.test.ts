@@ -310,3 +310,10 @@ it('usePooling puts a pool behind each server', async () => {
   await slow;
   await client.close();
 });
+
+it('a weight is a weight, beside the server or beside its host', () => {
+  const servers = [{ host: 'a', port: 1, weight: 5 }, { server: 'b:2', weight: 4 }, { path: '/c', weight: 3 }, { host: 'd' }, 'e'];
+  const client = new HashClient(servers);
+  expect(client.servers().map(({ name, weight }) => [name, weight])).toEqual([['a:1', 5], ['b:2', 4], ['/c', 3], ['d:11211', 1], ['e:11211', 1]]);
+  expect(() => new HashClient([{ host: 'a', weight: -1 }])).toThrow('weight must be');
+});

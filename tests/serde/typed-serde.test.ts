@@ -92,3 +92,29 @@ describe('TypedSerde', () => {
     expect(() => typed.serialize(value as CacheValue)).toThrow(MemcacheSerdeError);
   });
 });
+
+it.each<[string, object]>([
+  ['Map', new Map([[1, 2]])],
+  ['Set', new Set([1])],
+  ['Date', new Date(0)],
+  ['RegExp', /x/],
+  ['Promise', Promise.resolve(1)],
+  ['ArrayBuffer', new ArrayBuffer(8)],
+  ['Float64Array', new Float64Array(2)],
+  ['TypeError', new TypeError('x')],
+])('a %s, of which JSON would make something else, is refused', (name, value) => {
+  expect(() => new TypedSerde().serialize(value)).toThrow(name);
+  expect(() => new TypedSerde().serialize(value)).toThrow(MemcacheSerdeError);
+});
+
+it('objects of other classes are what JSON makes of them', () => {
+  class Point {
+    constructor(readonly x: number) {}
+  }
+  const told = { toJSON: () => 'told' };
+  const read = (value: object): unknown => {
+    const { data, flags } = new TypedSerde().serialize(value);
+    return new TypedSerde().deserialize(Buffer.from(data as string), flags);
+  };
+  expect([read(new Point(1)), read(told), read(Object.create(null) as object), read([new Date(0)])]).toEqual([{ x: 1 }, 'told', {}, ['1970-01-01T00:00:00.000Z']]);
+});

@@ -110,3 +110,18 @@ export const percent: Serde<number> = {
 is<Promise<number | undefined>>()(new Client(server, { serde: percent }).get('k'));
 
 export const identity: Codec = { compress: (data) => data, decompress: (data) => data };
+
+export async function manyKeys(client: Client): Promise<void> {
+  const id: string = 'user:1';
+  // A Map by keys that were given as literals can be asked for any text.
+  (await client.getMany(['user:1', 'user:2'])).get(id);
+  is<Map<string, CacheValue>>()(await client.getMany(['user:1']));
+  is<Map<string, [value: CacheValue, cas: string]>>()(await client.getsMany(new Set(['a'])));
+  // @ts-expect-error -- one key is no list of keys, although a text can be iterated over
+  await client.getMany('abc');
+  // @ts-expect-error -- nor here
+  await client.deleteMany('abc');
+  // @ts-expect-error -- one server is no list of servers
+  new HashClient('localhost:11211');
+  new HashClient([{ host: 'a', port: 1, weight: 5 }, { server: 'b', weight: 2 }, 'c']);
+}
