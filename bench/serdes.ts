@@ -1,6 +1,4 @@
 /** `npm run bench:serdes -- [--quick] [--write-docs]`: CPU to write and read a value, per serde, and what a serde adds to a `get`. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import { deflateSync, inflateSync } from 'node:zlib';
@@ -8,6 +6,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import { brotli } from '../examples/custom-codec';
 import { Client, CompressedSerde, JsonSerde, PythonSerde, RawSerde, StringSerde, StructuredSerde, TypedSerde, VersionedSerde } from '../src';
 import type { Serde } from '../src';
+import { machine, writeChart, writePart } from './page';
 import { startMemcached } from './server';
 
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, 'write-docs': { type: 'boolean', default: false } } });
@@ -181,14 +180,13 @@ function table(lines: readonly Line[], sizes: readonly string[]): string {
   return `| | ${sizes.map((size) => `${size}: µs | bytes`).join(' | ')} |\n|---|${sizes.map(() => '---:|---:').join('|')}|\n${rows.join('\n')}`;
 }
 
-async function chart(lines: readonly Line[], sizes: readonly string[]): Promise<string> {
-  const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')]);
+function chart(lines: readonly Line[], sizes: readonly string[]): TopLevelSpec {
   const values = lines.flatMap(({ name, role, size, write, read }) => [
     { name, size, part: `${role}, writing`, cpu: write, order: 0 },
     { name, size, part: `${role}, reading`, cpu: read, order: 1 },
   ]);
   const parts = ['ours', 'peer', 'baseline'].flatMap((role) => [`${role}, writing`, `${role}, reading`]);
-  const spec: TopLevelSpec = {
+  return {
     data: { values },
     facet: { field: 'size', type: 'nominal', sort: [...sizes], title: 'CPU time to write and read a value, in µs (shorter is better)' },
     spec: {
@@ -205,8 +203,6 @@ async function chart(lines: readonly Line[], sizes: readonly string[]): Promise<
     resolve: { scale: { x: 'independent' } },
     config: { background: 'white' },
   };
-  const view = new vega.View(vega.parse(compile(spec).spec), { renderer: 'none' });
-  return view.toSVG();
 }
 
 async function main(): Promise<void> {
@@ -216,12 +212,8 @@ async function main(): Promise<void> {
   const report = `${table(lines, sizes)}\n\nWhat a \`TypedSerde\` adds to a \`get\` of 100 bytes:\n\n${shares.map((share) => `- ${share}`).join('\n')}`;
   console.log(report);
   if (!options['write-docs']) return;
-  const docs = join(__dirname, '..', 'docs');
-  await mkdir(join(docs, 'benchmarks'), { recursive: true });
-  await writeFile(join(docs, 'benchmarks', 'serdes.svg'), await chart(lines, sizes));
-  const page = await readFile(join(docs, 'serdes.md'), 'utf8');
-  const marked = `<!-- written by npm run bench:serdes -- --write-docs -->\n\n${report}\n\nNode ${process.version}.\n\n<!-- end -->`;
-  await writeFile(join(docs, 'serdes.md'), page.replace(/<!-- written by .*?<!-- end -->/s, () => marked));
+  await writeChart('benchmarks/serdes.svg', chart(lines, sizes));
+  await writePart('serdes.md', 'bench:serdes', `${report}\n\n${machine()}`);
 }
 
 void main();

@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import colors from 'picocolors';
+import { writePart } from '../bench/page';
 import type { Contestant } from './clients/adapter';
 import type { Fault } from './scripts';
 import { outcomes, type Outcome, type Verdict } from './verdict';
@@ -43,16 +44,9 @@ export function printTable(results: Results, faults: readonly Fault[], clients: 
   console.log(table.toString());
 }
 
-const BEGIN = '<!-- faults:begin -->';
-const END = '<!-- faults:end -->';
-
-/** Puts the table into docs/faults.md, between its markers. */
-export function writeDocs(results: Results, faults: readonly Fault[], clients: readonly Contestant[], versions: Versions): void {
-  const file = join(ROOT, 'docs', 'faults.md');
-  const page = readFileSync(file, 'utf8');
-  const before = page.slice(0, page.indexOf(BEGIN) + BEGIN.length);
-  const after = page.slice(page.indexOf(END));
-  writeFileSync(file, `${before}\n\n${generated(results, faults, clients, versions)}\n${after}`);
+/** Puts the table into docs/faults.md. */
+export function writeDocs(results: Results, faults: readonly Fault[], clients: readonly Contestant[], versions: Versions): Promise<void> {
+  return writePart('faults.md', 'faults', generated(results, faults, clients, versions));
 }
 
 function generated(results: Results, faults: readonly Fault[], clients: readonly Contestant[], versions: Versions): string {

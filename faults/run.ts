@@ -64,7 +64,7 @@ async function main(): Promise<void> {
   } else {
     printTable(results, rows, clients);
   }
-  if (options['write-docs']) writeDocs(results, rows, clients, versions);
+  if (options['write-docs']) await writeDocs(results, rows, clients, versions);
 }
 
 void main();

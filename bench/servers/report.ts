@@ -1,9 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { arch, cpus, platform } from 'node:os';
-import { join } from 'node:path';
 import Table from 'cli-table3';
 import colors from 'picocolors';
 import type { TopLevelSpec } from 'vega-lite';
+import { machine, writeChart, writePart } from '../page';
 import { contestants } from './contestants';
 import type { Measurement } from './load';
 import { rows, type Row } from './rows';
@@ -13,8 +11,6 @@ export type Results = Map<string, Map<string, Measurement[]>>;
 
 const HEAD = ['server', 'requests/s', 'to memcached', 'CPU µs/request'];
 const YARDSTICK = contestants.find(({ role }) => role === 'yardstick')?.name ?? '';
-const BEGIN = '<!-- begin: npm run bench:servers -- --write-docs -->';
-const END = '<!-- end -->';
 
 function median(figures: readonly (number | undefined)[]): number | undefined {
   const sorted = figures.filter((figure) => figure !== undefined).sort((a, b) => a - b);
@@ -51,16 +47,10 @@ export function printReport(results: Results): void {
   }
 }
 
-/** The figures of docs/embedded-server.md, between their marks, and the chart. */
+/** The figures of docs/embedded-server.md, and their chart. */
 export async function writeDocs(results: Results, rounds: number): Promise<void> {
-  const docs = join(__dirname, '..', '..', 'docs');
-  await mkdir(join(docs, 'benchmarks'), { recursive: true });
-  await writeFile(join(docs, 'benchmarks', 'servers.svg'), await chart(results));
-  const page = join(docs, 'embedded-server.md');
-  const text = await readFile(page, 'utf8');
-  const [before, after] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (before < 0 || after < before) throw new Error(`the marks of the figures are missing in ${page}`);
-  await writeFile(page, `${text.slice(0, before + BEGIN.length)}\n${section(results, rounds)}\n${text.slice(after)}`);
+  await writeChart('benchmarks/servers.svg', chart(results));
+  await writePart('embedded-server.md', 'bench:servers', section(results, rounds));
 }
 
 function section(results: Results, rounds: number): string {
@@ -74,19 +64,18 @@ function section(results: Results, rounds: number): string {
 |---|---|${'---:|'.repeat(HEAD.length - 1)}
 ${lines.join('\n')}
 
-${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${platform()} ${arch()}, Node ${process.version}; medians of ${rounds} rounds.
+Medians of ${rounds} rounds; ${machine()}
 `;
 }
 
-async function chart(results: Results): Promise<string> {
-  const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')]);
+function chart(results: Results): TopLevelSpec {
   const values = rows.flatMap((row) =>
     contestants.flatMap(({ name, role }) => {
       const rate = median(of(results, row, name).map((measurement) => measurement.rate));
       return rate === undefined ? [] : [{ row: row.title, server: name, role, rate }];
     }),
   );
-  const spec: TopLevelSpec = {
+  return {
     data: { values },
     facet: { field: 'row', type: 'nominal', sort: rows.map(({ title }) => title), title: 'Requests per second (longer is better)' },
     columns: 2,
@@ -103,6 +92,4 @@ async function chart(results: Results): Promise<string> {
     resolve: { scale: { x: 'independent' } },
     config: { background: 'white' },
   };
-  const view = new vega.View(vega.parse(compile(spec).spec), { renderer: 'none' });
-  return view.toSVG();
 }

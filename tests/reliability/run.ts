@@ -1,11 +1,11 @@
-/** `npm run reliability`: runs the goals, and writes the table of docs/reliability.md from what they report. */
+/** `npm run reliability -- [--write-docs]`: runs the goals, and prints, or writes to docs/reliability.md, the table of what they report. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { machine, writePart } from '../../bench/page';
 import { FOLDER, type Outcome } from './report';
 
 const ROOT = join(__dirname, '..', '..');
-const PAGE = join(ROOT, 'docs', 'reliability.md');
 
 function outcomes(): Outcome[] {
   return readdirSync(FOLDER)
@@ -24,6 +24,7 @@ rmSync(FOLDER, { recursive: true, force: true });
 const began = performance.now();
 const { status } = spawnSync(process.execPath, [join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js'), 'tests/reliability', '--silent'], { cwd: ROOT, stdio: 'inherit' });
 const minutes = ((performance.now() - began) / 60_000).toFixed(1);
-const marked = `<!-- written by npm run reliability -->\n\n${table(outcomes())}\n\nNode ${process.version}, ${minutes} minutes on this machine.\n\n<!-- end -->`;
-writeFileSync(PAGE, readFileSync(PAGE, 'utf8').replace(/<!-- written by npm run reliability -->.*?<!-- end -->/s, () => marked));
+const page = `${table(outcomes())}\n\n${minutes} minutes on ${machine()}`;
+if (process.argv.includes('--write-docs')) void writePart('reliability.md', 'reliability', page);
+else console.log(page);
 process.exitCode = status ?? 1;
