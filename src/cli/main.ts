@@ -29,9 +29,15 @@ async function main(): Promise<void> {
       process.exitCode = command === undefined ? 1 : 0;
       return;
     default:
-      process.stderr.write(`tsmemcache: there is no command ${command}\n\n${HELP}`);
+      process.stderr.write(`tsmemcache: ${complaint(process.argv.slice(2))}\n\n${HELP}`);
       process.exitCode = 1;
   }
+}
+
+function complaint(args: readonly string[]): string {
+  const [command = ''] = args;
+  if (!command.startsWith('-')) return `there is no command ${command}`;
+  return `${command} is an option of a command; did you mean: tsmemcache serve ${args.join(' ')}`;
 }
 
 async function runServer(args: readonly string[]): Promise<void> {

@@ -135,6 +135,8 @@ const DEFAULT_PORT = 11_211;
 const DEFAULT_MEGABYTES = 64;
 /** In seconds. */
 const DEFAULT_SAVE_INTERVAL = 60;
+/** C's `int`, and the longest delay of a timer. */
+const LARGEST_INT = 2 ** 31 - 1;
 const SMALLEST_ITEM = 1024;
 const LARGEST_ITEM = 1024 * MEGABYTE;
 const TLS_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
@@ -177,7 +179,7 @@ export function parseServeOptions(args: readonly string[]): ServeOptions | 'help
   return {
     listeners:
       path === undefined ? tcpListeners : [{ path, pathMode: Number.parseInt(values['unix-mask'] ?? '700', 8) || 0 }],
-    redisListeners: redisPort === undefined ? [] : onPort(tcpListeners, parsePort(redisPort)),
+    redisListeners: redisPort === undefined ? [] : onPort(tcpListeners, parseRedisPort(redisPort)),
     authFile: values['auth-file'],
     tls: values['enable-ssl'] === true ? tlsFiles(extended) : undefined,
     maxBytes,
@@ -186,8 +188,8 @@ export function parseServeOptions(args: readonly string[]): ServeOptions | 'help
     cas: values['disable-cas'] !== true,
     maxConnections,
     maxCommandsPerTurn,
-    backlog: leadingNumber(values['listen-backlog'] ?? '1024'),
-    idleTimeout: leadingNumber(extended.get('idle_timeout') ?? '0') * 1000,
+    backlog: within(leadingNumber(values['listen-backlog'] ?? '1024'), LARGEST_INT),
+    idleTimeout: within(leadingNumber(extended.get('idle_timeout') ?? '0') * 1000, LARGEST_INT),
     shutdown: values['enable-shutdown'] === true,
     flush: values['disable-flush-all'] !== true,
     dump: values['disable-dumping'] !== true,
@@ -215,6 +217,11 @@ function leadingNumber(text: string): number {
   return Number.parseInt(text, 10) || 0;
 }
 
+/** The number from 0 to `most` that is nearest: memcached takes what lies beyond, too. */
+function within(number: number, most: number): number {
+  return Math.min(Math.max(number, 0), most);
+}
+
 function positive(text: string | undefined, usual: number, complaint: string): number {
   const number = text === undefined ? usual : leadingNumber(text);
   if (number <= 0) throw new UsageError(complaint);
@@ -225,6 +232,14 @@ function parsePort(text: string): number {
   const port = leadingNumber(text);
   if (port < 0 || port > 65_535) throw new UsageError(`ERROR: Invalid port number ${text}.`, EX_USAGE);
   return port;
+}
+
+/** Not memcached's option, so nothing is read into what is no number. */
+function parseRedisPort(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new UsageError(`--redis-port: ${text} is not a port from 0 to 65535`, EX_USAGE);
+  }
+  return Number(text);
 }
 
 function parseItemSize(text: string): number {

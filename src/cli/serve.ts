@@ -79,15 +79,18 @@ export async function serve(args: readonly string[], version: string, io: ServeI
 const EX_OSERR = 71;
 
 async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer> {
-  const { tls: tlsFiles, authFile, ...settings } = options;
+  const { maxBytes, maxItemSize, evict, cas, authFile, tls: tlsFiles, shutdown } = options;
+  const { maxConnections, maxCommandsPerTurn, backlog, idleTimeout, flush, dump, verbosity } = options;
   const auth = authFile === undefined ? [] : readAuthFile(authFile);
   const tls = tlsFiles === undefined ? {} : { tls: readTlsFiles(tlsFiles) };
   const log = (line: string): void => {
     io.stderr(`${line}\n`);
   };
-  const store = new MemoryStore(settings);
+  const store = new MemoryStore({ maxBytes, maxItemSize, evict, cas });
   const persistence = options.snapshot && (await openSnapshot(store, options.snapshot, log));
   const saving = persistence === undefined ? {} : { saveControl: persistence };
+  const limits = { maxConnections, maxCommandsPerTurn, backlog, idleTimeout };
+  const shared = { ...limits, ...tls, flush, dump, verbosity, store, auth, log };
   const servers: MemcachedServer[] = [];
   const redisServers: RedisServer[] = [];
   const closeServers = (): Promise<unknown> =>
@@ -105,18 +108,16 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   const onShutdown = (): Promise<void> => close().catch(() => undefined);
   try {
     for (const listener of options.listeners) {
-      const shared = { ...settings, ...tls, store, auth, log, onShutdown };
-      servers.push(await MemcachedServer.start({ ...shared, ...listener }));
+      servers.push(await listen(listener, (at) => MemcachedServer.start({ ...shared, shutdown, onShutdown, ...at })));
     }
     for (const listener of options.redisListeners) {
-      redisServers.push(await RedisServer.start({ ...settings, ...tls, ...saving, store, auth, log, ...listener }));
+      redisServers.push(await listen(listener, (at) => RedisServer.start({ ...shared, ...saving, ...at })));
     }
   } catch (error) {
     await closeServers();
     store.close();
     await persistence?.close();
-    const names = [...options.listeners, ...options.redisListeners].map(listenerName).join(', ');
-    throw new UsageError(`failed to listen on ${names}: ${reason(error)}`, EX_OSERR);
+    throw error;
   }
   if (options.pidFile !== undefined) writeFileSync(options.pidFile, `${process.pid}\n`);
   const addresses = servers.map((server) => server.address);
@@ -124,6 +125,14 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   const forRedis = redisAddresses.length === 0 ? '' : `, for Redis clients on ${redisAddresses.join(', ')}`;
   io.stdout(`tsmemcache listening on ${addresses.join(', ')}${forRedis}\n`);
   return { addresses, redisAddresses, close };
+}
+
+async function listen<L extends Listener, S>(listener: L, start: (listener: L) => Promise<S>): Promise<S> {
+  try {
+    return await start(listener);
+  } catch (error) {
+    throw new UsageError(`failed to listen on ${listenerName(listener)}: ${reason(error)}`, EX_OSERR);
+  }
 }
 
 async function openSnapshot(
@@ -147,7 +156,7 @@ function readAuthFile(path: string): Credentials[] {
   const users: Credentials[] = [];
   for (const line of readFile(path, 'authfile').split(/\r?\n/).filter(Boolean)) {
     const colon = line.indexOf(':');
-    if (colon < 1) throw new UsageError(`The authfile [${path}] has a line without user:password`);
+    if (colon < 1 || colon === line.length - 1) throw new UsageError(`The authfile [${path}] has a line without user:password`);
     users.push({ username: line.slice(0, colon), password: line.slice(colon + 1) });
   }
   // memcached starts with an empty file, and then lets nobody in: so must this.

@@ -1,5 +1,6 @@
 import type { Credentials } from './authentication';
 import type { Faults } from './faults';
+import { checkedUsers } from './options';
 import { PrefixStats } from './prefix-stats';
 import type { ClusterConfig } from './text/config';
 import { MemoryStore, type MemoryStoreOptions } from './storage/store';
@@ -8,8 +9,8 @@ import { MemoryStore, type MemoryStoreOptions } from './storage/store';
 export interface ServerContextOptions extends MemoryStoreOptions {
   /** The items; made from the other options by default, and then closed with the server. */
   store?: MemoryStore;
-  /** Who may use the server; everybody when it is empty. @default [] */
-  auth?: readonly Credentials[];
+  /** Who may use the server, one user or several; everybody when it is an empty array. @default [] */
+  auth?: Credentials | readonly Credentials[];
   /** Whether `flush_all` is allowed. @default true */
   flush?: boolean;
   /** Whether keys may be listed (`lru_crawler metadump`, `stats cachedump`). @default true */
@@ -81,9 +82,10 @@ export class ServerContext {
   readonly #log: (line: string, level: number) => void;
 
   constructor(options: ServerContextOptions = {}) {
+    const { maxBytes, maxItemSize, evict, cas, clock } = options;
+    this.auth = checkedUsers(options.auth);
     this.#ownsStore = options.store === undefined;
-    this.store = options.store ?? new MemoryStore(options);
-    this.auth = options.auth ?? [];
+    this.store = options.store ?? new MemoryStore({ maxBytes, maxItemSize, evict, cas, clock });
     this.flushEnabled = options.flush ?? true;
     this.dumpEnabled = options.dump ?? true;
     this.shutdown = options.shutdown;

@@ -1,6 +1,7 @@
 import { ServerContext, type ServerContextOptions } from './context';
 import type { Faults } from './faults';
 import { Listener, withDefaults, type ListenerOptions } from './listener';
+import { checkServerOptions } from './options';
 import { Session } from './session';
 import type { MemoryStore } from './storage/store';
 import type { ClusterConfig } from './text/config';
@@ -37,9 +38,11 @@ export class MemcachedServer {
   /**
    * Starts a server.
    *
-   * @throws the system's error when it cannot listen, for example `EADDRINUSE`
+   * @throws MemcacheIllegalInputError naming the option that is not legal; the system's error when it cannot listen, for
+   *   example `EADDRINUSE`
    */
   static async start(options: MemcachedServerOptions = {}): Promise<MemcachedServer> {
+    checkServerOptions(options);
     return new MemcachedServer(await Listener.open(options), options);
   }
 

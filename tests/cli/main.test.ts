@@ -59,6 +59,7 @@ describe('the program', () => {
     [['--help'], 0, 'stdout', 'serve'],
     [['--version'], 0, 'stdout', 'tsmemcache '],
     [['nonsense'], 1, 'stderr', 'no command nonsense'],
+    [['--port', '0'], 1, 'stderr', 'did you mean: tsmemcache serve --port 0\n'],
     [['serve', '-c', '0'], 1, 'stderr', 'Maximum connections'],
     [['serve', '--version'], 0, 'stdout', 'tsmemcache '],
   ] as const)('answers %j with status %d', (args, status, stream, text) => {

@@ -88,6 +88,9 @@ describe('the options of serve', () => {
       { host: '::1', port: 7 },
     ]);
     expect(parse('-s', '/tmp.sock', '--redis-port=7').redisListeners).toEqual([{ host: '127.0.0.1', port: 7 }]);
+    for (const port of ['65536', 'abc', '12abc', '', '1.5', '0x10']) {
+      expect(refusal(`--redis-port=${port}`).message).toBe(`--redis-port: ${port} is not a port from 0 to 65535`);
+    }
     expect(refusal('--redis-port', '65536').status).toBe(64);
   });
 
@@ -112,6 +115,13 @@ describe('the options of serve', () => {
     }
     expect(refusal('--save-interval=5').message).toContain('--snapshot');
     expect(refusal('--snapshot=').message).toContain('file');
+  });
+
+  it('read the number at the start of a text, 0 if there is none, and the nearest that is possible, as memcached does', () => {
+    expect(parse('-p', 'abc').listeners).toEqual([{ host: '127.0.0.1', port: 0 }]);
+    expect(parse('-p', '12abc').listeners).toEqual([{ host: '127.0.0.1', port: 12 }]);
+    expect(parse('-b-5', '-o', 'idle_timeout=-5')).toMatchObject({ backlog: 0, idleTimeout: 0 });
+    expect(parse('-b', '99999999999', '-o', 'idle_timeout=9999999')).toMatchObject({ backlog: 2 ** 31 - 1, idleTimeout: 2 ** 31 - 1 });
   });
 
   it('ask for help or the version', () => {

@@ -67,7 +67,7 @@ describe('serve', () => {
     expect(reply).toBe('STORED\r\nVALUE k 16 1\r\nv\r\nEND\r\n');
     const [port] = /\d+$/.exec(redis) ?? [''];
     expect(await run('-p', '0', '--redis-port', port)).toBe(71);
-    expect(stderr).toContain(`failed to listen on 127.0.0.1:0, 127.0.0.1:${port}: `);
+    expect(stderr).toContain(`failed to listen on 127.0.0.1:${port}: `);
   });
 
   it('warns when everybody is served, and not otherwise', async () => {
@@ -101,6 +101,8 @@ describe('serve', () => {
     writeFileSync(file, '');
     expect(await run('-p', '0', '-Y', file)).toBe(1);
     writeFileSync(file, 'secret\n');
+    expect(await run('-p', '0', '-Y', file)).toBe(1);
+    writeFileSync(file, 'secret:\n');
     expect(await run('-p', '0', '-Y', file)).toBe(1);
     expect(await run('-p', '0', '-Y', join(folder, 'none'))).toBe(1);
     expect(stderr).not.toContain('secret');
@@ -154,6 +156,12 @@ describe('serve', () => {
     const [port] = /\d+$/.exec(server.addresses[0] ?? '') ?? [''];
     expect(await run('-p', port)).toBe(71);
     expect(stderr).toContain('EADDRINUSE');
+  });
+
+  it('takes what memcached takes, and no address that is none', async () => {
+    expect(typeof (await run('-p', '0', '-b-5', '-o', 'idle_timeout=-5', '-vvv'))).toBe('object');
+    expect(await run('-p', '0', '-l', '127.0.0.1,')).toBe(71);
+    expect(stderr).toContain('host must be a text that is not empty\n');
   });
 
   it('knows its options', async () => {

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Clock, Timer } from '../../runtime/clock';
+import { checkPersistence } from '../options';
 import type { MemoryStore } from '../storage/store';
 import { SnapshotError } from './format';
 import type { SaveControl } from './save-control';
@@ -62,9 +63,10 @@ export class Persistence implements SaveControl {
    * name.
    *
    * @throws SnapshotError when there is no generation that is whole; the system's error when a file cannot be read.
-   *   Nothing is restored then.
+   *   Nothing is restored then. MemcacheIllegalInputError names an option that is not legal.
    */
   static async open(store: MemoryStore, options: PersistenceOptions): Promise<Persistence> {
+    checkPersistence(store, options);
     const files = new SnapshotFiles(options.file);
     const log = options.log ?? ((): void => {});
     await files.removeUnfinished();

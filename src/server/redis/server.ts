@@ -1,4 +1,5 @@
 import { Listener, type ListenerOptions } from '../listener';
+import { checkRedisOptions } from '../options';
 import { RedisContext, type RedisContextOptions } from './context';
 import { RedisSession } from './session';
 import type { MemoryStore } from '../storage/store';
@@ -29,9 +30,11 @@ export class RedisServer {
   /**
    * Starts a server.
    *
-   * @throws the system's error when it cannot listen, for example `EADDRINUSE`
+   * @throws MemcacheIllegalInputError naming the option that is not legal; the system's error when it cannot listen, for
+   *   example `EADDRINUSE`
    */
   static async start(options: RedisServerOptions): Promise<RedisServer> {
+    checkRedisOptions(options);
     return new RedisServer(await Listener.open(options), options);
   }
 

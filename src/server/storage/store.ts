@@ -1,5 +1,6 @@
 import { DEFAULT_MAX_VALUE_SIZE } from '../../protocol/limits';
 import { systemClock, type Clock } from '../../runtime/clock';
+import { checkStoreOptions } from '../options';
 import { changedCounter } from './counter';
 import { Alarm, DeadlineHeap, LEAST_PAUSE, SLICE_PAUSE } from './expiry';
 import {
@@ -24,15 +25,15 @@ import { ItemWalk } from './walk';
 /** How a {@link MemoryStore} is set up. */
 export interface MemoryStoreOptions {
   /** Memory limit for all items, in bytes, overhead included. @default 64 MiB */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /** Limit for one item, in bytes as memcached counts them, 60 more than those of the value. @default 1 MiB */
-  maxItemSize?: number;
+  maxItemSize?: number | undefined;
   /** Whether a full store makes room by removing what was unused longest; else it refuses. @default true */
-  evict?: boolean;
+  evict?: boolean | undefined;
   /** Whether items have cas numbers; else they are all 0. @default true */
-  cas?: boolean;
+  cas?: boolean | undefined;
   /** @default the machine's clock */
-  clock?: Clock;
+  clock?: Clock | undefined;
 }
 
 /** How {@link MemoryStore.store} treats what is already there. */
@@ -94,7 +95,9 @@ export class MemoryStore {
   /** Carried by the items of the last walk, and by what has come since. */
   #stamp = 0;
 
+  /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(options: MemoryStoreOptions = {}) {
+    checkStoreOptions(options);
     this.clock = options.clock ?? systemClock;
     this.maxItemSize = options.maxItemSize ?? DEFAULT_MAX_VALUE_SIZE;
     this.evict = options.evict ?? true;

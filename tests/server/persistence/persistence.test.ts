@@ -26,13 +26,14 @@ interface Run {
 /** One run of a program; its clock is ahead of the time at which the first run began by `later` milliseconds. */
 async function run(
   file: string,
-  options: Partial<PersistenceOptions> & MemoryStoreOptions & { later?: number } = {},
+  { later = 0, interval, ...limits }: Pick<PersistenceOptions, 'interval'> & MemoryStoreOptions & { later?: number } = {},
 ): Promise<Run> {
   const clock = new ManualClock(1_700_000_000_000);
-  clock.advance(options.later ?? 0);
-  const store = new MemoryStore({ clock, ...options });
+  clock.advance(later);
+  const store = new MemoryStore({ clock, ...limits });
   const log: string[] = [];
-  const persistence = await Persistence.open(store, { file, log: (line) => log.push(line), ...options });
+  const often = interval === undefined ? {} : { interval };
+  const persistence = await Persistence.open(store, { file, log: (line) => log.push(line), ...often });
   return { store, persistence, clock, log };
 }
 

@@ -1,0 +1,184 @@
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MemcacheIllegalInputError } from '../../src/errors';
+import { ManualClock, MemcachedServer, MemoryStore, Persistence, RedisServer, ServerContext } from '../../src/server';
+
+/** What plain JavaScript may pass. */
+const plain = (value: unknown): never => value as never;
+
+/** The message of the refusal; what was started by mistake is ended. */
+async function refusal(start: () => unknown): Promise<string> {
+  try {
+    const started = (await start()) as { close?: () => unknown };
+    await started.close?.();
+  } catch (error) {
+    expect(error).toBeInstanceOf(MemcacheIllegalInputError);
+    return error instanceof Error ? error.message : '';
+  }
+  throw new Error('not refused');
+}
+
+const credentials = 'auth must be { username, password } or an array of such, both texts that are not empty';
+const milliseconds = 'a number of milliseconds from 0 to 2147483647';
+const natural = 'a whole number from 1 to 9007199254740991';
+
+const OF_STORES: [unknown, string][] = [
+  [{ maxBytes: -1 }, `maxBytes must be ${natural}`],
+  [{ maxBytes: '1m' }, `maxBytes must be ${natural}`],
+  [{ maxBytes: NaN }, `maxBytes must be ${natural}`],
+  [{ maxItemSize: 'x' }, 'maxItemSize must be a whole number from 1 to 1073741824'],
+  [{ evict: 0 }, 'evict must be true or false'],
+  [{ cas: 'no' }, 'cas must be true or false'],
+  [{ clock: Date }, 'clock must be a Clock'],
+  [{ clock: { now: () => 0 } }, 'clock must be a Clock'],
+  [{ clock: null }, 'clock must be a Clock'],
+];
+
+const OF_BOTH_SERVERS: [unknown, string][] = [
+  [{ idleTimeout: -5 }, `idleTimeout must be ${milliseconds}`],
+  [{ idleTimeout: Infinity }, `idleTimeout must be ${milliseconds}`],
+  [{ maxConnections: 0 }, `maxConnections must be ${natural}`],
+  [{ maxCommandsPerTurn: 0 }, `maxCommandsPerTurn must be ${natural}`],
+  [{ backlog: -1 }, 'backlog must be a whole number from 0 to 2147483647'],
+  [{ port: -5 }, 'port must be a whole number from 0 to 65535'],
+  [{ port: 70_000 }, 'port must be a whole number from 0 to 65535'],
+  [{ port: 'abc' }, 'port must be a whole number from 0 to 65535'],
+  [{ host: 5 }, 'host must be a text that is not empty'],
+  [{ host: '' }, 'host must be a text that is not empty'],
+  [{ path: '' }, 'path must be a text that is not empty'],
+  [{ pathMode: '700' }, 'pathMode must be an access mode from 0 to 0o7777'],
+  [{ tls: true }, 'tls must be an object of options for tls.createServer'],
+  [{ flush: 'yes' }, 'flush must be true or false'],
+  [{ dump: 1 }, 'dump must be true or false'],
+  [{ log: 'file' }, 'log must be a function'],
+  [{ verbosity: -1 }, 'verbosity must be a whole number from 0 to 9007199254740991'],
+  [{ store: {} }, 'store must be a MemoryStore'],
+  [{ store: new Map() }, 'store must be a MemoryStore'],
+  [{ auth: null }, credentials],
+  [{ auth: true }, credentials],
+  [{ auth: 'me:secret' }, credentials],
+  [{ auth: {} }, credentials],
+  [{ auth: { username: 'me' } }, credentials],
+  [{ auth: { username: 'me', password: '' } }, credentials],
+  [{ auth: { username: '', password: 'secret' } }, credentials],
+  [{ auth: { username: 'me', password: 5 } }, credentials],
+  [{ auth: [undefined] }, credentials],
+  [{ auth: [{ username: 'me', password: 'secret' }, { username: 'you' }] }, credentials],
+];
+
+const OF_MEMCACHED: [unknown, string][] = [
+  [{ shutdown: 'yes' }, 'shutdown must be true or false'],
+  [{ onShutdown: 1 }, 'onShutdown must be a function'],
+  [{ faults: {} }, 'faults must be a function'],
+  [{ cluster: [] }, 'cluster must be { version, nodes: [{ host, port }, …] }'],
+  [{ cluster: { version: 1 } }, 'cluster must be { version, nodes: [{ host, port }, …] }'],
+  [{ cluster: { version: 1, nodes: ['a:1'] } }, 'cluster must be { version, nodes: [{ host, port }, …] }'],
+  [11_211, 'options must be an object, such as { name: value }'],
+  [null, 'options must be an object, such as { name: value }'],
+];
+
+it.each(OF_STORES)('a MemoryStore refuses %j', async (options, message) => {
+  expect(await refusal(() => new MemoryStore(plain(options)))).toBe(message);
+  expect(await refusal(() => new ServerContext(plain(options)))).toBe(message);
+});
+
+it.each([...OF_STORES, ...OF_BOTH_SERVERS, ...OF_MEMCACHED])('a MemcachedServer refuses %j', async (options, message) => {
+  expect(await refusal(() => MemcachedServer.start(plain(options)))).toBe(message);
+});
+
+it.each(OF_BOTH_SERVERS)('a RedisServer refuses %j', async (options, message) => {
+  const store = new MemoryStore();
+  expect(await refusal(() => RedisServer.start(plain({ store, ...(options as object) })))).toBe(message);
+});
+
+it('what has no default is asked for', async () => {
+  const object = 'options must be an object, such as { name: value }';
+  expect(await refusal(() => RedisServer.start(plain(undefined)))).toBe(object);
+  expect(await refusal(() => RedisServer.start(plain({})))).toBe('store must be a MemoryStore');
+  expect(await refusal(() => Persistence.open(plain({ file: 'f' }), plain(undefined)))).toBe('store must be a MemoryStore');
+  expect(await refusal(() => Persistence.open(new MemoryStore(), plain('f')))).toBe(object);
+  expect(await refusal(() => Persistence.open(new MemoryStore(), plain({})))).toBe('file must be a text that is not empty');
+});
+
+it('names that are unknown are refused with those that there are', async () => {
+  const store = new MemoryStore();
+  expect(await refusal(() => MemcachedServer.start(plain({ prot: 1 })))).toMatch(
+    /^unknown option "prot"; there are: host, port, path, .*, auth, .*, maxBytes, .*, faults$/,
+  );
+  expect(await refusal(() => RedisServer.start(plain({ store, maxBytes: 1 })))).toMatch(/^unknown option "maxBytes"; .*, saveControl$/);
+  expect(await refusal(() => new MemoryStore(plain({ port: 1 })))).toBe(
+    'unknown option "port"; there are: maxBytes, maxItemSize, evict, cas, clock',
+  );
+  expect(await refusal(() => Persistence.open(store, plain({ file: 'f', intervall: 1 })))).toBe(
+    'unknown option "intervall"; there are: file, interval, log',
+  );
+  expect(await refusal(() => MemcachedServer.start(plain({ toString: 1 })))).toContain('unknown option "toString"');
+});
+
+it.each([
+  [{ interval: -1 }, `interval must be ${milliseconds}`],
+  [{ interval: 2 ** 31 }, `interval must be ${milliseconds}`],
+  [{ log: true }, 'log must be a function'],
+  [{ file: '' }, 'file must be a text that is not empty'],
+])('a Persistence refuses %j', async (options, message) => {
+  expect(await refusal(() => Persistence.open(new MemoryStore(), plain({ file: 'f', ...options })))).toBe(message);
+});
+
+it('nothing is opened before all is checked', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
+  try {
+    const path = join(folder, 'socket');
+    await refusal(() => MemcachedServer.start(plain({ path, faults: 1 })));
+    expect(existsSync(path)).toBe(false);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+it('no refusal repeats a password', async () => {
+  for (const auth of ['secret', { username: '', password: 'secret' }, [{ username: 5, password: 'secret' }]]) {
+    expect(await refusal(() => MemcachedServer.start(plain({ auth })))).not.toContain('secret');
+    expect(await refusal(() => new ServerContext(plain({ auth })))).toBe(credentials);
+  }
+});
+
+it('undefined is the default, and all that is legal is taken', async () => {
+  const clock = new ManualClock();
+  const names = ['host', 'port', 'path', 'auth', 'maxBytes', 'clock', 'store', 'tls', 'log', 'faults', 'cluster'];
+  await using plainServer = await MemcachedServer.start(plain(Object.fromEntries(names.map((name) => [name, undefined]))));
+  expect(plainServer.address).toMatch(/^127\.0\.0\.1:\d+$/);
+  await using server = await MemcachedServer.start({
+    ...{ host: '127.0.0.1', port: 0, auth: [], maxConnections: 1, idleTimeout: 0.5, maxCommandsPerTurn: 1, backlog: 0 },
+    ...{ maxBytes: 1, maxItemSize: 2 ** 30, evict: false, cas: false, clock, flush: false, dump: false, verbosity: 3 },
+    ...{ shutdown: true, onShutdown: () => undefined, log: () => undefined, faults: () => undefined },
+    cluster: { version: 1, nodes: [{ host: 'a', ip: '10.0.0.1', port: 11_211 }] },
+  });
+  expect(server.store.clock).toBe(clock);
+});
+
+describe('a single user', () => {
+  const auth = { username: 'me', password: 'secret' };
+
+  async function ask(port: number, request: string): Promise<string> {
+    const socket = connect(port, '127.0.0.1').setEncoding('latin1').end(request);
+    let answer = '';
+    socket.on('data', (text: string) => (answer += text));
+    await once(socket, 'close');
+    return answer;
+  }
+
+  it('is asked for by memcached’s front end', async () => {
+    await using server = await MemcachedServer.start({ auth });
+    expect(await ask(server.port, 'version\r\n')).toBe('CLIENT_ERROR unauthenticated\r\n');
+    expect(await ask(server.port, 'set auth 0 0 9\r\nme secret\r\n')).toBe('STORED\r\n');
+  });
+
+  it('is asked for by Redis’s', async () => {
+    await using server = await RedisServer.start({ store: new MemoryStore(), auth });
+    expect(await ask(server.port, 'GET k\r\n')).toBe('-NOAUTH Authentication required.\r\n');
+    expect(await ask(server.port, 'AUTH me secret\r\n')).toBe('+OK\r\n');
+  });
+});
