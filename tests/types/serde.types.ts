@@ -112,7 +112,7 @@ is<Promise<number | undefined>>()(new Client(server, { serde: percent }).get('k'
 export const identity: Codec = { compress: (data) => data, decompress: (data) => data };
 
 export async function manyKeys(client: Client): Promise<void> {
-  const id = String('user:1');
+  const id = ['user', 1].join(':');
   // A Map by keys that were given as literals can be asked for any text.
   (await client.getMany(['user:1', 'user:2'])).get(id);
   is<Map<string, CacheValue>>()(await client.getMany(['user:1']));
