@@ -1,7 +1,8 @@
-/** `npm run bench:pool`: how long small reads take while somebody reads a value of 5 MB again and again. */
+/** `npm run bench:pool -- [--write-docs]`: how long small reads take while somebody reads a value of 5 MB again and again. */
 import Table from 'cli-table3';
 import { Client, PooledClient, RawSerde } from '../src';
 import { startMemcached } from '../tests/support/memcached';
+import { machine, markdownTable, writePart } from './page';
 
 const LARGE = 5_000_000;
 const SECONDS = 3;
@@ -29,19 +30,23 @@ async function measure(client: Client<Buffer, string | Uint8Array>, withLarge: b
 
 async function main(): Promise<void> {
   const memcached = await startMemcached(['-I', '8m', '-m', '256']);
-  const table = new Table({ head: ['client', 'large reads', 'small reads/s', 'median ms', '99 % ms'] });
+  const head = ['client', '5 MB reads meanwhile', 'small reads/s', 'median ms', 'p99 ms'];
+  const lines: string[][] = [];
   for (const client of [new Client(memcached.address, options), new PooledClient(memcached.address, { ...options, maxPoolSize: 4 })]) {
     await client.set('large', Buffer.alloc(LARGE));
     await client.set('small', Buffer.alloc(100));
     for (const withLarge of [false, true]) {
       const times = await measure(client, withLarge);
       const at = (part: number): string => (times[Math.floor(times.length * part)] ?? NaN).toFixed(2);
-      table.push([client.constructor.name, withLarge ? 'yes' : 'no', (times.length / SECONDS).toFixed(0), at(0.5), at(0.99)]);
+      lines.push([client.constructor.name, withLarge ? 'yes' : 'no', (times.length / SECONDS).toFixed(0), at(0.5), at(0.99)]);
     }
     await client.close();
   }
   await memcached.stop();
+  const table = new Table({ head });
+  table.push(...lines);
   console.log(table.toString());
+  if (process.argv.includes('--write-docs')) await writePart('benchmarks.md', 'bench:pool', `${markdownTable(head, lines)}\n\n${machine()}`);
 }
 
 void main();

@@ -44,28 +44,38 @@ export function printTable(results: Results, faults: readonly Fault[], clients: 
   console.log(table.toString());
 }
 
-/** Puts the table into docs/faults.md. */
-export function writeDocs(results: Results, faults: readonly Fault[], clients: readonly Contestant[], versions: Versions): Promise<void> {
-  return writePart('faults.md', 'faults', generated(results, faults, clients, versions));
+/** Puts the outcomes into docs/reliability.md, and all that was seen into docs/faults.md. */
+export async function writeDocs(results: Results, faults: readonly Fault[], clients: readonly Contestant[], versions: Versions): Promise<void> {
+  const outcomesOnly = tableOf(results, faults, clients, versions, ({ outcome }) => name(outcome));
+  await writePart('reliability.md', 'faults', outcomesOnly.join('\n'));
+  await writePart('faults.md', 'faults', generated(results, faults, clients, versions));
 }
 
-function generated(results: Results, faults: readonly Fault[], clients: readonly Contestant[], versions: Versions): string {
+/** A row for each fault, and how many cells of each client are ok. */
+function tableOf(
+  results: Results,
+  faults: readonly Fault[],
+  clients: readonly Contestant[],
+  versions: Versions,
+  show: (verdict: Verdict) => string,
+): string[] {
   const heads = clients.map(({ name, protocol }) => `${name} ${versions.clients[name] ?? ''}${protocol === 'binary' ? ' (binary)' : ''}`);
   const rows = faults.map((fault) => {
-    const cells = clients.map(({ name }) => results.get(fault.name)?.get(name)).map((verdict) => (verdict === undefined ? '' : cell(verdict)));
+    const cells = clients.map(({ name }) => results.get(fault.name)?.get(name)).map((verdict) => (verdict === undefined ? '' : show(verdict)));
     return `| ${[escape(fault.title), ...cells].join(' | ')} |`;
   });
   const tally = clients.map(({ name }) => {
     const all = faults.map((fault) => results.get(fault.name)?.get(name)?.outcome).filter((outcome) => outcome !== undefined && outcome !== 'n/a');
     return `${all.filter((outcome) => outcome === 'ok').length} of ${all.length}`;
   });
+  return [`| fault | ${heads.join(' | ')} |`, `|---|${'---|'.repeat(clients.length)}`, ...rows, `| cells that are ok | ${tally.join(' | ')} |`];
+}
+
+function generated(results: Results, faults: readonly Fault[], clients: readonly Contestant[], versions: Versions): string {
   return [
     `Node ${versions.node}; rows about keys and large values ran against ${versions.memcached}.`,
     '',
-    `| fault | ${heads.join(' | ')} |`,
-    `|---|${'---|'.repeat(clients.length)}`,
-    ...rows,
-    `| cells that are ok | ${tally.join(' | ')} |`,
+    ...tableOf(results, faults, clients, versions, cell),
     '',
     '| outcome | what it says |',
     '|---|---|',
@@ -75,8 +85,12 @@ function generated(results: Results, faults: readonly Fault[], clients: readonly
   ].join('\n');
 }
 
+function name(outcome: Verdict['outcome']): string {
+  return outcome === 'ok' || outcome === 'n/a' ? outcome : `**${outcome}**`;
+}
+
 function cell({ outcome, detail }: Verdict): string {
-  return `${outcome === 'ok' || outcome === 'n/a' ? outcome : `**${outcome}**`}<br>${escape(detail)}`;
+  return `${name(outcome)}<br>${escape(detail)}`;
 }
 
 /** As text in a cell of a table, whatever clients say. */
