@@ -6,6 +6,9 @@ import type { Site } from './clients/adapter';
 /** The build that is measured unless another is named. */
 export const BUILD = resolve(__dirname, '../dist');
 
+/** How much longer than the measured part a client warms up: after less, V8 is still compiling what has more code than a bare socket. */
+export const WARM_UP = 1.25;
+
 /** What one process is told to do. */
 export interface Order extends Site {
   readonly client: string;

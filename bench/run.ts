@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
-import { BUILD, inProcess, type Measurement } from './order';
+import { BUILD, inProcess, WARM_UP, type Measurement } from './order';
 import { printReport, writeDocs } from './report';
 import { Results } from './results';
 import { rows, type Row } from './rows';
@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
   },
 });
 
-/** What starting a process, filling the server and warming up cost beside the measured part, in milliseconds. */
+/** What starting a process and filling the server cost, in milliseconds. */
 const OVERHEAD = 550;
 
 const QUICK_ROWS = ['get-100-1', 'get-100-128', 'get-100-1024', 'set-100-128', 'get-many-16'];
@@ -49,10 +49,10 @@ function chosenRows(): Row[] {
 async function main(): Promise<void> {
   const wanted = chosenRows();
   const rounds = Number(options.rounds ?? (options.quick ? 2 : 3));
-  const milliseconds = Number(options.milliseconds ?? 400);
+  const milliseconds = Number(options.milliseconds ?? 350);
   const build = resolve(options.build);
   const total = rounds * wanted.reduce((sum, { contestants }) => sum + contestants.length, 0);
-  const seconds = (total * (milliseconds * (4 / 3) + OVERHEAD)) / 1000;
+  const seconds = (total * (milliseconds * (1 + WARM_UP) + OVERHEAD)) / 1000;
   console.log(`${total} measurements of ${milliseconds} ms, about ${Math.ceil(seconds)} s`);
 
   const results = new Results();

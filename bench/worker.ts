@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import type { Adapter } from './clients/adapter';
-import { answer, type Measurement, type Order } from './order';
+import { answer, WARM_UP, type Measurement, type Order } from './order';
 import { makeLoad, rows, type Load, type Row } from './rows';
 
 async function check(client: Adapter, row: Row, load: Load): Promise<void> {
@@ -29,7 +29,7 @@ async function measure(client: Adapter, row: Row, load: Load, { milliseconds, pr
     until = performance.now() + duration;
     await Promise.all(Array.from({ length: row.outstanding }, lane));
   };
-  await run(milliseconds / 3);
+  await run(milliseconds * WARM_UP);
   calls = latencies.length = 0;
   const stopProfile = profile === undefined ? undefined : await startProfile(profile);
   const cpu = process.cpuUsage();
