@@ -98,7 +98,7 @@ function describe({ operation, came, shown, milliseconds }: CallObservation): st
 
 /** Without what differs from run to run. */
 function stable(message: string): string {
-  return message.replaceAll(/127\.0\.0\.1:\d+/g, '<server>').replaceAll(/[\s]+/g, ' ');
+  return message.replaceAll(/127\.0\.0\.1:\d+/g, '<server>').replaceAll(/[\s]+/g, ' ').replaceAll(/ at \S+ \(\S+/g, '');
 }
 
 /** The same thing seen several times is told once, with its number. */
