@@ -5,7 +5,7 @@ import { encodeKey } from '../src/protocol/key';
 import { replyRules } from '../src/protocol/reply';
 import { RequestWriter, toBlock } from '../src/protocol/request';
 import { murmur3, RendezvousHash } from '../src/hash';
-import type { Command } from '../src/client/commands/command';
+import type { Command } from '../src/client/command';
 import { GetCommand, GetManyCommand } from '../src/client/commands/retrieval';
 import { StoreCommand } from '../src/client/commands/storage';
 import { CompressedSerde, JsonSerde, PythonSerde, RawSerde, StructuredSerde, TypedSerde, type Serde } from '../src/serde';

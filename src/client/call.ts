@@ -1,5 +1,5 @@
 import { onAbort } from './abort';
-import type { Command, ReplyReader } from './commands/command';
+import type { Command, ReplyReader } from './command';
 
 /** Deadlines that are no time: one that is not set yet, and none. */
 const UNSET = -1;

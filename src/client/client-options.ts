@@ -3,7 +3,7 @@ import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 import { systemClock, type Clock } from '../runtime/clock';
 import type { Serde } from '../serde/serde';
 import type { Credentials, ServerAddress } from './server-address';
-import { connectSocket, type Connect, type TlsOptions } from './transport';
+import { connectSocket, type Connect, type TlsOptions } from './wire/transport';
 
 /** How a connection behaves. All durations are in milliseconds. */
 export interface ConnectionOptions {

@@ -21,7 +21,7 @@ import type { Serde } from '../serde/serde';
 import { TypedSerde, type CacheValue } from '../serde/typed-serde';
 import { flag, hasMethods, maxValueSizeOf, wholeNumber, type ClientOptions } from './client-options';
 import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } from './commands/admin';
-import type { Command } from './commands/command';
+import type { Command } from './command';
 import { ArithmeticCommand, DeleteCommand, DeleteManyCommand, TouchCommand } from './commands/item';
 import { MetaCommand, MetaRequest, NoopCommand, type MetaCode, type MetaResult } from './commands/meta';
 import {

@@ -1,10 +1,10 @@
 import { MemcacheOverloadedError } from '../errors';
 import { Call } from './call';
 import { connectionSettings, type ConnectionOptions, type ConnectionSettings } from './client-options';
-import type { Command } from './commands/command';
+import type { Command } from './command';
 import type { ExecuteOptions, Executor } from './executor';
 import { parseServerAddress, type ServerInput } from './server-address';
-import { Wire, type Gathering, type WireOwner } from './wire';
+import { Wire, type Gathering, type WireOwner } from './wire/wire';
 
 /** Whom a {@link Connection} tells how it fares: a pool that lends it, a cluster that watches its server's health. */
 export interface ConnectionObserver {

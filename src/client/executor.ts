@@ -1,4 +1,4 @@
-import type { Command } from './commands/command';
+import type { Command } from './command';
 
 /** What every call may be given. */
 export interface CallOptions {

@@ -1,4 +1,4 @@
-import type { Connect, Transport, TransportHandler } from '../client/transport';
+import type { Connect, Transport, TransportHandler } from '../client/wire/transport';
 import { Session, type ServerContext } from '../server';
 
 /** Opens byte streams that lead to sessions in this process. */

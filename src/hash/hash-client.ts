@@ -9,13 +9,13 @@ import { routingText, type Key } from '../protocol/key';
 import { systemClock } from '../runtime/clock';
 import { systemRandom, type Random } from '../runtime/random';
 import type { CacheValue } from '../serde';
-import { ClusterFollower } from './cluster-follower';
-import type { Discovery } from './discovery';
-import type { Hasher } from './hasher';
+import { ClusterFollower } from './discovery/follower';
+import type { Discovery } from './discovery/discovery';
+import type { Hasher } from './placement/hasher';
 import { HashRouter, type ServerStatus } from './hash-router';
-import { toMember, type ClusterServer } from './member';
-import { RendezvousHash } from './rendezvous';
-import type { HealthSettings } from './server-health';
+import { toMember, type ClusterServer } from './discovery/member';
+import { RendezvousHash } from './placement/rendezvous';
+import type { HealthSettings } from '../client/policies/server-health';
 
 /** How a {@link HashClient} behaves. All durations are in milliseconds. */
 export interface HashClientOptions<Out, In = Out> extends ClientOptions<Out, In>, PoolOptions {

@@ -7,13 +7,13 @@ import {
   MemcacheNoServersError,
   MemcachePartialError,
 } from '../errors';
-import type { Command, KeyCommand, KeysCommand, ServerCommand } from '../client/commands/command';
+import type { Command, KeyCommand, KeysCommand, ServerCommand } from '../client/command';
 import { VersionCommand } from '../client/commands/admin';
 import { rejected, type ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor } from '../client/executor';
-import type { Hasher } from './hasher';
-import type { Member } from './member';
-import { ServerHealth, type HealthSettings, type HealthState } from './server-health';
+import type { Hasher } from './placement/hasher';
+import type { Member } from './discovery/member';
+import { ServerHealth, type HealthSettings, type HealthState } from '../client/policies/server-health';
 
 /** An executor for one server, and how much waits on it. */
 export interface ServerExecutor extends Executor {

@@ -1,7 +1,7 @@
 import { MemcacheOverloadedError } from '../errors';
 import { Call } from '../client/call';
 import { connectionSettings, duration, wholeNumber, type ConnectionOptions } from '../client/client-options';
-import type { Command } from '../client/commands/command';
+import type { Command } from '../client/command';
 import { Connection, rejected, type ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor } from '../client/executor';
 import type { OptionNames } from '../client/option-names';

@@ -1,7 +1,7 @@
 import { MemcacheTimeoutError } from '../errors';
 import type { Call } from '../client/call';
 import type { Connection } from '../client/connection';
-import { Deadlines } from '../client/deadlines';
+import { Deadlines } from '../client/wire/call-deadlines';
 import type { Clock } from '../runtime/clock';
 import type { Loans } from './loans';
 

@@ -1,4 +1,5 @@
-export { CompressedSerde, type Codec, type CompressedSerdeOptions } from './compressed-serde';
+export type { Codec } from './codec';
+export { CompressedSerde, type CompressedSerdeOptions } from './compressed-serde';
 export {
   FLAG_BYTES,
   FLAG_COMPRESSED,

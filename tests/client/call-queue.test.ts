@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Call } from '../../src/client/call';
-import { CallQueue } from '../../src/client/call-queue';
+import { CallQueue } from '../../src/client/wire/call-queue';
 import { NoopCommand } from '../../src/client/commands/meta';
 
 type AnyCall = Call<unknown>;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { Client, MemcacheError, MetaCommand, type ClientOptions, type CacheValue } from '../../src';
-import type { TransportHandler } from '../../src/client/transport';
+import type { TransportHandler } from '../../src/client/wire/transport';
 import { failure } from '../support/contract';
 import { startMemcached } from '../support/memcached';
 import { MemoryServer, ScriptedServer, type ScriptedConnection } from '../support/scripted-server';

@@ -1,5 +1,5 @@
 import { HashClient, MemcachePartialError, type CacheValue, type HashClientOptions } from '../../src';
-import { connectSocket, type Connect } from '../../src/client/transport';
+import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
 import { failure, rejection } from '../support/contract';
 import { ScriptedServer } from '../support/scripted-server';

@@ -1,8 +1,8 @@
 import { MemcacheIllegalInputError } from '../../src/errors';
 import { KetamaHash } from '../../src/hash';
 import type { KetamaHashOptions, KeyHashName } from '../../src/hash';
-import { md5 } from '../../src/hash/md5';
-import { oneAtATime } from '../../src/hash/one-at-a-time';
+import { md5 } from '../../src/hash/placement/md5';
+import { oneAtATime } from '../../src/hash/placement/one-at-a-time';
 import { readVectors } from './read-vectors';
 import { manyKeys, movedBetween, placeAll, serverNames, sharesOf, withNodes } from './shares';
 

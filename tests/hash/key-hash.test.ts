@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { MemcacheIllegalInputError } from '../../src/errors';
-import { keyHash, utf8Bytes } from '../../src/hash/key-hash';
+import { keyHash, utf8Bytes } from '../../src/hash/placement/key-hash';
 
 test('crc is 15 bits of CRC-32, md5 the first four bytes of the digest, the least significant first', () => {
   expect(keyHash('crc')('123456789')).toBe((0xcbf43926 >>> 16) & 0x7fff);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { murmur3 } from '../../src/hash';
-import { murmur3Begin, murmur3Continue, murmur3End, PackedText } from '../../src/hash/murmur3';
+import { murmur3Begin, murmur3Continue, murmur3End, PackedText } from '../../src/hash/placement/murmur3';
 import { readVectors } from './read-vectors';
 
 const { vectors } = readVectors<{ vectors: [text: string, seed: number, hash: number][] }>('murmur3-32');

@@ -1,5 +1,5 @@
-import { utf8Bytes } from '../../src/hash/key-hash';
-import { oneAtATime } from '../../src/hash/one-at-a-time';
+import { utf8Bytes } from '../../src/hash/placement/key-hash';
+import { oneAtATime } from '../../src/hash/placement/one-at-a-time';
 
 // The last two were computed by the same function in C with signed char.
 test.each([

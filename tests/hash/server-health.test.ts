@@ -1,4 +1,4 @@
-import { ServerHealth } from '../../src/hash/server-health';
+import { ServerHealth } from '../../src/client/policies/server-health';
 import { VirtualClock } from '../support/virtual-clock';
 
 /** A server's health with chance taken out: waits are as long as they may be. */

@@ -1,5 +1,5 @@
 import { PooledClient, type CacheValue, type PooledClientOptions } from '../../src';
-import { connectSocket, type Connect } from '../../src/client/transport';
+import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { failure, rejection } from '../support/contract';
 import { freePort } from '../support/memcached';
 import { ScriptedServer, type ScriptedConnection } from '../support/scripted-server';

@@ -38,7 +38,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'the parser outlives its socket',
     rule: 'L0',
-    file: 'client/wire.ts',
+    file: 'client/wire/wire.ts',
     find: `this.#reader = new FrameReader(replyRules(settings.maxValueSize), (frame) => {
       this.#onFrame(frame);
     });`,
@@ -50,7 +50,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'a call that timed out is taken out of the queue, and its connection goes on',
     rule: 'L1',
-    file: 'client/wire.ts',
+    file: 'client/wire/wire.ts',
     find: 'late.push(error);',
     replace: 'call.reader = undefined;',
     caughtBy: [MISBEHAVING, 'replies that are late incr: nor does the same call'],
@@ -58,7 +58,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'a time-out leaves the connection in use, so that a stalled one is never given up',
     rule: 'L1',
-    file: 'client/wire.ts',
+    file: 'client/wire/wire.ts',
     find: 'if (late.length > 0) this.#spoil(late[0]);\n    else if',
     replace: 'if',
     caughtBy: [MISBEHAVING, 'a server that misbehaves silence'],
@@ -74,7 +74,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'what has settled is taken out of the queue, though its reply is still to come',
     rule: 'L1',
-    file: 'client/call-queue.ts',
+    file: 'client/wire/call-queue.ts',
     find: 'head !== undefined && head.reader === undefined',
     replace: 'head !== undefined && (head.reader === undefined || head.settled)',
     caughtBy: [MISBEHAVING, 'answers to what asked for none'],
@@ -91,7 +91,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'a reply of the wrong kind fails its call, and the connection goes on',
     rule: 'L2',
-    file: 'client/spoils.ts',
+    file: 'client/wire/spoils.ts',
     find: 'return command.hasBlock;\n  return true;',
     replace: 'return command.hasBlock;\n  return false;',
     caughtBy: [MISBEHAVING, 'what comes behind a reply that leaves a doubt EXISTS'],
@@ -99,7 +99,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'what cannot be read fails its call, and the connection goes on',
     rule: 'L2',
-    file: 'client/wire.ts',
+    file: 'client/wire/wire.ts',
     find: 'call.reject(this.#unreadable(error, call));\n    this.#spoil(error);',
     replace: 'call.reject(this.#unreadable(error, call));',
     caughtBy: [MISBEHAVING, 'a server that misbehaves the value of another key'],
@@ -131,7 +131,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'noreply commands are not fenced',
     rule: 'L5',
-    file: 'client/outbox.ts',
+    file: 'client/wire/outbox.ts',
     find: `this.#unfenced.reader = new FenceReader();
     this.#unfenced = undefined;
     this.#request.text(FENCE);`,
@@ -141,7 +141,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'the fence takes the first line for its answer, whatever it is',
     rule: 'L5',
-    file: 'client/fence.ts',
+    file: 'client/wire/fence.ts',
     find: "if (isWord(frame, 'ERROR')) this.#refused = true;\n    return MORE;",
     replace: 'return undefined;',
     caughtBy: [MISBEHAVING, 'answers to what asked for none "SERVER_ERROR'],
@@ -149,7 +149,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'a refused line whose block was executed as commands is taken for one error',
     rule: 'L6',
-    file: 'client/spoils.ts',
+    file: 'client/wire/spoils.ts',
     find: 'return command.hasBlock;',
     replace: 'return false;',
     caughtBy: [MISBEHAVING, 'what comes behind a reply that leaves a doubt CLIENT_ERROR bad data chunk'],
@@ -157,7 +157,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'a bare ERROR leaves the connection in use',
     rule: 'L6',
-    file: 'client/spoils.ts',
+    file: 'client/wire/spoils.ts',
     find: 'if (error instanceof MemcacheUnknownCommandError || error instanceof MemcacheAuthenticationError) return true;',
     replace: 'if (error instanceof MemcacheUnknownCommandError) return false;\n  if (error instanceof MemcacheAuthenticationError) return true;',
     caughtBy: [MISBEHAVING, 'what comes behind a reply that leaves a doubt ERROR'],
@@ -165,7 +165,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'bytes that come while nothing is awaited are kept',
     rule: 'L7',
-    file: 'client/wire.ts',
+    file: 'client/wire/wire.ts',
     find: "else if (this.#calls.head === undefined && this.#state === 'ready') throw new FrameError('the server sent something that was not asked for');",
     replace: '',
     caughtBy: [MISBEHAVING, 'a server that misbehaves bytes that come while nothing is awaited'],
@@ -173,7 +173,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'an idle connection is written to without looking what came meanwhile',
     rule: 'L7',
-    file: 'client/wire.ts',
+    file: 'client/wire/wire.ts',
     find: 'const idle = this.#calls.written === 0 && now - this.#lastFlush > IDLE;',
     replace: 'const idle = false;',
     caughtBy: [MISBEHAVING, 'a server that misbehaves a goodbye that nobody has read'],
@@ -181,7 +181,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'the CR LF behind a value is not looked at',
     rule: 'L8',
-    file: 'client/inbox.ts',
+    file: 'client/wire/inbox.ts',
     find: "if (!frame.terminated) throw new FrameError('a value does not end in CR LF');",
     replace: '',
     caughtBy: [MISBEHAVING, 'a server that misbehaves a value without CR LF'],
@@ -191,7 +191,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'the call that is being answered when the server says goodbye is never told',
     rule: 'settling',
-    file: 'client/wire.ts',
+    file: 'client/wire/wire.ts',
     find: 'for (const { call, certainty } of lost) {',
     replace: 'for (const { call, certainty } of lost.slice(1)) {',
     caughtBy: [MISBEHAVING, 'a server that misbehaves FIN at once'],
@@ -199,7 +199,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'a call that was sent and lost is said not to have been sent',
     rule: 'certainty',
-    file: 'client/wire.ts',
+    file: 'client/wire/wire.ts',
     find: "if (written) lost.push({ call, certainty: 'maybeExecuted' });",
     replace: "if (written) lost.push({ call, certainty: 'notSent' });",
     caughtBy: [MISBEHAVING, 'a server that misbehaves RST at once'],
@@ -207,7 +207,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'a call that was sent and timed out is said not to have been sent',
     rule: 'certainty',
-    file: 'client/wire.ts',
+    file: 'client/wire/wire.ts',
     find: "const error = this.#timedOut(call, 'maybeExecuted');",
     replace: "const error = this.#timedOut(call, 'notSent');",
     caughtBy: [MISBEHAVING, 'a server that misbehaves silence'],
@@ -215,7 +215,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'incr is repeated though it may have been executed',
     rule: 'retry',
-    file: 'client/retrying-client.ts',
+    file: 'client/policies/retrying-client.ts',
     find: 'return command.idempotent || this.#retryAmbiguous;',
     replace: 'return true;',
     caughtBy: ['client/retrying-client.test.ts', 'incr is not repeated'],
@@ -225,7 +225,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'every byte that comes extends the deadline',
     rule: 'time',
-    file: 'client/wire.ts',
+    file: 'client/wire/wire.ts',
     find: `  #onData(buffer: Buffer, length: number): void {
     if (this.#state === 'ended') return;`,
     replace: `  #onData(buffer: Buffer, length: number): void {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import type { Connect, Transport, TransportHandler } from '../../src/client/transport';
+import type { Connect, Transport, TransportHandler } from '../../src/client/wire/transport';
 import { ServerContext, Session } from '../../src/server';
 import { turns } from './virtual-clock';
 

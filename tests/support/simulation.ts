@@ -1,4 +1,4 @@
-import type { Connect, Transport, TransportHandler } from '../../src/client/transport';
+import type { Connect, Transport, TransportHandler } from '../../src/client/wire/transport';
 import type { Clock, Timer } from '../../src/runtime/clock';
 import { ServerContext, Session } from '../../src/server';
 import { SeededRandom } from './seeded-random';

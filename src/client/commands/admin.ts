@@ -10,7 +10,7 @@ import { MemcacheUnknownError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
-import { MORE, ServerCommand, type ReplyReader } from './command';
+import { MORE, ServerCommand, type ReplyReader } from '../command';
 
 /** By server name. */
 function mergeMaps<T>(results: readonly Map<string, T>[]): Map<string, T> {

@@ -1,7 +1,7 @@
 import { MemcacheServerError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
 import { replyError } from '../../protocol/reply';
-import { MORE, type ReplyReader } from './command';
+import { MORE, type ReplyReader } from '../command';
 
 /** How a batch takes the replies of its commands. */
 export interface BatchRules<R> {

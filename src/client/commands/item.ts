@@ -10,7 +10,7 @@ import { routingText, type Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { BatchReader } from './batch-reader';
-import { KeyCommand, KeysCommand, type ReplyReader } from './command';
+import { KeyCommand, KeysCommand, type ReplyReader } from '../command';
 
 /** Whether the key was there. */
 export class DeleteCommand extends KeyCommand<boolean> {

@@ -14,8 +14,8 @@ import type { Key } from '../../protocol/key';
 import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
 import { isErrorLine, isWord } from '../../protocol/reply';
 import { toBlock, type RequestWriter } from '../../protocol/request';
-import { spoils } from '../spoils';
-import { KeyCommand, MORE, ServerCommand, type Reading, type ReplyReader } from './command';
+import { spoils } from '../wire/spoils';
+import { KeyCommand, MORE, ServerCommand, type Reading, type ReplyReader } from '../command';
 
 /** The words of the meta commands. */
 export type MetaCode = 'mg' | 'ms' | 'md' | 'ma' | 'me' | 'mn';

@@ -11,7 +11,7 @@ import { isValueFor, isWord, replyError, valueCas, valueFlags } from '../../prot
 import type { RequestWriter } from '../../protocol/request';
 import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
-import { KeyCommand, KeysCommand, MORE, type KeyOf, type Reading, type ReplyReader } from './command';
+import { KeyCommand, KeysCommand, MORE, type KeyOf, type Reading, type ReplyReader } from '../command';
 
 /** A value with the token that a later `cas` needs; both undefined on a miss. */
 export type ValueWithCas<V> = [value: V, cas: string] | [value: undefined, cas: undefined];

@@ -9,7 +9,7 @@ import { routingText, type Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { BatchReader } from './batch-reader';
-import { KeyCommand, KeysCommand, type ReplyReader } from './command';
+import { KeyCommand, KeysCommand, type ReplyReader } from '../command';
 
 /** The unconditional storage words. */
 export type StorageVerb = 'set' | 'add' | 'replace' | 'append' | 'prepend';

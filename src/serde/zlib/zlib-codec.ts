@@ -1,5 +1,5 @@
 import type * as fflate from 'fflate';
-import type { Codec } from '../compressed-serde';
+import type { Codec } from '../codec';
 import { corrupt, truncated } from './corrupt';
 import { inflate } from './inflate';
 

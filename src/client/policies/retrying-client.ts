@@ -1,13 +1,13 @@
-import { MemcacheError, MemcacheIllegalInputError } from '../errors';
-import { systemClock, type Clock } from '../runtime/clock';
-import { systemRandom, type Random } from '../runtime/random';
-import type { CacheValue } from '../serde';
-import { onAbort } from './abort';
-import { Client } from './client';
-import { duration, flag, wholeNumber } from './client-options';
-import type { Command } from './commands/command';
-import type { ExecuteOptions, Executor } from './executor';
-import { checkOptionNames, type OptionNames } from './option-names';
+import { MemcacheError, MemcacheIllegalInputError } from '../../errors';
+import { systemClock, type Clock } from '../../runtime/clock';
+import { systemRandom, type Random } from '../../runtime/random';
+import type { CacheValue } from '../../serde';
+import { onAbort } from '../abort';
+import { Client } from '../client';
+import { duration, flag, wholeNumber } from '../client-options';
+import type { Command } from '../command';
+import type { ExecuteOptions, Executor } from '../executor';
+import { checkOptionNames, type OptionNames } from '../option-names';
 
 /** A class of errors. */
 export type ErrorClass = abstract new (...args: never[]) => Error;

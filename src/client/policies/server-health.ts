@@ -1,5 +1,5 @@
-import type { Clock } from '../runtime/clock';
-import type { Random } from '../runtime/random';
+import type { Clock } from '../../runtime/clock';
+import type { Random } from '../../runtime/random';
 
 /**
  * How a server fares:

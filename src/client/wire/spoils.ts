@@ -5,7 +5,7 @@ import {
   MemcacheSerdeError,
   MemcacheServerError,
   MemcacheUnknownCommandError,
-} from '../errors';
+} from '../../errors';
 
 /**
  * Which failures spoil a connection: all that leave a doubt about the position in the stream. This is the only place

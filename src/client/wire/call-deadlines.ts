@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../runtime/clock';
+import type { Clock, Timer } from '../../runtime/clock';
 
 /** A timer that comes later than this, in milliseconds, says that the event loop stood still. */
 export const STALL = 5;

@@ -1,4 +1,4 @@
-import { MemcacheIllegalInputError } from '../errors';
+import { MemcacheIllegalInputError } from '../../errors';
 import type { Hasher } from './hasher';
 
 /** A node and its share. */

@@ -1,6 +1,6 @@
-import { MemcacheUnknownError } from '../errors';
-import { Frame } from '../protocol/frame';
-import { isErrorLine, replyError } from '../protocol/reply';
+import { MemcacheUnknownError } from '../../errors';
+import { Frame } from '../../protocol/frame';
+import { isErrorLine, replyError } from '../../protocol/reply';
 
 /** Reads a reply of unknown shape: all bytes up to an end token, or an error line. */
 export class RawReader {

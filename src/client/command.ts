@@ -1,7 +1,7 @@
-import type { Frame } from '../../protocol/frame';
-import { routingText, type Key } from '../../protocol/key';
-import { replyError } from '../../protocol/reply';
-import type { RequestWriter } from '../../protocol/request';
+import type { Frame } from '../protocol/frame';
+import { routingText, type Key } from '../protocol/key';
+import { replyError } from '../protocol/reply';
+import type { RequestWriter } from '../protocol/request';
 
 /** What {@link ReplyReader.read} gives while the reply goes on. */
 export const MORE: unique symbol = Symbol('more');

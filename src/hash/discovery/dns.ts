@@ -1,7 +1,7 @@
 /** Lists of servers from the DNS, asked again and again. */
 import { lookup, resolveSrv } from 'node:dns/promises';
-import { MemcacheIllegalInputError } from '../errors';
-import { duration, wholeNumber } from '../client/client-options';
+import { MemcacheIllegalInputError } from '../../errors';
+import { duration, wholeNumber } from '../../client/client-options';
 import type { Discovery } from './discovery';
 import type { ClusterServer } from './member';
 

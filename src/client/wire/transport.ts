@@ -1,7 +1,7 @@
 /** The byte stream under a connection. The only file of the client that knows sockets. */
 import * as net from 'node:net';
 import type * as tls from 'node:tls';
-import type { ServerAddress } from './server-address';
+import type { ServerAddress } from '../server-address';
 
 /** Options of `tls.connect` that make sense for a client. */
 export type TlsOptions = Omit<tls.ConnectionOptions, 'host' | 'port' | 'path' | 'socket' | 'lookup' | 'timeout'>;

@@ -1,4 +1,4 @@
-import type { Call } from './call';
+import type { Call } from '../call';
 
 /**
  * The calls of one connection in the order they were made, with two cursors:

@@ -1,6 +1,6 @@
-import { MemcacheIllegalInputError } from '../errors';
-import { latin1Slice } from '../protocol/bytes';
-import { crc32 } from '../runtime/crc32';
+import { MemcacheIllegalInputError } from '../../errors';
+import { latin1Slice } from '../../protocol/bytes';
+import { crc32 } from '../../runtime/crc32';
 import { md5 } from './md5';
 import { oneAtATime } from './one-at-a-time';
 

@@ -6,16 +6,16 @@ import {
   MemcacheUnexpectedCloseError,
   MemcacheUnknownError,
   type Certainty,
-} from '../errors';
-import { FrameError, FrameReader, type Frame } from '../protocol/frame';
-import { isErrorLine, isWord, replyError, replyRules } from '../protocol/reply';
-import { RequestWriter, toBlock } from '../protocol/request';
-import type { Timer } from '../runtime/clock';
-import type { Call } from './call';
+} from '../../errors';
+import { FrameError, FrameReader, type Frame } from '../../protocol/frame';
+import { isErrorLine, isWord, replyError, replyRules } from '../../protocol/reply';
+import { RequestWriter, toBlock } from '../../protocol/request';
+import type { Timer } from '../../runtime/clock';
+import type { Call } from '../call';
 import { CallQueue } from './call-queue';
-import type { ConnectionSettings } from './client-options';
-import { ClosingCommand } from './commands/admin';
-import { Deadlines, fairTimeout, STALL } from './deadlines';
+import type { ConnectionSettings } from '../client-options';
+import { ClosingCommand } from '../commands/admin';
+import { Deadlines, fairTimeout, STALL } from './call-deadlines';
 import { Inbox, SpoilingReply } from './inbox';
 import { Outbox } from './outbox';
 import { RawReader } from './raw-reader';

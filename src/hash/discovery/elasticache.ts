@@ -4,14 +4,14 @@
  *
  * https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/AutoDiscovery.AddingToYourClientLibrary.html
  */
-import { MemcacheUnknownCommandError, MemcacheUnknownError } from '../errors';
-import { Client } from '../client/client';
-import { duration, flag, type ConnectionOptions } from '../client/client-options';
-import type { OptionNames } from '../client/option-names';
-import { parseServerAddress, type ServerInput } from '../client/server-address';
-import { RawSerde, type CacheValue } from '../serde';
+import { MemcacheUnknownCommandError, MemcacheUnknownError } from '../../errors';
+import { Client } from '../../client/client';
+import { duration, flag, type ConnectionOptions } from '../../client/client-options';
+import type { OptionNames } from '../../client/option-names';
+import { parseServerAddress, type ServerInput } from '../../client/server-address';
+import { RawSerde, type CacheValue } from '../../serde';
 import type { Discovery } from './discovery';
-import { HashClient, type HashClientOptions } from './hash-client';
+import { HashClient, type HashClientOptions } from '../hash-client';
 
 /** How the servers of a managed cluster are found. */
 export interface ElastiCacheOptions {

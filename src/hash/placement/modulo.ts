@@ -1,4 +1,4 @@
-import { MemcacheIllegalInputError } from '../errors';
+import { MemcacheIllegalInputError } from '../../errors';
 import { crc15, keyHash, utf8Bytes } from './key-hash';
 import type { KeyHash, KeyHashName } from './key-hash';
 import { Placement } from './placement';

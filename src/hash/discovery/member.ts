@@ -1,5 +1,5 @@
-import { parseServerAddress, type ServerInput } from '../client/server-address';
-import { MemcacheIllegalInputError } from '../errors';
+import { parseServerAddress, type ServerInput } from '../../client/server-address';
+import { MemcacheIllegalInputError } from '../../errors';
 
 /** A server of a cluster, with the share of the keys it is to have (default 1). */
 export type ClusterServer =

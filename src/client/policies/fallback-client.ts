@@ -4,16 +4,16 @@ import {
   MemcacheIllegalInputError,
   MemcachePartialError,
   MemcacheSerdeError,
-} from '../errors';
-import { encodeExptime } from '../protocol/exptime';
-import { systemClock, type Clock } from '../runtime/clock';
-import type { CacheValue } from '../serde';
-import { Client } from './client';
-import { flag } from './client-options';
-import type { Command, KeyOf } from './commands/command';
-import { MetaCommand, MetaRequest } from './commands/meta';
-import type { ExecuteOptions, Executor } from './executor';
-import { checkOptionNames, type OptionNames } from './option-names';
+} from '../../errors';
+import { encodeExptime } from '../../protocol/exptime';
+import { systemClock, type Clock } from '../../runtime/clock';
+import type { CacheValue } from '../../serde';
+import { Client } from '../client';
+import { flag } from '../client-options';
+import type { Command, KeyOf } from '../command';
+import { MetaCommand, MetaRequest } from '../commands/meta';
+import type { ExecuteOptions, Executor } from '../executor';
+import { checkOptionNames, type OptionNames } from '../option-names';
 
 /** How a {@link FallbackClient} behaves. */
 export interface FallbackOptions {

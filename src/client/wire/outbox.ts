@@ -1,7 +1,7 @@
-import type { RequestWriter } from '../protocol/request';
-import type { Call } from './call';
+import type { RequestWriter } from '../../protocol/request';
+import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
-import { JoinableGet } from './commands/retrieval';
+import { JoinableGet } from '../commands/retrieval';
 import { FENCE, FenceReader } from './fence';
 
 /** No more than this is encoded at once. */

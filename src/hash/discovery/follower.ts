@@ -1,10 +1,10 @@
-import { MemcacheError, MemcacheIllegalInputError, MemcacheNoServersError, MemcacheTimeoutError } from '../errors';
-import type { Command } from '../client/commands/command';
-import { onAbort } from '../client/abort';
-import { fairTimeout } from '../client/deadlines';
-import { rejected } from '../client/connection';
-import type { ExecuteOptions, Executor } from '../client/executor';
-import type { Clock, Timer } from '../runtime/clock';
+import { MemcacheError, MemcacheIllegalInputError, MemcacheNoServersError, MemcacheTimeoutError } from '../../errors';
+import type { Command } from '../../client/command';
+import { onAbort } from '../../client/abort';
+import { fairTimeout } from '../../client/wire/call-deadlines';
+import { rejected } from '../../client/connection';
+import type { ExecuteOptions, Executor } from '../../client/executor';
+import type { Clock, Timer } from '../../runtime/clock';
 import type { Discovery, DiscoveryContext } from './discovery';
 import { toMember, type ClusterServer, type Member } from './member';
 

@@ -1,4 +1,4 @@
-import { MemcacheIllegalInputError } from '../errors';
+import { MemcacheIllegalInputError } from '../../errors';
 import { murmur3Begin, murmur3Continue, murmur3End, PackedText } from './murmur3';
 import type { Murmur3State } from './murmur3';
 import { Placement } from './placement';

@@ -1,9 +1,9 @@
-import { FrameError, type Frame } from '../protocol/frame';
-import { isWord, replyError } from '../protocol/reply';
-import type { Call } from './call';
+import { FrameError, type Frame } from '../../protocol/frame';
+import { isWord, replyError } from '../../protocol/reply';
+import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
-import { MORE } from './commands/command';
-import { JoinableGet } from './commands/retrieval';
+import { MORE } from '../command';
+import { JoinableGet } from '../commands/retrieval';
 import { FenceReader } from './fence';
 import { spoils } from './spoils';
 

@@ -1,6 +1,6 @@
-import type { Frame } from '../protocol/frame';
-import { isErrorLine, isWord } from '../protocol/reply';
-import { MORE, type ReplyReader } from './commands/command';
+import type { Frame } from '../../protocol/frame';
+import { isErrorLine, isWord } from '../../protocol/reply';
+import { MORE, type ReplyReader } from '../command';
 
 /** What is written behind a run of noreply commands: `mn\r\n`, answered by `MN` by every server since 1.5.19. */
 export const FENCE = 'mn\r\n';
