@@ -59,7 +59,7 @@ export default tseslint.config(
     rules: { 'no-restricted-imports': 'off' },
   },
   {
-    files: ['tests/**/*.ts', 'bench/**/*.ts', 'faults/**/*.ts', 'examples/**/*.ts'],
+    files: ['tests/**/*.ts', 'compare/**/*.ts', 'tools/**/*.ts', 'examples/**/*.ts'],
     rules: {
       '@typescript-eslint/explicit-function-return-type': 'off',
       // Tests pass what the types forbid, to see it refused.

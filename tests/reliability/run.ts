@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { machine, writePart } from '../../bench/page';
+import { machine, writePart } from '../../tools/page';
 import { FOLDER, type Outcome } from './report';
 
 const ROOT = join(__dirname, '..', '..');
@@ -25,6 +25,6 @@ const began = performance.now();
 const { status } = spawnSync(process.execPath, [join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js'), 'tests/reliability', '--silent'], { cwd: ROOT, stdio: 'inherit' });
 const minutes = ((performance.now() - began) / 60_000).toFixed(1);
 const page = `${table(outcomes())}\n\n${minutes} minutes on ${machine()}`;
-if (process.argv.includes('--write-docs')) void writePart('reliability.md', 'reliability', page);
+if (process.argv.includes('--write-docs')) void writePart('reliability.md', 'reliability --', page);
 else console.log(page);
 process.exitCode = status ?? 1;

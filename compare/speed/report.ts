@@ -1,0 +1,108 @@
+import Table from 'cli-table3';
+import colors from 'picocolors';
+import { writeCharts } from './charts';
+import type { Contestant } from './clients';
+import { machine, markdownTable, writePart } from '../../tools/page';
+import type { Results } from './results';
+import type { Row } from './rows';
+import { judge, type Verdict } from './targets';
+
+function text(figure: number | undefined, digits: number): string {
+  return figure === undefined ? '–' : figure.toFixed(digits);
+}
+
+function ratio(figure: number | undefined, to: number | undefined): string {
+  return figure === undefined || to === undefined ? '–' : `${(figure / to).toFixed(2)} ×`;
+}
+
+/** What a row's CPU times are compared with: the column, and its figure. */
+function comparisons(results: Results, row: Row): [string, number | undefined][] {
+  const has = (wanted: (client: Contestant) => boolean): boolean => row.contestants.some(wanted);
+  const columns: [string, number | undefined][] = [];
+  if (has(({ role }) => role === 'peer')) columns.push(['to best peer', results.bestCpu(row, 'peer')]);
+  if (has(({ name }) => name === 'raw+promise')) columns.push(['to raw+promise', results.median(row.name, 'raw+promise', 'cpu')]);
+  if (row.contestants.filter(({ role }) => role === 'ours').length > 1) columns.push(['to Client', results.median(row.name, 'tsmemcache', 'cpu')]);
+  return columns;
+}
+
+interface RowTable {
+  readonly head: string[];
+  readonly lines: { readonly client: Contestant; readonly cells: string[] }[];
+}
+
+/** CPU per call and its ratios, calls per second, latencies. */
+function tableOf(results: Results, row: Row): RowTable {
+  const columns = comparisons(results, row);
+  const lines = row.contestants.map((client) => {
+    const cpu = results.median(row.name, client.name, 'cpu');
+    const rate = results.median(row.name, client.name, 'rate');
+    const cells = [
+      client.name,
+      text(cpu, 2),
+      ...columns.map(([, figure]) => ratio(cpu, figure)),
+      rate === undefined ? '–' : Math.round(rate).toLocaleString('en'),
+      text(results.median(row.name, client.name, 'p50'), 3),
+      text(results.median(row.name, client.name, 'p99'), 3),
+    ];
+    return { client, cells };
+  });
+  return { head: ['client', 'CPU µs/call', ...columns.map(([name]) => name), 'calls/s', 'p50 ms', 'p99 ms'], lines };
+}
+
+const VERDICT_HEAD = ['target', 'bound', 'measured', '', 'to spare'];
+
+function verdictCells({ target, measured, reached, margin }: Verdict, rows: readonly Row[]): string[] {
+  const { row, client, against, bound } = target;
+  const title = rows.find(({ name }) => name === row)?.title ?? row;
+  const what = {
+    'raw+promise': ['≤', ' × raw+promise'],
+    Client: ['≤', ' × Client'],
+    'best peer': ['best peer ≥', ' ×'],
+    'p99 ms': ['p99 ≤', ' ms'],
+  }[against];
+  return [`${title}: ${client}`, `${what[0] ?? ''} ${bound}${what[1] ?? ''}`, measured.toFixed(2), reached ? 'reached' : 'not reached', `${(margin * 100).toFixed(0)} %`];
+}
+
+function consoleTable(head: readonly string[]): Table.Table {
+  return new Table({ head: [...head], style: { head: [], border: [] }, colAligns: ['left', ...head.slice(1).map(() => 'right' as const)] });
+}
+
+export function printReport(results: Results, rows: readonly Row[]): void {
+  for (const row of rows) {
+    const { head, lines } = tableOf(results, row);
+    const table = consoleTable(head);
+    for (const { client, cells } of lines) table.push(client.role === 'ours' ? cells.map((cell) => colors.bold(cell)) : cells);
+    console.log(`\n${colors.bold(row.title)}\n${table.toString()}`);
+  }
+  const verdicts = judge(results, rows);
+  if (verdicts.length === 0) return;
+  const table = consoleTable(VERDICT_HEAD);
+  for (const verdict of verdicts) {
+    const cells = verdictCells(verdict, rows);
+    table.push(verdict.reached ? cells : cells.map((cell) => colors.yellow(cell)));
+  }
+  console.log(`\n${colors.bold('targets')}\n${table.toString()}`);
+}
+
+/** The measured part of docs/benchmarks.md and its charts, out of a full run. */
+export async function writeDocs(results: Results, rows: readonly Row[], rounds: number): Promise<void> {
+  const charts = await writeCharts(results, rows);
+  const verdicts = judge(results, rows);
+  const sections = rows.map((row) => {
+    const { head, lines } = tableOf(results, row);
+    return `### ${row.title}\n\n${markdownTable(head, lines.map(({ cells }) => cells))}`;
+  });
+  await writePart(
+    'benchmarks.md',
+    'bench -- rates',
+    [
+      `${machine()} Medians of ${rounds} rounds.`,
+      ...charts.map(({ file, title }) => `![${title}](${file})`),
+      '## Targets',
+      `${verdicts.filter(({ reached }) => reached).length} of ${verdicts.length} are reached.`,
+      markdownTable(VERDICT_HEAD, verdicts.map((verdict) => verdictCells(verdict, rows))),
+      '## Results',
+      ...sections,
+    ].join('\n\n'),
+  );
+}

@@ -1,0 +1,38 @@
+/** `npm run bench -- [WHAT] [options of WHAT]`: measures one thing; without WHAT, calls per second beside the other clients. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+/** What can be measured: the file that does it, and what it tells. */
+const MEASUREMENTS: Readonly<Record<string, readonly [file: string, tells: string]>> = {
+  rates: ['rates', 'CPU, rate and latency of each kind of call beside the other clients (the default)'],
+  costs: ['costs', 'what users feel beside speed: import, package, memory, garbage'],
+  pool: ['head-of-line', 'small reads while somebody reads a large value'],
+  'multi-core': ['multi-core', 'calls per second of 1, 2, … processes'],
+  serdes: ['serdes', 'CPU to write and read a value, by serde'],
+  servers: ['servers', 'the embedded server beside memcached and redis-server'],
+  hash: ['hash', 'what each placement costs per key'],
+  micro: ['micro', 'the parts of a call, one by one'],
+  profile: ['profile', 'a CPU profile of one row'],
+};
+
+/** What writes its figures into the documentation. */
+const WRITTEN = ['rates', 'costs', 'multi-core', 'serdes', 'pool', 'servers'];
+
+function measure(what: string, options: readonly string[]): number {
+  const [file] = MEASUREMENTS[what] ?? [];
+  if (file === undefined) {
+    const lines = Object.entries(MEASUREMENTS).map(([name, [, tells]]) => `  ${name.padEnd(11)} ${tells}`);
+    console.error(`npm run bench -- [WHAT] [options]; WHAT is one of\n${lines.join('\n')}\n  docs        all that stands in the documentation`);
+    return 2;
+  }
+  const flags = file === 'micro' ? ['--expose-gc'] : [];
+  const run = spawnSync(process.execPath, [...flags, '--import', 'tsx', join(__dirname, `${file}.ts`), ...options], { stdio: 'inherit' });
+  return run.status ?? 1;
+}
+
+const [first = 'rates', ...others] = process.argv.slice(2);
+if (first === 'docs') {
+  process.exitCode = WRITTEN.map((what) => measure(what, ['--write-docs', ...others])).find((status) => status !== 0) ?? 0;
+} else {
+  process.exitCode = first.startsWith('-') ? measure('rates', [first, ...others]) : measure(first, others);
+}
