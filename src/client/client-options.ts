@@ -2,6 +2,7 @@ import { MemcacheIllegalInputError } from '../errors';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 import { systemClock, type Clock } from '../runtime/clock';
 import type { Serde } from '../serde/serde';
+import type { CacheValue } from '../serde/typed-serde';
 import type { Credentials, ServerAddress } from './server-address';
 import { connectSocket, type Connect, type TlsOptions } from './wire/transport';
 
@@ -52,7 +53,7 @@ export interface ConnectionOptions {
 }
 
 /** How a client behaves, beside its connection. */
-export interface ClientOptions<Out, In = Out> extends ConnectionOptions {
+export interface ClientOptions<Out = CacheValue, In = Out> extends ConnectionOptions {
   /** How values become bytes and flags, and back. @default a `TypedSerde`: what goes in comes out */
   serde?: Serde<Out, In> | undefined;
   /**

@@ -17,7 +17,7 @@ import {
 import { toBlock } from '../protocol/request';
 import { systemClock, type Clock } from '../runtime/clock';
 import { serializeValue } from '../serde/read';
-import type { Serde } from '../serde/serde';
+import type { Fixed, Serde } from '../serde/serde';
 import { TypedSerde, type CacheValue } from '../serde/typed-serde';
 import { flag, hasMethods, maxValueSizeOf, wholeNumber, type ClientOptions } from './client-options';
 import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } from './commands/admin';
@@ -125,7 +125,7 @@ export class Client<Out = CacheValue, In = Out> {
   // ── retrieval ───────────────────────────────────────────────────────────────────────────────────────────
 
   /** The value of `key`; `undefined` on a miss. */
-  get<T extends Out = Out>(key: Key, options?: CallOptions): Promise<NoInfer<T> | undefined>;
+  get<T extends Out = Out>(key: Key, options?: CallOptions): Promise<Fixed<T> | undefined>;
   get(key: Key, options?: CallOptions): Promise<Out | undefined> {
     // The hot path: no closure and no further promise.
     let command;
@@ -140,14 +140,14 @@ export class Client<Out = CacheValue, In = Out> {
   }
 
   /** The value of `key` and the token for a later `cas`; `[undefined, undefined]` on a miss. */
-  gets<T extends Out = Out>(key: Key, options?: CallOptions): Promise<ValueWithCas<NoInfer<T>>>;
+  gets<T extends Out = Out>(key: Key, options?: CallOptions): Promise<ValueWithCas<Fixed<T>>>;
   gets(key: Key, options?: CallOptions): Promise<ValueWithCas<Out>> {
     const miss: ValueWithCas<Out> = [undefined, undefined];
     return this.#read(() => new GetsCommand(this.#encodeKey(key), key, this.#serde), options, miss);
   }
 
   /** The value of `key`, which from now on expires as `expire` says; `undefined` on a miss. */
-  gat<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<NoInfer<T> | undefined>;
+  gat<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<Fixed<T> | undefined>;
   gat(key: Key, expire: Expire, options?: CallOptions): Promise<Out | undefined> {
     return this.#read(
       () => GetAndTouchCommand.gat(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
@@ -157,7 +157,7 @@ export class Client<Out = CacheValue, In = Out> {
   }
 
   /** As {@link gat}, with the token for a later `cas`; `[undefined, undefined]` on a miss. */
-  gats<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<NoInfer<T>>>;
+  gats<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<Fixed<T>>>;
   gats(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<Out>> {
     const miss: ValueWithCas<Out> = [undefined, undefined];
     return this.#read(
@@ -168,7 +168,7 @@ export class Client<Out = CacheValue, In = Out> {
   }
 
   /** The values of those `keys` that were found, by the caller's own keys and in their order. */
-  getMany<K extends Key, T extends Out = Out>(keys: Keys<K>, options?: CallOptions): Promise<Map<Widened<K>, NoInfer<T>>>;
+  getMany<K extends Key, T extends Out = Out>(keys: Keys<K>, options?: CallOptions): Promise<Map<Widened<K>, Fixed<T>>>;
   getMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, Out>> {
     return this.#readMany(keys, options, (wireKeys, all) => GetManyCommand.get(wireKeys, all, this.#serde));
   }
@@ -177,7 +177,7 @@ export class Client<Out = CacheValue, In = Out> {
   getsMany<K extends Key, T extends Out = Out>(
     keys: Keys<K>,
     options?: CallOptions,
-  ): Promise<Map<Widened<K>, [value: NoInfer<T>, cas: string]>>;
+  ): Promise<Map<Widened<K>, [value: Fixed<T>, cas: string]>>;
   getsMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, [Out, string]>> {
     return this.#readMany(keys, options, (wireKeys, all) => GetManyCommand.gets(wireKeys, all, this.#serde));
   }
@@ -346,10 +346,10 @@ export class Client<Out = CacheValue, In = Out> {
   async metaGet<T extends Out = Out>(
     key: Key,
     options: MetaGetOptions & CallOptions = {},
-  ): Promise<MetaItem<NoInfer<T>> | undefined> {
+  ): Promise<MetaItem<Fixed<T>> | undefined> {
     checkOptions(options, META_OPTION_NAMES);
     const result = await this.#meta('mg', key, metaGetFlags(options, this.#clock.time), options);
-    return metaItem<Out>(result, this.#serde, key) as MetaItem<NoInfer<T>> | undefined;
+    return metaItem<Out>(result, this.#serde, key) as MetaItem<Fixed<T>> | undefined;
   }
 
   /** Stores a value. (`ms`) */

@@ -6,7 +6,7 @@ import { MemoryStore, ServerContext } from '../server';
 import { connectInProcess } from './session-transport';
 
 /** Options of an {@link EmbeddedClient}: those of a client that have a meaning without a server. */
-export type EmbeddedClientOptions<Out, In = Out> = Omit<
+export type EmbeddedClientOptions<Out = CacheValue, In = Out> = Omit<
   ClientOptions<Out, In>,
   'auth' | 'connect' | 'connectTimeout' | 'keepAlive' | 'noDelay' | 'tls'
 >;

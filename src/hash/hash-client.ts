@@ -18,7 +18,7 @@ import { RendezvousHash } from './placement/rendezvous';
 import type { HealthSettings } from '../client/policies/server-health';
 
 /** How a {@link HashClient} behaves. All durations are in milliseconds. */
-export interface HashClientOptions<Out, In = Out> extends ClientOptions<Out, In>, PoolOptions {
+export interface HashClientOptions<Out = CacheValue, In = Out> extends ClientOptions<Out, In>, PoolOptions {
   /**
    * Which server owns which key. An instance that no other client uses.
    * @default a `RendezvousHash`, which places keys as pymemcache does

@@ -7,7 +7,7 @@ import { ConnectionPool, POOL_OPTION_NAMES, type PoolOptions } from './connectio
 import type { PoolStats } from './dispatcher';
 
 /** How a {@link PooledClient} behaves. */
-export interface PooledClientOptions<Out, In = Out> extends ClientOptions<Out, In>, PoolOptions {}
+export interface PooledClientOptions<Out = CacheValue, In = Out> extends ClientOptions<Out, In>, PoolOptions {}
 
 /**
  * A client with several connections to one server, for many concurrent calls: a large or slow reply holds up only the

@@ -1,7 +1,7 @@
 import { MemcacheIllegalInputError, MemcacheSerdeError } from '../errors';
 import { utf8Slice } from '../protocol/bytes';
 import { FLAG_JSON } from './flags';
-import type { Serde, SerializedValue } from './serde';
+import type { Fixed, Serde, SerializedValue } from './serde';
 
 /** How a {@link JsonSerde} reads. */
 export interface JsonSerdeOptions<T> {
@@ -30,12 +30,12 @@ export class JsonSerde<T = unknown> implements Serde<T> {
     return { data: toJson(value), flags: FLAG_JSON };
   }
 
-  // Without NoInfer, `T` of a bare `new JsonSerde()` would be taken from where it is passed to: the type of `MISS`.
-  deserialize(data: Buffer, flags: number): NoInfer<T> {
+  // Without Fixed, `T` of a bare `new JsonSerde()` would be taken from where it is passed to: the type of `MISS`.
+  deserialize(data: Buffer, flags: number): Fixed<T> {
     return this.deserializeInPlace(data, 0, data.length, flags);
   }
 
-  deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): NoInfer<T> {
+  deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): Fixed<T> {
     if (flags !== FLAG_JSON) {
       throw new MemcacheSerdeError(`the item has flags ${flags}, not those of JSON (${FLAG_JSON}): another serde stored it`, {
         certainty: 'executed',

@@ -4,6 +4,9 @@ export interface SerializedValue {
   readonly flags: number;
 }
 
+/** A `T` that takes no part in inference: `NoInfer`, for TypeScript before 5.4. */
+export type Fixed<T> = [T][T extends unknown ? 0 : never];
+
 /** What a serde's reading methods return for bytes that shall count as a miss. */
 export const MISS: unique symbol = Symbol('tsmemcache.miss');
 

@@ -1,7 +1,7 @@
 import { deserialize, serialize } from 'node:v8';
 import { MemcacheSerdeError } from '../errors';
 import { FLAG_STRUCTURED } from './flags';
-import type { Serde, SerializedValue } from './serde';
+import type { Fixed, Serde, SerializedValue } from './serde';
 import { scanStructured } from './structured/scan';
 
 /** The version of V8's format stands in the flags, above the bit that tells the format. */
@@ -27,8 +27,8 @@ export class StructuredSerde<T = unknown> implements Serde<T> {
     return { data, flags: FLAG_STRUCTURED + VERSION_UNIT * OUR_VERSION };
   }
 
-  // Without NoInfer, `T` of a bare `new StructuredSerde()` would be taken from where it is passed to: the type of `MISS`.
-  deserialize(data: Buffer, flags: number): NoInfer<T> {
+  // Without Fixed, `T` of a bare `new StructuredSerde()` would be taken from where it is passed to: the type of `MISS`.
+  deserialize(data: Buffer, flags: number): Fixed<T> {
     checkVersion(data, flags);
     scanStructured(data);
     // Typed arrays that are read are views of the bytes they are read from, so those are to be theirs alone.
@@ -40,7 +40,7 @@ export class StructuredSerde<T = unknown> implements Serde<T> {
     }
   }
 
-  deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): NoInfer<T> {
+  deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): Fixed<T> {
     return this.deserialize(buffer.subarray(start, end), flags);
   }
 }

@@ -125,3 +125,18 @@ export async function manyKeys(client: Client): Promise<void> {
   new HashClient('localhost:11211');
   new HashClient([{ host: 'a', port: 1, weight: 5 }, { server: 'b', weight: 2 }, 'c']);
 }
+
+/** A class of a user's own, over a client of any type. */
+export class Repository<T> {
+  readonly #client: Client<T>;
+
+  constructor(client: Client<T>) {
+    this.#client = client;
+  }
+
+  async find(id: string): Promise<T | undefined> {
+    const [entry] = await this.#client.gets(id);
+    const many: Map<string, T> = await this.#client.getMany([id]);
+    return entry ?? many.get(id) ?? this.#client.get(id);
+  }
+}

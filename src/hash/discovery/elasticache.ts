@@ -28,7 +28,7 @@ export interface ElastiCacheOptions {
 const ELASTICACHE_OPTION_NAMES: OptionNames<ElastiCacheOptions> = { refreshInterval: true, useVpc: true };
 
 /** How an {@link ElastiCacheClient} behaves. */
-export interface ElastiCacheClientOptions<Out, In = Out> extends HashClientOptions<Out, In>, ElastiCacheOptions {}
+export interface ElastiCacheClientOptions<Out = CacheValue, In = Out> extends HashClientOptions<Out, In>, ElastiCacheOptions {}
 
 /**
  * A cluster client that follows the list of servers of Amazon ElastiCache or Google Memorystore: what the configuration
