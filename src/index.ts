@@ -1,5 +1,6 @@
 export * from './errors';
 export type { Key, KeyPart } from './protocol/key';
+export { safeKey } from './protocol/safe-key';
 export type { Expire } from './protocol/exptime';
 export type {
   MetaArithmeticOptions,
@@ -11,7 +12,8 @@ export type {
 export type { Clock, Timer } from './runtime/clock';
 export type { Random } from './runtime/random';
 export * from './serde';
-export { Client, type Entries, type NoreplyOptions, type StoreOptions } from './client/client';
+export type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions } from './client/cache-api';
+export { Client } from './client/client';
 export type { ClientOptions, ConnectionOptions } from './client/client-options';
 export { KeyCommand, KeysCommand, ServerCommand, type Command } from './client/command';
 export { MetaCommand, MetaResult, type MetaCode } from './client/commands/meta';

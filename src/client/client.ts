@@ -19,6 +19,7 @@ import { systemClock, type Clock } from '../runtime/clock';
 import { serializeValue } from '../serde/read';
 import type { Fixed, Serde } from '../serde/serde';
 import { TypedSerde, type CacheValue } from '../serde/typed-serde';
+import type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions } from './cache-api';
 import { flag, hasMethods, maxValueSizeOf, wholeNumber, type ClientOptions } from './client-options';
 import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } from './commands/admin';
 import type { Command } from './command';
@@ -40,32 +41,6 @@ import type { CallOptions, Executor } from './executor';
 import { CALL_OPTION_NAMES, checkOptionNames, CLIENT_OPTION_NAMES, META_OPTION_NAMES } from './option-names';
 import type { ServerInput } from './server-address';
 
-/** How a value is stored. */
-export interface StoreOptions extends CallOptions {
-  /**
-   * When it expires: seconds from now (a number past the present Unix time is taken as a Unix time), 0 for never,
-   * negative for at once; or a `Date`.
-   * @default 0
-   */
-  expire?: Expire | undefined;
-  /** 32-bit flags to keep beside the value instead of the serde's. */
-  flags?: number | undefined;
-  /** Ask the server not to answer; the call then tells success once it is written. @default `defaultNoreply` */
-  noreply?: boolean | undefined;
-}
-
-/** How a call is made that the server may be asked not to answer. */
-export interface NoreplyOptions extends CallOptions {
-  /** Ask the server not to answer; the call then tells success once it is written. @default `defaultNoreply` */
-  noreply?: boolean | undefined;
-}
-
-/** What `setMany` takes: a `Map`, any iterable of pairs, or an object. */
-export type Entries<V> = Iterable<readonly [key: Key, value: V]> | Readonly<Record<string, V>>;
-
-/** Many keys. A text is iterable too, but is one key. */
-export type Keys<K extends Key> = Iterable<K> & object;
-
 /** The type of keys that were given as literals, so that a Map by them can be asked for any text. */
 type Widened<K extends Key> = K extends string ? string : K;
 
@@ -85,7 +60,7 @@ type Widened<K extends Key> = K extends string ? string : K;
  * @typeParam Out - what reading gives; inferred from the serde
  * @typeParam In - what storing accepts; inferred from the serde
  */
-export class Client<Out = CacheValue, In = Out> {
+export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** The options of this class, by name; classes that have more say so. */
   protected static readonly optionNames: object = CLIENT_OPTION_NAMES;
 

@@ -1,0 +1,67 @@
+import type { Expire } from '../protocol/exptime';
+import type { Key } from '../protocol/key';
+import type { CacheValue } from '../serde/typed-serde';
+import type { ValueWithCas } from './commands/retrieval';
+import type { CallOptions } from './executor';
+
+/** How a value is stored. */
+export interface StoreOptions extends CallOptions {
+  /**
+   * When it expires: seconds from now (a number past the present Unix time is taken as a Unix time), 0 for never,
+   * negative for at once; or a `Date`.
+   * @default 0
+   */
+  expire?: Expire | undefined;
+  /** 32-bit flags to keep beside the value instead of the serde's. */
+  flags?: number | undefined;
+  /** Ask the server not to answer; the call then tells success once it is written. @default `defaultNoreply` */
+  noreply?: boolean | undefined;
+}
+
+/** How a call is made that the server may be asked not to answer. */
+export interface NoreplyOptions extends CallOptions {
+  /** Ask the server not to answer; the call then tells success once it is written. @default `defaultNoreply` */
+  noreply?: boolean | undefined;
+}
+
+/** What `setMany` takes: a `Map`, any iterable of pairs, or an object. */
+export type Entries<V> = Iterable<readonly [key: Key, value: V]> | Readonly<Record<string, V>>;
+
+/** Many keys. A string is iterable too, but is one key. */
+export type Keys<K extends Key> = Iterable<K> & object;
+
+/**
+ * The dozen methods that code which uses a cache needs. Every client class has them, so code that takes a `CacheApi`
+ * works over one server, a pool, a cluster, with retries, and over the embedded store in tests.
+ *
+ * `CacheApi<unknown, string>` is any client that can store strings.
+ *
+ * @typeParam Out - what reading gives
+ * @typeParam In - what storing accepts
+ */
+export interface CacheApi<Out = CacheValue, In = Out> {
+  /** The value of `key`; `undefined` on a miss. */
+  get(key: Key, options?: CallOptions): Promise<Out | undefined>;
+  /** The value of `key` and the token for a later `cas`; `[undefined, undefined]` on a miss. */
+  gets(key: Key, options?: CallOptions): Promise<ValueWithCas<Out>>;
+  /** The values of those `keys` that were found, by the caller's own keys and in their order. */
+  getMany(keys: Keys<Key>, options?: CallOptions): Promise<Map<Key, Out>>;
+  /** Stores `value` under `key`; `true` when stored. */
+  set(key: Key, value: In, options?: StoreOptions): Promise<boolean>;
+  /** Stores all `entries`; the keys that were not stored. */
+  setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]>;
+  /** Stores `value` if there is no such key; `false` when there is. */
+  add(key: Key, value: In, options?: StoreOptions): Promise<boolean>;
+  /** Stores `value` if the item is as `gets` found it; `false` changed meanwhile, `undefined` no such key. */
+  cas(key: Key, value: In, cas: string, options?: StoreOptions): Promise<boolean | undefined>;
+  /** Deletes `key`; whether it was there. */
+  delete(key: Key, options?: NoreplyOptions): Promise<boolean>;
+  /** Deletes all `keys`; how many were there. */
+  deleteMany(keys: Keys<Key>, options?: NoreplyOptions): Promise<number>;
+  /** Lets `key` expire as `expire` says; whether it was there. */
+  touch(key: Key, expire: Expire, options?: NoreplyOptions): Promise<boolean>;
+  /** Adds `delta` to the number stored under `key`; the new count, `undefined` on a miss. */
+  incr(key: Key, delta?: number, options?: NoreplyOptions): Promise<number | undefined>;
+  /** As {@link incr}, subtracting; stops at 0. */
+  decr(key: Key, delta?: number, options?: NoreplyOptions): Promise<number | undefined>;
+}
