@@ -25,5 +25,25 @@ export { Retrier, RetryingClient, backoff, type BackoffOptions, type ErrorClass,
 export type { CallOptions, ExecuteOptions, Executor } from './client/executor';
 export type { Credentials, ServerInput } from './client/server-address';
 export type { Connect, TlsOptions, Transport, TransportHandler, TransportOptions } from './client/wire/transport';
+export {
+  CHANNELS,
+  ObservedError,
+  type BatchMessage,
+  type CacheMessage,
+  type ChannelMessages,
+  type CommandMessage,
+  type CommandOutcome,
+  type ConnectionClosedMessage,
+  type ConnectionReadyMessage,
+  type ConnectMessage,
+  type LoadMessage,
+  type OverloadMessage,
+  type PoolWaitMessage,
+  type RetryMessage,
+  type ServersMessage,
+  type ServerState,
+  type ServerStateMessage,
+  type TimeoutMessage,
+} from './client/observe';
 export * from './pool';
 export * from './hash';

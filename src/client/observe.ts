@@ -1,0 +1,314 @@
+/**
+ * What is published on `node:diagnostics_channel`: the names, the messages, and how a thing that takes time is told.
+ *
+ * Nothing is made unless somebody listens. No message holds a key, a value, credentials, a line of the wire or a
+ * server's own words; a sanitized first key is there when the option `diagnostics.key` makes one.
+ */
+import { channel, tracingChannel, type Channel, type TracingChannel } from 'node:diagnostics_channel';
+import { MemcacheError, type Certainty } from '../errors';
+
+/**
+ * The names of the channels, as `channel()` and `tracingChannel()` of `node:diagnostics_channel` take them. `command`,
+ * `connect` and `load` are tracing channels: each `start` has one `asyncEnd`.
+ */
+export const CHANNELS = {
+  /** Tracing: a call of a method, from the call to its result, all its attempts included. */
+  command: 'tsmemcache:command',
+  /** Tracing: a connection being made, TLS and authentication included. */
+  connect: 'tsmemcache:connect',
+  /** A connection can be used. */
+  connectionReady: 'tsmemcache:connection:ready',
+  /** A connection that could be used is over. */
+  connectionClosed: 'tsmemcache:connection:closed',
+  /** Calls were written to a socket together. */
+  batch: 'tsmemcache:batch',
+  /** A call has waited for a connection of a pool. */
+  poolWait: 'tsmemcache:pool:wait',
+  /** A server's state has changed. */
+  serverState: 'tsmemcache:server:state',
+  /** The servers of a cluster have changed. */
+  servers: 'tsmemcache:servers',
+  /** A call that failed is about to be repeated. */
+  retry: 'tsmemcache:retry',
+  /** The deadline of a call has passed. */
+  timeout: 'tsmemcache:timeout',
+  /** A call was refused, since too many wait. */
+  overload: 'tsmemcache:overload',
+  /** Tracing: the loader of a read-through cache. */
+  load: 'tsmemcache:load',
+  /** What a read-through cache did. */
+  cache: 'tsmemcache:cache',
+} as const;
+
+/** What came of a call for one key. */
+export type CommandOutcome = 'hit' | 'miss' | 'stored' | 'notStored' | 'exists' | 'ok';
+
+/** What is told of an error: no words of a server, no cause, no value. Its stack is that of the error. */
+export class ObservedError extends Error {
+  /** The code of the error; `ABORTED` when the caller's signal fired, `ERROR` for what is not an error of this package. */
+  readonly code: string;
+  readonly certainty: Certainty | undefined;
+  readonly server: string | undefined;
+  readonly command: string | undefined;
+
+  constructor(name: string, code: string, of?: MemcacheError) {
+    super(`the call failed with ${code}`);
+    Object.defineProperty(this, 'name', { value: name, configurable: true, writable: true });
+    this.code = code;
+    this.certainty = of?.certainty;
+    this.server = of?.server;
+    this.command = of?.command;
+  }
+}
+
+/**
+ * What may be told of `error` to whoever listens.
+ *
+ * @param signal - of the call: its reason is the caller's own affair
+ */
+export function observed(error: unknown, signal?: AbortSignal): ObservedError {
+  if (error instanceof MemcacheError) {
+    const shown = new ObservedError(error.name, error.code, error);
+    // The lines before the frames are the message.
+    const frames = error.stack?.match(/^ {4}at .*$/gm) ?? [];
+    shown.stack = [`${shown.name}: ${shown.message}`, ...frames].join('\n');
+    return shown;
+  }
+  const name = wordOf(error, 'name', /^\w{1,40}$/) ?? 'Error';
+  if (name === 'AbortError' || (signal?.aborted === true && signal.reason === error)) return new ObservedError('AbortError', 'ABORTED');
+  return new ObservedError(name, wordOf(error, 'code', /^[A-Z][A-Z0-9_]{1,39}$/) ?? 'ERROR');
+}
+
+/** A property that is one word, such as `ECONNRESET`; anything else might be a message. */
+function wordOf(error: unknown, property: 'name' | 'code', pattern: RegExp): string | undefined {
+  const word: unknown = typeof error === 'object' && error !== null && property in error ? (error as Record<string, unknown>)[property] : undefined;
+  return typeof word === 'string' && pattern.test(word) ? word : undefined;
+}
+
+/** Everything that is told names the client; `client.clientId` has the same number. */
+interface OfClient {
+  readonly clientId: number;
+}
+
+/** On {@link CHANNELS.command}. What stands behind `key` is there at the end. */
+export interface CommandMessage extends OfClient {
+  /** The protocol's verb, as in `error.command`. */
+  readonly command: string;
+  /** How many keys; 0 for a command to servers. */
+  readonly keyCount: number;
+  /** The server's name; undefined when several are asked. In a cluster it is known from `end` on. */
+  server?: string | undefined;
+  /** What `diagnostics.key` makes of the first key. */
+  key?: string | undefined;
+  /** For one key. */
+  outcome?: CommandOutcome | undefined;
+  /** How many of the keys were found, for commands that read. */
+  hits?: number | undefined;
+  /** How often it was tried. */
+  attempts?: number | undefined;
+  error?: ObservedError | undefined;
+}
+
+/** On {@link CHANNELS.connect}. */
+export interface ConnectMessage extends OfClient {
+  readonly server: string;
+  readonly tls: boolean;
+  error?: ObservedError | undefined;
+}
+
+/** On {@link CHANNELS.connectionReady}. */
+export interface ConnectionReadyMessage extends OfClient {
+  readonly server: string;
+  /** Milliseconds that it took to be made. */
+  readonly durationMs: number;
+}
+
+/** On {@link CHANNELS.connectionClosed}. */
+export interface ConnectionClosedMessage extends OfClient {
+  readonly server: string;
+  /** The code of what went wrong; undefined when nothing did. */
+  readonly code: string | undefined;
+  /** How many calls waited on it. */
+  readonly pending: number;
+  /** Milliseconds since it was ready. */
+  readonly ageMs: number;
+}
+
+/** On {@link CHANNELS.batch}. */
+export interface BatchMessage extends OfClient {
+  readonly server: string;
+  readonly calls: number;
+  readonly bytes: number;
+}
+
+/** On {@link CHANNELS.poolWait}. */
+export interface PoolWaitMessage extends OfClient {
+  readonly server: string;
+  readonly waitMs: number;
+  /** How many calls still wait. */
+  readonly waiting: number;
+}
+
+/** The states of a server, as `servers()` has them. */
+export type ServerState = 'healthy' | 'failing' | 'dead';
+
+/** On {@link CHANNELS.serverState}. */
+export interface ServerStateMessage extends OfClient {
+  readonly server: string;
+  readonly from: ServerState;
+  readonly to: ServerState;
+  /** The code of the failure; undefined when the server is back. */
+  readonly code: string | undefined;
+}
+
+/** On {@link CHANNELS.servers}. */
+export interface ServersMessage extends OfClient {
+  /** Names of servers. */
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** On {@link CHANNELS.retry}. */
+export interface RetryMessage extends OfClient {
+  readonly command: string;
+  /** How often it was tried. */
+  readonly attempt: number;
+  readonly delayMs: number;
+  /** Of the error. */
+  readonly code: string;
+  readonly certainty: Certainty;
+}
+
+
+/** On {@link CHANNELS.timeout}. */
+export interface TimeoutMessage extends OfClient {
+  readonly server: string | undefined;
+  readonly command: string;
+  /** How many calls wait there. */
+  readonly pending: number;
+  /** The time that it had, in milliseconds. */
+  readonly limitMs: number;
+}
+
+/** On {@link CHANNELS.overload}. */
+export interface OverloadMessage extends OfClient {
+  readonly server: string;
+  readonly command: string;
+  /** How many calls wait there: the bound that was met. */
+  readonly pending: number;
+}
+
+/** On {@link CHANNELS.load}. What stands behind `name` is there at the end. */
+export interface LoadMessage extends OfClient {
+  /** The cache's name. */
+  readonly name: string;
+  key?: string | undefined;
+  outcome?: string | undefined;
+  /** Age of the value that is replaced, in milliseconds. */
+  ageMs?: number | undefined;
+  error?: ObservedError | undefined;
+}
+
+/** On {@link CHANNELS.cache}. */
+export interface CacheMessage extends OfClient {
+  /** The cache's name. */
+  readonly name: string;
+  /** What happened: `hit`, `stale`, `coalesced`, `filled` … */
+  readonly outcome: string;
+  /** Age of the value, in milliseconds. */
+  readonly ageMs?: number | undefined;
+  readonly key?: string | undefined;
+}
+
+/** The message of each channel, by its name. */
+export interface ChannelMessages {
+  'tsmemcache:command': CommandMessage;
+  'tsmemcache:connect': ConnectMessage;
+  'tsmemcache:connection:ready': ConnectionReadyMessage;
+  'tsmemcache:connection:closed': ConnectionClosedMessage;
+  'tsmemcache:batch': BatchMessage;
+  'tsmemcache:pool:wait': PoolWaitMessage;
+  'tsmemcache:server:state': ServerStateMessage;
+  'tsmemcache:servers': ServersMessage;
+  'tsmemcache:retry': RetryMessage;
+  'tsmemcache:timeout': TimeoutMessage;
+  'tsmemcache:overload': OverloadMessage;
+  'tsmemcache:load': LoadMessage;
+  'tsmemcache:cache': CacheMessage;
+}
+
+/** A channel for things that happen at one moment. */
+export class Notices<Name extends keyof ChannelMessages> {
+  readonly #channel: Channel;
+
+  constructor(name: Name) {
+    this.#channel = channel(name);
+  }
+
+  /** Whether somebody listens: a message is made only then. */
+  get heard(): boolean {
+    return this.#channel.hasSubscribers;
+  }
+
+  publish(message: ChannelMessages[Name]): void {
+    this.#channel.publish(message);
+  }
+}
+
+/**
+ * A channel for things that take time, told as `tracingChannel` of Node tells them, but for the result: no message ever
+ * holds that.
+ */
+export class Traces<Name extends keyof ChannelMessages> {
+  readonly #channel: TracingChannel<ChannelMessages[Name]>;
+
+  constructor(name: Name) {
+    this.#channel = tracingChannel<ChannelMessages[Name]>(name);
+  }
+
+  /** Whether somebody listens. */
+  get heard(): boolean {
+    const { start, end, asyncStart, asyncEnd, error } = this.#channel;
+    return start.hasSubscribers || asyncEnd.hasSubscribers || end.hasSubscribers || asyncStart.hasSubscribers || error.hasSubscribers;
+  }
+
+  /** `start`, then `run` in the context that the stores bound to it make, then `end`. Whoever calls this calls {@link finish} once. */
+  begin<T>(message: ChannelMessages[Name], run: () => T): T {
+    return this.#channel.start.runStores(message, () => {
+      try {
+        return run();
+      } finally {
+        this.#channel.end.publish(message);
+      }
+    });
+  }
+
+  /** `error` if the message has one, then `asyncStart` and `asyncEnd`. */
+  finish(message: ChannelMessages[Name] & { readonly error?: ObservedError | undefined }): void {
+    const { error, asyncStart, asyncEnd } = this.#channel;
+    if (message.error !== undefined) error.publish(message);
+    asyncStart.publish(message);
+    asyncEnd.publish(message);
+  }
+}
+
+export const commands = new Traces(CHANNELS.command);
+export const connects = new Traces(CHANNELS.connect);
+export const connectionsReady = new Notices(CHANNELS.connectionReady);
+export const connectionsClosed = new Notices(CHANNELS.connectionClosed);
+export const batches = new Notices(CHANNELS.batch);
+export const poolWaits = new Notices(CHANNELS.poolWait);
+export const serverStates = new Notices(CHANNELS.serverState);
+export const serverLists = new Notices(CHANNELS.servers);
+export const retries = new Notices(CHANNELS.retry);
+export const timeouts = new Notices(CHANNELS.timeout);
+export const overloads = new Notices(CHANNELS.overload);
+export const loads = new Traces(CHANNELS.load);
+export const cacheEvents = new Notices(CHANNELS.cache);
+
+let lastClientId = 0;
+
+/** A number for a client, by which messages are told apart. */
+export function nextClientId(): number {
+  return ++lastClientId;
+}

@@ -1,0 +1,95 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
+import { inspect } from 'node:util';
+import { CHANNELS, MemcacheSerdeError, MemcacheServerError, ObservedError, type ChannelMessages } from '../../src';
+import { loads, Notices, observed, Traces } from '../../src/client/observe';
+
+it('the names are those that channel() takes', () => {
+  expect(CHANNELS.command).toBe('tsmemcache:command');
+  for (const name of Object.values(CHANNELS)) expect(name).toMatch(/^tsmemcache:[a-z]+(?::[a-z]+)?$/);
+  const names: (keyof ChannelMessages)[] = Object.values(CHANNELS);
+  expect(new Set(names).size).toBe(names.length);
+});
+
+it('a notice is heard by those who listen, and only then said to be heard', () => {
+  const notices = new Notices(CHANNELS.batch);
+  const message = { clientId: 1, server: 'a:1', calls: 2, bytes: 3 };
+  expect(notices.heard).toBe(false);
+  const heard: unknown[] = [];
+  const listen = (got: unknown) => heard.push(got);
+  subscribe(CHANNELS.batch, listen);
+  expect(notices.heard).toBe(true);
+  notices.publish(message);
+  unsubscribe(CHANNELS.batch, listen);
+  expect(notices.heard).toBe(false);
+  expect(heard).toEqual([message]);
+});
+
+describe('a trace', () => {
+  const traces = new Traces(CHANNELS.load);
+
+  it.each(['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const)('is heard by who listens to %s alone', (event) => {
+    const listen = () => undefined;
+    expect(traces.heard).toBe(false);
+    subscribe(`tracing:${CHANNELS.load}:${event}`, listen);
+    expect(traces.heard).toBe(true);
+    unsubscribe(`tracing:${CHANNELS.load}:${event}`, listen);
+    expect(traces.heard).toBe(false);
+  });
+
+  it('has the order and the one message of a tracing channel', () => {
+    const events: [string, unknown][] = [];
+    const subscribers = {
+      start: (message: unknown) => events.push(['start', message]),
+      end: (message: unknown) => events.push(['end', message]),
+      asyncStart: (message: unknown) => events.push(['asyncStart', message]),
+      asyncEnd: (message: unknown) => events.push(['asyncEnd', message]),
+      error: (message: unknown) => events.push(['error', message]),
+    };
+    tracingChannel(CHANNELS.load).subscribe(subscribers);
+    const message: ChannelMessages['tsmemcache:load'] = { clientId: 1, name: 'users' };
+    expect(traces.begin(message, () => 7)).toBe(7);
+    loads.finish(message);
+    message.error = new ObservedError('Error', 'ERROR');
+    loads.finish(message);
+    tracingChannel(CHANNELS.load).unsubscribe(subscribers);
+    expect(events.map(([name]) => name)).toEqual(['start', 'end', 'asyncStart', 'asyncEnd', 'error', 'asyncStart', 'asyncEnd']);
+    expect(events.every(([, got]) => got === message)).toBe(true);
+  });
+
+  it('runs in the stores that are bound to its start', () => {
+    const storage = new AsyncLocalStorage<string>();
+    const { start } = tracingChannel(CHANNELS.load);
+    start.bindStore(storage, () => 'bound');
+    expect(traces.begin({ clientId: 1, name: '' }, () => storage.getStore())).toBe('bound');
+    start.unbindStore(storage);
+    expect(storage.getStore()).toBeUndefined();
+  });
+});
+
+describe('an error, as it is told', () => {
+  it('has the code, and not the words of a server or a serde', () => {
+    const cause = new SyntaxError('unexpected token in "c0nfidential"');
+    for (const error of [
+      new MemcacheServerError('object c0nfidential too large', { server: 'a:1', command: 'set', certainty: 'executed' }),
+      new MemcacheSerdeError('cannot read\n"c0nfidential"', { server: 'a:1', command: 'set', certainty: 'executed', cause }),
+    ]) {
+      const shown = observed(error);
+      expect(shown).toMatchObject({ name: error.name, code: error.code, server: 'a:1', command: 'set', certainty: 'executed' });
+      expect(inspect(shown, { depth: 9, showHidden: true })).not.toContain('c0nfidential');
+      expect(shown.stack).toContain('channels.test.ts');
+    }
+  });
+
+  it.each<[string, unknown, string]>([
+    ['an abort', new DOMException('c0nfidential', 'AbortError'), 'ABORTED'],
+    ['a system error', Object.assign(new Error('connect c0nfidential'), { code: 'ECONNREFUSED' }), 'ECONNREFUSED'],
+    ['a code that is a sentence', Object.assign(new Error('no'), { code: 'it was c0nfidential' }), 'ERROR'],
+    ['a string', 'c0nfidential', 'ERROR'],
+    ['nothing', undefined, 'ERROR'],
+  ])('%s', (_, error, code) => {
+    const shown = observed(error);
+    expect(shown.code).toBe(code);
+    expect(inspect(shown, { depth: 9, showHidden: true })).not.toContain('c0nfidential');
+  });
+});
