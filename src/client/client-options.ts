@@ -1,4 +1,6 @@
 import { MemcacheIllegalInputError } from '../errors';
+import { option, settingsOf, type OptionTable, type Settings } from '../options/option';
+import { functionOf, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 import { systemClock, type Clock } from '../runtime/clock';
 import type { Serde } from '../serde/serde';
@@ -80,19 +82,79 @@ export interface ClientOptions<Out = CacheValue, In = Out> extends ConnectionOpt
   ignoreErrors?: boolean | undefined;
 }
 
+const CLOCK = objectWith<Clock>('a Clock', 'now', 'time', 'setTimeout', 'setImmediate');
+
+const KEEP_ALIVE = valueThat<boolean | number>(
+  `true, false or ${MILLISECONDS.is}`,
+  (value) => SWITCH.allows(value) || MILLISECONDS.allows(value),
+);
+
+const TLS = valueThat<boolean | TlsOptions>(
+  'true, false or an object of options for tls.connect',
+  (value) => SWITCH.allows(value) || (typeof value === 'object' && value !== null),
+);
+
+/** The server splits `username password` at every space, and the lines of its file at the first colon. */
+const USERNAME = /^[^\s:\p{Cc}]+$/u;
+const PASSWORD = /^[^\s\p{Cc}]+$/u;
+
+const AUTH = valueThat<Credentials>(
+  '{ username, password }, both strings',
+  (auth) => badCredential(auth) === undefined,
+  (name, auth) => `${name}${badCredential(auth) ?? ''}`,
+);
+
+/** What is wrong with credentials, to stand after the name of the option. */
+function badCredential(auth: unknown): string | undefined {
+  if (typeof auth !== 'object' || auth === null) return ` must be ${AUTH.is}`;
+  const { username, password }: { username?: unknown; password?: unknown } = auth;
+  if (typeof username !== 'string' || !USERNAME.test(username)) {
+    return '.username must be a string without whitespace, colons and control characters';
+  }
+  if (typeof password !== 'string' || !PASSWORD.test(password)) {
+    return '.password must be a string without whitespace and control characters';
+  }
+  return undefined;
+}
+
+/** The options of a connection. */
+export const CONNECTION_OPTIONS = {
+  connectTimeout: option(MILLISECONDS, 1000),
+  timeout: option(MILLISECONDS, 1000),
+  noDelay: option(SWITCH, true),
+  keepAlive: option(KEEP_ALIVE, false),
+  tls: option(TLS),
+  auth: option(AUTH),
+  maxPending: option(wholeNumber(1, 2 ** 30), 32_768),
+  maxValueSize: option(wholeNumber(1, 2 ** 30, 'bytes'), DEFAULT_MAX_VALUE_SIZE),
+  clock: option(CLOCK, systemClock),
+  connect: option(functionOf<Connect>(), connectSocket),
+} satisfies OptionTable<ConnectionOptions>;
+
+/** Whether keys have a legal prefix depends on `allowUnicodeKeys`: the client itself looks again. */
+const PREFIX: Rule<string | Uint8Array> = valueThat(
+  'a string or bytes',
+  (value) => typeof value === 'string' || value instanceof Uint8Array,
+);
+
+/** The options of a client, those of its connection included. */
+export const CLIENT_OPTIONS = {
+  ...CONNECTION_OPTIONS,
+  serde: option(
+    objectWith<Serde<unknown>>('an object with the functions serialize and deserialize, for example new JsonSerde()', 'serialize', 'deserialize'),
+  ),
+  keyPrefix: option(PREFIX, ''),
+  allowUnicodeKeys: option(SWITCH, false),
+  defaultNoreply: option(SWITCH, false),
+  ignoreErrors: option(SWITCH, false),
+} satisfies OptionTable<ClientOptions<unknown>>;
+
 /** {@link ConnectionOptions} for one server, checked, with every default filled in. */
-export interface ConnectionSettings {
+export interface ConnectionSettings extends Omit<Settings<typeof CONNECTION_OPTIONS>, 'keepAlive' | 'tls'> {
   readonly address: ServerAddress;
-  readonly connectTimeout: number;
-  readonly timeout: number;
-  readonly noDelay: boolean;
+  /** Idle milliseconds before the first keep-alive probe; undefined for none. */
   readonly keepAlive: number | undefined;
   readonly tls: TlsOptions | undefined;
-  readonly auth: Credentials | undefined;
-  readonly maxPending: number;
-  readonly maxValueSize: number;
-  readonly clock: Clock;
-  readonly connect: Connect;
 }
 
 /**
@@ -101,91 +163,15 @@ export interface ConnectionSettings {
  * @throws MemcacheIllegalInputError naming the option
  */
 export function connectionSettings(address: ServerAddress, options: ConnectionOptions): ConnectionSettings {
-  const settings = {
+  const settings = settingsOf(CONNECTION_OPTIONS, { ...options, auth: options.auth ?? address.auth });
+  const { keepAlive, tls, auth } = settings;
+  if (tls === false && address.tls) throw new MemcacheIllegalInputError('tls: false contradicts the address memcacheds://…');
+  const plain = {
+    ...settings,
     address,
-    connectTimeout: duration('connectTimeout', options.connectTimeout, 1000),
-    timeout: duration('timeout', options.timeout, 1000),
-    noDelay: flag('noDelay', options.noDelay, true),
-    keepAlive: keepAliveDelay(options.keepAlive),
-    tls: tlsOptions(options.tls, address),
-    maxPending: wholeNumber('maxPending', options.maxPending, 32_768, 1, 2 ** 30),
-    maxValueSize: maxValueSizeOf(options),
-    clock: options.clock ?? systemClock,
-    connect: options.connect ?? connectSocket,
+    keepAlive: keepAlive === false ? undefined : Number(keepAlive === true ? 0 : keepAlive),
+    tls: typeof tls === 'object' ? tls : (tls ?? address.tls) ? {} : undefined,
   };
-  const auth = checkCredentials(options.auth ?? address.auth);
   // Not enumerable: no inspection or JSON of the settings may show the password.
-  return Object.defineProperty({ ...settings, auth: undefined as Credentials | undefined }, 'auth', {
-    value: auth,
-    enumerable: false,
-  });
-}
-
-/** The largest value, in bytes. */
-export function maxValueSizeOf(options: ConnectionOptions): number {
-  return wholeNumber('maxValueSize', options.maxValueSize, DEFAULT_MAX_VALUE_SIZE, 1, 2 ** 30);
-}
-
-/** A switch. */
-export function flag(name: string, value: unknown, byDefault: boolean): boolean {
-  if (value === undefined) return byDefault;
-  if (typeof value !== 'boolean') throw new MemcacheIllegalInputError(`${name} must be true or false`);
-  return value;
-}
-
-/** A whole number from `least` to `most`. */
-export function wholeNumber(name: string, value: unknown, byDefault: number, least: number, most: number): number {
-  if (value === undefined) return byDefault;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-    throw new MemcacheIllegalInputError(`${name} must be a whole number from ${least} to ${most}`);
-  }
-  return value;
-}
-
-/** Whether it is an object with these methods: a class given in place of an instance has none of them. */
-export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
-}
-
-/** The longest delay that Node's timers take. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
-/** Milliseconds; 0 = no limit. */
-export function duration(name: string, value: unknown, byDefault: number): number {
-  if (value === undefined) return byDefault;
-  if (typeof value !== 'number' || !(value >= 0 && value <= LONGEST_TIMER)) {
-    throw new MemcacheIllegalInputError(`${name} must be a number of milliseconds from 0 to ${LONGEST_TIMER}`);
-  }
-  return value;
-}
-
-function keepAliveDelay(value: boolean | number | undefined): number | undefined {
-  if (value === undefined || value === false) return undefined;
-  return value === true ? 0 : duration('keepAlive', value, 0);
-}
-
-function tlsOptions(value: unknown, address: ServerAddress): TlsOptions | undefined {
-  if (value === undefined) return address.tls ? {} : undefined;
-  if (typeof value === 'boolean') {
-    if (!value && address.tls) throw new MemcacheIllegalInputError('tls: false contradicts the address memcacheds://…');
-    return value ? {} : undefined;
-  }
-  if (typeof value !== 'object' || value === null) {
-    throw new MemcacheIllegalInputError('tls must be true, false or an object of options for tls.connect');
-  }
-  return value;
-}
-
-/** The server splits `username password` at every blank, and the lines of its file at the first colon. */
-function checkCredentials(auth: Credentials | undefined): Credentials | undefined {
-  if (auth === undefined) return undefined;
-  const { username, password }: { username: unknown; password: unknown } = auth;
-  if (typeof username !== 'string' || !/^[^\s:\p{Cc}]+$/u.test(username)) {
-    throw new MemcacheIllegalInputError('auth.username must be a text without blanks, colons and control characters');
-  }
-  if (typeof password !== 'string' || !/^[^\s\p{Cc}]+$/u.test(password)) {
-    throw new MemcacheIllegalInputError('auth.password must be a text without blanks and control characters');
-  }
-  return { username, password };
+  return Object.defineProperty(plain, 'auth', { value: auth && { username: auth.username, password: auth.password }, enumerable: false });
 }

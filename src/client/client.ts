@@ -1,4 +1,6 @@
 import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError } from '../errors';
+import { checkOptionNames, settingsOf } from '../options/option';
+import { checkValue, SWITCH, wholeNumber, type Rule } from '../options/rule';
 import { encodeExptime, type Expire } from '../protocol/exptime';
 import { encodeBase64Key, encodeKey, encodePrefix, keyText, type Key, type KeyRules } from '../protocol/key';
 import {
@@ -15,12 +17,13 @@ import {
   type MetaSetOptions,
 } from '../protocol/meta-flags';
 import { toBlock } from '../protocol/request';
-import { systemClock, type Clock } from '../runtime/clock';
+import type { Clock } from '../runtime/clock';
 import { serializeValue } from '../serde/read';
 import type { Fixed, Serde } from '../serde/serde';
 import { TypedSerde, type CacheValue } from '../serde/typed-serde';
 import type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions } from './cache-api';
-import { flag, hasMethods, maxValueSizeOf, wholeNumber, type ClientOptions } from './client-options';
+import { CALL_OPTIONS, META_OPTIONS } from './call-options';
+import { CLIENT_OPTIONS, type ClientOptions } from './client-options';
 import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } from './commands/admin';
 import type { Command } from './command';
 import { ArithmeticCommand, DeleteCommand, DeleteManyCommand, TouchCommand } from './commands/item';
@@ -38,7 +41,6 @@ import { GetAndTouchCommand, GetCommand, GetManyCommand, GetsCommand, type Value
 import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { Connection } from './connection';
 import type { CallOptions, Executor } from './executor';
-import { CALL_OPTION_NAMES, checkOptionNames, CLIENT_OPTION_NAMES, META_OPTION_NAMES } from './option-names';
 import type { ServerInput } from './server-address';
 
 /** The type of keys that were given as literals, so that a Map by them can be asked for any text. */
@@ -62,7 +64,7 @@ type Widened<K extends Key> = K extends string ? string : K;
  */
 export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** The options of this class, by name; classes that have more say so. */
-  protected static readonly optionNames: object = CLIENT_OPTION_NAMES;
+  protected static readonly optionNames: object = CLIENT_OPTIONS;
 
   /** What carries the commands of this client; policies are put in front of it: `new Client(policy(client.executor), client.options)`. */
   readonly executor: Executor;
@@ -81,13 +83,13 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
     checkOptionNames(options, new.target.optionNames);
     this.executor = isExecutor(server) ? server : new Connection(server, options);
-    this.#serde = checkSerde(options.serde ?? defaultSerde());
-    const allowUnicode = flag('allowUnicodeKeys', options.allowUnicodeKeys, false);
-    this.#keyRules = { prefix: encodePrefix(options.keyPrefix ?? '', allowUnicode), allowUnicode };
-    this.#clock = options.clock ?? systemClock;
-    this.#maxValueSize = maxValueSizeOf(options);
-    this.#defaultNoreply = flag('defaultNoreply', options.defaultNoreply, false);
-    this.#ignoreErrors = flag('ignoreErrors', options.ignoreErrors, false);
+    const { keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors } = settingsOf(CLIENT_OPTIONS, options);
+    this.#serde = options.serde ?? defaultSerde();
+    this.#keyRules = { prefix: encodePrefix(keyPrefix, allowUnicodeKeys), allowUnicode: allowUnicodeKeys };
+    this.#clock = clock;
+    this.#maxValueSize = maxValueSize;
+    this.#defaultNoreply = defaultNoreply;
+    this.#ignoreErrors = ignoreErrors;
     this.#options = options;
   }
 
@@ -286,24 +288,24 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Makes all items of all servers expire, `delay` seconds from now. */
   flushAll(delay = 0, options?: NoreplyOptions): Promise<void> {
     return this.#run(() => {
-      const seconds = wholeNumber('delay', delay, 0, 0, 2 ** 31 - 1);
+      const seconds = checked('delay', delay, SECONDS);
       return OkCommand.flushAll(this.#exptime(seconds), this.#noreply(options));
     }, options);
   }
 
   /** Sets the memory limit of each server, in megabytes. */
   cacheMemlimit(megabytes: number, options?: CallOptions): Promise<void> {
-    return this.#run(() => OkCommand.cacheMemlimit(required('megabytes', megabytes, 1, 2 ** 31 - 1)), options);
+    return this.#run(() => OkCommand.cacheMemlimit(checked('megabytes', megabytes, MEGABYTES)), options);
   }
 
   /** Sets how much each server logs. */
   verbosity(level: number, options?: CallOptions): Promise<void> {
-    return this.#run(() => OkCommand.verbosity(required('level', level, 0, 2 ** 31 - 1)), options);
+    return this.#run(() => OkCommand.verbosity(checked('level', level, LEVEL)), options);
   }
 
   /** Stops each server; they must have been started with `-A`. */
   shutdown(options?: CallOptions & { graceful?: boolean | undefined }): Promise<void> {
-    return this.#run(() => ClosingCommand.shutdown(flag('graceful', options?.graceful, false)), options);
+    return this.#run(() => ClosingCommand.shutdown(checked('graceful', options?.graceful ?? false, SWITCH)), options);
   }
 
   /** Says `quit` to each server, and closes. The client may be used again. */
@@ -322,14 +324,14 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     key: Key,
     options: MetaGetOptions & CallOptions = {},
   ): Promise<MetaItem<Fixed<T>> | undefined> {
-    checkOptions(options, META_OPTION_NAMES);
+    checkOptions(options, META_OPTIONS);
     const result = await this.#meta('mg', key, metaGetFlags(options, this.#clock.time), options);
     return metaItem<Out>(result, this.#serde, key) as MetaItem<Fixed<T>> | undefined;
   }
 
   /** Stores a value. (`ms`) */
   async metaSet(key: Key, value: In, options: MetaSetOptions & CallOptions = {}): Promise<MetaWriteResult> {
-    checkOptions(options, META_OPTION_NAMES);
+    checkOptions(options, META_OPTIONS);
     const item = serializeValue(this.#serde, value, keyText(key), 'ms');
     const tokens = metaSetFlags(options, item.flags, this.#clock.time);
     const block = toBlock(item.data);
@@ -339,7 +341,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Deletes an item, or marks it as stale. (`md`) */
   async metaDelete(key: Key, options: MetaDeleteOptions & CallOptions = {}): Promise<MetaWriteResult> {
-    checkOptions(options, META_OPTION_NAMES);
+    checkOptions(options, META_OPTIONS);
     return metaWriteResult(await this.#meta('md', key, metaDeleteFlags(options, this.#clock.time), options));
   }
 
@@ -348,7 +350,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     key: Key,
     options: MetaArithmeticOptions<N> & CallOptions = {},
   ): Promise<MetaCount<N>> {
-    checkOptions(options, META_OPTION_NAMES);
+    checkOptions(options, META_OPTIONS);
     const tokens = metaArithmeticFlags(options, this.#clock.time);
     const exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
     return metaCount(await this.#meta('ma', key, tokens, options), exact) as MetaCount<N>;
@@ -511,7 +513,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   #noreply(options: NoreplyOptions | undefined, byDefault = this.#defaultNoreply): boolean {
     const noreply = options?.noreply;
-    return noreply === undefined ? byDefault : flag('noreply', noreply, byDefault);
+    return noreply === undefined ? byDefault : checked('noreply', noreply, SWITCH);
   }
 
   #item(verb: string, key: Key, value: In, options: StoreOptions | undefined, expire = options?.expire): Item {
@@ -532,14 +534,6 @@ const EMPTY = Buffer.alloc(0);
 
 function isExecutor(server: unknown): server is Executor {
   return typeof server === 'object' && server !== null && 'execute' in server;
-}
-
-/** A class in place of an instance would only be noticed by the first value. */
-function checkSerde<Out, In>(serde: Serde<Out, In>): Serde<Out, In> {
-  if (!hasMethods(serde, 'serialize', 'deserialize')) {
-    throw new MemcacheIllegalInputError('serde must be an object with the functions serialize and deserialize, for example new JsonSerde()');
-  }
-  return serde;
 }
 
 /** Used where a class was given no serde: `Out` and `In` then are its own. */
@@ -565,7 +559,7 @@ async function orMiss<R>(result: Promise<R>, miss: R): Promise<R> {
   }
 }
 
-function checkOptions(options: CallOptions | undefined, known: object = CALL_OPTION_NAMES): void {
+function checkOptions(options: CallOptions | undefined, known: object = CALL_OPTIONS): void {
   if (options === undefined) return;
   checkOptionNames(options, known);
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
@@ -597,9 +591,14 @@ function isIterable<T>(value: object): value is Iterable<T> {
   return Symbol.iterator in value;
 }
 
-function required(name: string, value: unknown, least: number, most: number): number {
-  if (value === undefined) throw new MemcacheIllegalInputError(`${name} must be given`);
-  return wholeNumber(name, value, 0, least, most);
+const SECONDS = wholeNumber(0, 2 ** 31 - 1);
+const MEGABYTES = wholeNumber(1, 2 ** 31 - 1);
+const LEVEL = wholeNumber(0, 2 ** 31 - 1);
+
+/** An argument that keeps to its rule; what is not given does not. */
+function checked<T>(name: string, value: T, rule: Rule<T>): T {
+  checkValue(name, rule, value);
+  return value;
 }
 
 function checkWord(name: string, word: unknown): string {

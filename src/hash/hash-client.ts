@@ -1,12 +1,12 @@
 import { Client } from '../client/client';
-import { duration, flag, hasMethods, wholeNumber, type ClientOptions } from '../client/client-options';
+import { CLIENT_OPTIONS, type ClientOptions } from '../client/client-options';
 import { Connection, type ConnectionObserver } from '../client/connection';
-import { CLIENT_OPTION_NAMES, type OptionNames } from '../client/option-names';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { MemcacheIllegalInputError } from '../errors';
-import { ConnectionPool, POOL_OPTION_NAMES, type PoolOptions } from '../pool/connection-pool';
+import { ConnectionPool, POOL_OPTIONS, type PoolOptions } from '../pool/connection-pool';
+import { functionOf, MILLISECONDS, objectWith, SWITCH, wholeNumber } from '../options/rule';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { routingText, type Key } from '../protocol/key';
-import { systemClock } from '../runtime/clock';
 import { systemRandom, type Random } from '../runtime/random';
 import type { CacheValue } from '../serde';
 import { ClusterFollower } from './discovery/follower';
@@ -48,14 +48,17 @@ export interface HashClientOptions<Out = CacheValue, In = Out> extends ClientOpt
   random?: Random | undefined;
 }
 
-const HASH_OPTION_NAMES: OptionNames<Omit<HashClientOptions<unknown>, keyof ClientOptions<unknown> | keyof PoolOptions>> = {
-  hasher: true,
-  retryAttempts: true,
-  retryTimeout: true,
-  deadTimeout: true,
-  usePooling: true,
-  random: true,
-};
+/** The options that a cluster has beside those of a client and of pools. */
+export const HASH_OPTIONS = {
+  hasher: option(
+    objectWith<Hasher>('an object with the functions addNode, removeNode and getNode, for example new KetamaHash()', 'addNode', 'removeNode', 'getNode'),
+  ),
+  retryAttempts: option(wholeNumber(0, 2 ** 30), 2),
+  retryTimeout: option(MILLISECONDS, 1000),
+  deadTimeout: option(MILLISECONDS, 60_000),
+  usePooling: option(SWITCH, false),
+  random: option(functionOf<Random>(), systemRandom),
+} satisfies OptionTable<Omit<HashClientOptions<unknown>, keyof ClientOptions<unknown> | keyof PoolOptions>>;
 
 /**
  * A client for several servers that share the keys. Each key has an owner, the same in every process that knows the same
@@ -65,7 +68,7 @@ const HASH_OPTION_NAMES: OptionNames<Omit<HashClientOptions<unknown>, keyof Clie
  * `retryAttempts` vain trials it is dead and its keys move to the others until it answers a probe.
  */
 export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
-  protected static override readonly optionNames: object = { ...CLIENT_OPTION_NAMES, ...POOL_OPTION_NAMES, ...HASH_OPTION_NAMES };
+  protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...POOL_OPTIONS, ...HASH_OPTIONS };
 
   readonly #router: HashRouter;
   /** Who keeps the list of servers. */
@@ -76,17 +79,11 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
    * @throws MemcacheIllegalInputError naming the option or server that is not legal
    */
   constructor(servers: (Iterable<ClusterServer> & object) | Discovery, options: HashClientOptions<Out, In> = {}) {
-    const { clock = systemClock } = options;
-    const usePooling = flag('usePooling', options.usePooling, false);
-    const health: HealthSettings = {
-      clock,
-      random: options.random ?? systemRandom,
-      retryAttempts: wholeNumber('retryAttempts', options.retryAttempts, 2, 0, 2 ** 30),
-      retryTimeout: duration('retryTimeout', options.retryTimeout, 1000),
-      deadTimeout: duration('deadTimeout', options.deadTimeout, 60_000),
-    };
+    const { clock, timeout } = settingsOf(CLIENT_OPTIONS, options);
+    const { hasher, usePooling, random, retryAttempts, retryTimeout, deadTimeout } = settingsOf(HASH_OPTIONS, options);
+    const health: HealthSettings = { clock, random, retryAttempts, retryTimeout, deadTimeout };
     let onTrouble: () => void = () => undefined;
-    const router = new HashRouter(checkHasher(options.hasher ?? new RendezvousHash()), health, ({ server }, observer) => {
+    const router = new HashRouter(hasher ?? new RendezvousHash(), health, ({ server }, observer) => {
       const observing: ConnectionObserver = {
         onTrouble: (failure) => {
           observer.onTrouble?.(failure);
@@ -96,7 +93,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
       return usePooling ? new ConnectionPool(server, options, observing) : new Connection(server, options, observing, 'turn');
     });
     if (typeof servers === 'function') {
-      const follower = new ClusterFollower(router, servers, { clock, timeout: duration('timeout', options.timeout, 1000) });
+      const follower = new ClusterFollower(router, servers, { clock, timeout });
       onTrouble = () => {
         follower.onTrouble();
       };
@@ -143,11 +140,4 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   removeServer(server: ServerInput): Promise<void> {
     return this.#members.remove(parseServerAddress(server).name);
   }
-}
-
-function checkHasher(hasher: Hasher): Hasher {
-  if (!hasMethods(hasher, 'addNode', 'removeNode', 'getNode')) {
-    throw new MemcacheIllegalInputError('hasher must be an object with the functions addNode, removeNode and getNode, for example new KetamaHash()');
-  }
-  return hasher;
 }

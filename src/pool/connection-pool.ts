@@ -1,10 +1,11 @@
 import { MemcacheOverloadedError } from '../errors';
 import { Call } from '../client/call';
-import { connectionSettings, duration, wholeNumber, type ConnectionOptions } from '../client/client-options';
+import { connectionSettings, type ConnectionOptions } from '../client/client-options';
 import type { Command } from '../client/command';
 import { Connection, rejected, type ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor } from '../client/executor';
-import type { OptionNames } from '../client/option-names';
+import { option, settingsOf, type OptionTable } from '../options/option';
+import { checkValue, MILLISECONDS, wholeNumber } from '../options/rule';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { Dispatcher, type DispatcherSettings, type PoolStats } from './dispatcher';
 import { createLoans, type LoanOptions, type Loans } from './loans';
@@ -38,13 +39,14 @@ export interface PoolOptions extends ConnectionOptions {
   maxWaiting?: number | undefined;
 }
 
-export const POOL_OPTION_NAMES: OptionNames<Omit<PoolOptions, keyof ConnectionOptions>> = {
-  maxPoolSize: true,
-  minPoolSize: true,
-  poolIdleTimeout: true,
-  acquireTimeout: true,
-  maxWaiting: true,
-};
+/** The options that a pool has beside those of its connections. */
+export const POOL_OPTIONS = {
+  maxPoolSize: option(wholeNumber(1, 65_536), 4),
+  minPoolSize: option(wholeNumber(0, 65_536), 0),
+  poolIdleTimeout: option(MILLISECONDS, 0),
+  acquireTimeout: option(MILLISECONDS, 0),
+  maxWaiting: option(wholeNumber(1, 2 ** 30), 32_768),
+} satisfies OptionTable<Omit<PoolOptions, keyof ConnectionOptions>>;
 
 /**
  * Several connections to one server. A connection is lent not to a call but to all calls that wait at that moment; they
@@ -60,18 +62,15 @@ export class ConnectionPool implements Executor {
   constructor(server: ServerInput, options: PoolOptions = {}, observer: ConnectionObserver = {}) {
     const address = parseServerAddress(server);
     const { clock, timeout } = connectionSettings(address, options);
-    const max = wholeNumber('maxPoolSize', options.maxPoolSize, 4, 1, 65_536);
-    const loanOptions: LoanOptions = {
-      max,
-      min: wholeNumber('minPoolSize', options.minPoolSize, 0, 0, max),
-      idleTimeout: duration('poolIdleTimeout', options.poolIdleTimeout, 0),
-    };
+    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settingsOf(POOL_OPTIONS, options);
+    checkValue('minPoolSize', wholeNumber(0, max), min);
+    const loanOptions: LoanOptions = { max, min, idleTimeout };
     this.#settings = {
       server: address.name,
       clock,
       timeout,
-      acquireTimeout: duration('acquireTimeout', options.acquireTimeout, 0),
-      maxWaiting: wholeNumber('maxWaiting', options.maxWaiting, 32_768, 1, 2 ** 30),
+      acquireTimeout,
+      maxWaiting,
     };
     this.#makeLoans = () => lendConnections(server, options, observer, loanOptions);
   }

@@ -1,9 +1,8 @@
 import { Client } from '../client/client';
-import type { ClientOptions } from '../client/client-options';
-import { CLIENT_OPTION_NAMES } from '../client/option-names';
+import { CLIENT_OPTIONS, type ClientOptions } from '../client/client-options';
 import type { ServerInput } from '../client/server-address';
 import type { CacheValue } from '../serde';
-import { ConnectionPool, POOL_OPTION_NAMES, type PoolOptions } from './connection-pool';
+import { ConnectionPool, POOL_OPTIONS, type PoolOptions } from './connection-pool';
 import type { PoolStats } from './dispatcher';
 
 /** How a {@link PooledClient} behaves. */
@@ -14,7 +13,7 @@ export interface PooledClientOptions<Out = CacheValue, In = Out> extends ClientO
  * connection it comes over.
  */
 export class PooledClient<Out = CacheValue, In = Out> extends Client<Out, In> {
-  protected static override readonly optionNames: object = { ...CLIENT_OPTION_NAMES, ...POOL_OPTION_NAMES };
+  protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...POOL_OPTIONS };
 
   readonly #pool: ConnectionPool;
 

@@ -10,15 +10,16 @@ const SRC = resolve(__dirname, '../../src');
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   errors: [],
-  protocol: ['errors'],
-  serde: ['errors', 'protocol'],
-  client: ['errors', 'protocol', 'serde'],
-  pool: ['errors', 'protocol', 'serde', 'client'],
-  hash: ['errors', 'protocol', 'serde', 'client', 'pool'],
-  server: ['errors', 'protocol'],
-  embedded: ['errors', 'protocol', 'serde', 'client', 'server'],
-  cli: ['errors', 'protocol', 'serde', 'client', 'pool', 'hash', 'server', 'embedded'],
-  'index.ts': ['errors', 'protocol', 'serde', 'client', 'pool', 'hash'],
+  options: ['errors'],
+  protocol: ['errors', 'options'],
+  serde: ['errors', 'options', 'protocol'],
+  client: ['errors', 'options', 'protocol', 'serde'],
+  pool: ['errors', 'options', 'protocol', 'serde', 'client'],
+  hash: ['errors', 'options', 'protocol', 'serde', 'client', 'pool'],
+  server: ['errors', 'options', 'protocol'],
+  embedded: ['errors', 'options', 'protocol', 'serde', 'client', 'server'],
+  cli: ['errors', 'options', 'protocol', 'serde', 'client', 'pool', 'hash', 'server', 'embedded'],
+  'index.ts': ['errors', 'options', 'protocol', 'serde', 'client', 'pool', 'hash'],
 };
 
 /** The packages that a folder may import; nothing else is a dependency. */

@@ -9,11 +9,11 @@ import { encodeExptime } from '../../protocol/exptime';
 import { systemClock, type Clock } from '../../runtime/clock';
 import type { CacheValue } from '../../serde';
 import { Client } from '../client';
-import { flag } from '../client-options';
 import type { Command, KeyOf } from '../command';
 import { MetaCommand, MetaRequest } from '../commands/meta';
 import type { ExecuteOptions, Executor } from '../executor';
-import { checkOptionNames, type OptionNames } from '../option-names';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { SWITCH } from '../../options/rule';
 
 /** How a {@link FallbackClient} behaves. */
 export interface FallbackOptions {
@@ -31,7 +31,11 @@ export interface FallbackOptions {
   copyHits?: boolean | undefined;
 }
 
-const FALLBACK_OPTION_NAMES: OptionNames<FallbackOptions> = { ignoreFailures: true, copyHits: true };
+/** The options of {@link FallbackClient}. */
+export const FALLBACK_OPTIONS = {
+  ignoreFailures: option(SWITCH, true),
+  copyHits: option(SWITCH, false),
+} satisfies OptionTable<FallbackOptions>;
 
 /**
  * A client over several caches, the one in use first and the oldest last, for the time of a migration: reads fall
@@ -46,7 +50,7 @@ export class FallbackClient<Out = CacheValue, In = Out> extends Client<Out, In> 
     if (!Array.isArray(list) || !list.every((client) => client instanceof Client)) {
       throw new MemcacheIllegalInputError('clients must be an array of clients');
     }
-    checkOptionNames(options, FALLBACK_OPTION_NAMES);
+    checkOptionNames(options, FALLBACK_OPTIONS);
     const [first, ...older] = clients;
     if (first === undefined) throw new MemcacheIllegalInputError('clients must hold at least one client');
     super(new Fallback([first.executor, ...older.map((client) => client.executor)], options, first.options.clock), first.options);
@@ -64,8 +68,9 @@ export class Fallback implements Executor {
 
   constructor(executors: readonly [Executor, ...Executor[]], options: FallbackOptions = {}, clock: Clock = systemClock) {
     this.#executors = executors;
-    this.#ignoreFailures = flag('ignoreFailures', options.ignoreFailures, true);
-    this.#copyHits = flag('copyHits', options.copyHits, false);
+    const { ignoreFailures, copyHits } = settingsOf(FALLBACK_OPTIONS, options);
+    this.#ignoreFailures = ignoreFailures;
+    this.#copyHits = copyHits;
     this.#clock = clock;
   }
 

@@ -4,10 +4,10 @@ import { systemRandom, type Random } from '../../runtime/random';
 import type { CacheValue } from '../../serde';
 import { onAbort } from '../abort';
 import { Client } from '../client';
-import { duration, flag, wholeNumber } from '../client-options';
 import type { Command } from '../command';
 import type { ExecuteOptions, Executor } from '../executor';
-import { checkOptionNames, type OptionNames } from '../option-names';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { functionOf, MILLISECONDS, SWITCH, valueThat, wholeNumber } from '../../options/rule';
 
 /** A class of errors. */
 export type ErrorClass = abstract new (...args: never[]) => Error;
@@ -50,18 +50,30 @@ export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(client: Client<Out, In>, options: RetryOptions = {}) {
     if (!(client instanceof Client)) throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
-    checkOptionNames(options, RETRY_OPTION_NAMES);
+    checkOptionNames(options, RETRY_OPTIONS);
     super(new Retrier(client.executor, options, client.options.clock), client.options);
   }
 }
 
-const RETRY_OPTION_NAMES: OptionNames<RetryOptions> = {
-  attempts: true,
-  retryDelay: true,
-  retryFor: true,
-  doNotRetryFor: true,
-  retryAmbiguous: true,
-};
+const ERROR_CLASSES = valueThat<readonly ErrorClass[]>(
+  'an array of classes of errors',
+  (value) => Array.isArray(value) && value.every(isErrorClass),
+);
+
+/** The options of {@link RetryingClient}. */
+export const RETRY_OPTIONS = {
+  attempts: option(wholeNumber(1, 2 ** 30), 2),
+  retryDelay: option(
+    valueThat<NonNullable<RetryOptions['retryDelay']>>(
+      `a function, or ${MILLISECONDS.is}`,
+      (value) => typeof value === 'function' || MILLISECONDS.allows(value),
+    ),
+    0,
+  ),
+  retryFor: option(ERROR_CLASSES, []),
+  doNotRetryFor: option(ERROR_CLASSES, []),
+  retryAmbiguous: option(SWITCH, false),
+} satisfies OptionTable<RetryOptions>;
 
 /** The policy behind {@link RetryingClient}, for executors. */
 export class Retrier implements Executor {
@@ -75,22 +87,17 @@ export class Retrier implements Executor {
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(next: Executor, options: RetryOptions = {}, clock: Clock = systemClock) {
-    const { retryDelay = 0 } = options;
+    const { attempts, retryDelay, retryFor, doNotRetryFor, retryAmbiguous } = settingsOf(RETRY_OPTIONS, options);
     this.#next = next;
     this.#clock = clock;
-    this.#attempts = wholeNumber('attempts', options.attempts, 2, 1, 2 ** 30);
-    if (typeof retryDelay === 'function') {
-      this.#delay = retryDelay;
-    } else {
-      const fixed = duration('retryDelay', retryDelay, 0);
-      this.#delay = () => fixed;
-    }
-    this.#retryFor = errorClasses('retryFor', options.retryFor);
-    this.#doNotRetryFor = errorClasses('doNotRetryFor', options.doNotRetryFor);
+    this.#attempts = attempts;
+    this.#delay = typeof retryDelay === 'function' ? retryDelay : () => retryDelay;
+    this.#retryFor = retryFor;
+    this.#doNotRetryFor = doNotRetryFor;
     if (this.#retryFor.some((errorClass) => this.#doNotRetryFor.includes(errorClass))) {
       throw new MemcacheIllegalInputError('retryFor and doNotRetryFor must not name the same class');
     }
-    this.#retryAmbiguous = flag('retryAmbiguous', options.retryAmbiguous, false);
+    this.#retryAmbiguous = retryAmbiguous;
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
@@ -162,25 +169,21 @@ export interface BackoffOptions {
   random?: Random | undefined;
 }
 
+/** The options of {@link backoff}. */
+export const BACKOFF_OPTIONS = {
+  base: option(MILLISECONDS, 20),
+  max: option(MILLISECONDS, 1000),
+  random: option(functionOf<Random>(), systemRandom),
+} satisfies OptionTable<BackoffOptions>;
+
 /**
  * A delay that doubles from attempt to attempt, of which a random part is taken so that many clients do not come back
  * at the same moment. For `retryDelay`.
  */
 export function backoff(options: BackoffOptions = {}): (attempt: number) => number {
-  checkOptionNames(options, { base: true, max: true, random: true } satisfies OptionNames<BackoffOptions>);
-  const base = duration('base', options.base, 20);
-  const max = duration('max', options.max, 1000);
-  const { random = systemRandom } = options;
+  checkOptionNames(options, BACKOFF_OPTIONS);
+  const { base, max, random } = settingsOf(BACKOFF_OPTIONS, options);
   return (attempt) => Math.min(max, base * 2 ** (attempt - 1)) * random();
-}
-
-function errorClasses(name: string, classes: unknown): readonly ErrorClass[] {
-  if (classes === undefined) return [];
-  if (!Array.isArray(classes)) throw new MemcacheIllegalInputError(`${name} must be an array of error classes`);
-  return classes.map((entry: unknown) => {
-    if (isErrorClass(entry)) return entry;
-    throw new MemcacheIllegalInputError(`${name} must hold classes of errors`);
-  });
 }
 
 function isErrorClass(entry: unknown): entry is ErrorClass {

@@ -1,7 +1,8 @@
 /** Lists of servers from the DNS, asked again and again. */
 import { lookup, resolveSrv } from 'node:dns/promises';
 import { MemcacheIllegalInputError } from '../../errors';
-import { duration, wholeNumber } from '../../client/client-options';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { functionOf, MILLISECONDS, wholeNumber } from '../../options/rule';
 import type { Discovery } from './discovery';
 import type { ClusterServer } from './member';
 
@@ -33,7 +34,18 @@ export interface SrvRecord {
   readonly weight: number;
 }
 
-const REFRESH = 60_000;
+/** The options of {@link dnsDiscovery}. */
+export const DNS_OPTIONS = {
+  refreshInterval: option(MILLISECONDS, 60_000),
+  port: option(wholeNumber(1, 65_535), 11_211),
+  lookup: option(functionOf<NonNullable<DnsDiscoveryOptions['lookup']>>()),
+} satisfies OptionTable<DnsDiscoveryOptions>;
+
+/** The options of {@link srvDiscovery}. */
+export const SRV_OPTIONS = {
+  refreshInterval: option(MILLISECONDS, 60_000),
+  resolveSrv: option(functionOf<NonNullable<SrvDiscoveryOptions['resolveSrv']>>(), resolveSrv),
+} satisfies OptionTable<SrvDiscoveryOptions>;
 
 /**
  * A cluster of all the addresses that a name has, for example a headless service of Kubernetes.
@@ -42,9 +54,11 @@ const REFRESH = 60_000;
  */
 export function dnsDiscovery(name: string, options: DnsDiscoveryOptions = {}): Discovery {
   checkName(name);
-  const port = wholeNumber('port', options.port, 11_211, 1, 65_535);
-  const find = options.lookup ?? ((host) => lookup(host, { all: true, verbatim: true }));
-  return repeatedly(options, async () => {
+  checkOptionNames(options, DNS_OPTIONS);
+  const settings = settingsOf(DNS_OPTIONS, options);
+  const { port, refreshInterval } = settings;
+  const find = settings.lookup ?? ((host) => lookup(host, { all: true, verbatim: true }));
+  return repeatedly(refreshInterval, async () => {
     const addresses = await find(name);
     // In one order whatever the resolver's; an address may be there once per socket type.
     return [...new Set(addresses.map(({ address }) => address))].sort().map((host) => ({ host, port }));
@@ -59,8 +73,9 @@ export function dnsDiscovery(name: string, options: DnsDiscoveryOptions = {}): D
  */
 export function srvDiscovery(name: string, options: SrvDiscoveryOptions = {}): Discovery {
   checkName(name);
-  const find = options.resolveSrv ?? resolveSrv;
-  return repeatedly(options, async () => {
+  checkOptionNames(options, SRV_OPTIONS);
+  const { resolveSrv: find, refreshInterval } = settingsOf(SRV_OPTIONS, options);
+  return repeatedly(refreshInterval, async () => {
     const records = await find(name);
     const best = Math.min(...records.map(({ priority }) => priority));
     return records
@@ -70,8 +85,7 @@ export function srvDiscovery(name: string, options: SrvDiscoveryOptions = {}): D
   });
 }
 
-function repeatedly(options: DnsOptions, find: () => Promise<readonly ClusterServer[]>): Discovery {
-  const interval = duration('refreshInterval', options.refreshInterval, REFRESH);
+function repeatedly(interval: number, find: () => Promise<readonly ClusterServer[]>): Discovery {
   return async function* ({ signal, wait }) {
     while (!signal.aborted) {
       yield await find();

@@ -6,8 +6,9 @@
  */
 import { MemcacheUnknownCommandError, MemcacheUnknownError } from '../../errors';
 import { Client } from '../../client/client';
-import { duration, flag, type ConnectionOptions } from '../../client/client-options';
-import type { OptionNames } from '../../client/option-names';
+import type { ConnectionOptions } from '../../client/client-options';
+import { option, settingsOf, type OptionTable } from '../../options/option';
+import { MILLISECONDS, SWITCH } from '../../options/rule';
 import { parseServerAddress, type ServerInput } from '../../client/server-address';
 import { RawSerde, type CacheValue } from '../../serde';
 import type { Discovery } from './discovery';
@@ -25,7 +26,11 @@ export interface ElastiCacheOptions {
   useVpc?: boolean | undefined;
 }
 
-const ELASTICACHE_OPTION_NAMES: OptionNames<ElastiCacheOptions> = { refreshInterval: true, useVpc: true };
+/** The options that say how the servers of a managed cluster are found. */
+export const ELASTICACHE_OPTIONS = {
+  refreshInterval: option(MILLISECONDS, 60_000),
+  useVpc: option(SWITCH),
+} satisfies OptionTable<ElastiCacheOptions>;
 
 /** How an {@link ElastiCacheClient} behaves. */
 export interface ElastiCacheClientOptions<Out = CacheValue, In = Out> extends HashClientOptions<Out, In>, ElastiCacheOptions {}
@@ -36,7 +41,7 @@ export interface ElastiCacheClientOptions<Out = CacheValue, In = Out> extends Ha
  * finish where they are.
  */
 export class ElastiCacheClient<Out = CacheValue, In = Out> extends HashClient<Out, In> {
-  protected static override readonly optionNames: object = { ...super.optionNames, ...ELASTICACHE_OPTION_NAMES };
+  protected static override readonly optionNames: object = { ...super.optionNames, ...ELASTICACHE_OPTIONS };
 
   /**
    * @param configEndpoint for example `my-cluster.abc.cfg.use1.cache.amazonaws.com:11211`
@@ -59,7 +64,6 @@ interface ClusterNode {
   readonly port: number;
 }
 
-const REFRESH = 60_000;
 /** So many of those who know the list are asked before a look counts as failed. */
 const MAX_ASKED = 3;
 
@@ -70,9 +74,8 @@ const MAX_ASKED = 3;
  */
 export function elastiCacheDiscovery(configEndpoint: ServerInput, options: ElastiCacheOptions & ConnectionOptions = {}): Discovery {
   const { endpoint, tls: secure } = parseServerAddress(configEndpoint);
-  const interval = duration('refreshInterval', options.refreshInterval, REFRESH);
   const tls = options.tls ?? secure;
-  const useVpc = flag('useVpc', options.useVpc, tls === false || 'path' in endpoint);
+  const { refreshInterval: interval, useVpc = tls === false || 'path' in endpoint } = settingsOf(ELASTICACHE_OPTIONS, options);
   return async function* ({ signal, wait }) {
     let config: ClusterConfig | undefined;
     while (!signal.aborted) {

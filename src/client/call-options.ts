@@ -1,0 +1,39 @@
+/** The options of single calls, by name. Their rules are those of the arguments that they become. */
+import type {
+  MetaArithmeticOptions,
+  MetaDeleteOptions,
+  MetaGetOptions,
+  MetaSetOptions,
+} from '../protocol/meta-flags';
+import type { CallOptions } from './executor';
+
+/** Those of all classic commands: who keeps one object for several of them need not take it apart. */
+export const CALL_OPTIONS = { signal: true, expire: true, flags: true, noreply: true, graceful: true };
+
+type MetaNames = CallOptions & MetaGetOptions & MetaSetOptions & MetaDeleteOptions & MetaArithmeticOptions<number>;
+
+export const META_OPTIONS: Readonly<Record<keyof MetaNames, true>> = {
+  signal: true,
+  base64: true,
+  opaque: true,
+  value: true,
+  cas: true,
+  ttl: true,
+  size: true,
+  flags: true,
+  hitBefore: true,
+  lastAccess: true,
+  noLruBump: true,
+  expire: true,
+  vivify: true,
+  recache: true,
+  unlessCas: true,
+  newCas: true,
+  mode: true,
+  invalidate: true,
+  returnCas: true,
+  removeValue: true,
+  delta: true,
+  initial: true,
+  returnTtl: true,
+};

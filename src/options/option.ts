@@ -1,0 +1,72 @@
+/**
+ * Options, declared once: from a table of them come the check of what a caller gives, the message that lists the names,
+ * the defaults, and the tables in the documentation.
+ */
+import { MemcacheIllegalInputError } from '../errors';
+import { checkValue, type Rule } from './rule';
+
+/** One option; what it is for is told where its type is declared. */
+export interface Option<T> {
+  readonly rule: Rule<T>;
+  /** What holds when it is not given; undefined when nothing does. */
+  readonly default: T | undefined;
+}
+
+/** An option that always has a value. */
+interface OptionWithDefault<T> extends Option<T> {
+  readonly default: T;
+}
+
+/** All options of `Options`, none of which can be forgotten. */
+export type OptionTable<Options> = { readonly [Name in keyof Options]-?: Option<Exclude<Options[Name], undefined>> };
+
+/** A table of whatever options. */
+export type AnyOptionTable = Readonly<Record<string, Option<unknown>>>;
+
+/** The options of a table, with their defaults filled in. */
+export type Settings<Table> = {
+  readonly [Name in keyof Table]: Table[Name] extends OptionWithDefault<infer T>
+    ? Exclude<T, undefined>
+    : Table[Name] extends Option<infer T>
+      ? T | undefined
+      : never;
+};
+
+/** An option with a value that holds when it is not given. */
+export function option<T>(rule: Rule<T>, byDefault: T): OptionWithDefault<T>;
+/** An option that stays undefined when it is not given. */
+export function option<T>(rule: Rule<T>): Option<T>;
+export function option<T>(rule: Rule<T>, byDefault?: T): Option<T> {
+  return { rule, default: byDefault };
+}
+
+/**
+ * The values of the options of `table`, with their defaults. Names that the table does not have are not looked at: they
+ * may belong to another one (see {@link checkOptionNames}).
+ *
+ * @throws MemcacheIllegalInputError naming the option and its rule
+ */
+export function settingsOf<Table extends AnyOptionTable>(table: Table, options: object): Settings<Table> {
+  const settings: Record<string, unknown> = {};
+  for (const [name, { rule, default: byDefault }] of Object.entries(table)) {
+    const value = (options as Readonly<Record<string, unknown>>)[name];
+    if (value !== undefined) checkValue(name, rule, value);
+    settings[name] = value ?? byDefault;
+  }
+  return settings as Settings<Table>;
+}
+
+/**
+ * Refuses a name that nobody knows, a mistake that would go unnoticed: an item stored with `{ ttl: 60 }` never expires.
+ *
+ * @throws MemcacheIllegalInputError for what is no object, and for a name that is not in `known`
+ */
+export function checkOptionNames(options: unknown, known: object): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new MemcacheIllegalInputError('options must be an object, for example { expire: 60 }');
+  }
+  for (const name in options) {
+    if (Object.hasOwn(known, name)) continue;
+    throw new MemcacheIllegalInputError(`there is no option ${JSON.stringify(name.slice(0, 40))}; there are ${Object.keys(known).join(', ')}`);
+  }
+}

@@ -1,0 +1,63 @@
+/** What a value of an option must be. */
+import { MemcacheIllegalInputError } from '../errors';
+
+/** A rule for values: `is` ends the sentence `timeout must be …`. */
+export interface Rule<T> {
+  readonly is: string;
+  readonly allows: (value: unknown) => boolean;
+  /** What is wrong with a value, where `NAME must be IS` does not tell enough. */
+  readonly explain?: (name: string, value: unknown) => string;
+  /** What is counted, where that is no number of things. */
+  readonly unit?: 'ms' | 'bytes';
+  /** Only says which type the rule is for. */
+  readonly type?: T;
+}
+
+/** The longest delay that Node's timers take, in milliseconds. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** A switch. */
+export const SWITCH: Rule<boolean> = { is: 'true or false', allows: (value) => typeof value === 'boolean' };
+
+/** A duration in milliseconds. */
+export const MILLISECONDS: Rule<number> = {
+  is: `a number of milliseconds from 0 to ${LONGEST_TIMER}`,
+  allows: (value) => typeof value === 'number' && value >= 0 && value <= LONGEST_TIMER,
+  unit: 'ms',
+};
+
+/** A whole number from `least` to `most`. */
+export function wholeNumber(least: number, most: number, unit?: Rule<number>['unit']): Rule<number> {
+  return {
+    ...(unit !== undefined && { unit }),
+    is: `a whole number from ${least} to ${most}`,
+    allows: (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
+  };
+}
+
+/** An object with these methods; a class given in place of an instance has none of them. */
+export function objectWith<T>(what: string, ...methods: readonly (keyof T & string)[]): Rule<T> {
+  return { is: what, allows: (value) => hasMethods(value, ...methods) };
+}
+
+/** A function. */
+export function functionOf<T extends (...args: never[]) => unknown>(): Rule<T> {
+  return { is: 'a function', allows: (value) => typeof value === 'function' };
+}
+
+/** A value that a rule of its own describes. */
+export function valueThat<T>(is: string, allows: (value: unknown) => boolean, explain?: Rule<T>['explain']): Rule<T> {
+  return { is, allows, ...(explain !== undefined && { explain }) };
+}
+
+/** Whether it is an object with these methods. */
+export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
+}
+
+/** @throws MemcacheIllegalInputError saying what `name` must be, unless `value` is so */
+export function checkValue(name: string, rule: Rule<unknown>, value: unknown): void {
+  if (rule.allows(value)) return;
+  throw new MemcacheIllegalInputError(rule.explain?.(name, value) ?? `${name} must be ${rule.is}`);
+}
