@@ -169,7 +169,7 @@ export function connectionSettings(address: ServerAddress, options: ConnectionOp
   const plain = {
     ...settings,
     address,
-    keepAlive: keepAlive === false ? undefined : Number(keepAlive === true ? 0 : keepAlive),
+    keepAlive: keepAlive === false ? undefined : keepAlive === true ? 0 : keepAlive,
     tls: typeof tls === 'object' ? tls : (tls ?? address.tls) ? {} : undefined,
   };
   // Not enumerable: no inspection or JSON of the settings may show the password.

@@ -17,6 +17,11 @@ interface OptionWithDefault<T> extends Option<T> {
   readonly default: T;
 }
 
+/** An option that has none unless it is given. */
+interface OptionWithoutDefault<T> extends Option<T> {
+  readonly default: undefined;
+}
+
 /** All options of `Options`, none of which can be forgotten. */
 export type OptionTable<Options> = { readonly [Name in keyof Options]-?: Option<Exclude<Options[Name], undefined>> };
 
@@ -25,17 +30,17 @@ export type AnyOptionTable = Readonly<Record<string, Option<unknown>>>;
 
 /** The options of a table, with their defaults filled in. */
 export type Settings<Table> = {
-  readonly [Name in keyof Table]: Table[Name] extends OptionWithDefault<infer T>
-    ? Exclude<T, undefined>
-    : Table[Name] extends Option<infer T>
-      ? T | undefined
+  readonly [Name in keyof Table]: Table[Name] extends OptionWithoutDefault<infer T>
+    ? T | undefined
+    : Table[Name] extends OptionWithDefault<infer T>
+      ? T
       : never;
 };
 
 /** An option with a value that holds when it is not given. */
 export function option<T>(rule: Rule<T>, byDefault: T): OptionWithDefault<T>;
 /** An option that stays undefined when it is not given. */
-export function option<T>(rule: Rule<T>): Option<T>;
+export function option<T>(rule: Rule<T>): OptionWithoutDefault<T>;
 export function option<T>(rule: Rule<T>, byDefault?: T): Option<T> {
   return { rule, default: byDefault };
 }
