@@ -1,0 +1,347 @@
+/** What is counted of each server, always: whole numbers, and how long replies took. */
+import { MemcacheError } from '../errors';
+import type { ServerState } from './observe';
+
+/** What may come of a call, key by key: places in a meter's counts. `MISS` is a read that found nothing, `NOT_FOUND` another command. */
+export const HIT = 0;
+export const MISS = 1;
+export const NOT_FOUND = 2;
+export const STORED = 3;
+export const NOT_STORED = 4;
+export const EXISTS = 5;
+export const OK = 6;
+export type Outcome = typeof HIT | typeof MISS | typeof NOT_FOUND | typeof STORED | typeof NOT_STORED | typeof EXISTS | typeof OK;
+
+/** Takes what came of a call. */
+export interface Tally {
+  add(outcome: Outcome, keys: number): void;
+}
+
+/** What a meter must know of a command. */
+export interface Counted<R> {
+  /** The protocol's verb. */
+  readonly verb: string;
+  /** How many keys it concerns; 0 for a command to servers, which counts as one call. */
+  readonly keyCount: number;
+  /** Says what `result` is, key by key. */
+  tally(result: R, tally: Tally): void;
+}
+
+/** How long replies took, from the write of the call to its reply. Times are in milliseconds. */
+export interface Latency {
+  /** Calls that were answered. Gets that shared a line count singly, a call for many keys once per server. */
+  readonly count: number;
+  readonly sum: number;
+  /** Half of the calls took no longer; the error of this and the following is at most 5 %. 0 without a call. */
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  /** The longest, exactly. */
+  readonly max: number;
+  /** `[upper bound, calls]`, in rising order, those without calls left out; a bound is not in its own bucket. */
+  readonly buckets: readonly (readonly [upTo: number, calls: number])[];
+}
+
+/** What `client.metrics()` tells of one server. Numbers only grow, except `connections` and `pending`. */
+export interface ServerMetrics {
+  /** As `servers()` has it. Where nothing watches the server: `failing` from a failure of its connection to the next answer. */
+  readonly state: ServerState;
+  /** Connections that can be used. */
+  readonly connections: number;
+  /** Calls that wait for a connection or for their reply. */
+  readonly pending: number;
+  /**
+   * Calls that have settled, by the protocol's verb; a call for many keys counts each key, and every attempt counts.
+   * Their sum is that of `hits`, `misses`, `stored`, `notStored`, `exists`, `ok`, `aborted` and all `errors`.
+   */
+  readonly calls: Readonly<Record<string, number>>;
+  readonly hits: number;
+  /** Keys that were not there, asked for by any command: also `delete`, `touch`, `incr`, `decr` and `cas`. */
+  readonly misses: number;
+  /** Keys that were read and answered: `hits`, and the misses of commands that read. */
+  readonly lookups: number;
+  readonly stored: number;
+  readonly notStored: number;
+  /** `cas` that came too late. */
+  readonly exists: number;
+  /** Everything else that succeeded, and what asks for no reply once it is written. */
+  readonly ok: number;
+  /** Calls that their signal ended. */
+  readonly aborted: number;
+  /** By code. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** Of the errors, those that `ignoreErrors` turned into misses. */
+  readonly ignored: number;
+  /** How often a call was repeated after a failure of this server. */
+  readonly retries: number;
+  readonly connects: number;
+  readonly connectFailures: number;
+  /** Connections that are over, whoever ended them. */
+  readonly disconnects: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly latency: Latency;
+}
+
+/** Sixteen buckets to each doubling: a bucket's middle is at most 1/32 of it away from what it holds. */
+const PER_OCTAVE = 16;
+/** 2^-10 ms, about a microsecond, and 2^22 ms, more than an hour. What is shorter or longer goes into the first or last bucket. */
+const FIRST_OCTAVE = -10;
+const OCTAVES = 32;
+const BUCKETS = OCTAVES * PER_OCTAVE;
+
+/** A log-linear histogram of milliseconds. */
+export class Histogram {
+  /** Made with the first time, 4 KiB. */
+  #buckets: Float64Array | undefined;
+  #count = 0;
+  #sum = 0;
+  #max = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds `count` calls that took `time`. */
+  add(time: number, count: number): void {
+    const buckets = (this.#buckets ??= new Float64Array(BUCKETS));
+    const index = bucketOf(time);
+    buckets[index] = (buckets[index] ?? 0) + count;
+    this.#count += count;
+    this.#sum += time * count;
+    if (time > this.#max) this.#max = time;
+  }
+
+  snapshot(): Latency {
+    const buckets: [number, number][] = [];
+    this.#buckets?.forEach((count, index) => {
+      if (count > 0) buckets.push([upperBound(index), count]);
+    });
+    return latencyOf(buckets, this.#count, this.#sum, this.#max);
+  }
+}
+
+/** The log of the time is that of its bucket's octave; within an octave buckets are equally wide. */
+function bucketOf(time: number): number {
+  if (!(time > 0)) return 0;
+  const octave = Math.floor(Math.log2(time));
+  const within = Math.floor((time / 2 ** octave - 1) * PER_OCTAVE);
+  return Math.min(Math.max((octave - FIRST_OCTAVE) * PER_OCTAVE + within, 0), BUCKETS - 1);
+}
+
+function upperBound(index: number): number {
+  return lowerBound(index + 1);
+}
+
+function lowerBound(index: number): number {
+  return 2 ** (FIRST_OCTAVE + Math.floor(index / PER_OCTAVE)) * (1 + (index % PER_OCTAVE) / PER_OCTAVE);
+}
+
+function latencyOf(buckets: readonly (readonly [number, number])[], count: number, sum: number, max: number): Latency {
+  const quantile = (share: number): number => {
+    let rest = Math.max(1, Math.ceil(share * count));
+    for (const [upTo, calls] of buckets) {
+      rest -= calls;
+      if (rest <= 0) return Math.min(max, middleBelow(upTo));
+    }
+    return max;
+  };
+  return { count, sum, p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), p999: quantile(0.999), max, buckets };
+}
+
+/** The middle of the bucket that ends at `upTo`. */
+function middleBelow(upTo: number): number {
+  const octave = Math.ceil(Math.log2(upTo)) - 1;
+  return upTo - 2 ** octave / PER_OCTAVE / 2;
+}
+
+/** How many keys a failed call had, where that is not one. */
+const keysOfError = new WeakMap<object, number>();
+
+/** For how many keys a call failed with `error`. */
+export function failedKeys(error: object): number {
+  return keysOfError.get(error) ?? 1;
+}
+
+/**
+ * Counts what happens to the calls for one server. A call is counted when it settles, once, so that at any moment the
+ * sum of `calls` is that of the outcomes and errors.
+ */
+export class ServerMeter implements Tally {
+  /** The server's name. */
+  readonly server: string;
+  /** That of the client for which it counts. */
+  readonly clientId: number;
+  /** By {@link Outcome}. */
+  readonly #outcomes = new Float64Array(7);
+  readonly #calls = new Map<string, number>();
+  /** Calls of one verb in a row that are not yet in `#calls`: most calls come after one of their own kind. */
+  #verb = '';
+  #run = 0;
+  readonly #errors = new Map<string, number>();
+  readonly #latency = new Histogram();
+  #aborted = 0;
+  #connects = 0;
+  #connectFailures = 0;
+  #disconnects = 0;
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  #troubled = false;
+
+  constructor(server: string, clientId: number) {
+    this.server = server;
+    this.clientId = clientId;
+  }
+
+  // ── calls ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  succeed<R>(command: Counted<R>, result: R): void {
+    this.#count(command.verb, command.keyCount);
+    command.tally(result, this);
+  }
+
+  /** The server was told not to answer, and the command is written. */
+  unanswered({ verb, keyCount }: Counted<never>): void {
+    this.#count(verb, keyCount);
+    this.add(OK, keyCount || 1);
+  }
+
+  fail({ verb, keyCount }: Counted<never>, error: unknown): void {
+    const keys = keyCount || 1;
+    this.#count(verb, keyCount);
+    const code = error instanceof MemcacheError ? error.code : 'ERROR';
+    this.#errors.set(code, (this.#errors.get(code) ?? 0) + keys);
+    if (keys > 1 && error instanceof MemcacheError) keysOfError.set(error, keys);
+  }
+
+  /** Its signal ended it. */
+  abort({ verb, keyCount }: Counted<never>): void {
+    this.#count(verb, keyCount);
+    this.#aborted += keyCount || 1;
+  }
+
+  add(outcome: Outcome, keys: number): void {
+    this.#outcomes[outcome] = this.#of(outcome) + keys;
+  }
+
+  #count(verb: string, keyCount: number): void {
+    if (verb !== this.#verb) this.#turnTo(verb);
+    this.#run += keyCount || 1;
+  }
+
+  #turnTo(verb: string): void {
+    if (this.#run > 0) this.#calls.set(this.#verb, (this.#calls.get(this.#verb) ?? 0) + this.#run);
+    this.#verb = verb;
+    this.#run = 0;
+  }
+
+  #of(outcome: Outcome): number {
+    return this.#outcomes[outcome] ?? 0;
+  }
+
+  // ── connections ─────────────────────────────────────────────────────────────────────────────────────────
+
+  connected(): void {
+    this.#connects++;
+  }
+
+  connectFailed(): void {
+    this.#connectFailures++;
+    this.#troubled = true;
+  }
+
+  /** A connection that could be used is over. */
+  disconnected(failed: boolean): void {
+    this.#disconnects++;
+    if (failed) this.#troubled = true;
+  }
+
+  wrote(bytes: number): void {
+    this.#bytesWritten += bytes;
+  }
+
+  read(bytes: number): void {
+    this.#bytesRead += bytes;
+  }
+
+  /** Calls that left together were answered together, `time` milliseconds later. */
+  answered(calls: number, time: number): void {
+    this.#latency.add(time, calls);
+    this.#troubled = false;
+  }
+
+  // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param state - as whoever watches the server has it; undefined where nobody does */
+  snapshot(pending: number, state: ServerState | undefined): ServerMetrics {
+    this.#turnTo('');
+    return {
+      state: state ?? (this.#troubled ? 'failing' : 'healthy'),
+      connections: this.#connects - this.#disconnects,
+      pending,
+      calls: Object.fromEntries(this.#calls),
+      hits: this.#of(HIT),
+      misses: this.#of(MISS) + this.#of(NOT_FOUND),
+      lookups: this.#of(HIT) + this.#of(MISS),
+      stored: this.#of(STORED),
+      notStored: this.#of(NOT_STORED),
+      exists: this.#of(EXISTS),
+      ok: this.#of(OK),
+      aborted: this.#aborted,
+      errors: Object.fromEntries(this.#errors),
+      ignored: 0,
+      retries: 0,
+      connects: this.#connects,
+      connectFailures: this.#connectFailures,
+      disconnects: this.#disconnects,
+      bytesRead: this.#bytesRead,
+      bytesWritten: this.#bytesWritten,
+      latency: this.#latency.snapshot(),
+    };
+  }
+}
+
+const SEVERITY: readonly ServerState[] = ['healthy', 'failing', 'dead'];
+
+/** The sum of what two tell of one server; its state is the worse of the two. */
+export function addMetrics(a: ServerMetrics, b: ServerMetrics): ServerMetrics {
+  const sums = Object.fromEntries(
+    Object.entries(a).flatMap(([name, value]: [string, unknown]) =>
+      typeof value === 'number' ? [[name, value + (b[name as keyof ServerMetrics] as number)]] : [],
+    ),
+  );
+  return {
+    ...a,
+    ...sums,
+    state: SEVERITY.indexOf(a.state) >= SEVERITY.indexOf(b.state) ? a.state : b.state,
+    calls: addByName(a.calls, b.calls),
+    errors: addByName(a.errors, b.errors),
+    latency: addLatencies(a.latency, b.latency),
+  };
+}
+
+function addByName(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
+  const sum = { ...a };
+  for (const [name, count] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
+}
+
+function addLatencies(a: Latency, b: Latency): Latency {
+  const buckets = new Map(a.buckets);
+  for (const [upTo, calls] of b.buckets) buckets.set(upTo, (buckets.get(upTo) ?? 0) + calls);
+  const inOrder = [...buckets].sort(([one], [other]) => one - other);
+  return latencyOf(inOrder, a.count + b.count, a.sum + b.sum, Math.max(a.max, b.max));
+}
+
+/** The metrics of several sources by server, added up where they know the same one. */
+export function mergeMetrics(sources: Iterable<ReadonlyMap<string, ServerMetrics>>): Map<string, ServerMetrics> {
+  const merged = new Map<string, ServerMetrics>();
+  for (const source of sources) {
+    for (const [server, metrics] of source) {
+      const known = merged.get(server);
+      merged.set(server, known === undefined ? metrics : addMetrics(known, metrics));
+    }
+  }
+  return merged;
+}
