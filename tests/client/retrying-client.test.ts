@@ -111,6 +111,88 @@ it('the last error is the one that is told, after so many attempts', async () =>
   await once.close();
 });
 
+it('the certainty of several attempts is that of the one of which least is known', async () => {
+  const gone = await ScriptedServer.start();
+  let closed: Promise<void> | undefined;
+  gone.next(async (connection) => {
+    await connection.expectMatch(/x\r\n/);
+    // It has been executed for all anybody can know; the second attempt is refused.
+    closed = gone.close();
+    await connection.closed;
+  });
+  const client = new RetryingClient(new Client(gone.address), { attempts: 3 });
+  expect(await failure(client.set('k', 'x'))).toMatchObject({ code: 'MEMCACHE_UNEXPECTED_CLOSE', certainty: 'maybeExecuted' });
+  await closed;
+  expect(await failure(client.set('k', 'x'))).toMatchObject({ code: 'MEMCACHE_CONNECT', certainty: 'notSent' });
+  await client.close();
+});
+
+it('an answer that is an error does not hide that an earlier attempt may have been executed', async () => {
+  drop(1);
+  server.put('k', 'text');
+  const client = makeClient({ retryAmbiguous: true });
+  expect(await failure(client.incr('k'))).toMatchObject({ certainty: 'maybeExecuted' });
+  expect(server.connections).toHaveLength(2);
+  await client.close();
+});
+
+it.each<[string, () => number]>([
+  ['gives Infinity', () => Infinity],
+  ['gives NaN', () => NaN],
+  ['gives 2^31', () => 2 ** 31],
+  ['gives less than nothing', () => -1],
+  ['gives nothing', () => illegal(undefined)],
+])('a retryDelay that %s is an error that says so, with what was to be repeated as its cause', async (_, retryDelay) => {
+  drop(2);
+  const client = makeClient({ retryDelay });
+  const error = await failure(client.set('k', 'x'));
+  expect(error).toBeInstanceOf(MemcacheIllegalInputError);
+  expect(error.message).toContain('retryDelay must give a number of milliseconds from 0 to 2147483647');
+  expect(error).toMatchObject({ certainty: 'maybeExecuted', cause: { code: 'MEMCACHE_UNEXPECTED_CLOSE' } });
+  expect(server.connections).toHaveLength(1);
+  await client.close();
+});
+
+it('a retryDelay that throws is an error that says so', async () => {
+  drop(2);
+  const cause = new Error('mine');
+  const client = makeClient({
+    retryDelay: () => {
+      throw cause;
+    },
+  });
+  const error = await failure(client.get('k'));
+  expect(error).toBeInstanceOf(MemcacheIllegalInputError);
+  expect(error).toMatchObject({ message: 'retryDelay threw an error; see cause', certainty: 'maybeExecuted', cause });
+  await client.close();
+});
+
+it.each<[string, RetryOptions]>([
+  ['during a delay', { retryDelay: 30_000 }],
+  ['while an attempt is under way', { attempts: 9 }],
+])('close %s leaves no new connection behind, and the call tells of what went wrong', async (name, options) => {
+  let arrived: () => void = () => undefined;
+  const asked = new Promise<void>((resolve) => (arrived = resolve));
+  server.next(async (connection) => {
+    await connection.expectMatch(/\r\n/);
+    arrived();
+    if (name === 'during a delay') await connection.rst();
+    else await turns(5).then(() => connection.rst());
+  });
+  const client = makeClient(options);
+  const call = failure(client.get('k'));
+  await asked;
+  if (name === 'during a delay') await turns(10);
+  await client.close();
+  expect(await call).toMatchObject({ code: 'MEMCACHE_UNEXPECTED_CLOSE' });
+  await turns(10);
+  expect(server.connections).toHaveLength(1);
+  // It may be used again, retries included.
+  drop(1);
+  if (name !== 'during a delay') expect(await client.get('k')).toBeUndefined();
+  await client.close();
+});
+
 it('what the server answered, and illegal input, are final', async () => {
   const client = makeClient({ attempts: 5 });
   server.put('k', 'text');

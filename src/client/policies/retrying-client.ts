@@ -4,6 +4,7 @@ import { systemRandom, type Random } from '../../runtime/random';
 import type { CacheValue } from '../../serde';
 import { onAbort } from '../abort';
 import { Client } from '../client';
+import { weakestFailure } from '../certainty';
 import type { Command } from '../command';
 import type { ExecuteOptions, Executor } from '../executor';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
@@ -21,6 +22,7 @@ export interface RetryOptions {
   attempts?: number | undefined;
   /**
    * Milliseconds between two attempts: a number, or a function of the number of attempts made, such as {@link backoff}.
+   * A function that throws, or gives no such number, makes the call reject with `MemcacheIllegalInputError`.
    * @default 0
    */
   retryDelay?: number | ((attempt: number) => number) | undefined;
@@ -44,7 +46,8 @@ export interface RetryOptions {
  *
  * A call is repeated when it provably was not executed, or when executing it twice is executing it once; each attempt
  * has the `timeout` of the client it goes through. What the server answered (`certainty: 'executed'`) and illegal input
- * are final.
+ * are final. When all attempts fail, the call rejects with the last of the errors whose `certainty` is the weakest: a write that
+ * timed out and was refused afterwards may have been executed.
  */
 export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
@@ -84,6 +87,10 @@ export class Retrier implements Executor {
   readonly #retryFor: readonly ErrorClass[];
   readonly #doNotRetryFor: readonly ErrorClass[];
   readonly #retryAmbiguous: boolean;
+  /** Ends each of the pauses between attempts. */
+  readonly #pauses = new Set<() => void>();
+  /** Counts how often it was closed: a call of an earlier life is not repeated. */
+  #life = 0;
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(next: Executor, options: RetryOptions = {}, clock: Clock = systemClock) {
@@ -102,24 +109,47 @@ export class Retrier implements Executor {
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
     const result = this.#next.execute(command, options);
-    return this.#attempts === 1 ? result : result.catch((error: unknown) => this.#again(command, options, error));
+    if (this.#attempts === 1) return result;
+    const life = this.#life;
+    return result.catch((error: unknown) => this.#again(command, options, error, life));
   }
 
-  close(): Promise<void> {
-    return this.#next.close();
+  /** Calls that wait for their next attempt are not made again: it would open what is being closed. */
+  async close(): Promise<void> {
+    this.#life++;
+    for (const end of [...this.#pauses]) end();
+    await this.#next.close();
   }
 
-  async #again<R>(command: Command<R>, options: ExecuteOptions | undefined, failure: unknown): Promise<R> {
-    let error = failure;
-    for (let made = 1; made < this.#attempts && this.#mayRepeat(command, error); made++) {
-      await this.#pause(this.#delay(made), options, error);
+  async #again<R>(command: Command<R>, options: ExecuteOptions | undefined, failure: unknown, life: number): Promise<R> {
+    const failures = [failure];
+    for (let made = 1; made < this.#attempts && life === this.#life && this.#mayRepeat(command, failures.at(-1)); made++) {
+      const delay = this.#delayAfter(made, failures);
+      if (!(await this.#pause(delay, options)) || life !== this.#life) break;
       try {
         return await this.#next.execute(command, options);
       } catch (next) {
-        error = next;
+        failures.push(next);
       }
     }
-    throw error;
+    throw weakestFailure(failures);
+  }
+
+  /** The delay that was asked for, which may come from a function of the user's. */
+  #delayAfter(made: number, failures: readonly unknown[]): number {
+    const failure = weakestFailure(failures);
+    const certainty = failure instanceof MemcacheError ? failure.certainty : undefined;
+    let delay: unknown;
+    try {
+      delay = this.#delay(made);
+    } catch (cause) {
+      throw new MemcacheIllegalInputError('retryDelay threw an error; see cause', { cause, certainty });
+    }
+    if (typeof delay === 'number' && MILLISECONDS.allows(delay)) return delay;
+    throw new MemcacheIllegalInputError(
+      `retryDelay must give ${MILLISECONDS.is}, not ${describeValue(delay)}; see cause for what was to be repeated`,
+      { cause: failure, certainty },
+    );
   }
 
   #mayRepeat(command: Command<unknown>, error: unknown): boolean {
@@ -137,26 +167,40 @@ export class Retrier implements Executor {
     }
   }
 
-  /** Waits, unless the call would be too late or is aborted meanwhile. */
-  async #pause(delay: number, options: ExecuteOptions | undefined, error: unknown): Promise<void> {
+  /** Waits, unless the call is aborted meanwhile; false when it would be too late afterwards, or the client is closed. */
+  async #pause(delay: number, options: ExecuteOptions | undefined): Promise<boolean> {
     const { signal, deadline = Infinity } = options ?? {};
-    if (this.#clock.now() + delay >= deadline) throw error;
+    if (this.#clock.now() + delay >= deadline) return false;
     if (signal?.aborted) throw signal.reason;
-    if (!(delay > 0)) return;
-    await new Promise<void>((resolve, reject) => {
+    if (delay === 0) return true;
+    return new Promise<boolean>((resolve, reject) => {
+      const end = (): void => {
+        timer.close();
+        unfollow?.();
+        this.#pauses.delete(end);
+        resolve(false);
+      };
       const timer = this.#clock.setTimeout(() => {
         unfollow?.();
-        resolve();
+        this.#pauses.delete(end);
+        resolve(true);
       }, delay);
+      this.#pauses.add(end);
       const unfollow =
         signal &&
         onAbort(signal, () => {
           timer.close();
+          this.#pauses.delete(end);
           // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with whatever reason it was given
           reject(signal.reason);
         });
     });
   }
+}
+
+/** For a message: numbers as they are, of all else only what kind of thing it is. */
+function describeValue(value: unknown): string {
+  return typeof value === 'number' ? String(value) : `a value of type ${typeof value}`;
 }
 
 /** How {@link backoff} grows. */
