@@ -23,6 +23,7 @@ import type { Fixed, Serde } from '../serde/serde';
 import { TypedSerde, type CacheValue } from '../serde/typed-serde';
 import type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions } from './cache-api';
 import { CALL_OPTIONS, META_OPTIONS } from './call-options';
+import { Failures } from './certainty';
 import { CLIENT_OPTIONS, type ClientOptions } from './client-options';
 import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } from './commands/admin';
 import type { Command } from './command';
@@ -204,7 +205,14 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     }, options);
   }
 
-  /** Stores all `entries`, in one round trip; the keys that were not stored. Nothing is sent when one of them is not legal. */
+  /**
+   * Stores all `entries`, in one round trip; the keys that were not stored. Among them are those whose value is larger than
+   * `maxValueSize`, which are deleted, and those of a server of a cluster that could not be asked. Nothing is sent when one of
+   * the entries is not legal.
+   *
+   * It rejects when a server failed and may have stored what it was sent: with `MemcachePartialError` if there is more to tell,
+   * whose `partial` holds the keys that were certainly not stored.
+   */
   async setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]> {
     checkOptions(options);
     const items: Entry[] = [];
@@ -215,11 +223,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       (item.block.length > this.#maxValueSize ? tooLarge : items).push(item);
     }
     const noreply = this.#noreply(options);
-    const [failed] = await Promise.all([
-      items.length === 0 ? [] : this.executor.execute(new SetManyCommand(items, noreply), options),
-      tooLarge.length === 0 ? 0 : this.#deleteEntries(tooLarge, options),
-    ]);
-    return [...failed, ...tooLarge.map((entry) => entry.key)];
+    if (tooLarge.length > 0) return this.#setSome(items, tooLarge, noreply, options);
+    return items.length === 0 ? [] : this.executor.execute(new SetManyCommand(items, noreply), options);
   }
 
   // ── items ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -462,6 +467,19 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     throw new Error('unreachable');
   }
 
+  /** Stores `items` and deletes `tooLarge`, since what their keys held would be out of date; the keys that were not stored. */
+  async #setSome(items: readonly Entry[], tooLarge: readonly Entry[], noreply: boolean, options?: CallOptions): Promise<Key[]> {
+    const command = new SetManyCommand(items, noreply);
+    const storing = items.length === 0 ? [] : this.executor.execute(command, options);
+    const [stored, deleted] = await Promise.allSettled([storing, this.#deleteEntries(tooLarge, options)]);
+    const failures = new Failures();
+    failures.addOutcome(stored);
+    failures.addOutcome(deleted);
+    const notStored = [...notStoredOf(stored, command), ...tooLarge.map(({ key }) => key)];
+    if (failures.any) throw failures.toError('set', notStored);
+    return notStored;
+  }
+
   #deleteEntries(entries: readonly Entry[], options: CallOptions | undefined): Promise<number> {
     const wireKeys = entries.map((entry) => entry.wireKey);
     const keys = entries.map((entry) => entry.key);
@@ -531,6 +549,14 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 }
 
 const EMPTY = Buffer.alloc(0);
+
+/** The keys of a `setMany` that were certainly not stored. */
+function notStoredOf(outcome: PromiseSettledResult<Key[]>, command: SetManyCommand): Key[] {
+  if (outcome.status === 'fulfilled') return outcome.value;
+  const reason: unknown = outcome.reason;
+  if (reason instanceof MemcachePartialError) return reason.partial as Key[];
+  return reason instanceof MemcacheError && reason.certainty === 'notSent' ? command.whenNotSent : [];
+}
 
 function isExecutor(server: unknown): server is Executor {
   return typeof server === 'object' && server !== null && 'execute' in server;

@@ -130,8 +130,8 @@ export abstract class KeysCommand<R> extends BaseCommand<R> {
   /** One result out of those of the parts. */
   abstract merge(results: readonly R[]): R;
 
-  /** The result when no server could be asked, if it can say so; without one the call fails. */
-  get whenLost(): R | undefined {
+  /** The result when it was certainly not executed, if it can say so; without one the call fails. */
+  get whenNotSent(): R | undefined {
     return undefined;
   }
 }

@@ -5,8 +5,8 @@ import {
   MemcacheError,
   MemcacheIllegalInputError,
   MemcacheNoServersError,
-  MemcachePartialError,
 } from '../errors';
+import { Failures } from '../client/certainty';
 import type { Command, KeyCommand, KeysCommand, ServerCommand } from '../client/command';
 import { VersionCommand } from '../client/commands/admin';
 import { rejected, type ConnectionObserver } from '../client/connection';
@@ -181,7 +181,7 @@ export class HashRouter implements Executor {
     return this.#gather(command, nodes, results);
   }
 
-  /** A part whose server fails is lost; some commands have a result for that. */
+  /** A part that was certainly not executed is lost; some commands have a result for that. */
   async #sendPart<R>(node: Node, command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
     try {
       return await this.#send(node, command, options);
@@ -191,25 +191,21 @@ export class HashRouter implements Executor {
   }
 
   #lost<R>(command: KeysCommand<R>, error: unknown): Promise<R> {
-    const result = error instanceof MemcacheError && isServersFault(error) ? command.whenLost : undefined;
+    const isLost = error instanceof MemcacheError && error.certainty === 'notSent' && isServersFault(error);
+    const result = isLost ? command.whenNotSent : undefined;
     return result === undefined ? rejected(error) : Promise.resolve(result);
   }
 
   async #gather<R>(command: { merge(results: readonly R[]): R; verb: string }, nodes: Node[], parts: Promise<R>[]): Promise<R> {
     const settled = await Promise.allSettled(parts);
     const results: R[] = [];
-    const failures = new Map<string, MemcacheError>();
+    const failures = new Failures();
     for (const [index, outcome] of settled.entries()) {
       if (outcome.status === 'fulfilled') results.push(outcome.value);
-      else if (outcome.reason instanceof MemcacheError) failures.set(nodes[index]?.name ?? '', outcome.reason);
-      // An abort is the caller's own wish, not the servers' failure.
-      else throw outcome.reason;
+      failures.addOutcome(outcome, nodes[index]?.name);
     }
-    if (failures.size === 0) return command.merge(results);
-    const [cause] = failures.values();
-    const unsent = results.length === 0 && [...failures.values()].every((failure) => failure.certainty === 'notSent');
-    const certainty = unsent ? 'notSent' : 'maybeExecuted';
-    throw new MemcachePartialError(command.merge(results), failures, { command: command.verb, cause, certainty });
+    if (failures.any) throw failures.toError(command.verb, command.merge(results));
+    return command.merge(results);
   }
 
   #owner(text: string): Node | undefined {

@@ -1,4 +1,4 @@
-import { HashClient, MemcachePartialError, type CacheValue, type HashClientOptions } from '../../src';
+import { Client, HashClient, MemcachePartialError, type CacheValue, type HashClientOptions } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
 import { failure, rejection } from '../support/contract';
@@ -220,6 +220,99 @@ it('partial failures carry what came, and setMany names exactly what was not sto
   expect((await client.setMany(KEYS.map((key): [string, string] => [key, 'new']))).sort()).toEqual([...own].sort());
   expect(await rejection(client.deleteMany(KEYS))).toMatchObject({ code: 'MEMCACHE_PARTIAL', partial: KEYS.length - own.length });
   expect(await rejection(client.version())).toMatchObject({ code: 'MEMCACHE_PARTIAL' });
+  await client.close();
+});
+
+describe('setMany', () => {
+  const entries: [string, string][] = KEYS.map((key) => [key, 'new']);
+
+  function first(): ScriptedServer {
+    const [server] = servers;
+    if (server === undefined) throw new Error('no servers');
+    return server;
+  }
+
+  it('after a time-out does not call a key not stored that may be stored, and says of which keys it is certain', async () => {
+    const client = makeClient();
+    const [slow, down, fine] = servers.map(({ address }) => address);
+    first().next((connection) => connection.hold());
+    gone.add(down ?? '');
+    const outcome = rejection(client.setMany(entries));
+    await turns();
+    await clock.advance(1001);
+    const error = (await outcome) as MemcachePartialError;
+    expect(error).toBeInstanceOf(MemcachePartialError);
+    expect([...error.failures]).toEqual([[slow, expect.objectContaining({ code: 'MEMCACHE_TIMEOUT', certainty: 'maybeExecuted' })]]);
+    expect(error.certainty).toBe('maybeExecuted');
+    expect((error.partial as string[]).sort()).toEqual(keysOf(client, down ?? '').sort());
+    expect(await client.get(keysOf(client, fine ?? '')[0] ?? '')).toBe('new');
+    await client.close();
+  });
+
+  it('resolves with a value that is too large among the keys not stored, and deletes what was there', async () => {
+    const client = makeClient({ maxValueSize: 100 });
+    const [large = '', ...small] = KEYS;
+    await client.set(large, 'old');
+    expect(await client.setMany([[large, 'x'.repeat(101)], ...small.map((key): [string, string] => [key, 'x'])])).toEqual([large]);
+    expect(await client.getMany(KEYS)).toEqual(new Map(small.map((key) => [key, 'x'])));
+    await client.close();
+  });
+
+  it('a value that is too large whose server is down does not hide that the others were stored', async () => {
+    const client = makeClient({ maxValueSize: 100 });
+    const [large = ''] = keysOf(client, first().address);
+    await kill(first());
+    const values = KEYS.map((key): [string, string] => [key, key === large ? 'x'.repeat(101) : 'x']);
+    const error = (await rejection(client.setMany(values))) as MemcachePartialError;
+    expect(error).toBeInstanceOf(MemcachePartialError);
+    expect(error.certainty).toBe('maybeExecuted');
+    expect([...error.failures.keys()]).toEqual([first().address]);
+    const own = keysOf(client, first().address);
+    expect([...(error.partial as string[])].sort()).toEqual([...own].sort());
+    const others = KEYS.filter((key) => !own.includes(key));
+    expect((await client.getMany(others)).size).toBe(others.length);
+    await client.close();
+  });
+
+  it('of one server that is down, nothing was sent', async () => {
+    const client = new Client(first().address, { connect, clock, maxValueSize: 100 });
+    gone.add(first().address);
+    const error = (await rejection(client.setMany({ a: 'x', b: 'x'.repeat(101) }))) as MemcachePartialError;
+    expect(error).toMatchObject({ code: 'MEMCACHE_PARTIAL', certainty: 'notSent', partial: ['a', 'b'], cause: { code: 'MEMCACHE_CONNECT' } });
+    await client.close();
+  });
+
+  it('an abort rejects with its reason, whatever else there is', async () => {
+    const client = makeClient({ maxValueSize: 100 });
+    const reason = new Error('never mind');
+    const signal = AbortSignal.abort(reason);
+    expect(await rejection(client.setMany({ a: 'x', b: 'x'.repeat(101) }, { signal }))).toBe(reason);
+    await client.close();
+  });
+});
+
+it('the certainty of a call to several servers: one that may have executed it makes it so, and only what nobody was sent is notSent', async () => {
+  const client = makeClient({ retryTimeout: 60_000 });
+  const [slow, down] = servers;
+  if (slow === undefined || down === undefined) throw new Error('no servers');
+  for (const server of servers) await kill(server);
+  expect(await rejection(client.deleteMany(KEYS))).toMatchObject({ code: 'MEMCACHE_PARTIAL', certainty: 'notSent' });
+  await clock.advance(60_000);
+  gone.clear();
+  await client.version().catch(() => undefined);
+  for (const call of [() => client.flushAll(), () => client.deleteMany(KEYS)]) {
+    slow.next((connection) => connection.hold());
+    for (const connection of slow.connections) connection.destroy();
+    await kill(down);
+    const outcome = rejection(call());
+    await turns();
+    await clock.advance(1001);
+    expect(await outcome).toMatchObject({ code: 'MEMCACHE_PARTIAL', certainty: 'maybeExecuted' });
+    gone.clear();
+    await clock.advance(60_000);
+    await client.version().catch(() => undefined);
+    await turns(10);
+  }
   await client.close();
 });
 

@@ -151,7 +151,7 @@ export class SetManyCommand extends KeysCommand<Key[]> {
   }
 
   /** A key whose server cannot be reached is a key that was not stored. */
-  override get whenLost(): Key[] {
+  override get whenNotSent(): Key[] {
     return this.#entries.map((entry) => entry.key);
   }
 
