@@ -32,7 +32,7 @@ const connect: Connect = (address, options, handler) => {
   return connectSocket(target, options, handler);
 };
 
-function makeClient(options: HashClientOptions<CacheValue> = {}): HashClient {
+function makeClient(options: HashClientOptions = {}): HashClient {
   return new HashClient(servers.map(({ address }) => address), { clock, connect, random: () => 1, ...options });
 }
 
