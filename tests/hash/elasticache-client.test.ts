@@ -23,7 +23,7 @@ function announce(version: number, indices: number[]): void {
   endpoint.cluster = { version, nodes: indices.map((index) => ({ host: 'localhost', ip: '127.0.0.1', port: port(index) })) };
 }
 
-function makeClient(options: ElastiCacheClientOptions = {}): { client: ElastiCacheClient; clock: VirtualClock } {
+function makeClient(options: ElastiCacheClientOptions<CacheValue> = {}): { client: ElastiCacheClient; clock: VirtualClock } {
   const clock = new VirtualClock();
   return { clock, client: new ElastiCacheClient(endpoint.address, { clock, random: () => 1, ...options }) };
 }

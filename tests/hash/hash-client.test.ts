@@ -1,4 +1,4 @@
-import { Client, HashClient, MemcachePartialError, type CacheValue, type HashClientOptions } from '../../src';
+import { Client, HashClient, MemcachePartialError, type HashClientOptions } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
 import { failure, rejection } from '../support/contract';
