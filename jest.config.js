@@ -2,6 +2,7 @@
 module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/{tests,examples}/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '\\.long\\.test\\.ts$'],
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: { '^tsmemcache$': '<rootDir>/src/index.ts', '^tsmemcache/(server|embedded)$': '<rootDir>/src/$1/index.ts' },
   globalSetup: '<rootDir>/tests/support/global-setup.ts',

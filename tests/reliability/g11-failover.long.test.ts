@@ -1,4 +1,4 @@
-import { HashClient, type CacheValue, type HashClientOptions } from '../../src';
+import { HashClient, type HashClientOptions } from '../../src';
 import { Load, p99 } from '../support/load';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import { describeWithMemcached } from '../support/describe';
@@ -30,7 +30,7 @@ describeWithMemcached('five memcached, 2 000 calls in flight', () => {
     await Promise.all(processes.map((one) => one.stop()));
   });
 
-  function makeClient(options: HashClientOptions<CacheValue> = {}): HashClient {
+  function makeClient(options: HashClientOptions = {}): HashClient {
     const addresses = processes.map(({ address }) => address);
     return new HashClient(addresses, { timeout: 500, connectTimeout: 300, retryAttempts: 2, retryTimeout: RETRY, deadTimeout: DEAD, ...options });
   }

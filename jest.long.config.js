@@ -1,0 +1,5 @@
+/** The long proofs: planted defects, crash loops, the packed package, everything that takes its time. `npm run test:long` */
+const quick = require('./jest.config.js');
+
+/** @type {import('jest').Config} */
+module.exports = { ...quick, testMatch: ['<rootDir>/{tests,examples}/**/*.long.test.ts'], testPathIgnorePatterns: ['/node_modules/'] };
