@@ -65,3 +65,4 @@ function fail(error: unknown): void {
 }
 
 main().catch(fail);
+export {};

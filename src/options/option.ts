@@ -13,12 +13,12 @@ export interface Option<T> {
 }
 
 /** An option that always has a value. */
-interface OptionWithDefault<T> extends Option<T> {
+export interface OptionWithDefault<T> extends Option<T> {
   readonly default: T;
 }
 
 /** An option that has none unless it is given. */
-interface OptionWithoutDefault<T> extends Option<T> {
+export interface OptionWithoutDefault<T> extends Option<T> {
   readonly default: undefined;
 }
 

@@ -1,46 +1,49 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { UserProject } from '../support/packed';
 
 const ROOT = resolve(__dirname, '../..');
 
 /** What users of the package meet: the tarball, installed in an empty project. */
 describe('the packed package', () => {
-  const project = mkdtempSync(join(tmpdir(), 'tsmemcache-user-'));
-  let tarball = '';
-
-  const run = (command: string, ...args: string[]): string =>
-    execFileSync(command, args, { cwd: project, encoding: 'utf8', stdio: 'pipe', env: { ...process.env, NODE_OPTIONS: '' } });
+  let project: UserProject;
 
   beforeAll(() => {
-    // Packed from a copy, so that tests that run meanwhile see no half-built dist.
-    const copy = join(project, 'package');
-    mkdirSync(copy);
-    for (const name of ['src', 'package.json', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'LICENSE', 'CHANGELOG.md']) {
-      cpSync(join(ROOT, name), join(copy, name), { recursive: true });
-    }
-    symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-    execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json'], { cwd: copy });
-    const [packed] = JSON.parse(
-      execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project], { cwd: copy, encoding: 'utf8' }),
-    ) as [{ filename: string }];
-    tarball = join(project, packed.filename);
-    writeFileSync(join(project, 'package.json'), '{ "name": "user", "private": true }');
-    // The dependencies come from here rather than from a registry.
-    run('npm', 'install', '--no-audit', '--no-fund', '--offline', '--no-package-lock', '--ignore-scripts', '--omit=dev',
-      tarball, ...['generic-pool', 'fflate'].map((name) => join(ROOT, 'node_modules', name)));
+    project = new UserProject();
   }, 120_000);
 
   afterAll(() => {
-    rmSync(project, { recursive: true, force: true });
+    project.remove();
   });
 
   it('holds what it should and nothing else', () => {
-    const names = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
-    for (const name of names) expect(name).toMatch(/^package\/(dist\/.*\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/);
+    const names = execFileSync('tar', ['-tzf', project.tarball], { encoding: 'utf8' }).trim().split('\n');
+    for (const name of names) {
+      expect(name).toMatch(/^package\/(dist\/.*\.(js|js\.map|d\.ts)|dist\/esm\/package\.json|docs\/.*\.(md|svg)|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|package\.json|LICENSE)$/);
+    }
     expect(names).toContain('package/dist/index.d.ts');
     expect(names).toContain('package/LICENSE');
+  });
+
+  it('every link of its README leads somewhere in it', () => {
+    const text = readFileSync(join(project.installed, 'README.md'), 'utf8').replace(/```.*?```/gs, '');
+    const targets = [...text.matchAll(/(?:\]\(|(?:src|srcset|href)=")([^)"\s#]+)/g)].map(([, target = '']) => target).filter((target) => !/^(?:https?|mailto):/.test(target));
+    expect(targets.length).toBeGreaterThan(5);
+    for (const target of targets) expect([target, existsSync(join(project.installed, target))]).toEqual([target, true]);
+  });
+
+  it('source maps lead to the sources, which they hold', () => {
+    const files = readdirSync(join(project.installed, 'dist'), { recursive: true, encoding: 'utf8' });
+    const maps = files.filter((name) => name.endsWith('.js.map'));
+    expect(maps.map((name) => name.slice(0, -'.map'.length)).sort()).toEqual(files.filter((name) => name.endsWith('.js')).sort());
+    for (const name of maps) {
+      const { sources, sourcesContent } = JSON.parse(readFileSync(join(project.installed, 'dist', name), 'utf8')) as { sources: string[]; sourcesContent: (string | null)[] };
+      expect(sourcesContent.length).toBe(sources.length);
+      for (const source of sources) expect(resolve(project.installed, 'dist', dirname(name), source)).toMatch(/tsmemcache\/src\/[\w/-]+\.ts$/);
+    }
+    project.write('stack.cjs', "const { Client } = require('tsmemcache'); try { new Client(5); } catch (error) { console.log(error.stack); }");
+    expect(project.run(process.execPath, '--enable-source-maps', 'stack.cjs')).toMatch(/src\/client\/server-address\.ts:\d+/);
   });
 
   const body = `
@@ -61,19 +64,19 @@ describe('the packed package', () => {
   const plain = body.replaceAll('await using', 'const').concat('await Promise.all([client, pooled, cluster].map((c) => c.close())); await server.close();');
 
   it('works for import', () => {
-    writeFileSync(
-      join(project, 'user.mjs'),
+    project.write(
+      'user.mjs',
       `import { ${names} } from 'tsmemcache'; import { MemcachedServer } from 'tsmemcache/server'; import { EmbeddedClient } from 'tsmemcache/embedded'; ${plain}`,
     );
-    expect(JSON.parse(run(process.execPath, 'user.mjs'))).toEqual(expected);
+    expect(JSON.parse(project.run(process.execPath, 'user.mjs'))).toEqual(expected);
   });
 
   it('works for require', () => {
-    writeFileSync(
-      join(project, 'user.cjs'),
+    project.write(
+      'user.cjs',
       `const { ${names} } = require('tsmemcache'); const { MemcachedServer } = require('tsmemcache/server'); const { EmbeddedClient } = require('tsmemcache/embedded'); (async () => { ${plain} })();`,
     );
-    expect(JSON.parse(run(process.execPath, 'user.cjs'))).toEqual(expected);
+    expect(JSON.parse(project.run(process.execPath, 'user.cjs'))).toEqual(expected);
   });
 
   it.each([
@@ -82,30 +85,30 @@ describe('the packed package', () => {
     ['esnext', 'bundler', 'user-types.ts'],
   ])('has types for module %s with resolution %s, in %s', (module, resolution, file) => {
     const imports = `import { ${names} } from 'tsmemcache'; import { MemcachedServer } from 'tsmemcache/server'; import { EmbeddedClient } from 'tsmemcache/embedded';`;
-    writeFileSync(
-      join(project, file),
+    project.write(
+      file,
       `${imports} export async function main(): Promise<void> { ${body} const text: string | undefined = await client.get<string>('k'); console.log(text);
         // @ts-expect-error -- there is no such option
         new Client('localhost', { tiemout: 1 }); }`,
     );
     const tsc = require.resolve('typescript/bin/tsc');
-    run(process.execPath, tsc, '--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2023,esnext.disposable', '--module', module,
+    project.run(process.execPath, tsc, '--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2023,esnext.disposable', '--module', module,
       '--moduleResolution', resolution, '--typeRoots', join(ROOT, 'node_modules', '@types'), '--types', 'node', file);
   });
 
   it('has a program', () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-    expect(run('npx', '--no-install', 'tsmemcache', '--version')).toBe(`tsmemcache ${version}\n`);
+    expect(project.run('npx', '--no-install', 'tsmemcache', '--version')).toBe(`tsmemcache ${version}\n`);
   });
 
   it('satisfies publint and are-the-types-wrong', () => {
     const bin = (name: string): string => join(ROOT, 'node_modules', '.bin', name);
-    expect(run(bin('publint'), 'run', tarball, '--strict')).toMatch(/All good!/);
-    expect(run(bin('attw'), tarball, '--no-emoji')).toMatch(/No problems found/);
+    expect(project.run(bin('publint'), 'run', project.tarball, '--strict')).toMatch(/All good!/);
+    expect(project.run(bin('attw'), project.tarball, '--no-emoji')).toMatch(/No problems found/);
   });
 
-  it('installs two packages beside itself, and no more', () => {
-    const installed = readdirSync(join(project, 'node_modules')).filter((name) => !name.startsWith('.'));
-    expect(installed.sort()).toEqual(['fflate', 'generic-pool', 'tsmemcache']);
+  it('installs its dependencies beside itself, and no more', () => {
+    const installed = readdirSync(join(project.folder, 'node_modules')).filter((name) => !name.startsWith('.'));
+    expect(installed.sort()).toEqual([...project.dependencies, 'tsmemcache'].sort());
   });
 });

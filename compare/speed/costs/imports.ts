@@ -35,6 +35,9 @@ export function importCosts(build: string, rounds: number): Cost[] {
 }
 
 function serverFilesOf(build: string): number {
-  const code = `require(${JSON.stringify(join(build, 'index.js'))}); console.log(Object.keys(require.cache).filter((file) => file.startsWith(${JSON.stringify(join(build, 'server'))})).length)`;
+  const code = `
+    require(${JSON.stringify(join(build, 'index.js'))});
+    console.log(Object.keys(require.cache).filter((file) => require('node:fs').readFileSync(file, 'utf8').includes('// src/server/')).length)
+  `;
   return Number(execFileSync(process.execPath, ['-e', code]));
 }

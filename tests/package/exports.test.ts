@@ -1,0 +1,51 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { entryPoints } from '../../tools/build';
+
+const ROOT = resolve(__dirname, '../..');
+
+interface Conditions {
+  readonly types: string;
+  readonly module: string;
+  readonly default: string;
+}
+
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  readonly exports: Readonly<Record<string, Conditions | string>>;
+  readonly typesVersions: { readonly '*': Readonly<Record<string, readonly string[]>> };
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional: boolean }>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+};
+const entries = Object.entries(manifest.exports).filter((entry): entry is [string, Conditions] => typeof entry[1] !== 'string');
+
+it.each(entries)('%s has types, modules for bundlers and CommonJS, all of one file of src', (name, conditions) => {
+  const file = /^\.\/dist\/(.*)\.js$/.exec(conditions.default)?.[1] ?? '';
+  expect(existsSync(join(ROOT, 'src', `${file}.ts`))).toBe(true);
+  expect(entryPoints()).toContain(file);
+  // Bundlers take the first condition they know, so the order is part of it.
+  expect(Object.entries(conditions)).toEqual([
+    ['types', `./dist/${file}.d.ts`],
+    ['module', `./dist/esm/${file}.js`],
+    ['default', `./dist/${file}.js`],
+  ]);
+  if (name !== '.') expect(manifest.typesVersions['*'][name.slice(2)]).toEqual([conditions.types]);
+});
+
+it('the older resolution of types knows no other entry points', () => {
+  expect(Object.keys(manifest.typesVersions['*']).sort()).toEqual(entries.map(([name]) => name.slice(2)).filter((name) => name !== '').sort());
+});
+
+it('a peer is optional, and nothing names a page that does not exist', () => {
+  expect(Object.keys(manifest.peerDependenciesMeta ?? {}).sort()).toEqual(Object.keys(manifest.peerDependencies ?? {}).sort());
+  for (const { optional } of Object.values(manifest.peerDependenciesMeta ?? {})) expect(optional).toBe(true);
+  expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['homepage']));
+});
+
+it('documentation and examples name no entry point that is not there', () => {
+  const lines = execFileSync('git', ['grep', '-hoE', "from 'tsmemcache/[^']+'|require\\('tsmemcache/[^']+'\\)", '--', '*.md', 'examples'], { cwd: ROOT, encoding: 'utf8' });
+  const names = new Set([...lines.matchAll(/'tsmemcache\/([^']+)'/g)].map(([, name = '']) => `./${name}`));
+  expect(names.size).toBeGreaterThan(1);
+  for (const name of names) expect(Object.keys(manifest.exports)).toContain(name);
+});
