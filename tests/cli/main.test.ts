@@ -50,7 +50,7 @@ describe('the program', () => {
   it('loads no client code to serve', () => {
     const script = `require(${JSON.stringify(join(folder, 'dist/cli/serve.js'))}); console.log(Object.keys(require.cache).join('\\n'))`;
     const loaded = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }).trim().split('\n');
-    expect(loaded.some((file) => file.endsWith('server/session.js'))).toBe(true);
+    expect(loaded.some((file) => file.endsWith('server/memcached/session.js'))).toBe(true);
     expect(loaded.filter((file) => /dist\/(client|pool|hash|serde|cache|embedded|index)|node_modules/.test(file))).toEqual([]);
   });
 

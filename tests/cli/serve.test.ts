@@ -161,7 +161,7 @@ describe('serve', () => {
   it('takes what memcached takes, and no address that is none', async () => {
     expect(typeof (await run('-p', '0', '-b-5', '-o', 'idle_timeout=-5', '-vvv'))).toBe('object');
     expect(await run('-p', '0', '-l', '127.0.0.1,')).toBe(71);
-    expect(stderr).toContain('host must be a text that is not empty\n');
+    expect(stderr).toContain('host must be a string that is not empty\n');
   });
 
   it('knows its options', async () => {

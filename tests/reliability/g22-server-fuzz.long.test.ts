@@ -1,5 +1,5 @@
-import { ServerContext } from '../../src/server/context';
-import { Session } from '../../src/server/session';
+import { ServerContext } from '../../src/server/memcached/commands/context';
+import { Session } from '../../src/server/memcached/session';
 import { CommandWriter, Random } from '../server/command-sequences';
 import { fromEnvironment, report } from './report';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { Session } from '../../src/server/session';
-import { ServerContext } from '../../src/server/context';
+import { Session } from '../../src/server/memcached/session';
+import { ServerContext } from '../../src/server/memcached/commands/context';
 import { memcachedBinary, startMemcached, type MemcachedProcess } from '../support/memcached';
 import { CommandWriter, Random } from '../server/command-sequences';
 import { fromEnvironment, report } from './report';

@@ -21,7 +21,7 @@ async function refusal(start: () => unknown): Promise<string> {
   throw new Error('not refused');
 }
 
-const credentials = 'auth must be { username, password } or an array of such, both texts that are not empty';
+const credentials = 'auth must be { username, password } or an array of such, both strings that are not empty';
 const milliseconds = 'a number of milliseconds from 0 to 2147483647';
 const natural = 'a whole number from 1 to 9007199254740991';
 
@@ -46,9 +46,9 @@ const OF_BOTH_SERVERS: [unknown, string][] = [
   [{ port: -5 }, 'port must be a whole number from 0 to 65535'],
   [{ port: 70_000 }, 'port must be a whole number from 0 to 65535'],
   [{ port: 'abc' }, 'port must be a whole number from 0 to 65535'],
-  [{ host: 5 }, 'host must be a text that is not empty'],
-  [{ host: '' }, 'host must be a text that is not empty'],
-  [{ path: '' }, 'path must be a text that is not empty'],
+  [{ host: 5 }, 'host must be a string that is not empty'],
+  [{ host: '' }, 'host must be a string that is not empty'],
+  [{ path: '' }, 'path must be a string that is not empty'],
   [{ pathMode: '700' }, 'pathMode must be an access mode from 0 to 0o7777'],
   [{ tls: true }, 'tls must be an object of options for tls.createServer'],
   [{ flush: 'yes' }, 'flush must be true or false'],
@@ -100,7 +100,7 @@ it('what has no default is asked for', async () => {
   expect(await refusal(() => RedisServer.start(plain({})))).toBe('store must be a MemoryStore');
   expect(await refusal(() => Persistence.open(plain({ file: 'f' }), plain(undefined)))).toBe('store must be a MemoryStore');
   expect(await refusal(() => Persistence.open(new MemoryStore(), plain('f')))).toBe(object);
-  expect(await refusal(() => Persistence.open(new MemoryStore(), plain({})))).toBe('file must be a text that is not empty');
+  expect(await refusal(() => Persistence.open(new MemoryStore(), plain({})))).toBe('file must be a string that is not empty');
 });
 
 it('names that are unknown are refused with those that there are', async () => {
@@ -122,7 +122,7 @@ it.each([
   [{ interval: -1 }, `interval must be ${milliseconds}`],
   [{ interval: 2 ** 31 }, `interval must be ${milliseconds}`],
   [{ log: true }, 'log must be a function'],
-  [{ file: '' }, 'file must be a text that is not empty'],
+  [{ file: '' }, 'file must be a string that is not empty'],
 ])('a Persistence refuses %j', async (options, message) => {
   expect(await refusal(() => Persistence.open(new MemoryStore(), plain({ file: 'f', ...options })))).toBe(message);
 });

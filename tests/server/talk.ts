@@ -1,5 +1,6 @@
-import { ServerContext, type ServerContextOptions } from '../../src/server/context';
-import { Session, type TurnLimits } from '../../src/server/session';
+import { ServerContext, type ServerContextOptions } from '../../src/server/memcached/commands/context';
+import { Session } from '../../src/server/memcached/session';
+import type { TurnLimits } from '../../src/server/net/service';
 
 /** A session without a socket, spoken to in text of one character per byte. */
 export class Talk {

@@ -1,11 +1,8 @@
-import { Listener, type ListenerOptions } from '../listener';
-import { checkRedisOptions } from '../options';
-import { RedisContext, type RedisContextOptions } from './context';
+import type { MemoryStore } from '../engine/store';
+import { Listener } from '../net/listener';
+import { RedisContext } from './commands/context';
+import { checkRedisOptions, type RedisServerOptions } from './options';
 import { RedisSession } from './session';
-import type { MemoryStore } from '../storage/store';
-
-/** How a {@link RedisServer} is set up. */
-export interface RedisServerOptions extends ListenerOptions, RedisContextOptions {}
 
 /**
  * A server in this process for Redis's clients, on the items of a {@link MemoryStore}: strings, counters and expiry.
@@ -46,8 +43,8 @@ export class RedisServer {
     this.address = listener.address;
     context.port = listener.port;
     context.listClients = () =>
-      Array.from(listener.connections, ({ info, session: { exchange } }) => {
-        const { name, libraryName, libraryVersion, protocol } = exchange;
+      Array.from(listener.connections, ({ info, session }) => {
+        const { name, libraryName, libraryVersion, protocol } = session.client;
         const address = info.address.replace(/^tcp:/, '');
         const { id, secondsSinceLastCommand } = info;
         return { id, address, secondsSinceLastCommand, name, libraryName, libraryVersion, protocol };

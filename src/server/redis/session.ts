@@ -1,12 +1,12 @@
 import { MAX_KEY_LENGTH } from '../../protocol/limits';
-import type { SocketSession } from '../connection';
-import type { SessionOutput } from '../replies';
-import type { TurnLimits } from '../session';
-import { hasArity, type Command } from './command';
-import { COMMANDS } from './commands';
-import type { RedisContext } from './context';
-import { RedisExchange, TOO_LARGE } from './exchange';
-import { ProtocolError, RequestReader } from './request-reader';
+import type { SessionOutput, TurnLimits } from '../net/service';
+import { CommandSession } from '../shared/command-session';
+import type { CommandInfo } from '../shared/execution';
+import { hasArity, type Command } from './commands/command';
+import type { RedisContext } from './commands/context';
+import { RedisExchange, TOO_LARGE } from './commands/exchange';
+import { COMMANDS } from './commands/table';
+import { ProtocolError, RequestReader } from './resp/request-reader';
 
 /** What a request may keep in memory beyond one value, in bytes. */
 const MAX_REQUEST = 16 * 1024 * 1024;
@@ -14,97 +14,62 @@ const MAX_REQUEST = 16 * 1024 * 1024;
 /** The longest name of a command, and the longest list of arguments, that an error repeats. */
 const MAX_QUOTED = 128;
 
-/** One client's conversation in Redis's protocol: bytes in, bytes out, in order. It has no socket and no timer. */
-export class RedisSession implements SocketSession {
-  readonly exchange: RedisExchange;
-  readonly #reader: RequestReader;
-  readonly #maxCommands: number;
-  readonly #maxReplyBytes: number;
-  #commands = 0;
-  #pending: Promise<void> | undefined;
+/** One client's conversation in Redis's protocol. */
+export class RedisSession extends CommandSession<RedisExchange> {
+  protected override readonly reader: RequestReader;
 
   constructor(context: RedisContext, output: SessionOutput, limits: TurnLimits = {}, id = 1) {
-    this.#maxCommands = limits.maxCommands ?? Infinity;
-    this.#maxReplyBytes = limits.maxReplyBytes ?? Infinity;
-    this.exchange = new RedisExchange(context, output, id);
+    super(context, new RedisExchange(context, output, id), limits, id);
     const { maxItemSize } = context.store;
     const bounds = { maxArgument: maxItemSize, maxRequest: maxItemSize + MAX_REQUEST, memory: context.requestMemory };
-    this.#reader = new RequestReader(
+    this.reader = new RequestReader(
       this.exchange.request,
       bounds,
       () => {
-        this.#execute();
+        this.perform();
       },
       (error) => {
-        this.#fail(error);
+        this.fail(error);
       },
     );
+    this.reader.restricted = context.requiresAuthentication;
   }
 
-  get ended(): boolean {
-    return this.exchange.ended;
+  /** Who asks. */
+  get client(): Pick<RedisExchange, 'name' | 'libraryName' | 'libraryVersion' | 'protocol'> {
+    return this.exchange;
   }
 
-  get executed(): number {
-    return this.#commands;
+  override close(): void {
+    this.reader.release();
+    super.close();
   }
 
-  get pending(): Promise<void> | undefined {
-    return this.#pending;
-  }
-
-  push(buffer: Buffer, start: number, end: number): number {
-    const { exchange } = this;
-    if (exchange.ended) return end;
-    if (this.#pending !== undefined) return start;
-    this.#commands = 0;
-    exchange.produced = 0;
-    let at = end;
-    try {
-      this.#reader.restricted = !exchange.authenticated;
-      at = this.#reader.push(buffer, start, end);
-    } catch (error) {
-      this.#fail(error);
-    }
-    exchange.flush();
-    return this.ended ? end : at;
-  }
-
-  close(): void {
-    this.#reader.release();
-    this.exchange.finish();
-  }
-
-  #execute(): void {
+  protected override execute(): Promise<void> | undefined {
     const { exchange } = this;
     exchange.context.commands++;
-    const command = findCommand(exchange);
-    const reply = command?.execute(exchange);
-    if (reply !== undefined) this.#wait(reply);
-    this.#reader.restricted = !exchange.authenticated;
-    const enough = ++this.#commands >= this.#maxCommands || exchange.produced >= this.#maxReplyBytes;
-    if (exchange.ended || this.#pending !== undefined || enough) this.#reader.stop();
+    const answered = findCommand(exchange)?.execute(exchange);
+    this.reader.restricted = !exchange.authenticated;
+    return answered ?? undefined;
   }
 
-  #wait(reply: Promise<void>): void {
-    const { exchange } = this;
-    this.#pending = reply
-      .catch((error: unknown) => {
-        this.#fail(error);
-      })
-      .then(() => {
-        this.#pending = undefined;
-        exchange.flush();
-      });
+  protected override describe(): CommandInfo {
+    const { request } = this.exchange;
+    const verb = request.word(0);
+    const at = COMMANDS.get(verb)?.keys[0] ?? 0;
+    const words = Array.from({ length: request.count }, (_, index) => request.text(index));
+    return { verb, key: at === 0 ? undefined : words[at], line: words.join(' '), connection: this.id };
   }
 
-  /** Ends the session: the client is told what it did wrong, but not what we did. */
-  #fail(error: unknown): void {
-    const { exchange } = this;
-    exchange.context.log(`closing a connection: ${String(error)}`, 1);
-    this.#reader.release();
-    if (error instanceof ProtocolError) exchange.error(`ERR Protocol error: ${error.message}`);
-    exchange.finish();
+  protected override get noreply(): boolean {
+    return false;
+  }
+
+  /** The client is told what it did wrong, but not what we did. */
+  protected override fail(error: unknown): void {
+    this.reader.release();
+    if (error instanceof ProtocolError) this.exchange.error(`ERR Protocol error: ${error.message}`);
+    super.fail(error);
   }
 }
 

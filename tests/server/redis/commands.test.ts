@@ -1,8 +1,8 @@
-import { COMMANDS } from '../../../src/server/redis/commands';
-import type { Command } from '../../../src/server/redis/command';
-import type { SaveControl } from '../../../src/server/persistence/save-control';
-import { MemoryStore } from '../../../src/server/storage/store';
-import { valueText } from '../../../src/server/storage/item';
+import { COMMANDS } from '../../../src/server/redis/commands/table';
+import type { Command } from '../../../src/server/redis/commands/command';
+import type { SaveControl } from '../../../src/server/snapshot/save-control';
+import { MemoryStore } from '../../../src/server/engine/store';
+import { valueText } from '../../../src/server/engine/item';
 import { RedisTalk } from './redis-talk';
 
 const SYNTAX = '-ERR syntax error\r\n';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
-import { RedisContext } from '../../../src/server/redis/context';
+import { RedisContext } from '../../../src/server/redis/commands/context';
 import { RedisSession } from '../../../src/server/redis/session';
-import { MemoryStore } from '../../../src/server/storage/store';
+import { MemoryStore } from '../../../src/server/engine/store';
 import { Random } from '../command-sequences';
 import { RedisCommandWriter } from './command-streams';
 import { redisBinary, startRedis, type RedisProcess } from './redis-process';

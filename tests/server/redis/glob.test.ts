@@ -1,4 +1,4 @@
-import { globMatcher } from '../../../src/server/redis/glob';
+import { globMatcher } from '../../../src/server/redis/commands/glob';
 
 describe('globMatcher', () => {
   it.each([

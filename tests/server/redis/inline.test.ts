@@ -1,4 +1,4 @@
-import { splitInline } from '../../../src/server/redis/inline';
+import { splitInline } from '../../../src/server/redis/resp/inline';
 
 describe('splitInline', () => {
   it.each([

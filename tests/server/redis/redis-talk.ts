@@ -1,7 +1,7 @@
-import { RedisContext, type RedisContextOptions } from '../../../src/server/redis/context';
+import { RedisContext, type RedisContextOptions } from '../../../src/server/redis/commands/context';
 import { RedisSession } from '../../../src/server/redis/session';
-import { MemoryStore } from '../../../src/server/storage/store';
-import type { TurnLimits } from '../../../src/server/session';
+import { MemoryStore } from '../../../src/server/engine/store';
+import type { TurnLimits } from '../../../src/server/net/service';
 import { ManualClock } from '../../../src/runtime/manual-clock';
 
 /** A Redis session without a socket, spoken to in text of one character per byte; its time stands still. */

@@ -1,6 +1,6 @@
-import { RequestReader, type RequestLimits } from '../../../src/server/redis/request-reader';
-import { Request } from '../../../src/server/redis/request';
-import { RequestMemory } from '../../../src/server/redis/request-memory';
+import { RequestReader, type RequestLimits } from '../../../src/server/redis/resp/request-reader';
+import { Request } from '../../../src/server/redis/resp/request';
+import { RequestMemory } from '../../../src/server/redis/resp/request-memory';
 import { respRequest } from './redis-talk';
 
 const LIMITS: RequestLimits = { maxArgument: 10_000, maxRequest: 30_000, memory: new RequestMemory(Infinity) };

@@ -1,4 +1,4 @@
-import { MemoryStore } from '../../../src/server/storage/store';
+import { MemoryStore } from '../../../src/server/engine/store';
 import { RedisTalk, respRequest } from './redis-talk';
 
 const OK = '+OK\r\n';

@@ -1,0 +1,70 @@
+import { MAX_UINT64 } from '../../protocol/limits';
+
+/** What C's `strtoull` reads: whitespace of the C locale, one sign, digits; then whitespace, NUL or the end. */
+const NUMBER = /^[\t-\r ]*([+-]?)0*(\d{1,20})(?:[\t-\r \0]|$)/;
+
+/**
+ * Reads an unsigned 64-bit number as memcached's `safe_strtoull` does: whitespace and a sign may precede it, anything
+ * may follow after whitespace, and a negative number wraps, but must not wrap to one above 2^63.
+ */
+export function parseUint64(text: string): bigint | undefined {
+  const match = NUMBER.exec(text);
+  if (match === null) return undefined;
+  const magnitude = BigInt(match[2] ?? '');
+  if (magnitude > MAX_UINT64) return undefined;
+  if (match[1] !== '-') return magnitude;
+  const wrapped = BigInt.asUintN(64, -magnitude);
+  return wrapped >= 2n ** 63n ? undefined : wrapped;
+}
+
+/** How counters are read and changed. */
+export interface Arithmetic {
+  /**
+   * The number in `text` changed by `delta`.
+   *
+   * @param padded whether whitespace at the end is the store's own
+   */
+  change(text: string, up: boolean, delta: bigint, padded: boolean): bigint | 'notANumber' | 'overflow';
+  /** Whether a number that has become shorter is filled up with whitespace, so that the value keeps its length. */
+  readonly pads: boolean;
+}
+
+/** memcached's: 64 bits without a sign; adding wraps, subtracting ends at 0. */
+export const UNSIGNED: Arithmetic = {
+  change(text, up, delta) {
+    const number = parseUint64(text);
+    if (number === undefined) return 'notANumber';
+    if (up) return BigInt.asUintN(64, number + delta);
+    return number > delta ? number - delta : 0n;
+  },
+  pads: true,
+};
+
+/** Redis's: 64 bits with a sign, and a number that does not fit is refused. */
+export const SIGNED: Arithmetic = {
+  change(text, up, delta, padded) {
+    const number = parseInt64(padded ? text.replace(/ +$/, '') : text);
+    if (number === undefined) return 'notANumber';
+    const changed = up ? number + delta : number - delta;
+    return isInt64(changed) ? changed : 'overflow';
+  },
+  pads: false,
+};
+
+/** What Redis takes for an integer: no whitespace, no plus, no leading zero. */
+const INTEGER = /^(?:0|-?[1-9][0-9]{0,18})$/;
+
+export const MAX_INT64 = 2n ** 63n - 1n;
+export const MIN_INT64 = -(2n ** 63n);
+
+/** Reads a signed 64-bit integer as Redis does; `undefined` when it is none. */
+export function parseInt64(text: string): bigint | undefined {
+  if (!INTEGER.test(text)) return undefined;
+  const integer = BigInt(text);
+  return isInt64(integer) ? integer : undefined;
+}
+
+/** Whether it fits signed 64 bits. */
+export function isInt64(integer: bigint): boolean {
+  return integer <= MAX_INT64 && integer >= MIN_INT64;
+}

@@ -1,0 +1,534 @@
+import { DEFAULT_MAX_VALUE_SIZE } from '../../protocol/limits';
+import { systemClock, type Clock } from '../../runtime/clock';
+import { UNSIGNED, type Arithmetic } from './counter';
+import { Alarm, DeadlineHeap, LEAST_PAUSE, SLICE_PAUSE } from './expiry';
+import {
+  BINARY_KEY,
+  FETCHED,
+  Item,
+  MARKS,
+  PADDED,
+  STALE,
+  WON,
+  itemSize,
+  joinValues,
+  textValue,
+  valueText,
+  type StoredValue,
+} from './item';
+import { KeyIndex } from './key-index';
+import { LruList } from './lru';
+import { checkStoreOptions, type MemoryStoreOptions } from './options';
+import { StoreStats } from './stats';
+import { StoreTime } from './time';
+import { ItemWalk } from './walk';
+
+/** How {@link MemoryStore.store} treats what is already there. */
+export type StoreMode = 'set' | 'add' | 'replace' | 'append' | 'prepend' | 'cas';
+
+/** What became of a {@link MemoryStore.store}. */
+export type StoreOutcome = 'stored' | 'notStored' | 'exists' | 'notFound' | 'tooLarge' | 'noMemory';
+
+/** What became of a {@link MemoryStore.count}: the new number as decimal text when it is `counted`. */
+export type CountOutcome =
+  | { readonly outcome: 'counted'; readonly number: string; readonly item: Item }
+  | { readonly outcome: 'notFound' | 'exists' | 'notANumber' | 'overflow' | 'noMemory' };
+
+/** What else a {@link MemoryStore.store} may be asked for. */
+export interface StoreRequest {
+  /** The number that the item's cas must be; 0 for any. */
+  readonly cas: number;
+  /** Whether an older `cas` is accepted too, and the item then marked stale. */
+  readonly orStale: boolean;
+  /** Whether the key came in base64. */
+  readonly binaryKey: boolean;
+}
+
+const PLAIN: StoreRequest = { cas: 0, orStale: false, binaryKey: false };
+
+/** Memory that an item takes beyond {@link itemSize}: its object, its place in the map, the heads of its strings. */
+const ITEM_OVERHEAD = 152;
+
+/** How many expired items are removed before other work gets its turn. */
+const EXPIRY_SLICE = 1000;
+
+/** Stamps of walks repeat after so many: long after anybody could carry an old one. */
+const WALK_STAMPS = 2 ** 26;
+
+/**
+ * Items in memory: a map, a limit with eviction in the order of use, and expiry both when an expired item is asked for
+ * and, by a timer that never keeps the process alive, when nobody asks. It knows nothing of sockets or protocols, and
+ * every operation is complete when its call returns.
+ */
+export class MemoryStore {
+  /** What has happened so far. */
+  readonly stats = new StoreStats();
+  readonly maxItemSize: number;
+  readonly evict: boolean;
+  readonly cas: boolean;
+  readonly clock: Clock;
+  #items = new KeyIndex();
+  readonly #lru = new LruList();
+  readonly #deadlines = new DeadlineHeap();
+  readonly #time: StoreTime;
+  readonly #alarm: Alarm;
+  #maxBytes: number;
+  #bytes = 0;
+  #lastCas = 0;
+  /** When everything is to be removed; 0 for no such time. */
+  #flushAt = 0;
+  #changes = 0;
+  #walk: ItemWalk | undefined;
+  /** Carried by the items of the last walk, and by what has come since. */
+  #stamp = 0;
+
+  /** @throws MemcacheIllegalInputError naming the option that is not legal */
+  constructor(options: MemoryStoreOptions = {}) {
+    checkStoreOptions(options);
+    this.clock = options.clock ?? systemClock;
+    this.maxItemSize = options.maxItemSize ?? DEFAULT_MAX_VALUE_SIZE;
+    this.evict = options.evict ?? true;
+    this.cas = options.cas ?? true;
+    this.#maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
+    this.#time = new StoreTime(this.clock);
+    this.#alarm = new Alarm(this.clock, this.#time, () => {
+      this.#sweep();
+    });
+  }
+
+  /** How many items there are, expired ones that nobody has noticed yet included. */
+  get size(): number {
+    return this.#items.size;
+  }
+
+  /** How many of them have a deadline. */
+  get expiring(): number {
+    return this.#deadlines.size;
+  }
+
+  /** The bytes of all items by memcached's measure. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** What is held against the limit: {@link bytes}, and what each item really costs beyond. */
+  get usedBytes(): number {
+    return this.#bytes + this.#items.size * ITEM_OVERHEAD;
+  }
+
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
+  /** A lower limit takes effect at once. */
+  set maxBytes(limit: number) {
+    this.#maxBytes = limit;
+    if (this.evict) this.#makeRoom(0);
+  }
+
+  /** The cas of what was changed last; 0 when there is none. */
+  get lastCas(): number {
+    return this.#lastCas;
+  }
+
+  /** How often something has changed that a snapshot would show. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** When everything is to be removed, in the store's time; 0 for no such time. */
+  get flushAt(): number {
+    return this.#flushAt;
+  }
+
+  /** The beginning of the store's time, in milliseconds since 1970: with it a deadline is a time of the wall clock. */
+  get epoch(): number {
+    return this.#time.epoch();
+  }
+
+  /** The store's time, in whole milliseconds. */
+  now(): number {
+    return this.#time.now();
+  }
+
+  /**
+   * The deadline that `exptime` means: 0 never, negative at once, up to 30 days from now, beyond that a Unix time.
+   *
+   * @param exptime in seconds
+   * @returns the store's time in milliseconds, 0 for never
+   */
+  deadline(exptime: number): number {
+    return this.#time.deadline(exptime);
+  }
+
+  /** Whole seconds until `item` expires, as memcached reports them: below 0 they wrap at 32 bits; -1 for never. */
+  secondsLeft(item: Item): number {
+    return item.deadline === 0 ? -1 : this.#time.secondsUntil(item.deadline) >>> 0;
+  }
+
+  /** Whether `item` expires before `deadline`, in whole seconds from now; never true for an item that stays. */
+  expiresBefore(item: Item, deadline: number): boolean {
+    return item.deadline !== 0 && this.#time.secondsUntil(item.deadline) < this.#time.secondsUntil(deadline);
+  }
+
+  /** Whole seconds since `item` was last used. */
+  secondsIdle(item: Item): number {
+    return this.#time.seconds() - item.accessed;
+  }
+
+  /** The item, without counting as a use of it. */
+  find(key: string): Item | undefined {
+    this.#clearWhenDue();
+    const item = this.#items.get(key);
+    if (item === undefined) return undefined;
+    if (item.deadline !== 0 && item.deadline <= this.#time.now()) {
+      this.stats.getExpired++;
+      this.#expire(item);
+      return undefined;
+    }
+    return item;
+  }
+
+  /** The item, used by this. */
+  fetch(key: string): Item | undefined {
+    const item = this.find(key);
+    if (item !== undefined) this.use(item);
+    return item;
+  }
+
+  /** Marks an item of this store as fetched and most recently used. */
+  use(item: Item): void {
+    // As in memcached, the first fetch does not move the time of last access.
+    if ((item.marks & FETCHED) === 0) item.marks |= FETCHED;
+    else item.accessed = this.#time.seconds();
+    this.#lru.bump(item);
+  }
+
+  /** Every item that has not expired, oldest use first; the store must not change meanwhile. */
+  *items(): IterableIterator<Item> {
+    const now = this.#time.now();
+    if (this.#flushAt !== 0 && now >= this.#flushAt) return;
+    for (let item = this.#lru.oldest; item !== undefined; item = item.newer) {
+      if (item.deadline === 0 || item.deadline > now) yield item;
+    }
+  }
+
+  /**
+   * Begins a walk over all items as they are now; it stays true to this moment while the store changes.
+   *
+   * @throws Error when another walk has not ended yet
+   */
+  beginWalk(): ItemWalk {
+    if (this.#walk !== undefined) throw new Error('the items of this store are being walked over already');
+    this.#clearWhenDue();
+    this.#stamp = ((this.#stamp / (MARKS + 1) + 1) % WALK_STAMPS) * (MARKS + 1);
+    this.#walk = new ItemWalk(this.#items, this.#time, this.#stamp);
+    return this.#walk;
+  }
+
+  /** Ends the walk, finished or not. */
+  endWalk(): void {
+    this.#walk = undefined;
+  }
+
+  /**
+   * Takes over what an earlier store has left: from here on cas numbers are above `lastCas`.
+   *
+   * @param flushAt as {@link flushAt}
+   */
+  resume(lastCas: number, flushAt: number): void {
+    if (this.cas) this.#lastCas = Math.max(this.#lastCas, lastCas);
+    this.#flushAt = flushAt;
+    this.#schedule();
+  }
+
+  /**
+   * Takes in an item of an earlier store, with its own cas and time of last access, as the one used last.
+   *
+   * @returns false when it is too large, or its key is there already, or there is no room
+   */
+  restore(item: Item): boolean {
+    const size = itemSize(item.key.length, item.value.length, item.flags, this.cas);
+    if (size > this.maxItemSize || this.#items.get(item.key) !== undefined || !this.#add(item, size)) return false;
+    if (!this.cas || item.cas === 0) item.cas = this.#nextCas();
+    this.#deadlines.update(item);
+    this.#schedule();
+    return true;
+  }
+
+  /**
+   * Stores a value.
+   *
+   * @param deadline as from {@link deadline}; `append` and `prepend` keep the item's own, and its flags
+   */
+  store(
+    mode: StoreMode,
+    key: string,
+    value: StoredValue,
+    flags: number,
+    deadline: number,
+    request: StoreRequest = PLAIN,
+  ): StoreOutcome {
+    if (itemSize(key.length, value.length, flags, this.cas) > this.maxItemSize) return this.rejectTooLarge(mode, key);
+    const outcome = this.#put(mode, key, value, flags, deadline, request);
+    // A set that failed must not leave the value it was to replace.
+    if (outcome === 'noMemory') {
+      this.stats.storeNoMemory++;
+      if (mode === 'set') this.delete(key);
+    }
+    return outcome;
+  }
+
+  /** Counts a value that is too large to be stored, or even to be read; a `set` takes the old value along. */
+  rejectTooLarge(mode: StoreMode, key: string): 'tooLarge' {
+    this.stats.storeTooLarge++;
+    if (mode === 'set') this.delete(key);
+    return 'tooLarge';
+  }
+
+  /** Creates an item where {@link find} has just found none; `undefined` when there is no room. */
+  create(key: string, value: StoredValue, deadline: number, binaryKey: boolean): Item | undefined {
+    return this.#insert(key, value, 0, deadline, binaryKey ? BINARY_KEY : 0);
+  }
+
+  /** Sets an item's deadline, as from {@link deadline}. */
+  setDeadline(item: Item, deadline: number): void {
+    this.#announce(item);
+    item.deadline = deadline;
+    this.#deadlines.update(item);
+    this.#schedule();
+  }
+
+  /** Marks an item as stale, so that the next reader wins the right to refill it, and gives it a new cas. */
+  invalidate(item: Item): void {
+    this.#announce(item);
+    item.marks = (item.marks | STALE) & ~WON;
+    item.cas = this.#nextCas();
+  }
+
+  /** Marks an item as won: somebody has been told to refill it. */
+  win(item: Item): void {
+    item.marks |= WON;
+  }
+
+  /** Whether there was such an item. */
+  delete(key: string): boolean {
+    const item = this.find(key);
+    if (item !== undefined) this.#remove(item);
+    return item !== undefined;
+  }
+
+  /**
+   * Adds to or subtracts from a decimal number. By memcached's arithmetic the value never gets shorter: whitespace fills
+   * it up.
+   *
+   * @param cas the number that the item's cas must be; 0 for any
+   */
+  count(key: string, up: boolean, delta: bigint, cas: number, arithmetic: Arithmetic = UNSIGNED): CountOutcome {
+    const item = this.find(key);
+    if (item === undefined) return { outcome: 'notFound' };
+    const { length } = item.value;
+    if (length === 0) return { outcome: 'notANumber' };
+    if (cas !== 0 && cas !== item.cas) return { outcome: 'exists' };
+    const changed = arithmetic.change(valueText(item.value), up, delta, (item.marks & PADDED) !== 0);
+    if (typeof changed === 'string') return { outcome: changed };
+    const number = changed.toString();
+    const value = arithmetic.pads ? number.padEnd(length) : number;
+    const growth = value.length - length;
+    this.#lru.bump(item);
+    if (growth > 0 && !this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
+    this.#announce(item);
+    if (growth > 0) {
+      // A longer number is a new item in memcached.
+      item.marks &= ~(FETCHED | STALE | WON);
+      item.accessed = this.#time.seconds();
+    }
+    item.value = textValue(value);
+    item.marks = value === number ? item.marks & ~PADDED : item.marks | PADDED;
+    this.#bytes += growth;
+    item.cas = this.#nextCas();
+    return { outcome: 'counted', number, item };
+  }
+
+  /**
+   * Removes everything, now or at a later time; a later call replaces an earlier one that still waits.
+   *
+   * @param delay in seconds, read like an exptime; 0 or less for now
+   */
+  flushAll(delay = 0): void {
+    this.#flushAt = 0;
+    if (delay > 0) {
+      this.#changes++;
+      this.#flushAt = this.deadline(delay);
+      this.#schedule();
+    } else {
+      // memcached spends a number here, and what it shows afterwards is seen by clients.
+      this.#nextCas();
+      this.#clear();
+    }
+  }
+
+  /** Stops the timer for good. The items stay readable, and still expire when they are asked for. */
+  close(): void {
+    this.#alarm.close();
+  }
+
+  #put(
+    mode: StoreMode,
+    key: string,
+    value: StoredValue,
+    flags: number,
+    deadline: number,
+    request: StoreRequest,
+  ): StoreOutcome {
+    const marks = request.binaryKey ? BINARY_KEY : 0;
+    const old = this.find(key);
+    if (old === undefined) {
+      if (mode === 'cas') return 'notFound';
+      if (mode !== 'set' && mode !== 'add') return 'notStored';
+      return this.#insert(key, value, flags, deadline, marks) === undefined ? 'noMemory' : 'stored';
+    }
+    switch (mode) {
+      case 'add':
+        this.#lru.bump(old);
+        return 'notStored';
+      case 'cas':
+        if (request.cas === 0 || request.cas !== old.cas) {
+          if (!request.orStale || request.cas === 0 || request.cas > old.cas) return 'exists';
+          return this.#replace(old, value, flags, old.deadline, marks | STALE | (old.marks & WON));
+        }
+        return this.#replace(old, value, flags, deadline, marks);
+      case 'append':
+      case 'prepend': {
+        if (request.cas !== 0 && request.cas !== old.cas) return 'exists';
+        const size = itemSize(key.length, old.value.length + value.length, old.flags, this.cas);
+        if (size > this.maxItemSize) return 'notStored';
+        const joined = mode === 'append' ? joinValues(old.value, value) : joinValues(value, old.value);
+        const outcome = this.#replace(old, joined, old.flags, old.deadline, marks | (old.marks & BINARY_KEY));
+        return outcome === 'stored' ? 'stored' : 'notStored';
+      }
+      default:
+        return this.#replace(old, value, flags, deadline, marks);
+    }
+  }
+
+  #insert(key: string, value: StoredValue, flags: number, deadline: number, marks: number): Item | undefined {
+    const size = itemSize(key.length, value.length, flags, this.cas);
+    const item = new Item(key, value, flags, deadline, marks);
+    if (!this.#add(item, size)) return undefined;
+    this.#changes++;
+    this.#stored(item);
+    return item;
+  }
+
+  /** Takes in a new item, when there is room. */
+  #add(item: Item, size: number): boolean {
+    if (!this.#makeRoom(size + ITEM_OVERHEAD)) return false;
+    item.marks |= this.#stamp;
+    this.#items.add(item);
+    this.#lru.add(item);
+    this.#bytes += size;
+    return true;
+  }
+
+  /** Puts a new value into an existing item's place. On failure the old one is kept. */
+  #replace(item: Item, value: StoredValue, flags: number, deadline: number, marks: number): StoreOutcome {
+    const { length } = item.key;
+    const growth =
+      itemSize(length, value.length, flags, this.cas) - itemSize(length, item.value.length, item.flags, this.cas);
+    this.#lru.bump(item);
+    if (growth > 0 && !this.#makeRoom(growth, item)) return 'noMemory';
+    this.#announce(item);
+    item.value = value;
+    item.flags = flags;
+    item.deadline = deadline;
+    item.marks = marks | (item.marks & ~MARKS);
+    this.#bytes += growth;
+    this.#stored(item);
+    return 'stored';
+  }
+
+  #stored(item: Item): void {
+    item.cas = this.#nextCas();
+    item.accessed = this.#time.seconds();
+    this.stats.totalItems++;
+    if (item.deadline !== 0 || item.heapIndex >= 0) {
+      this.#deadlines.update(item);
+      this.#schedule();
+    }
+  }
+
+  #nextCas(): number {
+    return this.cas ? ++this.#lastCas : 0;
+  }
+
+  /** Frees memory until `bytes` more fit, expired items first; never removes `kept`, which was used last. */
+  #makeRoom(bytes: number, kept?: Item): boolean {
+    while (this.usedBytes + bytes > this.#maxBytes) {
+      const first = this.#deadlines.first;
+      if (first !== undefined && first !== kept && first.deadline <= this.#time.now()) {
+        this.#expire(first);
+        continue;
+      }
+      const victim = this.#lru.oldest;
+      if (!this.evict || victim === undefined || victim === kept) return false;
+      this.stats.evictions++;
+      if ((victim.marks & FETCHED) === 0) this.stats.evictedUnfetched++;
+      this.#remove(victim);
+    }
+    return true;
+  }
+
+  /** Comes before every change of an item that a snapshot would show. */
+  #announce(item: Item): void {
+    this.#changes++;
+    this.#walk?.announce(item);
+  }
+
+  #expire(item: Item): void {
+    this.stats.reclaimed++;
+    if ((item.marks & FETCHED) === 0) this.stats.expiredUnfetched++;
+    this.#remove(item);
+  }
+
+  #remove(item: Item): void {
+    this.#announce(item);
+    this.#items.remove(item);
+    this.#lru.remove(item);
+    this.#deadlines.remove(item);
+    this.#bytes -= itemSize(item.key.length, item.value.length, item.flags, this.cas);
+  }
+
+  #clearWhenDue(): void {
+    if (this.#flushAt !== 0 && this.#time.now() >= this.#flushAt) this.#clear();
+  }
+
+  #clear(): void {
+    this.#changes++;
+    this.#flushAt = 0;
+    // Not cleared: a walk may still be on its way through it.
+    this.#items = new KeyIndex();
+    this.#lru.clear();
+    this.#deadlines.clear();
+    this.#bytes = 0;
+  }
+
+  /** Sees to it that somebody looks when the next item expires. */
+  #schedule(pause = LEAST_PAUSE): void {
+    let next = this.#deadlines.first?.deadline ?? 0;
+    if (this.#flushAt !== 0 && (next === 0 || this.#flushAt < next)) next = this.#flushAt;
+    if (next !== 0) this.#alarm.set(next, pause);
+  }
+
+  #sweep(): void {
+    const now = this.#time.now();
+    this.#clearWhenDue();
+    let left = EXPIRY_SLICE;
+    for (; left > 0; left--) {
+      const item = this.#deadlines.first;
+      if (item === undefined || item.deadline > now) break;
+      this.#expire(item);
+    }
+    this.#schedule(left === 0 ? SLICE_PAUSE : LEAST_PAUSE);
+  }
+}

@@ -1,0 +1,42 @@
+import { parseUint64 } from '../../engine/counter';
+import { KEY, beginTwoArguments } from './classic-line';
+import type { Exchange } from './exchange';
+
+/** `incr <key> <delta> [noreply]` → the new number, or `NOT_FOUND`. */
+export function incr(exchange: Exchange): void {
+  count(exchange, true);
+}
+
+/** `decr <key> <delta> [noreply]`: ends at 0. */
+export function decr(exchange: Exchange): void {
+  count(exchange, false);
+}
+
+function count(exchange: Exchange, up: boolean): void {
+  const { line, store } = exchange;
+  if (!beginTwoArguments(exchange)) return;
+  const delta = parseUint64(line.text(2));
+  if (delta === undefined) {
+    exchange.reply('CLIENT_ERROR invalid numeric delta argument');
+    return;
+  }
+  const { stats } = store;
+  const result = store.count(line.text(KEY), up, delta, 0);
+  switch (result.outcome) {
+    case 'counted':
+      if (up) stats.incrHits++;
+      else stats.decrHits++;
+      exchange.reply(result.number);
+      break;
+    case 'notFound':
+      if (up) stats.incrMisses++;
+      else stats.decrMisses++;
+      exchange.reply('NOT_FOUND');
+      break;
+    case 'noMemory':
+      exchange.reply('SERVER_ERROR out of memory');
+      break;
+    default:
+      exchange.reply('CLIENT_ERROR cannot increment or decrement non-numeric value');
+  }
+}

@@ -1,0 +1,51 @@
+import type { Frame } from '../../../protocol/frame';
+import type { MemoryStore } from '../../engine/store';
+import type { SessionOutput } from '../../net/service';
+import { Replies } from '../../shared/replies';
+import { CommandLine } from './command-line';
+import type { ServerContext } from './context';
+
+/**
+ * What a handler sees of the session whose command it executes: the line, the block, the store, and the reply. One
+ * object per session serves all its commands.
+ */
+export class Exchange extends Replies {
+  readonly line = new CommandLine();
+  readonly context: ServerContext;
+  readonly store: MemoryStore;
+  /** Swallows the answer: set by handlers when the client wants none, reset for each command. */
+  silent = false;
+  /** Whether the client's user is known, or no one asks. */
+  authenticated: boolean;
+  #frame: Frame | undefined;
+
+  constructor(context: ServerContext, output: SessionOutput) {
+    super(output);
+    this.context = context;
+    this.store = context.store;
+    this.authenticated = !context.requiresAuthentication;
+  }
+
+  /** The command's line and data block. */
+  get frame(): Frame {
+    if (this.#frame === undefined) throw new Error('no command is being executed');
+    return this.#frame;
+  }
+
+  /** Makes ready for a command whose line has been scanned; the line may have moved since. */
+  begin(frame: Frame): void {
+    this.#frame = frame;
+    this.silent = false;
+    this.line.moveTo(frame.buffer, frame.start);
+  }
+
+  /** Answers with a line, unless the client wants no answer. */
+  reply(line: string): void {
+    if (!this.silent) this.text(line + '\r\n');
+  }
+
+  /** Answers with a line even if the client wants no answer. */
+  replyAlways(line: string): void {
+    this.text(line + '\r\n');
+  }
+}

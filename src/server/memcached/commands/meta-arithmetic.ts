@@ -1,0 +1,87 @@
+import type { Exchange } from './exchange';
+import type { Item } from '../../engine/item';
+import { MetaFlags } from './meta-flags';
+import { BAD_FLAG, OPAQUE_TOO_LONG, hasKey, isTooLong, keyFlag, miss } from './meta-replies';
+
+const UP = new Set(['', 'I', '+']);
+const DOWN = new Set(['D', '-']);
+
+/** `ma <key> <flags>*` → `HD <flags>*`, `VA <size> <flags>*` and the number, `NF`, `NS` or `EX`. */
+export function metaArithmetic(exchange: Exchange): void {
+  const { line, store } = exchange;
+  if (!hasKey(exchange, 'CLIENT_ERROR options flags too long')) return;
+  const flags = new MetaFlags(line, 2);
+  const up = UP.has(flags.mode);
+  if (flags.error !== undefined || (!up && !DOWN.has(flags.mode))) {
+    exchange.replyAlways(flags.error === undefined ? 'CLIENT_ERROR invalid mode for ma M token' : BAD_FLAG);
+    return;
+  }
+  const { stats } = store;
+  const result = store.count(flags.key, up, flags.delta, flags.cas ?? 0);
+  switch (result.outcome) {
+    case 'counted':
+      if (up) stats.incrHits++;
+      else stats.decrHits++;
+      counted(exchange, flags, result.item, result.number, false);
+      break;
+    case 'notFound':
+      if (flags.vivify !== undefined) {
+        vivify(exchange, flags);
+        break;
+      }
+      if (up) stats.incrMisses++;
+      else stats.decrMisses++;
+      miss(exchange, flags, 'NF');
+      break;
+    case 'exists':
+      miss(exchange, flags, 'EX');
+      break;
+    case 'noMemory':
+      exchange.replyAlways('SERVER_ERROR out of memory');
+      break;
+    default:
+      exchange.replyAlways('CLIENT_ERROR cannot increment or decrement non-numeric value');
+  }
+}
+
+function vivify(exchange: Exchange, flags: MetaFlags): void {
+  const number = flags.initial.toString();
+  const item = exchange.store.create(flags.key, number, 0, flags.binaryKey);
+  if (item === undefined) exchange.replyAlways('SERVER_ERROR Out of memory allocating new item');
+  else counted(exchange, flags, item, number, true);
+}
+
+/** Answers an arithmetic that succeeded, executing its flags in their order. */
+function counted(exchange: Exchange, flags: MetaFlags, item: Item, number: string, created: boolean): void {
+  const { line, store } = exchange;
+  let shown = '';
+  for (let i = 2; i < line.count; i++) {
+    switch (String.fromCharCode(line.first(i))) {
+      case 'c':
+        shown += ` c${item.cas}`;
+        break;
+      case 't':
+        shown += ` t${store.secondsLeft(item)}`;
+        break;
+      case 'T':
+        store.setDeadline(item, store.deadline(flags.ttl ?? 0));
+        break;
+      case 'N':
+        if (created) store.setDeadline(item, store.deadline(flags.vivify ?? 0));
+        break;
+      case 'O':
+        if (isTooLong(line, i)) {
+          exchange.replyAlways(OPAQUE_TOO_LONG);
+          return;
+        }
+        shown += ` ${line.text(i)}`;
+        break;
+      case 'k':
+        shown += keyFlag(flags.key, flags.binaryKey);
+        break;
+    }
+  }
+  // memcached does not silence the answer of a counter that it has just created.
+  if (flags.quiet && !created) return;
+  exchange.text(flags.value ? `VA ${number.length}${shown}\r\n${number}\r\n` : `HD${shown}\r\n`);
+}

@@ -1,0 +1,127 @@
+import { parseInt32, parseUint32, type CommandLine } from './command-line';
+import { parseUint64 } from '../../engine/counter';
+import { decodeBase64 } from './base64';
+
+const BAD_TOKEN = 'CLIENT_ERROR bad token in command line format';
+
+/**
+ * The flags of one meta command. All commands share one scan, as in memcached: every letter that any command knows is
+ * accepted, and ignored where it means nothing.
+ */
+export class MetaFlags {
+  /** `b`: the key came in base64. */
+  binaryKey = false;
+  /** `q` */
+  quiet = false;
+  /** `v` */
+  value = false;
+  /** `u`: the access is not to count. */
+  unused = false;
+  /** `I` */
+  invalidate = false;
+  /** `N`: TTL of an item to be created, in seconds. */
+  vivify: number | undefined;
+  /** `T`: TTL, in seconds. */
+  ttl: number | undefined;
+  /** `R`: below this TTL the item is to be refilled, in seconds. */
+  recache: number | undefined;
+  /** `F`: client flags. */
+  clientFlags = 0;
+  /** `C` */
+  cas: number | undefined;
+  /** `M`: one letter. */
+  mode = '';
+  /** `J`: where a new counter begins. */
+  initial = 0n;
+  /** `D` */
+  delta = 1n;
+  /** The key, decoded when it came in base64. */
+  key: string;
+  /** The line that answers a flag that cannot be read. */
+  error: string | undefined;
+
+  /** Reads the flags from token `from` on; the key is token 1. */
+  constructor(line: CommandLine, from: number) {
+    this.key = line.text(1);
+    // The letters seen so far, a bit each: a set would cost more than all the rest.
+    let low = 0;
+    let middle = 0;
+    let high = 0;
+    for (let i = from; i < line.count; i++) {
+      const letter = line.first(i);
+      const bit = 1 << (letter & 31);
+      const seen = letter < 64 ? low : letter < 96 ? middle : high;
+      if (letter >= 127 || (letter >= 32 && (seen & bit) !== 0)) {
+        this.error = 'CLIENT_ERROR duplicate flag';
+        return;
+      }
+      if (letter < 64) low |= bit;
+      else if (letter < 96) middle |= bit;
+      else high |= bit;
+      if (!this.#read(String.fromCharCode(letter), line, i)) {
+        this.error = 'CLIENT_ERROR invalid flag';
+        return;
+      }
+    }
+  }
+
+  /** Takes one flag; `false` when there is no such flag. */
+  #read(letter: string, line: CommandLine, index: number): boolean {
+    switch (letter) {
+      case 'b':
+        this.key = decodeBase64(this.key);
+        this.binaryKey = true;
+        if (this.key === '') this.error = 'CLIENT_ERROR error decoding key';
+        return true;
+      case 'N':
+        this.vivify = this.#check(parseInt32(line.argument(index)), BAD_TOKEN);
+        return true;
+      case 'T':
+        this.ttl = this.#check(parseInt32(line.argument(index)), BAD_TOKEN);
+        return true;
+      case 'R':
+        this.recache = this.#check(parseInt32(line.argument(index)), BAD_TOKEN);
+        return true;
+      case 'F':
+        this.clientFlags =
+          this.#check(parseUint32(line.argument(index)), this.error ?? 'CLIENT_ERROR bad command line format') ?? 0;
+        return true;
+      case 'C': {
+        const cas = this.#check(parseUint64(line.argument(index)), BAD_TOKEN);
+        this.cas = cas === undefined ? undefined : Number(cas);
+        return true;
+      }
+      case 'M':
+        if (line.length(index) === 2) this.mode = line.argument(index);
+        else this.error = 'CLIENT_ERROR incorrect length for M token';
+        return true;
+      case 'J':
+        this.initial =
+          this.#check(parseUint64(line.argument(index)), 'CLIENT_ERROR invalid numeric initial value') ?? 0n;
+        return true;
+      case 'D':
+        this.delta = this.#check(parseUint64(line.argument(index)), 'CLIENT_ERROR invalid numeric delta value') ?? 0n;
+        return true;
+      case 'q':
+        this.quiet = true;
+        return true;
+      case 'v':
+        this.value = true;
+        return true;
+      case 'u':
+        this.unused = true;
+        return true;
+      case 'I':
+        this.invalidate = true;
+        return true;
+      default:
+        return 'OPLksctfhl'.includes(letter);
+    }
+  }
+
+  /** Notes an error when `value` could not be read. The scan goes on: a later error takes this one's place. */
+  #check<T>(value: T | undefined, error: string): T | undefined {
+    if (value === undefined) this.error = error;
+    return value;
+  }
+}

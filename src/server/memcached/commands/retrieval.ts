@@ -1,0 +1,76 @@
+import type { Exchange } from './exchange';
+
+const FROM_KEYS = 1;
+
+/** `get <key>*` → `VALUE <key> <flags> <bytes>` and data for each hit, then `END`. */
+export function get(exchange: Exchange): void {
+  retrieve(exchange, FROM_KEYS, false, undefined);
+}
+
+/** `gets <key>*`: as `get`, with the cas number at the end of the line. */
+export function gets(exchange: Exchange): void {
+  retrieve(exchange, FROM_KEYS, true, undefined);
+}
+
+/** `gat <exptime> <key>*`: as `get`, and sets when the items expire. */
+export function gat(exchange: Exchange): void {
+  retrieveAndTouch(exchange, false);
+}
+
+/** `gats <exptime> <key>*`: `gat` with the cas number. */
+export function gats(exchange: Exchange): void {
+  retrieveAndTouch(exchange, true);
+}
+
+function retrieveAndTouch(exchange: Exchange, withCas: boolean): void {
+  const { line, store } = exchange;
+  if (line.count < 2) {
+    exchange.reply('ERROR');
+    return;
+  }
+  const exptime = line.int32(1);
+  if (exptime === undefined) exchange.reply('CLIENT_ERROR invalid exptime argument');
+  else retrieve(exchange, FROM_KEYS + 1, withCas, store.deadline(exptime));
+}
+
+function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: number | undefined): void {
+  const { line, store } = exchange;
+  const { stats } = store;
+  const { prefixes } = exchange.context;
+  if (line.count < 2) {
+    exchange.reply('ERROR');
+    return;
+  }
+  // The keys before one that is too long are used, but nothing is answered except the refusal.
+  const refused = line.hasLongToken;
+  do {
+    for (let i = from; i < line.count; i++) {
+      if (refused && !line.isKey(i)) {
+        exchange.reply('CLIENT_ERROR bad command line format');
+        return;
+      }
+      const key = line.text(i);
+      const item = store.fetch(key);
+      if (prefixes.enabled) prefixes.record(key, 'get', item !== undefined);
+      if (deadline === undefined) stats.cmdGet++;
+      else stats.cmdTouch++;
+      if (item === undefined) {
+        if (deadline === undefined) stats.getMisses++;
+        else stats.touchMisses++;
+        continue;
+      }
+      if (deadline === undefined) stats.getHits++;
+      else {
+        stats.touchHits++;
+        store.setDeadline(item, deadline);
+      }
+      if (refused) continue;
+      const { value } = item;
+      const head = `VALUE ${key} ${item.flags} ${value.length}`;
+      exchange.text(withCas ? `${head} ${item.cas}\r\n` : `${head}\r\n`);
+      exchange.block(value);
+    }
+    from = 0;
+  } while (line.next());
+  exchange.text('END\r\n');
+}

@@ -1,0 +1,226 @@
+import { cpuUsage, pid } from 'node:process';
+import type { Exchange } from './exchange';
+import { itemSize, type Item } from '../../engine/item';
+import { chunkSize, slabClass } from '../../engine/slab-class';
+import { COMPATIBLE_VERSION } from './version';
+import { SETTINGS } from './settings';
+
+const BAD_LINE = 'CLIENT_ERROR bad command line';
+const LARGEST_CLASS = 63;
+const PAGE_SIZE = 1024 * 1024;
+
+/** A line of a report. */
+type Stat = (name: string, value: string | number) => void;
+
+/** The topics that are answered by `STAT` lines. */
+const REPORTS: ReadonlyMap<string, (exchange: Exchange, stat: Stat) => void> = new Map([
+  ['', general],
+  ['settings', settings],
+  ['items', items],
+  ['slabs', slabs],
+  ['conns', connections],
+  ['sizes', sizes],
+  ['extstore', () => undefined],
+]);
+
+/** `stats [topic …]` → `STAT <name> <value>` lines, then `END`. */
+export function stats(exchange: Exchange): void {
+  const { line, store, context } = exchange;
+  const topic = line.count === 1 ? '' : line.text(1);
+  const report = REPORTS.get(topic);
+  if (report !== undefined) {
+    report(exchange, (name, value) => {
+      exchange.text(`STAT ${name} ${value}\r\n`);
+    });
+    exchange.reply('END');
+  } else if (topic === 'reset') {
+    store.stats.reset();
+    context.prefixes.clear();
+    exchange.reply('RESET');
+  } else if (topic === 'detail') {
+    detail(exchange);
+  } else if (topic === 'cachedump') {
+    cachedump(exchange);
+  } else {
+    exchange.reply('ERROR');
+  }
+}
+
+/** memcached's list, without what it says of its own threads, slabs and buffers. */
+function general({ store, context }: Exchange, stat: Stat): void {
+  const counters = store.stats;
+  const { connections: sockets } = context;
+  const { user, system } = cpuUsage();
+  stat('pid', pid);
+  stat('uptime', context.uptime);
+  stat('time', Math.floor(store.clock.time() / 1000));
+  stat('version', COMPATIBLE_VERSION);
+  stat('pointer_size', 64);
+  stat('rusage_user', (user / 1e6).toFixed(6));
+  stat('rusage_system', (system / 1e6).toFixed(6));
+  stat('max_connections', sockets.maxConnections);
+  stat('curr_connections', sockets.current);
+  stat('total_connections', sockets.total);
+  stat('rejected_connections', sockets.rejected);
+  stat('connection_structures', sockets.current);
+  stat('cmd_get', counters.cmdGet);
+  stat('cmd_set', counters.cmdSet);
+  stat('cmd_flush', counters.cmdFlush);
+  stat('cmd_touch', counters.cmdTouch);
+  stat('cmd_meta', counters.cmdMeta);
+  stat('get_hits', counters.getHits);
+  stat('get_misses', counters.getMisses);
+  stat('get_expired', counters.getExpired);
+  // What is flushed is gone at once, and met by nobody.
+  stat('get_flushed', 0);
+  stat('delete_misses', counters.deleteMisses);
+  stat('delete_hits', counters.deleteHits);
+  stat('incr_misses', counters.incrMisses);
+  stat('incr_hits', counters.incrHits);
+  stat('decr_misses', counters.decrMisses);
+  stat('decr_hits', counters.decrHits);
+  stat('cas_misses', counters.casMisses);
+  stat('cas_hits', counters.casHits);
+  stat('cas_badval', counters.casBadval);
+  stat('touch_hits', counters.touchHits);
+  stat('touch_misses', counters.touchMisses);
+  stat('store_too_large', counters.storeTooLarge);
+  stat('store_no_memory', counters.storeNoMemory);
+  stat('auth_cmds', context.authCommands);
+  stat('auth_errors', context.authErrors);
+  stat('bytes_read', sockets.bytesRead);
+  stat('bytes_written', sockets.bytesWritten);
+  stat('limit_maxbytes', store.maxBytes);
+  stat('accepting_conns', sockets.current < sockets.maxConnections ? 1 : 0);
+  stat('listen_disabled_num', 0);
+  stat('threads', 1);
+  stat('conn_yields', sockets.yields);
+  stat('bytes', store.bytes);
+  stat('curr_items', store.size);
+  stat('total_items', counters.totalItems);
+  stat('expired_unfetched', counters.expiredUnfetched);
+  stat('evicted_unfetched', counters.evictedUnfetched);
+  stat('evictions', counters.evictions);
+  stat('reclaimed', counters.reclaimed);
+}
+
+function settings({ store, context }: Exchange, stat: Stat): void {
+  const known = new Map<string, string | number>([
+    ...context.settings,
+    ['maxbytes', store.maxBytes],
+    ['maxconns', context.connections.maxConnections],
+    ['verbosity', context.verbosity],
+    ['evictions', store.evict ? 'on' : 'off'],
+    ['shutdown_command', context.shutdown === undefined ? 'no' : 'yes'],
+    ['detail_enabled', context.prefixes.enabled ? 'yes' : 'no'],
+    ['cas_enabled', store.cas ? 'yes' : 'no'],
+    ['auth_enabled_ascii', context.requiresAuthentication ? 'yes' : 'no'],
+    ['item_size_max', store.maxItemSize],
+    ['lru_crawler', context.crawlerEnabled ? 'yes' : 'no'],
+    ['flush_enabled', context.flushEnabled ? 'yes' : 'no'],
+    ['dump_enabled', context.dumpEnabled ? 'yes' : 'no'],
+  ]);
+  for (const [name, usual] of SETTINGS) stat(name, known.get(name) ?? usual);
+}
+
+/** What the items of one class come to. */
+interface ClassTotals {
+  number: number;
+  bytes: number;
+  oldest: number;
+}
+
+/** Totals by class, counted anew for each report: nothing else needs them. */
+function totals(exchange: Exchange): [number: number, totals: ClassTotals][] {
+  const { store } = exchange;
+  const classes = new Map<number, ClassTotals>();
+  for (const item of store.items()) {
+    const size = sizeOf(exchange, item);
+    const number = slabClass(size);
+    let sum = classes.get(number);
+    if (sum === undefined) classes.set(number, (sum = { number: 0, bytes: 0, oldest: 0 }));
+    sum.number++;
+    sum.bytes += size;
+    sum.oldest = Math.max(sum.oldest, store.secondsIdle(item));
+  }
+  return Array.from(classes).sort(([left], [right]) => left - right);
+}
+
+function items(exchange: Exchange, stat: Stat): void {
+  for (const [number, { number: count, bytes, oldest }] of totals(exchange)) {
+    stat(`items:${number}:number`, count);
+    stat(`items:${number}:age`, oldest);
+    stat(`items:${number}:mem_requested`, bytes);
+  }
+}
+
+function slabs(exchange: Exchange, stat: Stat): void {
+  const classes = totals(exchange);
+  let pages = 0;
+  for (const [number, { number: count }] of classes) {
+    const perPage = Math.floor(PAGE_SIZE / chunkSize(number));
+    const classPages = Math.ceil(count / perPage);
+    pages += classPages;
+    stat(`${number}:chunk_size`, chunkSize(number));
+    stat(`${number}:chunks_per_page`, perPage);
+    stat(`${number}:total_pages`, classPages);
+    stat(`${number}:total_chunks`, classPages * perPage);
+    stat(`${number}:used_chunks`, count);
+    stat(`${number}:free_chunks`, classPages * perPage - count);
+  }
+  stat('active_slabs', classes.length);
+  stat('total_malloced', pages * PAGE_SIZE);
+}
+
+function sizes(_exchange: Exchange, stat: Stat): void {
+  stat('sizes_status', 'disabled');
+}
+
+function connections({ context }: Exchange, stat: Stat): void {
+  for (const { id, address, listenAddress, secondsSinceLastCommand } of context.listConnections()) {
+    stat(`${id}:addr`, address);
+    stat(`${id}:listen_addr`, listenAddress);
+    stat(`${id}:state`, 'conn_parse_cmd');
+    stat(`${id}:secs_since_last_cmd`, secondsSinceLastCommand);
+  }
+}
+
+function detail(exchange: Exchange): void {
+  const { line, context } = exchange;
+  const { prefixes } = context;
+  if (line.is(2, 'on') || line.is(2, 'off')) {
+    prefixes.enabled = line.is(2, 'on');
+    exchange.reply('OK');
+  } else if (line.is(2, 'dump')) {
+    for (const text of prefixes.lines()) exchange.reply(text);
+    exchange.reply('END');
+  } else {
+    exchange.reply('CLIENT_ERROR usage: stats detail on|off|dump');
+  }
+}
+
+/** `stats cachedump <class> <limit>` → `ITEM <key> [<bytes> b; <unix time> s]` lines; a limit of 0 is none. */
+function cachedump(exchange: Exchange): void {
+  const { line, store, context } = exchange;
+  const number = line.count < 4 ? undefined : line.uint32(2);
+  const limit = line.count < 4 ? undefined : line.uint32(3);
+  if (!context.dumpEnabled) exchange.reply('CLIENT_ERROR stats cachedump not allowed');
+  else if (line.count < 4) exchange.reply(BAD_LINE);
+  else if (number === undefined || limit === undefined) exchange.reply(`${BAD_LINE} format`);
+  else if (number > LARGEST_CLASS) exchange.reply('CLIENT_ERROR Illegal slab id');
+  else {
+    const wallClock = Math.floor(store.clock.time() / 1000);
+    let left = limit === 0 ? Infinity : limit;
+    for (const item of store.items()) {
+      if (slabClass(sizeOf(exchange, item)) !== number) continue;
+      if (left-- === 0) break;
+      const expires = item.deadline === 0 ? 0 : wallClock + store.secondsLeft(item);
+      exchange.reply(`ITEM ${item.key} [${item.value.length} b; ${expires} s]`);
+    }
+    exchange.reply('END');
+  }
+}
+
+function sizeOf({ store }: Exchange, { key, value, flags }: Item): number {
+  return itemSize(key.length, value.length, flags, store.cas);
+}

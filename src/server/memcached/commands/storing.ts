@@ -1,0 +1,77 @@
+import type { Exchange } from './exchange';
+import { storedValue } from '../../engine/item';
+import type { StoreMode, StoreOutcome } from '../../engine/store';
+
+const WORDS: Record<StoreOutcome, string> = {
+  stored: 'STORED',
+  notStored: 'NOT_STORED',
+  exists: 'EXISTS',
+  notFound: 'NOT_FOUND',
+  tooLarge: 'SERVER_ERROR object too large for cache',
+  noMemory: 'SERVER_ERROR out of memory storing object',
+};
+
+const KEY = 1;
+const FLAGS = 2;
+const EXPTIME = 3;
+const CAS = 5;
+
+/** `set <key> <flags> <exptime> <bytes> [noreply]` and the data → `STORED`. */
+export const set = storing('set');
+/** `add …`: `NOT_STORED` when the key is there. */
+export const add = storing('add');
+/** `replace …`: `NOT_STORED` when the key is not there. */
+export const replace = storing('replace');
+/** `append …`: adds behind the value; flags and exptime are read and ignored. */
+export const append = storing('append');
+/** `prepend …`: adds before the value. */
+export const prepend = storing('prepend');
+/** `cas <key> <flags> <exptime> <bytes> <cas> [noreply]`: `EXISTS` when it has changed, `NOT_FOUND` when it is gone. */
+export const cas = storing('cas');
+
+function storing(mode: StoreMode): (exchange: Exchange) => void {
+  const fewest = mode === 'cas' ? 6 : 5;
+  return (exchange) => {
+    const { line, frame, store } = exchange;
+    if (line.count !== fewest && line.count !== fewest + 1) {
+      exchange.reply('ERROR');
+      return;
+    }
+    exchange.silent = line.noreply;
+    const flags = line.uint32(FLAGS);
+    const exptime = line.int32(EXPTIME);
+    const unique = mode === 'cas' ? line.cas(CAS) : 0;
+    // A line is refused only after its block has been read: memcached 1.6.18 would execute the block.
+    if (!line.isKey(KEY) || flags === undefined || exptime === undefined || unique === undefined || !frame.hasBlock) {
+      exchange.reply('CLIENT_ERROR bad command line format');
+      return;
+    }
+    const { stats } = store;
+    const { prefixes } = exchange.context;
+    const key = line.text(KEY);
+    if (prefixes.enabled) prefixes.record(key, 'set');
+    if (frame.oversized) {
+      exchange.reply(WORDS[store.rejectTooLarge(mode, key)]);
+      return;
+    }
+    stats.cmdSet++;
+    if (!frame.terminated) {
+      exchange.reply('CLIENT_ERROR bad data chunk');
+      return;
+    }
+    const value = storedValue(frame.buffer, frame.dataStart, frame.dataEnd, frame.owned);
+    const deadline = exptime === 0 ? 0 : store.deadline(exptime);
+    const outcome =
+      mode === 'cas'
+        ? store.store(mode, key, value, flags, deadline, { cas: unique, orStale: false, binaryKey: false })
+        : store.store(mode, key, value, flags, deadline);
+    if (mode === 'cas') countCas(exchange, outcome);
+    exchange.reply(WORDS[outcome]);
+  };
+}
+
+function countCas({ store: { stats } }: Exchange, outcome: StoreOutcome): void {
+  if (outcome === 'stored') stats.casHits++;
+  else if (outcome === 'exists') stats.casBadval++;
+  else if (outcome === 'notFound') stats.casMisses++;
+}

@@ -1,0 +1,139 @@
+import type { Exchange } from './exchange';
+import { slabClass } from '../../engine/slab-class';
+import { FETCHED, itemSize, type Item } from '../../engine/item';
+
+/**
+ * memcached's knobs for slabs, LRU and crawler. There is nothing to tune here: values are checked as memcached does,
+ * acknowledged, and have no effect. What lists keys works.
+ */
+
+const BAD_FORMAT = 'CLIENT_ERROR bad command line format';
+const LARGEST_CLASS = 63;
+const LONGEST_SLEEP = 1_000_000;
+
+/** `lru tune|mode|temp_ttl …` → `OK`. */
+export function lru(exchange: Exchange): void {
+  const { line } = exchange;
+  exchange.silent = line.count > 1 && line.noreply;
+  if (line.is(1, 'tune') && line.count >= 6) exchange.reply(tune(exchange));
+  else if (line.is(1, 'mode') && line.count >= 3) {
+    exchange.reply(line.is(2, 'flat') || line.is(2, 'segmented') ? 'OK' : 'ERROR');
+  } else if (line.is(1, 'temp_ttl') && line.count >= 3) {
+    exchange.reply(line.int32(2) === undefined ? 'ERROR' : 'OK');
+  } else {
+    exchange.reply('ERROR');
+  }
+}
+
+function tune({ line }: Exchange): string {
+  const hot = line.uint32(2);
+  const warm = line.uint32(3);
+  const hotFactor = decimal(line.text(4));
+  const warmFactor = decimal(line.text(5));
+  if (hot === undefined || warm === undefined || hotFactor === undefined || warmFactor === undefined) return 'ERROR';
+  if (hot + warm > 80) return 'ERROR hot and warm pcts must not exceed 80';
+  if (hotFactor <= 0 || warmFactor <= 0) return 'ERROR hot/warm age factors must be greater than 0';
+  return 'OK';
+}
+
+/** `slabs reassign <from> <to>` and `slabs automove <level>|ratio <ratio>`. */
+export function slabs(exchange: Exchange): void {
+  const { line } = exchange;
+  if (line.is(1, 'reassign') && line.count === 4) exchange.reply(reassign(line.int32(2), line.int32(3)));
+  else if (line.is(1, 'automove') && line.count >= 3) {
+    exchange.silent = line.noreply;
+    exchange.reply(automove(exchange));
+  } else exchange.reply('ERROR');
+}
+
+function reassign(from: number | undefined, to: number | undefined): string {
+  if (from === undefined || to === undefined) return BAD_FORMAT;
+  if (from === to) return 'SAME src and dst class are identical';
+  const valid = (number: number, least: number): boolean => number >= least && number <= LARGEST_CLASS;
+  if (!valid(from, -1) || !valid(to, 0)) return 'BADCLASS invalid src or dst class id';
+  return 'NOSPARE source class has no spare pages';
+}
+
+function automove({ line }: Exchange): string {
+  if (line.is(2, 'ratio')) return line.count > 3 && decimal(line.text(3)) !== undefined ? 'OK' : 'ERROR';
+  const level = line.uint32(2);
+  if (level === undefined) return BAD_FORMAT;
+  return level <= 2 ? 'OK' : 'ERROR';
+}
+
+/** `lru_crawler enable|disable|crawl|metadump|sleep|tocrawl`. */
+export function lruCrawler(exchange: Exchange): void {
+  const { line, context } = exchange;
+  const argument = line.count === 3;
+  if (argument && line.is(1, 'crawl')) {
+    if (!context.crawlerEnabled) exchange.reply('CLIENT_ERROR lru crawler disabled');
+    else exchange.reply(classFilter(line.text(2)) === undefined ? 'BADCLASS invalid class id' : 'OK');
+  } else if (argument && line.is(1, 'metadump')) {
+    metadump(exchange);
+  } else if (argument && line.is(1, 'tocrawl')) {
+    exchange.reply(line.uint32(2) === undefined ? BAD_FORMAT : 'OK');
+  } else if (argument && line.is(1, 'sleep')) {
+    const sleep = line.uint32(2);
+    if (sleep === undefined) exchange.reply(BAD_FORMAT);
+    else exchange.reply(sleep > LONGEST_SLEEP ? 'CLIENT_ERROR sleep must be one second or less' : 'OK');
+  } else if (line.count === 2 && (line.is(1, 'enable') || line.is(1, 'disable'))) {
+    const enable = line.is(1, 'enable');
+    if (enable && context.crawlerEnabled) exchange.reply('ERROR failed to start lru crawler thread');
+    else exchange.reply('OK');
+    context.crawlerEnabled = enable;
+  } else {
+    exchange.reply('ERROR');
+  }
+}
+
+/** One line for each item, with the key URL-encoded, then `END`. */
+function metadump(exchange: Exchange): void {
+  const { line, context, store } = exchange;
+  if (!context.crawlerEnabled) exchange.reply('CLIENT_ERROR lru crawler disabled');
+  else if (!context.dumpEnabled) exchange.reply('ERROR metadump not allowed');
+  else if (exchange.pipelined) exchange.reply('ERROR cannot pipeline other commands before metadump');
+  else {
+    const accepts = classFilter(line.text(2));
+    if (accepts === undefined) {
+      exchange.reply('BADCLASS invalid class id');
+      return;
+    }
+    const wallClock = Math.floor(store.clock.time() / 1000);
+    for (const item of store.items()) {
+      const size = sizeOf(exchange, item);
+      if (!accepts(slabClass(size))) continue;
+      const expires = item.deadline === 0 ? -1 : wallClock + store.secondsLeft(item);
+      // Only these lines of all end in LF alone.
+      exchange.text(
+        `key=${urlEncode(item.key)} exp=${expires} la=${wallClock - store.secondsIdle(item)} cas=${item.cas}` +
+          ` fetch=${(item.marks & FETCHED) === 0 ? 'no' : 'yes'} cls=${slabClass(size)} size=${size}\n`,
+      );
+    }
+    exchange.reply('END');
+  }
+}
+
+function sizeOf({ store }: Exchange, { key, value, flags }: Item): number {
+  return itemSize(key.length, value.length, flags, store.cas);
+}
+
+/** Which classes `all`, `hash` or a list of numbers means; `undefined` when there is no such class. */
+function classFilter(text: string): ((number: number) => boolean) | undefined {
+  if (text === 'all' || text === 'hash') return () => true;
+  const classes = new Set(text.split(',').map((word) => (/^\d+$/.test(word) ? Number(word) : 0)));
+  for (const number of classes) if (number < 1 || number > LARGEST_CLASS) return undefined;
+  return (number) => classes.has(number);
+}
+
+function urlEncode(key: string): string {
+  return key.replace(
+    /[^A-Za-z0-9\-._~]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  );
+}
+
+/** What C's `strtod` would take; `undefined` when it is no number. */
+function decimal(text: string): number | undefined {
+  const number = Number(text);
+  return text.trim() === '' || Number.isNaN(number) ? undefined : number;
+}

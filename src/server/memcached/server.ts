@@ -1,0 +1,108 @@
+import type { MemoryStore } from '../engine/store';
+import { Listener } from '../net/listener';
+import { withDefaults } from '../net/options';
+import { faultHook, type Faults } from '../shared/faults';
+import { ServerContext, type ClusterConfig } from './commands/context';
+import { checkServerOptions, type MemcachedServerOptions } from './options';
+import { Session } from './session';
+
+/**
+ * A memcached server in this process, on TCP, TLS or a unix socket.
+ *
+ * ```ts
+ * const server = await MemcachedServer.start();
+ * const client = new Client(server.address);
+ * …
+ * await server.close();
+ * ```
+ */
+export class MemcachedServer {
+  /** Where it listens, as clients write it: `127.0.0.1:11211`, `[::1]:11211`, or the path of the unix socket. */
+  readonly address: string;
+  /** The TCP port; 0 on a unix socket. */
+  readonly port: number;
+  readonly #listener: Listener<Session>;
+  readonly #context: ServerContext;
+  #faults: Faults | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Starts a server.
+   *
+   * @throws MemcacheIllegalInputError naming the option that is not legal; the system's error when it cannot listen, for
+   *   example `EADDRINUSE`
+   */
+  static async start(options: MemcachedServerOptions = {}): Promise<MemcachedServer> {
+    checkServerOptions(options);
+    return new MemcachedServer(await Listener.open(options), options);
+  }
+
+  private constructor(listener: Listener<Session>, options: MemcachedServerOptions) {
+    const { shutdown = false, onShutdown = () => this.close(), faults, ...rest } = options;
+    const context = new ServerContext(shutdown ? { ...rest, shutdown: () => void onShutdown() } : rest);
+    this.#listener = listener;
+    this.#context = context;
+    this.faults = faults;
+    this.port = listener.port;
+    this.address = listener.address;
+    const { host, backlog, pathMode, idleTimeout, maxCommandsPerTurn } = withDefaults(options);
+    context.settings
+      .set('tcpport', this.port)
+      .set('inter', host)
+      .set('domain_socket', options.path ?? 'NULL')
+      .set('umask', pathMode.toString(8))
+      .set('reqs_per_event', maxCommandsPerTurn)
+      .set('tcp_backlog', backlog)
+      .set('idle_timeout', Math.ceil(idleTimeout / 1000))
+      .set('ssl_enabled', options.tls === undefined ? 'no' : 'yes');
+    context.listConnections = () => Array.from(listener.connections, (connection) => connection.info);
+    listener.serve({
+      clock: context.store.clock,
+      connections: context.connections,
+      open: !context.requiresAuthentication,
+      refusal: 'ERROR Too many open connections',
+      log: (line, level) => {
+        context.log(line, level);
+      },
+      openSession: (output, limits, id) => new Session(context, output, limits, id),
+    });
+  }
+
+  /** The items. */
+  get store(): MemoryStore {
+    return this.#context.store;
+  }
+
+  /** The cluster that this server says it is part of; change it at will, with a higher version. */
+  get cluster(): ClusterConfig | undefined {
+    return this.#context.cluster;
+  }
+
+  set cluster(cluster: ClusterConfig | undefined) {
+    this.#context.cluster = cluster;
+  }
+
+  /** What goes wrong with the commands to come, on all connections; `undefined` for nothing. */
+  get faults(): Faults | undefined {
+    return this.#faults;
+  }
+
+  set faults(faults: Faults | undefined) {
+    const context = this.#context;
+    this.#faults = faults;
+    context.hook = faults === undefined ? undefined : faultHook(faults, context.store.clock);
+  }
+
+  /** Ends the server and every connection; nothing of it keeps the process alive afterwards. May be called again. */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = this.#listener.close();
+      this.#context.close();
+    }
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

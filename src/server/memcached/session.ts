@@ -1,0 +1,93 @@
+import { latin1Slice } from '../../protocol/bytes';
+import { FrameReader, type FrameRules } from '../../protocol/frame';
+import type { SessionOutput, TurnLimits } from '../net/service';
+import { CommandSession } from '../shared/command-session';
+import type { CommandInfo } from '../shared/execution';
+import { AUTHENTICATE, UNAUTHENTICATED } from './authentication';
+import type { ServerContext } from './commands/context';
+import { Exchange } from './commands/exchange';
+import { announcedBlock, findVerb, type Verb } from './commands/verbs';
+
+/** memcached hangs up after this many bytes without a line end, unless they are a retrieval. */
+const MAX_LINE = 2048;
+
+/** A retrieval of many keys may be this long here, in bytes; memcached has no bound. */
+const MAX_RETRIEVAL_LINE = 1024 * 1024;
+
+const LF = 10;
+
+/** One client's conversation in memcached's protocol. */
+export class Session extends CommandSession<Exchange> {
+  protected override readonly reader: FrameReader;
+  /** The command whose line has been read last. */
+  #verb: Verb | undefined;
+
+  /** @param id the connection's number */
+  constructor(context: ServerContext, output: SessionOutput, limits: TurnLimits = {}, id = 1) {
+    super(context, new Exchange(context, output), limits, id);
+    const { exchange } = this;
+    const rules: FrameRules = {
+      blockLength: (buffer, start, end) => this.#readLine(buffer, start, end),
+      maxLine,
+      maxBlock: context.store.maxItemSize,
+      bareLineFeed: true,
+    };
+    this.reader = new FrameReader(rules, (frame) => {
+      exchange.begin(frame);
+      this.perform();
+    });
+  }
+
+  protected override execute(): undefined {
+    const { exchange } = this;
+    const { context } = exchange;
+    // What is said before authentication may be a password.
+    if (context.verbosity > 1 && exchange.authenticated) context.log(`< ${exchange.frame.line()}`, 2);
+    const verb = this.#verb;
+    if (verb !== undefined) verb.execute(exchange);
+    else unknown(exchange);
+  }
+
+  protected override describe(): CommandInfo {
+    const { line, frame } = this.exchange;
+    const at = findVerb(line)?.keyToken ?? 1;
+    const key = at > 0 && at < line.count ? line.text(at) : undefined;
+    return { verb: line.text(0), key, line: frame.line(), connection: this.id };
+  }
+
+  protected override get noreply(): boolean {
+    return this.exchange.line.noreply;
+  }
+
+  #readLine(buffer: Buffer, start: number, end: number): number {
+    const { line, authenticated } = this.exchange;
+    line.scan(buffer, start, end);
+    const verb = findVerb(line);
+    if (authenticated) this.#verb = verb;
+    else this.#verb = verb?.name === 'set' ? AUTHENTICATE : UNAUTHENTICATED;
+    return announcedBlock(this.#verb, line);
+  }
+}
+
+/** An unknown command. A request that looks like HTTP is cut off, so that no browser can be made to send commands. */
+function unknown(exchange: Exchange): void {
+  const { line } = exchange;
+  // memcached looks for HTTP only where no command begins with the same letter.
+  const isOwn = line.length(0) < 2 || OWN_LETTERS.test(line.text(0));
+  if (!isOwn && line.text(line.count - 1).startsWith('HTTP/')) exchange.finish();
+  else exchange.reply('ERROR');
+}
+
+const OWN_LETTERS = /^(?:[gsacidt]|m.$)/s;
+
+/**
+ * How long the line `buffer[start, end)` may be. memcached takes a long line that arrives in one piece. Behind a line
+ * that is not complete lies old memory: at worst it passes for complete, and the greater bound holds it.
+ */
+function maxLine(buffer: Buffer, start: number, end: number): number {
+  if (buffer[end] === LF) return MAX_RETRIEVAL_LINE;
+  let at = start;
+  while (at < end && buffer[at] === 32) at++;
+  const word = latin1Slice(buffer, at, Math.min(at + 5, end));
+  return at - start <= 100 && /^gets? /.test(word) ? MAX_RETRIEVAL_LINE : MAX_LINE;
+}

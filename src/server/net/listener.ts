@@ -1,0 +1,170 @@
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import type { Timer } from '../../runtime/clock';
+import { Connection } from './connection';
+import { withDefaults, type ListenerOptions } from './options';
+import type { Service, SocketSession } from './service';
+
+/** How often idle connections are looked for at most, in milliseconds. */
+const IDLE_CHECK = 1000;
+
+/** How long a TLS handshake may take, in milliseconds. */
+const HANDSHAKE_TIMEOUT = 10_000;
+
+/** A listening socket and the connections made to it: how many, for how long, and that no error of one ends the rest. */
+export class Listener<S extends SocketSession> {
+  /** Where it listens, as clients write it: `127.0.0.1:11211`, `[::1]:11211`, or the path of the unix socket. */
+  readonly address: string;
+  /** The TCP port; 0 on a unix socket. */
+  readonly port: number;
+  readonly #server: Server;
+  readonly #options: ReturnType<typeof withDefaults>;
+  readonly #plain: boolean;
+  readonly #listenAddress: string;
+  readonly #loopback: boolean;
+  readonly #sockets = new Set<Socket>();
+  readonly #connections = new Map<Socket, Connection<S>>();
+  #idleTimer: Timer | undefined;
+  #nextId = 1;
+
+  /**
+   * Begins to listen; {@link serve} must be called at once.
+   *
+   * @throws the system's error when it cannot listen, for example `EADDRINUSE`
+   */
+  static async open<S extends SocketSession>(options: ListenerOptions): Promise<Listener<S>> {
+    const { path, tls } = options;
+    const { host, port, backlog, pathMode } = withDefaults(options);
+    // Half open: a client that has sent its last command still gets the answers.
+    const server =
+      tls === undefined
+        ? createServer({ allowHalfOpen: true })
+        : createTlsServer({ handshakeTimeout: HANDSHAKE_TIMEOUT, ...tls, allowHalfOpen: true });
+    if (path !== undefined) removeStaleSocket(path);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path === undefined ? { host, port, backlog } : { path, backlog }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    if (path !== undefined) chmodSync(path, pathMode);
+    return new Listener(server, options);
+  }
+
+  private constructor(server: Server, options: ListenerOptions) {
+    this.#server = server;
+    this.#options = withDefaults(options);
+    this.#plain = options.tls === undefined;
+    const address = server.address();
+    this.port = isPort(address) ? address.port : 0;
+    this.address = isPort(address) ? formatAddress(address) : String(address);
+    this.#listenAddress = isPort(address) ? `tcp:${this.address}` : `unix:${this.address}`;
+    this.#loopback = !isPort(address) || /^(?:127\.|::1$|::ffff:127\.)/.test(address.address);
+  }
+
+  /** The open connections. */
+  get connections(): Iterable<Connection<S>> {
+    return this.#connections.values();
+  }
+
+  /** Gives the clients to `service`. */
+  serve(service: Service<S>): void {
+    const server = this.#server;
+    const { maxConnections, idleTimeout } = this.#options;
+    service.connections.maxConnections = maxConnections;
+    if (!this.#loopback && service.open) {
+      service.log(`WARNING: ${this.address} serves everybody who can reach it: there is no authentication`, 0);
+    }
+    server.on('connection', (socket: Socket) => {
+      this.#accept(socket, service);
+    });
+    server.on('secureConnection', (socket: Socket) => {
+      guard(socket, service);
+      this.#begin(socket, service);
+    });
+    server.on('tlsClientError', (error: Error, socket: Socket) => {
+      service.log(`TLS: ${error.message}`, 1);
+      socket.destroy();
+    });
+    server.on('error', (error) => {
+      service.log(`listener: ${error.message}`, 1);
+    });
+    if (idleTimeout > 0) this.#watchIdle(service, idleTimeout);
+  }
+
+  /** Listens no more and ends every connection; nothing of it keeps the process alive afterwards. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idleTimer?.close();
+      this.#server.close(() => {
+        resolve();
+      });
+      for (const socket of this.#sockets) socket.destroy();
+    });
+  }
+
+  /** Takes a new socket in, or refuses it. */
+  #accept(socket: Socket, service: Service<S>): void {
+    const { connections } = service;
+    guard(socket, service);
+    if (this.#sockets.size >= connections.maxConnections) {
+      connections.rejected++;
+      if (this.#plain) socket.write(`${service.refusal}\r\n`);
+      socket.destroySoon();
+      return;
+    }
+    this.#sockets.add(socket);
+    connections.total++;
+    connections.current = this.#sockets.size;
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      connections.current = this.#sockets.size;
+    });
+    if (this.#plain) this.#begin(socket, service);
+  }
+
+  #begin(socket: Socket, service: Service<S>): void {
+    const { maxCommandsPerTurn } = this.#options;
+    const connection = new Connection(socket, service, maxCommandsPerTurn, this.#nextId++, this.#listenAddress);
+    this.#connections.set(socket, connection);
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+    });
+  }
+
+  #watchIdle(service: Service<S>, idleTimeout: number): void {
+    this.#idleTimer = service.clock.setTimeout(
+      () => {
+        for (const connection of this.#connections.values()) {
+          if (connection.idle > idleTimeout) connection.destroy();
+        }
+        this.#watchIdle(service, idleTimeout);
+      },
+      Math.min(idleTimeout, IDLE_CHECK),
+    );
+    this.#idleTimer.unref();
+  }
+}
+
+/** Without a listener an error of this socket would end the process. */
+function guard(socket: Socket, service: Pick<Service<SocketSession>, 'log'>): void {
+  socket.on('error', (error) => {
+    service.log(`connection: ${error.message}`, 1);
+    socket.destroy();
+  });
+}
+
+function isPort(address: AddressInfo | string | null): address is AddressInfo {
+  return typeof address === 'object' && address !== null;
+}
+
+function formatAddress({ address, port }: AddressInfo): string {
+  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Removes a socket, and nothing else, that stands where a unix socket is to be made. */
+function removeStaleSocket(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
+}

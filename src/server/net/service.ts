@@ -1,0 +1,70 @@
+import type { Clock } from '../../runtime/clock';
+
+/** Where a session's replies go. Strings have one character per byte. Bytes are not copied and must not change later. */
+export interface SessionOutput {
+  write(data: string | Uint8Array): void;
+  /** Nothing will follow. */
+  end(): void;
+  /** Ends with a reset, where there is a connection to be reset. */
+  reset?(): void;
+}
+
+/** How much one `push` may do before it stops. */
+export interface TurnLimits {
+  /** @default Infinity */
+  readonly maxCommands?: number;
+  /** Bytes of replies; the command that passes it is completed. @default Infinity */
+  readonly maxReplyBytes?: number;
+}
+
+/** One client's conversation, as a connection drives it. */
+export interface SocketSession {
+  /** Whether the session is over. */
+  readonly ended: boolean;
+  /** How many commands the last {@link push} executed. */
+  readonly executed: number;
+  /** Settles, without an error, when a command that takes its time has been answered; nothing is pushed before. */
+  readonly pending?: Promise<void> | undefined;
+  /**
+   * Executes the commands that `buffer[start, end)` completes; nothing of the buffer is kept.
+   *
+   * @returns where it stopped: `end`, or less when a limit was reached; the rest must be pushed again.
+   */
+  push(buffer: Buffer, start: number, end: number): number;
+  /** Ends the session. */
+  close(): void;
+}
+
+/** One open connection. */
+export interface ConnectionInfo {
+  readonly id: number;
+  readonly address: string;
+  readonly listenAddress: string;
+  readonly secondsSinceLastCommand: number;
+}
+
+/** What the connections of a server come to; sessions without a server have none to report. */
+export interface ConnectionStats {
+  maxConnections: number;
+  current: number;
+  total: number;
+  rejected: number;
+  bytesRead: number;
+  bytesWritten: number;
+  yields: number;
+}
+
+/** What serves the clients of a listener. */
+export interface Service<S extends SocketSession> {
+  readonly clock: Clock;
+  /** Counts what the connections do. */
+  readonly connections: ConnectionStats;
+  /** Whether everybody is served, without a password. */
+  readonly open: boolean;
+  /** What a client beyond the limit is told. */
+  readonly refusal: string;
+  /** Takes a line per event: level 0 is always shown, 1 are errors. */
+  log(line: string, level: number): void;
+  /** Begins a conversation; `id` is the connection's own number. */
+  openSession(output: SessionOutput, limits: TurnLimits, id: number): S;
+}

@@ -1,0 +1,190 @@
+import { command, container, type Command } from './command';
+import type { RedisClientInfo } from './context';
+import { NOT_AN_INTEGER, SYNTAX_ERROR, type RedisExchange } from './exchange';
+import { parseInt64 } from '../../engine/counter';
+import { COMPATIBLE_REDIS_VERSION } from './version';
+
+const WRONG_PASSWORD = 'WRONGPASS invalid username-password pair or user is disabled.';
+const DEFAULT_USER = 'default';
+
+/** Names of clients and their libraries have no blanks and no control characters. */
+const NAME = /^[!-~]*$/;
+const BAD_NAME = 'cannot contain spaces, newlines or special characters.';
+
+/** `PING [message]` → PONG, or the message. */
+function ping(exchange: RedisExchange): void {
+  const { request } = exchange;
+  if (request.count > 2) exchange.error("ERR wrong number of arguments for 'ping' command");
+  else if (request.count === 2) exchange.bulk(request.value(1));
+  else exchange.status('PONG');
+}
+
+/** `ECHO message` → the message. */
+function echo(exchange: RedisExchange): void {
+  exchange.bulk(exchange.request.value(1));
+}
+
+/** `SELECT 0` → OK: there is one database. */
+function select(exchange: RedisExchange): void {
+  const index = parseInt64(exchange.request.text(1));
+  if (index === undefined) exchange.error(NOT_AN_INTEGER);
+  else if (index !== 0n) exchange.error('ERR DB index is out of range');
+  else exchange.ok();
+}
+
+/** `AUTH [username] password` → OK; without a name it is the user `default`. */
+function auth(exchange: RedisExchange): void {
+  const { request, context } = exchange;
+  if (request.count > 3) {
+    exchange.error(SYNTAX_ERROR);
+  } else if (request.count === 2 && !context.requiresAuthentication) {
+    exchange.error(
+      'ERR AUTH <password> called without any password configured for the default user. Are you sure your ' +
+        'configuration is correct?',
+    );
+  } else {
+    const username = request.count === 2 ? DEFAULT_USER : request.text(1);
+    if (authenticate(exchange, username, request.text(request.count - 1))) exchange.ok();
+  }
+}
+
+/** Lets the client in, or answers that it is not. */
+function authenticate(exchange: RedisExchange, username: string, password: string): boolean {
+  const { context } = exchange;
+  const allowed = context.requiresAuthentication ? context.authenticate(username, password) : username === DEFAULT_USER;
+  if (allowed) exchange.authenticated = true;
+  else exchange.error(WRONG_PASSWORD);
+  return allowed;
+}
+
+/** `HELLO [2 | 3 [AUTH username password] [SETNAME name]]` → what the server is, in that version of RESP. */
+function hello(exchange: RedisExchange): void {
+  const { request } = exchange;
+  const version = request.count === 1 ? BigInt(exchange.protocol) : parseInt64(request.text(1));
+  if (version === undefined) {
+    exchange.error('ERR Protocol version is not an integer or out of range');
+    return;
+  }
+  if (version !== 2n && version !== 3n) {
+    exchange.error('NOPROTO unsupported protocol version');
+    return;
+  }
+  for (let index = 2; index < request.count; index++) {
+    const option = request.word(index);
+    if (option === 'auth' && index + 2 < request.count) {
+      if (!authenticate(exchange, request.text(index + 1), request.text(index + 2))) return;
+      index += 2;
+    } else if (option === 'setname' && index + 1 < request.count) {
+      const name = request.text(++index);
+      if (!isName(exchange, name)) return;
+      // As in Redis, even if what follows is refused.
+      exchange.name = name;
+    } else {
+      exchange.error(`ERR Syntax error in HELLO option '${request.text(index)}'`);
+      return;
+    }
+  }
+  if (!exchange.authenticated) {
+    exchange.error(
+      'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> ' +
+        '<pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+    );
+    return;
+  }
+  exchange.protocol = version === 3n ? 3 : 2;
+  exchange.map(7);
+  for (const text of ['server', 'redis', 'version', COMPATIBLE_REDIS_VERSION, 'proto']) exchange.bulk(text);
+  exchange.integer(exchange.protocol);
+  exchange.bulk('id');
+  exchange.integer(exchange.id);
+  for (const text of ['mode', 'standalone', 'role', 'master', 'modules']) exchange.bulk(text);
+  exchange.array(0);
+}
+
+function isName(exchange: RedisExchange, name: string): boolean {
+  if (NAME.test(name)) return true;
+  exchange.error(`ERR Client names ${BAD_NAME}`);
+  return false;
+}
+
+/** `CLIENT SETNAME name` → OK. */
+function setname(exchange: RedisExchange): void {
+  const name = exchange.request.text(2);
+  if (!isName(exchange, name)) return;
+  exchange.name = name;
+  exchange.ok();
+}
+
+/** `CLIENT GETNAME` → the name, or nothing. */
+function getname(exchange: RedisExchange): void {
+  exchange.bulk(exchange.name === '' ? undefined : exchange.name);
+}
+
+/** `CLIENT ID` → the connection's number. */
+function id(exchange: RedisExchange): void {
+  exchange.integer(exchange.id);
+}
+
+/** `CLIENT SETINFO lib-name | lib-ver text` → OK. */
+function setinfo(exchange: RedisExchange): void {
+  const { request } = exchange;
+  const attribute = request.word(2);
+  const value = request.text(3);
+  if (attribute !== 'lib-name' && attribute !== 'lib-ver') {
+    exchange.error(`ERR Unrecognized option '${request.text(2)}'`);
+  } else if (!NAME.test(value)) {
+    exchange.error(`ERR ${attribute} ${BAD_NAME}`);
+  } else {
+    if (attribute === 'lib-name') exchange.libraryName = value;
+    else exchange.libraryVersion = value;
+    exchange.ok();
+  }
+}
+
+/** `CLIENT LIST` → a line for each connection. */
+function list(exchange: RedisExchange): void {
+  exchange.verbatim(Array.from(exchange.context.listClients(), clientLine).join(''));
+}
+
+/** `CLIENT INFO` → the line of this connection. */
+function info(exchange: RedisExchange): void {
+  const own = Array.from(exchange.context.listClients()).filter((client) => client.id === exchange.id);
+  exchange.verbatim(own.map(clientLine).join(''));
+}
+
+function clientLine(client: RedisClientInfo): string {
+  return (
+    `id=${client.id} addr=${client.address} name=${client.name} idle=${client.secondsSinceLastCommand} db=0 ` +
+    `resp=${client.protocol} lib-name=${client.libraryName} lib-ver=${client.libraryVersion}\n`
+  );
+}
+
+/** `QUIT` → OK, then the connection is closed. */
+function quit(exchange: RedisExchange): void {
+  exchange.ok();
+  exchange.finish();
+}
+
+/** `RESET` → RESET, and the session is as at its beginning. */
+function reset(exchange: RedisExchange): void {
+  exchange.reset();
+  exchange.status('RESET');
+}
+
+export const CLIENT_COMMANDS: readonly Command[] = [
+  command('ping', -1, ['fast'], ping),
+  command('echo', 2, ['fast'], echo),
+  command('select', 2, ['fast'], select),
+  command('auth', -2, ['fast', 'no_auth'], auth),
+  command('hello', -1, ['fast', 'no_auth'], hello),
+  command('quit', -1, ['fast', 'no_auth'], quit),
+  command('reset', 1, ['fast', 'no_auth'], reset),
+  container('client', -2, [
+    command('client|setname', 3, [], setname),
+    command('client|getname', 2, [], getname),
+    command('client|id', 2, [], id),
+    command('client|setinfo', 4, [], setinfo),
+    command('client|list', -2, ['admin'], list),
+    command('client|info', 2, [], info),
+  ]),
+];

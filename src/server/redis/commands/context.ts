@@ -1,0 +1,46 @@
+import type { MemoryStore } from '../../engine/store';
+import { Context, type SharedOptions } from '../../shared/context';
+import type { SaveControl } from '../../snapshot/save-control';
+import { RequestMemory } from '../resp/request-memory';
+
+/** What unfinished requests may take together, in bytes. */
+const MAX_UNFINISHED = 64 * 1024 * 1024;
+
+/** What all Redis sessions of one server share. */
+export interface RedisContextOptions extends SharedOptions {
+  /** The items, usually those of a memcached server; the caller closes it. */
+  store: MemoryStore;
+  /** What SAVE, BGSAVE, LASTSAVE and INFO use; without it the first two are refused. */
+  saveControl?: SaveControl;
+}
+
+/** An open connection as `CLIENT LIST` shows it. */
+export interface RedisClientInfo {
+  readonly id: number;
+  readonly address: string;
+  readonly secondsSinceLastCommand: number;
+  readonly name: string;
+  readonly libraryName: string;
+  readonly libraryVersion: string;
+  readonly protocol: number;
+}
+
+/** The state shared by the Redis sessions of one server. */
+export class RedisContext extends Context {
+  readonly saveControl: SaveControl | undefined;
+  /** Unix seconds. */
+  readonly startedAt: number;
+  /** What the clients' unfinished requests take. */
+  readonly requestMemory = new RequestMemory(MAX_UNFINISHED);
+  commands = 0;
+  /** The port, once there is one. */
+  port = 0;
+  /** Lists the open connections. */
+  listClients: () => Iterable<RedisClientInfo> = () => [];
+
+  constructor(options: RedisContextOptions) {
+    super(options.store, options);
+    this.saveControl = options.saveControl;
+    this.startedAt = Math.floor(this.store.clock.time() / 1000);
+  }
+}

@@ -1,0 +1,49 @@
+import type { MemoryStore } from '../../engine/store';
+import type { SessionOutput } from '../../net/service';
+import { Request } from '../resp/request';
+import { RespReplies } from '../resp/resp-replies';
+import type { RedisContext } from './context';
+
+/** Redis's own words for what several commands refuse. */
+export const SYNTAX_ERROR = 'ERR syntax error';
+export const NOT_AN_INTEGER = 'ERR value is not an integer or out of range';
+export const OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+/** Ours: Redis's limit of 512 MB is none of this store. */
+export const TOO_LARGE = 'ERR value is larger than the item size limit';
+export const REPLY_TOO_LARGE = 'ERR the reply would be longer than 64 MiB';
+
+/** The longest reply of one command, in bytes. */
+export const MAX_REPLY = 64 * 1024 * 1024;
+
+/**
+ * What a command sees of the session that executes it: the request, the store, who asks, and the reply in the client's
+ * version of RESP. One object per session serves all its commands.
+ */
+export class RedisExchange extends RespReplies {
+  readonly request = new Request();
+  readonly context: RedisContext;
+  readonly store: MemoryStore;
+  /** The connection's number. */
+  readonly id: number;
+  /** Whether the client's user is known, or no one asks. */
+  authenticated: boolean;
+  /** What the client has called itself, its library, and the library's version. */
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+
+  constructor(context: RedisContext, output: SessionOutput, id: number) {
+    super(output);
+    this.context = context;
+    this.store = context.store;
+    this.id = id;
+    this.authenticated = !context.requiresAuthentication;
+  }
+
+  /** Makes the session what it was at its beginning. */
+  reset(): void {
+    this.authenticated = !this.context.requiresAuthentication;
+    this.protocol = 2;
+    this.name = '';
+  }
+}

@@ -1,0 +1,105 @@
+import { ALL_KEYS, ONE_KEY, command, type Command } from './command';
+import { MAX_REPLY, NOT_AN_INTEGER, REPLY_TOO_LARGE, SYNTAX_ERROR, type RedisExchange } from './exchange';
+import { globMatcher } from './glob';
+import { parseInt64 } from '../../engine/counter';
+
+/** No key is as long as what a longer pattern would be needed for. */
+const MAX_PATTERN = 1024;
+
+/** `DEL key …` → how many there were. UNLINK is the same here. */
+function del(exchange: RedisExchange): void {
+  const { request, store } = exchange;
+  let deleted = 0;
+  for (let index = 1; index < request.count; index++) {
+    if (store.delete(request.text(index))) deleted++;
+  }
+  store.stats.deleteHits += deleted;
+  store.stats.deleteMisses += request.count - 1 - deleted;
+  exchange.integer(deleted);
+}
+
+/** `EXISTS key …` → how many there are; a key given twice counts twice. */
+function exists(exchange: RedisExchange): void {
+  const { request, store } = exchange;
+  let found = 0;
+  for (let index = 1; index < request.count; index++) {
+    if (store.find(request.text(index)) !== undefined) found++;
+  }
+  exchange.integer(found);
+}
+
+/** `TYPE key` → `string` or `none`. */
+function type(exchange: RedisExchange): void {
+  exchange.status(exchange.store.find(exchange.request.text(1)) === undefined ? 'none' : 'string');
+}
+
+/** `KEYS pattern` → an array of keys. */
+function keys(exchange: RedisExchange): void {
+  const found = matching(exchange, exchange.request.text(1));
+  if (found !== undefined) exchange.list(found);
+}
+
+/** `SCAN cursor [MATCH pattern] [COUNT n] [TYPE type]` → all of it at once, and the cursor 0 that ends the scan. */
+function scan(exchange: RedisExchange): void {
+  const { request } = exchange;
+  if (!/^[0-9]{1,20}$/.test(request.text(1))) {
+    exchange.error('ERR invalid cursor');
+    return;
+  }
+  let pattern = '*';
+  let strings = request.text(1) === '0';
+  for (let index = 2; index < request.count; index += 2) {
+    const option = request.word(index);
+    const value = request.text(index + 1);
+    const known = index + 1 < request.count && ['match', 'count', 'type'].includes(option);
+    const count = known && option === 'count' ? parseInt64(value) : 1n;
+    if (count === undefined) {
+      exchange.error(NOT_AN_INTEGER);
+      return;
+    }
+    if (!known || count < 1n) {
+      exchange.error(SYNTAX_ERROR);
+      return;
+    }
+    if (option === 'match') pattern = value;
+    else if (option === 'type') strings &&= value.toLowerCase() === 'string';
+  }
+  const found = strings ? matching(exchange, pattern) : [];
+  if (found === undefined) return;
+  exchange.array(2);
+  exchange.bulk('0');
+  exchange.list(found);
+}
+
+/** The keys that match; else answers why they are not listed. */
+function matching(exchange: RedisExchange, pattern: string): string[] | undefined {
+  const { store, context } = exchange;
+  if (!context.dumpEnabled) {
+    exchange.error('ERR listing keys is not allowed');
+    return undefined;
+  }
+  if (pattern.length > MAX_PATTERN) {
+    exchange.error('ERR pattern is too long');
+    return undefined;
+  }
+  const matches = globMatcher(pattern);
+  const found: string[] = [];
+  let size = 0;
+  for (const { key } of store.items()) {
+    if (!matches(key)) continue;
+    found.push(key);
+    size += key.length;
+  }
+  if (size <= MAX_REPLY) return found;
+  exchange.error(REPLY_TOO_LARGE);
+  return undefined;
+}
+
+export const KEY_COMMANDS: readonly Command[] = [
+  command('del', -2, ['write'], del, { keys: ALL_KEYS }),
+  command('unlink', -2, ['write', 'fast'], del, { keys: ALL_KEYS }),
+  command('exists', -2, ['readonly', 'fast'], exists, { keys: ALL_KEYS }),
+  command('type', 2, ['readonly', 'fast'], type, { keys: ONE_KEY }),
+  command('keys', 2, ['readonly'], keys),
+  command('scan', -2, ['readonly'], scan),
+];

@@ -1,0 +1,89 @@
+import { latin1Slice } from '../../../protocol/bytes';
+import { storedValue, type StoredValue } from '../../engine/item';
+
+const EMPTY = Buffer.alloc(0);
+
+/** More places than this are given back after the request that needed them. */
+const KEEP_PLACES = 1024;
+
+/**
+ * One request: its arguments, the command's name first, as places in the memory they came in. One object serves all
+ * requests of a connection, and the memory may be overwritten by the next read: take what is needed before returning.
+ */
+export class Request {
+  /** How many arguments there are, the command's name included. */
+  count = 0;
+  #buffer: Buffer = EMPTY;
+  #base = 0;
+  #owned = false;
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+  #oversized: number[] = [];
+
+  /** Makes ready for the next request. */
+  clear(): void {
+    this.count = 0;
+    if (this.#oversized.length > 0) this.#oversized = [];
+    if (this.#starts.length > KEEP_PLACES) this.#starts.length = this.#ends.length = 0;
+  }
+
+  /** Adds an argument; places are counted from the base given to {@link complete}. */
+  add(start: number, end: number): void {
+    this.#starts[this.count] = start;
+    this.#ends[this.count++] = end;
+  }
+
+  /** Adds an argument that was longer than any item may be, and has been swallowed: it reads as empty. */
+  addOversized(at: number): void {
+    this.#oversized.push(this.count);
+    this.add(at, at);
+  }
+
+  /** Says where the arguments lie; `owned` memory is written to by nobody else. */
+  complete(buffer: Buffer, base: number, owned: boolean): void {
+    this.#buffer = buffer;
+    this.#base = base;
+    this.#owned = owned;
+  }
+
+  /** Forgets the memory. */
+  release(): void {
+    this.#buffer = EMPTY;
+  }
+
+  /** Whether any argument was too long. */
+  get hasOversized(): boolean {
+    return this.#oversized.length > 0;
+  }
+
+  /** Whether the argument was too long. */
+  isOversized(index: number): boolean {
+    return this.hasOversized && this.#oversized.includes(index);
+  }
+
+  /** The argument's length in bytes; 0 when there is none. */
+  length(index: number): number {
+    return index < this.count ? (this.#ends[index] ?? 0) - (this.#starts[index] ?? 0) : 0;
+  }
+
+  /** The argument, one character per byte; empty when there is none. */
+  text(index: number): string {
+    if (index >= this.count) return '';
+    const base = this.#base;
+    return latin1Slice(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
+  }
+
+  /** The argument in lower case, as options are compared. */
+  word(index: number): string {
+    return this.text(index).toLowerCase();
+  }
+
+  /** The argument as a value that may be kept. */
+  value(index: number): StoredValue {
+    const start = this.#base + (this.#starts[index] ?? 0);
+    const end = start + this.length(index);
+    // A part of the memory keeps all of it alive.
+    const shared = this.#owned && (end - start) * 8 >= this.#buffer.length * 7;
+    return storedValue(this.#buffer, start, end, shared);
+  }
+}

@@ -1,0 +1,123 @@
+import type { SocketSession, TurnLimits } from '../net/service';
+import type { Context } from './context';
+import type { CommandInfo, Execution } from './execution';
+import type { Replies } from './replies';
+
+/** Cuts bytes into commands, and has each of them performed. */
+export interface CommandReader {
+  /** @returns where it stopped, less than `end` after {@link stop} */
+  push(buffer: Buffer, start: number, end: number): number;
+  /** The present `push` returns after this command. */
+  stop(): void;
+}
+
+/**
+ * One client's conversation, in whatever protocol: bytes in, bytes out, in order. It has no socket and no timer: a
+ * server drives it from a connection, an embedded client from its own process.
+ */
+export abstract class CommandSession<E extends Replies> implements SocketSession {
+  protected readonly exchange: E;
+  /** The connection's number. */
+  protected readonly id: number;
+  protected abstract readonly reader: CommandReader;
+  readonly #context: Context;
+  readonly #maxCommands: number;
+  readonly #maxReplyBytes: number;
+  #commands = 0;
+  #pending: Promise<void> | undefined;
+
+  protected constructor(context: Context, exchange: E, limits: TurnLimits, id: number) {
+    this.#context = context;
+    this.exchange = exchange;
+    this.id = id;
+    this.#maxCommands = limits.maxCommands ?? Infinity;
+    this.#maxReplyBytes = limits.maxReplyBytes ?? Infinity;
+  }
+
+  /** Whether the session is over: the client quit, or sent what cannot be read. */
+  get ended(): boolean {
+    return this.exchange.ended;
+  }
+
+  /** How many commands the last {@link push} executed. */
+  get executed(): number {
+    return this.#commands;
+  }
+
+  /** Settles when a command that takes its time has been answered; nothing is executed before. */
+  get pending(): Promise<void> | undefined {
+    return this.#pending;
+  }
+
+  /**
+   * Executes the commands that `buffer[start, end)` completes, and writes their replies together. Nothing of the buffer
+   * is kept.
+   *
+   * @returns where it stopped: `end`, or less when a limit was reached; the rest must be pushed again.
+   */
+  push(buffer: Buffer, start: number, end: number): number {
+    const { exchange } = this;
+    if (exchange.ended) return end;
+    if (this.#pending !== undefined) return start;
+    this.#commands = 0;
+    exchange.produced = 0;
+    let at = end;
+    try {
+      at = this.reader.push(buffer, start, end);
+    } catch (error) {
+      this.fail(error);
+    }
+    exchange.flush();
+    return this.ended ? end : at;
+  }
+
+  /** Ends the session. */
+  close(): void {
+    this.exchange.finish();
+  }
+
+  /** The one way of every command of every protocol: the reader calls it when a command is complete. */
+  protected perform(): void {
+    const { exchange } = this;
+    const { hook } = this.#context;
+    const answered = hook === undefined ? this.execute() : hook(this.#execution());
+    if (answered !== undefined) this.#wait(answered);
+    const enough = ++this.#commands >= this.#maxCommands || exchange.produced >= this.#maxReplyBytes;
+    if (enough || exchange.ended || answered !== undefined) this.reader.stop();
+  }
+
+  /** Executes the command that the reader has read; the promise settles when its answer comes later. */
+  protected abstract execute(): Promise<void> | undefined;
+
+  /** Describes that command to a hook. */
+  protected abstract describe(): CommandInfo;
+
+  /** Whether its client wants no answer. */
+  protected abstract get noreply(): boolean;
+
+  /** Ends the session: what was sent cannot be read, or we are at fault. */
+  protected fail(error: unknown): void {
+    this.#context.log(`closing a connection: ${String(error)}`, 1);
+    this.exchange.finish();
+  }
+
+  #execution(): Execution {
+    return {
+      command: this.describe(),
+      noreply: this.noreply,
+      replies: this.exchange,
+      execute: () => this.execute(),
+    };
+  }
+
+  #wait(answered: Promise<void>): void {
+    this.#pending = answered
+      .catch((error: unknown) => {
+        this.fail(error);
+      })
+      .then(() => {
+        this.#pending = undefined;
+        this.exchange.flush();
+      });
+  }
+}

@@ -1,0 +1,91 @@
+import { FUNCTION, SWITCH, wholeNumber, type Rules } from '../../options/rules';
+import type { MemoryStore } from '../engine/store';
+import type { ConnectionStats } from '../net/service';
+import { AUTH, checkedUsers, isAllowed, type Credentials } from './credentials';
+import type { ExecuteHook } from './execution';
+
+/** What the clients of a server may do, whatever protocol they speak. */
+export interface SharedOptions {
+  /** Who may use the server, one user or several; everybody when it is an empty array. @default [] */
+  auth?: Credentials | readonly Credentials[];
+  /** Whether everything may be deleted at once (`flush_all`, FLUSHALL). @default true */
+  flush?: boolean;
+  /** Whether keys may be listed (`lru_crawler metadump`, `stats cachedump`, KEYS, SCAN). @default true */
+  dump?: boolean;
+  /**
+   * Takes a line per event, from the level of verbosity on that it is given with.
+   *
+   * @default warnings, of level 0, go to `process.emitWarning`
+   */
+  log?: (line: string, level: number) => void;
+  /** Level of detail for `log`: 1 errors, 2 commands too. @default 0 */
+  verbosity?: number;
+}
+
+export const SHARED_RULES: Rules<SharedOptions> = {
+  auth: AUTH,
+  flush: SWITCH,
+  dump: SWITCH,
+  log: FUNCTION,
+  verbosity: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+};
+
+/** What all sessions of one server share, whatever protocol they speak. */
+export class Context {
+  readonly store: MemoryStore;
+  readonly auth: readonly Credentials[];
+  readonly flushEnabled: boolean;
+  readonly dumpEnabled: boolean;
+  readonly connections: ConnectionStats = {
+    maxConnections: 0,
+    current: 0,
+    total: 0,
+    rejected: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
+    yields: 0,
+  };
+  verbosity: number;
+  authCommands = 0;
+  authErrors = 0;
+  /** Comes between each command and its execution. */
+  hook: ExecuteHook | undefined;
+  readonly #startedAt: number;
+  readonly #log: (line: string, level: number) => void;
+
+  constructor(store: MemoryStore, options: SharedOptions) {
+    this.store = store;
+    this.auth = checkedUsers(options.auth);
+    this.flushEnabled = options.flush ?? true;
+    this.dumpEnabled = options.dump ?? true;
+    this.verbosity = options.verbosity ?? 0;
+    this.#log = options.log ?? warn;
+    this.#startedAt = store.clock.now();
+  }
+
+  get requiresAuthentication(): boolean {
+    return this.auth.length > 0;
+  }
+
+  /** Whole seconds since the start. */
+  get uptime(): number {
+    return Math.floor((this.store.clock.now() - this.#startedAt) / 1000);
+  }
+
+  /** Whether somebody who may use the server gave this name and password; counted. */
+  authenticate(username: string, password: string): boolean {
+    this.authCommands++;
+    const allowed = isAllowed(this.auth, username, password);
+    if (!allowed) this.authErrors++;
+    return allowed;
+  }
+
+  /** Passes a line to the log function when the verbosity asks for it. */
+  log(line: string, level: number): void {
+    if (this.verbosity >= level) this.#log(line, level);
+  }
+}
+
+function warn(line: string, level: number): void {
+  if (level === 0) process.emitWarning(line);
+}

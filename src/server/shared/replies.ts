@@ -1,0 +1,74 @@
+import { valueText, type StoredValue } from '../engine/item';
+import type { SessionOutput } from '../net/service';
+
+/** Values of at least this many bytes are passed on as they are; shorter ones are cheaper as a part of the text. */
+const PASS_FROM = 4096;
+
+/** So much gathered text is passed on before the turn ends, in bytes. */
+const FLUSH_FROM = 64 * 1024;
+
+/** The replies of one session: gathered as text, they leave together at the end of a turn. */
+export class Replies {
+  /** How many bytes of replies this turn has produced. */
+  produced = 0;
+  /** Whether the session is over. */
+  ended = false;
+  #output: SessionOutput;
+  #text = '';
+
+  constructor(output: SessionOutput) {
+    this.#output = output;
+  }
+
+  /** Whether replies of this turn have not left yet: some commands refuse to follow others in a pipeline. */
+  get pipelined(): boolean {
+    return this.#text !== '';
+  }
+
+  /** Adds to the reply. */
+  text(text: string): void {
+    this.#text += text;
+    if (this.#text.length >= FLUSH_FROM) this.flush();
+  }
+
+  /** Adds a value and its line end to the reply. */
+  block(value: StoredValue): void {
+    if (typeof value === 'string' || value.length < PASS_FROM) {
+      this.text(`${valueText(value)}\r\n`);
+      return;
+    }
+    this.flush();
+    this.produced += value.length;
+    this.#output.write(value);
+    this.#text = '\r\n';
+  }
+
+  /** Hands over what has been gathered. */
+  flush(): void {
+    if (this.#text === '') return;
+    const text = this.#text;
+    this.#text = '';
+    this.produced += text.length;
+    this.#output.write(text);
+  }
+
+  /**
+   * Sends what follows to another output.
+   *
+   * @returns the output until now
+   */
+  redirect(output: SessionOutput): SessionOutput {
+    this.flush();
+    const previous = this.#output;
+    this.#output = output;
+    return previous;
+  }
+
+  /** Ends the session after the replies. */
+  finish(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.flush();
+    this.#output.end();
+  }
+}

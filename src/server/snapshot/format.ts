@@ -1,0 +1,58 @@
+import { BINARY_KEY, PADDED, STALE } from '../engine/item';
+
+/*
+ * The bytes of a snapshot; docs/persistence.md has them as a table. Numbers are little-endian, and numbers of 64 bits
+ * are doubles that hold whole numbers.
+ *
+ *     file    = header block* footer
+ *     header  = magic (8) version (u32) savedAt (f64) lastCas (f64) flushAt (f64) checksum (u32)
+ *     block   = length of the records in it, not 0 (u32) records checksum (u32)
+ *     footer  = 0 (u32) number of records (f64) checksum (u32)
+ *     record  = key length (u32) value length (u32) flags (u32) marks (u8) cas (f64) deadline (f64) accessed (f64)
+ *               key value
+ *
+ * Each checksum is the CRC-32 of all bytes of the file before it, other checksums left out. A record that does not fit
+ * a block goes on in the next ones; its head is never divided.
+ */
+
+export const MAGIC = Buffer.from('TSMCSNAP', 'latin1');
+export const VERSION = 1;
+
+export const VERSION_SIZE = 4;
+export const HEADER_SIZE = 40;
+export const LENGTH_SIZE = 4;
+export const CHECKSUM_SIZE = 4;
+export const RECORD_HEAD_SIZE = 37;
+/** Without the zero in place of a length, and without the checksum. */
+export const COUNT_SIZE = 8;
+
+/** How many bytes of records a block may have: readers need no more memory for one. */
+export const MAX_BLOCK_SIZE = 64 * 1024;
+
+/** Marks that outlive the server. Who has fetched an item, or is to refill it, does not. */
+export const SAVED_MARKS = STALE | BINARY_KEY | PADDED;
+
+/** What is known of a store beside its items. Times are in milliseconds since 1970. */
+export interface SnapshotHeader {
+  /** The moment that the snapshot shows. */
+  readonly savedAt: number;
+  /** The store's last cas number. */
+  readonly lastCas: number;
+  /** When everything is to be removed; 0 for no such time. */
+  readonly flushAt: number;
+}
+
+/** A snapshot that cannot be trusted, so that nothing of it is used: damaged, cut short, or not a snapshot at all. */
+export class SnapshotError extends Error {
+  /** The file. */
+  readonly path: string;
+  /** Where in the file the part begins that is wrong, in bytes. */
+  readonly offset: number;
+
+  constructor(path: string, problem: string, offset: number) {
+    super(`snapshot ${path}: ${problem} (at byte ${offset})`);
+    this.name = 'SnapshotError';
+    this.path = path;
+    this.offset = offset;
+  }
+}

@@ -1,0 +1,251 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { Clock, Timer } from '../../runtime/clock';
+import type { MemoryStore } from '../engine/store';
+import { SnapshotError } from './format';
+import { checkPersistence, type PersistenceOptions } from './options';
+import type { SaveControl } from './save-control';
+import { SnapshotFiles, unlessMissing } from './snapshot-files';
+import { readSnapshot, type Snapshot } from './snapshot-reader';
+import { SnapshotWriter } from './snapshot-writer';
+
+const DEFAULT_INTERVAL = 60_000;
+
+/** How many items are looked at before other work gets its turn. */
+const SLICE = 1000;
+
+/**
+ * More cas numbers than a store gives between two saves. What was given after the last save of a server that crashed is
+ * never given again: a client that still holds such a number must not change another value by it.
+ */
+const LOST_CAS = 2 ** 26;
+
+/**
+ * Keeps the items of a store in a file, from one run of the program to the next.
+ *
+ * ```ts
+ * const store = new MemoryStore();
+ * const persistence = await Persistence.open(store, { file: 'cache.snapshot' });
+ * const server = await MemcachedServer.start({ store });
+ * …
+ * await server.close();
+ * await persistence.close(); // saves
+ * ```
+ */
+export class Persistence implements SaveControl {
+  readonly #store: MemoryStore;
+  readonly #clock: Clock;
+  readonly #files: SnapshotFiles;
+  readonly #log: (line: string) => void;
+  readonly #interval: number;
+  #lastSave: number;
+  /** The store's count of changes that the file shows. */
+  #saved: number;
+  /** The same for the file that is being written; infinite before the moment that it shows. */
+  #beingSaved = Infinity;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #timer: Timer | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Fills the store with what the file holds, apart from what has expired since, and begins to save it. Without a file
+   * the store stays empty. When the file is damaged, the generation before it is taken, and the file kept under another
+   * name.
+   *
+   * @throws SnapshotError when there is no generation that is whole; the system's error when a file cannot be read.
+   *   Nothing is restored then. MemcacheIllegalInputError names an option that is not legal.
+   */
+  static async open(store: MemoryStore, options: PersistenceOptions): Promise<Persistence> {
+    checkPersistence(store, options);
+    const files = new SnapshotFiles(options.file);
+    const log = options.log ?? ((): void => {});
+    await files.removeUnfinished();
+    const snapshot = await readNewest(files, store.clock, log);
+    if (snapshot !== undefined) await restore(store, snapshot, log);
+    return new Persistence(store, files, log, options.interval ?? DEFAULT_INTERVAL);
+  }
+
+  private constructor(store: MemoryStore, files: SnapshotFiles, log: (line: string) => void, interval: number) {
+    this.#store = store;
+    this.#clock = store.clock;
+    this.#files = files;
+    this.#log = log;
+    this.#interval = interval;
+    this.#saved = store.changes;
+    this.#lastSave = this.#unixTime();
+    this.#saveLater();
+  }
+
+  /** Unix seconds of the last finished save, or of the start. */
+  get lastSave(): number {
+    return this.#lastSave;
+  }
+
+  /** Whether a save is under way. */
+  get saving(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Changes of the store since the last save, those included that a save under way is writing. */
+  get changes(): number {
+    return this.#store.changes - this.#saved;
+  }
+
+  /**
+   * Saves what the store holds now. A save under way is shared when nothing has changed since it began; else one more
+   * follows it, for all who ask meanwhile.
+   *
+   * @throws the system's error when the file cannot be written; the generations that were there stay as they are
+   */
+  save(): Promise<void> {
+    if (this.#next !== undefined) return this.#next;
+    if (this.#running === undefined) return this.#save();
+    if (this.#beingSaved >= this.#store.changes) return this.#running;
+    this.#next = this.#running
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.#save();
+      });
+    return this.#next;
+  }
+
+  /**
+   * Ends the automatic saves, and saves once more if something has changed. May be called again.
+   *
+   * @throws as {@link save}
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#timer?.close();
+    if (this.changes > 0 || this.saving) await this.save();
+  }
+
+  #save(): Promise<void> {
+    this.#running = this.#write().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #write(): Promise<void> {
+    try {
+      this.#beingSaved = Infinity;
+      await this.#files.replace((file) => this.#writeItems(file));
+      this.#saved = this.#beingSaved;
+      this.#lastSave = this.#unixTime();
+    } catch (error) {
+      this.#log(`snapshot ${this.#files.path} is not saved: ${reason(error)}`);
+      throw error;
+    }
+  }
+
+  async #writeItems(file: FileHandle): Promise<void> {
+    const store = this.#store;
+    const walk = store.beginWalk();
+    try {
+      this.#beingSaved = store.changes;
+      const { epoch, lastCas, flushAt } = store;
+      const writer = new SnapshotWriter(file, epoch);
+      await writer.begin({
+        savedAt: epoch + store.now(),
+        lastCas,
+        flushAt: flushAt === 0 ? 0 : flushAt + epoch,
+      });
+      while (!walk.done()) {
+        for (let steps = 0; steps < SLICE && !walk.done(); steps++) {
+          const item = walk.step();
+          if (item !== undefined && !writer.put(item)) await writer.putAcross(item);
+        }
+        if (!walk.done()) await turn(this.#clock);
+      }
+      await writer.finish();
+    } finally {
+      store.endWalk();
+    }
+  }
+
+  #saveLater(): void {
+    if (this.#interval === 0) return;
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#saveLater();
+      // A failure is in the log, and the changes are still there at the next turn.
+      if (this.changes > 0 && !this.saving) this.save().catch(() => undefined);
+    }, this.#interval);
+    this.#timer.unref();
+  }
+
+  #unixTime(): number {
+    return Math.floor(this.#clock.time() / 1000);
+  }
+}
+
+/** The newest generation that is whole; `undefined` when there is none at all. */
+async function readNewest(
+  files: SnapshotFiles,
+  clock: Clock,
+  log: (line: string) => void,
+): Promise<Snapshot | undefined> {
+  let refused: SnapshotError | undefined;
+  try {
+    const snapshot = await readSnapshot(files.path).catch(unlessMissing);
+    if (snapshot !== undefined) return snapshot;
+  } catch (error) {
+    if (!(error instanceof SnapshotError)) throw error;
+    refused = error;
+    log(refused.message);
+  }
+  const previous = await readSnapshot(files.previous).catch(unlessMissing);
+  if (previous === undefined) {
+    if (refused !== undefined) throw refused;
+    return undefined;
+  }
+  if (refused === undefined) {
+    log(`snapshot ${files.path} is missing; ${files.previous} is taken`);
+  } else {
+    const kept = await files.setAside(clock.time());
+    log(`${files.previous} is taken, and the damaged file kept as ${kept}`);
+  }
+  return previous;
+}
+
+/** Puts the items of a complete snapshot into the store. */
+async function restore(store: MemoryStore, { header, items }: Snapshot, log: (line: string) => void): Promise<void> {
+  const { epoch } = store;
+  const now = store.now();
+  const flushAt = header.flushAt === 0 ? 0 : header.flushAt - epoch;
+  const flushed = flushAt !== 0 && flushAt <= now;
+  store.resume(header.lastCas + LOST_CAS, flushed ? 0 : flushAt);
+  if (flushed) return;
+  // The store evicts what was unused longest; of one second, what was written first.
+  items.sort((left, right) => left.accessed - right.accessed || left.cas - right.cas);
+  let refused = 0;
+  for (const [index, item] of items.entries()) {
+    if (index > 0 && index % SLICE === 0) await turn(store.clock);
+    item.accessed = Math.floor((item.accessed - epoch) / 1000);
+    if (item.deadline !== 0) {
+      item.deadline -= epoch;
+      if (item.deadline <= now) continue;
+    }
+    if (!store.restore(item)) refused++;
+  }
+  if (refused > 0) log(`${refused} items of the snapshot are too large for this store, or found no room`);
+}
+
+function turn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setImmediate(resolve);
+  });
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,173 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { latin1Slice } from '../../protocol/bytes';
+import { crc32Bytes } from '../../runtime/crc32';
+import { Item, storedValue } from '../engine/item';
+import {
+  CHECKSUM_SIZE,
+  COUNT_SIZE,
+  HEADER_SIZE,
+  LENGTH_SIZE,
+  MAGIC,
+  MAX_BLOCK_SIZE,
+  RECORD_HEAD_SIZE,
+  SAVED_MARKS,
+  SnapshotError,
+  VERSION,
+  VERSION_SIZE,
+  type SnapshotHeader,
+} from './format';
+
+/** A snapshot as it was read: complete, every checksum right. */
+export interface Snapshot {
+  readonly header: SnapshotHeader;
+  /** In the order of the file. Deadline and last access are in milliseconds since 1970. */
+  readonly items: Item[];
+}
+
+/**
+ * Reads a snapshot.
+ *
+ * @throws SnapshotError when anything in it is wrong; the system's error when the file cannot be read
+ */
+export async function readSnapshot(path: string): Promise<Snapshot> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    return await new SnapshotReader(path, file, size).read();
+  } finally {
+    await file.close();
+  }
+}
+
+/** The part of a record that has arrived, when the rest is in later blocks. */
+interface Unfinished {
+  readonly record: Buffer;
+  used: number;
+}
+
+class SnapshotReader {
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #size: number;
+  /** One block at a time. */
+  readonly #buffer: Buffer;
+  readonly #items: Item[] = [];
+  /** Where the part begins that is being read. */
+  #partAt = 0;
+  #offset = 0;
+  #crc = 0;
+  #unfinished: Unfinished | undefined;
+
+  constructor(path: string, file: FileHandle, size: number) {
+    this.#path = path;
+    this.#file = file;
+    this.#size = size;
+    this.#buffer = Buffer.allocUnsafeSlow(Math.min(size, MAX_BLOCK_SIZE + CHECKSUM_SIZE));
+  }
+
+  async read(): Promise<Snapshot> {
+    const header = await this.#readHeader();
+    for (;;) {
+      this.#partAt = this.#offset;
+      const length = (await this.#next(LENGTH_SIZE)).readUInt32LE();
+      if (length === 0) break;
+      if (length > MAX_BLOCK_SIZE) this.#refuse(`a block of ${length} bytes is not possible`);
+      this.#readRecords(await this.#nextChecked(length), header.lastCas);
+    }
+    const count = (await this.#nextChecked(COUNT_SIZE)).readDoubleLE();
+    if (this.#unfinished !== undefined) this.#refuse('the last item has no end');
+    if (count !== this.#items.length) this.#refuse(`${count} items are announced, ${this.#items.length} are there`);
+    if (this.#offset !== this.#size) this.#refuse('something follows the end');
+    return { header, items: this.#items };
+  }
+
+  async #readHeader(): Promise<SnapshotHeader> {
+    const bytes = await this.#next(MAGIC.length + VERSION_SIZE);
+    if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) this.#refuse('not a snapshot');
+    const version = bytes.readUInt32LE(MAGIC.length);
+    if (version !== VERSION) this.#refuse(`version ${version} of the format is not known, only ${VERSION}`);
+    const rest = await this.#nextChecked(HEADER_SIZE - MAGIC.length - VERSION_SIZE - CHECKSUM_SIZE);
+    return {
+      savedAt: this.#wholeNumber(rest, 0),
+      lastCas: this.#wholeNumber(rest, 8),
+      flushAt: this.#wholeNumber(rest, 16),
+    };
+  }
+
+  #readRecords(block: Buffer, lastCas: number): void {
+    let at = this.#unfinished === undefined ? 0 : this.#goOn(this.#unfinished, block, lastCas);
+    while (at < block.length) {
+      if (block.length - at < RECORD_HEAD_SIZE) this.#refuse('the head of an item is divided');
+      const length = RECORD_HEAD_SIZE + block.readUInt32LE(at) + block.readUInt32LE(at + 4);
+      if (length > block.length - at) {
+        // No memory for what the file has not the bytes of.
+        if (length > this.#size - this.#partAt) this.#refuse('an item is longer than the file');
+        const record = Buffer.allocUnsafeSlow(length);
+        this.#unfinished = { record, used: block.copy(record, 0, at) };
+        return;
+      }
+      this.#add(block, at, lastCas, false);
+      at += length;
+    }
+  }
+
+  /** Takes what an unfinished record still needs, and says where in the block it ends. */
+  #goOn(unfinished: Unfinished, block: Buffer, lastCas: number): number {
+    const copied = block.copy(unfinished.record, unfinished.used);
+    unfinished.used += copied;
+    if (unfinished.used === unfinished.record.length) {
+      this.#unfinished = undefined;
+      this.#add(unfinished.record, 0, lastCas, true);
+    }
+    return copied;
+  }
+
+  /** @param own whether the bytes are the record's alone, and may be kept */
+  #add(bytes: Buffer, at: number, lastCas: number, own: boolean): void {
+    const keyAt = at + RECORD_HEAD_SIZE;
+    const valueAt = keyAt + bytes.readUInt32LE(at);
+    const end = valueAt + bytes.readUInt32LE(at + 4);
+    const item = new Item(
+      latin1Slice(bytes, keyAt, valueAt),
+      storedValue(bytes, valueAt, end, own),
+      bytes.readUInt32LE(at + 8),
+      this.#wholeNumber(bytes, at + 21),
+      bytes.readUInt8(at + 12) & SAVED_MARKS,
+    );
+    item.cas = this.#wholeNumber(bytes, at + 13);
+    item.accessed = this.#wholeNumber(bytes, at + 29);
+    if (item.cas > lastCas) this.#refuse('an item has a later cas than the store');
+    this.#items.push(item);
+  }
+
+  #wholeNumber(bytes: Buffer, at: number): number {
+    const number = bytes.readDoubleLE(at);
+    if (!Number.isSafeInteger(number) || number < 0) this.#refuse(`${number} is not a whole number`);
+    return number;
+  }
+
+  /** The next bytes, after which their checksum follows; both are to be right. */
+  async #nextChecked(length: number): Promise<Buffer> {
+    const bytes = await this.#next(length + CHECKSUM_SIZE, length);
+    if (bytes.readUInt32LE(length) !== this.#crc) this.#refuse('wrong checksum');
+    return bytes.subarray(0, length);
+  }
+
+  /** The next bytes, good until the next call; the first `covered` of them go into the checksum. */
+  async #next(length: number, covered = length): Promise<Buffer> {
+    if (length > this.#size - this.#offset) this.#refuse(`cut short, the file has ${this.#size} bytes`);
+    const bytes = this.#buffer.subarray(0, length);
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await this.#file.read(bytes, done, length - done, this.#offset + done);
+      if (bytesRead === 0) this.#refuse('cut short while it was read');
+      done += bytesRead;
+    }
+    this.#offset += length;
+    this.#crc = crc32Bytes(bytes, 0, covered, this.#crc);
+    return bytes;
+  }
+
+  #refuse(problem: string): never {
+    throw new SnapshotError(this.#path, problem, this.#partAt);
+  }
+}

@@ -1,0 +1,118 @@
+import type { FileHandle } from 'node:fs/promises';
+import { crc32Bytes } from '../../runtime/crc32';
+import { valueBytes } from '../engine/item';
+import { copyState, type ItemState } from '../engine/walk';
+import {
+  CHECKSUM_SIZE,
+  COUNT_SIZE,
+  HEADER_SIZE,
+  LENGTH_SIZE,
+  MAGIC,
+  MAX_BLOCK_SIZE,
+  RECORD_HEAD_SIZE,
+  SAVED_MARKS,
+  VERSION,
+  type SnapshotHeader,
+} from './format';
+
+const BLOCK_END = LENGTH_SIZE + MAX_BLOCK_SIZE;
+
+/** Writes a snapshot, a block at a time; other work gets its turn whenever a block goes to the file. */
+export class SnapshotWriter {
+  readonly #file: FileHandle;
+  readonly #epoch: number;
+  /** The present block, with room for its length and checksum. */
+  readonly #block = Buffer.allocUnsafeSlow(BLOCK_END + CHECKSUM_SIZE);
+  #end = LENGTH_SIZE;
+  #crc = 0;
+  #records = 0;
+
+  /** @param epoch what is to be added to a deadline to have a time of the wall clock */
+  constructor(file: FileHandle, epoch: number) {
+    this.#file = file;
+    this.#epoch = epoch;
+  }
+
+  async begin({ savedAt, lastCas, flushAt }: SnapshotHeader): Promise<void> {
+    const header = Buffer.alloc(HEADER_SIZE);
+    MAGIC.copy(header);
+    header.writeUInt32LE(VERSION, 8);
+    header.writeDoubleLE(savedAt, 12);
+    header.writeDoubleLE(lastCas, 20);
+    header.writeDoubleLE(flushAt, 28);
+    await this.#writeChecked(header);
+  }
+
+  /**
+   * Puts an item into the present block.
+   *
+   * @returns false when it does not fit there: then it is a case for {@link putAcross}
+   */
+  put(item: ItemState): boolean {
+    const { key, value } = item;
+    const keyAt = this.#end + RECORD_HEAD_SIZE;
+    const end = keyAt + key.length + value.length;
+    if (end > BLOCK_END) return false;
+    this.#putHead(item);
+    this.#block.write(key, keyAt, 'latin1');
+    if (typeof value === 'string') this.#block.write(value, keyAt + key.length, 'latin1');
+    else value.copy(this.#block, keyAt + key.length);
+    this.#end = end;
+    return true;
+  }
+
+  /** Puts an item into the next block, or into as many as it needs. */
+  async putAcross(item: ItemState): Promise<void> {
+    const state = copyState(item);
+    await this.#flush();
+    if (this.put(state)) return;
+    this.#putHead(state);
+    this.#end += RECORD_HEAD_SIZE;
+    for (const bytes of [Buffer.from(state.key, 'latin1'), valueBytes(state.value)]) {
+      for (let at = 0; at < bytes.length; ) {
+        if (this.#end === BLOCK_END) await this.#flush();
+        const copied = bytes.copy(this.#block, this.#end, at, at + BLOCK_END - this.#end);
+        at += copied;
+        this.#end += copied;
+      }
+    }
+  }
+
+  /** Writes what is left, and the footer. */
+  async finish(): Promise<void> {
+    await this.#flush();
+    const footer = Buffer.alloc(LENGTH_SIZE + COUNT_SIZE + CHECKSUM_SIZE);
+    footer.writeDoubleLE(this.#records, LENGTH_SIZE);
+    await this.#writeChecked(footer);
+  }
+
+  #putHead({ key, value, flags, cas, deadline, accessed, marks }: ItemState): void {
+    const block = this.#block;
+    const at = this.#end;
+    block.writeUInt32LE(key.length, at);
+    block.writeUInt32LE(value.length, at + 4);
+    block.writeUInt32LE(flags, at + 8);
+    block.writeUInt8(marks & SAVED_MARKS, at + 12);
+    block.writeDoubleLE(cas, at + 13);
+    block.writeDoubleLE(deadline === 0 ? 0 : deadline + this.#epoch, at + 21);
+    block.writeDoubleLE(accessed * 1000 + this.#epoch, at + 29);
+    this.#records++;
+  }
+
+  async #flush(): Promise<void> {
+    const length = this.#end - LENGTH_SIZE;
+    if (length === 0) return;
+    this.#block.writeUInt32LE(length, 0);
+    await this.#writeChecked(this.#block.subarray(0, this.#end + CHECKSUM_SIZE));
+    this.#end = LENGTH_SIZE;
+  }
+
+  /** Writes bytes of which the last four are to be the checksum. */
+  async #writeChecked(bytes: Buffer): Promise<void> {
+    const end = bytes.length - CHECKSUM_SIZE;
+    this.#crc = crc32Bytes(bytes, 0, end, this.#crc);
+    bytes.writeUInt32LE(this.#crc, end);
+    // Writes again what the system has not taken, and goes on where the last call ended.
+    await this.#file.writeFile(bytes);
+  }
+}

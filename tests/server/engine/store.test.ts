@@ -1,0 +1,309 @@
+import fc from 'fast-check';
+import { STALE, WON, itemSize } from '../../../src/server/engine/item';
+import type { MemoryStoreOptions } from '../../../src/server/engine/options';
+import { MemoryStore } from '../../../src/server/engine/store';
+import { ManualClock } from '../../../src/runtime/manual-clock';
+
+function makeStore(options: MemoryStoreOptions = {}): { store: MemoryStore; clock: ManualClock } {
+  const clock = new ManualClock(1_700_000_000_000);
+  return { store: new MemoryStore({ clock, ...options }), clock };
+}
+
+describe('MemoryStore', () => {
+  describe('stores', () => {
+    it('each mode by its own rule', () => {
+      const { store } = makeStore();
+      expect(store.store('replace', 'k', 'x', 0, 0)).toBe('notStored');
+      expect(store.store('append', 'k', 'x', 0, 0)).toBe('notStored');
+      expect(store.store('cas', 'k', 'x', 0, 0, { cas: 1, orStale: false, binaryKey: false })).toBe('notFound');
+      expect(store.store('add', 'k', 'b', 7, 0)).toBe('stored');
+      expect(store.store('add', 'k', 'x', 0, 0)).toBe('notStored');
+      expect(store.store('append', 'k', 'c', 1, 0)).toBe('stored');
+      expect(store.store('prepend', 'k', 'a', 1, 0)).toBe('stored');
+      expect(store.find('k')).toMatchObject({ value: 'abc', flags: 7 });
+      const { cas = 0 } = store.find('k') ?? {};
+      expect(store.store('cas', 'k', 'x', 0, 0, { cas: cas + 1, orStale: false, binaryKey: false })).toBe('exists');
+      expect(store.store('cas', 'k', 'new', 0, 0, { cas, orStale: false, binaryKey: false })).toBe('stored');
+      expect(store.find('k')?.cas).toBeGreaterThan(cas);
+    });
+
+    it('an older cas as stale when asked to', () => {
+      const { store } = makeStore();
+      store.store('set', 'k', 'old', 0, 0);
+      store.store('set', 'k', 'newer', 0, 0);
+      const request = { cas: 1, orStale: true, binaryKey: false };
+      expect(store.store('cas', 'k', 'stale', 0, 0, request)).toBe('stored');
+      expect((store.find('k')?.marks ?? 0) & STALE).toBe(STALE);
+      expect(store.store('cas', 'k', 'x', 0, 0, { ...request, cas: 99 })).toBe('exists');
+    });
+
+    it('a new cas for every change, and none when switched off', () => {
+      const { store } = makeStore();
+      const seen = new Set<number>();
+      for (let i = 0; i < 10; i++) {
+        store.store('set', `k${i % 3}`, String(i), 0, 0);
+        seen.add(store.find(`k${i % 3}`)?.cas ?? 0);
+      }
+      expect(seen.size).toBe(10);
+      const plain = makeStore({ cas: false }).store;
+      plain.store('set', 'k', 'v', 0, 0);
+      expect(plain.find('k')?.cas).toBe(0);
+    });
+
+    it('nothing too large, and a set takes the old value along', () => {
+      const { store } = makeStore({ maxItemSize: 1024 });
+      store.store('set', 'k', 'old', 0, 0);
+      const large = 'x'.repeat(1024);
+      expect(store.store('add', 'k', large, 0, 0)).toBe('tooLarge');
+      expect(store.find('k')?.value).toBe('old');
+      expect(store.store('set', 'k', large, 0, 0)).toBe('tooLarge');
+      expect(store.find('k')).toBeUndefined();
+    });
+
+    it('up to the limit that memcached 1.6.18 has, and not a byte more', () => {
+      const { store } = makeStore();
+      expect(store.store('set', 'k', Buffer.alloc(1_048_516), 0, 0)).toBe('stored');
+      expect(store.store('set', 'k', Buffer.alloc(1_048_517), 0, 0)).toBe('tooLarge');
+      expect(store.store('set', 'k', Buffer.alloc(1_048_513), 1, 0)).toBe('tooLarge');
+      expect(store.store('set', 'k'.repeat(40), Buffer.alloc(1_048_473), 1, 0)).toBe('stored');
+    });
+
+    it('counts the bytes of what is there', () => {
+      const { store } = makeStore();
+      store.store('set', 'a', '12345', 0, 0);
+      store.store('set', 'b', '9', 3, 0);
+      store.count('b', true, 1n, 0);
+      expect(store.bytes).toBe(itemSize(1, 5, 0, true) + itemSize(1, 2, 3, true));
+      store.delete('a');
+      store.delete('b');
+      expect(store.bytes).toBe(0);
+      expect(store.usedBytes).toBe(0);
+    });
+  });
+
+  describe('evicts', () => {
+    it('what was unused longest, like a reference model', () => {
+      const cost = itemSize(2, 10, 0, true) + 152;
+      const room = 5;
+      const step = fc.record({ write: fc.boolean(), key: fc.integer({ min: 10, max: 25 }) });
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+          const { store } = makeStore({ maxBytes: room * cost, maxItemSize: 1024 });
+          let model: string[] = [];
+          for (const { write, key } of steps) {
+            const name = String(key);
+            const known = model.includes(name);
+            if (write) store.store('set', name, '0123456789', 0, 0);
+            else expect(store.fetch(name) !== undefined).toBe(known);
+            if (write || known) model = [...model.filter((other) => other !== name), name].slice(-room);
+            expect(Array.from(store.items(), (item) => item.key)).toEqual(model);
+            expect(store.usedBytes).toBeLessThanOrEqual(store.maxBytes);
+          }
+        }),
+      );
+    });
+
+    it('never beyond the limit, whatever the sizes', () => {
+      const { store } = makeStore({ maxBytes: 20_000 });
+      for (let i = 0; i < 2000; i++) {
+        store.store(i % 7 === 0 ? 'append' : 'set', `key${(i * 31) % 97}`, 'x'.repeat((i * 53) % 900), 0, 0);
+        expect(store.usedBytes).toBeLessThanOrEqual(20_000);
+      }
+      expect(store.stats.evictions).toBeGreaterThan(0);
+    });
+
+    it('expired items first', () => {
+      const cost = itemSize(1, 1, 0, true) + 152;
+      const { store, clock } = makeStore({ maxBytes: 2 * cost, maxItemSize: 512 });
+      store.close(); // No timer: the expired item stays until it is met.
+      store.store('set', 'a', '1', 0, 0);
+      store.store('set', 'b', '1', 0, store.deadline(1));
+      clock.advance(1000);
+      store.store('set', 'c', '1', 0, 0);
+      expect(Array.from(store.items(), (item) => item.key)).toEqual(['a', 'c']);
+      expect(store.stats).toMatchObject({ evictions: 0, reclaimed: 1, expiredUnfetched: 1 });
+    });
+
+    it('nothing when told so, and refuses instead', () => {
+      const cost = itemSize(1, 1, 0, true) + 152;
+      const { store } = makeStore({ maxBytes: 2 * cost, evict: false });
+      store.store('set', 'a', '1', 0, 0);
+      store.store('set', 'b', '1', 0, 0);
+      expect(store.store('set', 'c', '1', 0, 0)).toBe('noMemory');
+      expect(store.store('append', 'a', '22', 0, 0)).toBe('notStored');
+      expect(store.find('a')?.value).toBe('1');
+      expect(store.store('set', 'a', '22', 0, 0)).toBe('noMemory');
+      expect(store.find('a')).toBeUndefined();
+    });
+
+    it('down to a lower limit at once', () => {
+      const { store } = makeStore({ maxBytes: 100_000 });
+      for (let i = 0; i < 200; i++) store.store('set', `k${i}`, 'x'.repeat(100), 0, 0);
+      store.maxBytes = 10_000;
+      expect(store.usedBytes).toBeLessThanOrEqual(10_000);
+      expect(store.find('k199')).toBeDefined();
+    });
+  });
+
+  describe('expires', () => {
+    it('to the millisecond when somebody asks', () => {
+      const { store, clock } = makeStore();
+      store.close();
+      store.store('set', 'k', 'v', 0, store.deadline(10));
+      clock.advance(9999);
+      expect(store.find('k')).toBeDefined();
+      clock.advance(1);
+      expect(store.find('k')).toBeUndefined();
+      expect(store.stats.getExpired).toBe(1);
+    });
+
+    it('when nobody asks', () => {
+      const { store, clock } = makeStore();
+      for (let i = 1; i <= 5000; i++) store.store('set', `k${i}`, 'v', 0, store.deadline(1 + (i % 5)));
+      store.store('set', 'stays', 'v', 0, 0);
+      expect(clock.held).toBe(0);
+      clock.advance(3000);
+      expect(store.size).toBe(2001);
+      clock.advance(2500);
+      expect(store.size).toBe(1);
+      expect(store.bytes).toBe(itemSize(5, 1, 0, true));
+      expect(clock.timers).toBe(0);
+    });
+
+    it('by the deadline of the present value, not of an overwritten one', () => {
+      const { store, clock } = makeStore();
+      store.store('set', 'overwritten', 'old', 0, store.deadline(1));
+      store.store('set', 'overwritten', 'new', 0, 0);
+      store.store('set', 'touched', 'v', 0, store.deadline(1));
+      const touched = store.find('touched');
+      if (touched !== undefined) store.setDeadline(touched, store.deadline(100));
+      store.store('set', 'deleted', 'v', 0, store.deadline(1));
+      store.delete('deleted');
+      store.store('set', 'deleted', 'again', 0, store.deadline(50));
+      clock.advance(10_000);
+      expect(Array.from(store.items(), (item) => item.key)).toEqual(['overwritten', 'touched', 'deleted']);
+      clock.advance(45_000);
+      expect(store.find('deleted')).toBeUndefined();
+      expect(store.size).toBe(2);
+    });
+
+    it('sooner when a sooner deadline comes later', () => {
+      const { store, clock } = makeStore();
+      store.store('set', 'late', 'v', 0, store.deadline(1000));
+      store.store('set', 'soon', 'v', 0, store.deadline(1));
+      clock.advance(1100);
+      expect(store.size).toBe(1);
+    });
+
+    it('in slices', () => {
+      const { store, clock } = makeStore();
+      for (let i = 0; i < 2500; i++) store.store('set', `k${i}`, 'v', 0, store.deadline(1));
+      const sizes: number[] = [];
+      for (let i = 0; i < 4; i++) {
+        clock.advance(i === 0 ? 1000 : 1);
+        sizes.push(store.size);
+      }
+      expect(sizes).toEqual([1500, 500, 0, 0]);
+    });
+
+    it('reads exptime by the 30-day rule', () => {
+      const { store, clock } = makeStore();
+      const now = Math.floor(clock.time() / 1000);
+      expect(store.deadline(0)).toBe(0);
+      expect(store.deadline(2_592_000)).toBe(store.now() + 2_592_000_000);
+      expect(store.deadline(now + 60)).toBe(store.now() + 60_000);
+      for (const past of [-1, 2_592_001, now - 100]) {
+        expect(store.deadline(past)).toBeGreaterThan(0);
+        expect(store.deadline(past)).toBeLessThan(store.now());
+      }
+    });
+  });
+
+  describe('counts', () => {
+    it('in 64 bits, padding a number that gets shorter', () => {
+      const { store } = makeStore();
+      store.store('set', 'n', '10', 5, 0);
+      expect(store.count('n', false, 1n, 0)).toMatchObject({ outcome: 'counted', number: '9' });
+      expect(store.find('n')).toMatchObject({ value: '9 ', flags: 5 });
+      expect(store.count('n', false, 100n, 0)).toMatchObject({ number: '0' });
+      expect(store.count('n', true, 2n ** 64n - 1n, 0)).toMatchObject({ number: '18446744073709551615' });
+      expect(store.count('n', true, 2n, 0)).toMatchObject({ number: '1' });
+      expect(store.find('n')?.value).toBe('1'.padEnd(20));
+    });
+
+    it('nothing else', () => {
+      const { store } = makeStore();
+      store.store('set', 't', 'text', 0, 0);
+      store.store('set', 'e', '', 0, 0);
+      expect(store.count('none', true, 1n, 0).outcome).toBe('notFound');
+      expect(store.count('t', true, 1n, 0).outcome).toBe('notANumber');
+      expect(store.count('e', true, 1n, 0).outcome).toBe('notANumber');
+      expect(store.count('t', true, 1n, 99).outcome).toBe('exists');
+    });
+  });
+
+  describe('flushes', () => {
+    it('at once', () => {
+      const { store } = makeStore();
+      store.store('set', 'k', 'v', 0, store.deadline(5));
+      store.flushAll();
+      expect(store.size).toBe(0);
+      expect(store.bytes).toBe(0);
+      expect(Array.from(store.items())).toEqual([]);
+    });
+
+    it('later, with what was stored meanwhile, and not what comes after', () => {
+      const { store, clock } = makeStore();
+      store.store('set', 'before', 'v', 0, 0);
+      store.flushAll(10);
+      store.store('set', 'meanwhile', 'v', 0, 0);
+      clock.advance(9999);
+      expect(store.find('before')).toBeDefined();
+      clock.advance(1);
+      expect(store.size).toBe(0);
+      store.store('set', 'after', 'v', 0, 0);
+      clock.advance(20_000);
+      expect(store.find('after')).toBeDefined();
+    });
+
+    it('later even without a timer', () => {
+      const { store, clock } = makeStore();
+      store.close();
+      store.store('set', 'k', 'v', 0, 0);
+      store.flushAll(1);
+      clock.advance(1000);
+      expect(Array.from(store.items())).toEqual([]);
+      expect(store.find('k')).toBeUndefined();
+      expect(store.size).toBe(0);
+    });
+  });
+
+  it('invalidates: stale, to be won again, under a new cas', () => {
+    const { store } = makeStore();
+    store.store('set', 'k', 'v', 0, 0);
+    const item = store.find('k');
+    if (item === undefined) throw new Error('not stored');
+    item.marks |= WON;
+    const { cas } = item;
+    store.invalidate(item);
+    expect(item.marks & (STALE | WON)).toBe(STALE);
+    expect(item.cas).toBeGreaterThan(cas);
+  });
+
+  it('keeps its own copy of large values, and small ones as text', () => {
+    const { store } = makeStore();
+    store.store('set', 'small', 'x', 0, 0);
+    store.store('set', 'grown', 'x'.repeat(4000), 0, 0);
+    store.store('append', 'grown', 'y'.repeat(200), 0, 0);
+    expect(typeof store.find('small')?.value).toBe('string');
+    expect(store.find('grown')?.value).toEqual(Buffer.from('x'.repeat(4000) + 'y'.repeat(200)));
+  });
+
+  it('sets no timer after close', () => {
+    const { store, clock } = makeStore();
+    store.store('set', 'k', 'v', 0, store.deadline(5));
+    store.close();
+    store.store('set', 'l', 'v', 0, store.deadline(1));
+    expect(clock.timers).toBe(0);
+  });
+});

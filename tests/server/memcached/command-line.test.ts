@@ -1,0 +1,91 @@
+import { CommandLine } from '../../../src/server/memcached/commands/command-line';
+
+function scan(text: string): CommandLine {
+  const line = new CommandLine();
+  const bytes = Buffer.from(`##${text}##`, 'latin1');
+  line.scan(bytes, 2, bytes.length - 2);
+  return line;
+}
+
+function words(line: CommandLine): string[] {
+  return Array.from({ length: line.count }, (_, index) => line.text(index));
+}
+
+describe('CommandLine', () => {
+  it.each([
+    ['get a b', ['get', 'a', 'b']],
+    ['  get   a  ', ['get', 'a']],
+    ['get\ta b', ['get\ta', 'b']],
+    ['get a\0b c', ['get', 'a']],
+    ['\0get', []],
+    ['', []],
+    ['   ', []],
+  ])('cuts %j at blanks, up to a NUL', (text, expected) => {
+    expect(words(scan(text))).toEqual(expected);
+  });
+
+  it('goes on behind the tokens that it can hold', () => {
+    const expected = Array.from({ length: 60 }, (_, index) => `key${index}`);
+    const line = scan(expected.join(' '));
+    const all = words(line);
+    expect(line.count).toBe(23);
+    while (line.next()) all.push(...words(line));
+    expect(all).toEqual(expected);
+    expect(line.next()).toBe(false);
+  });
+
+  it('reads a line that has moved since it was scanned', () => {
+    const line = scan('set key 7');
+    line.moveTo(Buffer.from('....set key 7'), 4);
+    expect(words(line)).toEqual(['set', 'key', '7']);
+    expect(line.uint32(2)).toBe(7);
+  });
+
+  // As C's strtol and strtoul, cut to 32 bits: observed on memcached 1.6.18.
+  it.each([
+    ['5', 5, 5],
+    ['+5', 5, 5],
+    ['\t5', 5, 5],
+    ['007', 7, 7],
+    ['-1', -1, undefined],
+    ['4294967295', -1, 4294967295],
+    ['4294967297', 1, 1],
+    ['9223372036854775808', undefined, undefined],
+    ['99999999999999999999', undefined, undefined],
+    ['5x', undefined, undefined],
+    ['0x10', undefined, undefined],
+    ['1e3', undefined, undefined],
+  ])('reads %j as the numbers %p and %p', (text, int32, uint32) => {
+    const line = scan(`verb ${text}`);
+    expect(line.int32(1)).toBe(int32);
+    // 2^63 is positive for strtoul, and cut to 0.
+    expect(line.uint32(1)).toBe(text === '9223372036854775808' ? 0 : uint32);
+  });
+
+  it.each([
+    ['0', 0],
+    ['+1', 1],
+    ['2147483645', 2147483645],
+    ['2147483646', -1],
+    ['4294967297', -1],
+    ['-1', -1],
+    ['-40', -1],
+    ['x', -1],
+  ])('reads %j as the block length %d', (text, length) => {
+    expect(scan(`verb ${text}`).blockLength(1)).toBe(length);
+    expect(scan('verb').blockLength(1)).toBe(-1);
+  });
+
+  it('finds a token that is too long for a key, also behind those it holds', () => {
+    expect(scan(`get ${'a '.repeat(200)}`).hasLongToken).toBe(false);
+    expect(scan(`get ${'a '.repeat(200)}${'x'.repeat(250)}`).hasLongToken).toBe(false);
+    expect(scan(`get ${'a '.repeat(200)}${'x'.repeat(251)} b`).hasLongToken).toBe(true);
+    expect(scan(`get a\0${'x'.repeat(300)}`).hasLongToken).toBe(false);
+  });
+
+  it('knows noreply by its place', () => {
+    expect(scan('touch key noreply').noreply).toBe(true);
+    expect(scan('touch noreply 0').noreply).toBe(false);
+    expect(scan('').noreply).toBe(false);
+  });
+});
