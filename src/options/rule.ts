@@ -40,6 +40,9 @@ export function objectWith<T>(what: string, ...methods: readonly (keyof T & stri
   return { is: what, allows: (value) => hasMethods(value, ...methods) };
 }
 
+/** A string with something in it. */
+export const STRING: Rule<string> = { is: 'a string that is not empty', allows: (value) => typeof value === 'string' && value !== '' };
+
 /** A function. */
 export function functionOf<T extends (...args: never[]) => unknown>(): Rule<T> {
   return { is: 'a function', allows: (value) => typeof value === 'function' };

@@ -94,7 +94,7 @@ describe('what is loaded', () => {
 
   it('a server loads no client and no package', () => {
     const loaded = loadedWith(join('server', 'index.ts'));
-    expect(loaded).toContain(join('src', 'server', 'server.ts'));
+    expect(loaded).toContain(join('src', 'server', 'memcached', 'server.ts'));
     expect(loaded.filter((path) => /^src.(client|serde|pool|hash|embedded|cli)\W/.test(path))).toEqual([]);
     expect(loaded.filter((path) => /node_modules.(generic-pool|fflate)/.test(path))).toEqual([]);
   });

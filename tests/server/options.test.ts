@@ -76,8 +76,8 @@ const OF_MEMCACHED: [unknown, string][] = [
   [{ cluster: [] }, 'cluster must be { version, nodes: [{ host, port }, …] }'],
   [{ cluster: { version: 1 } }, 'cluster must be { version, nodes: [{ host, port }, …] }'],
   [{ cluster: { version: 1, nodes: ['a:1'] } }, 'cluster must be { version, nodes: [{ host, port }, …] }'],
-  [11_211, 'options must be an object, such as { name: value }'],
-  [null, 'options must be an object, such as { name: value }'],
+  [11_211, 'options must be an object, for example { expire: 60 }'],
+  [null, 'options must be an object, for example { expire: 60 }'],
 ];
 
 it.each(OF_STORES)('a MemoryStore refuses %j', async (options, message) => {
@@ -95,7 +95,7 @@ it.each(OF_BOTH_SERVERS)('a RedisServer refuses %j', async (options, message) =>
 });
 
 it('what has no default is asked for', async () => {
-  const object = 'options must be an object, such as { name: value }';
+  const object = 'options must be an object, for example { expire: 60 }';
   expect(await refusal(() => RedisServer.start(plain(undefined)))).toBe(object);
   expect(await refusal(() => RedisServer.start(plain({})))).toBe('store must be a MemoryStore');
   expect(await refusal(() => Persistence.open(plain({ file: 'f' }), plain(undefined)))).toBe('store must be a MemoryStore');
@@ -106,16 +106,16 @@ it('what has no default is asked for', async () => {
 it('names that are unknown are refused with those that there are', async () => {
   const store = new MemoryStore();
   expect(await refusal(() => MemcachedServer.start(plain({ prot: 1 })))).toMatch(
-    /^unknown option "prot"; there are: host, port, path, .*, auth, .*, maxBytes, .*, faults$/,
+    /^there is no option "prot"; there are host, port, path, .*, auth, .*, maxBytes, .*, faults$/,
   );
-  expect(await refusal(() => RedisServer.start(plain({ store, maxBytes: 1 })))).toMatch(/^unknown option "maxBytes"; .*, saveControl$/);
+  expect(await refusal(() => RedisServer.start(plain({ store, maxBytes: 1 })))).toMatch(/^there is no option "maxBytes"; .*, saveControl$/);
   expect(await refusal(() => new MemoryStore(plain({ port: 1 })))).toBe(
-    'unknown option "port"; there are: maxBytes, maxItemSize, evict, cas, clock',
+    'there is no option "port"; there are maxBytes, maxItemSize, evict, cas, clock',
   );
   expect(await refusal(() => Persistence.open(store, plain({ file: 'f', intervall: 1 })))).toBe(
-    'unknown option "intervall"; there are: file, interval, log',
+    'there is no option "intervall"; there are file, interval, log',
   );
-  expect(await refusal(() => MemcachedServer.start(plain({ toString: 1 })))).toContain('unknown option "toString"');
+  expect(await refusal(() => MemcachedServer.start(plain({ toString: 1 })))).toContain('there is no option "toString"');
 });
 
 it.each([

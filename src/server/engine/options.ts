@@ -1,5 +1,7 @@
-import { COUNT, SWITCH, checkOptions, objectWith, wholeNumber, type Rule, type Rules } from '../../options/rules';
-import type { Clock } from '../../runtime/clock';
+import { option, type OptionTable } from '../../options/option';
+import { SWITCH, objectWith, wholeNumber } from '../../options/rule';
+import { DEFAULT_MAX_VALUE_SIZE } from '../../protocol/limits';
+import { systemClock, type Clock } from '../../runtime/clock';
 
 /** How a {@link MemoryStore} is set up. */
 export interface MemoryStoreOptions {
@@ -15,18 +17,11 @@ export interface MemoryStoreOptions {
   clock?: Clock | undefined;
 }
 
-export const STORE_RULES: Rules<MemoryStoreOptions> = {
-  maxBytes: COUNT,
-  maxItemSize: wholeNumber(1, 2 ** 30),
-  evict: SWITCH,
-  cas: SWITCH,
-  clock: objectWith('a Clock', 'now', 'time', 'setTimeout', 'setImmediate'),
-};
-
-/** What takes a store as an option. Not by its class: the caller may have loaded another copy of this package. */
-export const STORE: Rule = objectWith('a MemoryStore', 'store', 'count', 'beginWalk', 'close');
-
-/** @throws MemcacheIllegalInputError naming the option and its rule */
-export function checkStoreOptions(options: MemoryStoreOptions): void {
-  checkOptions(options, STORE_RULES);
-}
+/** The options of a store. */
+export const STORE_OPTIONS = {
+  maxBytes: option(wholeNumber(1, Number.MAX_SAFE_INTEGER, 'bytes'), 64 * 1024 * 1024),
+  maxItemSize: option(wholeNumber(1, 2 ** 30, 'bytes'), DEFAULT_MAX_VALUE_SIZE),
+  evict: option(SWITCH, true),
+  cas: option(SWITCH, true),
+  clock: option(objectWith<Clock>('a Clock', 'now', 'time', 'setTimeout', 'setImmediate'), systemClock),
+} satisfies OptionTable<MemoryStoreOptions>;

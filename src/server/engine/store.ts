@@ -1,5 +1,6 @@
-import { DEFAULT_MAX_VALUE_SIZE } from '../../protocol/limits';
-import { systemClock, type Clock } from '../../runtime/clock';
+import { checkOptionNames, option, settingsOf } from '../../options/option';
+import { objectWith } from '../../options/rule';
+import type { Clock } from '../../runtime/clock';
 import { UNSIGNED, type Arithmetic } from './counter';
 import { Alarm, DeadlineHeap, LEAST_PAUSE, SLICE_PAUSE } from './expiry';
 import {
@@ -18,7 +19,7 @@ import {
 } from './item';
 import { KeyIndex } from './key-index';
 import { LruList } from './lru';
-import { checkStoreOptions, type MemoryStoreOptions } from './options';
+import { STORE_OPTIONS, type MemoryStoreOptions } from './options';
 import { StoreStats } from './stats';
 import { StoreTime } from './time';
 import { ItemWalk } from './walk';
@@ -84,12 +85,13 @@ export class MemoryStore {
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(options: MemoryStoreOptions = {}) {
-    checkStoreOptions(options);
-    this.clock = options.clock ?? systemClock;
-    this.maxItemSize = options.maxItemSize ?? DEFAULT_MAX_VALUE_SIZE;
-    this.evict = options.evict ?? true;
-    this.cas = options.cas ?? true;
-    this.#maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
+    checkOptionNames(options, STORE_OPTIONS);
+    const { clock, maxItemSize, evict, cas, maxBytes } = settingsOf(STORE_OPTIONS, options);
+    this.clock = clock;
+    this.maxItemSize = maxItemSize;
+    this.evict = evict;
+    this.cas = cas;
+    this.#maxBytes = maxBytes;
     this.#time = new StoreTime(this.clock);
     this.#alarm = new Alarm(this.clock, this.#time, () => {
       this.#sweep();
@@ -532,3 +534,6 @@ export class MemoryStore {
     this.#schedule(left === 0 ? SLICE_PAUSE : LEAST_PAUSE);
   }
 }
+
+/** A store given as an option. Not by its class: the caller may have loaded another copy of this package. */
+export const STORE = option(objectWith<MemoryStore>('a MemoryStore', 'store', 'count', 'beginWalk', 'close'));

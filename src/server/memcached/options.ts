@@ -1,9 +1,11 @@
-import { FUNCTION, PORT, SWITCH, checkOptions, isObject, isString, type Rules } from '../../options/rules';
-import { STORE, STORE_RULES } from '../engine/options';
-import { LISTENER_RULES, type ListenerOptions } from '../net/options';
-import { SHARED_RULES } from '../shared/context';
+import { option, type OptionTable } from '../../options/option';
+import { STRING, SWITCH, functionOf, valueThat } from '../../options/rule';
+import { STORE_OPTIONS } from '../engine/options';
+import { STORE } from '../engine/store';
+import { LISTENER_OPTIONS, PORT, type ListenerOptions } from '../net/options';
+import { SHARED_OPTIONS } from '../shared/context';
 import type { Faults } from '../shared/faults';
-import type { ServerContextOptions } from './commands/context';
+import type { ClusterConfig, ServerContextOptions } from './commands/context';
 
 /** How a {@link MemcachedServer} is set up. */
 export interface MemcachedServerOptions extends ListenerOptions, Omit<ServerContextOptions, 'shutdown'> {
@@ -15,27 +17,26 @@ export interface MemcachedServerOptions extends ListenerOptions, Omit<ServerCont
   faults?: Faults;
 }
 
-const RULES: Rules<MemcachedServerOptions> = {
-  ...LISTENER_RULES,
-  ...SHARED_RULES,
-  ...STORE_RULES,
+/** The options of a {@link MemcachedServer}. */
+export const SERVER_OPTIONS = {
+  ...LISTENER_OPTIONS,
+  ...SHARED_OPTIONS,
+  ...STORE_OPTIONS,
   store: STORE,
-  cluster: { is: '{ version, nodes: [{ host, port }, …] }', allows: isCluster },
-  shutdown: SWITCH,
-  onShutdown: FUNCTION,
-  faults: FUNCTION,
-};
-
-/** @throws MemcacheIllegalInputError naming the option and its rule */
-export function checkServerOptions(options: MemcachedServerOptions): void {
-  checkOptions(options, RULES);
-}
+  cluster: option(valueThat<ClusterConfig>('{ version, nodes: [{ host, port }, …] }', isCluster)),
+  shutdown: option(SWITCH, false),
+  onShutdown: option(functionOf<() => unknown>()),
+  faults: option(functionOf<Faults>()),
+} satisfies OptionTable<MemcachedServerOptions>;
 
 function isCluster(value: unknown): boolean {
-  if (!isObject(value) || !Number.isInteger(value['version'])) return false;
-  const { nodes }: { nodes?: unknown } = value;
-  return (
-    Array.isArray(nodes) &&
-    nodes.every((node: unknown) => isObject(node) && isString(node['host']) && PORT.allows(node['port']))
-  );
+  if (typeof value !== 'object' || value === null) return false;
+  const { version, nodes }: { version?: unknown; nodes?: unknown } = value;
+  return Number.isInteger(version) && Array.isArray(nodes) && nodes.every(isNode);
+}
+
+function isNode(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { host, port }: { host?: unknown; port?: unknown } = value;
+  return STRING.allows(host) && PORT.allows(port);
 }

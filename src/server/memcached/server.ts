@@ -1,9 +1,9 @@
+import { checkOptionNames, settingsOf } from '../../options/option';
 import type { MemoryStore } from '../engine/store';
 import { Listener } from '../net/listener';
-import { withDefaults } from '../net/options';
 import { faultHook, type Faults } from '../shared/faults';
 import { ServerContext, type ClusterConfig } from './commands/context';
-import { checkServerOptions, type MemcachedServerOptions } from './options';
+import { SERVER_OPTIONS, type MemcachedServerOptions } from './options';
 import { Session } from './session';
 
 /**
@@ -33,7 +33,8 @@ export class MemcachedServer {
    *   example `EADDRINUSE`
    */
   static async start(options: MemcachedServerOptions = {}): Promise<MemcachedServer> {
-    checkServerOptions(options);
+    checkOptionNames(options, SERVER_OPTIONS);
+    settingsOf(SERVER_OPTIONS, options);
     return new MemcachedServer(await Listener.open(options), options);
   }
 
@@ -45,16 +46,16 @@ export class MemcachedServer {
     this.faults = faults;
     this.port = listener.port;
     this.address = listener.address;
-    const { host, backlog, pathMode, idleTimeout, maxCommandsPerTurn } = withDefaults(options);
+    const { host, path, tls, backlog, pathMode, idleTimeout, maxCommandsPerTurn } = listener.settings;
     context.settings
       .set('tcpport', this.port)
       .set('inter', host)
-      .set('domain_socket', options.path ?? 'NULL')
+      .set('domain_socket', path ?? 'NULL')
       .set('umask', pathMode.toString(8))
       .set('reqs_per_event', maxCommandsPerTurn)
       .set('tcp_backlog', backlog)
       .set('idle_timeout', Math.ceil(idleTimeout / 1000))
-      .set('ssl_enabled', options.tls === undefined ? 'no' : 'yes');
+      .set('ssl_enabled', tls === undefined ? 'no' : 'yes');
     context.listConnections = () => Array.from(listener.connections, (connection) => connection.info);
     listener.serve({
       clock: context.store.clock,

@@ -1,9 +1,10 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { settingsOf, type Settings } from '../../options/option';
 import type { Timer } from '../../runtime/clock';
 import { Connection } from './connection';
-import { withDefaults, type ListenerOptions } from './options';
+import { LISTENER_OPTIONS, type ListenerOptions } from './options';
 import type { Service, SocketSession } from './service';
 
 /** How often idle connections are looked for at most, in milliseconds. */
@@ -18,8 +19,8 @@ export class Listener<S extends SocketSession> {
   readonly address: string;
   /** The TCP port; 0 on a unix socket. */
   readonly port: number;
+  readonly settings: Settings<typeof LISTENER_OPTIONS>;
   readonly #server: Server;
-  readonly #options: ReturnType<typeof withDefaults>;
   readonly #plain: boolean;
   readonly #listenAddress: string;
   readonly #loopback: boolean;
@@ -34,8 +35,8 @@ export class Listener<S extends SocketSession> {
    * @throws the system's error when it cannot listen, for example `EADDRINUSE`
    */
   static async open<S extends SocketSession>(options: ListenerOptions): Promise<Listener<S>> {
-    const { path, tls } = options;
-    const { host, port, backlog, pathMode } = withDefaults(options);
+    const settings = settingsOf(LISTENER_OPTIONS, options);
+    const { host, port, path, pathMode, tls, backlog } = settings;
     // Half open: a client that has sent its last command still gets the answers.
     const server =
       tls === undefined
@@ -50,13 +51,13 @@ export class Listener<S extends SocketSession> {
       });
     });
     if (path !== undefined) chmodSync(path, pathMode);
-    return new Listener(server, options);
+    return new Listener(server, settings);
   }
 
-  private constructor(server: Server, options: ListenerOptions) {
+  private constructor(server: Server, settings: Settings<typeof LISTENER_OPTIONS>) {
     this.#server = server;
-    this.#options = withDefaults(options);
-    this.#plain = options.tls === undefined;
+    this.settings = settings;
+    this.#plain = settings.tls === undefined;
     const address = server.address();
     this.port = isPort(address) ? address.port : 0;
     this.address = isPort(address) ? formatAddress(address) : String(address);
@@ -72,7 +73,7 @@ export class Listener<S extends SocketSession> {
   /** Gives the clients to `service`. */
   serve(service: Service<S>): void {
     const server = this.#server;
-    const { maxConnections, idleTimeout } = this.#options;
+    const { maxConnections, idleTimeout } = this.settings;
     service.connections.maxConnections = maxConnections;
     if (!this.#loopback && service.open) {
       service.log(`WARNING: ${this.address} serves everybody who can reach it: there is no authentication`, 0);
@@ -126,7 +127,7 @@ export class Listener<S extends SocketSession> {
   }
 
   #begin(socket: Socket, service: Service<S>): void {
-    const { maxCommandsPerTurn } = this.#options;
+    const { maxCommandsPerTurn } = this.settings;
     const connection = new Connection(socket, service, maxCommandsPerTurn, this.#nextId++, this.#listenAddress);
     this.#connections.set(socket, connection);
     socket.once('close', () => {

@@ -1,5 +1,6 @@
 import type { TlsOptions } from 'node:tls';
-import { COUNT, MILLISECONDS, PORT, STRING, objectWith, wholeNumber, type Rules } from '../../options/rules';
+import { option, type OptionTable } from '../../options/option';
+import { MILLISECONDS, STRING, objectWith, valueThat, wholeNumber } from '../../options/rule';
 
 /** Where a server listens, and what it lets its clients do to it. */
 export interface ListenerOptions {
@@ -23,28 +24,20 @@ export interface ListenerOptions {
   backlog?: number;
 }
 
-export const LISTENER_RULES: Rules<ListenerOptions> = {
-  host: STRING,
-  port: PORT,
-  path: STRING,
-  pathMode: { is: 'an access mode from 0 to 0o7777', allows: wholeNumber(0, 0o7777).allows },
-  tls: objectWith('an object of options for tls.createServer'),
-  maxConnections: COUNT,
-  idleTimeout: MILLISECONDS,
-  maxCommandsPerTurn: COUNT,
-  backlog: wholeNumber(0, 2 ** 31 - 1),
-};
+const COUNT = wholeNumber(1, Number.MAX_SAFE_INTEGER);
 
-/** The options with their defaults, which an `undefined` from JavaScript means too: it must not open a server to all. */
-// eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- it is the options', with nothing optional
-export function withDefaults(options: ListenerOptions) {
-  return {
-    host: options.host ?? '127.0.0.1',
-    port: options.port ?? 0,
-    pathMode: options.pathMode ?? 0o700,
-    maxConnections: options.maxConnections ?? 1024,
-    idleTimeout: options.idleTimeout ?? 0,
-    maxCommandsPerTurn: options.maxCommandsPerTurn ?? 500,
-    backlog: options.backlog ?? 1024,
-  };
-}
+/** A TCP port. */
+export const PORT = wholeNumber(0, 65_535);
+
+/** The options of a {@link Listener}. */
+export const LISTENER_OPTIONS = {
+  host: option(STRING, '127.0.0.1'),
+  port: option(PORT, 0),
+  path: option(STRING),
+  pathMode: option(valueThat<number>('an access mode from 0 to 0o7777', wholeNumber(0, 0o7777).allows), 0o700),
+  tls: option(objectWith<TlsOptions>('an object of options for tls.createServer')),
+  maxConnections: option(COUNT, 1024),
+  idleTimeout: option(MILLISECONDS, 0),
+  maxCommandsPerTurn: option(COUNT, 500),
+  backlog: option(wholeNumber(0, 2 ** 31 - 1), 1024),
+} satisfies OptionTable<ListenerOptions>;

@@ -1,20 +1,18 @@
-import { checkOptions, objectWith, required, type Rules } from '../../options/rules';
-import { STORE } from '../engine/options';
-import { LISTENER_RULES, type ListenerOptions } from '../net/options';
-import { SHARED_RULES } from '../shared/context';
+import { option, type OptionTable } from '../../options/option';
+import { objectWith } from '../../options/rule';
+import { STORE } from '../engine/store';
+import { LISTENER_OPTIONS, type ListenerOptions } from '../net/options';
+import { SHARED_OPTIONS } from '../shared/context';
+import type { SaveControl } from '../snapshot/save-control';
 import type { RedisContextOptions } from './commands/context';
 
 /** How a {@link RedisServer} is set up. */
 export interface RedisServerOptions extends ListenerOptions, RedisContextOptions {}
 
-const RULES: Rules<RedisServerOptions> = {
-  ...LISTENER_RULES,
-  ...SHARED_RULES,
-  store: required(STORE),
-  saveControl: objectWith('a Persistence', 'save'),
-};
-
-/** @throws MemcacheIllegalInputError naming the option and its rule */
-export function checkRedisOptions(options: RedisServerOptions): void {
-  checkOptions(options, RULES);
-}
+/** The options of a {@link RedisServer}; the store must be given. */
+export const REDIS_OPTIONS = {
+  ...LISTENER_OPTIONS,
+  ...SHARED_OPTIONS,
+  store: STORE,
+  saveControl: option(objectWith<SaveControl>('a Persistence', 'save')),
+} satisfies OptionTable<RedisServerOptions>;

@@ -1,7 +1,9 @@
-import type { MemoryStore } from '../engine/store';
+import { checkOptionNames, settingsOf } from '../../options/option';
+import { checkValue } from '../../options/rule';
+import { STORE, type MemoryStore } from '../engine/store';
 import { Listener } from '../net/listener';
 import { RedisContext } from './commands/context';
-import { checkRedisOptions, type RedisServerOptions } from './options';
+import { REDIS_OPTIONS, type RedisServerOptions } from './options';
 import { RedisSession } from './session';
 
 /**
@@ -31,7 +33,9 @@ export class RedisServer {
    *   example `EADDRINUSE`
    */
   static async start(options: RedisServerOptions): Promise<RedisServer> {
-    checkRedisOptions(options);
+    checkOptionNames(options, REDIS_OPTIONS);
+    checkValue('store', STORE.rule, options.store);
+    settingsOf(REDIS_OPTIONS, options);
     return new RedisServer(await Listener.open(options), options);
   }
 

@@ -1,7 +1,8 @@
-import { FUNCTION, SWITCH, wholeNumber, type Rules } from '../../options/rules';
+import { option, settingsOf, type OptionTable } from '../../options/option';
+import { SWITCH, functionOf, wholeNumber } from '../../options/rule';
 import type { MemoryStore } from '../engine/store';
 import type { ConnectionStats } from '../net/service';
-import { AUTH, checkedUsers, isAllowed, type Credentials } from './credentials';
+import { AUTH, isAllowed, type Credentials } from './credentials';
 import type { ExecuteHook } from './execution';
 
 /** What the clients of a server may do, whatever protocol they speak. */
@@ -22,13 +23,14 @@ export interface SharedOptions {
   verbosity?: number;
 }
 
-export const SHARED_RULES: Rules<SharedOptions> = {
-  auth: AUTH,
-  flush: SWITCH,
-  dump: SWITCH,
-  log: FUNCTION,
-  verbosity: wholeNumber(0, Number.MAX_SAFE_INTEGER),
-};
+/** The options of a {@link Context}. */
+export const SHARED_OPTIONS = {
+  auth: option<Credentials | readonly Credentials[]>(AUTH, []),
+  flush: option(SWITCH, true),
+  dump: option(SWITCH, true),
+  log: option(functionOf<(line: string, level: number) => void>(), warn),
+  verbosity: option(wholeNumber(0, Number.MAX_SAFE_INTEGER), 0),
+} satisfies OptionTable<SharedOptions>;
 
 /** What all sessions of one server share, whatever protocol they speak. */
 export class Context {
@@ -53,13 +55,15 @@ export class Context {
   readonly #startedAt: number;
   readonly #log: (line: string, level: number) => void;
 
+  /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(store: MemoryStore, options: SharedOptions) {
     this.store = store;
-    this.auth = checkedUsers(options.auth);
-    this.flushEnabled = options.flush ?? true;
-    this.dumpEnabled = options.dump ?? true;
-    this.verbosity = options.verbosity ?? 0;
-    this.#log = options.log ?? warn;
+    const { auth, flush, dump, verbosity, log } = settingsOf(SHARED_OPTIONS, options);
+    this.auth = 'username' in auth ? [auth] : auth;
+    this.flushEnabled = flush;
+    this.dumpEnabled = dump;
+    this.verbosity = verbosity;
+    this.#log = log;
     this.#startedAt = store.clock.now();
   }
 

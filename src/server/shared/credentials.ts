@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { checkOption, isObject, isString, type Rule } from '../../options/rules';
+import { STRING, valueThat } from '../../options/rule';
 
 /** A user who may use the server. */
 export interface Credentials {
@@ -7,20 +7,11 @@ export interface Credentials {
   readonly password: string;
 }
 
-export const AUTH: Rule = {
-  is: '{ username, password } or an array of such, both strings that are not empty',
-  allows: (value) => (Array.isArray(value) ? value.every(isCredentials) : isCredentials(value)),
-};
-
-/**
- * Who may use a server, as a list.
- *
- * @throws MemcacheIllegalInputError
- */
-export function checkedUsers(auth: Credentials | readonly Credentials[] = []): readonly Credentials[] {
-  checkOption('auth', auth, AUTH);
-  return 'username' in auth ? [auth] : auth;
-}
+/** Who may use a server, as an option. */
+export const AUTH = valueThat<Credentials | readonly Credentials[]>(
+  '{ username, password } or an array of such, both strings that are not empty',
+  (value) => (Array.isArray(value) ? value.every(isCredentials) : isCredentials(value)),
+);
 
 /**
  * Whether `username` and `password`, one character per byte, are among `allowed`. The time it takes tells nothing
@@ -42,5 +33,7 @@ function digest(bytes: Buffer): Buffer {
 }
 
 function isCredentials(value: unknown): boolean {
-  return isObject(value) && isString(value['username']) && isString(value['password']);
+  if (typeof value !== 'object' || value === null) return false;
+  const { username, password }: { username?: unknown; password?: unknown } = value;
+  return STRING.allows(username) && STRING.allows(password);
 }

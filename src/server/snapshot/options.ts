@@ -1,5 +1,6 @@
-import { FUNCTION, MILLISECONDS, STRING, checkOption, checkOptions, required, type Rules } from '../../options/rules';
-import { STORE } from '../engine/options';
+import { checkOptionNames, option, settingsOf, type OptionTable, type Settings } from '../../options/option';
+import { MILLISECONDS, STRING, checkValue, functionOf } from '../../options/rule';
+import { STORE } from '../engine/store';
 
 /** Where a {@link Persistence} keeps its store, and how often. */
 export interface PersistenceOptions {
@@ -11,14 +12,21 @@ export interface PersistenceOptions {
   log?: (line: string) => void;
 }
 
-const RULES: Rules<PersistenceOptions> = {
-  file: required(STRING),
-  interval: MILLISECONDS,
-  log: FUNCTION,
-};
+/** The options of a {@link Persistence}. */
+const PERSISTENCE_OPTIONS = {
+  file: option(STRING, ''),
+  interval: option(MILLISECONDS, 60_000),
+  log: option(functionOf<(line: string) => void>(), () => {}),
+} satisfies OptionTable<PersistenceOptions>;
 
-/** @throws MemcacheIllegalInputError naming the option and its rule */
-export function checkPersistence(store: unknown, options: PersistenceOptions): void {
-  checkOption('store', store, required(STORE));
-  checkOptions(options, RULES);
+/**
+ * The options with their defaults.
+ *
+ * @throws MemcacheIllegalInputError naming the option and its rule
+ */
+export function checkPersistence(store: unknown, options: PersistenceOptions): Settings<typeof PERSISTENCE_OPTIONS> {
+  checkValue('store', STORE.rule, store);
+  checkOptionNames(options, PERSISTENCE_OPTIONS);
+  checkValue('file', STRING, options.file);
+  return settingsOf(PERSISTENCE_OPTIONS, options);
 }

@@ -8,8 +8,6 @@ import { SnapshotFiles, unlessMissing } from './snapshot-files';
 import { readSnapshot, type Snapshot } from './snapshot-reader';
 import { SnapshotWriter } from './snapshot-writer';
 
-const DEFAULT_INTERVAL = 60_000;
-
 /** How many items are looked at before other work gets its turn. */
 const SLICE = 1000;
 
@@ -56,13 +54,12 @@ export class Persistence implements SaveControl {
    *   Nothing is restored then. MemcacheIllegalInputError names an option that is not legal.
    */
   static async open(store: MemoryStore, options: PersistenceOptions): Promise<Persistence> {
-    checkPersistence(store, options);
-    const files = new SnapshotFiles(options.file);
-    const log = options.log ?? ((): void => {});
+    const { file, interval, log } = checkPersistence(store, options);
+    const files = new SnapshotFiles(file);
     await files.removeUnfinished();
     const snapshot = await readNewest(files, store.clock, log);
     if (snapshot !== undefined) await restore(store, snapshot, log);
-    return new Persistence(store, files, log, options.interval ?? DEFAULT_INTERVAL);
+    return new Persistence(store, files, log, interval);
   }
 
   private constructor(store: MemoryStore, files: SnapshotFiles, log: (line: string) => void, interval: number) {

@@ -176,7 +176,7 @@ describe('what has right checksums', () => {
     const { header, items } = await readSnapshot(file);
     expect(header).toEqual({ savedAt: 0, lastCas: 1000, flushAt: 0 });
     expect(items).toMatchObject([
-      { key: 'key', value: 'value', flags: 0xdeadbeef, marks: 10, cas: 999, deadline: 1.7e12, accessed: 1.6e12 },
+      { key: 'key', value: 'value', flags: 0xdeadbeef, marks: 26, cas: 999, deadline: 1.7e12, accessed: 1.6e12 },
       { key: 'k', value: 'v', flags: 0, marks: 0, cas: 0, deadline: 0 },
     ]);
   });
