@@ -29,6 +29,11 @@ export function markdownTable(head: readonly string[], lines: readonly (readonly
   return `| ${head.join(' | ')} |\n|---|${'---:|'.repeat(head.length - 1)}\n${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}`;
 }
 
+/** A table of words: every column begins at the left. */
+export function textTable(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
 /** The machine of a measurement, in one sentence. */
 export function machine(): string {
   return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${platform()} ${arch()}, Node ${process.version}.`;

@@ -1,0 +1,93 @@
+/** The tables of options in docs/options.md: names, rules and defaults from the code, meanings from its docstrings. */
+import { join } from 'node:path';
+import { createProgram, displayPartsToString, isInterfaceDeclaration, type InterfaceDeclaration, type Program, type Symbol as TsSymbol, type TypeChecker } from 'typescript';
+import { CLIENT_OPTIONS, CONNECTION_OPTIONS } from '../../src/client/client-options';
+import { FALLBACK_OPTIONS } from '../../src/client/policies/fallback-client';
+import { BACKOFF_OPTIONS, RETRY_OPTIONS } from '../../src/client/policies/retrying-client';
+import { DNS_OPTIONS, SRV_OPTIONS } from '../../src/hash/discovery/dns';
+import { ELASTICACHE_OPTIONS } from '../../src/hash/discovery/elasticache';
+import { HASH_OPTIONS } from '../../src/hash/hash-client';
+import type { AnyOptionTable } from '../../src/options/option';
+import { POOL_OPTIONS } from '../../src/pool/connection-pool';
+import { textTable } from '../page';
+
+const ROOT = join(__dirname, '..', '..');
+
+/** A group of options: who takes them, where their type is declared, and the table that checks them. */
+interface Group {
+  readonly title: string;
+  readonly file: string;
+  readonly type: string;
+  readonly table: AnyOptionTable;
+}
+
+function group(title: string, file: string, type: string, table: object): Group {
+  return { title, file: join(ROOT, 'src', file), type, table: table as AnyOptionTable };
+}
+
+const ownClientOptions = Object.fromEntries(Object.entries(CLIENT_OPTIONS).filter(([name]) => !(name in CONNECTION_OPTIONS)));
+
+const GROUPS: readonly Group[] = [
+  group('Every client: its connection', 'client/client-options.ts', 'ConnectionOptions', CONNECTION_OPTIONS),
+  group('Every client: keys, values and errors', 'client/client-options.ts', 'ClientOptions', ownClientOptions),
+  group('PooledClient, and HashClient with `usePooling`', 'pool/connection-pool.ts', 'PoolOptions', POOL_OPTIONS),
+  group('HashClient', 'hash/hash-client.ts', 'HashClientOptions', HASH_OPTIONS),
+  group('ElastiCacheClient, and elastiCacheDiscovery', 'hash/discovery/elasticache.ts', 'ElastiCacheOptions', ELASTICACHE_OPTIONS),
+  group('RetryingClient', 'client/policies/retrying-client.ts', 'RetryOptions', RETRY_OPTIONS),
+  group('backoff', 'client/policies/retrying-client.ts', 'BackoffOptions', BACKOFF_OPTIONS),
+  group('FallbackClient', 'client/policies/fallback-client.ts', 'FallbackOptions', FALLBACK_OPTIONS),
+  group('dnsDiscovery', 'hash/discovery/dns.ts', 'DnsDiscoveryOptions', DNS_OPTIONS),
+  group('srvDiscovery', 'hash/discovery/dns.ts', 'SrvDiscoveryOptions', SRV_OPTIONS),
+];
+
+/** What the docstring of an option says. */
+interface Told {
+  readonly meaning: string;
+  readonly byDefault: string | undefined;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').replaceAll('|', '\\|').trim();
+}
+
+function toldOf(property: TsSymbol, checker: TypeChecker): Told {
+  const byDefault = property.getJsDocTags(checker).find(({ name }) => name === 'default')?.text;
+  return {
+    meaning: oneLine(displayPartsToString(property.getDocumentationComment(checker))).replace(/\{@link (\w+)\}/g, '`$1`'),
+    byDefault: byDefault === undefined ? undefined : oneLine(displayPartsToString(byDefault)),
+  };
+}
+
+function declarationOf(program: Program, { file, type }: Group): InterfaceDeclaration {
+  const found = program.getSourceFile(file)?.statements.find((node) => isInterfaceDeclaration(node) && node.name.text === type);
+  if (found === undefined || !isInterfaceDeclaration(found)) throw new Error(`${file} declares no interface ${type}`);
+  return found;
+}
+
+/** How a default reads in the table: a value as code; what is no plain value in the words of the docstring. */
+function defaultCell(name: string, value: unknown, told: Told): string {
+  const isPlain = ['number', 'string', 'boolean'].includes(typeof value);
+  if (!isPlain) return told.byDefault ?? '';
+  const plain = typeof value === 'string' ? `'${value}'` : String(value);
+  if (told.byDefault !== undefined && told.byDefault !== plain && !told.byDefault.startsWith(plain)) {
+    throw new Error(`the docstring of ${name} says @default ${told.byDefault}; the table says ${plain}`);
+  }
+  return `\`${plain}\``;
+}
+
+/** All tables, as Markdown. */
+export function optionTables(): string {
+  const program = createProgram([...new Set(GROUPS.map(({ file }) => file))], { noEmit: true, skipLibCheck: true });
+  const checker = program.getTypeChecker();
+  return GROUPS.map((entry) => {
+    const type = checker.getTypeAtLocation(declarationOf(program, entry));
+    const lines = Object.entries(entry.table).map(([name, { rule, default: byDefault }]) => {
+      const property = type.getProperty(name);
+      if (property === undefined) throw new Error(`${entry.type} has no ${name}`);
+      const told = toldOf(property, checker);
+      if (told.meaning === '') throw new Error(`${entry.type}.${name} has no docstring`);
+      return [`\`${name}\``, defaultCell(name, byDefault, told), oneLine(rule.is) + (rule.unit === 'bytes' ? ' (bytes)' : ''), told.meaning];
+    });
+    return `### ${entry.title}\n\n${textTable(['option', 'default', 'must be', 'meaning'], lines)}`;
+  }).join('\n\n');
+}
