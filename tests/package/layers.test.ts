@@ -1,76 +1,102 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { dirname, join, relative, resolve, sep } from 'node:path';
-import { preProcessFile } from 'typescript';
+import { join, relative, resolve, sep } from 'node:path';
+import { circleOf, houseOf, importsOfSrc, roomOf } from '../../tools/rooms';
 
 const SRC = resolve(__dirname, '../../src');
+
+/** The ground that everything stands on, from the bottom; each may import those before it. */
+const GROUND = ['errors', 'options', 'protocol', 'serde', 'client', 'pool', 'hash'] as const;
+
+function upTo(last: (typeof GROUND)[number]): readonly string[] {
+  return GROUND.slice(0, GROUND.indexOf(last) + 1);
+}
 
 /** Which folders of `src` each folder may import, beside itself and `runtime`. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   errors: [],
   options: ['errors'],
-  protocol: ['errors', 'options'],
-  serde: ['errors', 'options', 'protocol'],
-  client: ['errors', 'options', 'protocol', 'serde'],
-  pool: ['errors', 'options', 'protocol', 'serde', 'client'],
-  hash: ['errors', 'options', 'protocol', 'serde', 'client', 'pool'],
-  server: ['errors', 'options', 'protocol'],
-  embedded: ['errors', 'options', 'protocol', 'serde', 'client', 'server'],
-  cli: ['errors', 'options', 'protocol', 'serde', 'client', 'pool', 'hash', 'server', 'embedded'],
-  'index.ts': ['errors', 'options', 'protocol', 'serde', 'client', 'pool', 'hash'],
+  protocol: upTo('options'),
+  serde: upTo('protocol'),
+  client: upTo('serde'),
+  pool: upTo('client'),
+  hash: upTo('pool'),
+  cache: upTo('hash'),
+  adapters: upTo('hash'),
+  telemetry: upTo('hash'),
+  server: upTo('protocol'),
+  embedded: [...upTo('client'), 'server'],
+  cli: [...upTo('hash'), 'server', 'embedded', 'cache', 'telemetry'],
+  'index.ts': upTo('hash'),
 };
 
-/** The packages that a folder may import; nothing else is a dependency. */
-const PACKAGES: Readonly<Record<string, readonly string[]>> = { pool: ['generic-pool'], serde: ['fflate'] };
+/** Within a folder, which of its rooms each room may import; files that lie in the folder itself may import all of them. */
+const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  serde: { pickle: [], zlib: [], structured: [] },
+  client: { commands: ['wire'], wire: ['commands'], policies: ['commands'] },
+  hash: { placement: [], discovery: [] },
+  server: {
+    engine: [],
+    snapshot: ['engine'],
+    net: ['engine'],
+    shared: ['engine', 'snapshot', 'net'],
+    memcached: ['engine', 'snapshot', 'net', 'shared'],
+    redis: ['engine', 'snapshot', 'net', 'shared'],
+  },
+};
 
-const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+/** The packages that a folder may import; nothing else is a dependency. Those of adapters and telemetry are optional peers. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  pool: ['generic-pool'],
+  serde: ['fflate'],
+  cache: ['lru-cache'],
+  telemetry: ['@opentelemetry/api'],
+  adapters: ['keyv', 'express-session', 'express-rate-limit', 'next', 'unstorage'],
+};
 
-function layerOf(file: string): string {
-  return file.split(sep)[0] ?? '';
-}
+const imports = importsOfSrc();
+const files = [...imports.keys()];
 
-/** What a file of `src` imports: other files of `src`, and everything else. */
-function importsOf(file: string, text = readFileSync(join(SRC, file), 'utf8')): { files: string[]; modules: string[] } {
-  const names = preProcessFile(text).importedFiles.map(({ fileName }) => fileName);
-  const local = names.filter((name) => name.startsWith('.'));
-  return {
-    files: local.map((name) => {
-      const path = relative(SRC, resolve(SRC, dirname(file), name.replace(/\.js$/, '')));
-      return files.includes(`${path}.ts`) ? `${path}.ts` : join(path, 'index.ts');
-    }),
-    modules: names.filter((name) => !name.startsWith('.')),
-  };
-}
-
-/** Imports of types alone leave nothing behind, so they make no circle. */
-function runtimeImportsOf(file: string): string[] {
-  return importsOf(file, readFileSync(join(SRC, file), 'utf8').replace(/^(import|export) type [^;]*;/gms, '')).files;
-}
-
-it.each(files)('%s imports only what its layer may', (file) => {
-  const layer = layerOf(file);
-  const allowed = LAYERS[layer];
+it.each(files)('%s imports only what its folder may', (file) => {
+  const house = houseOf(file);
+  const allowed = LAYERS[house];
   expect(allowed).toBeDefined();
-  const { files: imported, modules } = importsOf(file);
-  for (const other of imported) {
-    expect(files).toContain(other);
-    expect([layer, 'runtime', ...(allowed ?? [])]).toContain(layerOf(other));
-  }
+  const { files: imported, modules } = imports.get(file) ?? { files: [], modules: [] };
+  for (const other of imported) expect([house, 'runtime', ...(allowed ?? [])]).toContain(houseOf(other));
   const packages = modules.filter((name) => !builtinModules.includes(name.replace(/^node:/, '')));
-  for (const name of packages) expect(PACKAGES[layer] ?? []).toContain(name);
+  for (const name of packages) expect(PACKAGES[house] ?? []).toContain(name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/'));
 });
 
-it('files do not import each other in a circle', () => {
-  const done = new Set<string>();
-  const visit = (file: string, path: readonly string[]): void => {
-    if (path.includes(file)) throw new Error(`a circle: ${[...path, file].join(' → ')}`);
-    if (done.has(file)) return;
-    for (const other of runtimeImportsOf(file)) visit(other, [...path, file]);
-    done.add(file);
-  };
-  for (const file of files) visit(file, []);
+/** The room inside its folder that a file lies in: `engine` for `server/engine/store.ts`. */
+function innerRoom(file: string): string | undefined {
+  return roomOf(file).split('/')[1];
+}
+
+it.each(files.filter((file) => ROOMS[houseOf(file)] !== undefined && innerRoom(file) !== undefined))('%s goes only through the doors of its room', (file) => {
+  const house = houseOf(file);
+  const room = innerRoom(file) ?? '';
+  const allowed = ROOMS[house]?.[room];
+  expect(allowed).toBeDefined();
+  for (const other of imports.get(file)?.files ?? []) {
+    if (houseOf(other) !== house || innerRoom(other) === room) continue;
+    const target = innerRoom(other);
+    // The rooms of a server know nothing of what is above them.
+    if (target === undefined) expect(house === 'server' ? other : '').toBe('');
+    else expect(allowed ?? []).toContain(target);
+  }
+});
+
+it('the engine of the server knows no protocol', () => {
+  for (const [file, { files: imported }] of imports) {
+    if (roomOf(file) !== 'server/engine') continue;
+    const foreign = imported.filter((other) => houseOf(other) === 'protocol' && !/^protocol\/(bytes|limits|numbers)\.ts$/.test(other));
+    expect([file, foreign]).toEqual([file, []]);
+  }
+});
+
+it('files do not import each other in a circle, types included', () => {
+  expect(circleOf(imports)?.join(' → ')).toBeUndefined();
 });
 
 describe('what is loaded', () => {
@@ -86,16 +112,16 @@ describe('what is loaded', () => {
     return paths.filter((path) => !path.includes(`${sep}tsx${sep}`)).map((path) => relative(join(SRC, '..'), path));
   }
 
-  it('a client loads no server', () => {
+  it('a client loads no server, cache, adapter or telemetry', () => {
     const loaded = loadedWith('index.ts');
     expect(loaded).toContain(join('src', 'client', 'client.ts'));
-    expect(loaded.filter((path) => /^src.(server|embedded|cli)\W/.test(path))).toEqual([]);
+    expect(loaded.filter((path) => /^src.(server|embedded|cli|cache|adapters|telemetry)\W/.test(path))).toEqual([]);
   });
 
   it('a server loads no client and no package', () => {
     const loaded = loadedWith(join('server', 'index.ts'));
-    expect(loaded).toContain(join('src', 'server', 'memcached', 'server.ts'));
-    expect(loaded.filter((path) => /^src.(client|serde|pool|hash|embedded|cli)\W/.test(path))).toEqual([]);
-    expect(loaded.filter((path) => /node_modules.(generic-pool|fflate)/.test(path))).toEqual([]);
+    expect(loaded.filter((path) => /^src.server\W/.test(path))).not.toEqual([]);
+    expect(loaded.filter((path) => /^src.(client|serde|pool|hash|embedded|cli|cache|adapters|telemetry)\W/.test(path))).toEqual([]);
+    expect(loaded.filter((path) => /node_modules.(generic-pool|fflate|lru-cache)/.test(path))).toEqual([]);
   });
 });
