@@ -1,0 +1,169 @@
+/**
+ * Spans and metrics of OpenTelemetry, by its conventions for database clients.
+ *
+ * https://opentelemetry.io/docs/specs/semconv/db/
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import {
+  context,
+  metrics,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Histogram,
+  type MeterProvider,
+  type Span,
+  type TracerProvider,
+} from '@opentelemetry/api';
+import { CHANNELS, type ChannelMessages, type CommandMessage, type ObservedError } from '../client/observe';
+import { systemClock } from '../runtime/clock';
+
+/** What {@link instrument} reports to, and what beside the stable conventions. */
+export interface InstrumentOptions {
+  /** Where spans go. @default the global one at the time of the call */
+  tracerProvider?: TracerProvider | undefined;
+  /** Where metrics go. @default the global one at the time of the call */
+  meterProvider?: MeterProvider | undefined;
+  /**
+   * Whether to report `db.client.connection.count`, `.create_time` and `.wait_time` too, whose conventions may still change.
+   * @default false
+   */
+  connectionMetrics?: boolean | undefined;
+}
+
+const NAME = 'tsmemcache';
+/** In seconds: a cache is faster than the databases for which the conventions have their list. */
+const BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** What is under way. */
+interface Open {
+  readonly span: Span;
+  /** On the monotonic clock, in milliseconds. */
+  readonly since: number;
+}
+
+/**
+ * Reports every call of every client of this process, until the returned function is called: a span of kind CLIENT per
+ * call, a child of the span that is active where the call is made, and the metric `db.client.operation.duration`. A call
+ * that is repeated is one span. The loads of a read-through cache are spans of kind INTERNAL.
+ *
+ * Neither keys nor values are reported, nor what a server says.
+ *
+ * @returns ends what is under way and stops reporting
+ */
+export function instrument(options: InstrumentOptions = {}): () => void {
+  const tracer = (options.tracerProvider ?? trace.getTracerProvider()).getTracer(NAME);
+  const meter = (options.meterProvider ?? metrics.getMeterProvider()).getMeter(NAME);
+  const duration = meter.createHistogram('db.client.operation.duration', {
+    description: 'Duration of database client operations.',
+    unit: 's',
+    advice: { explicitBucketBoundaries: BUCKETS },
+  });
+  const open = new Map<object, Open>();
+
+  const start = (message: object, name: string, kind: SpanKind, attributes: Attributes): void => {
+    // The caller's context is still the active one: what is batched with other calls comes later.
+    open.set(message, { span: tracer.startSpan(name, { kind, attributes }, context.active()), since: systemClock.now() });
+  };
+  const end = (message: object, attributes: Attributes, error: ObservedError | undefined): Open | undefined => {
+    const entry = open.get(message);
+    open.delete(message);
+    entry?.span.setAttributes(attributes);
+    if (error !== undefined) entry?.span.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', error.code);
+    entry?.span.end();
+    return entry;
+  };
+
+  const stops = [
+    on(CHANNELS.command, (message) => {
+      start(message, nameOf(message), SpanKind.CLIENT, { ...attributesOf(message), ...batchSize(message) });
+    }, 'start'),
+    on(CHANNELS.command, (message) => {
+      const { outcome, hits, attempts, error } = message;
+      const attributes = attributesOf(message);
+      const more = defined({ 'tsmemcache.outcome': outcome, 'tsmemcache.hits': hits, 'tsmemcache.attempts': attempts });
+      // The owner of a key is known by now.
+      open.get(message)?.span.updateName(nameOf(message));
+      const entry = end(message, { ...attributes, ...more }, error);
+      if (entry === undefined) return;
+      duration.record((systemClock.now() - entry.since) / 1000, { ...attributes, ...defined({ 'error.type': error?.code }) });
+    }, 'asyncEnd'),
+    on(CHANNELS.load, (message) => {
+      start(message, `load ${message.name}`, SpanKind.INTERNAL, { 'tsmemcache.cache.name': message.name });
+    }, 'start'),
+    on(CHANNELS.load, (message) => {
+      end(message, defined({ 'tsmemcache.outcome': message.outcome }), message.error);
+    }, 'asyncEnd'),
+  ];
+  if (options.connectionMetrics === true) {
+    const count = meter.createUpDownCounter('db.client.connection.count', { description: 'Connections that can be used.', unit: '{connection}' });
+    const seconds = (name: string, description: string): Histogram =>
+      meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries: BUCKETS } });
+    const createTime = seconds('db.client.connection.create_time', 'The time it took to create a new connection.');
+    const waitTime = seconds('db.client.connection.wait_time', 'The time it took to obtain an open connection from the pool.');
+    const pool = (server: string): Attributes => ({ 'db.client.connection.pool.name': server });
+    stops.push(
+      on(CHANNELS.connectionReady, ({ server, durationMs }) => {
+        count.add(1, pool(server));
+        createTime.record(durationMs / 1000, pool(server));
+      }),
+      on(CHANNELS.connectionClosed, ({ server }) => {
+        count.add(-1, pool(server));
+      }),
+      on(CHANNELS.poolWait, ({ server, waitMs }) => {
+        waitTime.record(waitMs / 1000, pool(server));
+      }),
+    );
+  }
+  return () => {
+    for (const stop of stops) stop();
+    for (const { span } of open.values()) span.end();
+    open.clear();
+  };
+}
+
+/** As the conventions have it: the operation, and the server where it is one. */
+function nameOf({ command, server }: CommandMessage): string {
+  return server === undefined ? command : `${command} ${server}`;
+}
+
+function attributesOf({ command, server }: CommandMessage): Attributes {
+  return { 'db.system.name': 'memcached', 'db.operation.name': command, ...(server !== undefined && addressOf(server)) };
+}
+
+/** Not for metrics: each size would be a series of its own. One is no batch. */
+function batchSize({ keyCount }: CommandMessage): Attributes {
+  return keyCount >= 2 ? { 'db.operation.batch.size': keyCount } : {};
+}
+
+/** `host:port`, IPv6 without brackets, or the path of a socket. */
+function addressOf(server: string): Attributes {
+  const [, host, port] = /^([^/].*):(\d+)$/.exec(server) ?? [];
+  return host === undefined ? { 'server.address': server } : { 'server.address': host, 'server.port': Number(port) };
+}
+
+/** Without those that are not known. */
+function defined(attributes: Attributes): Attributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
+}
+
+/** What a processor or exporter throws must not end the process, as it would in a subscriber. */
+function on<Name extends keyof ChannelMessages>(
+  name: Name,
+  listener: (message: ChannelMessages[Name]) => void,
+  event?: 'start' | 'asyncEnd',
+): () => void {
+  const channel = event === undefined ? name : `tracing:${name}:${event}`;
+  const onMessage = (message: unknown): void => {
+    try {
+      listener(message as ChannelMessages[Name]);
+    } catch {
+      // A call is worth more than its report.
+    }
+  };
+  subscribe(channel, onMessage);
+  return () => {
+    unsubscribe(channel, onMessage);
+  };
+}

@@ -1,0 +1,204 @@
+/** Metrics of clients, and statistics of servers, in the text format of Prometheus. */
+import { mergeMetrics, type Latency, type ServerMetrics } from '../client/meter';
+import type { ServerState } from '../client/observe';
+import { MemcacheIllegalInputError } from '../errors';
+import { checkLabels, checkPrefix, exposition, type Family, type Labels, type Sample } from './exposition';
+
+/** A client of any class, or what has the metrics of one. */
+export interface MetricsSource {
+  metrics(): ReadonlyMap<string, ServerMetrics>;
+}
+
+/** How metrics are written. */
+export interface PrometheusOptions {
+  /** Begins the name of every metric. @default 'tsmemcache_' */
+  prefix?: string | undefined;
+  /** Put on every sample, for example `{ app: 'shop' }`. @default none */
+  labels?: Readonly<Record<string, string>> | undefined;
+}
+
+const OWN_LABELS = ['server', 'command', 'outcome', 'code', 'state', 'le'];
+
+/**
+ * The metrics of `clients`, by server, for an endpoint that Prometheus scrapes. Numbers of several clients for one server
+ * are added; a client that is given twice counts once. Of a client and one that wraps it (`RetryingClient`), give the outer.
+ *
+ * @returns the exposition text; the empty string when no server is known
+ * @throws MemcacheIllegalInputError naming the option that is not legal
+ */
+export function toPrometheus(clients: Iterable<MetricsSource>, options: PrometheusOptions = {}): string {
+  const prefix = checkPrefix(options.prefix ?? 'tsmemcache_');
+  const labels = checkLabels(options.labels ?? {}, OWN_LABELS);
+  return exposition(families(mergeMetrics(metricsOf(clients))), prefix, labels);
+}
+
+function metricsOf(clients: unknown): ReadonlyMap<string, ServerMetrics>[] {
+  const list: unknown[] = typeof clients === 'object' && clients !== null && Symbol.iterator in clients ? [...(clients as Iterable<unknown>)] : [undefined];
+  return [...new Set(list)].map((client) => {
+    if (isSource(client)) return client.metrics();
+    throw new MemcacheIllegalInputError('clients must be an array of clients');
+  });
+}
+
+function isSource(client: unknown): client is MetricsSource {
+  return typeof client === 'object' && client !== null && 'metrics' in client && typeof client.metrics === 'function';
+}
+
+/** The outcomes of `ServerMetrics`, as the label has them. */
+const OUTCOMES = { hit: 'hits', miss: 'misses', stored: 'stored', not_stored: 'notStored', exists: 'exists', ok: 'ok', aborted: 'aborted' } as const;
+
+const STATES: readonly ServerState[] = ['healthy', 'failing', 'dead'];
+
+function families(servers: ReadonlyMap<string, ServerMetrics>): Family[] {
+  const each = (samples: (metrics: ServerMetrics) => readonly Sample[]): Sample[] =>
+    [...servers].flatMap(([server, metrics]) => samples(metrics).map((sample) => ({ ...sample, labels: { server, ...sample.labels } })));
+  const one = (value: (metrics: ServerMetrics) => number): Sample[] => each((metrics) => [{ labels: {}, value: value(metrics) }]);
+  const by = (label: string, counts: (metrics: ServerMetrics) => Readonly<Record<string, number>>): Sample[] =>
+    each((metrics) => Object.entries(counts(metrics)).map(([name, value]) => ({ labels: { [label]: name }, value })));
+  return [
+    { name: 'server_up', type: 'gauge', help: 'Whether the server answers: 1 when it is healthy.', samples: one(({ state }) => (state === 'healthy' ? 1 : 0)) },
+    {
+      name: 'server_state',
+      type: 'gauge',
+      help: 'The state of the server: 1 for the one that it is in.',
+      samples: by('state', ({ state }) => Object.fromEntries(STATES.map((name) => [name, name === state ? 1 : 0]))),
+    },
+    { name: 'connections', type: 'gauge', help: 'Connections that can be used.', samples: one(({ connections }) => connections) },
+    { name: 'pending_calls', type: 'gauge', help: 'Calls that wait for a connection or for their reply.', samples: one(({ pending }) => pending) },
+    { name: 'calls_total', type: 'counter', help: 'Calls that have settled; each key of a call for many, and each attempt.', samples: by('command', ({ calls }) => calls) },
+    {
+      name: 'outcomes_total',
+      type: 'counter',
+      help: 'Calls that did not fail, by what came of them.',
+      samples: by('outcome', (metrics) => Object.fromEntries(Object.entries(OUTCOMES).map(([name, field]) => [name, metrics[field]]))),
+    },
+    {
+      name: 'lookups_total',
+      type: 'counter',
+      help: 'Keys that were read, found or not.',
+      samples: by('outcome', ({ hits, lookups }) => ({ hit: hits, miss: lookups - hits })),
+    },
+    { name: 'errors_total', type: 'counter', help: 'Calls that failed, by the code of the error.', samples: by('code', ({ errors }) => errors) },
+    { name: 'ignored_errors_total', type: 'counter', help: 'Of the errors, those that ignoreErrors turned into misses.', samples: one(({ ignored }) => ignored) },
+    { name: 'retries_total', type: 'counter', help: 'Calls that were repeated after a failure of the server.', samples: one(({ retries }) => retries) },
+    { name: 'connects_total', type: 'counter', help: 'Connections that were made.', samples: one(({ connects }) => connects) },
+    { name: 'connect_failures_total', type: 'counter', help: 'Connections that could not be made.', samples: one(({ connectFailures }) => connectFailures) },
+    { name: 'disconnects_total', type: 'counter', help: 'Connections that are over, whoever ended them.', samples: one(({ disconnects }) => disconnects) },
+    { name: 'read_bytes_total', type: 'counter', help: 'Bytes read from the server.', samples: one(({ bytesRead }) => bytesRead) },
+    { name: 'written_bytes_total', type: 'counter', help: 'Bytes written to the server.', samples: one(({ bytesWritten }) => bytesWritten) },
+    {
+      name: 'operation_duration_seconds',
+      type: 'histogram',
+      help: 'Time from the write of a call to its reply.',
+      samples: each(({ latency }) => histogram(latency)),
+    },
+  ];
+}
+
+/** Upper bounds in milliseconds, 1/16 ms to 16 s: powers of two are bounds of the meter's own buckets too, so that nothing is estimated. */
+const BOUNDS = Array.from({ length: 19 }, (_, index) => 2 ** (index - 4));
+
+function histogram({ buckets, count, sum }: Latency): Sample[] {
+  const below = (bound: number): number => buckets.reduce((total, [upTo, calls]) => (upTo <= bound ? total + calls : total), 0);
+  return [
+    ...BOUNDS.map((bound): Sample => ({ suffix: '_bucket', labels: { le: String(bound / 1000) }, value: below(bound) })),
+    { suffix: '_bucket', labels: { le: '+Inf' }, value: count },
+    { suffix: '_sum', labels: {}, value: sum / 1000 },
+    { suffix: '_count', labels: {}, value: count },
+  ];
+}
+
+/** How statistics are written. */
+export type StatsOptions = Pick<PrometheusOptions, 'labels'>;
+
+/**
+ * The statistics of servers under the names of Prometheus' `memcached_exporter`, so that its dashboards and alerts fit;
+ * the label `server` tells servers apart.
+ *
+ * @param stats - what `await client.stats()` gives
+ * @returns the exposition text; the empty string without a server
+ * @throws MemcacheIllegalInputError naming the label that is not legal
+ */
+export function statsToPrometheus(stats: ReadonlyMap<string, ReadonlyMap<string, string>>, options: StatsOptions = {}): string {
+  const labels = checkLabels(options.labels ?? {}, ['server', 'command', 'status', 'version']);
+  const servers = [...stats];
+  const samples = (make: (values: ReadonlyMap<string, string>) => readonly Sample[]): Sample[] =>
+    servers.flatMap(([server, values]) => make(values).map((sample) => ({ ...sample, labels: { server, ...sample.labels } })));
+  const plain = PLAIN.map(
+    ([name, type, stat, help]): Family => ({ name, type, help, samples: samples((values) => sampleOf({}, numberIn(values, stat))) }),
+  );
+  return exposition(
+    [
+      { name: 'up', type: 'gauge', help: 'Whether the server has answered.', samples: samples(() => [{ labels: {}, value: 1 }]) },
+      {
+        name: 'version',
+        type: 'gauge',
+        help: 'The version of the server, as a label.',
+        samples: samples((values) => [{ labels: { version: values.get('version') ?? '' }, value: 1 }]),
+      },
+      { name: 'commands_total', type: 'counter', help: 'Commands, by their outcome.', samples: samples(commandsOf) },
+      ...plain,
+    ],
+    'memcached_',
+    labels,
+  );
+}
+
+/** The metrics that are one number of `stats`: name, type, the number's name there, help. */
+const PLAIN: readonly (readonly [name: string, type: 'counter' | 'gauge', stat: string, help: string])[] = [
+  ['uptime_seconds', 'gauge', 'uptime', 'Seconds since the server was started.'],
+  ['time_seconds', 'gauge', 'time', 'The time of the server, in seconds since 1970.'],
+  ['process_user_cpu_seconds_total', 'counter', 'rusage_user', 'User time of the process.'],
+  ['process_system_cpu_seconds_total', 'counter', 'rusage_system', 'System time of the process.'],
+  ['current_bytes', 'gauge', 'bytes', 'Bytes that items take.'],
+  ['limit_bytes', 'gauge', 'limit_maxbytes', 'Bytes that items may take.'],
+  ['current_items', 'gauge', 'curr_items', 'Items that are there.'],
+  ['items_total', 'counter', 'total_items', 'Items that were stored.'],
+  ['read_bytes_total', 'counter', 'bytes_read', 'Bytes that the server has read.'],
+  ['written_bytes_total', 'counter', 'bytes_written', 'Bytes that the server has written.'],
+  ['current_connections', 'gauge', 'curr_connections', 'Connections that are open.'],
+  ['max_connections', 'gauge', 'max_connections', 'Connections that may be open.'],
+  ['connections_total', 'counter', 'total_connections', 'Connections that were opened.'],
+  ['connections_rejected_total', 'counter', 'rejected_connections', 'Connections that were refused, too many being open.'],
+  ['connections_yielded_total', 'counter', 'conn_yields', 'Times that a connection had to wait for its turn.'],
+  ['connections_listener_disabled_total', 'counter', 'listen_disabled_num', 'Times that the limit of connections was met.'],
+  ['accepting_connections', 'gauge', 'accepting_conns', 'Whether connections are accepted.'],
+  ['items_evicted_total', 'counter', 'evictions', 'Items that had to make room before their time.'],
+  ['items_reclaimed_total', 'counter', 'reclaimed', 'Items stored in the room of one that had expired.'],
+  ['item_too_large_total', 'counter', 'store_too_large', 'Items that were refused, being too large.'],
+  ['item_no_memory_total', 'counter', 'store_no_memory', 'Items that were refused for want of memory.'],
+  ['direct_reclaims_total', 'counter', 'direct_reclaims', 'Times that a store had to make room itself.'],
+  ['malloced_bytes', 'gauge', 'total_malloced', 'Bytes in slab pages.'],
+  ['lru_crawler_starts_total', 'counter', 'lru_crawler_starts', 'Times that the crawler was started.'],
+  ['lru_crawler_items_checked_total', 'counter', 'crawler_items_checked', 'Items that the crawler has looked at.'],
+  ['lru_crawler_reclaimed_total', 'counter', 'crawler_reclaimed', 'Items that the crawler has freed.'],
+  ['lru_crawler_moves_to_cold_total', 'counter', 'moves_to_cold', 'Items moved to the cold part of the LRU.'],
+  ['lru_crawler_moves_to_warm_total', 'counter', 'moves_to_warm', 'Items moved to the warm part of the LRU.'],
+  ['lru_crawler_moves_within_lru_total', 'counter', 'moves_within_lru', 'Items moved within a part of the LRU.'],
+];
+
+function commandsOf(values: ReadonlyMap<string, string>): Sample[] {
+  const found = ['get', 'delete', 'incr', 'decr', 'cas', 'touch'].flatMap((command) => [
+    ...sampleOf({ command, status: 'hit' }, numberIn(values, `${command}_hits`)),
+    ...sampleOf({ command, status: 'miss' }, numberIn(values, `${command}_misses`)),
+  ]);
+  // cmd_set counts what cas did once more.
+  const [set, ...cas] = ['cmd_set', 'cas_hits', 'cas_misses', 'cas_badval'].map((name) => numberIn(values, name));
+  const sets = set === undefined ? undefined : cas.reduce<number>((rest, count) => rest - (count ?? 0), set);
+  return [
+    ...found,
+    ...sampleOf({ command: 'cas', status: 'badval' }, numberIn(values, 'cas_badval')),
+    ...sampleOf({ command: 'set', status: 'hit' }, sets),
+    ...sampleOf({ command: 'flush', status: 'hit' }, numberIn(values, 'cmd_flush')),
+  ];
+}
+
+/** What a server does not tell is left out. */
+function sampleOf(labels: Labels, value: number | undefined): Sample[] {
+  return value === undefined ? [] : [{ labels, value }];
+}
+
+function numberIn(values: ReadonlyMap<string, string>, stat: string): number | undefined {
+  const value = values.get(stat);
+  return value !== undefined && /^[0-9]+(?:\.[0-9]+)?$/.test(value) ? Number(value) : undefined;
+}

@@ -1,0 +1,152 @@
+import { Client, MemcacheIllegalInputError, MemcacheTimeoutError } from '../../src';
+import { HIT, MISS, NOT_FOUND, ServerMeter, STORED, type Counted, type Outcome } from '../../src/client/meter';
+import { statsToPrometheus, toPrometheus, type MetricsSource } from '../../src/telemetry/prometheus';
+import { illegal } from '../support/contract';
+import { startMemcached } from '../support/memcached';
+import { lint, samplesOf, valueOf } from './exposition';
+
+function counted(verb: string, outcome: Outcome): Counted<unknown> {
+  return {
+    verb,
+    keyCount: 1,
+    tally: (_, tally) => {
+      tally.add(outcome, 1);
+    },
+  };
+}
+
+function source(...meters: ServerMeter[]): MetricsSource {
+  return { metrics: () => new Map(meters.map((meter) => [meter.server, meter.snapshot(3, undefined)])) };
+}
+
+function busyMeter(server = '10.0.0.1:11211'): ServerMeter {
+  const meter = new ServerMeter(server, 1);
+  meter.connected();
+  for (let i = 0; i < 5; i++) meter.succeed(counted('get', HIT), undefined);
+  meter.succeed(counted('get', MISS), undefined);
+  meter.succeed(counted('delete', NOT_FOUND), undefined);
+  meter.succeed(counted('set', STORED), undefined);
+  meter.fail(counted('get', HIT), new MemcacheTimeoutError('late'));
+  meter.answered(7, 0.2);
+  meter.answered(1, 30);
+  meter.wrote(100);
+  meter.read(2000);
+  return meter;
+}
+
+describe('toPrometheus', () => {
+  it('tells every number of the metrics', () => {
+    const text = toPrometheus([source(busyMeter())]);
+    const server = '10.0.0.1:11211';
+    const numbers = Object.fromEntries(
+      samplesOf(text)
+        .filter(({ name, value }) => value !== 0 && !name.endsWith('_bucket'))
+        .map(({ name, labels: { server: at, ...labels }, value }) => {
+          expect(at).toBe(server);
+          return [[name, ...Object.values(labels)].join(' '), value];
+        }),
+    );
+    expect(numbers).toEqual({
+      'tsmemcache_server_up': 1,
+      'tsmemcache_server_state healthy': 1,
+      'tsmemcache_connections': 1,
+      'tsmemcache_pending_calls': 3,
+      'tsmemcache_calls_total get': 7,
+      'tsmemcache_calls_total delete': 1,
+      'tsmemcache_calls_total set': 1,
+      'tsmemcache_outcomes_total hit': 5,
+      'tsmemcache_outcomes_total miss': 2,
+      'tsmemcache_outcomes_total stored': 1,
+      'tsmemcache_lookups_total hit': 5,
+      'tsmemcache_lookups_total miss': 1,
+      'tsmemcache_errors_total MEMCACHE_TIMEOUT': 1,
+      'tsmemcache_connects_total': 1,
+      'tsmemcache_read_bytes_total': 2000,
+      'tsmemcache_written_bytes_total': 100,
+      'tsmemcache_operation_duration_seconds_sum': 0.0314,
+      'tsmemcache_operation_duration_seconds_count': 8,
+    });
+  });
+
+  it('has a histogram whose buckets hold what is below them, exactly', () => {
+    const text = toPrometheus([source(busyMeter())]);
+    const buckets = samplesOf(text).filter(({ name }) => name === 'tsmemcache_operation_duration_seconds_bucket');
+    expect(buckets.at(-1)).toMatchObject({ labels: { le: '+Inf' }, value: 8 });
+    for (const { labels, value } of buckets) expect(value).toBe([...new Array<number>(7).fill(0.0002), 0.03].filter((time) => time < Number(labels['le']?.replace('+Inf', 'Infinity'))).length);
+  });
+
+  it('is accepted by promtool, with and without calls', () => {
+    for (const text of [
+      toPrometheus([source(busyMeter(), busyMeter('/run/memcached.sock'))], { labels: { app: 'a "b" \\ \n c' } }),
+      toPrometheus([source(new ServerMeter('a:1', 1))], { prefix: 'shop_cache_' }),
+    ]) {
+      const verdict = lint(text);
+      if (verdict !== undefined) expect(verdict).toEqual({ ok: true, said: '' });
+    }
+  });
+
+  it('adds what several clients know of one server, and counts a client once', () => {
+    const one = source(busyMeter());
+    const text = toPrometheus([one, source(busyMeter(), busyMeter('b:1')), one]);
+    expect(valueOf(text, 'tsmemcache_outcomes_total', { outcome: 'hit', server: '10.0.0.1:11211' })).toBe(10);
+    expect(valueOf(text, 'tsmemcache_outcomes_total', { outcome: 'hit', server: 'b:1' })).toBe(5);
+    expect(text.match(/^# TYPE tsmemcache_server_up /gm)).toHaveLength(1);
+  });
+
+  it('is empty without a client, or without a server', () => {
+    expect(toPrometheus([])).toBe('');
+    expect(toPrometheus([source()])).toBe('');
+  });
+
+  it('puts prefix and labels where they were asked for', () => {
+    const text = toPrometheus([source(busyMeter())], { prefix: 'shop_', labels: { zone: 'a"\\\nb' } });
+    expect(text).toContain('shop_connections{zone="a\\"\\\\\\nb",server="10.0.0.1:11211"} 1\n');
+    expect(text).not.toContain('tsmemcache');
+  });
+
+  it.each<[string, () => unknown, RegExp]>([
+    ['a client that is not in an array', () => toPrometheus(illegal(source())), /clients must be/],
+    ['what is no client', () => toPrometheus([illegal({})]), /clients must be/],
+    ['nothing', () => toPrometheus(illegal(undefined)), /clients must be/],
+    ['a prefix with a dash', () => toPrometheus([], { prefix: 'a-b' }), /prefix must be/],
+    ['a label that is taken', () => toPrometheus([], { labels: { server: 'x' } }), /labels: "server"/],
+    ['a label that is reserved', () => toPrometheus([], { labels: { __name__: 'x' } }), /labels: "__name__"/],
+    ['a label that is no string', () => toPrometheus([], { labels: { zone: illegal(7) } }), /labels: "zone" must be a string/],
+    ['labels that are none', () => statsToPrometheus(new Map(), { labels: illegal(7) }), /labels must be/],
+  ])('refuses %s', (_, call, message) => {
+    expect(call).toThrow(message);
+    expect(call).toThrow(MemcacheIllegalInputError);
+  });
+});
+
+describe('statsToPrometheus', () => {
+  it('tells what a real server says, under the names of memcached_exporter', async () => {
+    const server = await startMemcached();
+    const client = new Client(server.address);
+    await client.set('a', 1);
+    await client.gets('a').then(async ([, cas]) => client.cas('a', 2, cas ?? ''));
+    await client.getMany(['a', 'b', 'c']);
+    await client.incr('none');
+    const stats = await client.stats();
+    const text = statsToPrometheus(stats, { labels: { app: 'shop' } });
+    const command = (name: string, status: string) => valueOf(text, 'memcached_commands_total', { command: name, status, server: server.address, app: 'shop' });
+    expect([command('get', 'hit'), command('get', 'miss'), command('set', 'hit'), command('cas', 'hit'), command('incr', 'miss')]).toEqual([2, 2, 1, 1, 1]);
+    expect(valueOf(text, 'memcached_up')).toBe(1);
+    expect(valueOf(text, 'memcached_version', { version: stats.get(server.address)?.get('version') ?? '' })).toBe(1);
+    expect(valueOf(text, 'memcached_current_items')).toBe(1);
+    expect(valueOf(text, 'memcached_limit_bytes')).toBe(64 * 1024 * 1024);
+    expect(valueOf(text, 'memcached_process_user_cpu_seconds_total')).toBeGreaterThanOrEqual(0);
+    // No name is left out that the server knows.
+    expect(new Set(samplesOf(text).map(({ name }) => name)).size).toBeGreaterThan(28);
+    const verdict = lint(text);
+    if (verdict !== undefined) expect(verdict).toEqual({ ok: true, said: '' });
+    await client.close();
+    await server.stop();
+  });
+
+  it('leaves out what a server does not tell, and what is no number', () => {
+    expect(statsToPrometheus(new Map())).toBe('');
+    const text = statsToPrometheus(new Map([['a:1', new Map([['curr_items', 'many'], ['cmd_set', '3']])]]));
+    expect(samplesOf(text).map(({ name, value }) => `${name} ${value}`)).toEqual(['memcached_up 1', 'memcached_version 1', 'memcached_commands_total 3']);
+  });
+});
