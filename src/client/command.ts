@@ -17,7 +17,7 @@ export interface ReplyReader<R> {
   read(frame: Frame, server: string): R | typeof MORE;
 }
 
-/** What a fallback must know of a command that reads. */
+/** What a fallback over several caches must know of a command that reads. */
 export interface Reading<R> {
   /** The command for what `result` lacks; `undefined` when nothing is missing. */
   rest(result: R): Command<R> | undefined;
@@ -25,7 +25,22 @@ export interface Reading<R> {
   join(first: R, second: R): R;
   /** The keys of what `result` holds. */
   hits(result: R): readonly KeyOf[];
+  /** The result of a cache that is not written to: {@link NO_CAS} stands in place of its tokens, which mean nothing elsewhere. */
+  withoutTokens(result: R): R;
 }
+
+/** What a fallback over several caches must know of a command that deletes. */
+export interface Deleting<R> {
+  /** The keys as they travel; undefined for all keys there are, and where it cannot be told. */
+  readonly wireKeys: readonly string[] | undefined;
+  /** What a cache that was left behind is told. */
+  readonly elsewhere: Command<R>;
+  /** Whether the others are told only after the first has agreed: its tokens are its own. */
+  onlyAfter?(result: R): boolean;
+}
+
+/** The token of an item that the cache which is written to does not have. No server gives this one out. */
+export const NO_CAS = '18446744073709551615';
 
 /** A key as a command has it. */
 export interface KeyOf {
@@ -69,9 +84,14 @@ abstract class BaseCommand<R> {
     return undefined;
   }
 
-  /** Whether a cache that was left behind must hear of it too: true for deletions. */
-  get concernsCopies(): boolean {
-    return false;
+  /** How it is made known to caches that were left behind; `undefined` for commands that do not delete. */
+  get deleting(): Deleting<R> | undefined {
+    return undefined;
+  }
+
+  /** With {@link NO_CAS} for its token: the command that stores if there is still no such item. */
+  get ifAbsent(): Command<R> | undefined {
+    return undefined;
   }
 
   /** The result when no reply is awaited. */

@@ -1,7 +1,9 @@
-import { Client, FallbackClient, HashClient, MetaCommand, PooledClient, type FallbackOptions } from '../../src';
+import { Client, FallbackClient, HashClient, MetaCommand, PooledClient, RetryingClient, type FallbackOptions } from '../../src';
 import { MemcachedServer } from '../../src/server';
-import { failure, illegal } from '../support/contract';
+import { failure, illegal, rejection } from '../support/contract';
 import { freePort } from '../support/memcached';
+import { ScriptedServer } from '../support/scripted-server';
+import { turns } from '../support/virtual-clock';
 
 let servers: MemcachedServer[];
 let fresh: Client;
@@ -159,4 +161,172 @@ it('goes over clusters and pools, and three of them', async () => {
   expect(await client.get('k')).toBe('oldest');
   await client.close();
   await third.close();
+});
+
+describe('deletions', () => {
+  it('by meta commands reach all caches too', async () => {
+    const keys = ['a', 'b', 'c', 'd'];
+    for (const cache of [fresh, old]) for (const key of keys) await cache.set(key, 'x');
+    const client = makeClient();
+    expect(await client.metaDelete('a')).toMatchObject({ status: 'done' });
+    expect((await client.executeMeta(new MetaCommand('md', 'b'))).code).toBe('HD');
+    expect((await client.executeMeta(new MetaCommand('md', Buffer.from('c').toString(), ['b', 'q']))).code).toBe('HD');
+    await client.metaDelete('d', { invalidate: true, expire: 30 });
+    for (const cache of [fresh, old]) {
+      expect([...(await cache.getMany(keys)).keys()]).toEqual(['d']);
+      expect(await cache.metaGet('d')).toMatchObject({ stale: true });
+    }
+    await client.close();
+  });
+
+  it('with a token are made where it comes from first, and elsewhere when that was done', async () => {
+    for (const cache of [fresh, old]) await cache.setMany({ a: 'x', b: 'x' });
+    const client = makeClient();
+    const [, cas = ''] = await client.gets('a');
+    expect(await client.metaDelete('a', { cas })).toMatchObject({ status: 'done' });
+    expect(await client.metaDelete('b', { cas })).toMatchObject({ status: 'exists' });
+    expect([await fresh.get('a'), await old.get('a'), await fresh.get('b'), await old.get('b')]).toEqual([undefined, undefined, 'x', 'x']);
+    await client.close();
+  });
+
+  it.each<[string, (client: Client) => Promise<unknown>]>([
+    ['delete', (c) => c.delete('a')],
+    ['deleteMany', (c) => c.deleteMany(['a'])],
+    ['metaDelete', (c) => c.metaDelete('a')],
+    ['flushAll', (c) => c.flushAll()],
+  ])('%s that one cache has done and another could not do is not one that was not sent', async (_, call) => {
+    const nowhere = `127.0.0.1:${await freePort()}`;
+    await fresh.set('a', 'x');
+    const client = new FallbackClient([new Client(servers[0]?.address), new Client(nowhere)]);
+    expect(await rejection(call(client))).toMatchObject({ code: 'MEMCACHE_PARTIAL', certainty: 'maybeExecuted' });
+    expect(await fresh.get('a')).toBeUndefined();
+    await client.close();
+    const none = new FallbackClient([new Client(nowhere), new Client(nowhere)]);
+    expect(await rejection(call(none))).toMatchObject({ code: 'MEMCACHE_CONNECT', certainty: 'notSent' });
+    await none.close();
+  });
+
+  it('are over when all caches have answered, and tell of the worst', async () => {
+    const slow = await ScriptedServer.start(async (connection) => {
+      await connection.expectMatch(/\r\n/);
+      await turns(30);
+      await connection.rst();
+    });
+    const client = new FallbackClient([new Client(`127.0.0.1:${await freePort()}`), new Client(slow.address)]);
+    let settled = false;
+    const deletion = failure(client.delete('a')).finally(() => (settled = true));
+    await turns(15);
+    expect(settled).toBe(false);
+    expect(await deletion).toMatchObject({ code: 'MEMCACHE_UNEXPECTED_CLOSE', certainty: 'maybeExecuted' });
+    await client.close();
+    await slow.close();
+  });
+});
+
+describe('the token of an older cache', () => {
+  /** Brings the first cache to where its next item has the token that the older one gave. */
+  async function untilTokensMeet(key: string): Promise<void> {
+    const [, token = '0'] = await old.gets(key);
+    for (;;) {
+      await fresh.set(key, 'theirs');
+      const [, cas = '0'] = await fresh.gets(key);
+      if (cas === token) return;
+      if (BigInt(cas) > BigInt(token)) await old.set(key, 'old');
+      if (BigInt(cas) > BigInt(token)) return untilTokensMeet(key);
+    }
+  }
+
+  it.each<[string, (client: Client) => Promise<string | undefined>]>([
+    ['gets', async (c) => (await c.gets('k'))[1]],
+    ['gats', async (c) => (await c.gats('k', 100))[1]],
+    ['getsMany', async (c) => (await c.getsMany(['k'])).get('k')?.[1]],
+    ['metaGet', async (c) => (await c.metaGet('k', { cas: true }))?.cas],
+  ])('%s: is not spent on the first', async (_, read) => {
+    await old.set('k', 'old');
+    const client = makeClient();
+    const cas = (await read(client)) ?? '';
+    await untilTokensMeet('k');
+    expect(await client.cas('k', 'mine', cas)).toBe(false);
+    expect(await client.metaSet('k', 'mine', { cas })).toMatchObject({ status: 'exists' });
+    expect(await client.metaDelete('k', { cas })).toMatchObject({ status: 'exists' });
+    expect(await fresh.get('k')).toBe('theirs');
+    await client.close();
+  });
+
+  it('stores when the first still has no such item, so that a loop of gets and cas ends', async () => {
+    await old.setMany({ a: ['x'], b: ['x'] });
+    const client = makeClient();
+    const [list = [], cas = ''] = await client.gets<string[]>('a');
+    expect(await client.cas('a', [...list, 'y'], cas)).toBe(true);
+    expect(await client.get('a')).toEqual(['x', 'y']);
+    const item = await client.metaGet('b', { cas: true });
+    expect(await client.metaSet('b', ['z'], { cas: item?.cas ?? '' })).toMatchObject({ status: 'done' });
+    expect(await fresh.get('b')).toEqual(['z']);
+    // Its own tokens are what they are.
+    const [, own = ''] = await client.gets('a');
+    expect(await client.cas('a', ['w'], own)).toBe(true);
+    await client.close();
+  });
+});
+
+describe('copyHits and what is done meanwhile', () => {
+  const kinds: [string, (address: string) => Client][] = [
+    ['Client', (address) => new Client(address)],
+    ['PooledClient', (address) => new PooledClient(address)],
+    ['RetryingClient', (address) => new RetryingClient(new Client(address))],
+  ];
+
+  it.each(kinds)('%s: delete and set in one tick end in that order, wherever a copy is', async (_, make) => {
+    const client = new FallbackClient(servers.map(({ address }) => make(address)), { copyHits: true });
+    for (let round = 0; round < 60; round++) {
+      await old.set('k', 'old');
+      await client.get('k');
+      await turns(round % 6);
+      await Promise.all([client.delete('k'), client.set('k', 'new')]);
+      expect([await client.get('k'), await fresh.get('k'), await old.get('k')]).toEqual(['new', 'new', undefined]);
+      await client.delete('k');
+    }
+    await client.close();
+  });
+
+  it.each(kinds)('%s: what is deleted while it is read or copied does not come back', async (_, make) => {
+    const client = new FallbackClient(servers.map(({ address }) => make(address)), { copyHits: true });
+    for (let round = 0; round < 60; round++) {
+      await old.set('k', 'old');
+      const reading = client.get('k');
+      await turns(round % 8);
+      await (round % 3 === 0 ? client.metaDelete('k') : client.delete('k'));
+      await reading;
+      await turns(5);
+      expect([await fresh.get('k'), await old.get('k')]).toEqual([undefined, undefined]);
+    }
+    await client.close();
+  });
+
+  it('flushAll leaves no copy behind', async () => {
+    const client = makeClient({ copyHits: true });
+    for (let round = 0; round < 20; round++) {
+      await old.set('k', 'old');
+      const reading = client.get('k');
+      await turns(round % 8);
+      await client.flushAll();
+      await reading;
+      await turns(5);
+      expect([await fresh.get('k'), await old.get('k')]).toEqual([undefined, undefined]);
+    }
+    await client.close();
+  });
+
+  it('close leaves no connection behind, whatever is being read', async () => {
+    for (let round = 0; round < 6; round++) {
+      await old.set('k', 'old');
+      const client = makeClient({ copyHits: true });
+      const reading = client.get('k');
+      await turns(round);
+      await client.close();
+      expect(await reading).toBe('old');
+      await turns(5);
+      for (const cache of [fresh, old]) expect([...(await cache.stats()).values()][0]?.get('curr_connections')).toBe('1');
+    }
+  });
 });

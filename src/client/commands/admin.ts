@@ -10,7 +10,7 @@ import { MemcacheUnknownError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
-import { MORE, ServerCommand, type ReplyReader } from '../command';
+import { MORE, ServerCommand, type Deleting, type ReplyReader } from '../command';
 
 /** By server name. */
 function mergeMaps<T>(results: readonly Map<string, T>[]): Map<string, T> {
@@ -105,8 +105,8 @@ export class OkCommand extends ServerCommand<void> implements ReplyReader<void> 
     this.#args = args;
   }
 
-  override get concernsCopies(): boolean {
-    return this.verb === 'flush_all';
+  override get deleting(): Deleting<void> | undefined {
+    return this.verb === 'flush_all' ? { wireKeys: undefined, elsewhere: this } : undefined;
   }
 
   static flushAll(delay: number, noreply: boolean): OkCommand {

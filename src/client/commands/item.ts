@@ -10,7 +10,7 @@ import { routingText, type Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { BatchReader } from './batch-reader';
-import { KeyCommand, KeysCommand, type ReplyReader } from '../command';
+import { KeyCommand, KeysCommand, type Deleting, type ReplyReader } from '../command';
 
 /** Whether the key was there. */
 export class DeleteCommand extends KeyCommand<boolean> {
@@ -22,8 +22,8 @@ export class DeleteCommand extends KeyCommand<boolean> {
     return true;
   }
 
-  override get concernsCopies(): boolean {
-    return true;
+  override get deleting(): Deleting<boolean> {
+    return { wireKeys: [this.wireKey], elsewhere: this };
   }
 
   override readonly noreply: boolean;
@@ -58,8 +58,8 @@ export class DeleteManyCommand extends KeysCommand<number> {
     return true;
   }
 
-  override get concernsCopies(): boolean {
-    return true;
+  override get deleting(): Deleting<number> {
+    return { wireKeys: this.#wireKeys, elsewhere: this };
   }
 
   override readonly noreply: boolean;

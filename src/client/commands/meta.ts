@@ -15,7 +15,7 @@ import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
 import { isErrorLine, isWord } from '../../protocol/reply';
 import { toBlock, type RequestWriter } from '../../protocol/request';
 import { spoils } from '../wire/spoils';
-import { KeyCommand, MORE, ServerCommand, type Reading, type ReplyReader } from '../command';
+import { KeyCommand, MORE, NO_CAS, ServerCommand, type Command, type Deleting, type Reading, type ReplyReader } from '../command';
 
 /** The words of the meta commands. */
 export type MetaCode = 'mg' | 'ms' | 'md' | 'ma' | 'me' | 'mn';
@@ -93,6 +93,12 @@ export class MetaResult {
     this.value = value;
   }
 
+  /** With another argument for the flag `letter`, if it is there. */
+  withFlag(letter: string, argument: string): MetaResult {
+    const flags = this.flags.map((flag) => (flag.startsWith(letter) ? letter + argument : flag));
+    return new MetaResult(this.code, flags, this.value);
+  }
+
   /** The argument of the flag `letter`: '' when it has none, undefined when the flag is not there. */
   flag(letter: string): string | undefined {
     return this.flags.find((flag) => flag.startsWith(letter))?.slice(1);
@@ -156,7 +162,29 @@ export class MetaRequest extends KeyCommand<MetaResult> {
   /** `mg` reads, unless it makes the place that it finds empty. */
   override get reading(): Reading<MetaResult> | undefined {
     if (this.verb !== 'mg' || this.#has('N') || this.#has('R')) return undefined;
-    return { rest: ({ code }) => (code === 'EN' ? this : undefined), join: (_, second) => second, hits: () => [] };
+    return {
+      rest: ({ code }) => (code === 'EN' ? this : undefined),
+      join: (_, second) => second,
+      hits: () => [],
+      withoutTokens: (result) => result.withFlag('c', NO_CAS),
+    };
+  }
+
+  override get deleting(): Deleting<MetaResult> | undefined {
+    if (this.verb !== 'md') return undefined;
+    // The same item has another name in base64.
+    const wireKeys = this.#has('b') ? undefined : [this.wireKey];
+    if (!this.#has('C')) return { wireKeys, elsewhere: this };
+    return { wireKeys, elsewhere: new MetaRequest(new MetaCommand('md', this.key, this.#without('C')), this.wireKey), onlyAfter: ({ code }) => code === 'HD' };
+  }
+
+  override get ifAbsent(): Command<MetaResult> | undefined {
+    if (this.verb !== 'ms' || !this.#flags.includes(`C${NO_CAS}`) || (this.#mode() ?? 'S') !== 'S') return undefined;
+    return new SetIfAbsent(new MetaCommand('ms', this.key, [...this.#without('C', 'M'), 'ME'], this.#block), this.wireKey);
+  }
+
+  #without(...letters: readonly string[]): string[] {
+    return this.#flags.filter((flag) => !letters.includes(flag.charAt(0)));
   }
 
   /** `mn` and `me` are answered in any case. */
@@ -217,6 +245,14 @@ export class MetaRequest extends KeyCommand<MetaResult> {
       if (this.#ownOpaque) flags = flags.filter((flag) => flag !== this.#opaque);
     }
     return new MetaResult(code, flags, frame.hasBlock ? frame.data() : undefined);
+  }
+}
+
+/** `ms` in place of one whose token stands for no item: it stores if there is still none. */
+class SetIfAbsent extends MetaRequest {
+  override read(frame: Frame, server: string): MetaResult {
+    const result = super.read(frame, server);
+    return result.code === 'NS' ? new MetaResult('EX', result.flags) : result;
   }
 }
 

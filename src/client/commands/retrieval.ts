@@ -11,7 +11,7 @@ import { isValueFor, isWord, replyError, valueCas, valueFlags } from '../../prot
 import type { RequestWriter } from '../../protocol/request';
 import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
-import { KeyCommand, KeysCommand, MORE, type KeyOf, type Reading, type ReplyReader } from '../command';
+import { KeyCommand, KeysCommand, MORE, NO_CAS, type KeyOf, type Reading, type ReplyReader } from '../command';
 
 /** A value with the token that a later `cas` needs; both undefined on a miss. */
 export type ValueWithCas<V> = [value: V, cas: string] | [value: undefined, cas: undefined];
@@ -40,6 +40,16 @@ function takeValueWithCas<V>(
   return value === MISS ? MISS : [value, cas];
 }
 
+function asItIs<R>(hit: R): R {
+  return hit;
+}
+
+function pairWithoutToken<V>(pair: ValueWithCas<V>): ValueWithCas<V>;
+function pairWithoutToken<V>(pair: [V, string]): [V, string];
+function pairWithoutToken([value]: readonly unknown[]): [unknown, string | undefined] {
+  return [value, NO_CAS];
+}
+
 /**
  * A retrieval of one key that may share its line with its neighbours: the connection writes the gets of one tick as
  * `get k1 k2 …`. A server of Debian's age makes one system call per `get` line, so this makes gets four times cheaper;
@@ -65,10 +75,14 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
   abstract miss(): R;
 
   override get reading(): Reading<R> {
-    return readingOf(this, (result) => this.isMiss(result));
+    return readingOf(this, (result) => this.isMiss(result), (result) => this.withoutToken(result));
   }
 
   protected abstract isMiss(result: R): boolean;
+
+  protected withoutToken(hit: R): R {
+    return hit;
+  }
 
   /** Joined gets are read by the connection, which knows whose turn it is. */
   read(frame: Frame, server: string): never {
@@ -77,11 +91,12 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
 }
 
 /** A fallback's view of a command that reads one key. */
-function readingOf<R>(command: KeyCommand<R>, isMiss: (result: R) => boolean): Reading<R> {
+function readingOf<R>(command: KeyCommand<R>, isMiss: (result: R) => boolean, withoutToken: (hit: R) => R): Reading<R> {
   return {
     rest: (result) => (isMiss(result) ? command : undefined),
     join: (_, second) => second,
     hits: (result) => (isMiss(result) ? [] : [command]),
+    withoutTokens: (result) => (isMiss(result) ? result : withoutToken(result)),
   };
 }
 
@@ -137,6 +152,10 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
   protected isMiss([, cas]: ValueWithCas<V>): boolean {
     return cas === undefined;
   }
+
+  protected override withoutToken(hit: ValueWithCas<V>): ValueWithCas<V> {
+    return pairWithoutToken(hit);
+  }
 }
 
 /** `gat` and `gats`: read and set the time to live. */
@@ -149,6 +168,7 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
   readonly #exptime: number;
   readonly #serde: Deserializer<V>;
   readonly #take: Take<V, R>;
+  readonly #withoutToken: (hit: R) => R;
   /** One object for all misses, so that a result can be told to be one. */
   readonly #miss: R;
 
@@ -159,6 +179,7 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
     key: Key,
     serde: Deserializer<V>,
     take: Take<V, R>,
+    withoutToken: (hit: R) => R,
     miss: R,
   ) {
     super(wireKey, key);
@@ -166,20 +187,21 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
     this.#exptime = exptime;
     this.#serde = serde;
     this.#take = take;
+    this.#withoutToken = withoutToken;
     this.#miss = miss;
   }
 
   static gat<V>(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>): KeyCommand<V | undefined> {
-    return new GetAndTouchCommand<V, V | undefined>('gat', exptime, wireKey, key, serde, takeValue, undefined);
+    return new GetAndTouchCommand<V, V | undefined>('gat', exptime, wireKey, key, serde, takeValue, asItIs, undefined);
   }
 
   static gats<V>(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>): KeyCommand<ValueWithCas<V>> {
     const miss: ValueWithCas<V> = [undefined, undefined];
-    return new GetAndTouchCommand<V, ValueWithCas<V>>('gats', exptime, wireKey, key, serde, takeValueWithCas, miss);
+    return new GetAndTouchCommand<V, ValueWithCas<V>>('gats', exptime, wireKey, key, serde, takeValueWithCas, pairWithoutToken, miss);
   }
 
   override get reading(): Reading<R> {
-    return readingOf(this, (result) => result === this.#miss);
+    return readingOf(this, (result) => result === this.#miss, this.#withoutToken);
   }
 
   write(request: RequestWriter): void {
@@ -228,6 +250,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   readonly #keys: readonly Key[];
   readonly #serde: Deserializer<V>;
   readonly #take: Take<V, R>;
+  readonly #withoutToken: (hit: R) => R;
 
   private constructor(
     verb: 'get' | 'gets',
@@ -235,6 +258,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     keys: readonly Key[],
     serde: Deserializer<V>,
     take: Take<V, R>,
+    withoutToken: (hit: R) => R,
   ) {
     super();
     this.verb = verb;
@@ -242,10 +266,11 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     this.#keys = keys;
     this.#serde = serde;
     this.#take = take;
+    this.#withoutToken = withoutToken;
   }
 
   static get<V>(wireKeys: readonly string[], keys: readonly Key[], serde: Deserializer<V>): KeysCommand<Map<Key, V>> {
-    return new GetManyCommand<V, V>('get', wireKeys, keys, serde, takeValue);
+    return new GetManyCommand<V, V>('get', wireKeys, keys, serde, takeValue, asItIs);
   }
 
   static gets<V>(
@@ -253,7 +278,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     keys: readonly Key[],
     serde: Deserializer<V>,
   ): KeysCommand<Map<Key, [V, string]>> {
-    return new GetManyCommand<V, [V, string]>('gets', wireKeys, keys, serde, takeValueWithCas);
+    return new GetManyCommand<V, [V, string]>('gets', wireKeys, keys, serde, takeValueWithCas, pairWithoutToken);
   }
 
   routingTexts(): string[] {
@@ -261,7 +286,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   }
 
   pick(indices: readonly number[]): GetManyCommand<V, R> {
-    return new GetManyCommand(this.verb, at(this.#wireKeys, indices), at(this.#keys, indices), this.#serde, this.#take);
+    return new GetManyCommand(this.verb, at(this.#wireKeys, indices), at(this.#keys, indices), this.#serde, this.#take, this.#withoutToken);
   }
 
   /** In the order of the keys, whoever answered first. */
@@ -286,6 +311,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
         return missing.length === 0 ? undefined : this.pick(missing);
       },
       join: (first, second) => this.merge([first, second]),
+      withoutTokens: (hits) => new Map(Array.from(hits, ([key, hit]) => [key, this.#withoutToken(hit)])),
       hits: (hits) => this.#keys.flatMap((key, index): KeyOf[] => (hits.has(key) ? [{ key, wireKey: this.#wireKeys[index] ?? '' }] : [])),
     };
   }

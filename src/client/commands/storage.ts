@@ -9,7 +9,7 @@ import { routingText, type Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { BatchReader } from './batch-reader';
-import { KeyCommand, KeysCommand, type ReplyReader } from '../command';
+import { KeyCommand, KeysCommand, NO_CAS, type Command, type ReplyReader } from '../command';
 
 /** The unconditional storage words. */
 export type StorageVerb = 'set' | 'add' | 'replace' | 'append' | 'prepend';
@@ -86,6 +86,11 @@ export class CasCommand extends KeyCommand<boolean | undefined> {
     this.noreply = noreply;
     this.#item = item;
     this.#cas = cas;
+  }
+
+  /** `true` stored, `false` there is one by now. */
+  override get ifAbsent(): Command<boolean | undefined> | undefined {
+    return this.#cas === NO_CAS ? new StoreCommand('add', this.wireKey, this.key, this.#item, this.noreply) : undefined;
   }
 
   write(request: RequestWriter): void {

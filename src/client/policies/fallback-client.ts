@@ -9,9 +9,11 @@ import { encodeExptime } from '../../protocol/exptime';
 import { systemClock, type Clock } from '../../runtime/clock';
 import type { CacheValue } from '../../serde';
 import { Client } from '../client';
-import type { Command, KeyOf } from '../command';
+import { Failures, weakestFailure } from '../certainty';
+import type { Command, Deleting, KeyOf, Reading } from '../command';
 import { MetaCommand, MetaRequest } from '../commands/meta';
 import type { ExecuteOptions, Executor } from '../executor';
+import { Deletions } from './deletions';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
 import { SWITCH } from '../../options/rule';
 
@@ -39,7 +41,10 @@ export const FALLBACK_OPTIONS = {
 
 /**
  * A client over several caches, the one in use first and the oldest last, for the time of a migration: reads fall
- * through to the next cache for what they miss, writes go to the first, deletes and `flushAll` to all of them.
+ * through to the next cache for what they miss, writes go to the first, deletes (`metaDelete` too) and `flushAll` to all of them
+ * and wait for all of them.
+ *
+ * A `cas` after a `gets` that an older cache answered stores only if the first still has no such item: the token stands for that.
  *
  * Keys and values follow the options of the first client.
  */
@@ -57,37 +62,53 @@ export class FallbackClient<Out = CacheValue, In = Out> extends Client<Out, In> 
   }
 }
 
+/** A copy of an item into the first cache, while it is being made. */
+interface Copy {
+  /** Its key was deleted meanwhile. */
+  cancelled: boolean;
+  /** It is being stored, and can only be taken back. */
+  storing: boolean;
+  readonly done: Promise<void>;
+}
+
 /** The policy behind {@link FallbackClient}, for executors. */
 export class Fallback implements Executor {
   readonly #executors: readonly [Executor, ...Executor[]];
   readonly #ignoreFailures: boolean;
-  readonly #copyHits: boolean;
   readonly #clock: Clock;
   /** Copies under way, by key as it travels. */
-  readonly #copies = new Map<string, Promise<void>>();
+  readonly #copies = new Map<string, Copy>();
+  /** Kept only when hits are copied. */
+  readonly #deletions: Deletions | undefined;
 
   constructor(executors: readonly [Executor, ...Executor[]], options: FallbackOptions = {}, clock: Clock = systemClock) {
     this.#executors = executors;
     const { ignoreFailures, copyHits } = settingsOf(FALLBACK_OPTIONS, options);
     this.#ignoreFailures = ignoreFailures;
-    this.#copyHits = copyHits;
+    this.#deletions = copyHits ? new Deletions() : undefined;
     this.#clock = clock;
   }
 
   async execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
-    if (command.reading !== undefined) return this.#read(command, options);
-    if (command.concernsCopies) return this.#everywhere(command, options);
-    return this.#executors[0].execute(command, options);
+    const { reading, deleting } = command;
+    if (reading !== undefined) return this.#read(command, reading, options);
+    if (deleting !== undefined) return this.#delete(command, deleting, options);
+    return this.#executors[0].execute(command.ifAbsent ?? command, options);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#copies.values());
-    await Promise.all(this.#executors.map((executor) => executor.close()));
+    // What calls under way find is not copied any more.
+    this.#deletions?.begin(undefined);
+    this.#deletions?.end(undefined);
+    await Promise.all(Array.from(this.#copies.values(), ({ done }) => done));
+    // One after the other, since what misses in one goes on to the next.
+    for (const executor of this.#executors) await executor.close();
   }
 
-  async #read<R>(command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
+  async #read<R>(command: Command<R>, reading: Reading<R>, options: ExecuteOptions | undefined): Promise<R> {
+    const since = this.#deletions?.now() ?? 0;
+    const failures: unknown[] = [];
     let found: { readonly result: R } | undefined;
-    let failure: unknown;
     let next: Command<R> | undefined = command;
     for (const executor of this.#executors) {
       let result: R;
@@ -95,55 +116,111 @@ export class Fallback implements Executor {
         result = await executor.execute(next, options);
       } catch (error) {
         if (!this.#ignoreFailures || !isCachesFault(error)) throw error;
-        failure = error;
+        failures.push(error);
         if (!(error instanceof MemcachePartialError)) continue;
         // What the others of its servers had is worth having.
         result = error.partial as R;
       }
-      const { reading }: Command<R> = command;
-      if (this.#copyHits && executor !== this.#executors[0]) {
-        for (const hit of command.reading?.hits(result) ?? []) this.#copy(hit, executor);
+      if (executor !== this.#executors[0]) {
+        for (const hit of reading.hits(result)) this.#copy(hit, executor, since);
+        // Spent on the first cache, a token of this one could hit on an item that has nothing to do with it.
+        result = reading.withoutTokens(result);
       }
-      found = { result: found === undefined || reading === undefined ? result : reading.join(found.result, result) };
-      next = reading?.rest(found.result);
+      found = { result: found === undefined ? result : reading.join(found.result, result) };
+      next = reading.rest(found.result);
       if (next === undefined) break;
     }
-    if (found === undefined) throw failure;
+    if (found === undefined) throw weakestFailure(failures);
     return found.result;
   }
 
-  #copy(hit: KeyOf, from: Executor): void {
-    if (this.#copies.has(hit.wireKey) || this.#copies.size >= MAX_COPIES) return;
-    const copy = this.#copyItem(hit, from)
+  /** What is deleted in the first must not come back from an older cache. */
+  async #delete<R>(command: Command<R>, deleting: Deleting<R>, options: ExecuteOptions | undefined): Promise<R> {
+    const { wireKeys, elsewhere, onlyAfter } = deleting;
+    const [first, ...older] = this.#executors;
+    // Nothing is awaited before the first is told: what the caller does next comes after it.
+    const deletion = first.execute(command, options);
+    const copies = this.#cancelCopies(wireKeys);
+    this.#deletions?.begin(wireKeys);
+    try {
+      if (onlyAfter !== undefined) {
+        const result = await deletion;
+        if (!onlyAfter(result)) return result;
+      }
+      const outcomes = await Promise.allSettled([deletion, ...older.map((executor) => executor.execute(elsewhere, options))]);
+      await Promise.all(copies);
+      return resultOf(command.verb, outcomes);
+    } finally {
+      this.#deletions?.end(wireKeys);
+    }
+  }
+
+  /** A copy under way would bring back what is deleted; those that may have to be taken back. */
+  #cancelCopies(wireKeys: readonly string[] | undefined): Promise<void>[] {
+    const storing: Promise<void>[] = [];
+    if (this.#copies.size === 0) return storing;
+    for (const key of wireKeys ?? this.#copies.keys()) {
+      const copy = this.#copies.get(key);
+      if (copy === undefined) continue;
+      copy.cancelled = true;
+      if (copy.storing) storing.push(copy.done);
+    }
+    return storing;
+  }
+
+  #copy(hit: KeyOf, from: Executor, since: number): void {
+    const { wireKey } = hit;
+    if (this.#deletions?.untouchedSince(since, wireKey) !== true || this.#copies.has(wireKey) || this.#copies.size >= MAX_COPIES) return;
+    let settle: () => void = () => undefined;
+    const copy: Copy = { cancelled: false, storing: false, done: new Promise<void>((resolve) => (settle = resolve)) };
+    this.#copies.set(wireKey, copy);
+    void this.#copyItem(hit, from, copy)
       // A copy that fails is one that is not there: the next reader finds the old one again.
       .catch(() => undefined)
-      .finally(() => this.#copies.delete(hit.wireKey));
-    this.#copies.set(hit.wireKey, copy);
+      .finally(() => {
+        this.#copies.delete(wireKey);
+        settle();
+      });
   }
 
   /** Bytes and flags as they are, whatever serde wrote them. */
-  async #copyItem({ key, wireKey }: KeyOf, from: Executor): Promise<void> {
+  async #copyItem({ key, wireKey }: KeyOf, from: Executor, copy: Copy): Promise<void> {
     const item = await from.execute(new MetaRequest(new MetaCommand('mg', key, ['v', 'f', 't']), wireKey));
     const ttl = item.flag('t');
     // One that is stale is to be made anew, and one that is about to expire is not worth it.
-    if (item.value === undefined || ttl === undefined || ttl === '0' || item.flag('X') !== undefined) return;
-    const flags = ['ME', `F${item.flag('f') ?? '0'}`];
+    if (copy.cancelled || item.value === undefined || ttl === undefined || ttl === '0' || item.flag('X') !== undefined) return;
+    const flags = ['ME', 'c', `F${item.flag('f') ?? '0'}`];
     if (ttl !== '-1') flags.push(`T${encodeExptime(Number(ttl), this.#clock.time)}`);
-    await this.#executors[0].execute(new MetaRequest(new MetaCommand('ms', key, flags, item.value), wireKey));
+    copy.storing = true;
+    const stored = await this.#executors[0].execute(new MetaRequest(new MetaCommand('ms', key, flags, item.value), wireKey));
+    const cas = stored.flag('c');
+    if (!this.#wasCancelled(copy) || stored.code !== 'HD' || cas === undefined) return;
+    // It may have come after the deletion. Whatever has been stored since then stays.
+    await this.#executors[0].execute(new MetaRequest(new MetaCommand('md', key, [`C${cas}`]), wireKey));
   }
 
-  /** What is deleted in the first must not come back from an older cache. */
-  async #everywhere<R>(command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
-    const [first, ...others] = this.#executors;
-    // A copy under way would bring back what is deleted.
-    if (this.#copies.size > 0) await Promise.all(this.#copies.values());
-    const [result] = await Promise.all([first, ...others].map((executor) => executor.execute(command, options)));
-    return result as R;
+  /** Asked anew, since it changes while others are awaited. */
+  #wasCancelled(copy: Copy): boolean {
+    return copy.cancelled;
   }
 }
 
 /** No more copies than this are under way; what is not copied now is copied when it is read the next time. */
 const MAX_COPIES = 256;
+
+/**
+ * What the first cache answered, when all of them did.
+ *
+ * @throws MemcacheError what went wrong, with the weakest certainty of all
+ */
+function resultOf<R>(command: string, outcomes: readonly PromiseSettledResult<R>[]): R {
+  const results = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  if (results.length === 0) throw weakestFailure(outcomes.flatMap((outcome): unknown[] => (outcome.status === 'rejected' ? [outcome.reason] : [])));
+  const failures = new Failures();
+  for (const outcome of outcomes) failures.addOutcome(outcome);
+  if (failures.any) throw failures.toError(command, results[0]);
+  return results[0] as R;
+}
 
 /** Whether another cache may do better: not with a request that is wrong, nor with a value that cannot be read. */
 function isCachesFault(error: unknown): boolean {
