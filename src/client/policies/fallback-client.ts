@@ -136,16 +136,16 @@ export class Fallback implements Executor {
 
   /** What is deleted in the first must not come back from an older cache. */
   async #delete<R>(command: Command<R>, deleting: Deleting<R>, options: ExecuteOptions | undefined): Promise<R> {
-    const { wireKeys, elsewhere, onlyAfter } = deleting;
+    const { wireKeys, elsewhere } = deleting;
     const [first, ...older] = this.#executors;
     // Nothing is awaited before the first is told: what the caller does next comes after it.
     const deletion = first.execute(command, options);
     const copies = this.#cancelCopies(wireKeys);
     this.#deletions?.begin(wireKeys);
     try {
-      if (onlyAfter !== undefined) {
+      if (deleting.onlyAfter !== undefined) {
         const result = await deletion;
-        if (!onlyAfter(result)) return result;
+        if (!deleting.onlyAfter(result)) return result;
       }
       const outcomes = await Promise.allSettled([deletion, ...older.map((executor) => executor.execute(elsewhere, options))]);
       await Promise.all(copies);
