@@ -158,7 +158,7 @@ function withRequire(text: string): string {
 }
 
 /** All of `dist`, by path. */
-export async function build(entries = entryPoints()): Promise<Output> {
+async function build(entries = entryPoints()): Promise<Output> {
   const compilation = new Compilation();
   const dist: Output = new Map([['esm/package.json', '{ "type": "module", "sideEffects": false }\n']]);
   for (const [path, text] of compilation.emit({ before: [asModule(compilation)] })) {
@@ -169,8 +169,8 @@ export async function build(entries = entryPoints()): Promise<Output> {
   return dist;
 }
 
-async function main(): Promise<void> {
-  const folder = resolve(process.argv[2] ?? join(ROOT, 'dist'));
+/** Writes it all, in place of what is there. */
+export async function buildInto(folder: string): Promise<void> {
   const files = await build();
   rmSync(folder, { recursive: true, force: true });
   for (const [path, text] of files) {
@@ -180,7 +180,7 @@ async function main(): Promise<void> {
 }
 
 if (require.main === module) {
-  main().catch((error: unknown) => {
+  buildInto(join(ROOT, 'dist')).catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;
   });

@@ -1,0 +1,54 @@
+import { build } from 'esbuild';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildInto } from '../../tools/build';
+
+const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-size-'));
+
+beforeAll(() => buildInto(folder), 60_000);
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** How many bytes a bundle takes, minified, that uses nothing of the package but `name`, and of which files it has something. */
+async function sizeOf(name: string): Promise<{ bytes: number; files: string[] }> {
+  const { metafile, outputFiles } = await build({
+    stdin: { contents: `import { ${name} } from './esm/index.js'; console.log(${name});`, resolveDir: folder },
+    absWorkingDir: folder,
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    external: ['fflate', 'generic-pool'],
+    metafile: true,
+    write: false,
+  });
+  const used = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs)).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+  return { bytes: outputFiles[0]?.contents.length ?? NaN, files: used.map(([file]) => file.replace(/^esm\//, '')).filter((file) => file !== '<stdin>') };
+}
+
+it('Client alone takes at most 60 000 bytes', async () => {
+  const { bytes, files } = await sizeOf('Client');
+  expect(bytes).toBeGreaterThan(40_000);
+  expect(bytes).toBeLessThanOrEqual(60_000);
+  expect(files).toContain('client/client.js');
+  expect(files.filter((file) => /^(pool|hash|cache|adapters|telemetry|server|embedded|cli)\//.test(file))).toEqual([]);
+  expect(files.filter((file) => /compressed|structured|python|zlib|pickle|policies/.test(file))).toEqual([]);
+});
+
+it.each([
+  ['HashClient', 80_000, /^(server|embedded|cache)\/|discovery\/(dns|elasticache)|ketama|modulo/],
+  ['PooledClient', 72_000, /^(hash|server|embedded|cache)\//],
+])('%s takes at most %d bytes, and leaves out what it does not use', async (name, most, others) => {
+  const { bytes, files } = await sizeOf(name);
+  expect(bytes).toBeLessThanOrEqual(most);
+  expect(files.filter((file) => others.test(file))).toEqual([]);
+});
+
+it('errors alone bring no client', async () => {
+  const { files } = await sizeOf('MemcacheError');
+  expect(files).toEqual(['errors/index.js']);
+});
