@@ -1,14 +1,14 @@
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { startMemcached } from '../../../tests/support/memcached';
+import { Relay } from '../../../tools/relay';
 import { storeCommands } from './text';
 
 /** What no command of a client should ever remove. */
 const CANARY = 'canary';
 
 /** A real memcached behind a wire that keeps what clients sent. */
-export interface Relay {
+export interface Listener {
   readonly port: number;
   /** All bytes that clients sent, one character each. */
   sent(): string;
@@ -23,26 +23,22 @@ async function converse(port: number, commands: string): Promise<string> {
   return text(socket);
 }
 
-export async function startRelay(stored: readonly string[]): Promise<Relay> {
+export async function startRelay(stored: readonly string[]): Promise<Listener> {
   const memcached = await startMemcached(['-t', '1']);
   await converse(memcached.port, storeCommands([...stored, CANARY]));
   let sent = '';
-  const server = createServer({ noDelay: true }, (client) => {
-    const upstream = connect({ port: memcached.port, host: '127.0.0.1', noDelay: true });
-    client.on('data', (bytes) => (sent += bytes.toString('latin1')));
-    client.pipe(upstream).pipe(client);
-    for (const [socket, other] of [[client, upstream], [upstream, client]] as const) {
-      socket.on('error', () => undefined);
-      socket.on('close', () => other.destroy());
-    }
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const relay = await Relay.start(memcached.port, () => ({
+    fromClient: (bytes, server) => {
+      sent += bytes.toString('latin1');
+      server.write(bytes);
+    },
+  }));
   return {
-    port: (server.address() as AddressInfo).port,
+    port: relay.port,
     sent: () => sent,
     flushed: async () => !(await converse(memcached.port, `get ${CANARY}\r\n`)).includes(CANARY),
     close: async () => {
-      server.close();
+      await relay.close();
       await memcached.stop();
     },
   };
