@@ -2,6 +2,7 @@ import type { Frame } from '../protocol/frame';
 import { routingText, type Key } from '../protocol/key';
 import { replyError } from '../protocol/reply';
 import type { RequestWriter } from '../protocol/request';
+import { OK, type Tally } from './meter';
 
 /** What {@link ReplyReader.read} gives while the reply goes on. */
 export const MORE: unique symbol = Symbol('more');
@@ -73,6 +74,19 @@ abstract class BaseCommand<R> {
     return undefined;
   }
 
+  /** How many keys it concerns; 0 for a command to servers. */
+  abstract get keyCount(): number;
+
+  /** The first of its keys. */
+  get firstKey(): Key | undefined {
+    return undefined;
+  }
+
+  /** Says what `result` means, key by key. */
+  tally(_result: R, tally: Tally): void {
+    tally.add(OK, this.keyCount || 1);
+  }
+
   /** Adds the request to what is being written. */
   abstract write(request: RequestWriter): void;
 
@@ -127,6 +141,14 @@ export abstract class KeyCommand<R> extends BaseCommand<R> implements ReplyReade
     return routingText(this.key);
   }
 
+  get keyCount(): number {
+    return 1;
+  }
+
+  override get firstKey(): Key {
+    return this.key;
+  }
+
   reader(): ReplyReader<R> {
     return this;
   }
@@ -144,6 +166,10 @@ export abstract class KeysCommand<R> extends BaseCommand<R> {
   /** The texts by which a cluster places the keys, in order. */
   abstract routingTexts(): string[];
 
+  get keyCount(): number {
+    return this.routingTexts().length;
+  }
+
   /** The same command for only the keys at `indices`. */
   abstract pick(indices: readonly number[]): KeysCommand<R>;
 
@@ -160,6 +186,10 @@ export abstract class KeysCommand<R> extends BaseCommand<R> {
 export abstract class ServerCommand<R> extends BaseCommand<R> {
   get scope(): 'server' {
     return 'server';
+  }
+
+  get keyCount(): number {
+    return 0;
   }
 
 

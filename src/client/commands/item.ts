@@ -9,6 +9,7 @@ import type { Frame } from '../../protocol/frame';
 import { routingText, type Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
+import { NOT_FOUND, OK, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
 import { KeyCommand, KeysCommand, type Deleting, type ReplyReader } from '../command';
 
@@ -35,6 +36,10 @@ export class DeleteCommand extends KeyCommand<boolean> {
 
   write(request: RequestWriter): void {
     request.text(`delete ${this.wireKey}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
+  }
+
+  override tally(found: boolean, tally: Tally): void {
+    tally.add(found ? OK : NOT_FOUND, 1);
   }
 
   override unanswered(): boolean {
@@ -92,6 +97,19 @@ export class DeleteManyCommand extends KeysCommand<number> {
     for (const key of this.#wireKeys) request.text(`delete ${key}${end}`);
   }
 
+  override get keyCount(): number {
+    return this.#keys.length;
+  }
+
+  override get firstKey(): Key | undefined {
+    return this.#keys[0];
+  }
+
+  override tally(deleted: number, tally: Tally): void {
+    tally.add(OK, deleted);
+    tally.add(NOT_FOUND, this.#keys.length - deleted);
+  }
+
   override unanswered(): number {
     return this.#keys.length;
   }
@@ -131,6 +149,10 @@ export class TouchCommand extends KeyCommand<boolean> {
 
   write(request: RequestWriter): void {
     request.text(`touch ${this.wireKey} ${this.#exptime}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
+  }
+
+  override tally(found: boolean, tally: Tally): void {
+    tally.add(found ? OK : NOT_FOUND, 1);
   }
 
   override unanswered(): boolean {
@@ -180,6 +202,10 @@ export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N |
 
   write(request: RequestWriter): void {
     request.text(`${this.verb} ${this.wireKey} ${this.#delta}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
+  }
+
+  override tally(count: N | undefined, tally: Tally): void {
+    tally.add(count === undefined ? NOT_FOUND : OK, 1);
   }
 
   override unanswered(): undefined {

@@ -15,6 +15,7 @@ import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
 import { isErrorLine, isWord } from '../../protocol/reply';
 import { toBlock, type RequestWriter } from '../../protocol/request';
 import { spoils } from '../wire/spoils';
+import * as outcomes from '../meter';
 import { KeyCommand, MORE, NO_CAS, ServerCommand, type Command, type Deleting, type Reading, type ReplyReader } from '../command';
 
 /** The words of the meta commands. */
@@ -115,6 +116,15 @@ const ANSWERS: Readonly<Record<MetaCode, readonly string[]>> = {
   mn: ['MN'],
 };
 
+/** What each code says of a command, where it is not `OK`. An item that was made for this caller to fill was not there. */
+const OUTCOMES: Readonly<Partial<Record<MetaCode, Readonly<Record<string, outcomes.Outcome>>>>> = {
+  mg: { VA: outcomes.HIT, HD: outcomes.HIT, EN: outcomes.MISS },
+  me: { ME: outcomes.HIT, EN: outcomes.MISS },
+  ms: { HD: outcomes.STORED, NS: outcomes.NOT_STORED, EX: outcomes.EXISTS, NF: outcomes.NOT_FOUND },
+  md: { NS: outcomes.NOT_STORED, EX: outcomes.EXISTS, NF: outcomes.NOT_FOUND },
+  ma: { NS: outcomes.NOT_STORED, EX: outcomes.EXISTS, NF: outcomes.NOT_FOUND },
+};
+
 /** Numbers the opaques; a number is used again after 60 million commands, long after its connection's queue has moved on. */
 let lastOpaque = 0;
 
@@ -190,6 +200,11 @@ export class MetaRequest extends KeyCommand<MetaResult> {
   /** `mn` and `me` are answered in any case. */
   get #quiet(): boolean {
     return this.verb !== 'mn' && this.verb !== 'me' && this.#has('q');
+  }
+
+  override tally(result: MetaResult, tally: outcomes.Tally): void {
+    const isPlaceHolder = this.verb === 'mg' && result.size === 0 && (result.flag('W') ?? result.flag('Z')) !== undefined;
+    tally.add(isPlaceHolder ? outcomes.MISS : (OUTCOMES[this.verb]?.[result.code] ?? outcomes.OK), 1);
   }
 
   #has(letter: string): boolean {

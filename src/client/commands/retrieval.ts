@@ -11,6 +11,7 @@ import { isValueFor, isWord, replyError, valueCas, valueFlags } from '../../prot
 import type { RequestWriter } from '../../protocol/request';
 import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
+import * as outcomes from '../meter';
 import { KeyCommand, KeysCommand, MORE, NO_CAS, type KeyOf, type Reading, type ReplyReader } from '../command';
 
 /** A value with the token that a later `cas` needs; both undefined on a miss. */
@@ -122,6 +123,10 @@ export class GetCommand<V> extends JoinableGet<V | undefined> {
     return undefined;
   }
 
+  override tally(value: V | undefined, tally: outcomes.Tally): void {
+    tally.add(value === undefined ? outcomes.MISS : outcomes.HIT, 1);
+  }
+
   protected isMiss(result: V | undefined): boolean {
     return result === undefined;
   }
@@ -147,6 +152,10 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
 
   miss(): ValueWithCas<V> {
     return [undefined, undefined];
+  }
+
+  override tally([, cas]: ValueWithCas<V>, tally: outcomes.Tally): void {
+    tally.add(cas === undefined ? outcomes.MISS : outcomes.HIT, 1);
   }
 
   protected isMiss([, cas]: ValueWithCas<V>): boolean {
@@ -198,6 +207,10 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
   static gats<V>(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>): KeyCommand<ValueWithCas<V>> {
     const miss: ValueWithCas<V> = [undefined, undefined];
     return new GetAndTouchCommand<V, ValueWithCas<V>>('gats', exptime, wireKey, key, serde, takeValueWithCas, pairWithoutToken, miss);
+  }
+
+  override tally(result: R, tally: outcomes.Tally): void {
+    tally.add(result === this.#miss ? outcomes.MISS : outcomes.HIT, 1);
   }
 
   override get reading(): Reading<R> {
@@ -302,6 +315,22 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
       }
     }
     return merged;
+  }
+
+  override get keyCount(): number {
+    return this.#keys.length;
+  }
+
+  override get firstKey(): Key | undefined {
+    return this.#keys[0];
+  }
+
+  /** A key that was given twice counts twice. */
+  override tally(hits: Map<Key, R>, tally: outcomes.Tally): void {
+    let found = hits.size;
+    if (found > 0 && found < this.#keys.length) found = this.#keys.reduce((count, key) => (hits.has(key) ? count + 1 : count), 0);
+    tally.add(outcomes.HIT, found);
+    tally.add(outcomes.MISS, this.#keys.length - found);
   }
 
   override get reading(): Reading<Map<Key, R>> {

@@ -8,6 +8,7 @@ import type { Frame } from '../../protocol/frame';
 import { routingText, type Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
+import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
 import { KeyCommand, KeysCommand, NO_CAS, type Command, type ReplyReader } from '../command';
 
@@ -50,6 +51,10 @@ export class StoreCommand extends KeyCommand<boolean> {
   write(request: RequestWriter): void {
     request.text(head(this.verb, this.wireKey, this.#item) + (this.noreply ? ' noreply\r\n' : '\r\n'));
     request.block(this.#item.block);
+  }
+
+  override tally(stored: boolean, tally: Tally): void {
+    tally.add(stored ? STORED : NOT_STORED, 1);
   }
 
   override unanswered(): boolean {
@@ -96,6 +101,10 @@ export class CasCommand extends KeyCommand<boolean | undefined> {
   write(request: RequestWriter): void {
     request.text(`${head('cas', this.wireKey, this.#item)} ${this.#cas}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
     request.block(this.#item.block);
+  }
+
+  override tally(stored: boolean | undefined, tally: Tally): void {
+    tally.add(stored === undefined ? NOT_FOUND : stored ? STORED : EXISTS, 1);
   }
 
   override unanswered(): boolean {
@@ -166,6 +175,19 @@ export class SetManyCommand extends KeysCommand<Key[]> {
       request.text(head('set', entry.wireKey, entry) + end);
       request.block(entry.block);
     }
+  }
+
+  override get keyCount(): number {
+    return this.#entries.length;
+  }
+
+  override get firstKey(): Key | undefined {
+    return this.#entries[0]?.key;
+  }
+
+  override tally(failed: Key[], tally: Tally): void {
+    tally.add(STORED, this.#entries.length - failed.length);
+    tally.add(NOT_STORED, failed.length);
   }
 
   override unanswered(): Key[] {
