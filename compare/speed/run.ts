@@ -31,7 +31,9 @@ function measure(what: string, options: readonly string[]): number {
 }
 
 const [first = 'rates', ...others] = process.argv.slice(2);
-if (first === 'docs') {
+if (first === 'help') {
+  measure('help', []);
+} else if (first === 'docs') {
   process.exitCode = WRITTEN.map((what) => measure(what, ['--write-docs', ...others])).find((status) => status !== 0) ?? 0;
 } else {
   process.exitCode = first.startsWith('-') ? measure('rates', [first, ...others]) : measure(first, others);
