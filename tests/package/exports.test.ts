@@ -6,6 +6,8 @@ import { entryPoints } from '../../tools/build';
 const ROOT = resolve(__dirname, '../..');
 
 interface Conditions {
+  /** Where Node's own modules get a default export. */
+  readonly import?: Conditions;
   readonly types: string;
   readonly module: string;
   readonly default: string;
@@ -24,8 +26,17 @@ it.each(entries)('%s has types, modules for bundlers and CommonJS, all of one fi
   const file = /^\.\/dist\/(.*)\.js$/.exec(conditions.default)?.[1] ?? '';
   expect(existsSync(join(ROOT, 'src', `${file}.ts`))).toBe(true);
   expect(entryPoints()).toContain(file);
+  const { import: forNode, ...others } = conditions;
+  if (forNode !== undefined) {
+    expect(Object.keys(conditions)[0]).toBe('import');
+    expect(Object.entries(forNode)).toEqual([
+      ['types', `./dist/${file}.d.mts`],
+      ['module', `./dist/esm/${file}.js`],
+      ['default', `./dist/${file}.mjs`],
+    ]);
+  }
   // Bundlers take the first condition they know, so the order is part of it.
-  expect(Object.entries(conditions)).toEqual([
+  expect(Object.entries(others)).toEqual([
     ['types', `./dist/${file}.d.ts`],
     ['module', `./dist/esm/${file}.js`],
     ['default', `./dist/${file}.js`],

@@ -1,0 +1,123 @@
+import { EventEmitter } from 'node:events';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { checkClient, FAILURES, Generation, GENERATION_OPTIONS, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures, type GenerationOptions } from './shared';
+
+/** How a {@link KeyvMemcache} behaves. */
+export interface KeyvMemcacheOptions extends GenerationOptions {
+  /** In front of every key, beside Keyv's own namespace; `clear` clears this and nothing else. @default 'keyv' */
+  namespace?: string | undefined;
+  /** Whether an error of the cache is a miss (`false` for a write), or rejects. Keyv hides those of reads. @default 'miss' */
+  failures?: Failures | undefined;
+}
+
+const KEYV_OPTIONS = { namespace: option(WORD), failures: option(FAILURES, 'miss'), ...GENERATION_OPTIONS } satisfies OptionTable<KeyvMemcacheOptions>;
+
+/**
+ * A store for Keyv, and so for cache-manager and `@nestjs/cache-manager`: `new Keyv({ store: new KeyvMemcache(client) })`.
+ *
+ * Any key will do (see `safeKey`). Milliseconds to live are rounded up to seconds. There is no iterator: memcached lists
+ * no keys. `error` is emitted when somebody listens.
+ */
+export class KeyvMemcache extends EventEmitter {
+  /** Read and written by Keyv. */
+  readonly opts: Record<string, unknown>;
+  readonly #client: AdapterClient;
+  readonly #failures: Failures;
+  readonly #options: KeyvMemcacheOptions;
+  #namespace: string | undefined;
+  #generation: Generation;
+
+  /** @throws MemcacheIllegalInputError naming the option that is not legal */
+  constructor(client: AdapterClient, options: KeyvMemcacheOptions = {}) {
+    super();
+    checkClient(client, 'deleteMany');
+    checkOptionNames(options, KEYV_OPTIONS);
+    this.#client = client;
+    this.#options = settingsOf(KEYV_OPTIONS, options);
+    this.#failures = settingsOf(KEYV_OPTIONS, options).failures;
+    this.opts = { ...options, dialect: 'memcache' };
+    this.#generation = this.#newGeneration();
+  }
+
+  /** Keyv's namespace, which Keyv sets; it comes after our own. */
+  get namespace(): string | undefined {
+    return this.#namespace ?? this.#options.namespace;
+  }
+
+  set namespace(namespace: string | undefined) {
+    if (namespace === this.#namespace) return;
+    this.#namespace = namespace;
+    this.#generation = this.#newGeneration();
+  }
+
+  /** What Keyv stored; `undefined` on a miss. */
+  get<Value>(key: string): Promise<Value | undefined>;
+  get(key: string): Promise<unknown> {
+    return this.#orElse<unknown>(async () => readable(await this.#client.get(await this.#generation.keyOf(key))), undefined);
+  }
+
+  /** As {@link get}, in the order of `keys`. */
+  getMany<Value>(keys: string[]): Promise<(Value | undefined)[]>;
+  getMany(keys: string[]): Promise<unknown[]> {
+    return this.#orElse<unknown[]>(
+      async () => {
+        const itemKeys = await this.#generation.keysOf(keys);
+        const found = await this.#client.getMany(itemKeys);
+        return itemKeys.map((key) => readable(found.get(key)));
+      },
+      keys.map(() => undefined),
+    );
+  }
+
+  /** @param ttl - milliseconds; negative is gone at once, none or 0 is for ever */
+  set(key: string, value: unknown, ttl?: number): Promise<boolean> {
+    return this.#orElse(async () => {
+      const expire = ttl === undefined || ttl === 0 ? 0 : secondsOf(ttl);
+      // Without a serializer of Keyv's it is the client's serde that says what may be stored.
+      return this.#client.set(await this.#generation.keyOf(key), value as string, { expire, noreply: false });
+    }, false);
+  }
+
+  /** Whether it was there. */
+  delete(key: string): Promise<boolean> {
+    return this.#orElse(async () => this.#client.delete(await this.#generation.keyOf(key), { noreply: false }), false);
+  }
+
+  /** Whether all of them were there. */
+  deleteMany(keys: string[]): Promise<boolean> {
+    return this.#orElse(async () => {
+      const itemKeys = new Set(await this.#generation.keysOf(keys));
+      return (await this.#client.deleteMany(itemKeys, { noreply: false })) === itemKeys.size;
+    }, false);
+  }
+
+  /** Makes the namespace empty, by a new generation; other namespaces keep what they have. Rejects when that fails, whatever `failures` says. */
+  async clear(): Promise<void> {
+    await orElse('throw', this.#generation.clear(), undefined, this.#heard);
+  }
+
+  /** Nothing: who made the client closes it. */
+  disconnect(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #newGeneration(): Generation {
+    const { namespace } = this.#options;
+    const words = new Set([namespace, this.#namespace].filter((word) => word !== undefined && word !== ''));
+    return new Generation(this.#client, words.size === 0 ? 'keyv' : [...words].join(':'), this.#options);
+  }
+
+  #orElse<R>(work: () => Promise<R>, otherwise: R): Promise<R> {
+    return orElse(this.#failures, work(), otherwise, this.#heard);
+  }
+
+  /** An `error` that nobody listens to would end the process. */
+  readonly #heard = (error: Error): void => {
+    if (this.listenerCount('error') > 0) this.emit('error', error);
+  };
+}
+
+/** Keyv stores strings; a `RawSerde` reads them as bytes. */
+function readable(value: unknown): unknown {
+  return textOf(value) ?? value;
+}

@@ -1,0 +1,195 @@
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { Pieces } from './pieces';
+import { checkClient, clockOf, FAILURES, LIFETIME, orElse, secondsOf, WORD, type AdapterClient, type Failures } from './shared';
+import { Tags, type Durations } from './tags';
+
+/** How a cache handler behaves. */
+export interface CacheHandlerOptions {
+  /** In front of every key; with an id of the build in it each build has a cache of its own. @default 'next:' */
+  prefix?: string | undefined;
+  /** Milliseconds to live of an entry without an end of its own; 0 = until memcached needs the room. @default 0 */
+  ttl?: number | undefined;
+  /** Whether an error of the cache is a miss and a write that is forgotten, or rejects. A tag that cannot be revalidated always rejects. @default 'miss' */
+  failures?: Failures | undefined;
+}
+
+const NEXT_OPTIONS = { prefix: option(WORD, 'next:'), ttl: option(LIFETIME, 0), failures: option(FAILURES, 'miss') } satisfies OptionTable<CacheHandlerOptions>;
+
+/** An entry of `use cache`, as Next.js has it: seconds, and a time in milliseconds since 1970. */
+export interface UseCacheEntry {
+  value: ReadableStream<Uint8Array>;
+  tags: string[];
+  stale: number;
+  timestamp: number;
+  expire: number;
+  revalidate: number;
+}
+
+/** The part of Next.js's contexts that is read. */
+interface Context {
+  readonly tags?: readonly string[] | undefined;
+  readonly softTags?: readonly string[] | undefined;
+  readonly cacheControl?: { readonly revalidate?: unknown; readonly expire?: number | undefined } | undefined;
+}
+
+/** An entry of the incremental cache. */
+export interface IncrementalEntry {
+  /** Milliseconds since 1970. */
+  lastModified: number;
+  value: object | null;
+  cacheControl?: unknown;
+}
+
+/** What is stored of an entry of either kind. */
+interface Stored {
+  readonly time: number;
+  readonly tags: readonly string[];
+  readonly entry: unknown;
+}
+
+/** For `cacheHandler` in next.config.js. */
+export interface IncrementalCacheHandler {
+  get(key: string, context?: object): Promise<IncrementalEntry | null>;
+  set(key: string, value: object | null, context?: object): Promise<void>;
+  revalidateTag(tags: string | string[], durations?: Durations): Promise<void>;
+  resetRequestCache(): void;
+}
+
+/** For `cacheHandlers` in next.config.js, and, called with `new`, for `cacheHandler`. */
+export interface NextCacheHandler {
+  new (context?: object): IncrementalCacheHandler;
+  get(key: string, softTags?: string[]): Promise<UseCacheEntry | undefined>;
+  set(key: string, pending: Promise<UseCacheEntry>): Promise<void>;
+  refreshTags(): Promise<void>;
+  getExpiration(...tags: unknown[]): Promise<number>;
+  updateTags(tags: string[], durations?: Durations): Promise<void>;
+  /** The name of `updateTags` in Next.js 15. */
+  expireTags(...tags: string[]): Promise<void>;
+}
+
+/**
+ * Both of Next.js's cache handlers over memcached, in one value: the default export of the file that `cacheHandler` names,
+ * of the one that `cacheHandlers` names, or of both.
+ *
+ * A tag is one item that tells when it was revalidated, by the clocks of the servers; all tags of an entry are read in one
+ * trip, so that a revalidation holds for every server at its next request. Entries larger than an item are cut into pieces.
+ *
+ * @throws MemcacheIllegalInputError naming the option that is not legal
+ */
+export function createCacheHandler(client: AdapterClient, options: CacheHandlerOptions = {}): NextCacheHandler {
+  checkClient(client, 'setMany', 'cas');
+  checkOptionNames(options, NEXT_OPTIONS);
+  const { prefix, ttl, failures } = settingsOf(NEXT_OPTIONS, options);
+  const clock = clockOf(client);
+  const items = new Pieces(client, `${prefix}e:`);
+  const allTags = new Tags(client, `${prefix}t:`);
+  /** Writes of this process that are under way: who reads meanwhile waits for them. */
+  const pending = new Map<string, Promise<void>>();
+
+  async function write(key: string, stored: Stored, seconds: number): Promise<void> {
+    await allTags.make(stored.tags, stored.time);
+    await items.write(key, JSON.stringify(stored), seconds <= 0 ? 0 : secondsOf(seconds * 1000));
+  }
+
+  async function fresh(key: string, tags: readonly string[]): Promise<{ readonly stored: Stored; readonly stale: boolean } | undefined> {
+    const text = await items.read(key);
+    const stored = text === undefined ? undefined : (JSON.parse(text) as Stored);
+    // On a miss too: an entry made after this moment is then newer than its tags.
+    const state = await allTags.freshness([...(stored?.tags ?? []), ...tags], stored?.time ?? 0);
+    return stored === undefined || state === 'expired' ? undefined : { stored, stale: state === 'stale' };
+  }
+
+  return class implements IncrementalCacheHandler {
+    async get(key: string, { tags = [], softTags = [] }: Context = {}): Promise<IncrementalEntry | null> {
+      const found = await orElse(failures, fresh(`i:${key}`, [...tags, ...softTags]), undefined);
+      if (found === undefined) return null;
+      // -1 is a page that must be made anew before it is served, and a fetch that is stale.
+      return { ...decode(found.stored.entry as Encoded), lastModified: found.stale ? -1 : found.stored.time };
+    }
+
+    async set(key: string, value: object | null, { tags = [], cacheControl }: Context = {}): Promise<void> {
+      const { headers } = (value ?? {}) as { readonly headers?: Readonly<Record<string, unknown>> };
+      const ofPage = headers?.['x-next-cache-tags'];
+      const all = typeof ofPage === 'string' ? [...tags, ...ofPage.split(',').filter(Boolean)] : tags;
+      const stored = { time: clock.time(), tags: all, entry: encode(value, cacheControl) };
+      await orElse(failures, write(`i:${key}`, stored, cacheControl?.expire ?? ttl / 1000), undefined);
+    }
+
+    revalidateTag(tags: string | readonly string[], durations?: Durations): Promise<void> {
+      return allTags.update(typeof tags === 'string' ? [tags] : tags, durations);
+    }
+
+    /** Nothing is kept for a request. */
+    resetRequestCache(): void {}
+
+    static async get(key: string, softTags: readonly string[] = []): Promise<UseCacheEntry | undefined> {
+      await pending.get(key)?.catch(() => undefined);
+      const found = await orElse(failures, fresh(`u:${key}`, softTags), undefined);
+      if (found === undefined) return undefined;
+      const { bytes, ...entry } = found.stored.entry as Omit<UseCacheEntry, 'value'> & { bytes: string };
+      return { ...entry, ...(found.stale && { revalidate: -1 }), value: new Blob([Buffer.from(bytes, 'base64')]).stream() };
+    }
+
+    static async set(key: string, pendingEntry: Promise<UseCacheEntry>): Promise<void> {
+      const work = (async (): Promise<void> => {
+        const { value, ...entry } = await pendingEntry;
+        if (entry.expire <= 0) return;
+        // A stream that fails leaves nothing behind.
+        const bytes = await new Response(value).arrayBuffer().catch(() => undefined);
+        if (bytes === undefined) return;
+        const stored = { time: entry.timestamp, tags: entry.tags, entry: { ...entry, bytes: Buffer.from(bytes).toString('base64') } };
+        await orElse(failures, write(`u:${key}`, stored, entry.expire), undefined);
+      })();
+      pending.set(key, work);
+      await work.finally(() => {
+        if (pending.get(key) === work) pending.delete(key);
+      });
+    }
+
+    static refreshTags(): Promise<void> {
+      return Promise.resolve();
+    }
+
+    /** Soft tags are judged by `get`. */
+    static getExpiration(): Promise<number> {
+      return Promise.resolve(Infinity);
+    }
+
+    static updateTags(this: void, tags: readonly string[], durations?: Durations): Promise<void> {
+      return allTags.update(tags, durations);
+    }
+
+    static expireTags(this: void, ...tags: readonly string[]): Promise<void> {
+      return allTags.update(tags);
+    }
+  };
+}
+
+/** A value of the incremental cache: bytes, and maps of bytes, stand beside what JSON can hold. */
+interface Encoded {
+  readonly value: object | null;
+  readonly bytes?: Readonly<Record<string, string>>;
+  readonly maps?: Readonly<Record<string, readonly (readonly [string, string])[]>>;
+  readonly cacheControl?: unknown;
+}
+
+function encode(value: object | null, cacheControl: unknown): Encoded {
+  if (value === null) return { value, cacheControl };
+  const fields = Object.entries(value) as [string, unknown][];
+  const bytes = fields.filter((field): field is [string, Uint8Array] => ArrayBuffer.isView(field[1]));
+  const maps = fields.filter((field): field is [string, Map<string, Uint8Array>] => field[1] instanceof Map);
+  return {
+    value: Object.fromEntries(fields.filter(([, field]) => !ArrayBuffer.isView(field) && !(field instanceof Map))),
+    bytes: Object.fromEntries(bytes.map(([name, field]) => [name, Buffer.from(field).toString('base64')])),
+    maps: Object.fromEntries(maps.map(([name, map]) => [name, [...map].map(([key, field]) => [key, Buffer.from(field).toString('base64')] as const)])),
+    cacheControl,
+  };
+}
+
+function decode({ value, bytes = {}, maps = {}, cacheControl }: Encoded): Omit<IncrementalEntry, 'lastModified'> {
+  const control = cacheControl === undefined ? {} : { cacheControl };
+  if (value === null) return { value, ...control };
+  const binary = Object.entries(bytes).map(([name, field]) => [name, Buffer.from(field, 'base64')] as const);
+  const mapped = Object.entries(maps).map(([name, map]) => [name, new Map(map.map(([key, field]) => [key, Buffer.from(field, 'base64')]))] as const);
+  return { value: { ...value, ...Object.fromEntries(binary), ...Object.fromEntries(mapped) }, ...control };
+}

@@ -1,0 +1,55 @@
+import { keyOf, textOf, uniqueWord, type AdapterClient } from './shared';
+import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
+
+/** Strings that begin with `{`, those larger than an item in numbered pieces. */
+export class Pieces {
+  readonly #client: AdapterClient;
+  readonly #prefix: string;
+  /** In characters: in UTF-8 each is three bytes at the most; a serde and the server have something to add. */
+  readonly #length: number;
+
+  constructor(client: AdapterClient, prefix: string) {
+    this.#client = client;
+    this.#prefix = prefix;
+    this.#length = Math.max(64, Math.floor(((client.options?.maxValueSize ?? DEFAULT_MAX_VALUE_SIZE) - 512) / 3));
+  }
+
+  /** Undefined when it, or a piece of it, is not there. */
+  async read(key: string): Promise<string | undefined> {
+    const text = textOf(await this.#client.get(this.#item(key)));
+    if (text === undefined || text.startsWith('{')) return text;
+    const [id = '', count = ''] = text.split(':');
+    const keys = Array.from({ length: Number(count) }, (_, index) => this.#item(`${id}:${index}`));
+    const found = await this.#client.getMany(keys);
+    return found.size < keys.length ? undefined : keys.map((piece) => textOf(found.get(piece)) ?? '').join('');
+  }
+
+  async write(key: string, text: string, expire: number): Promise<void> {
+    const options = { expire, noreply: false };
+    const pieces = this.#cut(text);
+    if (pieces.length === 1) {
+      await this.#client.set(this.#item(key), text, options);
+      return;
+    }
+    // The pieces of two writers are never mixed, and none is read before all are there.
+    const id = uniqueWord();
+    const entries = pieces.map((piece, index) => [this.#item(`${id}:${index}`), piece] as const);
+    const missing = await this.#client.setMany(entries, options);
+    if (missing.length === 0) await this.#client.set(this.#item(key), `${id}:${pieces.length}`, options);
+  }
+
+  /** No pair of surrogates is torn: half of one is no character. */
+  #cut(text: string): string[] {
+    const pieces: string[] = [];
+    for (let start = 0, end; start < text.length; start = end) {
+      end = start + this.#length;
+      if (/[\ud800-\udbff]/.test(text.charAt(end - 1))) end--;
+      pieces.push(text.slice(start, end));
+    }
+    return pieces;
+  }
+
+  #item(key: string): string {
+    return keyOf(this.#client, this.#prefix, key);
+  }
+}

@@ -1,0 +1,157 @@
+import { MemcacheUnknownCommandError } from '../errors';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { checkValue, SWITCH, valueThat, type Rule } from '../options/rule';
+import type { MetaArithmeticOptions } from '../protocol/meta-flags';
+import { checkClient, clockOf, FAILURES, keyOf, orElse, secondsOf, WORD, type AdapterClient, type Failures } from './shared';
+
+/** A client that counts; every client class does. */
+export interface CountingClient extends AdapterClient {
+  metaArithmetic(key: string, options: MetaArithmeticOptions<number>): Promise<Count>;
+}
+
+interface Count {
+  readonly value: number | undefined;
+  readonly ttl: number | undefined;
+}
+
+/** How a {@link MemcacheRateLimitStore} behaves. */
+export interface RateLimitStoreOptions {
+  /** In front of every key; two limiters need two. @default 'rl:' */
+  prefix?: string | undefined;
+  /** Milliseconds of a window, in whole seconds, rounded up. @default what express-rate-limit says at `init`, else 60000 */
+  windowMs?: number | undefined;
+  /** Whether an error of the cache reaches the limiter, or lets the request pass. @default 'throw' */
+  failures?: Failures | undefined;
+  /**
+   * Whether the servers know meta commands (memcached 1.6): a count and the end of its window are then one item and one
+   * trip, and a window begins with its first request. Otherwise, and for a client with `proxy: true`, windows begin at
+   * whole multiples of their length on the clocks of the processes, and a request is one to three trips.
+   * @default true; a server that does not know them costs one more trip per request
+   */
+  meta?: boolean | undefined;
+}
+
+const WINDOW: Rule<number> = valueThat('a number of milliseconds, more than 0', (value) => typeof value === 'number' && value > 0 && value <= 2 ** 40);
+
+const RATE_LIMIT_OPTIONS = {
+  prefix: option(WORD, 'rl:'),
+  windowMs: option(WINDOW),
+  failures: option(FAILURES, 'throw'),
+  meta: option(SWITCH, true),
+} satisfies OptionTable<RateLimitStoreOptions>;
+
+/** How many requests there were in this window, and when it ends. */
+export interface RateLimitInfo {
+  totalHits: number;
+  resetTime: Date;
+}
+
+/**
+ * A store for express-rate-limit that any number of processes share.
+ *
+ * There is no `resetAll`: one item would then decide over all limits, and be lost with them.
+ */
+export class MemcacheRateLimitStore {
+  /** Other processes count in the same place. */
+  readonly localKeys = false;
+  readonly prefix: string;
+  readonly #client: CountingClient;
+  readonly #failures: Failures;
+  readonly #meta: boolean;
+  #seconds: number;
+  readonly #ownWindow: boolean;
+
+  /** @throws MemcacheIllegalInputError naming the option that is not legal */
+  constructor(client: CountingClient, options: RateLimitStoreOptions = {}) {
+    checkClient(client, 'incr', 'decr', 'metaArithmetic');
+    checkOptionNames(options, RATE_LIMIT_OPTIONS);
+    const { prefix, windowMs, failures, meta } = settingsOf(RATE_LIMIT_OPTIONS, options);
+    this.#client = client;
+    this.prefix = prefix;
+    this.#ownWindow = windowMs !== undefined;
+    this.#seconds = secondsOf(windowMs ?? 60_000);
+    this.#failures = failures;
+    this.#meta = meta;
+  }
+
+  /** Called by express-rate-limit with its options. */
+  init({ windowMs }: { readonly windowMs: number }): void {
+    checkValue('windowMs', WINDOW, windowMs);
+    if (!this.#ownWindow) this.#seconds = secondsOf(windowMs);
+  }
+
+  /** Counts a request. */
+  increment(key: string): Promise<RateLimitInfo> {
+    return orElse(this.#failures, this.#increment(key), this.#info(1));
+  }
+
+  /** Takes a request back; a count does not sink below 0. */
+  decrement(key: string): Promise<void> {
+    return orElse(this.#failures, this.#decrement(key), undefined);
+  }
+
+  /** The count of `key`; `undefined` when its window is over or never began. */
+  get(key: string): Promise<RateLimitInfo | undefined> {
+    return orElse(this.#failures, this.#get(key), undefined);
+  }
+
+  /** Begins a new window with the next request. */
+  resetKey(key: string): Promise<void> {
+    return orElse(this.#failures, this.#reset(key), undefined);
+  }
+
+  async #increment(key: string): Promise<RateLimitInfo> {
+    const answer = await this.#count(key, { delta: 1, initial: 1, vivify: this.#seconds, returnTtl: true });
+    if (answer !== undefined) return this.#info(answer.value ?? 1, answer.ttl);
+    const item = this.#windowKey(key);
+    const counted = await this.#client.incr(item, 1, { noreply: false });
+    if (counted !== undefined) return this.#info(counted);
+    // The item outlives its window by another one: no clock is exact.
+    if (await this.#client.add(item, '1', { expire: this.#seconds * 2, noreply: false })) return this.#info(1);
+    return this.#info((await this.#client.incr(item, 1, { noreply: false })) ?? 1);
+  }
+
+  async #decrement(key: string): Promise<void> {
+    const answer = await this.#count(key, { mode: 'decr', delta: 1 });
+    if (answer === undefined) await this.#client.decr(this.#windowKey(key), 1, { noreply: false });
+  }
+
+  async #get(key: string): Promise<RateLimitInfo | undefined> {
+    // Counting by 0 reads a count whatever the client's serde is.
+    const answer = await this.#count(key, { delta: 0, returnTtl: true });
+    if (answer !== undefined) return answer.value === undefined ? undefined : this.#info(answer.value, answer.ttl);
+    const count = await this.#client.incr(this.#windowKey(key), 0, { noreply: false });
+    return count === undefined ? undefined : this.#info(count);
+  }
+
+  async #reset(key: string): Promise<void> {
+    await this.#client.deleteMany([keyOf(this.#client, this.prefix, key), this.#windowKey(key)], { noreply: false });
+  }
+
+  /** Undefined where the server, or what stands before it, does not know the command. */
+  async #count(key: string, options: MetaArithmeticOptions<number>): Promise<Count | undefined> {
+    if (!this.#meta) return undefined;
+    try {
+      return await this.#client.metaArithmetic(keyOf(this.#client, this.prefix, key), options);
+    } catch (error) {
+      // It is asked again each time: in a cluster of several versions every process must count a key in the same place.
+      if (error instanceof MemcacheUnknownCommandError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The item of the window of today's clock. */
+  #windowKey(key: string): string {
+    return keyOf(this.#client, `${this.prefix}${Math.floor(this.#time() / this.#seconds)}:`, key);
+  }
+
+  /** Without a time to live of the item, the window is that of the clock. */
+  #info(totalHits: number, ttl = this.#seconds - (this.#time() % this.#seconds)): RateLimitInfo {
+    return { totalHits, resetTime: new Date(clockOf(this.#client).time() + Math.max(ttl, 0) * 1000) };
+  }
+
+  /** Seconds since 1970. */
+  #time(): number {
+    return clockOf(this.#client).time() / 1000;
+  }
+}

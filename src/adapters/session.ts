@@ -1,0 +1,186 @@
+import { EventEmitter } from 'node:events';
+import type { StoreOptions } from '../client/cache-api';
+import { MemcacheIllegalInputError } from '../errors';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { checkClient, clockOf, FAILURES, keyOf, LIFETIME, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures } from './shared';
+
+/** How a {@link MemcacheSessionStore} behaves. */
+export interface SessionStoreOptions {
+  /** In front of every session's id. @default 'sess:' */
+  prefix?: string | undefined;
+  /** Milliseconds that a session without an expiry of its own is kept after it was used. @default 86400000, a day */
+  ttl?: number | undefined;
+  /** Whether an error of the cache reaches the framework, or is a session that is not there and a write that is forgotten. @default 'throw' */
+  failures?: Failures | undefined;
+}
+
+const DAY = 86_400_000;
+
+const SESSION_OPTIONS = {
+  prefix: option(WORD, 'sess:'),
+  ttl: option(LIFETIME, DAY),
+  failures: option(FAILURES, 'throw'),
+} satisfies OptionTable<SessionStoreOptions>;
+
+/** What is read of a session; all else is the program's. */
+interface SessionLike {
+  readonly cookie?: {
+    readonly expires?: Date | string | boolean | null | undefined;
+    readonly maxAge?: number | null | undefined;
+    readonly originalMaxAge?: number | null | undefined;
+  };
+}
+
+/** What express-session gives its store: the makers of requests' sessions. */
+interface RequestLike {
+  sessionID: string;
+  session?: object;
+  sessionStore?: unknown;
+}
+
+/** The classes of express-session. */
+interface Makers {
+  readonly Session: new (request: RequestLike, data: object) => object;
+  readonly Cookie: new (cookie: object) => object;
+}
+
+/** A client that replaces; every client class does. */
+export interface SessionClient extends AdapterClient {
+  replace(key: string, value: string, options?: StoreOptions): Promise<boolean>;
+}
+
+type Done = (error?: unknown) => void;
+/** As both frameworks call it; what a session holds is for them and the program to know. */
+type Found<Session> = (error: unknown, session?: Session | null) => void;
+
+/** How many ids of sessions that were found are remembered. */
+const REMEMBERED = 10_000;
+
+/**
+ * A store for express-session and @fastify/session.
+ *
+ * A session lives as long as its cookie; `touch` sends `touch`, so that it undoes nobody's save. A session that was
+ * destroyed while a request used it stays destroyed: that request's save finds nothing to replace. There are no `all` and
+ * `length`, since memcached lists no keys, and no `clear`, since it could only wipe what other programs keep as well.
+ */
+export class MemcacheSessionStore extends EventEmitter {
+  /** Given by express-session. */
+  declare generate: (request: RequestLike) => void;
+  readonly #client: SessionClient;
+  readonly #prefix: string;
+  readonly #ttl: number;
+  readonly #failures: Failures;
+  /** Sessions that this process has seen in the cache, in the order in which it did. */
+  readonly #found = new Set<string>();
+  #makers: Makers | undefined;
+
+  /** @throws MemcacheIllegalInputError naming the option that is not legal */
+  constructor(client: SessionClient, options: SessionStoreOptions = {}) {
+    super();
+    checkClient(client, 'touch', 'replace');
+    checkOptionNames(options, SESSION_OPTIONS);
+    const { prefix, ttl, failures } = settingsOf(SESSION_OPTIONS, options);
+    this.#client = client;
+    this.#prefix = prefix;
+    this.#ttl = ttl;
+    this.#failures = failures;
+  }
+
+  /** The session of `id`; none when it is not there. */
+  get<Session>(id: string, found: Found<Session>): void {
+    this.#tell<Session | undefined>(found, undefined, async () => {
+      const text = textOf(await this.#client.get(this.#key(id)));
+      this.#found.delete(id);
+      if (text === undefined) return undefined;
+      this.#found.add(id);
+      const [oldest] = this.#found;
+      if (this.#found.size > REMEMBERED && oldest !== undefined) this.#found.delete(oldest);
+      return JSON.parse(text) as Session;
+    });
+  }
+
+  /** Stores a session until its cookie expires. */
+  set(id: string, session: object, done?: Done): void {
+    this.#tell(done, undefined, async () => {
+      const expire = this.#expireOf(session);
+      const verb = this.#found.has(id) ? 'replace' : 'set';
+      if (expire < 0) await this.#client.delete(this.#key(id), { noreply: false });
+      else await this.#client[verb](this.#key(id), JSON.stringify(session), { expire, noreply: false });
+    });
+  }
+
+  /** Lets a session live on, whatever another request has saved meanwhile. */
+  touch(id: string, session: object, done?: Done): void {
+    this.#tell(done, false, async () => this.#client.touch(this.#key(id), this.#expireOf(session), { noreply: false }));
+  }
+
+  /** Ends a session. */
+  destroy(id: string, done?: Done): void {
+    this.#tell(done, false, async () => this.#client.delete(this.#key(id), { noreply: false }));
+  }
+
+  // ── what express-session has in the class that its stores extend ────────────────────────────────────────────
+
+  /** Ends the session of `request` and begins another one. */
+  regenerate(request: RequestLike, done: Done): void {
+    this.destroy(request.sessionID, (error) => {
+      this.generate(request);
+      done(error);
+    });
+  }
+
+  /** The session of `id` as an object with the methods of a request's session. */
+  load(id: string, found: Found<object>): void {
+    this.get<SessionLike>(id, (error, session) => {
+      if (error !== undefined && error !== null) found(error);
+      else if (session === undefined || session === null) found(null);
+      else found(null, this.createSession({ sessionID: id, sessionStore: this }, session));
+    });
+  }
+
+  /** Makes the session of `request` out of what was stored; a session without a cookie gets a new one. */
+  createSession(request: RequestLike, session: SessionLike): object {
+    const { Session, Cookie } = (this.#makers ??= this.#findMakers(request));
+    const { expires, originalMaxAge = null } = session.cookie ?? {};
+    const cookie = new Cookie(session.cookie ?? {});
+    if (typeof expires === 'string') Object.assign(cookie, { expires: new Date(expires) });
+    // To set `expires` sets this too.
+    Object.assign(cookie, { originalMaxAge });
+    return (request.session = new Session(request, { ...session, cookie }));
+  }
+
+  /** The classes of express-session, which is not imported: whoever has no Express has no need of it. */
+  #findMakers(request: RequestLike): Makers {
+    // What `generate` assigns must not reach the request.
+    const scratch = Object.create(request) as RequestLike & { session: { cookie: object } };
+    this.generate(scratch);
+    return { Session: scratch.session.constructor as Makers['Session'], Cookie: scratch.session.cookie.constructor as Makers['Cookie'] };
+  }
+
+  // ── ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #key(id: unknown): string {
+    if (typeof id !== 'string') throw new MemcacheIllegalInputError("a session's id must be a string");
+    return keyOf(this.#client, this.#prefix, id);
+  }
+
+  #expireOf({ cookie }: SessionLike): number {
+    const expires = cookie?.expires;
+    if (expires instanceof Date || typeof expires === 'string') {
+      const left = new Date(expires).getTime() - clockOf(this.#client).time();
+      if (!Number.isNaN(left)) return secondsOf(left);
+    }
+    const age = cookie?.maxAge ?? cookie?.originalMaxAge;
+    return secondsOf(typeof age === 'number' && !Number.isNaN(age) ? age : this.#ttl);
+  }
+
+  #tell<R>(done: ((error: unknown, result?: R) => void) | undefined, otherwise: R, work: () => Promise<R>): void {
+    orElse(this.#failures, work(), otherwise).then(
+      (result) => done?.(null, result),
+      (error: unknown) => done?.(error),
+    ).catch((error: unknown) => {
+      // What a callback throws is its own mistake: it ends where one without promises would.
+      process.nextTick(() => { throw error; });
+    });
+  }
+}

@@ -1,0 +1,103 @@
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { objectWith } from '../options/rule';
+import { checkClient, FAILURES, Generation, GENERATION_OPTIONS, LIFETIME, noListing, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures, type GenerationOptions } from './shared';
+
+/** How a {@link memcacheDriver} behaves. */
+export interface MemcacheDriverOptions extends GenerationOptions {
+  /** Any client; the driver does not close it. */
+  client: AdapterClient;
+  /** In front of every key; `clear` clears this and nothing else. @default 'unstorage' */
+  base?: string | undefined;
+  /** Seconds to live of an item stored without a `ttl` of its own; 0 = for ever. @default 0 */
+  ttl?: number | undefined;
+  /** Whether an error of the cache is a miss (a write that is forgotten), or rejects. @default 'miss' */
+  failures?: Failures | undefined;
+}
+
+const DRIVER_OPTIONS = {
+  client: option(objectWith<AdapterClient>('a client, for example new Client()', 'get')),
+  base: option(WORD, 'unstorage'),
+  ttl: option(LIFETIME, 0),
+  failures: option(FAILURES, 'miss'),
+  ...GENERATION_OPTIONS,
+} satisfies OptionTable<MemcacheDriverOptions>;
+
+/** What unstorage gives with a call. */
+interface ItemOptions {
+  readonly ttl?: number | undefined;
+}
+
+/** A driver as unstorage 1.17 takes it. */
+export interface MemcacheDriver {
+  readonly name: 'memcache';
+  readonly flags: { readonly ttl: true };
+  readonly options: MemcacheDriverOptions;
+  getInstance(): AdapterClient;
+  hasItem(key: string): Promise<boolean>;
+  getItem(key: string): Promise<string | null>;
+  getItems(items: readonly { readonly key: string }[]): Promise<{ key: string; value: string | null }[]>;
+  /** @param options.ttl - seconds, rounded up; 0 is for ever, negative is gone at once */
+  setItem(key: string, value: string, options?: ItemOptions): Promise<void>;
+  removeItem(key: string): Promise<void>;
+  /** @throws MemcacheIllegalInputError always: memcached lists no keys, and an empty list would be a lie */
+  getKeys(base?: string): Promise<string[]>;
+  /** Makes the storage empty; a part of it would have to be listed, and rejects. */
+  clear(base?: string): Promise<void>;
+  /** Nothing: who made the client closes it. */
+  dispose(): void;
+}
+
+/**
+ * A driver for unstorage: `createStorage({ driver: memcacheDriver({ client }) })`.
+ *
+ * @throws MemcacheIllegalInputError naming the option that is not legal
+ */
+export function memcacheDriver(options: MemcacheDriverOptions): MemcacheDriver {
+  checkOptionNames(options, DRIVER_OPTIONS);
+  const { base: name, ttl, failures } = settingsOf(DRIVER_OPTIONS, options);
+  const { client } = options;
+  checkClient(client);
+  const generation = new Generation(client, name, options);
+  const ofAbsence = secondsToLive(ttl);
+
+  async function getItem(key: string): Promise<string | null> {
+    return textOf(await client.get(await generation.keyOf(key))) ?? null;
+  }
+
+  return {
+    name: 'memcache',
+    flags: { ttl: true },
+    options,
+    getInstance: () => client,
+    hasItem: (key) => orElse(failures, getItem(key).then((value) => value !== null), false),
+    getItem: (key) => orElse(failures, getItem(key), null),
+    async getItems(items) {
+      const keys = items.map(({ key }) => key);
+      const read = async (): Promise<(string | null)[]> => {
+        const itemKeys = await generation.keysOf(keys);
+        const found = await client.getMany(itemKeys);
+        return itemKeys.map((key) => textOf(found.get(key)) ?? null);
+      };
+      const values = await orElse(failures, read(), []);
+      return keys.map((key, index) => ({ key, value: values[index] ?? null }));
+    },
+    async setItem(key, value, item) {
+      const write = async (): Promise<void> => {
+        await client.set(await generation.keyOf(key), value, { expire: item?.ttl === undefined ? ofAbsence : secondsToLive(item.ttl), noreply: false });
+      };
+      await orElse(failures, write(), undefined);
+    },
+    async removeItem(key) {
+      await orElse(failures, generation.keyOf(key).then((itemKey) => client.delete(itemKey, { noreply: false })), false);
+    },
+    getKeys: () => Promise.reject(noListing('getKeys')),
+    clear: (base) => (base === undefined || base === '' ? generation.clear() : Promise.reject(noListing('clear of a part of the storage'))),
+    dispose: () => undefined,
+  };
+}
+
+function secondsToLive(ttl: number): number {
+  return ttl === 0 ? 0 : secondsOf(ttl * 1000);
+}
+
+export default memcacheDriver;

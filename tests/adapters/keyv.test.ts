@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
+import { KeyvMemcache } from '../../src/adapters/keyv';
+import { caches, deadClient, type Cache } from './clients';
+
+const DAY = 86_400_000;
+
+describe.each(caches)('KeyvMemcache with %s', (_, start) => {
+  let cache: Cache;
+
+  beforeAll(async () => {
+    cache = await start();
+  });
+  afterAll(() => cache.stop());
+
+  it('stores, reads and deletes under any key', async () => {
+    const store = new KeyvMemcache(cache.client());
+    const keys = ['plain', 'with a space', 'ключ', 'x'.repeat(300), 'line\r\nfeed', ''];
+    for (const key of keys) expect(await store.set(key, `of ${key}`)).toBe(true);
+    for (const key of keys) expect(await store.get(key)).toBe(`of ${key}`);
+    expect(await store.getMany([...keys, 'absent', 'plain'])).toEqual([...keys.map((key) => `of ${key}`), undefined, 'of plain']);
+    expect(await store.delete('plain')).toBe(true);
+    expect(await store.delete('plain')).toBe(false);
+    expect(await store.deleteMany(keys)).toBe(false);
+    expect(await store.getMany(keys)).toEqual(keys.map(() => undefined));
+    expect(await store.getMany([])).toEqual([]);
+  });
+
+  it('clear empties its own namespace and nothing else, for every process', async () => {
+    const client = cache.client();
+    const [mine, elsewhere, other] = ['a', 'a', 'b'].map((namespace) => new KeyvMemcache(cache.client(), { namespace, generationTtl: 100 }));
+    await client.set('of-another-program', 1);
+    for (const store of [mine, other]) await store?.set('k', 'v');
+    expect(await elsewhere?.get('k')).toBe('v');
+    await mine?.clear();
+    expect(await mine?.get('k')).toBeUndefined();
+    await sleep(120);
+    expect(await elsewhere?.get('k')).toBeUndefined();
+    expect(await other?.get('k')).toBe('v');
+    expect(await client.get('of-another-program')).toBe(1);
+    await elsewhere?.set('k', 'again');
+    expect(await mine?.get('k')).toBe('again');
+  });
+
+  it('with generationTtl 0 a clear holds at once everywhere', async () => {
+    const [one, two] = [1, 2].map(() => new KeyvMemcache(cache.client(), { namespace: 'exact', generationTtl: 0 }));
+    for (let round = 0; round < 20; round++) {
+      await one?.set('k', 'v');
+      expect(await two?.get('k')).toBe('v');
+      await two?.clear();
+      expect(await one?.get('k')).toBeUndefined();
+    }
+  });
+
+  it('racers agree on a generation, also where writes ask for no answer', async () => {
+    const stores = Array.from({ length: 20 }, () => new KeyvMemcache(cache.client({ defaultNoreply: true }), { namespace: 'race' }));
+    await Promise.all(stores.map((store, index) => store.set(`k${index}`, 'v')));
+    expect(await stores[0]?.getMany(stores.map((__, index) => `k${index}`))).toEqual(stores.map(() => 'v'));
+  });
+
+  it('a generation that is lost is an empty namespace, and a prefix of the client leaves room', async () => {
+    const client = cache.client({ keyPrefix: 'p'.repeat(60) });
+    const store = new KeyvMemcache(client, { namespace: 'n'.repeat(100), generationTtl: 0 });
+    await store.set('x'.repeat(250), 'v');
+    expect(await store.get('x'.repeat(250))).toBe('v');
+    expect(await client.delete(`${'n'.repeat(100)}:generation`)).toBe(true);
+    expect(await store.get('x'.repeat(250))).toBeUndefined();
+  });
+
+  it('closes no client', async () => {
+    const client = cache.client();
+    const store = new KeyvMemcache(client);
+    await store.disconnect();
+    expect(await client.set('k', 1)).toBe(true);
+  });
+});
+
+it.each(caches.filter(([name]) => /^(Client|Embedded)/.test(name)))('rounds milliseconds up: half a second is neither for ever nor nothing, with %s', async (_, start) => {
+  const cache = await start();
+  const store = new KeyvMemcache(cache.client());
+  await store.set('short', 'v', 1500);
+  expect(await store.get('short')).toBe('v');
+  await store.set('half', 'v', 500);
+  await store.set('40 days', 'v', 40 * DAY);
+  await store.set('100 years', 'v', 36_500 * DAY);
+  await store.set('ever', 'v', 0);
+  await store.set('gone', 'v', -1);
+  expect(await store.get('gone')).toBeUndefined();
+  await sleep(2100);
+  expect(await store.getMany(['short', 'half', '40 days', '100 years', 'ever'])).toEqual([undefined, undefined, 'v', 'v', 'v']);
+  await cache.stop();
+});
+
+it('has no iterator: an empty list would be a lie', async () => {
+  expect('iterator' in new KeyvMemcache(await deadClient())).toBe(false);
+});
+
+describe('when the cache fails', () => {
+  it('reads miss, writes say false, and clear rejects', async () => {
+    const store = new KeyvMemcache(await deadClient());
+    expect(await store.get('k')).toBeUndefined();
+    expect(await store.getMany(['a', 'b'])).toEqual([undefined, undefined]);
+    expect(await store.set('k', 'v')).toBe(false);
+    expect(await store.delete('k')).toBe(false);
+    expect(await store.deleteMany(['k'])).toBe(false);
+    await expect(store.clear()).rejects.toBeInstanceOf(MemcacheConnectError);
+  });
+
+  it("with failures: 'throw' everything rejects", async () => {
+    const store = new KeyvMemcache(await deadClient(), { failures: 'throw' });
+    for (const call of [store.get('k'), store.getMany(['k']), store.set('k', 'v'), store.delete('k')]) {
+      await expect(call).rejects.toBeInstanceOf(MemcacheConnectError);
+    }
+  });
+
+  it('emits error to those who listen, and ends no process where nobody does', async () => {
+    const store = new KeyvMemcache(await deadClient());
+    await store.get('k');
+    const error = new Promise((resolve) => store.once('error', resolve));
+    await store.get('k');
+    expect(await error).toBeInstanceOf(MemcacheConnectError);
+  });
+});
+
+it('refuses what is no client, and options that are not legal', async () => {
+  const client = await deadClient();
+  const notAClient: unknown = 'localhost:11211';
+  expect(() => new KeyvMemcache(notAClient as typeof client)).toThrow(/client must be a client/);
+  for (const options of [{ namespace: 'a b' }, { failures: 'ignore' }, { generationTtl: -1 }, { ttl: 1 }] as object[]) {
+    expect(() => new KeyvMemcache(client, options)).toThrow(MemcacheIllegalInputError);
+  }
+});

@@ -1,0 +1,84 @@
+import { Client, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
+import { MemcacheRateLimitStore } from '../../src/adapters/rate-limit';
+import { MemcachedServer } from '../../src/server';
+import { caches, deadClient, type Cache } from './clients';
+
+describe.each(caches)('MemcacheRateLimitStore with %s', (_, start) => {
+  let cache: Cache;
+
+  beforeAll(async () => {
+    cache = await start();
+  });
+  afterAll(() => cache.stop());
+
+  describe.each([true, false])('with meta: %s', (meta) => {
+    it('counts exactly, whoever counts, and all see one end of the window', async () => {
+      const stores = Array.from({ length: 8 }, () => new MemcacheRateLimitStore(cache.client({ defaultNoreply: true }), { prefix: `exact-${meta}:`, windowMs: 600_000, meta }));
+      const answers = await Promise.all(Array.from({ length: 160 }, (__, index) => stores[index % 8]!.increment('any key at all')));
+      expect(answers.map((answer) => answer.totalHits).sort((a, b) => a - b)).toEqual(Array.from({ length: 160 }, (__, index) => index + 1));
+      const ends = answers.map((answer) => answer.resetTime.getTime());
+      expect(Math.max(...ends) - Math.min(...ends)).toBeLessThan(2500);
+      expect(Math.min(...ends)).toBeGreaterThan(Date.now() - 2000);
+      expect(Math.max(...ends)).toBeLessThanOrEqual(Date.now() + 600_000);
+    });
+
+    it('takes back, reads and resets', async () => {
+      const store = new MemcacheRateLimitStore(cache.client(), { prefix: `others-${meta}:`, meta });
+      store.init({ windowMs: 900_000 });
+      expect(await store.get('k')).toBeUndefined();
+      await store.decrement('k');
+      expect(await store.get('k')).toBeUndefined();
+      for (let count = 1; count <= 3; count++) expect((await store.increment('k')).totalHits).toBe(count);
+      await store.decrement('k');
+      expect((await store.get('k'))?.totalHits).toBe(2);
+      for (let count = 0; count < 5; count++) await store.decrement('k');
+      expect((await store.get('k'))?.totalHits).toBe(0);
+      expect((await store.get('k'))?.resetTime.getTime()).toBeGreaterThan(Date.now());
+      await store.resetKey('k');
+      expect((await store.increment('k')).totalHits).toBe(1);
+    });
+  });
+});
+
+it('a request is one trip to a server that knows meta commands, whatever the serde', async () => {
+  await using server = await MemcachedServer.start();
+  await using client = new Client(server.address, { serde: new JsonSerde<string>() });
+  const lines: string[] = [];
+  server.faults = ({ line }) => void lines.push(line);
+  const store = new MemcacheRateLimitStore(client, { windowMs: 60_000 });
+  for (let count = 1; count <= 3; count++) expect((await store.increment('k')).totalHits).toBe(count);
+  expect(lines.map((line) => line.split(' ').slice(0, 2))).toEqual([['ma', 'rl:k'], ['ma', 'rl:k'], ['ma', 'rl:k']]);
+});
+
+it('counts on a server that does not know meta commands', async () => {
+  await using server = await MemcachedServer.start();
+  server.faults = ({ verb }) => (/^m[a-z]$/.test(verb) ? { reply: 'ERROR' } : undefined);
+  await using client = new Client(server.address);
+  const store = new MemcacheRateLimitStore(client, { windowMs: 600_000 });
+  for (let count = 1; count <= 3; count++) expect((await store.increment('k')).totalHits).toBe(count);
+  await store.decrement('k');
+  expect((await store.get('k'))?.totalHits).toBe(2);
+  await store.resetKey('k');
+  expect(await store.get('k')).toBeUndefined();
+});
+
+it('errors reach the limiter; with failures: "miss" requests pass', async () => {
+  const client = await deadClient();
+  const store = new MemcacheRateLimitStore(client);
+  for (const call of [store.increment('k'), store.decrement('k'), store.get('k'), store.resetKey('k')]) {
+    await expect(call).rejects.toBeInstanceOf(MemcacheConnectError);
+  }
+  const lenient = new MemcacheRateLimitStore(client, { failures: 'miss' });
+  expect((await lenient.increment('k')).totalHits).toBe(1);
+  expect(await lenient.get('k')).toBeUndefined();
+});
+
+it('refuses options that are not legal', async () => {
+  const client = await deadClient();
+  for (const options of [{ windowMs: 0 }, { windowMs: Infinity }, { prefix: '' }, { meta: 1 }, { max: 5 }] as object[]) {
+    expect(() => new MemcacheRateLimitStore(client, options)).toThrow(MemcacheIllegalInputError);
+  }
+  expect(() => {
+    new MemcacheRateLimitStore(client).init({ windowMs: NaN });
+  }).toThrow(MemcacheIllegalInputError);
+});

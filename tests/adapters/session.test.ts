@@ -1,0 +1,141 @@
+import { promisify } from 'node:util';
+import { MemcacheConnectError, MemcacheIllegalInputError, RawSerde, Client } from '../../src';
+import { MemcacheSessionStore } from '../../src/adapters/session';
+import { MemcachedServer } from '../../src/server';
+import { caches, deadClient, type Cache } from './clients';
+
+const DAY = 86_400_000;
+
+interface Session {
+  readonly user?: string;
+  readonly cookie?: object;
+}
+
+/** The store with promises in place of callbacks. */
+function promising(store: MemcacheSessionStore): {
+  get: (id: string) => Promise<Session | undefined>;
+  set: (id: string, session: object) => Promise<void>;
+  touch: (id: string, session: object) => Promise<void>;
+  destroy: (id: string) => Promise<void>;
+} {
+  const get = (id: string, done: (error: Error | null, session?: Session) => void): void => {
+    store.get<Session>(id, (error, session) => {
+      done(error instanceof Error ? error : null, session ?? undefined);
+    });
+  };
+  const write = (verb: 'set' | 'touch') => (id: string, session: object) =>
+    new Promise<void>((resolve, reject) => {
+      store[verb](id, session, (error) => {
+        if (error instanceof Error) reject(error);
+        else resolve();
+      });
+    });
+  const destroy = (id: string, done: (error: Error | null) => void): void => {
+    store.destroy(id, (error) => {
+      done(error instanceof Error ? error : null);
+    });
+  };
+  return { get: promisify(get), set: write('set'), touch: write('touch'), destroy: promisify(destroy) };
+}
+
+describe.each(caches)('MemcacheSessionStore with %s', (_, start) => {
+  let cache: Cache;
+
+  beforeAll(async () => {
+    cache = await start();
+  });
+  afterAll(() => cache.stop());
+
+  it('stores, reads and destroys, also without a cookie', async () => {
+    const store = promising(new MemcacheSessionStore(cache.client()));
+    expect(await store.get('absent')).toBeUndefined();
+    await store.set('a', { user: 'Ada' });
+    expect(await store.get('a')).toEqual({ user: 'Ada' });
+    await store.destroy('a');
+    expect(await store.get('a')).toBeUndefined();
+  });
+
+  it('keeps a session as long as its cookie, a day without', async () => {
+    const client = cache.client();
+    const store = promising(new MemcacheSessionStore(client));
+    const ttlOf = async (id: string): Promise<number | undefined> => (await client.metaGet(`sess:${id}`, { ttl: true }))?.ttl;
+    await store.set('60-days', { cookie: { expires: new Date(Date.now() + 60 * DAY), originalMaxAge: 60 * DAY } });
+    await store.set('as-json', { cookie: { expires: new Date(Date.now() + 60 * DAY).toJSON() } });
+    await store.set('max-age', { cookie: { expires: null, maxAge: 5500 } });
+    await store.set('cookie-of-the-browser', { cookie: { expires: null, originalMaxAge: null } });
+    for (const id of ['60-days', 'as-json']) {
+      expect(await ttlOf(id)).toBeGreaterThan((60 * DAY) / 1000 - 10);
+      expect(await store.get(id)).toBeDefined();
+    }
+    expect([5, 6]).toContain(await ttlOf('max-age'));
+    expect(await ttlOf('cookie-of-the-browser')).toBeGreaterThan(DAY / 1000 - 10);
+    await store.touch('60-days', { cookie: { maxAge: 90_000 } });
+    expect(await ttlOf('60-days')).toBeLessThanOrEqual(90);
+    await store.set('max-age', { cookie: { expires: new Date(Date.now() - 1000) } });
+    expect(await store.get('max-age')).toBeUndefined();
+  });
+
+  it('touch undoes no save, and brings nothing back', async () => {
+    const [slow, fast] = [promising(new MemcacheSessionStore(cache.client())), promising(new MemcacheSessionStore(cache.client()))];
+    await slow.set('touched', { user: 'before' });
+    const old = await slow.get('touched');
+    await fast.set('touched', { user: 'after' });
+    await slow.touch('touched', old ?? {});
+    expect(await slow.get('touched')).toEqual({ user: 'after' });
+    await fast.destroy('touched');
+    await slow.touch('touched', old ?? {});
+    expect(await slow.get('touched')).toBeUndefined();
+  });
+
+  it('a session that was destroyed while a request used it stays destroyed', async () => {
+    const [slow, fast] = [promising(new MemcacheSessionStore(cache.client())), promising(new MemcacheSessionStore(cache.client()))];
+    await fast.set('left', { user: 'Ada' });
+    const session = await slow.get('left');
+    await fast.destroy('left');
+    await slow.set('left', { ...session, visits: 2 });
+    expect(await fast.get('left')).toBeUndefined();
+    // The id may be used again by whoever has seen that it is free.
+    await fast.set('left', { user: 'Bob' });
+    expect(await slow.get('left')).toEqual({ user: 'Bob' });
+  });
+
+  it('takes ids that are no legal keys', async () => {
+    const store = promising(new MemcacheSessionStore(cache.client(), { prefix: 'app:' }));
+    for (const id of ['with a space', 'x'.repeat(400)]) {
+      await store.set(id, { user: id });
+      expect(await store.get(id)).toEqual({ user: id });
+    }
+  });
+});
+
+it('works through a serde that reads bytes', async () => {
+  await using server = await MemcachedServer.start();
+  await using client = new Client(server.address, { serde: new RawSerde() });
+  const store = promising(new MemcacheSessionStore(client));
+  await store.set('a', { user: 'Ada' });
+  expect(await store.get('a')).toEqual({ user: 'Ada' });
+});
+
+it('errors reach the framework; with failures: "miss" there is no session', async () => {
+  const client = await deadClient();
+  const store = promising(new MemcacheSessionStore(client));
+  for (const call of [store.get('a'), store.set('a', {}), store.touch('a', {}), store.destroy('a')]) {
+    await expect(call).rejects.toBeInstanceOf(MemcacheConnectError);
+  }
+  const lenient = promising(new MemcacheSessionStore(client, { failures: 'miss' }));
+  expect(await lenient.get('a')).toBeUndefined();
+  await lenient.set('a', {});
+  await lenient.destroy('a');
+});
+
+it('lists and clears nothing: there are no methods that would lie', async () => {
+  const store = new MemcacheSessionStore(await deadClient());
+  for (const name of ['all', 'length', 'clear']) expect(name in store).toBe(false);
+});
+
+it('refuses options that are not legal', async () => {
+  const client = await deadClient();
+  for (const options of [{ prefix: 'a b' }, { ttl: '1d' }, { failures: true }, { maxAge: 1 }] as object[]) {
+    expect(() => new MemcacheSessionStore(client, options)).toThrow(MemcacheIllegalInputError);
+  }
+});
