@@ -9,6 +9,9 @@ const NEVER = -2;
 const SETTLED = 1;
 const SHARES_REPLY = 2;
 const ANSWERED = 4;
+const SEPARATE = 8;
+const IN_COMPANY = 16;
+const TWINNED = 32;
 
 /**
  * One execution of a command on one connection: the promise, and where it stands. A call that has settled keeps its
@@ -52,6 +55,39 @@ export class Call<R> {
 
   markAnswered(): void {
     this.#marks |= ANSWERED;
+  }
+
+  /** Whether its keys are asked for one by one, since a reply for several was broken by an error. */
+  get separate(): boolean {
+    return (this.#marks & SEPARATE) !== 0;
+  }
+
+  markSeparate(): void {
+    this.#marks |= SEPARATE;
+  }
+
+  /** Of a call that ends the reply to a shared line: whether the line holds another key than its own. */
+  get inCompany(): boolean {
+    return (this.#marks & IN_COMPANY) !== 0;
+  }
+
+  markInCompany(): void {
+    this.#marks |= IN_COMPANY;
+  }
+
+  /** Whether a later call of the same line is for the same key, and is answered with this one. */
+  get twinned(): boolean {
+    return (this.#marks & TWINNED) !== 0;
+  }
+
+  markTwinned(): void {
+    this.#marks |= TWINNED;
+  }
+
+  /** As if it had not been written: it is to be sent over another connection. */
+  rewind(): void {
+    this.#marks &= SETTLED | SEPARATE;
+    this.reader = undefined;
   }
 
   /** On the monotonic clock, in milliseconds; `Infinity` for none. */

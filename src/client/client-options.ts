@@ -48,6 +48,13 @@ export interface ConnectionOptions {
    * @default 1048576
    */
   maxValueSize?: number | undefined;
+  /**
+   * Whether a proxy stands between: twemproxy, mcrouter, memcached's own. Every key then travels in a line of its own, and
+   * what not every proxy knows is refused with `MemcacheUnknownCommandError` before a byte is sent: `gat`, `gats`, the meta
+   * commands, `stats`, `flushAll`, `verbosity`, `cacheMemlimit`, `shutdown`.
+   * @default false
+   */
+  proxy?: boolean | undefined;
   /** The source of time, for tests. @default the machine's */
   clock?: Clock | undefined;
   /** How a byte stream to a server is opened, for tests and tunnels. @default sockets of node:net and node:tls */
@@ -127,6 +134,7 @@ export const CONNECTION_OPTIONS = {
   auth: option(AUTH),
   maxPending: option(wholeNumber(1, 2 ** 30), 32_768),
   maxValueSize: option(wholeNumber(1, 2 ** 30, 'bytes'), DEFAULT_MAX_VALUE_SIZE),
+  proxy: option(SWITCH, false),
   clock: option(CLOCK, systemClock),
   connect: option(functionOf<Connect>(), connectSocket),
 } satisfies OptionTable<ConnectionOptions>;

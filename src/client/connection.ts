@@ -6,6 +6,12 @@ import type { ExecuteOptions, Executor } from './executor';
 import { parseServerAddress, type ServerInput } from './server-address';
 import { Wire, type Gathering, type WireOwner } from './wire/wire';
 
+/**
+ * How long each key has a line of its own after a reply for several was broken by an error, in milliseconds: a proxy one of whose
+ * servers is dead answers every such line so, and each costs the connection. Behind a proxy, `proxy: true` spares the first one too.
+ */
+const SEPARATELY_FOR = 60_000;
+
 /** Whom a {@link Connection} tells how it fares: a pool that lends it, a cluster that watches its server's health. */
 export interface ConnectionObserver {
   /** Nothing is awaited any more. */
@@ -26,8 +32,16 @@ export class Connection implements Executor {
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
   constructor(server: ServerInput, options: ConnectionOptions = {}, observer: ConnectionObserver = {}, gathering: Gathering = 'tick') {
     this.#settings = connectionSettings(parseServerAddress(server), options);
+    let separatelyUntil = 0;
+    const { clock, proxy } = this.#settings;
     this.#owner = {
       gathering,
+      get separately() {
+        return proxy || (separatelyUntil > 0 && clock.now() < separatelyUntil);
+      },
+      onBrokenReply: () => {
+        separatelyUntil = clock.now() + SEPARATELY_FOR;
+      },
       onIdle: () => observer.onIdle?.(),
       onEnd: (wire, unsent, failure) => {
         if (this.#wire === wire) this.#wire = undefined;

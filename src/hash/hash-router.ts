@@ -5,6 +5,7 @@ import {
   MemcacheError,
   MemcacheIllegalInputError,
   MemcacheNoServersError,
+  MemcachePartialError,
 } from '../errors';
 import { Failures } from '../client/certainty';
 import type { Command, KeyCommand, KeysCommand, ServerCommand } from '../client/command';
@@ -202,6 +203,8 @@ export class HashRouter implements Executor {
     const failures = new Failures();
     for (const [index, outcome] of settled.entries()) {
       if (outcome.status === 'fulfilled') results.push(outcome.value);
+      // A proxy, one of whose servers failed: what the others had is worth having.
+      else if (outcome.reason instanceof MemcachePartialError) results.push(outcome.reason.partial as R);
       failures.addOutcome(outcome, nodes[index]?.name);
     }
     if (failures.any) throw failures.toError(command.verb, command.merge(results));

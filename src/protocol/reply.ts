@@ -102,9 +102,16 @@ export function isWord(frame: Frame, word: string): boolean {
 }
 
 /** What is known of the command whose reply could not be taken. */
-export interface ReplyOrigin {
-  readonly command: string;
-  readonly server: string;
+export interface Asked {
+  readonly verb: string;
+  /** The first version of memcached that knows it; undefined for what all know. */
+  readonly since?: string | undefined;
+}
+
+/** The error for a server that does not know the command, in whatever words it says so. */
+export function unknownCommand({ verb, since }: Asked, server: string): MemcacheUnknownCommandError {
+  const why = since === undefined ? ', or not in this form; is it an older version?' : `: it needs memcached ${since} or newer`;
+  return new MemcacheUnknownCommandError(`the server ${server} does not know "${verb}"${why}`, { command: verb, server, certainty: 'executed' });
 }
 
 /**
@@ -115,15 +122,11 @@ export interface ReplyOrigin {
  *     CLIENT_ERROR <text>      the request was at fault
  *     SERVER_ERROR <text>      the server failed
  */
-export function replyError(frame: Frame, origin: ReplyOrigin): MemcacheError {
+export function replyError(frame: Frame, asked: Asked, server: string): MemcacheError {
   const line = printable(frame);
+  const origin = { command: asked.verb, server };
   const answered = { ...origin, certainty: 'executed' } as const;
-  if (line === 'ERROR') {
-    return new MemcacheUnknownCommandError(
-      `the server does not know "${origin.command}", or not in this form; is it an older version?`,
-      answered,
-    );
-  }
+  if (line === 'ERROR') return unknownCommand(asked, server);
   if (line.startsWith('CLIENT_ERROR')) {
     const text = errorText(line, 'CLIENT_ERROR');
     return AUTHENTICATION.test(text)

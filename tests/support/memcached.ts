@@ -18,8 +18,7 @@ export function memcachedBinary(): string | undefined {
 }
 
 /** Starts a memcached on 127.0.0.1, on a free port by default; it ends with `stop`, or with this process. */
-export async function startMemcached(args: string[] = [], port?: number): Promise<MemcachedProcess> {
-  const binary = memcachedBinary();
+export async function startMemcached(args: string[] = [], port?: number, binary = memcachedBinary()): Promise<MemcachedProcess> {
   if (binary === undefined) throw new Error('memcached is needed: install it, or set MEMCACHED_BIN');
   for (let attempt = 0; ; attempt++) {
     const started = await tryToStart(binary, args, port ?? (await freePort()));
@@ -61,7 +60,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-function accepts(port: number): Promise<boolean> {
+/** Whether somebody listens there; false after a moment. */
+export function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => {

@@ -10,7 +10,7 @@ import { MemcacheUnknownError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
-import { MORE, ServerCommand, type Deleting, type ReplyReader } from '../command';
+import { BrokenReply, MORE, ServerCommand, type Deleting, type ReplyReader } from '../command';
 
 /** By server name. */
 function mergeMaps<T>(results: readonly Map<string, T>[]): Map<string, T> {
@@ -81,6 +81,7 @@ export class StatsCommand extends ServerCommand<Map<string, Map<string, string>>
           return MORE;
         }
         const ended = isWord(frame, 'END') || isWord(frame, 'RESET') || isWord(frame, 'OK');
+        if (!ended && stats.size > 0) throw new BrokenReply(this.refuse(frame, server));
         if (!ended) throw this.refuse(frame, server);
         return new Map([[server, stats]]);
       },
@@ -146,6 +147,10 @@ export class OkCommand extends ServerCommand<void> implements ReplyReader<void> 
 export class ClosingCommand extends ServerCommand<void> implements ReplyReader<void> {
   readonly verb: 'quit' | 'shutdown';
   get idempotent(): boolean {
+    return true;
+  }
+
+  override get closes(): boolean {
     return true;
   }
 

@@ -1,4 +1,4 @@
-import { MemcacheServerError } from '../../errors';
+import { MemcacheClientError, MemcacheServerError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
 import { replyError } from '../../protocol/reply';
 import { MORE, type ReplyReader } from '../command';
@@ -15,22 +15,25 @@ export interface BatchRules<R> {
 /** Reads the replies of several one-line commands that were written together, one after the other, to the last. */
 export class BatchReader<R> implements ReplyReader<R> {
   readonly #verb: string;
+  readonly #hasBlock: boolean;
   readonly #size: number;
   readonly #rules: BatchRules<R>;
   #index = 0;
-  #failure: MemcacheServerError | undefined;
+  #failure: MemcacheServerError | MemcacheClientError | undefined;
 
-  constructor(command: { readonly verb: string }, size: number, rules: BatchRules<R>) {
+  constructor(command: { readonly verb: string; readonly hasBlock: boolean }, size: number, rules: BatchRules<R>) {
     this.#verb = command.verb;
+    this.#hasBlock = command.hasBlock;
     this.#size = size;
     this.#rules = rules;
   }
 
   read(frame: Frame, server: string): R | typeof MORE {
     if (!this.#rules.reply(frame, this.#index)) {
-      const error = replyError(frame, { command: this.#verb, server });
-      // After any other error the number of replies still to come is not certain.
-      if (!(error instanceof MemcacheServerError)) throw error;
+      const error = replyError(frame, { verb: this.#verb }, server);
+      // A line that was refused has had its reply; a block after it may have been taken for commands, with replies of their own.
+      const inStep = error instanceof MemcacheServerError || (error instanceof MemcacheClientError && !this.#hasBlock);
+      if (!inStep) throw error;
       if (!this.#rules.refused(this.#index)) this.#failure ??= error;
     }
     if (++this.#index < this.#size) return MORE;

@@ -8,15 +8,14 @@
  *
  * https://github.com/memcached/memcached/blob/master/doc/protocol.txt
  */
-import { MemcacheIllegalInputError } from '../../errors';
+import { MemcacheIllegalInputError, MemcacheUnknownCommandError } from '../../errors';
 import { FrameError, type Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
-import { isErrorLine, isWord } from '../../protocol/reply';
+import { isErrorLine, isWord, unknownCommand } from '../../protocol/reply';
 import { toBlock, type RequestWriter } from '../../protocol/request';
-import { spoils } from '../wire/spoils';
 import * as outcomes from '../meter';
-import { KeyCommand, MORE, NO_CAS, ServerCommand, type Command, type Deleting, type Reading, type ReplyReader } from '../command';
+import { BrokenReply, KeyCommand, MORE, NO_CAS, ServerCommand, type Command, type Deleting, type Reading, type ReplyReader } from '../command';
 
 /** The words of the meta commands. */
 export type MetaCode = 'mg' | 'ms' | 'md' | 'ma' | 'me' | 'mn';
@@ -125,6 +124,9 @@ const OUTCOMES: Readonly<Partial<Record<MetaCode, Readonly<Record<string, outcom
   ma: { NS: outcomes.NOT_STORED, EX: outcomes.EXISTS, NF: outcomes.NOT_FOUND },
 };
 
+/** The first version with meta commands as they are now. */
+const META_SINCE = '1.6.0';
+
 /** Numbers the opaques; a number is used again after 60 million commands, long after its connection's queue has moved on. */
 let lastOpaque = 0;
 
@@ -154,6 +156,10 @@ export class MetaRequest extends KeyCommand<MetaResult> {
 
   override get hasBlock(): boolean {
     return this.#block !== undefined;
+  }
+
+  override get since(): string {
+    return META_SINCE;
   }
 
   get idempotent(): boolean {
@@ -229,24 +235,24 @@ export class MetaRequest extends KeyCommand<MetaResult> {
 
   override reader(): ReplyReader<MetaResult> {
     if (!this.#quiet) return this;
-    let answer = (): MetaResult => new MetaResult(this.verb === 'mg' ? 'EN' : 'HD', []);
+    let result = new MetaResult(this.verb === 'mg' ? 'EN' : 'HD', []);
+    let failure: Error | undefined;
     return {
       read: (frame, server) => {
-        if (isWord(frame, 'MN')) return answer();
+        if (failure !== undefined) throw this.#isEnd(frame, failure) ? failure : new BrokenReply(failure);
+        if (isWord(frame, 'MN')) return result;
         // An error line is an answer like any other: MN still follows.
-        if (isErrorLine(frame)) {
-          const error = this.refuse(frame, server);
-          if (spoils(error, this)) throw error;
-          answer = () => {
-            throw error;
-          };
-          return MORE;
-        }
-        const result = this.read(frame, server);
-        answer = () => result;
+        if (isErrorLine(frame)) failure = this.refuse(frame, server);
+        else result = this.read(frame, server);
         return MORE;
       },
     };
+  }
+
+  /** Whether the frame answers the `mn` after a quiet command that was refused; servers without meta commands do not know it either. */
+  #isEnd(frame: Frame, failure: Error): boolean {
+    if (isWord(frame, 'MN')) return true;
+    return failure instanceof MemcacheUnknownCommandError && (isWord(frame, 'ERROR') || isWord(frame, 'EN'));
   }
 
   read(frame: Frame, server: string): MetaResult {
@@ -255,13 +261,31 @@ export class MetaRequest extends KeyCommand<MetaResult> {
       throw this.refuse(frame, server);
     }
     let flags = frame.hasBlock ? rest.slice(1) : rest;
-    if (this.#opaque !== undefined) {
+    // memcached 1.6.10 to 1.6.17 says no more than EN.
+    if (this.#opaque !== undefined && !(code === 'EN' && flags.length === 0)) {
       if (!flags.includes(this.#opaque)) throw new FrameError('a meta reply does not bring back the opaque of its request');
       if (this.#ownOpaque) flags = flags.filter((flag) => flag !== this.#opaque);
     }
     return new MetaResult(code, flags, frame.hasBlock ? frame.data() : undefined);
   }
+
+  protected override refuse(frame: Frame, server: string): Error {
+    return this.#isFirstDialect(frame) ? unknownCommand(this, server) : super.refuse(frame, server);
+  }
+
+  /** memcached 1.5.19 to 1.5.22 has meta commands of another form, and refuses ours in these words. */
+  #isFirstDialect(frame: Frame): boolean {
+    if (frame.hasBlock) return false;
+    const line = frame.line();
+    if (this.verb === 'mn') return line === 'EN';
+    if (line === 'CLIENT_ERROR incorrect number of tokens supplied') return true;
+    // Later servers say this too, of a flag that they do not know.
+    return line === 'CLIENT_ERROR invalid or duplicate flag' && this.#flags.every((flag) => FIRST_FLAGS.includes(flag[0] ?? ''));
+  }
 }
+
+/** The flags that every server with meta commands knows. */
+const FIRST_FLAGS = 'OkqvftcslhuTNRCIFSMDJ';
 
 /** `ms` in place of one whose token stands for no item: it stores if there is still none. */
 class SetIfAbsent extends MetaRequest {
@@ -294,7 +318,13 @@ export class NoopCommand extends ServerCommand<void> implements ReplyReader<void
     return this;
   }
 
+  override get since(): string {
+    return META_SINCE;
+  }
+
   read(frame: Frame, server: string): void {
+    // So memcached 1.5.19 to 1.5.22.
+    if (isWord(frame, 'EN')) throw unknownCommand(this, server);
     if (!isWord(frame, 'MN')) throw this.refuse(frame, server);
   }
 }

@@ -4,7 +4,7 @@
  *     gat <exptime> <key>*\r\n
  *     gats <exptime> <key>*\r\n
  */
-import { MemcacheServerError } from '../../errors';
+import { MemcachePartialError, MemcacheServerError, MemcacheUnknownError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
 import { keyText, routingText, type Key } from '../../protocol/key';
 import { isValueFor, isWord, replyError, valueCas, valueFlags } from '../../protocol/reply';
@@ -12,7 +12,19 @@ import type { RequestWriter } from '../../protocol/request';
 import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
 import * as outcomes from '../meter';
-import { KeyCommand, KeysCommand, MORE, NO_CAS, type KeyOf, type Reading, type ReplyReader } from '../command';
+import {
+  afterLastKey,
+  BrokenReply,
+  isStopgap,
+  JoinableGet,
+  KeyCommand,
+  KeysCommand,
+  MORE,
+  NO_CAS,
+  type KeyOf,
+  type Reading,
+  type ReplyReader,
+} from '../command';
 
 /** A value with the token that a later `cas` needs; both undefined on a miss. */
 export type ValueWithCas<V> = [value: V, cas: string] | [value: undefined, cas: undefined];
@@ -51,46 +63,6 @@ function pairWithoutToken([value]: readonly unknown[]): [unknown, string | undef
   return [value, NO_CAS];
 }
 
-/**
- * A retrieval of one key that may share its line with its neighbours: the connection writes the gets of one tick as
- * `get k1 k2 …`. A server of Debian's age makes one system call per `get` line, so this makes gets four times cheaper;
- * and since each `VALUE` names its key, a stream out of step is seen at once.
- */
-export abstract class JoinableGet<R> extends KeyCommand<R> {
-  abstract override readonly verb: 'get' | 'gets';
-  get idempotent(): boolean {
-    return true;
-  }
-
-
-  write(request: RequestWriter): void {
-    request.text(`${this.verb} ${this.wireKey}\r\n`);
-  }
-
-  /** Whether the frame is a value for this key. */
-  answeredBy(frame: Frame): boolean {
-    return isValueFor(frame, this.wireKey);
-  }
-
-  abstract hit(frame: Frame): R;
-  abstract miss(): R;
-
-  override get reading(): Reading<R> {
-    return readingOf(this, (result) => this.isMiss(result), (result) => this.withoutToken(result));
-  }
-
-  protected abstract isMiss(result: R): boolean;
-
-  protected withoutToken(hit: R): R {
-    return hit;
-  }
-
-  /** Joined gets are read by the connection, which knows whose turn it is. */
-  read(frame: Frame, server: string): never {
-    throw this.refuse(frame, server);
-  }
-}
-
 /** A fallback's view of a command that reads one key. */
 function readingOf<R>(command: KeyCommand<R>, isMiss: (result: R) => boolean, withoutToken: (hit: R) => R): Reading<R> {
   return {
@@ -127,8 +99,8 @@ export class GetCommand<V> extends JoinableGet<V | undefined> {
     tally.add(value === undefined ? outcomes.MISS : outcomes.HIT, 1);
   }
 
-  protected isMiss(result: V | undefined): boolean {
-    return result === undefined;
+  override get reading(): Reading<V | undefined> {
+    return readingOf(this, (result) => result === undefined, asItIs);
   }
 }
 
@@ -158,12 +130,8 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
     tally.add(cas === undefined ? outcomes.MISS : outcomes.HIT, 1);
   }
 
-  protected isMiss([, cas]: ValueWithCas<V>): boolean {
-    return cas === undefined;
-  }
-
-  protected override withoutToken(hit: ValueWithCas<V>): ValueWithCas<V> {
-    return pairWithoutToken(hit);
+  override get reading(): Reading<ValueWithCas<V>> {
+    return readingOf<ValueWithCas<V>>(this, ([, cas]) => cas === undefined, (pair) => pairWithoutToken(pair));
   }
 }
 
@@ -198,6 +166,10 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
     this.#take = take;
     this.#withoutToken = withoutToken;
     this.#miss = miss;
+  }
+
+  override get since(): string {
+    return '1.5.3';
   }
 
   static gat<V>(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>): KeyCommand<V | undefined> {
@@ -236,7 +208,10 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
           }
           return MORE;
         }
-        if (!isWord(frame, 'END')) throw this.refuse(frame, server);
+        if (!isWord(frame, 'END')) {
+          const error = this.refuse(frame, server);
+          throw seen ? new BrokenReply(error) : error;
+        }
         // eslint-disable-next-line @typescript-eslint/only-throw-error -- thrown on as it was caught
         if (failure !== undefined) throw failure;
         return result === MISS ? this.#miss : result;
@@ -264,6 +239,8 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   readonly #serde: Deserializer<V>;
   readonly #take: Take<V, R>;
   readonly #withoutToken: (hit: R) => R;
+  /** Whether each key has a line of its own. */
+  readonly #separate: boolean;
 
   private constructor(
     verb: 'get' | 'gets',
@@ -272,6 +249,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     serde: Deserializer<V>,
     take: Take<V, R>,
     withoutToken: (hit: R) => R,
+    separate = false,
   ) {
     super();
     this.verb = verb;
@@ -280,6 +258,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     this.#serde = serde;
     this.#take = take;
     this.#withoutToken = withoutToken;
+    this.#separate = separate;
   }
 
   static get<V>(wireKeys: readonly string[], keys: readonly Key[], serde: Deserializer<V>): KeysCommand<Map<Key, V>> {
@@ -299,7 +278,15 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   }
 
   pick(indices: readonly number[]): GetManyCommand<V, R> {
-    return new GetManyCommand(this.verb, at(this.#wireKeys, indices), at(this.#keys, indices), this.#serde, this.#take, this.#withoutToken);
+    return this.#withKeys(at(this.#wireKeys, indices), at(this.#keys, indices), this.#separate);
+  }
+
+  override get separated(): GetManyCommand<V, R> {
+    return this.#withKeys(this.#wireKeys, this.#keys, true);
+  }
+
+  #withKeys(wireKeys: readonly string[], keys: readonly Key[], separate: boolean): GetManyCommand<V, R> {
+    return new GetManyCommand(this.verb, wireKeys, keys, this.#serde, this.#take, this.#withoutToken, separate);
   }
 
   /** In the order of the keys, whoever answered first. */
@@ -346,25 +333,35 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   }
 
   write(request: RequestWriter): void {
-    for (const line of this.#lines()) request.text(line);
+    const wireKeys = this.#wireKeys;
+    let index = 0;
+    for (const end of this.#lineEnds()) {
+      let line: string = this.verb;
+      let key = '';
+      for (; index < end; index++) line += ' ' + (key = wireKeys[index] ?? '');
+      request.text(line + afterLastKey(key) + '\r\n');
+    }
   }
 
-  #lines(): string[] {
-    const lines: string[] = [];
-    let line: string = this.verb;
-    for (const key of this.#wireKeys) {
-      if (line.length + key.length > MAX_LINE) {
-        lines.push(line + '\r\n');
-        line = this.verb;
+  /** For each line, the index of the first key after it. */
+  #lineEnds(): number[] {
+    const ends: number[] = [];
+    let length: number = this.verb.length;
+    let index = 0;
+    for (const { length: keyLength } of this.#wireKeys) {
+      if (index > 0 && (this.#separate || length + keyLength > MAX_LINE)) {
+        ends.push(index);
+        length = this.verb.length;
       }
-      line += ' ' + key;
+      length += keyLength + 1;
+      index++;
     }
-    lines.push(line + '\r\n');
-    return lines;
+    ends.push(index);
+    return ends;
   }
 
   reader(): ReplyReader<Map<Key, R>> {
-    return new ManyReader(this.verb, this.#wireKeys, this.#keys, this.#lines().length, (frame, index, key) =>
+    return new ManyReader(this.verb, this.#wireKeys, this.#keys, this.#lineEnds(), (frame, index, key) =>
       this.#take(frame, this.#wireKeys[index]?.length ?? 0, this.#serde, key, this.verb),
     );
   }
@@ -376,54 +373,89 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
   readonly #verb: string;
   readonly #wireKeys: readonly string[];
   readonly #keys: readonly Key[];
+  /** For each line, the index of the first key after it. Each is answered by an `END` of its own. */
+  readonly #lineEnds: readonly number[];
   readonly #take: (frame: Frame, index: number, key: Key) => R | typeof MISS;
+  /** The key that may be answered next. */
   #next = 0;
-  /** Each line is answered by an `END` of its own. */
-  #endsToCome: number;
+  #line = 0;
   #failure: unknown;
 
   constructor(
     verb: string,
     wireKeys: readonly string[],
     keys: readonly Key[],
-    lines: number,
+    lineEnds: readonly number[],
     take: (frame: Frame, index: number, key: Key) => R | typeof MISS,
   ) {
     this.#verb = verb;
     this.#wireKeys = wireKeys;
     this.#keys = keys;
-    this.#endsToCome = lines;
+    this.#lineEnds = lineEnds;
     this.#take = take;
   }
 
   read(frame: Frame, server: string): Map<Key, R> | typeof MORE {
+    const end = this.#lineEnds[this.#line] ?? 0;
     if (frame.hasBlock) {
-      this.#value(frame, server);
+      this.#value(frame, end, server);
       return MORE;
     }
-    if (!isWord(frame, 'END')) {
-      const error = replyError(frame, { command: this.#verb, server });
-      // A SERVER_ERROR stands in place of its line's END; the other lines are still answered.
-      if (!(error instanceof MemcacheServerError)) throw error;
-      this.#failure ??= error;
-    }
-    if (--this.#endsToCome > 0) return MORE;
-    // eslint-disable-next-line @typescript-eslint/only-throw-error -- thrown on as it was caught
-    if (this.#failure !== undefined) throw this.#failure;
-    return this.#hits;
+    if (!isWord(frame, 'END')) this.#refused(frame, server);
+    this.#next = end;
+    if (++this.#line < this.#lineEnds.length) return MORE;
+    return this.#result(server);
   }
 
-  #value(frame: Frame, server: string): void {
+  #value(frame: Frame, end: number, server: string): void {
     let index = this.#next;
-    while (index < this.#wireKeys.length && !isValueFor(frame, this.#wireKeys[index] ?? '')) index++;
-    const key = this.#keys[index];
-    if (key === undefined) throw replyError(frame, { command: this.#verb, server });
+    while (index < end && !isValueFor(frame, this.#wireKeys[index] ?? '')) index++;
+    if (index === end) {
+      if (isStopgap(frame, this.#wireKeys[end - 1] ?? '')) return;
+      throw replyError(frame, { verb: this.#verb }, server);
+    }
     this.#next = index + 1;
+    const key = this.#keys[index] ?? '';
     try {
       const taken = this.#take(frame, index, key);
       if (taken !== MISS) this.#hits.set(key, taken);
     } catch (error) {
       this.#failure ??= error;
+    }
+  }
+
+  /** Of a line with one key an error is the whole reply; the other lines are still answered. */
+  #refused(frame: Frame, server: string): void {
+    const error = replyError(frame, { verb: this.#verb }, server);
+    if (error instanceof MemcacheUnknownError) throw error;
+    const first = this.#line === 0 ? 0 : (this.#lineEnds[this.#line - 1] ?? 0);
+    if ((this.#lineEnds[this.#line] ?? 0) - first > 1 || afterLastKey(this.#wireKeys[first] ?? '') !== '') throw new BrokenReply(error);
+    this.#failure ??= error;
+  }
+
+  #result(server: string): Map<Key, R> {
+    const failure = this.#failure;
+    if (failure instanceof MemcacheServerError) {
+      const failures = new Map([[server, failure]]);
+      throw new MemcachePartialError(this.#hits, failures, { server, command: this.#verb, cause: failure, certainty: 'executed' });
+    }
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- thrown on as it was caught
+    if (failure !== undefined) throw failure;
+    if (this.#hits.size < this.#keys.length) this.#fillTwins();
+    return this.#hits;
+  }
+
+  /** Of keys that are the same as they travel (a string, and its bytes) a proxy may answer only one. */
+  #fillTwins(): void {
+    if (this.#keys.every((key) => typeof key === 'string')) return;
+    const found = new Map<string, R>();
+    for (const [index, key] of this.#keys.entries()) {
+      const value = this.#hits.get(key);
+      if (value !== undefined) found.set(this.#wireKeys[index] ?? '', value);
+    }
+    for (const [index, key] of this.#keys.entries()) {
+      const value = found.get(this.#wireKeys[index] ?? '');
+      if (value !== undefined && !this.#hits.has(key)) this.#hits.set(key, value);
     }
   }
 }

@@ -36,6 +36,16 @@ export class CallQueue {
     return this.#next === this.#tail ? undefined : this.#ring[this.#next & (this.#ring.length - 1)];
   }
 
+  /** Where the call to be written next stands; positions only grow. */
+  get nextPosition(): number {
+    return this.#next;
+  }
+
+  /** The call at a position that is still in the queue. */
+  at(position: number): Call<unknown> | undefined {
+    return this.#ring[position & (this.#ring.length - 1)];
+  }
+
   /** The written call `offset` places behind the head. */
   behindHead(offset: number): Call<unknown> | undefined {
     return this.#head + offset < this.#next ? this.#ring[(this.#head + offset) & (this.#ring.length - 1)] : undefined;

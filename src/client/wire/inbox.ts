@@ -2,15 +2,23 @@ import { FrameError, type Frame } from '../../protocol/frame';
 import { isWord, replyError } from '../../protocol/reply';
 import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
-import { MORE } from '../command';
-import { JoinableGet } from '../commands/retrieval';
-import { FenceReader } from './fence';
-import { spoils } from './spoils';
+import { BrokenReply, isStopgap, JoinableGet, MORE } from '../command';
+import { isWorthRepeating, spoils } from './spoils';
 
 /** A reply that was delivered, as an error, and after which the connection must not be used. */
 export class SpoilingReply extends Error {
   constructor(cause: unknown) {
     super(cause instanceof Error ? cause.message : 'a reply cannot be trusted', { cause });
+  }
+}
+
+/** A reply for several keys was broken by an error: nobody was told, and the calls it was for are marked `separate`. */
+export class RepeatSeparately extends Error {
+  override readonly cause: Error;
+
+  constructor(cause: Error) {
+    super(cause.message, { cause });
+    this.cause = cause;
   }
 }
 
@@ -27,6 +35,7 @@ export class Inbox {
   /**
    * @throws FrameError when the frame cannot be what the next call awaits; that call has not been told
    * @throws SpoilingReply when the call has been told, and the position in the stream is in doubt
+   * @throws RepeatSeparately when the position is in doubt, and the calls may be made again
    */
   take(frame: Frame): void {
     this.#calls.trim();
@@ -39,16 +48,12 @@ export class Inbox {
 
   #takeOwn(call: Call<unknown>, frame: Frame): void {
     const { reader } = call;
-    if (reader instanceof FenceReader && reader.isPast(frame)) {
-      this.#calls.shift();
-      this.take(frame);
-      return;
-    }
     let result: unknown;
     try {
       result = reader?.read(frame, this.#server);
     } catch (error) {
       if (error instanceof FrameError) throw error;
+      if (error instanceof BrokenReply) this.#onBroken(call, error);
       this.#calls.shift();
       call.reject(error);
       if (spoils(error, call.command)) throw new SpoilingReply(error);
@@ -57,6 +62,16 @@ export class Inbox {
     if (result === MORE) return;
     this.#calls.shift();
     call.resolve(result);
+  }
+
+  #onBroken(call: Call<unknown>, { cause }: BrokenReply): never {
+    if (call.command.separated !== undefined && !call.separate && isWorthRepeating(cause)) {
+      call.markSeparate();
+      throw new RepeatSeparately(cause);
+    }
+    this.#calls.shift();
+    call.reject(cause);
+    throw new SpoilingReply(cause);
   }
 
   /** A frame of the reply to `get k1 k2 …`: a value for one of the keys, in their order, or the end. */
@@ -82,6 +97,24 @@ export class Inbox {
     if (!call.endsReply) this.#calls.shift();
     if (failure === undefined) call.resolve(value);
     else call.reject(failure);
+    if (call.twinned) this.#hitTwins(command, frame);
+  }
+
+  /** Later calls of the line for the same key keep their places, and are answered now. */
+  #hitTwins({ wireKey }: JoinableGet<unknown>, frame: Frame): void {
+    let call = this.#calls.head;
+    for (let offset = 1; call !== undefined; offset++) {
+      const { command, endsReply } = call;
+      if (call.reader !== undefined && !call.answered && command instanceof JoinableGet && command.wireKey === wireKey) {
+        call.markAnswered();
+        try {
+          call.resolve(call.settled ? undefined : command.hit(frame));
+        } catch (error) {
+          call.reject(error);
+        }
+      }
+      call = endsReply ? undefined : this.#calls.behindHead(offset);
+    }
   }
 
   /** The value is not for the head. It is for a later key of the line, and those before it were missed, or for nobody. */
@@ -92,25 +125,45 @@ export class Inbox {
       if (next === undefined) break;
       call = next;
       const { command } = call;
-      if (call.reader === undefined || !(command instanceof JoinableGet) || !command.answeredBy(frame)) continue;
+      if (call.reader === undefined || call.answered || !(command instanceof JoinableGet) || !command.answeredBy(frame)) continue;
       for (; offset > 0; offset--) this.#miss();
       this.#hit(call, command, frame);
       return;
     }
+    if (call.command instanceof JoinableGet && isStopgap(frame, call.command.wireKey)) return;
     throw new FrameError('the reply holds a value for a key that was not asked for');
   }
 
-  /** `END`, or an error line in place of all that was still to come. */
+  /** `END`, or an error line: of a line with one key that is the whole reply, of one with several the rest may follow. */
   #endJoined(head: Call<unknown>, command: JoinableGet<unknown>, frame: Frame): void {
-    const error = isWord(frame, 'END') ? undefined : replyError(frame, { command: command.verb, server: this.#server });
+    const error = isWord(frame, 'END') ? undefined : replyError(frame, command, this.#server);
+    const inDoubt = error !== undefined && this.#lineEnd(head).inCompany;
+    const repeat = inDoubt && !head.separate && isWorthRepeating(error);
     let call: Call<unknown> | undefined = head;
+    for (let offset = 1; repeat && call !== undefined; offset++) {
+      call.markSeparate();
+      call = call.endsReply ? undefined : this.#calls.behindHead(offset);
+    }
+    if (repeat) throw new RepeatSeparately(error);
+    call = head;
     do {
       if (error !== undefined) call.reject(error);
       const last: boolean = call.endsReply;
       this.#miss();
       call = last ? undefined : this.#calls.head;
     } while (call !== undefined);
-    if (error !== undefined && spoils(error, command)) throw new SpoilingReply(error);
+    if (error !== undefined && (inDoubt || spoils(error, command))) throw new SpoilingReply(error);
+  }
+
+  /** The last call of the line that begins with `head`. */
+  #lineEnd(head: Call<unknown>): Call<unknown> {
+    let call = head;
+    for (let offset = 1; !call.endsReply; offset++) {
+      const next = this.#calls.behindHead(offset);
+      if (next === undefined) break;
+      call = next;
+    }
+    return call;
   }
 
   /** The head's key was not there. A call that was answered, or withdrawn, is not told again. */

@@ -1,8 +1,9 @@
 import type { RequestWriter } from '../../protocol/request';
 import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
-import { JoinableGet } from '../commands/retrieval';
+import { afterLastKey, JoinableGet, type Command } from '../command';
 import { FENCE, FenceReader } from './fence';
+import { LineKeys } from './line-keys';
 
 /** No more than this is encoded at once. */
 const WRITE_SIZE = 256 * 1024;
@@ -18,7 +19,7 @@ const MAX_UNANSWERED = 1024;
 /**
  * Makes bytes of the calls that are to be written, in their order.
  *
- * - Gets in a row become one line, `get k1 k2 …`; only the last of them ends the reply.
+ * - Gets in a row become one line, `get k1 k2 …`, in which no key stands twice; only the last of them ends the reply.
  * - A run of noreply commands is closed by a fence, whose answer the last of them awaits.
  * - A raw command is written only when nothing else is awaited, and nothing is written behind it.
  */
@@ -29,8 +30,15 @@ export class Outbox {
   /** The last get of the line being gathered. */
   #joined: Call<unknown> | undefined;
   #joinedVerb = '';
+  /** How many calls share it, how many keys it holds, and how many bytes these are. */
   #joinedCount = 0;
+  #joinedKeys = 0;
   #joinedLength = 0;
+  readonly #lineKeys: LineKeys;
+  /** Where its first call stands in the queue. */
+  #lineStart = 0;
+  /** The last key of the line. */
+  #lastKey = '';
   /** The last of a run of noreply commands. */
   #unfenced: Call<unknown> | undefined;
   /** The raw command that has the connection for itself. */
@@ -39,6 +47,7 @@ export class Outbox {
   constructor(calls: CallQueue, request: RequestWriter, maxPending: number) {
     this.#calls = calls;
     this.#request = request;
+    this.#lineKeys = new LineKeys(calls);
     this.#maxUnanswered = Math.max(1, Math.min(MAX_UNANSWERED, maxPending - 1));
   }
 
@@ -51,21 +60,25 @@ export class Outbox {
     this.#raw = undefined;
   }
 
-  /** Encodes what may be written now; false when there is nothing. */
-  encode(): boolean {
+  /**
+   * Encodes what may be written now; false when there is nothing.
+   *
+   * @param separately whether no line may hold several keys
+   */
+  encode(separately: boolean): boolean {
     let call: Call<unknown> | undefined;
     while (this.#raw === undefined && this.#request.size < WRITE_SIZE && (call = this.#calls.next) !== undefined) {
       // Withdrawn in time: without a reader it awaits nothing, and is passed over when its turn comes.
       if (call.settled) call.endsReply = false;
-      else if (call.command instanceof JoinableGet) this.#join(call, call.command);
+      else if (call.command instanceof JoinableGet && !separately && !call.separate) this.#join(call, call.command);
       else if (call.command.rawUntil !== undefined) {
         if (!this.#isAlone()) break;
         this.#raw = call;
-        this.#write(call);
+        this.#write(call, call.command);
       } else if (call.command.noreply) {
         if (this.#calls.written >= this.#maxUnanswered) break;
         this.#writeUnanswered(call);
-      } else this.#write(call);
+      } else this.#write(call, separately || call.separate ? (call.command.separated ?? call.command) : call.command);
       this.#calls.advance();
     }
     this.#endLine();
@@ -73,11 +86,12 @@ export class Outbox {
     return this.#request.size > 0;
   }
 
-  #write(call: Call<unknown>): void {
+  #write(call: Call<unknown>, command: Command<unknown>): void {
     this.#endLine();
     this.#fence();
-    call.reader = call.command.reader();
-    call.command.write(this.#request);
+    call.reader = command.reader();
+    if (command instanceof JoinableGet && afterLastKey(command.wireKey) !== '') call.markInCompany();
+    command.write(this.#request);
   }
 
   #writeUnanswered(call: Call<unknown>): void {
@@ -94,21 +108,38 @@ export class Outbox {
     if (this.#joined === undefined) {
       this.#request.text(verb);
       this.#joinedVerb = verb;
-      this.#joinedCount = this.#joinedLength = 0;
+      this.#joinedCount = this.#joinedKeys = this.#joinedLength = 0;
     }
-    this.#request.text(' ' + wireKey);
-    this.#joinedCount++;
-    this.#joinedLength += wireKey.length;
+    const twin = this.#joinedKeys === 0 ? undefined : this.#findTwin(wireKey);
+    if (twin === undefined) {
+      this.#request.text(' ' + wireKey);
+      this.#joinedKeys++;
+      this.#joinedLength += wireKey.length;
+      this.#lastKey = wireKey;
+    } else twin.markTwinned();
+    if (this.#joinedCount++ === 0) this.#lineStart = this.#calls.nextPosition;
     call.endsReply = false;
     call.reader = command;
     this.#joined = call;
   }
 
+  /** A proxy may answer a key once however often the line holds it, so a later call for it is answered with the first. */
+  #findTwin(wireKey: string): Call<unknown> | undefined {
+    // Most lines hold one key and need no table.
+    if (this.#joinedCount === 1) {
+      this.#lineKeys.start();
+      this.#lineKeys.add(this.#lastKey, this.#lineStart);
+    }
+    return this.#lineKeys.add(wireKey, this.#calls.nextPosition);
+  }
+
   #endLine(): void {
     if (this.#joined === undefined) return;
     this.#joined.endsReply = true;
+    const after = afterLastKey(this.#lastKey);
+    if (this.#joinedKeys > 1 || after !== '') this.#joined.markInCompany();
     this.#joined = undefined;
-    this.#request.text('\r\n');
+    this.#request.text(after + '\r\n');
   }
 
   #fence(): void {

@@ -52,6 +52,6 @@ export class RawReader {
     const frame = new Frame();
     frame.buffer = buffer;
     frame.end = end;
-    if (isErrorLine(frame)) throw replyError(frame, { command: 'raw', server: this.#server });
+    if (isErrorLine(frame)) throw replyError(frame, { verb: 'raw' }, this.#server);
   }
 }

@@ -14,9 +14,8 @@ import type { Timer } from '../../runtime/clock';
 import type { Call } from '../call';
 import { CallQueue } from './call-queue';
 import type { ConnectionSettings } from '../client-options';
-import { ClosingCommand } from '../commands/admin';
 import { Deadlines, fairTimeout, STALL } from './call-deadlines';
-import { Inbox, SpoilingReply } from './inbox';
+import { Inbox, RepeatSeparately, SpoilingReply } from './inbox';
 import { Outbox } from './outbox';
 import { RawReader } from './raw-reader';
 import type { Transport } from './transport';
@@ -35,6 +34,10 @@ export type Gathering = 'tick' | 'turn';
 /** Whom a connection tells of the turns of its life. */
 export interface WireOwner {
   readonly gathering: Gathering;
+  /** Whether each key must have a line of its own at present. */
+  readonly separately: boolean;
+  /** A reply for several keys was broken by an error. */
+  onBrokenReply(): void;
   /** Nothing is awaited any more. */
   onIdle(): void;
   /**
@@ -183,8 +186,7 @@ export class Wire {
       this.#onReady();
       return;
     }
-    const origin = { server: this.#name, command: 'set' };
-    const cause = isErrorLine(frame) ? replyError(frame, origin) : undefined;
+    const cause = isErrorLine(frame) ? replyError(frame, { verb: 'set' }, this.#name) : undefined;
     this.#fail(
       new MemcacheAuthenticationError(
         `the server ${this.#name} refused the credentials${cause === undefined ? '' : `: ${cause.message}`}; check the option auth`,
@@ -235,7 +237,7 @@ export class Wire {
   #flush(): void {
     this.#flushScheduled = false;
     while (this.#state === 'ready' && this.#calls.next !== undefined && this.#transport.backlog <= MAX_BACKLOG) {
-      if (!this.#outbox.encode()) break;
+      if (!this.#outbox.encode(this.#owner.separately)) break;
       this.#send();
     }
     this.#settleDown();
@@ -276,9 +278,21 @@ export class Wire {
       this.#spoil(error.cause);
       return;
     }
+    if (error instanceof RepeatSeparately) {
+      this.#repeatSeparately(error.cause);
+      return;
+    }
     const call = this.#calls.head;
     if (call !== undefined && this.#state === 'ready') call.reject(this.#unreadable(error, call));
     this.#spoil(error);
+  }
+
+  /** The connection is given up, which is not the server's fault; what only reads goes on over the next one. */
+  #repeatSeparately(cause: Error): void {
+    this.#owner.onBrokenReply();
+    // After close() there is no next one: these get what the server said.
+    if (this.#retired) for (const { call, written } of this.#calls) if (written && call.separate) call.reject(cause);
+    this.#end(`the connection was dropped: ${cause.message}`, cause, undefined, !this.#retired);
   }
 
   #unreadable(error: unknown, call: Call<unknown>): MemcacheError {
@@ -345,7 +359,7 @@ export class Wire {
     } else if (this.#state === 'ready') {
       this.#calls.trim();
       const head = this.#calls.head;
-      if (head?.command instanceof ClosingCommand) {
+      if (head?.command.closes === true) {
         head.resolve(undefined);
         this.#calls.shift();
       }
@@ -377,8 +391,8 @@ export class Wire {
     this.#end(error.message, error, error);
   }
 
-  /** Rejects what awaits a reply, and hands back what was never written. */
-  #end(message: string, cause?: unknown, failure?: unknown): void {
+  /** Rejects what awaits a reply, unless it only reads and is to be repeated, and hands back what was never written. */
+  #end(message: string, cause?: unknown, failure?: unknown, repeatsReads = false): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#deadlines.close();
@@ -388,7 +402,10 @@ export class Wire {
     const lost: { call: Call<unknown>; certainty: Certainty }[] = [];
     for (const { call, written } of this.#calls) {
       if (call.settled) continue;
-      if (written) lost.push({ call, certainty: 'maybeExecuted' });
+      if (written && repeatsReads && call.command.reading !== undefined) {
+        call.rewind();
+        unsent.push(call);
+      } else if (written) lost.push({ call, certainty: 'maybeExecuted' });
       else if (this.#retired) lost.push({ call, certainty: 'notSent' });
       else unsent.push(call);
     }
