@@ -1,5 +1,6 @@
 import { onAbort } from './abort';
 import type { Command, ReplyReader } from './command';
+import type { ExecuteOptions } from './executor';
 
 /** Deadlines that are no time: one that is not set yet, and none. */
 const UNSET = -1;
@@ -12,6 +13,7 @@ const ANSWERED = 4;
 const SEPARATE = 8;
 const IN_COMPANY = 16;
 const TWINNED = 32;
+const ON_LAST_CHANCE = 64;
 
 /**
  * One execution of a command on one connection: the promise, and where it stands. A call that has settled keeps its
@@ -25,6 +27,7 @@ export class Call<R> {
   #marks = 0;
   /** In whole milliseconds: V8 keeps an integer in the object, and a fraction in sixteen bytes beside it. */
   #deadline = UNSET;
+  #stallsBefore = UNSET;
   readonly #resolve: (result: R | Promise<never>) => void;
   #unfollow: (() => void) | undefined;
 
@@ -86,11 +89,11 @@ export class Call<R> {
 
   /** As if it had not been written: it is to be sent over another connection. */
   rewind(): void {
-    this.#marks &= SETTLED | SEPARATE;
+    this.#marks &= SETTLED | SEPARATE | ON_LAST_CHANCE;
     this.reader = undefined;
   }
 
-  /** On the monotonic clock, in milliseconds; `Infinity` for none. */
+  /** When its time-out is over, stalls not counted: on the monotonic clock, in milliseconds; `Infinity` for never. */
   get deadline(): number {
     return this.#deadline === NEVER ? Infinity : this.#deadline;
   }
@@ -99,9 +102,26 @@ export class Call<R> {
     this.#deadline = time === Infinity ? NEVER : Math.ceil(time);
   }
 
-  /** Whether a connection or a caller has set a deadline. */
-  get hasDeadline(): boolean {
-    return this.#deadline !== UNSET;
+  /** For how long the process had stood still when it began. */
+  get stallsBefore(): number {
+    return this.#stallsBefore;
+  }
+
+  /** Its time runs from now on. One that was given a deadline by its caller keeps it, and one that has begun goes on. */
+  begin(deadline: number, stallsBefore: number): void {
+    if (this.#stallsBefore !== UNSET) return;
+    this.#stallsBefore = stallsBefore;
+    if (this.#deadline === UNSET) this.deadline = deadline;
+  }
+
+  /** Whether its deadline is the last one, since it came due while the process stood still. */
+  get onLastChance(): boolean {
+    return (this.#marks & ON_LAST_CHANCE) !== 0;
+  }
+
+  giveLastChance(deadline: number): void {
+    this.deadline = deadline;
+    this.#marks |= ON_LAST_CHANCE;
   }
 
   resolve(result: R): void {
@@ -127,4 +147,24 @@ export class Call<R> {
     this.#unfollow?.();
     return true;
   }
+}
+
+/** What takes calls. */
+export interface Carrier {
+  add(call: Call<unknown>): void;
+  /** Is told when the caller of one has aborted it. */
+  readonly onWithdrawn?: () => void;
+}
+
+/** Where every call begins: its promise. */
+export function startCall<R>(carrier: Carrier, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
+  return new Promise<R>((resolve) => {
+    const call = new Call(command, resolve);
+    if (options !== undefined) {
+      const { deadline, signal } = options;
+      if (deadline !== undefined) call.deadline = deadline;
+      if (signal !== undefined) call.follow(signal, carrier.onWithdrawn);
+    }
+    carrier.add(call as Call<unknown>);
+  });
 }

@@ -1,6 +1,7 @@
 import { MemcacheOverloadedError } from '../errors';
-import { Call } from './call';
+import { startCall, type Call } from './call';
 import { connectionSettings, type ConnectionOptions, type ConnectionSettings } from './client-options';
+import { Closings } from './closing';
 import type { Command } from './command';
 import type { ExecuteOptions, Executor } from './executor';
 import { parseServerAddress, type ServerInput } from './server-address';
@@ -28,6 +29,7 @@ export class Connection implements Executor {
   readonly #settings: ConnectionSettings;
   readonly #owner: WireOwner;
   #wire: Wire | undefined;
+  readonly #closings = new Closings();
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
   constructor(server: ServerInput, options: ConnectionOptions = {}, observer: ConnectionObserver = {}, gathering: Gathering = 'tick') {
@@ -67,12 +69,7 @@ export class Connection implements Executor {
     const signal = options?.signal;
     if (signal?.aborted) return rejected(signal.reason);
     if (this.pending >= this.#settings.maxPending) return rejected(this.#overloaded(command.verb));
-    return new Promise<R>((resolve) => {
-      const call = new Call(command, resolve);
-      if (options?.deadline !== undefined) call.deadline = options.deadline;
-      if (signal !== undefined) call.follow(signal);
-      this.add(call as Call<unknown>);
-    });
+    return startCall(this, command, options);
   }
 
   /** Carries a call that was made elsewhere; no bound applies. */
@@ -80,10 +77,10 @@ export class Connection implements Executor {
     (this.#wire ??= new Wire(this.#settings, this.#owner)).add(call);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     const wire = this.#wire;
     this.#wire = undefined;
-    await wire?.retire();
+    return this.#closings.add(wire?.retire());
   }
 
   #overloaded(command: string): MemcacheOverloadedError {

@@ -1,4 +1,5 @@
 import type { Connect, Transport, TransportHandler } from '../client/wire/transport';
+import { nextTick } from '../runtime/clock';
 import { Session, type ServerContext } from '../server';
 
 /** Opens byte streams that lead to sessions in this process. */
@@ -22,12 +23,12 @@ class SessionTransport implements Transport {
         this.#output.push(toBuffer(data));
       },
       end: () => {
-        process.nextTick(() => {
+        nextTick(() => {
           this.destroy();
         });
       },
     });
-    process.nextTick(() => {
+    nextTick(() => {
       if (!this.#closed) handler.onOpen();
     });
   }
@@ -38,7 +39,7 @@ class SessionTransport implements Transport {
 
   write(data: string | Uint8Array): void {
     if (this.#input.length === 0) {
-      process.nextTick(() => {
+      nextTick(() => {
         this.#exchange();
       });
     }
@@ -67,7 +68,7 @@ class SessionTransport implements Transport {
     if (this.#closed) return;
     this.#closed = true;
     this.#session.close();
-    process.nextTick(() => {
+    nextTick(() => {
       this.#handler.onClose(undefined);
     });
   }

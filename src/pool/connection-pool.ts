@@ -1,6 +1,7 @@
 import { MemcacheOverloadedError } from '../errors';
-import { Call } from '../client/call';
+import { startCall } from '../client/call';
 import { connectionSettings, type ConnectionOptions } from '../client/client-options';
+import { Closings } from '../client/closing';
 import type { Command } from '../client/command';
 import { Connection, rejected, type ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor } from '../client/executor';
@@ -57,6 +58,7 @@ export class ConnectionPool implements Executor {
   readonly #settings: DispatcherSettings;
   readonly #makeLoans: () => Loans<Connection>;
   #dispatcher: Dispatcher | undefined;
+  readonly #closings = new Closings();
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
   constructor(server: ServerInput, options: PoolOptions = {}, observer: ConnectionObserver = {}) {
@@ -90,18 +92,13 @@ export class ConnectionPool implements Executor {
     if (signal?.aborted) return rejected(signal.reason);
     const dispatcher = (this.#dispatcher ??= new Dispatcher(this.#settings, this.#makeLoans()));
     if (dispatcher.isFull) return rejected(this.#overloaded(command.verb));
-    return new Promise<R>((resolve) => {
-      const call = new Call(command, resolve);
-      if (options?.deadline !== undefined) call.deadline = options.deadline;
-      if (signal !== undefined) call.follow(signal, dispatcher.onWithdrawn);
-      dispatcher.add(call as Call<unknown>);
-    });
+    return startCall(dispatcher, command, options);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     const dispatcher = this.#dispatcher;
     this.#dispatcher = undefined;
-    await dispatcher?.close();
+    return this.#closings.add(dispatcher?.close());
   }
 
   #overloaded(command: string): MemcacheOverloadedError {

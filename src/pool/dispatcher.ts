@@ -1,8 +1,9 @@
 import { MemcacheTimeoutError } from '../errors';
-import type { Call } from '../client/call';
+import type { Call, Carrier } from '../client/call';
 import type { Connection } from '../client/connection';
-import { Deadlines } from '../client/wire/call-deadlines';
-import type { Clock } from '../runtime/clock';
+import { CallDeadlines, OneDeadline, type DeadlineKeeper, type Timed, type Verdict } from '../client/wire/call-deadlines';
+import { nextTick, type Clock } from '../runtime/clock';
+import { withoutStacks } from '../runtime/without-stacks';
 import type { Loans } from './loans';
 
 /** The state of a pool. */
@@ -29,23 +30,21 @@ export interface DispatcherSettings {
 /** Calls made in one tick. */
 interface Batch {
   calls: Call<unknown>[];
-  /** When they have waited long enough, on the monotonic clock. */
-  readonly until: number;
+  /** When they have waited long enough for a connection. */
+  readonly until: Timed;
 }
 
 /** A loan sets out with no more calls than this, so that a burst spreads over the connections. */
 const MAX_LOAD = 1024;
 
 /** Lets calls wait in their order until a connection is free, and sends all that wait then on their way together. */
-export class Dispatcher {
+export class Dispatcher implements Carrier, DeadlineKeeper {
   readonly #settings: DispatcherSettings;
   readonly #loans: Loans<Connection>;
-  readonly #deadlines: Deadlines;
+  readonly #deadlines: CallDeadlines;
   readonly #batches: Batch[] = [];
   /** The batch of this tick. */
   #current: Batch | undefined;
-  #tick = 0;
-  #soonest = Infinity;
   /** Calls in the batches, withdrawn ones included. */
   #size = 0;
   /** Whether there may be withdrawn calls among them. */
@@ -56,7 +55,7 @@ export class Dispatcher {
   constructor(settings: DispatcherSettings, loans: Loans<Connection>) {
     this.#settings = settings;
     this.#loans = loans;
-    this.#deadlines = new Deadlines(settings.clock, (now) => this.#judge(now));
+    this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
   }
 
   get stats(): PoolStats {
@@ -98,11 +97,7 @@ export class Dispatcher {
 
   add(call: Call<unknown>): void {
     const batch = (this.#current ??= this.#startBatch());
-    if (!call.hasDeadline) {
-      const { timeout } = this.#settings;
-      call.deadline = timeout === 0 ? Infinity : this.#tick + timeout;
-    }
-    this.#soonest = Math.min(this.#soonest, call.deadline);
+    this.#deadlines.begin(call);
     this.#size++;
     batch.calls.push(call);
   }
@@ -118,15 +113,37 @@ export class Dispatcher {
     await this.#loans.close();
   }
 
+  *timed(): Generator<Timed> {
+    for (const { calls, until } of this.#batches) {
+      yield until;
+      yield* calls;
+    }
+  }
+
+  /** Rejects the calls that have waited too long. */
+  judge(verdict: Verdict): number {
+    let earliest = Infinity;
+    for (const { calls, until } of this.#batches) {
+      const waited = verdict.isDue(until);
+      for (const call of calls) {
+        if (call.settled) continue;
+        if (waited || verdict.isDue(call)) this.#expire(call, waited);
+        else earliest = Math.min(earliest, verdict.dueAt(until), verdict.dueAt(call));
+      }
+    }
+    return earliest;
+  }
+
   #startBatch(): Batch {
-    const { clock, acquireTimeout } = this.#settings;
-    this.#tick = clock.now();
-    const batch: Batch = { calls: [], until: acquireTimeout === 0 ? Infinity : this.#tick + acquireTimeout };
+    const { acquireTimeout } = this.#settings;
+    const now = this.#deadlines.startTick();
+    const until = new OneDeadline(acquireTimeout === 0 ? Infinity : now + acquireTimeout, this.#deadlines.stallsBefore);
+    const batch: Batch = { calls: [], until };
     this.#batches.push(batch);
-    process.nextTick(() => {
+    this.#deadlines.watch(until.deadline, now);
+    nextTick(() => {
       if (batch === this.#current) this.#current = undefined;
-      this.#deadlines.watch(Math.min(this.#soonest, batch.until));
-      this.#soonest = Infinity;
+      this.#deadlines.look();
       this.#borrow();
     });
     return batch;
@@ -149,6 +166,8 @@ export class Dispatcher {
 
   /** Sends the calls that have waited longest on their way; how many there were. */
   #load(connection: Connection): number {
+    const now = this.#settings.clock.now();
+    const late: Call<unknown>[] = [];
     let load = 0;
     let batch: Batch | undefined;
     while (load < MAX_LOAD && (batch = this.#batches[0]) !== undefined) {
@@ -156,29 +175,24 @@ export class Dispatcher {
       this.#size -= calls.length;
       for (const call of calls) {
         if (call.settled) continue;
-        connection.add(call);
-        load++;
+        // Its turn has come too late, a moment before the timer would say so.
+        if (this.#deadlines.isDue(call, now)) late.push(call);
+        else {
+          connection.add(call);
+          load++;
+        }
       }
       if (batch.calls.length > 0) break;
       if (batch === this.#current) this.#current = undefined;
       this.#batches.shift();
     }
+    if (late.length > 0) withoutStacks(() => { for (const call of late) this.#expire(call, false); });
     return load;
   }
 
-  /** Rejects the calls that have waited too long; the earliest time to look again. */
-  #judge(now: number): number {
-    let earliest = Infinity;
-    for (const { calls, until } of this.#batches) {
-      for (const call of calls) {
-        const due = Math.min(until, call.deadline);
-        if (due <= now) {
-          call.reject(this.#timedOut(call, until <= now));
-          this.#stale = true;
-        } else if (!call.settled) earliest = Math.min(earliest, due);
-      }
-    }
-    return earliest;
+  #expire(call: Call<unknown>, waited: boolean): void {
+    call.reject(this.#timedOut(call, waited));
+    this.#stale = true;
   }
 
   #timedOut(call: Call<unknown>, waited: boolean): MemcacheTimeoutError {

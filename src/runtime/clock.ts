@@ -1,4 +1,6 @@
 /** Time as the rest of the package sees it, so that tests can turn the hands themselves. */
+// eslint-disable-next-line no-restricted-imports -- the clock is where the timers of the system are
+import * as timers from 'node:timers';
 
 /** A timer that has been set. */
 export interface Timer {
@@ -6,6 +8,8 @@ export interface Timer {
   unref(): unknown;
   /** Cancels the timer; harmless afterwards. */
   close(): unknown;
+  /** Whether it can be trusted no more, since the process's timers have been exchanged: faked, or restored. */
+  readonly isLost?: boolean;
 }
 
 /** A source of time. Durations are measured with `now`, which never jumps; only absolute expiry times use `time`. */
@@ -14,18 +18,65 @@ export interface Clock {
   readonly now: () => number;
   /** Milliseconds since 1970 on the wall clock. */
   readonly time: () => number;
-  /** Calls back once, not before `delay` milliseconds have passed. */
+  /** Calls back once, not before `delay` milliseconds have passed; never when that is more than 2^31 - 1. */
   setTimeout(callback: () => void, delay: number): Timer;
   /** Calls back after the event loop has looked for input once. */
   setImmediate(callback: () => void): void;
 }
 
-/** The machine's own clock, the default everywhere. */
+/** The longest delay that Node's timers take, in milliseconds; they would fire at once for a longer one. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/**
+ * What passes replies on is taken when this module is loaded, so that it goes on while a test's fake timers stand still.
+ * The module's function is the real one even where the global has been faked already.
+ */
+const { setImmediate: realSetImmediate } = timers;
+const realNextTick = process.nextTick.bind(process);
+
+/** Calls back when the present tick, with all its microtasks, is over. Fake timers do not hold it up. */
+export function nextTick(callback: () => void): void {
+  realNextTick(callback);
+}
+
+/** One of the process's timers. Nothing is expected of what `setTimeout` returns: elsewhere it has no methods. */
+class SystemTimer implements Timer {
+  readonly #setTimeout = globalThis.setTimeout;
+  /** The one that belongs to the `setTimeout` in use: fake timers complain about those of others. */
+  readonly #clearTimeout = globalThis.clearTimeout;
+  readonly #handle: unknown;
+
+  constructor(callback: () => void, delay: number) {
+    if (delay <= LONGEST_TIMER) this.#handle = this.#setTimeout.call(undefined, callback, delay);
+  }
+
+  get isLost(): boolean {
+    return this.#setTimeout !== globalThis.setTimeout;
+  }
+
+  unref(): void {
+    const handle = this.#handle;
+    if (hasUnref(handle)) handle.unref();
+  }
+
+  close(): void {
+    this.#clearTimeout.call(undefined, this.#handle as NodeJS.Timeout | undefined);
+  }
+}
+
+function hasUnref(handle: unknown): handle is { unref(): void } {
+  return typeof handle === 'object' && handle !== null && 'unref' in handle && typeof handle.unref === 'function';
+}
+
+/**
+ * The machine's own clock, the default everywhere. Time and timers are those of the moment of the call, so that fake
+ * timers rule them; what passes replies on is not.
+ */
 export const systemClock: Clock = {
   now: () => performance.now(),
   time: () => Date.now(),
-  setTimeout: (callback, delay) => setTimeout(callback, delay),
+  setTimeout: (callback, delay) => new SystemTimer(callback, delay),
   setImmediate: (callback) => {
-    setImmediate(callback);
+    realSetImmediate(callback);
   },
 };

@@ -40,6 +40,8 @@ export class SimulatedClock implements Clock {
 
   /** Lets events happen until `isOver`; false when there are none left before that: somebody waits for nothing. */
   async run(isOver: () => boolean): Promise<boolean> {
+    // The tick in which the run begins ends before time goes on.
+    await settle();
     while (!isOver()) {
       const event = this.#take();
       if (event === undefined) {

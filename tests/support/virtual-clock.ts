@@ -7,6 +7,7 @@ export async function turns(count = 3): Promise<void> {
 
 class VirtualTimer implements Timer {
   closed = false;
+  isLost = false;
   constructor(
     readonly due: number,
     readonly callback: () => void,
@@ -48,6 +49,16 @@ export class VirtualClock implements Clock {
   get pending(): number {
     this.#timers = this.#timers.filter((timer) => !timer.closed);
     return this.#timers.length;
+  }
+
+  /** Time passes while the event loop stands still: no timer fires. */
+  jump(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
+  /** The timers that are set will never fire, as when fake timers were set and then restored. */
+  loseTimers(): void {
+    for (const timer of this.#timers) timer.isLost = timer.closed = true;
   }
 
   /** Moves time on; timers fire in their order, each at its own time, and what they cause happens before the next one. */

@@ -1,64 +1,146 @@
-import type { Clock, Timer } from '../../runtime/clock';
-
-/** A timer that comes later than this, in milliseconds, says that the event loop stood still. */
-export const STALL = 5;
-/** The least that is then added, since what was to be sent is perhaps only sent now; and the most, after a long sleep. */
-const MIN_GRACE = 20;
-const MAX_GRACE = 200;
-
 /**
- * Calls back at `due`, and later by the time for which the event loop stood still, within bounds: what came meanwhile waits to be read,
- * and what was to be sent has not been sent. Being late is the peer's only when it was free to answer. Time is added
- * once only, so that a process that is always busy has deadlines all the same.
+ * Deadlines in a process that is busy. What came while the event loop stood still waits to be read, and what was to be sent
+ * has not been sent, so being late is the server's fault only when the process was free to notice. On the other hand
+ * a process that is always busy must have deadlines too. Hence, for whatever has a time-out:
  *
- * @param callback is given the time up to which deadlines have passed
+ * - it is due after the time-out and the stalls of its own lifetime, at most 200 ms for each stall, and at most the time-out for
+ *   all together;
+ * - if it comes due during a stall, it has one more chance: it is judged when the socket was read again, and as much
+ *   time as the stall took, 20 to 200 ms, has passed since the stall's end.
  */
-export function fairTimeout(clock: Clock, due: number, callback: (passed: number) => void, onSet: (timer: Timer) => void): void {
-  const set = (delay: number, onTime: () => void): void => {
-    const timer = clock.setTimeout(onTime, Math.max(0, delay));
-    timer.unref();
-    onSet(timer);
-  };
-  set(due - clock.now(), () => {
-    const now = clock.now();
-    // Even then the socket is read once more first: timers come before input.
-    const onLastTime = (): void => {
-      clock.setImmediate(() => { callback(now); });
-    };
-    const lost = now - due;
-    if (lost > STALL) set(Math.min(Math.max(lost, MIN_GRACE), MAX_GRACE), onLastTime);
-    else onLastTime();
-  });
+import type { Clock, Timer } from '../../runtime/clock';
+import { withoutStacks } from '../../runtime/without-stacks';
+import type { Call } from '../call';
+
+/** When the event loop has not turned for longer than this, in milliseconds, it stood still. */
+const STALL = 5;
+/** The most of one stall that is made up for. */
+const MAX_STALL = 200;
+/** The shortest last chance: what was to be sent is perhaps only sent now. */
+const MIN_CHANCE = 20;
+
+/** What has a deadline. */
+export interface Timed {
+  /** When its time-out is over, stalls not counted: on the monotonic clock, in milliseconds; `Infinity` for never. */
+  readonly deadline: number;
+  /** {@link Stalls.total} when it began. */
+  readonly stallsBefore: number;
+  /** Whether its deadline is the last one, to which nothing is added any more. */
+  readonly onLastChance: boolean;
+  giveLastChance(deadline: number): void;
 }
 
-/**
- * One timer for all calls of a connection, set for the earliest deadline. A timer per call would cost a quarter of
- * a small get.
- */
+/** How long the event loop stood still, as far as somebody noticed. */
+class Stalls {
+  /** The last stall. */
+  #from = -Infinity;
+  #to = -Infinity;
+  #counted = 0;
+  #total = 0;
+
+  /** Milliseconds of all stalls so far, 200 for each at the most. */
+  get total(): number {
+    return this.#total;
+  }
+
+  get totalBeforeLast(): number {
+    return this.#total - this.#counted;
+  }
+
+  /** Takes note that the event loop did not turn between two times; how long the whole stall is that this was a part of. */
+  note(from: number, to: number): number {
+    // A clock that goes back is another clock: somebody fakes the time.
+    const another = from > this.#to || to < this.#to;
+    if (another) {
+      this.#from = from;
+      this.#counted = 0;
+    }
+    this.#to = to;
+    const length = to - this.#from;
+    const counted = length > STALL ? Math.ceil(Math.min(length, MAX_STALL)) : 0;
+    if (counted > this.#counted) {
+      this.#total += counted - this.#counted;
+      this.#counted = counted;
+    }
+    return length;
+  }
+}
+
+/** It is the process that stands still, so all connections keep one account; a clock made for a test has its own. */
+const accounts = new WeakMap<Clock, Stalls>();
+
+function stallsOf(clock: Clock): Stalls {
+  let stalls = accounts.get(clock);
+  if (stalls === undefined) accounts.set(clock, (stalls = new Stalls()));
+  return stalls;
+}
+
+/** Tells what is due at one moment. */
+export class Verdict {
+  readonly #time: number;
+  readonly #stalls: number;
+  readonly #mostStalls: number;
+
+  constructor(time: number, stalls: number, mostStalls: number) {
+    this.#time = time;
+    this.#stalls = stalls;
+    this.#mostStalls = mostStalls;
+  }
+
+  /** When it is due, as it looks now. */
+  dueAt(timed: Timed): number {
+    if (timed.onLastChance) return timed.deadline;
+    return timed.deadline + Math.min(Math.max(0, this.#stalls - timed.stallsBefore), this.#mostStalls);
+  }
+
+  isDue(timed: Timed): boolean {
+    return this.dueAt(timed) <= this.#time;
+  }
+}
+
+/** Whose deadlines are kept. */
+export interface DeadlineKeeper {
+  /** All that has a deadline. */
+  timed(): Iterable<Timed>;
+  /** Settles what is due, and returns the earliest time at which something else is. */
+  judge(verdict: Verdict): number;
+}
+
+/** One timer for all deadlines of a kind, set for the earliest. A timer per call would cost a quarter of a small get. */
 export class Deadlines {
-  readonly #clock: Clock;
-  readonly #judge: (passed: number) => number;
+  protected readonly clock: Clock;
+  protected readonly stalls: Stalls;
+  readonly #mostStalls: number;
+  readonly #keeper: DeadlineKeeper;
   #timer: Timer | undefined;
   #due = Infinity;
   #closed = false;
 
-  /** @param judge settles what was due by the time that it is given, and returns the earliest deadline to come */
-  constructor(clock: Clock, judge: (passed: number) => number) {
-    this.#clock = clock;
-    this.#judge = judge;
+  /** @param timeout in milliseconds, 0 = no limit: the most that stalls may add to a deadline */
+  constructor(clock: Clock, timeout: number, keeper: DeadlineKeeper) {
+    this.clock = clock;
+    this.stalls = stallsOf(clock);
+    this.#mostStalls = timeout === 0 ? MAX_STALL : timeout;
+    this.#keeper = keeper;
+  }
+
+  /** What is so of a {@link Timed} that begins now. */
+  get stallsBefore(): number {
+    return this.stalls.total;
   }
 
   /** Makes sure that `deadline` is noticed. */
-  watch(deadline: number): void {
-    if (deadline >= this.#due || this.#closed) return;
-    this.#timer?.close();
-    this.#due = deadline;
-    fairTimeout(
-      this.#clock,
-      deadline,
-      (passed) => { this.#onDue(passed); },
-      (timer) => (this.#timer = timer),
-    );
+  watch(deadline: number, now = this.clock.now()): void {
+    if (deadline < this.#due) this.#set(deadline, now);
+  }
+
+  /** Whether something that is not settled yet must be given up now: the timer may only be on its way. */
+  isDue(timed: Timed, now: number): boolean {
+    const verdict = this.#verdict(now);
+    const due = verdict.dueAt(timed);
+    if (due > now) return false;
+    if (now - due > STALL) this.#giveLastChance(timed, now, now - due);
+    return verdict.isDue(timed);
   }
 
   close(): void {
@@ -66,11 +148,129 @@ export class Deadlines {
     this.#timer?.close();
   }
 
-  #onDue(passed: number): void {
+  /** Timers that were exchanged for others may never fire. */
+  protected renewLostTimer(now: number): void {
+    if (this.#timer?.isLost === true && !this.#closed) this.#set(this.#due, now);
+  }
+
+  #set(due: number, now: number): void {
     if (this.#closed) return;
-    const next = this.#judge(passed);
-    this.#due = Infinity;
+    this.#timer?.close();
     this.#timer = undefined;
-    this.watch(next);
+    this.#due = due;
+    if (due === Infinity) return;
+    this.#timer = this.clock.setTimeout(() => { this.#onTime(due); }, Math.max(0, due - now));
+    this.#timer.unref();
+  }
+
+  #onTime(due: number): void {
+    const now = this.clock.now();
+    if (now - due > STALL) {
+      const stall = this.stalls.note(due, now);
+      // What came due in this stall did so without the stall's being made up for, whoever took note of it first.
+      const verdict = new Verdict(now, this.stalls.totalBeforeLast, this.#mostStalls);
+      for (const timed of this.#keeper.timed()) if (verdict.isDue(timed)) this.#giveLastChance(timed, now, stall);
+    }
+    // Where a test has faked the timers but not the time, the timers are right.
+    const ahead = Math.max(0, due - now);
+    const verdict = this.#verdict(now + ahead);
+    let next = Infinity;
+    for (const timed of this.#keeper.timed()) next = Math.min(next, verdict.dueAt(timed));
+    if (next > now + ahead) {
+      this.#set(next, now + ahead);
+      return;
+    }
+    // Timers come before input: the socket is read once more first.
+    this.clock.setImmediate(() => {
+      if (this.#closed) return;
+      const later = withoutStacks(() => this.#keeper.judge(verdict));
+      this.#set(later, this.clock.now() + ahead);
+    });
+  }
+
+  #verdict(time: number): Verdict {
+    return new Verdict(time, this.stalls.total, this.#mostStalls);
+  }
+
+  #giveLastChance(timed: Timed, now: number, stall: number): void {
+    if (!timed.onLastChance) timed.giveLastChance(now + Math.min(Math.max(stall, MIN_CHANCE), MAX_STALL));
+  }
+}
+
+/** Up to this many calls of a tick the clock is looked at for each of them, then for every 32nd: a look takes 40 ns. */
+const EACH_UP_TO = 16;
+const EVERY = 32;
+
+/** The deadlines of calls: each begins when it is made, as far as one can tell without looking at the clock each time. */
+export class CallDeadlines extends Deadlines {
+  readonly #timeout: number;
+  /** When the tick began, on the monotonic clock. */
+  #tick = 0;
+  /** The last look at the clock. */
+  #now = 0;
+  #calls = 0;
+
+  constructor(clock: Clock, timeout: number, keeper: DeadlineKeeper) {
+    super(clock, timeout, keeper);
+    this.#timeout = timeout;
+  }
+
+  /** To be called before the first call of a tick begins. */
+  startTick(): number {
+    this.#tick = this.#now = this.clock.now();
+    this.#calls = 0;
+    this.renewLostTimer(this.#now);
+    return this.#now;
+  }
+
+  begin(call: Call<unknown>): void {
+    const calls = this.#calls++;
+    if (calls > 0 && (calls < EACH_UP_TO || calls % EVERY === 0)) this.look();
+    call.begin(this.#timeout === 0 ? Infinity : this.#now + this.#timeout, this.stalls.total);
+    this.watch(call.deadline, this.#now);
+  }
+
+  /** To be called when the tick ends, and when what began in it goes on: the caller may have held up the event loop. */
+  look(): number {
+    this.#now = this.clock.now();
+    if (this.#now - this.#tick > STALL) this.stalls.note(this.#tick, this.#now);
+    return this.#now;
+  }
+}
+
+/**
+ * Calls back at `deadline`, unless the returned timer is closed first; and later by what a process may be that is busy.
+ *
+ * @param timeout in milliseconds, 0 = no limit: the most that stalls may add
+ */
+export function fairTimeout(clock: Clock, deadline: number, timeout: number, callback: () => void): { close(): void } {
+  const timed = new OneDeadline(deadline);
+  const deadlines = new Deadlines(clock, timeout, {
+    timed: () => [timed],
+    judge: (verdict) => {
+      if (!verdict.isDue(timed)) return verdict.dueAt(timed);
+      callback();
+      return Infinity;
+    },
+  });
+  timed.stallsBefore = deadlines.stallsBefore;
+  deadlines.watch(deadline);
+  return deadlines;
+}
+
+/** The deadline of something that is no call. */
+export class OneDeadline implements Timed {
+  deadline: number;
+  stallsBefore: number;
+  onLastChance = false;
+
+  constructor(deadline: number, stallsBefore = 0) {
+    this.deadline = deadline;
+    this.stallsBefore = stallsBefore;
+  }
+
+  giveLastChance(deadline: number): void {
+    this.deadline = deadline;
+    this.onLastChance = true;
   }
 }

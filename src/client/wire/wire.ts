@@ -1,5 +1,4 @@
 import {
-  MemcacheAuthenticationError,
   MemcacheConnectError,
   MemcacheError,
   MemcacheTimeoutError,
@@ -8,13 +7,16 @@ import {
   type Certainty,
 } from '../../errors';
 import { FrameError, FrameReader, type Frame } from '../../protocol/frame';
-import { isErrorLine, isWord, replyError, replyRules } from '../../protocol/reply';
-import { RequestWriter, toBlock } from '../../protocol/request';
-import type { Timer } from '../../runtime/clock';
-import type { Call } from '../call';
+import { replyRules } from '../../protocol/reply';
+import { RequestWriter } from '../../protocol/request';
+import { nextTick } from '../../runtime/clock';
+import { withoutStacks } from '../../runtime/without-stacks';
+import type { Call, Carrier } from '../call';
 import { CallQueue } from './call-queue';
+import { hasMethods } from '../../options/rule';
 import type { ConnectionSettings } from '../client-options';
-import { Deadlines, fairTimeout, STALL } from './call-deadlines';
+import { CallDeadlines, fairTimeout, type DeadlineKeeper, type Timed, type Verdict } from './call-deadlines';
+import { Handshake } from './handshake';
 import { Inbox, RepeatSeparately, SpoilingReply } from './inbox';
 import { Outbox } from './outbox';
 import { RawReader } from './raw-reader';
@@ -51,7 +53,7 @@ export interface WireOwner {
  * One connection from its opening to its end, and everything that must not outlive it: the parser's state and the
  * replies awaited. It never heals; a {@link Connection} replaces it.
  */
-export class Wire {
+export class Wire implements Carrier, DeadlineKeeper {
   readonly #settings: ConnectionSettings;
   readonly #owner: WireOwner;
   readonly #transport: Transport;
@@ -61,16 +63,13 @@ export class Wire {
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
   #state: 'opening' | 'authenticating' | 'ready' | 'ended' = 'opening';
+  readonly #handshake: Handshake | undefined;
   /** While a raw command is answered. */
   #raw: RawReader | undefined;
   #flushScheduled = false;
-  /** When the first call of this tick was made; one look at the clock serves a tick. */
-  #tick = 0;
   #lastFlush: number;
-  readonly #deadlines: Deadlines;
-  /** The earliest deadline among the calls of this tick. */
-  #soonest = Infinity;
-  #connectTimer: Timer | undefined;
+  readonly #deadlines: CallDeadlines;
+  #connectTimer: { close(): void } | undefined;
   #ref = true;
   #retired = false;
   #closed: (() => void)[] = [];
@@ -80,27 +79,15 @@ export class Wire {
     this.#settings = settings;
     this.#owner = owner;
     this.#lastFlush = settings.clock.now();
-    this.#deadlines = new Deadlines(settings.clock, (now) => this.#judge(now));
+    this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
+    this.#handshake = settings.auth && new Handshake(settings.address.name, settings.auth);
     this.#outbox = new Outbox(this.#calls, this.#request, settings.maxPending);
     this.#inbox = new Inbox(this.#calls, settings.address.name);
     this.#reader = new FrameReader(replyRules(settings.maxValueSize), (frame) => {
       this.#onFrame(frame);
     });
     this.#limitConnect();
-    this.#transport = settings.connect(settings.address, settings, {
-      onOpen: () => {
-        this.#onOpen();
-      },
-      onData: (buffer, length) => {
-        this.#onData(buffer, length);
-      },
-      onDrain: () => {
-        this.#scheduleFlush();
-      },
-      onClose: (cause) => {
-        this.#onClose(cause);
-      },
-    });
+    this.#transport = this.#connect();
   }
 
   /** How many calls wait for something. */
@@ -111,11 +98,7 @@ export class Wire {
   /** Takes a call; it is written at the end of this tick, or when the connection is open and the socket takes it. */
   add(call: Call<unknown>): void {
     if (!this.#flushScheduled) this.#scheduleFlush();
-    if (!call.hasDeadline) {
-      const { timeout } = this.#settings;
-      call.deadline = timeout === 0 ? Infinity : this.#tick + timeout;
-    }
-    this.#soonest = Math.min(this.#soonest, call.deadline);
+    this.#deadlines.begin(call);
     this.#calls.push(call);
   }
 
@@ -131,14 +114,6 @@ export class Wire {
     });
     if (!this.#retired) {
       this.#retired = true;
-      const { clock, timeout, connectTimeout } = this.#settings;
-      const limit = clock.setTimeout(() => {
-        this.#end('the connection was closed by close()');
-      }, timeout + connectTimeout || 2000);
-      limit.unref();
-      this.#closed.push(() => {
-        limit.close();
-      });
       this.#setRef(true);
       this.#settleDown();
     }
@@ -147,31 +122,47 @@ export class Wire {
 
   // ── opening ─────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Whatever a `connect` of the user's own does, it is a connection that could not be made, or one that was lost. */
+  #connect(): Transport {
+    const { address, connect } = this.#settings;
+    let made = false;
+    const whenMade = (callback: () => void): void => {
+      if (made) callback();
+      else nextTick(callback);
+    };
+    try {
+      const transport: unknown = connect(address, this.#settings, {
+        onOpen: () => { whenMade(() => { this.#onOpen(); }); },
+        onData: (buffer, length) => { this.#onData(buffer, length); },
+        onDrain: () => { this.#scheduleFlush(); },
+        onClose: (cause) => { whenMade(() => { this.#onClose(cause); }); },
+      });
+      if (!isTransport(transport)) throw new TypeError('the option connect must return a transport');
+      return transport;
+    } catch (error) {
+      nextTick(() => { this.#onClose(error instanceof Error ? error : new Error(String(error))); });
+      return NO_TRANSPORT;
+    } finally {
+      made = true;
+    }
+  }
+
   #limitConnect(): void {
     const { clock, connectTimeout } = this.#settings;
     if (connectTimeout === 0) return;
-    fairTimeout(
-      clock,
-      clock.now() + connectTimeout,
-      () => {
-        if (this.#state !== 'ready') this.#fail(this.#cannotConnect(`no connection within ${connectTimeout} ms`));
-      },
-      (timer) => (this.#connectTimer = timer),
-    );
+    this.#connectTimer = fairTimeout(clock, clock.now() + connectTimeout, connectTimeout, () => {
+      if (this.#state !== 'ready') this.#cannotConnect(`no connection within ${connectTimeout} ms`);
+    });
   }
 
   #onOpen(): void {
     if (this.#state !== 'opening') return;
-    const { auth } = this.#settings;
-    if (auth === undefined) {
+    if (this.#handshake === undefined) {
       this.#onReady();
       return;
     }
     this.#state = 'authenticating';
-    // Any `set` logs in. A server that asks for no password stores it as an ordinary item: one that is expired already.
-    const secret = toBlock(`${auth.username} ${auth.password}`);
-    this.#request.text(`set auth 0 -1 ${secret.length}\r\n`);
-    this.#request.block(secret);
+    this.#handshake.write(this.#request);
     this.#send();
   }
 
@@ -181,18 +172,10 @@ export class Wire {
     this.#flush();
   }
 
-  #onAuthenticationReply(frame: Frame): void {
-    if (isWord(frame, 'STORED')) {
-      this.#onReady();
-      return;
-    }
-    const cause = isErrorLine(frame) ? replyError(frame, { verb: 'set' }, this.#name) : undefined;
-    this.#fail(
-      new MemcacheAuthenticationError(
-        `the server ${this.#name} refused the credentials${cause === undefined ? '' : `: ${cause.message}`}; check the option auth`,
-        { server: this.#name },
-      ),
-    );
+  #onHandshakeReply(frame: Frame): void {
+    const refusal = this.#handshake?.refusal(frame);
+    if (refusal === undefined) this.#onReady();
+    else this.#giveUp(refusal);
   }
 
   // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,24 +183,21 @@ export class Wire {
   #scheduleFlush(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    this.#tick = this.#settings.clock.now();
-    process.nextTick(() => {
+    this.#deadlines.startTick();
+    nextTick(() => {
       this.#onTickEnd();
     });
   }
 
   #onTickEnd(): void {
     if (this.#state === 'ended') return;
-    const now = this.#settings.clock.now();
-    const late = now - this.#tick;
-    if (late > STALL) this.#forgive(late);
+    const now = this.#deadlines.look();
     if (this.#calls.size > 0) this.#setRef(true);
-    this.#deadlines.watch(this.#soonest);
-    this.#soonest = Infinity;
     const idle = this.#calls.written === 0 && now - this.#lastFlush > IDLE;
     this.#lastFlush = now;
     if ((idle || this.#owner.gathering === 'turn') && this.#state === 'ready') {
       this.#settings.clock.setImmediate(() => {
+        this.#deadlines.look();
         this.#flush();
       });
     } else {
@@ -225,22 +205,18 @@ export class Wire {
     }
   }
 
-  /** The caller itself held up the event loop between a call and the end of its tick: that is not the server's time. */
-  #forgive(late: number): void {
-    for (const { call } of this.#calls) {
-      if (call.deadline >= this.#tick) call.deadline += late;
-    }
-    this.#soonest += late;
-  }
-
   /** Writes what may be written. */
   #flush(): void {
     this.#flushScheduled = false;
     while (this.#state === 'ready' && this.#calls.next !== undefined && this.#transport.backlog <= MAX_BACKLOG) {
       if (!this.#outbox.encode(this.#owner.separately)) break;
-      this.#send();
+      try {
+        this.#send();
+      } catch (error) {
+        this.#spoil(error);
+      }
     }
-    this.#settleDown();
+    if (this.#state !== 'ended') this.#settleDown();
   }
 
   #send(): void {
@@ -303,7 +279,7 @@ export class Wire {
 
   #onFrame(frame: Frame): void {
     if (this.#state === 'ready') this.#inbox.take(frame);
-    else if (this.#state === 'authenticating') this.#onAuthenticationReply(frame);
+    else if (this.#state === 'authenticating') this.#onHandshakeReply(frame);
   }
 
   #readRaw(reader: RawReader, chunk: Buffer): void {
@@ -319,14 +295,18 @@ export class Wire {
 
   // ── time ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Settles what is late; the earliest deadline that is still to come. */
-  #judge(now: number): number {
+  *timed(): Generator<Timed> {
+    for (const { call } of this.#calls) yield call;
+  }
+
+  /** Rejects what is late; a reply that has not come in time spoils the connection. */
+  judge(verdict: Verdict): number {
     let earliest = Infinity;
     const late: MemcacheTimeoutError[] = [];
     let wanted = false;
     for (const { call, written } of this.#calls) {
-      if (call.deadline > now) {
-        earliest = Math.min(earliest, call.deadline);
+      if (!verdict.isDue(call)) {
+        earliest = Math.min(earliest, verdict.dueAt(call));
         wanted ||= !call.settled;
       } else if (!written) {
         call.reject(this.#timedOut(call, 'notSent'));
@@ -337,7 +317,7 @@ export class Wire {
       }
     }
     if (late.length > 0) this.#spoil(late[0]);
-    else if (!wanted && this.#state !== 'ready') this.#fail(this.#cannotConnect('nobody waits for it any more'));
+    else if (!wanted && this.#state !== 'ready') this.#cannotConnect('nobody waits for it any more');
     return earliest;
   }
 
@@ -355,7 +335,7 @@ export class Wire {
   #onClose(cause: Error | undefined): void {
     this.#isClosed = true;
     if (this.#state === 'opening' || this.#state === 'authenticating') {
-      this.#fail(this.#cannotConnect(describe(cause), cause));
+      this.#cannotConnect(describe(cause), cause);
     } else if (this.#state === 'ready') {
       this.#calls.trim();
       const head = this.#calls.head;
@@ -378,14 +358,25 @@ export class Wire {
   #spoil(cause: unknown): void {
     const why = cause instanceof Error ? cause.message : 'its reply could not be read';
     if (this.#state === 'ready') this.#end(`the connection was dropped: ${why}`, cause, cause);
-    else this.#fail(this.#cannotConnect(why, cause));
+    else this.#cannotConnect(why, cause);
   }
 
-  /** The connection never became usable, so no call was written. */
-  #fail(error: MemcacheError): void {
+  #cannotConnect(why: string, cause?: unknown): void {
+    const message = `cannot connect to ${this.#name}: ${why}; is a memcached running there?`;
+    this.#giveUp((command) => new MemcacheConnectError(message, { ...this.#origin('notSent', cause), command }));
+  }
+
+  /** The connection never became usable, so that no call was executed. */
+  #giveUp(failure: (command?: string) => MemcacheError): void {
     if (this.#state === 'ended') return;
+    const error = failure();
+    const errors = new Map<string, MemcacheError>();
     for (const { call } of this.#calls) {
-      call.reject(error);
+      if (call.settled) continue;
+      const { verb } = call.command;
+      let own = errors.get(verb);
+      if (own === undefined) errors.set(verb, (own = failure(verb)));
+      call.reject(own);
     }
     this.#calls.clear();
     this.#end(error.message, error, error);
@@ -411,15 +402,12 @@ export class Wire {
     }
     this.#calls.clear();
     this.#owner.onEnd(this, unsent, failure);
-    for (const { call, certainty } of lost) {
-      const { verb: command } = call.command;
-      call.reject(new MemcacheUnexpectedCloseError(message, { ...this.#origin(certainty, cause), command }));
-    }
-  }
-
-  #cannotConnect(why: string, cause?: unknown): MemcacheConnectError {
-    const message = `cannot connect to ${this.#name}: ${why}; is a memcached running there?`;
-    return new MemcacheConnectError(message, this.#origin('notSent', cause));
+    withoutStacks(() => {
+      for (const { call, certainty } of lost) {
+        const { verb: command } = call.command;
+        call.reject(new MemcacheUnexpectedCloseError(message, { ...this.#origin(certainty, cause), command }));
+      }
+    });
   }
 
   #origin(certainty: Certainty, cause?: unknown): { server: string; certainty: Certainty; cause: unknown } {
@@ -459,11 +447,34 @@ export class Wire {
   }
 }
 
-/** One line for an error of the system; trying several addresses gives one without a message of its own. */
+/** One line for an error of the system; trying several addresses gives one that has the others in it, and no message. */
 function describe(cause: Error | undefined): string {
   if (cause === undefined) return 'the server closed the connection';
-  if (cause instanceof AggregateError) {
-    return cause.errors.map((error: unknown) => (error instanceof Error ? error.message : String(error))).join(', ');
-  }
-  return cause.message;
+  // Not by its class: it may be that of another realm.
+  if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message;
+  const messages = cause.errors.map((error: unknown) => (isError(error) ? error.message : String(error)));
+  return messages.length === 0 ? cause.message : [...new Set(messages)].join(', ');
+}
+
+function isError(value: unknown): value is Error {
+  return typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string';
+}
+
+function isTransport(value: unknown): value is Transport {
+  return hasMethods(value, 'write', 'cork', 'uncork', 'destroy', 'ref', 'unref');
+}
+
+/** In place of one that could not be made. */
+const NO_TRANSPORT: Transport = {
+  write: nothing,
+  cork: nothing,
+  uncork: nothing,
+  backlog: 0,
+  destroy: nothing,
+  ref: nothing,
+  unref: nothing,
+};
+
+function nothing(): void {
+  // There is nothing to be done.
 }

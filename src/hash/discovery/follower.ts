@@ -4,7 +4,7 @@ import { onAbort } from '../../client/abort';
 import { fairTimeout } from '../../client/wire/call-deadlines';
 import { rejected } from '../../client/connection';
 import type { ExecuteOptions, Executor } from '../../client/executor';
-import type { Clock, Timer } from '../../runtime/clock';
+import type { Clock } from '../../runtime/clock';
 import type { Discovery, DiscoveryContext } from './discovery';
 import { toMember, type ClusterServer, type Member } from './member';
 
@@ -96,7 +96,7 @@ export class ClusterFollower implements Executor {
   #untilKnown(following: Following, { verb: command }: Command<unknown>, deadline: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return rejected(signal.reason);
     return new Promise((resolve, reject) => {
-      let timer: Timer | undefined;
+      let timer: { close(): void } | undefined;
       const settle = (error?: unknown): void => {
         timer?.close();
         unfollow?.();
@@ -112,7 +112,7 @@ export class ClusterFollower implements Executor {
       const onLate = (): void => {
         settle(new MemcacheTimeoutError('the servers of the cluster did not become known in time; see the option timeout', { command }));
       };
-      if (deadline < Infinity) fairTimeout(this.#settings.clock, deadline, onLate, (set) => (timer = set));
+      if (deadline < Infinity) timer = fairTimeout(this.#settings.clock, deadline, this.#settings.timeout, onLate);
       following.whenKnown((failure) => {
         settle(failure === undefined ? undefined : notKnown(failure, command));
       });

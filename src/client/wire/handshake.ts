@@ -1,0 +1,33 @@
+import { MemcacheAuthenticationError } from '../../errors';
+import type { Frame } from '../../protocol/frame';
+import { isErrorLine, isWord, replyError } from '../../protocol/reply';
+import { toBlock, type RequestWriter } from '../../protocol/request';
+import type { Credentials } from '../server-address';
+
+/** Logs in on a connection that has just been opened, before anything else is written. */
+export class Handshake {
+  readonly #server: string;
+  readonly #credentials: Credentials;
+
+  constructor(server: string, credentials: Credentials) {
+    this.#server = server;
+    this.#credentials = credentials;
+  }
+
+  /** Any `set` logs in. A server that asks for no password stores it as an ordinary item: one that is expired already. */
+  write(request: RequestWriter): void {
+    const { username, password } = this.#credentials;
+    const secret = toBlock(`${username} ${password}`);
+    request.text(`set auth 0 -1 ${secret.length}\r\n`);
+    request.block(secret);
+  }
+
+  /** Takes the answer: nothing when it let us in, or what a call is told when it did not. */
+  refusal(frame: Frame): ((command?: string) => MemcacheAuthenticationError) | undefined {
+    if (isWord(frame, 'STORED')) return undefined;
+    const server = this.#server;
+    const cause = isErrorLine(frame) ? replyError(frame, { verb: 'set' }, server) : undefined;
+    const message = `the server ${server} refused the credentials${cause === undefined ? '' : `: ${cause.message}`}; check the option auth`;
+    return (command) => new MemcacheAuthenticationError(message, { server, command });
+  }
+}

@@ -1,0 +1,91 @@
+/** A process that makes a call per turn of the event loop and computes in between has time-outs all the same. */
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { Client, HashClient, MemcacheTimeoutError, PooledClient } from '../../src';
+
+const TIMEOUT = 200;
+
+interface Fate {
+  readonly begun: number;
+  settled: number;
+  error: unknown;
+}
+
+/** Accepts connections, and never answers. */
+async function blackHole(): Promise<{ server: Server; address: string; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.resume().on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { server, address: `127.0.0.1:${(server.address() as AddressInfo).port}`, close };
+}
+
+function compute(milliseconds: number): void {
+  const until = performance.now() + milliseconds;
+  while (performance.now() < until);
+}
+
+function follow(call: Promise<unknown>): Fate {
+  const fate: Fate = { begun: performance.now(), settled: Infinity, error: undefined };
+  call.then(
+    () => { fate.settled = performance.now(); },
+    (error: unknown) => {
+      fate.error = error;
+      fate.settled = performance.now();
+    },
+  );
+  return fate;
+}
+
+/** When a call must have settled: the rule of docs/reliability.md, with the turns as they were. */
+function bound(fate: Fate, turns: readonly { from: number; to: number }[]): number {
+  let stalls = 0;
+  for (const { from, to } of turns) if (to > fate.begun && from < fate.settled) stalls += Math.min(to - Math.max(from, fate.begun), 200);
+  const due = fate.begun + TIMEOUT + Math.min(stalls, TIMEOUT);
+  const passing = turns.find(({ to }) => to >= due);
+  if (passing === undefined) return Infinity;
+  const chance = passing.to + Math.min(Math.max(passing.to - passing.from, 20), 200);
+  // It is noticed in the turn after the one in which it ends, and judged after the next look at the sockets.
+  const index = turns.findIndex(({ to }) => to >= chance);
+  return index < 0 ? Infinity : (turns[index + 3]?.to ?? Infinity);
+}
+
+describe.each([20, 50])('a call per turn, and %i ms of computing after each', (busy) => {
+  it.each([
+    ['Client', (address: string) => new Client(address, { timeout: TIMEOUT })],
+    ['PooledClient', (address: string) => new PooledClient(address, { timeout: TIMEOUT })],
+    ['HashClient', (address: string) => new HashClient([address], { timeout: TIMEOUT })],
+  ])('%s: every call settles by its time-out and the stalls of its lifetime', async (_, make) => {
+    const hole = await blackHole();
+    const client = make(hole.address);
+    const fates: Fate[] = [];
+    const turns: { from: number; to: number }[] = [];
+    let last = performance.now();
+    for (let i = 0; i < 1000 / busy; i++) {
+      fates.push(follow(client.get(`k${i}`)));
+      compute(busy);
+      await new Promise((resolve) => setImmediate(resolve));
+      turns.push({ from: last, to: (last = performance.now()) });
+    }
+    // Still busy, so that no quiet moment helps.
+    for (let i = 0; i < 1000 / busy; i++) {
+      compute(busy);
+      await new Promise((resolve) => setImmediate(resolve));
+      turns.push({ from: last, to: (last = performance.now()) });
+    }
+    await client.close();
+    await hole.close();
+    expect(fates.filter(({ settled }) => settled === Infinity)).toEqual([]);
+    const late = fates.filter((fate) => fate.settled > bound(fate, turns) + 1);
+    expect(late.map(({ begun, settled, error }) => `${String(error)}: ${settled - begun} ms, at the most ${bound({ begun, settled, error }, turns) - begun}`)).toEqual([]);
+    // None is given up before its time, unless the connection was lost with the first.
+    for (const { begun, settled, error } of fates) {
+      if (error instanceof MemcacheTimeoutError) expect(settled - begun).toBeGreaterThanOrEqual(TIMEOUT - 1);
+    }
+  }, 40_000);
+});

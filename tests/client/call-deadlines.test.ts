@@ -1,0 +1,168 @@
+import { Call } from '../../src/client/call';
+import { VersionCommand } from '../../src/client/commands/admin';
+import { CallDeadlines, fairTimeout, type Timed, type Verdict } from '../../src/client/wire/call-deadlines';
+import { turns, VirtualClock } from '../support/virtual-clock';
+
+/** Calls of one connection that is never answered, and when each was given up. */
+class Silence {
+  readonly clock = new VirtualClock();
+  readonly calls: Call<unknown>[] = [];
+  readonly givenUp = new Map<Call<unknown>, number>();
+  readonly deadlines: CallDeadlines;
+
+  constructor(timeout: number) {
+    this.deadlines = new CallDeadlines(this.clock, timeout, this);
+  }
+
+  timed(): Iterable<Timed> {
+    return this.calls;
+  }
+
+  judge(verdict: Verdict): number {
+    let next = Infinity;
+    for (const call of [...this.calls]) {
+      if (!verdict.isDue(call)) next = Math.min(next, verdict.dueAt(call));
+      else {
+        this.calls.splice(this.calls.indexOf(call), 1);
+        this.givenUp.set(call, this.clock.now());
+      }
+    }
+    return next;
+  }
+
+  /** A call, after which the caller computes for a while. */
+  call(busy = 0): Call<unknown> {
+    const call = new Call<unknown>(new VersionCommand(), () => undefined);
+    this.deadlines.startTick();
+    this.deadlines.begin(call);
+    this.calls.push(call);
+    if (busy > 0) this.clock.jump(busy);
+    this.deadlines.look();
+    return call;
+  }
+
+  when(call: Call<unknown>): number | undefined {
+    return this.givenUp.get(call);
+  }
+}
+
+describe('a call that is not answered', () => {
+  it('is given up at its time-out when the process is quiet', async () => {
+    const silence = new Silence(200);
+    const first = silence.call();
+    await silence.clock.advance(50);
+    const second = silence.call();
+    await silence.clock.advance(1000);
+    expect([silence.when(first), silence.when(second)]).toEqual([200, 250]);
+  });
+
+  it('is given the stall of the tick in which it was made', async () => {
+    const silence = new Silence(200);
+    const call = silence.call(80);
+    await silence.clock.advance(1000);
+    expect(silence.when(call)).toBe(280);
+  });
+
+  it('is given 200 ms for a longer one', async () => {
+    const silence = new Silence(1000);
+    const call = silence.call(700);
+    await silence.clock.advance(2000);
+    expect(silence.when(call)).toBe(1200);
+  });
+
+  it('is given the stalls of its own lifetime only', async () => {
+    const silence = new Silence(200);
+    silence.call(50);
+    await silence.clock.advance(10);
+    const call = silence.call();
+    await silence.clock.advance(1000);
+    expect(silence.when(call)).toBe(60 + 200);
+  });
+
+  it('is given its time-out once more for all stalls together', async () => {
+    const silence = new Silence(200);
+    const first = silence.call(20);
+    for (let i = 0; i < 60 && silence.when(first) === undefined; i++) {
+      silence.call(20);
+      await silence.clock.advance(0.1);
+    }
+    // Due at 400, during a stall of 20 ms that ends at 402.1; its last chance ends 20 ms later, and is noticed when that stall ends.
+    expect(silence.when(first)).toBeGreaterThanOrEqual(400);
+    expect(silence.when(first)).toBeLessThan(450);
+  });
+
+  it.each([
+    [6, 20],
+    [90, 90],
+    [600, 200],
+  ])('when due in a stall, by %i ms, has %i ms more from its end', async (late, chance) => {
+    const silence = new Silence(200);
+    const call = silence.call();
+    await silence.clock.advance(150);
+    silence.clock.jump(50 + late);
+    await silence.clock.advance(0);
+    expect(silence.when(call)).toBeUndefined();
+    await silence.clock.advance(chance - 1);
+    expect(silence.when(call)).toBeUndefined();
+    await silence.clock.advance(1);
+    expect(silence.when(call)).toBe(200 + late + chance);
+  });
+
+  it('has one such chance, however the process goes on', async () => {
+    const silence = new Silence(200);
+    const call = silence.call();
+    await silence.clock.advance(0);
+    silence.clock.jump(250);
+    await silence.clock.advance(0);
+    silence.clock.jump(400);
+    await silence.clock.advance(0);
+    expect(silence.when(call)).toBe(650);
+  });
+
+  it('is on time when late by less than a stall', async () => {
+    const silence = new Silence(200);
+    const call = silence.call();
+    await silence.clock.advance(0);
+    silence.clock.jump(204);
+    await silence.clock.advance(0);
+    expect(silence.when(call)).toBe(204);
+  });
+
+  it('begins when it is made, in a tick that takes long', async () => {
+    const silence = new Silence(1000);
+    silence.deadlines.startTick();
+    const calls = Array.from({ length: 4 }, () => {
+      const call = new Call<unknown>(new VersionCommand(), () => undefined);
+      silence.deadlines.begin(call);
+      silence.calls.push(call);
+      silence.clock.jump(300);
+      return call;
+    });
+    silence.deadlines.look();
+    await silence.clock.advance(5000);
+    // Made at 0, 300, 600 and 900, in a stall of which 200 ms count: those before the second call. The first is due as it ends.
+    expect(calls.map((call) => silence.when(call))).toEqual([1400, 1300, 1600, 1900]);
+  });
+
+  it('settles though a timer was lost with the fake timers that set it', async () => {
+    const silence = new Silence(200);
+    silence.call();
+    silence.clock.loseTimers();
+    const call = silence.call();
+    await silence.clock.advance(1000);
+    expect(silence.when(call)).toBe(200);
+  });
+});
+
+it('one deadline of something else follows the same rule', async () => {
+  const clock = new VirtualClock();
+  const rung: number[] = [];
+  fairTimeout(clock, 100, 100, () => { rung.push(clock.now()); });
+  fairTimeout(clock, 50, 100, () => { rung.push(-1); }).close();
+  clock.jump(140);
+  await clock.advance(39);
+  expect(rung).toEqual([]);
+  await clock.advance(1);
+  await turns();
+  expect(rung).toEqual([180]);
+});
