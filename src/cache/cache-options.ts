@@ -1,7 +1,7 @@
-import { duration, flag, hasMethods, wholeNumber } from '../client/client-options';
 import type { CallOptions } from '../client/executor';
-import { checkOptionNames, type OptionNames } from '../client/option-names';
 import { MemcacheIllegalInputError } from '../errors';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { checkValue, functionOf, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
 import type { Key } from '../protocol/key';
 import type { Clock } from '../runtime/clock';
 import type { Random } from '../runtime/random';
@@ -111,58 +111,98 @@ export interface CacheOptions<T = unknown> extends Omit<EntryOptions<T>, 'signal
   random?: Random | undefined;
 }
 
-/** Names that one call may give. */
-export const ENTRY_OPTION_NAMES: OptionNames<EntryOptions> = {
-  expire: true,
-  stale: true,
-  staleIfError: true,
-  jitter: true,
-  earlyRefresh: true,
-  lease: true,
-  leaseWait: true,
-  softTimeout: true,
-  loadTimeout: true,
-  cacheTimeout: true,
-  negativeExpire: true,
-  errorPause: true,
-  tags: true,
-  abortUnused: true,
-  signal: true,
+/** About seventy years: what is longer is a mistake. */
+const MAX_SECONDS = 2 ** 31 - 1;
+const MAX_COUNT = 2 ** 30;
+const SECONDS = wholeNumber(0, MAX_SECONDS);
+const COUNT = wholeNumber(0, MAX_COUNT);
+const AT_LEAST_ONE = wholeNumber(1, MAX_COUNT);
+
+export const MAX_TAGS = 16;
+const TAG = /^[!-~]{1,150}$/;
+
+const TAG_NAMES: Rule<readonly string[]> = valueThat(
+  `an array of at most ${MAX_TAGS} names, each of 1 to 150 printable ASCII characters without whitespace`,
+  (value) => Array.isArray(value) && value.length <= MAX_TAGS && value.every((tag) => typeof tag === 'string' && TAG.test(tag)),
+);
+
+const EXPIRE = valueThat<NonNullable<EntryOptions['expire']>>(
+  'a whole number of seconds, or a function of the value that returns one',
+  (value) => typeof value === 'function' || (Number.isInteger(value) && Number(value) <= MAX_SECONDS),
+);
+
+const TAGS = valueThat<NonNullable<EntryOptions['tags']>>(
+  `${TAG_NAMES.is}, or a function of the value that returns one`,
+  (value) => typeof value === 'function' || TAG_NAMES.allows(value),
+);
+
+function part(most: number): Rule<number> {
+  return valueThat(`a number from 0 to ${most}`, (value) => typeof value === 'number' && value >= 0 && value <= most);
+}
+
+/** What one call may be given, `signal` apart. */
+export const ENTRY_OPTIONS = {
+  expire: option(EXPIRE, 60),
+  stale: option(SECONDS, 0),
+  staleIfError: option(SECONDS),
+  jitter: option(part(1), 0.1),
+  earlyRefresh: option(part(1000), 1),
+  lease: option(wholeNumber(2, 3600), 10),
+  leaseWait: option(MILLISECONDS, 2000),
+  softTimeout: option(MILLISECONDS, 0),
+  loadTimeout: option(MILLISECONDS, 0),
+  cacheTimeout: option(MILLISECONDS, 100),
+  negativeExpire: option(SECONDS),
+  errorPause: option(MILLISECONDS, 0),
+  tags: option(TAGS),
+  abortUnused: option(SWITCH, false),
+} satisfies OptionTable<Omit<EntryOptions, 'signal'>>;
+
+const CALL_OPTIONS: OptionTable<EntryOptions> = {
+  ...ENTRY_OPTIONS,
+  signal: option(valueThat<AbortSignal>('an AbortSignal', (value) => value instanceof AbortSignal)),
 };
 
-export const CACHE_OPTION_NAMES: OptionNames<CacheOptions> = {
-  expire: true,
-  stale: true,
-  staleIfError: true,
-  jitter: true,
-  earlyRefresh: true,
-  lease: true,
-  leaseWait: true,
-  softTimeout: true,
-  loadTimeout: true,
-  cacheTimeout: true,
-  negativeExpire: true,
-  errorPause: true,
-  tags: true,
-  abortUnused: true,
-  namespace: true,
-  tagMaxAge: true,
-  maxLoads: true,
-  maxQueuedLoads: true,
-  maxBackground: true,
-  closeTimeout: true,
-  chunk: true,
-  l1: true,
-  circuit: true,
-  recovery: true,
-  name: true,
-  diagnostics: true,
-  observe: true,
-  clock: true,
-  random: true,
-};
+export const NEAR_OPTIONS = {
+  maxEntries: option(AT_LEAST_ONE, 10_000),
+  maxBytes: option(wholeNumber(1, 2 ** 40, 'bytes'), 64 * 1024 * 1024),
+  ttl: option(MILLISECONDS, 1000),
+  admit: option(valueThat<'hot' | 'all'>("'hot' or 'all'", (value) => value === 'hot' || value === 'all'), 'hot'),
+  share: option(SWITCH, false),
+  validate: option(SWITCH, false),
+  staleIfError: option(MILLISECONDS, 0),
+} satisfies OptionTable<NearCacheOptions>;
 
-const NEAR_OPTION_NAMES: OptionNames<NearCacheOptions> = { maxEntries: true, maxBytes: true, ttl: true, admit: true, share: true, validate: true, staleIfError: true };
+const CIRCUIT_OPTIONS = {
+  failures: option(AT_LEAST_ONE, 5),
+  pause: option(MILLISECONDS, 1000),
+} satisfies OptionTable<CircuitOptions>;
+
+const CHUNK_OPTIONS = { maxValue: option(wholeNumber(1, MAX_COUNT, 'bytes'), 1) } satisfies OptionTable<{ maxValue: number }>;
+const DIAGNOSTICS_OPTIONS = { key: option(functionOf<(key: Key) => string>()) } satisfies OptionTable<NonNullable<CacheOptions['diagnostics']>>;
+
+const NAMESPACE = valueThat<string>('1 to 100 printable ASCII characters without whitespace', (value) => typeof value === 'string' && /^[!-~]{1,100}$/.test(value));
+const GROUP: Rule<object> = valueThat('an object', (value) => typeof value === 'object' && value !== null);
+
+/** What a cache may be given. */
+export const CACHE_OPTIONS = {
+  ...ENTRY_OPTIONS,
+  namespace: option(NAMESPACE),
+  tagMaxAge: option(MILLISECONDS, 1000),
+  maxLoads: option(AT_LEAST_ONE, 256),
+  maxQueuedLoads: option(COUNT, 10_000),
+  maxBackground: option(COUNT, 32),
+  closeTimeout: option(MILLISECONDS, 5000),
+  chunk: option(GROUP as Rule<{ maxValue: number }>),
+  l1: option(GROUP as Rule<NearCacheOptions>),
+  circuit: option(GROUP as Rule<CircuitOptions>, {}),
+  recovery: option(COUNT, 10_000),
+  name: option(valueThat<string>('a string', (value) => typeof value === 'string')),
+  diagnostics: option(GROUP as Rule<NonNullable<CacheOptions['diagnostics']>>, {}),
+  observe: option(functionOf<(event: CacheEvent) => void>()),
+  clock: option(objectWith<Clock>('a Clock', 'now', 'time', 'setTimeout', 'setImmediate')),
+  random: option(functionOf<Random>()),
+} satisfies OptionTable<CacheOptions>;
 
 /** {@link EntryOptions}, checked, with every default filled in. */
 export interface EntrySettings {
@@ -213,120 +253,77 @@ export interface CacheSettings {
   readonly observe: ((event: CacheEvent) => void) | undefined;
 }
 
-/** About a hundred years: what is longer is a mistake. */
-const MAX_SECONDS = 2 ** 31 - 1;
-const MAX_COUNT = 2 ** 30;
-
-const DEFAULTS: EntrySettings = {
-  expire: 60,
-  stale: 0,
-  staleIfError: 0,
-  keep: 0,
-  jitter: 0.1,
-  earlyRefresh: 1,
-  lease: 10,
-  leaseWait: 2000,
-  softTimeout: 0,
-  loadTimeout: 0,
-  cacheTimeout: 100,
-  negativeExpire: undefined,
-  errorPause: 0,
-  tags: undefined,
-  abortUnused: false,
-};
-
 /** @throws MemcacheIllegalInputError naming the option that is not legal */
 export function cacheSettings(options: CacheOptions<never>): CacheSettings {
-  checkOptionNames(options, CACHE_OPTION_NAMES);
-  const { chunk, circuit = {} } = options;
-  checkOptionNames(circuit, { failures: true, pause: true } satisfies OptionNames<CircuitOptions>);
-  if (options.observe !== undefined && typeof options.observe !== 'function') throw new MemcacheIllegalInputError('observe must be a function');
-  if (options.random !== undefined && typeof options.random !== 'function') throw new MemcacheIllegalInputError('random must be a function');
-  if (options.clock !== undefined && !hasMethods(options.clock, 'now', 'time', 'setTimeout', 'setImmediate')) {
-    throw new MemcacheIllegalInputError('clock must have the functions now, time, setTimeout and setImmediate');
-  }
-  if (chunk !== undefined) checkOptionNames(chunk, { maxValue: true });
-  const { diagnostics = {} } = options;
-  checkOptionNames(diagnostics, { key: true });
-  const namespace = checkNamespace(options.namespace);
+  checkOptionNames(options, CACHE_OPTIONS);
+  const settings = settingsOf(CACHE_OPTIONS, options);
+  const { namespace, chunk, l1 } = settings;
+  const entry: EntrySettings = { ...settingsOf(ENTRY_OPTIONS, options), staleIfError: settings.staleIfError ?? settings.stale, keep: Math.max(settings.stale, settings.staleIfError ?? 0) };
   return {
-    entry: entrySettings(options, DEFAULTS),
+    entry,
     namespace,
-    tagMaxAge: duration('tagMaxAge', options.tagMaxAge, 1000),
-    maxLoads: wholeNumber('maxLoads', options.maxLoads, 256, 1, MAX_COUNT),
-    maxQueuedLoads: wholeNumber('maxQueuedLoads', options.maxQueuedLoads, 10_000, 0, MAX_COUNT),
-    maxBackground: wholeNumber('maxBackground', options.maxBackground, 32, 0, MAX_COUNT),
-    closeTimeout: duration('closeTimeout', options.closeTimeout, 5000),
-    maxChunked: chunk === undefined ? 0 : wholeNumber('chunk.maxValue', chunk.maxValue, 0, 1, MAX_COUNT),
-    l1: options.l1 === undefined ? undefined : nearSettings(options.l1),
-    circuit: {
-      failures: wholeNumber('circuit.failures', circuit.failures, 5, 1, MAX_COUNT),
-      pause: duration('circuit.pause', circuit.pause, 1000),
-    },
-    recovery: wholeNumber('recovery', options.recovery, 10_000, 0, MAX_COUNT),
-    name: checkName(options.name) ?? namespace ?? '',
-    keyShown: diagnostics.key,
-    observe: options.observe,
+    tagMaxAge: settings.tagMaxAge,
+    maxLoads: settings.maxLoads,
+    maxQueuedLoads: settings.maxQueuedLoads,
+    maxBackground: settings.maxBackground,
+    closeTimeout: settings.closeTimeout,
+    maxChunked: chunk === undefined ? 0 : group('chunk', CHUNK_OPTIONS, chunk).maxValue,
+    l1: l1 === undefined ? undefined : group('l1', NEAR_OPTIONS, l1),
+    circuit: group('circuit', CIRCUIT_OPTIONS, settings.circuit),
+    recovery: settings.recovery,
+    name: settings.name ?? namespace ?? '',
+    keyShown: group('diagnostics', DIAGNOSTICS_OPTIONS, settings.diagnostics).key,
+    observe: settings.observe,
   };
+}
+
+/** The settings of options within an option; its name stands before theirs in messages. */
+function group<Table extends Parameters<typeof settingsOf>[0]>(name: string, table: Table, options: object): ReturnType<typeof settingsOf<Table>> {
+  checkOptionNames(options, table);
+  for (const [option, { rule }] of Object.entries(table)) {
+    const value = (options as Readonly<Record<string, unknown>>)[option];
+    if (value !== undefined) checkValue(`${name}.${option}`, rule, value);
+  }
+  return settingsOf(table, options);
 }
 
 /**
- * What one call says on top of what its cache says.
+ * What one call says on top of what its cache says; the settings of the cache when it says nothing.
  *
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
-export function entrySettings(options: EntryOptions<never>, base: EntrySettings): EntrySettings {
-  const stale = wholeNumber('stale', options.stale, base.stale, 0, MAX_SECONDS);
-  const inherited = options.stale === undefined || base.staleIfError !== base.stale ? base.staleIfError : stale;
-  const staleIfError = wholeNumber('staleIfError', options.staleIfError, inherited, 0, MAX_SECONDS);
+export function callSettings(options: EntryOptions<never> | undefined, base: EntrySettings): EntrySettings {
+  if (options === undefined) return base;
+  checkOptionNames(options, CALL_OPTIONS);
+  const given: Readonly<Record<string, unknown>> = options as Readonly<Record<string, unknown>>;
+  let said = false;
+  for (const name in given) {
+    const value = given[name];
+    if (value === undefined) continue;
+    checkValue(name, CALL_OPTIONS[name as keyof EntryOptions].rule, value);
+    said ||= name !== 'signal';
+  }
+  if (!said) return base;
+  const { expire, tags, stale = base.stale } = options;
+  // Who says for how long an old value may be served says so for errors too, unless those have a time of their own.
+  const staleIfError = options.staleIfError ?? (base.staleIfError === base.stale ? stale : base.staleIfError);
   return {
-    expire: checkExpire(options.expire) ?? base.expire,
+    expire: (expire as EntrySettings['expire'] | undefined) ?? base.expire,
     stale,
     staleIfError,
     keep: Math.max(stale, staleIfError),
-    jitter: part('jitter', options.jitter, base.jitter, 1),
-    earlyRefresh: part('earlyRefresh', options.earlyRefresh, base.earlyRefresh, 1000),
-    lease: wholeNumber('lease', options.lease, base.lease, 2, 3600),
-    leaseWait: duration('leaseWait', options.leaseWait, base.leaseWait),
-    softTimeout: duration('softTimeout', options.softTimeout, base.softTimeout),
-    loadTimeout: duration('loadTimeout', options.loadTimeout, base.loadTimeout),
-    cacheTimeout: duration('cacheTimeout', options.cacheTimeout, base.cacheTimeout),
-    negativeExpire: options.negativeExpire === undefined ? base.negativeExpire : wholeNumber('negativeExpire', options.negativeExpire, 0, 0, MAX_SECONDS),
-    errorPause: duration('errorPause', options.errorPause, base.errorPause),
-    tags: options.tags === undefined ? base.tags : checkTags(options.tags),
-    abortUnused: flag('abortUnused', options.abortUnused, base.abortUnused),
+    jitter: options.jitter ?? base.jitter,
+    earlyRefresh: options.earlyRefresh ?? base.earlyRefresh,
+    lease: options.lease ?? base.lease,
+    leaseWait: options.leaseWait ?? base.leaseWait,
+    softTimeout: options.softTimeout ?? base.softTimeout,
+    loadTimeout: options.loadTimeout ?? base.loadTimeout,
+    cacheTimeout: options.cacheTimeout ?? base.cacheTimeout,
+    negativeExpire: options.negativeExpire ?? base.negativeExpire,
+    errorPause: options.errorPause ?? base.errorPause,
+    tags: (tags as EntrySettings['tags']) ?? base.tags,
+    abortUnused: options.abortUnused ?? base.abortUnused,
   };
-}
-
-/** Checks the options of a call; the settings of the cache when it says nothing. */
-export function callSettings(options: EntryOptions<never> | undefined, base: EntrySettings): EntrySettings {
-  if (options === undefined) return base;
-  checkOptionNames(options, ENTRY_OPTION_NAMES);
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) throw new MemcacheIllegalInputError('signal must be an AbortSignal');
-  for (const name in options) if (name !== 'signal') return entrySettings(options, base);
-  return base;
-}
-
-function nearSettings(options: NearCacheOptions): NearSettings {
-  checkOptionNames(options, NEAR_OPTION_NAMES);
-  const { admit = 'hot' } = options;
-  if (!['hot', 'all'].includes(admit)) throw new MemcacheIllegalInputError("l1.admit must be 'hot' or 'all'");
-  return {
-    maxEntries: wholeNumber('l1.maxEntries', options.maxEntries, 10_000, 1, MAX_COUNT),
-    maxBytes: wholeNumber('l1.maxBytes', options.maxBytes, 64 * 1024 * 1024, 1, 2 ** 40),
-    ttl: duration('l1.ttl', options.ttl, 1000),
-    admit,
-    share: flag('l1.share', options.share, false),
-    validate: flag('l1.validate', options.validate, false),
-    staleIfError: duration('l1.staleIfError', options.staleIfError, 0),
-  };
-}
-
-function checkExpire(expire: unknown): EntrySettings['expire'] | undefined {
-  if (expire === undefined) return undefined;
-  if (typeof expire === 'function') return expire as (value: unknown, key: Key) => number;
-  if (typeof expire === 'number' && Number.isInteger(expire) && expire <= MAX_SECONDS) return expire;
-  throw new MemcacheIllegalInputError('expire must be a whole number of seconds, or a function of the value that returns one');
 }
 
 /** How long a value is fresh. @throws MemcacheIllegalInputError when the function of the user returns no number */
@@ -340,39 +337,8 @@ export function expireOf(expire: EntrySettings['expire'], value: unknown, key: K
   return Math.ceil(seconds);
 }
 
-function part(name: string, value: unknown, byDefault: number, most: number): number {
-  if (value === undefined) return byDefault;
-  if (typeof value !== 'number' || !(value >= 0 && value <= most)) throw new MemcacheIllegalInputError(`${name} must be a number from 0 to ${most}`);
-  return value;
-}
-
-export const MAX_TAGS = 16;
-
-function checkTags(tags: unknown): EntrySettings['tags'] {
-  if (typeof tags === 'function') return tags as (value: unknown) => readonly string[];
-  return tagList(tags);
-}
-
 /** @throws MemcacheIllegalInputError when these are no names of tags */
 export function tagList(tags: unknown): readonly string[] {
-  if (!Array.isArray(tags) || tags.length > MAX_TAGS) throw new MemcacheIllegalInputError(`tags must be an array of at most ${MAX_TAGS} names, or a function that returns one`);
-  for (const tag of tags as readonly unknown[]) {
-    if (typeof tag !== 'string' || !/^[!-~]{1,150}$/.test(tag)) {
-      throw new MemcacheIllegalInputError('tags must be names of 1 to 150 printable ASCII characters without whitespace');
-    }
-  }
+  checkValue('tags', TAG_NAMES, tags);
   return [...new Set(tags as readonly string[])];
-}
-
-function checkName(name: unknown): string | undefined {
-  if (name !== undefined && typeof name !== 'string') throw new MemcacheIllegalInputError('name must be a string');
-  return name;
-}
-
-function checkNamespace(namespace: unknown): string | undefined {
-  if (namespace === undefined) return undefined;
-  if (typeof namespace !== 'string' || !/^[!-~]{1,100}$/.test(namespace)) {
-    throw new MemcacheIllegalInputError('namespace must be 1 to 100 printable ASCII characters without whitespace');
-  }
-  return namespace;
 }

@@ -2,7 +2,7 @@ import { Client } from '../client/client';
 import { DeleteCommand, TouchCommand } from '../client/commands/item';
 import type { Keys } from '../client/cache-api';
 import type { CallOptions, Executor } from '../client/executor';
-import { hasMethods } from '../client/client-options';
+import { hasMethods } from '../options/rule';
 import { nextClientId } from '../client/observe';
 import { FallbackClient } from '../client/policies/fallback-client';
 import { MemcacheError, MemcacheIllegalInputError } from '../errors';

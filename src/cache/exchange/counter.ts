@@ -1,7 +1,7 @@
 /**
  *     ma <key> N<seconds> J<first> [D0] [T<seconds>] v t O<opaque>\r\n      VA <size> t<seconds>\r\n<number>\r\n
  */
-import { KeyCommand } from '../../client/command';
+import { KeyCommand, type Deleting } from '../../client/command';
 import { latin1Slice } from '../../protocol/bytes';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
@@ -40,8 +40,9 @@ export class CounterCommand extends KeyCommand<Version> {
     return true;
   }
 
-  override get concernsCopies(): boolean {
-    return this.#change;
+  /** A cache that was left behind has its own counter. */
+  override get deleting(): Deleting<Version> | undefined {
+    return this.#change ? { wireKeys: [this.wireKey], elsewhere: this } : undefined;
   }
 
   write(request: RequestWriter): void {

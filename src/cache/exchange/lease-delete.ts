@@ -1,7 +1,8 @@
 /**
  *     md <key> [C<cas>] [I [T<seconds>]] [E<cas>] O<opaque>\r\n      HD | NF | EX
  */
-import { KeyCommand } from '../../client/command';
+import { KeyCommand, type Deleting } from '../../client/command';
+import { EXISTS, NOT_FOUND, OK, type Tally } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import type { RequestWriter } from '../../protocol/request';
@@ -38,8 +39,12 @@ export class LeaseDelete extends KeyCommand<boolean> {
   }
 
   /** An older cache must not go on with what was invalidated; a CAS is one cache's own. */
-  override get concernsCopies(): boolean {
-    return this.#condition.cas === undefined;
+  override get deleting(): Deleting<boolean> | undefined {
+    return this.#condition.cas === undefined ? { wireKeys: [this.wireKey], elsewhere: this } : undefined;
+  }
+
+  override tally(done: boolean, tally: Tally): void {
+    tally.add(done ? OK : this.#condition.cas === undefined ? NOT_FOUND : EXISTS, 1);
   }
 
   write(request: RequestWriter): void {

@@ -1,7 +1,8 @@
 /**
  *     mg <key> v f c t N<lease> R<refresh> [E<cas>] O<opaque>\r\n      VA <size> f<flags> c<cas> t<ttl> [W] [Z] [X]\r\n<data>\r\n | EN
  */
-import { KeyCommand, type Reading } from '../../client/command';
+import { KeyCommand, NO_CAS, type Reading } from '../../client/command';
+import { HIT, MISS, type Tally } from '../../client/meter';
 import { latin1Slice, tokenEnd } from '../../protocol/bytes';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
@@ -44,7 +45,16 @@ export class LeaseGet extends KeyCommand<Reply> {
       rest: (reply) => (reply.found && !reply.cold ? undefined : this),
       join: (first, second) => (second.found ? second : first),
       hits: (reply) => (reply.found && !reply.cold ? [this] : []),
+      withoutTokens: (reply) => {
+        reply.cas = NO_CAS;
+        reply.won = reply.held = false;
+        return reply;
+      },
     };
+  }
+
+  override tally(reply: Reply, tally: Tally): void {
+    tally.add(reply.found && !reply.cold ? HIT : MISS, 1);
   }
 
   write(request: RequestWriter): void {

@@ -2,6 +2,7 @@
  *     ms <key> <size> [C<cas>] [ME] F<flags> T<seconds> [E<cas>] O<opaque>\r\n<data>\r\n      HD | NS | EX | NF
  */
 import { KeyCommand } from '../../client/command';
+import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome, type Tally } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import type { RequestWriter } from '../../protocol/request';
@@ -21,6 +22,8 @@ export interface LeaseItem {
 }
 
 const OUTCOMES: Readonly<Record<string, Stored>> = { HD: 'stored', NS: 'notStored', EX: 'exists', NF: 'notFound' };
+
+const TALLIED: Readonly<Record<Stored, Outcome>> = { stored: STORED, exists: EXISTS, notFound: NOT_FOUND, notStored: NOT_STORED };
 
 /** Stores what was loaded. Never with `I`: with an older CAS that would replace a newer value. */
 export class LeaseSet extends KeyCommand<Stored> {
@@ -42,6 +45,10 @@ export class LeaseSet extends KeyCommand<Stored> {
 
   override get hasBlock(): boolean {
     return true;
+  }
+
+  override tally(stored: Stored, tally: Tally): void {
+    tally.add(TALLIED[stored], 1);
   }
 
   write(request: RequestWriter): void {
