@@ -1,5 +1,6 @@
 /** `get` and `gets` of one key: bytes, flags and CAS as they are. They take no token. */
-import { JoinableGet } from '../../client/commands/retrieval';
+import { JoinableGet, NO_CAS, type Reading } from '../../client/command';
+import { HIT, MISS, type Tally } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import { valueCas, valueFlags } from '../../protocol/reply';
@@ -29,7 +30,17 @@ export class PlainGet extends JoinableGet<PlainItem | undefined> {
     return undefined;
   }
 
-  protected isMiss(result: PlainItem | undefined): boolean {
-    return result === undefined;
+  /** For the time of a migration: what one cache misses another may have. */
+  override get reading(): Reading<PlainItem | undefined> {
+    return {
+      rest: (item) => (item === undefined ? this : undefined),
+      join: (_, second) => second,
+      hits: (item) => (item === undefined ? [] : [this]),
+      withoutTokens: (item) => (item === undefined ? undefined : { ...item, cas: NO_CAS }),
+    };
+  }
+
+  override tally(item: PlainItem | undefined, tally: Tally): void {
+    tally.add(item === undefined ? MISS : HIT, 1);
   }
 }
