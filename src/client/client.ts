@@ -42,6 +42,7 @@ import { GetAndTouchCommand, GetCommand, GetManyCommand, GetsCommand, type Value
 import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { Connection } from './connection';
 import type { CallOptions, Executor } from './executor';
+import { failFast } from './policies/fail-fast';
 import type { ServerInput } from './server-address';
 
 /** The type of keys that were given as literals, so that a Map by them can be asked for any text. */
@@ -83,8 +84,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    */
   constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
     checkOptionNames(options, new.target.optionNames);
-    this.executor = isExecutor(server) ? server : new Connection(server, options);
-    const { keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors } = settingsOf(CLIENT_OPTIONS, options);
+    const settings = settingsOf(CLIENT_OPTIONS, options);
+    const { keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors } = settings;
+    this.executor = isExecutor(server)
+      ? server
+      : failFast(server, settings, (observer) => new Connection(server, options, observer)).executor;
     this.#serde = options.serde ?? defaultSerde();
     this.#keyRules = { prefix: encodePrefix(keyPrefix, allowUnicodeKeys), allowUnicode: allowUnicodeKeys };
     this.#clock = clock;
