@@ -1,0 +1,103 @@
+import { Client } from '../../src';
+import { describeWithMemcached } from '../support/describe';
+import { startMemcached, type MemcachedProcess } from '../support/memcached';
+import { runProgram, runSpec, startWebServer, Visitor, type WebServer } from './program';
+
+/** Adapters in the hands of the frameworks that they are made for, each in processes of its own. */
+describeWithMemcached('over memcached', () => {
+  let memcached: MemcachedProcess;
+  let client: Client;
+
+  beforeAll(async () => {
+    memcached = await startMemcached();
+    client = new Client(memcached.address);
+  });
+  afterAll(async () => {
+    await client.close();
+    await memcached.stop();
+  });
+
+  it.each(['Client', 'EmbeddedClient'])("Keyv's own tests of a store pass, less those of the iterator, with %s", async (CLIENT_CLASS) => {
+    expect(await runSpec('keyv.spec.mjs', memcached.address, { CLIENT_CLASS })).toEqual({ total: 38, failed: [] });
+  }, 60_000);
+
+  it('cache-manager wraps: one load for two processes, and clear reaches both', async () => {
+    expect(await runProgram('cache-manager.mjs', memcached.address)).toEqual({
+      loads: 1,
+      wrapped: [{ load: 1 }, { load: 1 }, { load: 1 }],
+      many: [1, [2], null],
+      deleted: null,
+      cleared: null,
+      open: true,
+    });
+  });
+
+  it('Nest starts with it, and closes no client', async () => {
+    expect(await runProgram('nest.mjs', memcached.address)).toEqual({ value: { name: 'Ada' }, open: true });
+  });
+
+  describe.each(['express', 'fastify'])('sessions of %s in two processes', (FRAMEWORK) => {
+    let servers: WebServer[];
+    let one: string;
+    let two: string;
+
+    beforeAll(async () => {
+      servers = await Promise.all([1, 2].map(() => startWebServer('session-server.mjs', memcached.address, { FRAMEWORK })));
+      [one = '', two = ''] = servers.map(({ url }) => url);
+    }, 60_000);
+    afterAll(() => Promise.all(servers.map((server) => server.stop())));
+
+    it('a session of 60 days is there for both, for 60 days', async () => {
+      await client.flushAll();
+      const visitor = new Visitor();
+      await visitor.get(`${one}/login?user=Ada`);
+      expect(await visitor.get(`${two}/read`)).toBe('Ada');
+      const id = decodeURIComponent(visitor.cookie).replace(/^[^=]*=(?:s:)?/, '').replace(/\.[^.]*$/, '');
+      expect((await client.metaGet(`sess:${id}`, { ttl: true }))?.ttl).toBeGreaterThan(60 * 86_400 - 60);
+    });
+
+    it('no save is lost to a request that only reads, under load', async () => {
+      const visitors = Array.from({ length: 20 }, () => new Visitor());
+      await Promise.all(visitors.map((visitor, index) => visitor.get(`${one}/login?user=u${index}`)));
+      for (let round = 0; round < 5; round++) {
+        await Promise.all(
+          visitors.flatMap((visitor) => [
+            visitor.get(`${one}/read?wait=30`),
+            visitor.get(`${two}/save?name=round&value=${round}`),
+            visitor.get(`${two}/read?wait=15`),
+          ]),
+        );
+        const sessions = await Promise.all(visitors.map((visitor) => visitor.get(`${one}/all`)));
+        expect(sessions).toEqual(visitors.map((_, index) => ({ user: `u${index}`, round: String(round) })));
+      }
+    });
+
+    it('who has logged out stays out, whatever was under way', async () => {
+      const visitors = Array.from({ length: 20 }, () => new Visitor());
+      await Promise.all(visitors.map((visitor) => visitor.get(`${one}/login?user=Ada`)));
+      const cookies = visitors.map(({ cookie }) => cookie);
+      await Promise.all(
+        cookies.flatMap((cookie) => [
+          new Visitor(cookie).get(`${one}/save?name=late&value=1&wait=60`),
+          new Visitor(cookie).get(`${two}/save?name=late&value=2&wait=60`),
+          new Visitor(cookie).get(`${one}/read?wait=60`),
+          new Promise((resolve) => setTimeout(resolve, 20)).then(() => new Visitor(cookie).get(`${two}/logout`)),
+        ]),
+      );
+      for (const url of [one, two]) {
+        expect(await Promise.all(cookies.map((cookie) => new Visitor(cookie).get(`${url}/read`)))).toEqual(cookies.map(() => null));
+      }
+    });
+
+    if (FRAMEWORK === 'express') {
+      it('reload and regenerate work as with a store that extends the one of express-session', async () => {
+        const visitor = new Visitor();
+        await visitor.get(`${one}/login?user=Ada`);
+        const { cookie } = visitor;
+        expect(await visitor.get(`${two}/reload`)).toBe('Ada');
+        expect(await visitor.get(`${two}/regenerate`)).toBeNull();
+        expect(await new Visitor(cookie).get(`${one}/read`)).toBeNull();
+      });
+    }
+  });
+});
