@@ -21,6 +21,10 @@ describeWithMemcached('over memcached', () => {
     expect(await runSpec('keyv.spec.mjs', memcached.address, { CLIENT_CLASS })).toEqual({ total: 38, failed: [] });
   }, 60_000);
 
+  it("unstorage's own cases of a driver pass, less those that list keys", async () => {
+    expect(await runSpec('unstorage.spec.mjs', memcached.address)).toEqual({ total: 14, failed: [] });
+  }, 60_000);
+
   it('cache-manager wraps: one load for two processes, and clear reaches both', async () => {
     expect(await runProgram('cache-manager.mjs', memcached.address)).toEqual({
       loads: 1,

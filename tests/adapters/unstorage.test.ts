@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
+import memcacheDriver, { memcacheDriver as byName } from '../../src/adapters/unstorage';
+import { caches, deadClient, type Cache } from './clients';
+
+describe.each(caches)('memcacheDriver with %s', (_, start) => {
+  let cache: Cache;
+
+  beforeAll(async () => {
+    cache = await start();
+  });
+  afterAll(() => cache.stop());
+
+  it('stores, reads and removes under any key', async () => {
+    const driver = memcacheDriver({ client: cache.client() });
+    const keys = ['a', 'a:b', 'with a space', 'x'.repeat(300)];
+    for (const key of keys) await driver.setItem(key, `of ${key}`);
+    for (const key of keys) expect([await driver.hasItem(key), await driver.getItem(key)]).toEqual([true, `of ${key}`]);
+    expect(await driver.getItems([...keys, 'absent'].map((key) => ({ key })))).toEqual([
+      ...keys.map((key) => ({ key, value: `of ${key}` })),
+      { key: 'absent', value: null },
+    ]);
+    await driver.removeItem('a');
+    expect([await driver.hasItem('a'), await driver.getItem('a')]).toEqual([false, null]);
+  });
+
+  it('clear empties its own base and nothing else', async () => {
+    const client = cache.client();
+    const [one, two] = ['one', 'two'].map((base) => memcacheDriver({ client, base }));
+    await Promise.all([one?.setItem('k', 'v'), two?.setItem('k', 'v'), client.set('of-another-program', 1)]);
+    await one?.clear('');
+    expect([await one?.getItem('k'), await two?.getItem('k'), await client.get('of-another-program')]).toEqual([null, 'v', 1]);
+  });
+
+  it('closes no client', async () => {
+    const client = cache.client();
+    const driver = memcacheDriver({ client });
+    driver.dispose();
+    expect(driver.getInstance()).toBe(client);
+    expect(await client.set('k', 1)).toBe(true);
+  });
+});
+
+it.each(caches.filter(([name]) => /^(Client|Embedded)/.test(name)))('keeps an item for its ttl, or that of the driver, in seconds, with %s', async (_, start) => {
+  const cache = await start();
+  const driver = memcacheDriver({ client: cache.client(), ttl: 1 });
+  await driver.setItem('of the driver', 'v');
+  await driver.setItem('half a second', 'v', { ttl: 0.5 });
+  await driver.setItem('60 days', 'v', { ttl: 60 * 86_400 });
+  await driver.setItem('ever', 'v', { ttl: 0 });
+  await sleep(2100);
+  const items = await driver.getItems(['of the driver', 'half a second', '60 days', 'ever'].map((key) => ({ key })));
+  expect(items.map(({ value }) => value)).toEqual([null, null, 'v', 'v']);
+  await cache.stop();
+});
+
+it('lists nothing: what would have to list says so', async () => {
+  const driver = memcacheDriver({ client: await deadClient() });
+  await expect(driver.getKeys()).rejects.toThrow(/getKeys would have to list keys, which memcached cannot do/);
+  await expect(driver.clear('a:')).rejects.toBeInstanceOf(MemcacheIllegalInputError);
+});
+
+it('an error of the cache is a miss, or rejects', async () => {
+  const client = await deadClient();
+  const driver = memcacheDriver({ client });
+  expect([await driver.hasItem('k'), await driver.getItem('k'), await driver.getItems([{ key: 'k' }])]).toEqual([false, null, [{ key: 'k', value: null }]]);
+  await driver.setItem('k', 'v');
+  await driver.removeItem('k');
+  await expect(driver.clear()).rejects.toBeInstanceOf(MemcacheConnectError);
+  const strict = memcacheDriver({ client, failures: 'throw' });
+  for (const call of [strict.hasItem('k'), strict.getItem('k'), strict.getItems([{ key: 'k' }]), strict.setItem('k', 'v'), strict.removeItem('k')]) {
+    await expect(call).rejects.toBeInstanceOf(MemcacheConnectError);
+  }
+});
+
+it('refuses options that are not legal', async () => {
+  const client = await deadClient();
+  expect(byName).toBe(memcacheDriver);
+  for (const options of [{}, { client: 'localhost' }, { client, base: '' }, { client, ttl: -1 }, { client, server: 'x' }] as object[]) {
+    expect(() => memcacheDriver(options as { client: typeof client })).toThrow(MemcacheIllegalInputError);
+  }
+});
