@@ -162,8 +162,10 @@ async function build(entries = entryPoints()): Promise<Output> {
   const compilation = new Compilation();
   const dist: Output = new Map([['esm/package.json', '{ "type": "module", "sideEffects": false }\n']]);
   for (const [path, text] of compilation.emit({ before: [asModule(compilation)] })) {
+    // Types that the compiler infers name the buffer below an array, which TypeScript before 5.7 does not know.
+    if (/\.d\.m?ts$/.test(path)) dist.set(path, text.replace(/\b(Buffer|\w+Array)<ArrayBuffer(?:Like)?>/g, '$1'));
     // The rare module that stands before a CommonJS file, for a default export that Node would not see.
-    if (/\.(d\.m?ts|mjs(\.map)?)$/.test(path)) dist.set(path, text);
+    else if (/\.mjs(\.map)?$/.test(path)) dist.set(path, text);
     else if (!path.startsWith('cli/')) dist.set(join('esm', path), path.endsWith('.map') ? oneDown(text) : text);
   }
   await commonJs(entries, dist);

@@ -87,6 +87,13 @@ export interface ClientOptions<Out = CacheValue, In = Out> extends ConnectionOpt
    * @default false
    */
   ignoreErrors?: boolean | undefined;
+  /**
+   * Milliseconds, 0 = off. After trouble with the server, calls fail at once, with the class of the last failure and `notSent`,
+   * for a quarter to the whole of this time (a random part of it, so that many clients do not come back at once); then one call at
+   * a time probes the server, until it answers. Without it every call of an outage waits for its time-out.
+   * @default 0
+   */
+  retryTimeout?: number | undefined;
 }
 
 const CLOCK = objectWith<Clock>('a Clock', 'now', 'time', 'setTimeout', 'setImmediate');
@@ -155,6 +162,7 @@ export const CLIENT_OPTIONS = {
   allowUnicodeKeys: option(SWITCH, false),
   defaultNoreply: option(SWITCH, false),
   ignoreErrors: option(SWITCH, false),
+  retryTimeout: option(MILLISECONDS, 0),
 } satisfies OptionTable<ClientOptions<unknown>>;
 
 /** {@link ConnectionOptions} for one server, checked, with every default filled in. */

@@ -8,7 +8,7 @@ import { connectInProcess } from './session-transport';
 /** Options of an {@link EmbeddedClient}: those of a client that have a meaning without a server. */
 export type EmbeddedClientOptions<Out = CacheValue, In = Out> = Omit<
   ClientOptions<Out, In>,
-  'auth' | 'connect' | 'connectTimeout' | 'keepAlive' | 'noDelay' | 'tls'
+  'auth' | 'connect' | 'connectTimeout' | 'keepAlive' | 'noDelay' | 'retryTimeout' | 'tls'
 >;
 
 /**

@@ -38,6 +38,7 @@ export type MemcacheErrorCode =
   | 'MEMCACHE_UNEXPECTED_CLOSE'
   | 'MEMCACHE_CONNECT'
   | 'MEMCACHE_TIMEOUT'
+  | 'MEMCACHE_LOAD_TIMEOUT'
   | 'MEMCACHE_AUTHENTICATION'
   | 'MEMCACHE_OVERLOADED'
   | 'MEMCACHE_NO_SERVERS'
@@ -127,8 +128,14 @@ export class MemcacheConnectError extends MemcacheError {
 
 /** The call's deadline passed. */
 export class MemcacheTimeoutError extends MemcacheError {
-  override readonly code = 'MEMCACHE_TIMEOUT';
+  override readonly code: 'MEMCACHE_TIMEOUT' | 'MEMCACHE_LOAD_TIMEOUT' = 'MEMCACHE_TIMEOUT';
   static { nameErrors(this, 'MemcacheTimeoutError'); }
+}
+
+/** A loader of a read-through cache took longer than `loadTimeout`, and there was no old value to give instead. */
+export class CacheLoadTimeoutError extends MemcacheTimeoutError {
+  override readonly code = 'MEMCACHE_LOAD_TIMEOUT';
+  static { nameErrors(this, 'CacheLoadTimeoutError'); }
 }
 
 /** The server refused the credentials, or asks for some where none were given. */

@@ -25,12 +25,12 @@ export interface HashClientOptions<Out = CacheValue, In = Out> extends ClientOpt
    */
   hasher?: Hasher | undefined;
   /**
-   * How many trials a failing server gets before it is called dead and its keys move to the others.
+   * How many probes a failing server gets before it is called dead and its keys move to the others.
    * @default 2
    */
   retryAttempts?: number | undefined;
   /**
-   * Time until a failing server is tried again, at the latest; until then calls for it fail at once.
+   * Time until a failing server is probed, at the latest; until then calls for it fail at once.
    * @default 1000
    */
   retryTimeout?: number | undefined;
@@ -58,14 +58,14 @@ export const HASH_OPTIONS = {
   deadTimeout: option(MILLISECONDS, 60_000),
   usePooling: option(SWITCH, false),
   random: option(functionOf<Random>(), systemRandom),
-} satisfies OptionTable<Omit<HashClientOptions<unknown>, keyof ClientOptions<unknown> | keyof PoolOptions>>;
+} satisfies OptionTable<Omit<HashClientOptions<unknown>, Exclude<keyof ClientOptions<unknown> | keyof PoolOptions, 'retryTimeout'>>>;
 
 /**
  * A client for several servers that share the keys. Each key has an owner, the same in every process that knows the same
  * servers, in pymemcache too; calls for many keys go to all owners at once.
  *
- * When a server fails, calls for its keys fail at once (or miss, with `ignoreErrors`) until it is tried again; after
- * `retryAttempts` vain trials it is dead and its keys move to the others until it answers a probe.
+ * When a server fails, calls for its keys fail at once (or miss, with `ignoreErrors`) until it is probed; after
+ * `retryAttempts` vain probes it is dead and its keys move to the others until it answers a probe.
  */
 export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...POOL_OPTIONS, ...HASH_OPTIONS };

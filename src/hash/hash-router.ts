@@ -1,6 +1,4 @@
 import {
-  MemcacheAuthenticationError,
-  MemcacheClientError,
   MemcacheConnectError,
   MemcacheError,
   MemcacheIllegalInputError,
@@ -9,12 +7,12 @@ import {
 } from '../errors';
 import { Failures } from '../client/certainty';
 import type { Command, KeyCommand, KeysCommand, ServerCommand } from '../client/command';
-import { VersionCommand } from '../client/commands/admin';
 import { rejected, type ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor } from '../client/executor';
 import type { Hasher } from './placement/hasher';
 import type { Member } from './discovery/member';
-import { ServerHealth, type HealthSettings, type HealthState } from '../client/policies/server-health';
+import { Guard } from '../client/policies/fail-fast';
+import { isServersFault, ServerHealth, type HealthSettings, type HealthState } from '../client/policies/server-health';
 
 /** An executor for one server, and how much waits on it. */
 export interface ServerExecutor extends Executor {
@@ -32,7 +30,7 @@ export interface ServerStatus {
   readonly state: HealthState;
   /** Failures since it last was healthy. */
   readonly failures: number;
-  /** Milliseconds until it is tried again; 0 when it is healthy. */
+  /** Milliseconds until it is probed, at the latest with the next call after that; 0 when it is healthy. */
   readonly nextProbe: number;
   /** Calls that wait for it. */
   readonly inFlight: number;
@@ -42,7 +40,8 @@ interface Node {
   readonly name: string;
   readonly weight: number;
   readonly executor: ServerExecutor;
-  readonly health: ServerHealth;
+  /** Stands before the executor. */
+  readonly guard: Guard;
 }
 
 /**
@@ -88,10 +87,17 @@ export class HashRouter implements Executor {
     if (this.#nodes.has(name)) throw new MemcacheIllegalInputError(`server ${name} is in the cluster already`);
     const executor = this.#open(member, {
       onTrouble: (failure) => {
-        this.#onTrouble(node, failure);
+        guard.onTrouble(failure);
       },
     });
-    const node: Node = { name, weight, executor, health: new ServerHealth(this.#health) };
+    const guard = new Guard(executor, new ServerHealth(this.#health), {
+      server: name,
+      refusal: (message, _, options) => new MemcacheConnectError(message, options),
+      onChange: (before) => {
+        this.#onChange(node, before);
+      },
+    });
+    const node: Node = { name, weight, executor, guard };
     this.#hasher.addNode(name, weight);
     this.#nodes.set(name, node);
   }
@@ -105,7 +111,7 @@ export class HashRouter implements Executor {
     const node = this.#nodes.get(name);
     if (node === undefined) throw new MemcacheIllegalInputError(`server ${name} is not in the cluster`);
     this.#nodes.delete(name);
-    if (node.health.state === 'dead') this.#dead--;
+    if (node.guard.health.state === 'dead') this.#dead--;
     else this.#hasher.removeNode(name);
     return node.executor.close();
   }
@@ -132,12 +138,12 @@ export class HashRouter implements Executor {
   }
 
   servers(): ServerStatus[] {
-    return [...this.#nodes.values()].map(({ name, weight, executor, health }) => ({
+    return [...this.#nodes.values()].map(({ name, weight, executor, guard: { health } }) => ({
       name,
       weight,
       state: health.state,
       failures: health.failures,
-      nextProbe: health.untilNextTrial,
+      nextProbe: health.untilNextProbe,
       inFlight: executor.pending,
     }));
   }
@@ -148,7 +154,7 @@ export class HashRouter implements Executor {
 
   #toOwner<R>(command: KeyCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
     const node = this.#owner(command.routingText);
-    return node === undefined ? rejected(this.#noServers(command)) : this.#send(node, command, options);
+    return node === undefined ? rejected(this.#noServers(command)) : node.guard.execute(command, options);
   }
 
   #toOwners<R>(command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
@@ -178,14 +184,14 @@ export class HashRouter implements Executor {
   #toAll<R>(command: ServerCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
     const nodes = [...this.#nodes.values()];
     if (nodes.length === 0) return rejected(this.#noServers(command));
-    const results = nodes.map((node) => this.#send(node, command, options));
+    const results = nodes.map(({ guard }) => guard.execute(command, options));
     return this.#gather(command, nodes, results);
   }
 
   /** A part that was certainly not executed is lost; some commands have a result for that. */
   async #sendPart<R>(node: Node, command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
     try {
-      return await this.#send(node, command, options);
+      return await node.guard.execute(command, options);
     } catch (error) {
       return await this.#lost(command, error);
     }
@@ -216,67 +222,27 @@ export class HashRouter implements Executor {
     return name === undefined ? undefined : this.#nodes.get(name);
   }
 
-  #send<R>(node: Node, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
-    if (node.health.state === 'healthy') return node.executor.execute(command, options);
-    if (!node.health.admit()) return rejected(this.#inTrouble(node, command));
-    return this.#try(node, command, options);
-  }
-
-  /** The answer to a call that was let through, be it an error, shows that the server is back. */
-  async #try<R>(node: Node, command: Command<R>, options?: ExecuteOptions): Promise<R> {
-    try {
-      const result = await node.executor.execute(command, options);
-      this.#onAnswer(node);
-      return result;
-    } catch (error) {
-      if (error instanceof MemcacheError && error.certainty === 'executed') this.#onAnswer(node);
-      throw error;
-    }
-  }
-
   // ── health ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  #onTrouble(node: Node, failure: unknown): void {
-    if (!isServersFault(failure) || this.#nodes.get(node.name) !== node) return;
-    const before = node.health.state;
-    node.health.onTrouble(failure);
-    if (before === 'dead' || node.health.state !== 'dead') return;
-    this.#dead++;
-    this.#hasher.removeNode(node.name);
-  }
-
-  #onAnswer(node: Node): void {
+  /** The keys of a server that is dead are those of the others. */
+  #onChange(node: Node, before: HealthState): void {
     if (this.#nodes.get(node.name) !== node) return;
-    if (node.health.state === 'dead') {
+    if (node.guard.health.state === 'dead') {
+      this.#dead++;
+      this.#hasher.removeNode(node.name);
+    } else if (before === 'dead') {
       this.#dead--;
       this.#hasher.addNode(node.name, node.weight);
     }
-    node.health.onAnswer();
   }
 
   /** A dead server owns no keys, so no caller would find out that it is back. */
   #probeDead(): void {
-    for (const node of this.#nodes.values()) {
-      if (node.health.state !== 'dead' || !node.health.admit()) continue;
-      this.#try(node, new VersionCommand()).catch(() => undefined);
-    }
-  }
-
-  #inTrouble(node: Node, { verb: command }: Command<unknown>): MemcacheConnectError {
-    const { state, lastFailure, untilNextTrial } = node.health;
-    return new MemcacheConnectError(
-      `the server ${node.name} is ${state} and is tried again in ${Math.ceil(untilNextTrial)} ms; see cause for what went wrong`,
-      { server: node.name, command, cause: lastFailure, certainty: 'notSent' },
-    );
+    for (const { guard } of this.#nodes.values()) if (guard.health.state === 'dead') guard.probe();
   }
 
   #noServers({ verb: command }: Command<unknown>): MemcacheNoServersError {
     const why = this.#nodes.size === 0 ? 'the cluster has no servers; see addServer' : 'all servers are dead; see servers()';
     return new MemcacheNoServersError(why, { command });
   }
-}
-
-/** Whether a failure speaks against the server: one of its answers, or a mistake in the request, does not. */
-function isServersFault(failure: unknown): boolean {
-  return !(failure instanceof MemcacheClientError || failure instanceof MemcacheAuthenticationError);
 }

@@ -1,6 +1,9 @@
 import { Client } from '../client/client';
 import { CLIENT_OPTIONS, type ClientOptions } from '../client/client-options';
+import type { ConnectionObserver } from '../client/connection';
+import { failFast } from '../client/policies/fail-fast';
 import type { ServerInput } from '../client/server-address';
+import { settingsOf } from '../options/option';
 import type { CacheValue } from '../serde';
 import { ConnectionPool, POOL_OPTIONS, type PoolOptions } from './connection-pool';
 import type { PoolStats } from './dispatcher';
@@ -19,9 +22,10 @@ export class PooledClient<Out = CacheValue, In = Out> extends Client<Out, In> {
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(server: ServerInput = '127.0.0.1:11211', options: PooledClientOptions<Out, In> = {}) {
-    const pool = new ConnectionPool(server, options);
-    super(pool, options);
-    this.#pool = pool;
+    const open = (observer: ConnectionObserver): ConnectionPool => new ConnectionPool(server, options, observer);
+    const { executor, next } = failFast(server, settingsOf(CLIENT_OPTIONS, options), open);
+    super(executor, options);
+    this.#pool = next;
   }
 
   /** How many connections there are, and how many calls wait for one. */

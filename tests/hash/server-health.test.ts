@@ -1,3 +1,4 @@
+import { MemcacheAuthenticationError, MemcacheUnknownCommandError } from '../../src';
 import { ServerHealth } from '../../src/client/policies/server-health';
 import { VirtualClock } from '../support/virtual-clock';
 
@@ -9,38 +10,49 @@ function makeHealth(random = () => 1): { health: ServerHealth; clock: VirtualClo
 
 it('healthy → failing → dead → healthy, each on what belongs to it', async () => {
   const { health, clock } = makeHealth();
-  expect([health.state, health.admit(), health.untilNextTrial]).toEqual(['healthy', true, 0]);
+  expect([health.state, health.untilNextProbe]).toEqual(['healthy', 0]);
   const failure = new Error('refused');
   health.onTrouble(failure);
-  expect([health.state, health.failures, health.lastFailure, health.untilNextTrial]).toEqual(['failing', 1, failure, 1000]);
-  expect(health.admit()).toBe(false);
+  expect([health.state, health.failures, health.lastFailure, health.untilNextProbe]).toEqual(['failing', 1, failure, 1000]);
+  expect(health.admitProbe()).toBe(false);
   await clock.advance(999);
-  expect(health.admit()).toBe(false);
+  expect(health.admitProbe()).toBe(false);
   await clock.advance(1);
-  expect(health.admit()).toBe(true);
+  expect(health.admitProbe()).toBe(true);
   health.onTrouble(failure);
   expect([health.state, health.failures]).toEqual(['failing', 2]);
   await clock.advance(1000);
-  expect(health.admit()).toBe(true);
+  expect(health.admitProbe()).toBe(true);
   health.onTrouble(failure);
-  expect([health.state, health.failures, health.untilNextTrial]).toEqual(['dead', 3, 60_000]);
+  expect([health.state, health.failures, health.untilNextProbe]).toEqual(['dead', 3, 60_000]);
   await clock.advance(60_000);
-  expect(health.admit()).toBe(true);
+  expect(health.admitProbe()).toBe(true);
   health.onTrouble(failure);
   expect([health.state, health.failures]).toEqual(['dead', 4]);
   await clock.advance(60_000);
-  expect(health.admit()).toBe(true);
+  expect(health.admitProbe()).toBe(true);
   health.onAnswer();
-  expect([health.state, health.failures, health.lastFailure, health.untilNextTrial]).toEqual(['healthy', 0, undefined, 0]);
+  expect([health.state, health.failures, health.lastFailure, health.untilNextProbe]).toEqual(['healthy', 0, undefined, 0]);
 });
 
-it('one trial at a time, and the next one in time when nothing comes of it', async () => {
+it('one probe at a time, however long it takes, and another one in time when nothing comes of it', async () => {
   const { health, clock } = makeHealth();
   health.onTrouble(new Error('reset'));
   await clock.advance(1000);
-  expect([health.admit(), health.admit(), health.admit()]).toEqual([true, false, false]);
+  expect([health.admitProbe(), health.admitProbe(), health.admitProbe()]).toEqual([true, false, false]);
+  await clock.advance(10_000);
+  expect(health.admitProbe()).toBe(false);
+  health.onProbeEnd();
+  expect([health.state, health.failures, health.untilNextProbe, health.admitProbe()]).toEqual(['failing', 1, 1000, false]);
   await clock.advance(1000);
-  expect(health.admit()).toBe(true);
+  expect(health.admitProbe()).toBe(true);
+});
+
+it('what does not speak against the server changes nothing', () => {
+  const { health } = makeHealth();
+  health.onTrouble(new MemcacheAuthenticationError('refused'));
+  health.onTrouble(new MemcacheUnknownCommandError('ERROR'));
+  expect([health.state, health.failures, health.lastFailure]).toEqual(['healthy', 0, undefined]);
 });
 
 it('trouble of many connections at once counts once', () => {
@@ -53,7 +65,7 @@ it('an answer while it fails makes it healthy again', async () => {
   const { health, clock } = makeHealth();
   health.onTrouble(new Error('reset'));
   await clock.advance(1000);
-  health.admit();
+  health.admitProbe();
   health.onAnswer();
   health.onTrouble(new Error('reset'));
   expect([health.state, health.failures]).toEqual(['failing', 1]);
@@ -65,7 +77,7 @@ it('clients come back at different moments: 500 of them within the whole wait, n
   const waits = Array.from({ length: 500 }, () => {
     const { health } = makeHealth(random);
     health.onTrouble(new Error('reset'));
-    return health.untilNextTrial;
+    return health.untilNextProbe;
   });
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(250);
   expect(Math.max(...waits)).toBeLessThanOrEqual(1000);

@@ -93,12 +93,6 @@ export class MetaResult {
     this.value = value;
   }
 
-  /** With another argument for the flag `letter`, if it is there. */
-  withFlag(letter: string, argument: string): MetaResult {
-    const flags = this.flags.map((flag) => (flag.startsWith(letter) ? letter + argument : flag));
-    return new MetaResult(this.code, flags, this.value);
-  }
-
   /** The argument of the flag `letter`: '' when it has none, undefined when the flag is not there. */
   flag(letter: string): string | undefined {
     return this.flags.find((flag) => flag.startsWith(letter))?.slice(1);
@@ -158,10 +152,6 @@ export class MetaRequest extends KeyCommand<MetaResult> {
     return this.#block !== undefined;
   }
 
-  override get throughProxies(): boolean {
-    return false;
-  }
-
   override get since(): string {
     return META_SINCE;
   }
@@ -186,7 +176,7 @@ export class MetaRequest extends KeyCommand<MetaResult> {
       rest: ({ code }) => (code === 'EN' ? this : undefined),
       join: (_, second) => second,
       hits: () => [],
-      withoutTokens: (result) => result.withFlag('c', NO_CAS),
+      withoutTokens: ({ code, flags, value }) => new MetaResult(code, flags.map((flag) => (flag.startsWith('c') ? `c${NO_CAS}` : flag)), value),
     };
   }
 
@@ -320,10 +310,6 @@ export class NoopCommand extends ServerCommand<void> implements ReplyReader<void
 
   reader(): this {
     return this;
-  }
-
-  override get throughProxies(): boolean {
-    return false;
   }
 
   override get since(): string {

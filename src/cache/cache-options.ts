@@ -1,0 +1,344 @@
+import type { CallOptions } from '../client/executor';
+import { MemcacheIllegalInputError } from '../errors';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { checkValue, functionOf, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
+import type { Key } from '../protocol/key';
+import type { Clock } from '../runtime/clock';
+import type { Random } from '../runtime/random';
+import type { CacheEvent } from './types';
+
+/** What may be said per cache and per call. */
+export interface EntryOptions<T = unknown> extends CallOptions {
+  /**
+   * Seconds for which a value is fresh, or a function that tells them; 0 for never ending, negative for "do not store".
+   * @default 60
+   */
+  expire?: number | ((value: T, key: Key) => number) | undefined;
+  /**
+   * Seconds after that for which the old value is served while one reader refreshes it. The same for all readers of a key.
+   * @default 0
+   */
+  stale?: number | undefined;
+  /**
+   * Seconds after `expire` for which the old value is served when the loader fails or exceeds its time.
+   * @default as `stale`
+   */
+  staleIfError?: number | undefined;
+  /** The part of `expire` by which a life may be shortened at random, so that what was stored together does not expire together; none below 10 s. @default 0.1 */
+  jitter?: number | undefined;
+  /** How eagerly one reader refreshes a value shortly before it expires: the β of XFetch; 0 = not at all. @default 1 */
+  earlyRefresh?: number | undefined;
+  /** Seconds for which a place-holder lives, and after which another reader takes over a refresh that nobody finished; from 2. @default 10 */
+  lease?: number | undefined;
+  /** Milliseconds for which a caller waits for somebody else's load before it loads too. @default 2000 */
+  leaseWait?: number | undefined;
+  /** With an old value: milliseconds for which a caller waits for the new one; 0 = it does not wait. @default 0 */
+  softTimeout?: number | undefined;
+  /** Milliseconds after which a load is aborted and its callers reject with `CacheLoadTimeoutError`, or get the old value; 0 = no limit. @default 0 */
+  loadTimeout?: number | undefined;
+  /** Milliseconds that the cache may cost one call, the wait for somebody else's load apart. @default 100 */
+  cacheTimeout?: number | undefined;
+  /** Seconds for which `undefined`, "no such thing", is stored; without it, it is not. @default none */
+  negativeExpire?: number | undefined;
+  /** Milliseconds for which a key whose load has failed rejects with that error, without loading, in this process. @default 0 */
+  errorPause?: number | undefined;
+  /** Names by which entries are invalidated together, at most 16: an array, or a function of the value. */
+  tags?: readonly string[] | ((value: T) => readonly string[]) | undefined;
+  /** Whether a load is aborted when its last caller has gone; by default it finishes, and is stored. @default false */
+  abortUnused?: boolean | undefined;
+}
+
+/** How values are kept in this process, in front of the server. */
+export interface NearCacheOptions {
+  /** @default 10000 */
+  maxEntries?: number | undefined;
+  /** @default 67108864 */
+  maxBytes?: number | undefined;
+  /** Milliseconds for which an entry may be served without asking the server: what other processes change is seen after this. @default 1000 */
+  ttl?: number | undefined;
+  /** Which values are kept: those that are read often, or all. @default 'hot' */
+  admit?: 'hot' | 'all' | undefined;
+  /** Whether all callers get the same object, as it was when it was first read; by default each gets one of its own. @default false */
+  share?: boolean | undefined;
+  /** Whether the server is asked each time whether the entry is still the same: nothing outdated is served, only bytes are saved. @default false */
+  validate?: boolean | undefined;
+  /** Milliseconds after `ttl` for which an entry is served when neither the server nor the loader can be had. @default 0 */
+  staleIfError?: number | undefined;
+}
+
+/** How a circuit that is opened by failures behaves. */
+export interface CircuitOptions {
+  /** Failures in a row that open it. @default 5 */
+  failures?: number | undefined;
+  /** Milliseconds for which calls then do without the cache; after that one at a time tries. @default 1000 */
+  pause?: number | undefined;
+}
+
+/** How a {@link ReadThroughCache} behaves. Times in seconds are those the server counts; all others are milliseconds. */
+export interface CacheOptions<T = unknown> extends Omit<EntryOptions<T>, 'signal'> {
+  /**
+   * Sets the keys of this cache apart, so that `invalidateNamespace` can invalidate them together. Without it the keys on
+   * the server are the caller's own.
+   * @default none
+   */
+  namespace?: string | undefined;
+  /** Milliseconds after which the versions of tags and namespace are asked again. @default 1000 */
+  tagMaxAge?: number | undefined;
+  /** Loads at once; more wait. @default 256 */
+  maxLoads?: number | undefined;
+  /** Loads that may wait; one more is refused: the old value if there is one, else `MemcacheOverloadedError`. @default 10000 */
+  maxQueuedLoads?: number | undefined;
+  /** Refreshes behind callers' backs at once, of `maxLoads`. @default 32 */
+  maxBackground?: number | undefined;
+  /** Milliseconds for which `close` waits for background loads and stores before it aborts them. @default 5000 */
+  closeTimeout?: number | undefined;
+  /** Values larger than the client's `maxValueSize` are stored in pieces, up to this many bytes. @default off */
+  chunk?: { maxValue: number } | undefined;
+  /** A near cache in this process. @default none */
+  l1?: NearCacheOptions | undefined;
+  circuit?: CircuitOptions | undefined;
+  /** How many keys whose deletion has failed are remembered, to be deleted again. @default 10000 */
+  recovery?: number | undefined;
+  /** The name of this cache in messages on `tsmemcache:load` and `tsmemcache:cache`. @default the namespace, or '' */
+  name?: string | undefined;
+  /** What is published on `diagnostics_channel`. By default no key is. */
+  diagnostics?: { key?: ((key: Key) => string) | undefined } | undefined;
+  /** Hears what happens. What it throws is ignored. */
+  observe?: ((event: CacheEvent) => void) | undefined;
+  /** The source of time, for tests. @default the client's */
+  clock?: Clock | undefined;
+  /** The source of random numbers, for tests. @default the machine's */
+  random?: Random | undefined;
+}
+
+/** About seventy years: what is longer is a mistake. */
+const MAX_SECONDS = 2 ** 31 - 1;
+const MAX_COUNT = 2 ** 30;
+const SECONDS = wholeNumber(0, MAX_SECONDS);
+const COUNT = wholeNumber(0, MAX_COUNT);
+const AT_LEAST_ONE = wholeNumber(1, MAX_COUNT);
+
+export const MAX_TAGS = 16;
+const TAG = /^[!-~]{1,150}$/;
+
+const TAG_NAMES: Rule<readonly string[]> = valueThat(
+  `an array of at most ${MAX_TAGS} names, each of 1 to 150 printable ASCII characters without whitespace`,
+  (value) => Array.isArray(value) && value.length <= MAX_TAGS && value.every((tag) => typeof tag === 'string' && TAG.test(tag)),
+);
+
+const EXPIRE = valueThat<NonNullable<EntryOptions['expire']>>(
+  'a whole number of seconds, or a function of the value that returns one',
+  (value) => typeof value === 'function' || (Number.isInteger(value) && Number(value) <= MAX_SECONDS),
+);
+
+const TAGS = valueThat<NonNullable<EntryOptions['tags']>>(
+  `${TAG_NAMES.is}, or a function of the value that returns one`,
+  (value) => typeof value === 'function' || TAG_NAMES.allows(value),
+);
+
+function part(most: number): Rule<number> {
+  return valueThat(`a number from 0 to ${most}`, (value) => typeof value === 'number' && value >= 0 && value <= most);
+}
+
+/** What one call may be given, `signal` apart. */
+export const ENTRY_OPTIONS = {
+  expire: option(EXPIRE, 60),
+  stale: option(SECONDS, 0),
+  staleIfError: option(SECONDS),
+  jitter: option(part(1), 0.1),
+  earlyRefresh: option(part(1000), 1),
+  lease: option(wholeNumber(2, 3600), 10),
+  leaseWait: option(MILLISECONDS, 2000),
+  softTimeout: option(MILLISECONDS, 0),
+  loadTimeout: option(MILLISECONDS, 0),
+  cacheTimeout: option(MILLISECONDS, 100),
+  negativeExpire: option(SECONDS),
+  errorPause: option(MILLISECONDS, 0),
+  tags: option(TAGS),
+  abortUnused: option(SWITCH, false),
+} satisfies OptionTable<Omit<EntryOptions, 'signal'>>;
+
+const CALL_OPTIONS: OptionTable<EntryOptions> = {
+  ...ENTRY_OPTIONS,
+  signal: option(valueThat<AbortSignal>('an AbortSignal', (value) => value instanceof AbortSignal)),
+};
+
+export const NEAR_OPTIONS = {
+  maxEntries: option(AT_LEAST_ONE, 10_000),
+  maxBytes: option(wholeNumber(1, 2 ** 40, 'bytes'), 64 * 1024 * 1024),
+  ttl: option(MILLISECONDS, 1000),
+  admit: option(valueThat<'hot' | 'all'>("'hot' or 'all'", (value) => value === 'hot' || value === 'all'), 'hot'),
+  share: option(SWITCH, false),
+  validate: option(SWITCH, false),
+  staleIfError: option(MILLISECONDS, 0),
+} satisfies OptionTable<NearCacheOptions>;
+
+const CIRCUIT_OPTIONS = {
+  failures: option(AT_LEAST_ONE, 5),
+  pause: option(MILLISECONDS, 1000),
+} satisfies OptionTable<CircuitOptions>;
+
+const CHUNK_OPTIONS = { maxValue: option(wholeNumber(1, MAX_COUNT, 'bytes'), 1) } satisfies OptionTable<{ maxValue: number }>;
+const DIAGNOSTICS_OPTIONS = { key: option(functionOf<(key: Key) => string>()) } satisfies OptionTable<NonNullable<CacheOptions['diagnostics']>>;
+
+const NAMESPACE = valueThat<string>('1 to 100 printable ASCII characters without whitespace', (value) => typeof value === 'string' && /^[!-~]{1,100}$/.test(value));
+const GROUP: Rule<object> = valueThat('an object', (value) => typeof value === 'object' && value !== null);
+
+/** What a cache may be given. */
+export const CACHE_OPTIONS = {
+  ...ENTRY_OPTIONS,
+  namespace: option(NAMESPACE),
+  tagMaxAge: option(MILLISECONDS, 1000),
+  maxLoads: option(AT_LEAST_ONE, 256),
+  maxQueuedLoads: option(COUNT, 10_000),
+  maxBackground: option(COUNT, 32),
+  closeTimeout: option(MILLISECONDS, 5000),
+  chunk: option(GROUP as Rule<{ maxValue: number }>),
+  l1: option(GROUP as Rule<NearCacheOptions>),
+  circuit: option(GROUP as Rule<CircuitOptions>, {}),
+  recovery: option(COUNT, 10_000),
+  name: option(valueThat<string>('a string', (value) => typeof value === 'string')),
+  diagnostics: option(GROUP as Rule<NonNullable<CacheOptions['diagnostics']>>, {}),
+  observe: option(functionOf<(event: CacheEvent) => void>()),
+  clock: option(objectWith<Clock>('a Clock', 'now', 'time', 'setTimeout', 'setImmediate')),
+  random: option(functionOf<Random>()),
+} satisfies OptionTable<CacheOptions>;
+
+/** {@link EntryOptions}, checked, with every default filled in. */
+export interface EntrySettings {
+  readonly expire: number | ((value: unknown, key: Key) => number);
+  readonly stale: number;
+  readonly staleIfError: number;
+  /** Seconds for which an item stays after it is no longer fresh. */
+  readonly keep: number;
+  readonly jitter: number;
+  readonly earlyRefresh: number;
+  readonly lease: number;
+  readonly leaseWait: number;
+  readonly softTimeout: number;
+  readonly loadTimeout: number;
+  readonly cacheTimeout: number;
+  readonly negativeExpire: number | undefined;
+  readonly errorPause: number;
+  readonly tags: readonly string[] | ((value: unknown) => readonly string[]) | undefined;
+  readonly abortUnused: boolean;
+}
+
+/** {@link NearCacheOptions}, checked. */
+export interface NearSettings {
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+  readonly ttl: number;
+  readonly admit: 'hot' | 'all';
+  readonly share: boolean;
+  readonly validate: boolean;
+  readonly staleIfError: number;
+}
+
+/** What a whole cache has. */
+export interface CacheSettings {
+  readonly entry: EntrySettings;
+  readonly namespace: string | undefined;
+  readonly tagMaxAge: number;
+  readonly maxLoads: number;
+  readonly maxQueuedLoads: number;
+  readonly maxBackground: number;
+  readonly closeTimeout: number;
+  readonly maxChunked: number;
+  readonly l1: NearSettings | undefined;
+  readonly circuit: { readonly failures: number; readonly pause: number };
+  readonly recovery: number;
+  readonly name: string;
+  readonly keyShown: ((key: Key) => string) | undefined;
+  readonly observe: ((event: CacheEvent) => void) | undefined;
+}
+
+/** @throws MemcacheIllegalInputError naming the option that is not legal */
+export function cacheSettings(options: CacheOptions<never>): CacheSettings {
+  checkOptionNames(options, CACHE_OPTIONS);
+  const settings = settingsOf(CACHE_OPTIONS, options);
+  const { namespace, chunk, l1 } = settings;
+  const entry: EntrySettings = { ...settingsOf(ENTRY_OPTIONS, options), staleIfError: settings.staleIfError ?? settings.stale, keep: Math.max(settings.stale, settings.staleIfError ?? 0) };
+  return {
+    entry,
+    namespace,
+    tagMaxAge: settings.tagMaxAge,
+    maxLoads: settings.maxLoads,
+    maxQueuedLoads: settings.maxQueuedLoads,
+    maxBackground: settings.maxBackground,
+    closeTimeout: settings.closeTimeout,
+    maxChunked: chunk === undefined ? 0 : group('chunk', CHUNK_OPTIONS, chunk).maxValue,
+    l1: l1 === undefined ? undefined : group('l1', NEAR_OPTIONS, l1),
+    circuit: group('circuit', CIRCUIT_OPTIONS, settings.circuit),
+    recovery: settings.recovery,
+    name: settings.name ?? namespace ?? '',
+    keyShown: group('diagnostics', DIAGNOSTICS_OPTIONS, settings.diagnostics).key,
+    observe: settings.observe,
+  };
+}
+
+/** The settings of options within an option; its name stands before theirs in messages. */
+function group<Table extends Parameters<typeof settingsOf>[0]>(name: string, table: Table, options: object): ReturnType<typeof settingsOf<Table>> {
+  checkOptionNames(options, table);
+  for (const [option, { rule }] of Object.entries(table)) {
+    const value = (options as Readonly<Record<string, unknown>>)[option];
+    if (value !== undefined) checkValue(`${name}.${option}`, rule, value);
+  }
+  return settingsOf(table, options);
+}
+
+/**
+ * What one call says on top of what its cache says; the settings of the cache when it says nothing.
+ *
+ * @throws MemcacheIllegalInputError naming the option that is not legal
+ */
+export function callSettings(options: EntryOptions<never> | undefined, base: EntrySettings): EntrySettings {
+  if (options === undefined) return base;
+  checkOptionNames(options, CALL_OPTIONS);
+  const given: Readonly<Record<string, unknown>> = options as Readonly<Record<string, unknown>>;
+  let said = false;
+  for (const name in given) {
+    const value = given[name];
+    if (value === undefined) continue;
+    checkValue(name, CALL_OPTIONS[name as keyof EntryOptions].rule, value);
+    said ||= name !== 'signal';
+  }
+  if (!said) return base;
+  const { expire, tags, stale = base.stale } = options;
+  // Who says for how long an old value may be served says so for errors too, unless those have a time of their own.
+  const staleIfError = options.staleIfError ?? (base.staleIfError === base.stale ? stale : base.staleIfError);
+  return {
+    expire: (expire as EntrySettings['expire'] | undefined) ?? base.expire,
+    stale,
+    staleIfError,
+    keep: Math.max(stale, staleIfError),
+    jitter: options.jitter ?? base.jitter,
+    earlyRefresh: options.earlyRefresh ?? base.earlyRefresh,
+    lease: options.lease ?? base.lease,
+    leaseWait: options.leaseWait ?? base.leaseWait,
+    softTimeout: options.softTimeout ?? base.softTimeout,
+    loadTimeout: options.loadTimeout ?? base.loadTimeout,
+    cacheTimeout: options.cacheTimeout ?? base.cacheTimeout,
+    negativeExpire: options.negativeExpire ?? base.negativeExpire,
+    errorPause: options.errorPause ?? base.errorPause,
+    tags: (tags as EntrySettings['tags']) ?? base.tags,
+    abortUnused: options.abortUnused ?? base.abortUnused,
+  };
+}
+
+/** How long a value is fresh. @throws MemcacheIllegalInputError when the function of the user returns no number */
+export function expireOf(expire: EntrySettings['expire'], value: unknown, key: Key): number {
+  if (typeof expire === 'number') return expire;
+  const seconds: unknown = expire(value, key);
+  if (typeof seconds !== 'number' || Number.isNaN(seconds) || seconds > MAX_SECONDS) {
+    throw new MemcacheIllegalInputError('expire must return a number of seconds');
+  }
+  // A part of a second is a second: 0 would be for ever.
+  return Math.ceil(seconds);
+}
+
+/** @throws MemcacheIllegalInputError when these are no names of tags */
+export function tagList(tags: unknown): readonly string[] {
+  checkValue('tags', TAG_NAMES, tags);
+  return [...new Set(tags as readonly string[])];
+}

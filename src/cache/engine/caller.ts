@@ -1,0 +1,76 @@
+import { onAbort } from '../../client/abort';
+import type { Key } from '../../protocol/key';
+import type { EntrySettings } from '../cache-options';
+
+/** What is run to make a value. */
+export interface Load {
+  (context: { readonly key: Key; readonly signal: AbortSignal; readonly old: unknown }): unknown;
+  /** Of a call for many keys: all of its loads take one place among the loads. */
+  batched?: boolean;
+}
+
+/** An outdated value in a caller's hand. */
+export interface Old {
+  readonly value: unknown;
+}
+
+/** One call that waits for its value. Many may wait, so it is kept small. */
+export class Caller {
+  readonly load: Load;
+  readonly settings: EntrySettings;
+  /** When it called, in milliseconds of the monotonic clock. */
+  readonly since: number;
+  /** What it gets when nothing better can be had. */
+  old: Old | undefined = undefined;
+  readonly #resolve: (value: unknown) => void;
+  #unfollow: (() => void) | undefined = undefined;
+  settled = false;
+  /** Told once it has its answer, or waits for a load. */
+  onDecided: (() => void) | undefined = undefined;
+  onSettled: (() => void) | undefined = undefined;
+
+  constructor(load: Load, settings: EntrySettings, since: number, resolve: (value: unknown) => void) {
+    this.load = load;
+    this.settings = settings;
+    this.since = since;
+    this.#resolve = resolve;
+  }
+
+  /** False when it had settled before. */
+  answer(value: unknown): boolean {
+    if (!this.#settle()) return false;
+    this.#resolve(value);
+    return true;
+  }
+
+  reject(reason: unknown): boolean {
+    if (!this.#settle()) return false;
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- a loader's error, or an abort's reason, whatever it is
+    this.#resolve(Promise.reject(reason));
+    return true;
+  }
+
+  /** Rejects with the signal's reason when it fires; `onGone` is told. */
+  follow(signal: AbortSignal, onGone: () => void): void {
+    this.#unfollow = onAbort(signal, () => {
+      if (this.reject(signal.reason)) onGone();
+    });
+  }
+
+  #settle(): boolean {
+    if (this.settled) return false;
+    this.settled = true;
+    this.#unfollow?.();
+    this.onSettled?.();
+    this.decide();
+    return true;
+  }
+
+  /** It is known what becomes of it. */
+  decide(): void {
+    const { onDecided } = this;
+    if (onDecided === undefined) return;
+    this.onDecided = undefined;
+    onDecided();
+  }
+}

@@ -1,0 +1,75 @@
+import type { Place } from '../exchange/leases';
+import type { Caller, Old } from './caller';
+
+/**
+ * What a load was chosen by, and so what its result may replace:
+ *
+ * - `lease`: an empty place-holder of its own; freed when nothing comes of the load
+ * - `token`: an outdated item; left as it is when the load fails, which makes all wait before they try again
+ * - `guard`: an item that it merely has seen: one that cannot be read, or somebody else's place-holder
+ * - `add`: nothing was there, and no place could be had
+ * - `none`: the cache cannot be reached: nothing is stored
+ */
+export type Claim = 'lease' | 'token' | 'guard' | 'add' | 'none';
+
+/** One load of one key in this process, from its beginning until its result is stored. */
+export class Flight {
+  readonly place: Place;
+  readonly lead: Caller;
+  readonly claim: Claim;
+  /** The CAS under which its result is stored; '' without. */
+  readonly cas: string;
+  /** When its place-holder ends, on the monotonic clock. */
+  readonly leaseEnds: number;
+  /** Nobody waits for it; it may be aborted with the cache. */
+  readonly background: boolean;
+  readonly old: Old | undefined;
+  readonly callers: Caller[];
+  /** `loading`, then `loaded` while its result is stored, or `failed`. */
+  state: 'queued' | 'loading' | 'loaded' | 'failed' = 'queued';
+  /** After a write of this process: nobody joins it any more, and its result is stored nowhere. */
+  detached = false;
+  /** Whether loading has started has no use any more: it was aborted or took too long. */
+  over = false;
+  value: unknown = undefined;
+  /** On the monotonic clock; negative before. */
+  startedAt = -1;
+  /** The versions of its tags as they were before it began; undefined without tags, or when they can only be told by the value. */
+  tags: string | Promise<string | undefined> | undefined;
+  /** The count of own writes when it began: after another one the near cache does not take its result. */
+  epoch = 0;
+  #controller: AbortController | undefined;
+
+  constructor(place: Place, lead: Caller, callers: Caller[], claim: Claim, cas: string, leaseEnds: number, background: boolean, old: Old | undefined) {
+    this.place = place;
+    this.lead = lead;
+    this.callers = callers;
+    this.claim = claim;
+    this.cas = cas;
+    this.leaseEnds = leaseEnds;
+    this.background = background;
+    this.old = old;
+  }
+
+  /** Made when the loader first looks at it: most never do. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.over = true;
+    this.#controller ??= new AbortController();
+    this.#controller.abort(reason);
+  }
+
+  /** Whether a caller that came now may have its result. */
+  get joinable(): boolean {
+    return !this.detached && !this.over && this.state !== 'failed';
+  }
+
+  /** Whether somebody still waits. */
+  get wanted(): boolean {
+    return this.callers.some((caller) => !caller.settled);
+  }
+}

@@ -1,0 +1,300 @@
+import { AsyncResource } from 'node:async_hooks';
+import { loads as channel, observed, type LoadMessage } from '../../client/observe';
+import { CacheLoadTimeoutError, MemcacheOverloadedError } from '../../errors';
+import type { Clock, Timer } from '../../runtime/clock';
+import type { CacheSettings } from '../cache-options';
+import type { Events } from '../events';
+import type { Place } from '../exchange/leases';
+import type { Zone } from '../types';
+import type { Caller, Old } from './caller';
+import { Flight, type Claim } from './flight';
+import type { Pending } from './pending';
+import type { Slots } from './slots';
+import type { Storing } from './storing';
+
+/** What a load is begun for. */
+export interface LoadRequest {
+  readonly place: Place;
+  /** Whose loader, options and async context it has. */
+  readonly lead: Caller;
+  /** Those who wait for it. */
+  readonly callers: Caller[];
+  readonly claim: Claim;
+  readonly cas?: string;
+  readonly leaseEnds?: number;
+  readonly background?: boolean;
+  readonly old?: Old | undefined;
+  readonly zone: Zone;
+}
+
+/** What loads need to know of the cache around them. */
+export interface LoadsContext {
+  readonly settings: CacheSettings;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly slots: Slots;
+  readonly pending: Pending;
+  readonly storing: Storing;
+  readonly origin: { readonly clientId: number; readonly name: string };
+  /** Told of each load that failed. */
+  onFailed(flight: Flight, error: unknown): void;
+}
+
+/** All loads of a cache: one at a time per key, so many in all. */
+export class Loads {
+  readonly #context: LoadsContext;
+  readonly #flights = new Map<string, Flight>();
+  /** Every load under way, those that were detached from their key included. */
+  readonly #running = new Set<Flight>();
+  /** In the async context of the cache's creation: refreshes belong to no request. */
+  readonly #resource = new AsyncResource('TsmemcacheRefresh', { requireManualDestroy: true });
+  #background = 0;
+
+  constructor(context: LoadsContext) {
+    this.#context = context;
+  }
+
+  get flights(): number {
+    return this.#flights.size;
+  }
+
+  /** Refreshes under way. */
+  get background(): number {
+    return this.#background;
+  }
+
+  /** The load of a key that may be joined. */
+  of(wireKey: string): Flight | undefined {
+    return this.#flights.size === 0 ? undefined : this.#flights.get(wireKey);
+  }
+
+  /** After this nobody joins the load of this key, and its result is stored nowhere. */
+  detach(wireKey: string): void {
+    const flight = this.#flights.get(wireKey);
+    if (flight === undefined) return;
+    flight.detached = true;
+    this.#flights.delete(wireKey);
+  }
+
+  detachAll(which: (flight: Flight) => boolean): void {
+    for (const [wireKey, flight] of this.#flights) if (which(flight)) this.detach(wireKey);
+  }
+
+  /** Adds a caller to a load that is under way, or has just ended. */
+  join(flight: Flight, caller: Caller): void {
+    if (flight.state === 'loaded') this.#answer(flight, caller);
+    else {
+      flight.callers.push(caller);
+      this.#limitWait(flight, caller);
+      caller.decide();
+    }
+  }
+
+  /** A caller has gone. */
+  onGone(wireKey: string): void {
+    const flight = this.#flights.get(wireKey);
+    if (flight === undefined || flight.background || !flight.lead.settings.abortUnused || flight.wanted) return;
+    if (flight.state !== 'loading' && flight.state !== 'queued') return;
+    this.#end(flight, new DOMException('nobody waits for it any more', 'AbortError'), true);
+  }
+
+  begin({ place, lead, callers, claim, cas = '', leaseEnds = Infinity, background = false, old, zone }: LoadRequest): Flight {
+    const flight = new Flight(place, lead, callers, claim, cas, leaseEnds, background, old);
+    this.detach(place.wireKey);
+    this.#flights.set(place.wireKey, flight);
+    this.#running.add(flight);
+    this.#context.pending.begin();
+    if (background) this.#background++;
+    for (const caller of callers) this.#limitWait(flight, caller);
+    const { slots, events } = this.#context;
+    if (lead.load.batched === true || slots.take()) this.#start(flight, zone);
+    else {
+      const turn = slots.wait();
+      if (turn === undefined) {
+        events.emit('overloaded', place.key);
+        this.#refuse(flight);
+      } else {
+        // The callback belongs to the first caller's async context, as this does.
+        void turn.then(() => {
+          if (flight.over || (!background && !flight.wanted)) {
+            slots.give();
+            if (!flight.over) this.#end(flight, undefined, false);
+          } else this.#start(flight, zone);
+        });
+      }
+    }
+    for (const caller of callers) caller.decide();
+    return flight;
+  }
+
+  abortAll(reason: unknown): void {
+    for (const flight of [...this.#running]) if (flight.state === 'loading' || flight.state === 'queued') this.#end(flight, reason, true);
+  }
+
+  #start(flight: Flight, zone: Zone): void {
+    const { clock, events, origin, storing } = this.#context;
+    const { lead, place, background, old } = flight;
+    flight.state = 'loading';
+    flight.startedAt = clock.now();
+    events.emit(background || old !== undefined ? 'refresh' : 'load', place.key, { zone });
+    storing.prepare(flight);
+    const context = {
+      key: place.key,
+      old: old?.value,
+      get signal(): AbortSignal {
+        return flight.signal;
+      },
+    };
+    const call = (): unknown => lead.load(context);
+    const run = background ? (): unknown => this.#resource.runInAsyncScope(call) : call;
+    let message: LoadMessage | undefined;
+    let result: unknown;
+    try {
+      if (channel.heard) {
+        const key = events.keyShown(place.key);
+        message = { ...origin, ...(key === undefined ? {} : { key }) };
+        result = channel.begin(message, run);
+      } else result = run();
+    } catch (error) {
+      this.#settle(flight, undefined, error, true, message);
+      return;
+    }
+    this.#limitLoad(flight);
+    Promise.resolve(result).then(
+      (value) => {
+        this.#settle(flight, value, undefined, false, message);
+      },
+      (error: unknown) => {
+        this.#settle(flight, undefined, error, true, message);
+      },
+    );
+  }
+
+  /** The loader has come to its end, in time or not. */
+  #settle(flight: Flight, value: unknown, error: unknown, failed: boolean, message: LoadMessage | undefined): void {
+    const { clock, events, pending, storing } = this.#context;
+    const { place } = flight;
+    const ms = clock.now() - flight.startedAt;
+    if (message !== undefined) channel.finish(failed ? { ...message, outcome: 'load-error', error: observed(error) } : { ...message, outcome: 'loaded' });
+    if (flight.over) {
+      events.emit('late-load', place.key, { ms });
+      return;
+    }
+    this.#leave(flight);
+    if (failed) {
+      events.emit('load-error', place.key, { ms, error });
+      this.#fail(flight, error);
+      return;
+    }
+    flight.state = 'loaded';
+    flight.value = value;
+    // The store is on its way before anybody can ask again.
+    const stored = storing.store(flight, value, ms);
+    for (const caller of flight.callers) this.#answer(flight, caller);
+    flight.callers.length = 0;
+    if (stored === undefined) {
+      this.#forget(flight);
+      pending.end();
+      return;
+    }
+    void stored.then(() => {
+      this.#forget(flight);
+      pending.end();
+    });
+  }
+
+  #fail(flight: Flight, error: unknown): void {
+    const { pending, storing } = this.#context;
+    flight.state = 'failed';
+    this.#forget(flight);
+    this.#context.onFailed(flight, error);
+    const released = storing.release(flight, false);
+    for (const caller of flight.callers) this.#disappoint(flight, caller, error);
+    flight.callers.length = 0;
+    if (released === undefined) pending.end();
+    else void released.then(() => { pending.end(); });
+  }
+
+  /** It is over before the loader is: too late, unwanted, or closed. */
+  #end(flight: Flight, reason: unknown, abort: boolean): void {
+    const queued = flight.state === 'queued';
+    if (abort) flight.abort(reason);
+    else flight.over = true;
+    if (!queued) this.#leave(flight);
+    else {
+      this.#running.delete(flight);
+      if (flight.background) this.#background--;
+    }
+    this.#fail(flight, reason);
+  }
+
+  /** No place for it. */
+  #refuse(flight: Flight): void {
+    const { maxLoads, maxQueuedLoads } = this.#context.settings;
+    flight.over = true;
+    this.#running.delete(flight);
+    if (flight.background) this.#background--;
+    this.#fail(flight, new MemcacheOverloadedError(`${maxLoads} loads are under way and ${maxQueuedLoads} wait; see maxLoads and maxQueuedLoads`));
+  }
+
+  #leave(flight: Flight): void {
+    if (!this.#running.delete(flight)) return;
+    this.#timers.get(flight)?.close();
+    this.#timers.delete(flight);
+    if (flight.background) this.#background--;
+    if (flight.lead.load.batched !== true) this.#context.slots.give();
+  }
+
+  #forget(flight: Flight): void {
+    const { wireKey } = flight.place;
+    if (this.#flights.get(wireKey) === flight) this.#flights.delete(wireKey);
+  }
+
+  #answer(flight: Flight, caller: Caller): void {
+    if (!caller.answer(flight.value)) return;
+    const counted = caller === flight.lead && flight.old === undefined && !flight.background;
+    if (!counted) this.#context.events.emit('joined', flight.place.key);
+  }
+
+  #disappoint(flight: Flight, caller: Caller, error: unknown): void {
+    const { events } = this.#context;
+    const { key } = flight.place;
+    if (caller.old !== undefined) {
+      if (caller.answer(caller.old.value)) events.emit('error-hit', key, { zone: 'error' });
+      return;
+    }
+    const counted = (caller === flight.lead && flight.old === undefined) || flight.startedAt < 0;
+    if (caller.reject(error) && !counted) events.emit('joined', key);
+  }
+
+  // ── time ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  readonly #timers = new Map<Flight, Timer>();
+
+  #limitLoad(flight: Flight): void {
+    const { loadTimeout } = flight.lead.settings;
+    if (loadTimeout === 0) return;
+    const timer = this.#context.clock.setTimeout(() => {
+      if (flight.over || flight.state !== 'loading') return;
+      const error = new CacheLoadTimeoutError(`the loader took longer than ${loadTimeout} ms; see loadTimeout`);
+      this.#context.events.emit('load-timeout', flight.place.key, { ms: loadTimeout });
+      this.#end(flight, error, true);
+    }, loadTimeout);
+    // A refresh keeps no process alive; a call that somebody awaits does, as any call under way.
+    if (flight.background) timer.unref();
+    this.#timers.set(flight, timer);
+  }
+
+  /** Whoever has an old value waits for `softTimeout` at the most. */
+  #limitWait(flight: Flight, caller: Caller): void {
+    const { softTimeout } = caller.settings;
+    if (caller.old === undefined || softTimeout === 0) return;
+    const { clock, events } = this.#context;
+    const timer = clock.setTimeout(() => {
+      if (caller.old !== undefined && caller.answer(caller.old.value)) events.emit('stale-hit', flight.place.key, { zone: 'stale' });
+    }, softTimeout);
+    caller.onSettled = () => {
+      timer.close();
+    };
+  }
+}

@@ -1,0 +1,54 @@
+import type { Place } from '../exchange/leases';
+import type { Ask } from '../exchange/reply';
+import type { Caller } from './caller';
+import type { Limited } from './time-limits';
+
+/** One question to the cache, for all callers of one tick. */
+export class Read implements Ask, Limited {
+  readonly place: Place;
+  /** Whose options and loader count. */
+  readonly lead: Caller;
+  readonly callers: Caller[];
+  lease = 0;
+  refresh = 0;
+  keepBytes = false;
+  due = 0;
+  /** Whether it needs no time limit any more. */
+  over = false;
+  /** Its callers went on without it. */
+  late = false;
+  /** Whether a token is asked for although no refresh may be begun behind anybody's back. */
+  forced = false;
+  /** How often it was asked again. */
+  round = 0;
+  sentAt = 0;
+  /** The count of own writes when it was sent. */
+  epoch = 0;
+  /** Told when it is known what comes of it. */
+  onJudged: (() => void) | undefined = undefined;
+  readonly #onLate: (read: Read) => void;
+
+  constructor(place: Place, lead: Caller, callers: Caller[], onLate: (read: Read) => void) {
+    this.place = place;
+    this.lead = lead;
+    this.callers = callers;
+    this.#onLate = onLate;
+  }
+
+  get copies(): number {
+    return this.callers.length;
+  }
+
+  judged(): void {
+    const { onJudged } = this;
+    if (onJudged === undefined) return;
+    this.onJudged = undefined;
+    onJudged();
+  }
+
+  onTime(): void {
+    this.over = true;
+    this.late = true;
+    this.#onLate(this);
+  }
+}

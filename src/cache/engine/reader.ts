@@ -1,0 +1,487 @@
+import { MemcacheTimeoutError } from '../../errors';
+import type { Clock } from '../../runtime/clock';
+import type { Random } from '../../runtime/random';
+import type { CacheSettings, EntrySettings } from '../cache-options';
+import type { Events } from '../events';
+import type { Gate } from '../exchange/gate';
+import type { Leases, Place } from '../exchange/leases';
+import type { Reply } from '../exchange/reply';
+import type { Circuits } from '../health/circuit';
+import { RecentMap } from '../recent-map';
+import type { Versions } from '../tags/versions';
+import type { Zone } from '../types';
+import type { Caller } from './caller';
+import type { Durations } from './durations';
+import type { Flight } from './flight';
+import type { Loads } from './loads';
+import type { Pending } from './pending';
+import { Read } from './read';
+import { Sightings } from './sightings';
+import type { Slots } from './slots';
+import type { Storing } from './storing';
+import type { TimeLimits } from './time-limits';
+import { Waits } from './waits';
+
+/** What keeps values in this process. */
+export interface NearTaker {
+  /** Whether it wants the bytes of an item that was read. */
+  readonly takes: boolean;
+  onRead(read: Read, reply: Reply): void;
+  /** A value past its time, for want of any other. */
+  lastResort(place: Place): { readonly value: unknown } | undefined;
+}
+
+/** What reading needs of the cache around it. */
+export interface ReaderContext {
+  readonly settings: CacheSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: Events;
+  readonly gate: Gate;
+  readonly circuits: Circuits;
+  readonly loads: Loads;
+  readonly slots: Slots;
+  readonly durations: Durations;
+  readonly storing: Storing;
+  readonly versions: Versions;
+  readonly limits: TimeLimits;
+  readonly pending: Pending;
+  readonly near: NearTaker | undefined;
+  /** The server that owns a key, where that is known. */
+  readonly serverOf: (place: Place) => string;
+  /** How often this process has written. */
+  readonly epoch: () => number;
+}
+
+const LIMIT = 10_000;
+/** Asked again for an entry that turned out to be of no use: not for ever. */
+const ROUNDS = 3;
+
+/** The way of a read: it asks the cache, and decides by the answer whether to answer, to load, to join or to wait. */
+export class Reader {
+  readonly #context: ReaderContext;
+  /** The questions of this tick: who asks the same in it shares the answer. */
+  readonly #tick = new Map<string, Read>();
+  readonly #sightings = new Sightings();
+  readonly #waits: Waits;
+  /** Keys whose load failed: until when not to try again. */
+  readonly #errors = new RecentMap<string, { readonly error: unknown; readonly until: number }>(LIMIT);
+  /** Keys whose refresh failed in this process. */
+  readonly #failedRefreshes = new RecentMap<string, number>(LIMIT);
+  /** Questions under way whose answer may begin a refresh. */
+  #reserved = 0;
+  readonly #onLate = (read: Read): void => {
+    this.#late(read);
+  };
+  readonly #endTick = (): void => {
+    this.#tick.clear();
+  };
+
+  constructor(context: ReaderContext) {
+    this.#context = context;
+    this.#waits = new Waits(context.clock, context.random, {
+      ask: (place, callers, done) => {
+        this.#ask(place, callers, done);
+      },
+      impatient: (place, callers, cas) => {
+        this.#impatient(place, callers, cas);
+      },
+    });
+  }
+
+  /** Sees to it that the caller gets its answer. */
+  read(place: Place, caller: Caller): void {
+    const shared = this.#tick.get(place.wireKey);
+    if (shared !== undefined) {
+      shared.callers.push(caller);
+      return;
+    }
+    const { gate, circuits, serverOf } = this.#context;
+    if (!circuits.quiet && !circuits.admits(serverOf(place))) {
+      this.#without(place, [caller]);
+      return;
+    }
+    const read = new Read(place, caller, [caller], this.#onLate);
+    if (this.#tick.size === 0) process.nextTick(this.#endTick);
+    this.#tick.set(place.wireKey, read);
+    if (gate.leases === undefined) void this.#open(read);
+    else this.#send(gate.leases, read);
+  }
+
+  /** A write of this process: nobody joins what is under way. */
+  forget(wireKey: string): void {
+    this.#tick.delete(wireKey);
+    this.#context.loads.detach(wireKey);
+    this.#errors.delete(wireKey);
+    this.#sightings.forget(wireKey);
+  }
+
+  forgetAll(which: (flight: Flight) => boolean): void {
+    this.#tick.clear();
+    this.#context.loads.detachAll(which);
+  }
+
+  onFailed(flight: Flight, error: unknown): void {
+    const { clock, durations } = this.#context;
+    const { place, lead, claim, old } = flight;
+    if (claim === 'token') this.#failedRefreshes.set(place.wireKey, clock.now() + durations.lease(place.wireKey, lead.settings.lease) * 1000);
+    if (old === undefined && lead.settings.errorPause > 0 && flight.startedAt >= 0 && !(flight.over && lead.settings.abortUnused)) {
+      this.#errors.set(place.wireKey, { error, until: clock.now() + lead.settings.errorPause });
+    }
+  }
+
+  // ── asking ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** First it must be known what the servers can do. */
+  async #open(read: Read): Promise<void> {
+    const { gate } = this.#context;
+    try {
+      await gate.ready(read.lead.settings.cacheTimeout);
+    } catch (error) {
+      this.#onError(read, error);
+      return;
+    }
+    if (gate.leases === undefined) this.#without(read.place, read.callers);
+    else this.#send(gate.leases, read);
+  }
+
+  #send(leases: Leases, read: Read): void {
+    const { loads, durations, slots, clock, settings, limits, near, epoch, gate } = this.#context;
+    const { place, lead } = read;
+    const { wireKey } = place;
+    const now = clock.now();
+    const flight = loads.of(wireKey);
+    read.sentAt = now;
+    read.epoch = epoch();
+    // A token is asked for only by one who can use it.
+    const paused = this.#errors.size > 0 && this.#pausedError(wireKey, now) !== undefined;
+    read.lease = paused || (flight !== undefined && now >= flight.leaseEnds) ? 0 : durations.lease(wireKey, lead.settings.lease);
+    const busy = !read.forced && (loads.background + this.#reserved >= settings.maxBackground || !slots.free);
+    if (flight === undefined && !busy) {
+      read.refresh = refreshBelow(lead.settings.keep, durations.early(wireKey, lead.settings));
+      if (read.refresh > 0) this.#reserved++;
+    } else read.refresh = 0;
+    read.keepBytes = near?.takes === true;
+    read.over = false;
+    limits.add(read, lead.settings.cacheTimeout, now);
+    const { tags } = lead.settings;
+    if (Array.isArray(tags)) this.#context.versions.prefetch(tags as readonly string[]);
+    gate.refresh(now, lead.settings.cacheTimeout);
+    leases.read(place, read).then(
+      (reply) => {
+        this.#onReply(read, reply);
+      },
+      (error: unknown) => {
+        this.#onError(read, error);
+      },
+    );
+  }
+
+  /** For those who wait. */
+  #ask(place: Place, callers: Caller[], done: () => void): void {
+    const { gate, circuits, serverOf, loads } = this.#context;
+    const [lead] = callers;
+    const flight = loads.of(place.wireKey);
+    if (lead === undefined) done();
+    else if (flight?.joinable === true && flight.claim !== 'lease') {
+      this.#join(flight, callers);
+      done();
+    } else if (gate.leases === undefined || !circuits.admits(serverOf(place))) {
+      this.#without(place, callers);
+      done();
+    } else {
+      const read = new Read(place, lead, callers, this.#onLate);
+      read.onJudged = done;
+      this.#context.events.emit('lease-wait', place.key);
+      this.#send(gate.leases, read);
+    }
+  }
+
+  #again(read: Read, forced = false): void {
+    const { gate } = this.#context;
+    const next = new Read(read.place, read.lead, read.callers, this.#onLate);
+    next.round = read.round + 1;
+    next.forced = forced;
+    next.onJudged = read.onJudged;
+    read.onJudged = undefined;
+    if (gate.leases === undefined || next.round > ROUNDS) {
+      this.#without(read.place, read.callers);
+      next.judged();
+    } else this.#send(gate.leases, next);
+  }
+
+  // ── answers ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  #onReply(read: Read, reply: Reply): void {
+    const { circuits, serverOf, storing, gate, events } = this.#context;
+    if (read.refresh > 0) this.#reserved--;
+    if (!circuits.quiet) circuits.ok(serverOf(read.place));
+    if (read.late) {
+      // Its callers have gone on; an invalidation may lie between their load and this token, so that it is not for them.
+      if (!reply.won) return;
+      if (reply.cold) void storing.free(read.place, reply.cas);
+      else gate.leases?.takeOver(read.place, reply.cas).catch((error: unknown) => { events.emit('cache-error', read.place.key, { error }); });
+      return;
+    }
+    read.over = true;
+    this.#judge(read, reply);
+  }
+
+  #onError(read: Read, error: unknown): void {
+    const { events, gate } = this.#context;
+    if (read.refresh > 0) this.#reserved--;
+    if (read.late) return;
+    read.over = true;
+    events.emit(error instanceof MemcacheTimeoutError ? 'cache-timeout' : 'cache-error', read.place.key, { error });
+    gate.suspect(error);
+    this.#failed(read.place);
+    this.#without(read.place, read.callers);
+    read.judged();
+  }
+
+  #late(read: Read): void {
+    this.#context.events.emit('cache-timeout', read.place.key, { ms: read.lead.settings.cacheTimeout });
+    this.#failed(read.place);
+    this.#without(read.place, read.callers);
+    read.judged();
+  }
+
+  #failed(place: Place): void {
+    const { circuits, serverOf, events } = this.#context;
+    if (circuits.failed(serverOf(place))) events.emit('circuit-open', place.key);
+  }
+
+  #judge(read: Read, reply: Reply): void {
+    if (reply.tags !== '' && reply.unreadable === undefined) {
+      const valid = this.#context.versions.check(reply.tags);
+      if (valid === true) this.#decide(read, reply);
+      else if (valid === false) this.#invalid(read, reply);
+      else {
+        void valid.then((is) => {
+          if (is) this.#decide(read, reply);
+          else this.#invalid(read, reply);
+          read.judged();
+        });
+        return;
+      }
+    } else this.#decide(read, reply);
+    read.judged();
+  }
+
+  /** A tag of it has changed: it goes, so that one reader is chosen anew. */
+  #invalid(read: Read, reply: Reply): void {
+    const { gate, events } = this.#context;
+    events.emit('miss', read.place.key);
+    const { onJudged } = read;
+    read.onJudged = undefined;
+    const goOn = (): void => {
+      read.onJudged = onJudged;
+      this.#again(read);
+    };
+    (gate.leases?.release(read.place, reply.cas) ?? Promise.resolve()).then(goOn, goOn);
+  }
+
+  #decide(read: Read, reply: Reply): void {
+    if (!reply.found) this.#nothing(read);
+    else if (reply.cold) this.#cold(read, reply);
+    else if (reply.unreadable !== undefined) this.#unreadable(read, reply);
+    else this.#value(read, reply);
+  }
+
+  /** Not even a place-holder: none was asked for, or the server has no room for it. */
+  #nothing(read: Read): void {
+    const { loads, clock, events } = this.#context;
+    const { place, lead, callers } = read;
+    const flight = loads.of(place.wireKey);
+    const paused = this.#pausedError(place.wireKey, clock.now());
+    if (flight?.joinable === true) this.#join(flight, callers);
+    else if (paused !== undefined) for (const caller of callers) caller.reject(paused.error);
+    else if (read.lease === 0) this.#again(read);
+    else {
+      events.emit('miss', place.key);
+      loads.begin({ place, lead, callers, claim: 'add', leaseEnds: 0, zone: 'cold' });
+    }
+  }
+
+  #cold(read: Read, reply: Reply): void {
+    const { loads, events, storing } = this.#context;
+    const { place, lead, callers } = read;
+    if (reply.won) {
+      events.emit('miss', place.key);
+      events.emit('lease-won', place.key);
+      if (callers.every((caller) => caller.settled)) {
+        void storing.free(place, reply.cas);
+        return;
+      }
+      loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'lease', cas: reply.cas, leaseEnds: read.sentAt + read.lease * 1000, zone: 'cold' });
+      return;
+    }
+    const flight = loads.of(place.wireKey);
+    if (flight?.joinable === true && flight.cas === reply.cas) {
+      this.#join(flight, callers);
+      return;
+    }
+    if (read.onJudged === undefined) {
+      events.emit('miss', place.key);
+      events.emit('lease-lost', place.key);
+    }
+    this.#waits.add(place, callers, reply.cas);
+  }
+
+  /** As a miss, but what is there is replaced only if it is still the same. */
+  #unreadable(read: Read, reply: Reply): void {
+    const { loads, events } = this.#context;
+    const { place, lead, callers } = read;
+    events.emit('decode-error', place.key, { error: reply.unreadable });
+    const flight = loads.of(place.wireKey);
+    if (flight?.joinable === true && flight.cas === reply.cas) this.#join(flight, callers);
+    else loads.begin({ place, lead, callers, claim: reply.won ? 'token' : 'guard', cas: reply.cas, leaseEnds: 0, zone: 'cold' });
+  }
+
+  #value(read: Read, reply: Reply): void {
+    const { near } = this.#context;
+    const { settings } = read.lead;
+    const { ttl } = reply;
+    // A token has no time limit of its own: since when it has been seen must be known, whoever holds it.
+    const age = reply.held || reply.won ? this.#sightings.age(read.place.wireKey, reply.cas, this.#context.clock.now()) : 0;
+    if (!reply.marked && (ttl === -1 || ttl >= settings.keep)) {
+      if (reply.bytes !== undefined) near?.onRead(read, reply);
+      this.#hit(read, reply, reply.negative ? 'negative-hit' : 'hit', 'fresh');
+      if (reply.won) this.#refreshBehind(read, reply, 'fresh');
+      else if (reply.held && settings.stale > 0) this.#watch(read, reply, age);
+      return;
+    }
+    const servable = settings.stale > 0 && (ttl === -1 || ttl >= settings.keep - settings.stale);
+    if (servable && (!reply.won || settings.softTimeout === 0)) {
+      this.#hit(read, reply, 'stale-hit', 'stale');
+      if (reply.won) this.#refreshBehind(read, reply, 'stale');
+      else if (reply.held) this.#watch(read, reply, age);
+      else this.#context.events.emit('refresh-skipped', read.place.key);
+      return;
+    }
+    this.#inFront(read, reply, age, servable ? 'stale' : 'error');
+  }
+
+  /** The old value is in hand, and is given only if nothing better comes. */
+  #inFront(read: Read, reply: Reply, age: number, zone: Zone): void {
+    const { loads, clock, gate, events } = this.#context;
+    const { place, lead, callers } = read;
+    const old = { value: reply.value };
+    for (const [i, caller] of callers.entries()) caller.old = { value: valueFor(reply, i) };
+    if (reply.won) {
+      loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'token', cas: reply.cas, old, zone });
+      return;
+    }
+    const flight = loads.of(place.wireKey);
+    if (flight?.joinable === true && (flight.cas === reply.cas || !reply.held)) this.#join(flight, callers);
+    else if ((this.#failedRefreshes.get(place.wireKey) ?? 0) > clock.now()) this.#hit(read, reply, 'error-hit', 'error');
+    else if (!reply.held) this.#again(read, true);
+    else if (this.#isAbandoned(place, age, lead.settings)) {
+      events.emit('take-over', place.key);
+      const goOn = (): void => {
+        this.#again(read);
+      };
+      (gate.leases?.takeOver(place, reply.cas) ?? Promise.resolve()).then(goOn, goOn);
+    } else this.#waits.add(place, callers, reply.cas);
+  }
+
+  #hit(read: Read, reply: Reply, event: 'hit' | 'stale-hit' | 'error-hit' | 'negative-hit', zone: Zone): void {
+    const { events, clock } = this.#context;
+    const { callers, place } = read;
+    for (let i = 0; i < callers.length; i++) {
+      const caller = callers[i];
+      if (caller?.answer(valueFor(reply, i)) === true) events.emit(event, place.key, events.heard ? { zone, ms: clock.now() - caller.since } : undefined);
+    }
+  }
+
+  #refreshBehind(read: Read, reply: Reply, zone: Zone): void {
+    const { loads, events } = this.#context;
+    const { place, lead } = read;
+    if (zone === 'fresh') events.emit('early-refresh', place.key);
+    loads.begin({ place, lead, callers: [], claim: 'token', cas: reply.cas, background: true, old: { value: reply.value }, zone });
+  }
+
+  /** Somebody else has the token of a value that is served meanwhile. Who has had it for too long may be dead. */
+  #watch(read: Read, reply: Reply, age: number): void {
+    const { gate, events, pending } = this.#context;
+    const { place, lead } = read;
+    if (this.#context.loads.of(place.wireKey)?.cas === reply.cas) return;
+    if (!this.#isAbandoned(place, age, lead.settings)) return;
+    const { leases } = gate;
+    if (leases === undefined) return;
+    const work = leases.takeOver(place, reply.cas).then((done) => {
+      if (!done) return;
+      events.emit('take-over', place.key);
+      this.#send(leases, new Read(place, lead, [], this.#onLate));
+    });
+    pending.track(work, (error) => {
+      events.emit('cache-error', place.key, { error });
+    });
+  }
+
+  #isAbandoned(place: Place, age: number, settings: EntrySettings): boolean {
+    return age > this.#context.durations.lease(place.wireKey, settings.lease) * 1000;
+  }
+
+  // ── without the cache ───────────────────────────────────────────────────────────────────────────────────
+
+  /** The cache cannot be asked. One load per key in this process all the same. */
+  #without(place: Place, callers: Caller[]): void {
+    const { loads, clock, near, events } = this.#context;
+    const lead = leadOf(callers);
+    if (lead === undefined) return;
+    const flight = loads.of(place.wireKey);
+    const paused = this.#pausedError(place.wireKey, clock.now());
+    if (flight?.joinable === true) {
+      this.#join(flight, callers);
+      return;
+    }
+    const spare = near?.lastResort(place);
+    if (spare !== undefined) for (const caller of callers) caller.old ??= spare;
+    if (paused !== undefined) {
+      for (const caller of callers) {
+        if (caller.old === undefined) caller.reject(paused.error);
+        else if (caller.answer(caller.old.value)) events.emit('error-hit', place.key, { zone: 'error' });
+      }
+      return;
+    }
+    loads.begin({ place, lead, callers, claim: 'none', leaseEnds: 0, old: lead.old, zone: lead.old === undefined ? 'cold' : 'error' });
+  }
+
+  /** Somebody else's load takes too long. */
+  #impatient(place: Place, callers: Caller[], cas: string): void {
+    const { loads, events } = this.#context;
+    const lead = leadOf(callers);
+    if (lead === undefined) return;
+    const flight = loads.of(place.wireKey);
+    if (flight?.joinable === true) {
+      this.#join(flight, callers);
+      return;
+    }
+    events.emit('impatient', place.key);
+    loads.begin({ place, lead, callers, claim: 'guard', cas, leaseEnds: 0, old: lead.old, zone: lead.old === undefined ? 'cold' : 'error' });
+  }
+
+  #join(flight: Flight, callers: readonly Caller[]): void {
+    for (const caller of callers) if (!caller.settled) this.#context.loads.join(flight, caller);
+  }
+
+  #pausedError(wireKey: string, now: number): { readonly error: unknown } | undefined {
+    const paused = this.#errors.get(wireKey);
+    return paused !== undefined && paused.until > now ? paused : undefined;
+  }
+}
+
+/** Below which time to live a reader is told to refresh: strictly below, and an item that is not kept has one second left in its last. */
+function refreshBelow(keep: number, early: number): number {
+  return keep === 0 && early > 0 ? early + 1 : keep + early;
+}
+
+/** Whose loader is run: that of the first who still waits. */
+function leadOf(callers: readonly Caller[]): Caller | undefined {
+  return callers.find((caller) => !caller.settled);
+}
+
+function valueFor(reply: Reply, index: number): unknown {
+  return index === 0 ? reply.value : (reply.copies?.[index - 1] ?? reply.value);
+}

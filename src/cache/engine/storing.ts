@@ -1,0 +1,148 @@
+import type { Random } from '../../runtime/random';
+import { expireOf, tagList, type EntrySettings } from '../cache-options';
+import type { Events } from '../events';
+import type { Leases, NewEntry, Place } from '../exchange/leases';
+import type { Block, EntryWriter } from '../format/entry-writer';
+import type { Versions } from '../tags/versions';
+import type { Durations } from './durations';
+import type { Flight } from './flight';
+
+/** Whoever keeps a copy of what was stored. */
+export interface StoredListener {
+  onStored(flight: Flight, block: Block, fresh: number, tags: string): void;
+}
+
+/** What storing needs of the cache around it. */
+export interface StoringContext {
+  /** Undefined as long as no server has said what it can. */
+  readonly leases: () => Leases | undefined;
+  readonly writer: EntryWriter;
+  readonly events: Events;
+  readonly durations: Durations;
+  readonly versions: Versions;
+  readonly random: Random;
+  readonly near: StoredListener | undefined;
+  /** Splits what is too large; undefined when that is off. */
+  readonly chunks: ((place: Place, value: unknown, seconds: number, tags: string) => Promise<Block>) | undefined;
+}
+
+/** From this expire on a life is shortened at random. */
+const JITTER_FROM = 10;
+
+/** Brings results of loads to the server, each only in the place that it was loaded for; else frees that place. */
+export class Storing {
+  readonly #context: StoringContext;
+
+  constructor(context: StoringContext) {
+    this.#context = context;
+  }
+
+  /** Before the load: the versions of tags as they are then. */
+  prepare(flight: Flight): void {
+    const { tags } = flight.lead.settings;
+    if (Array.isArray(tags) && tags.length > 0 && flight.claim !== 'none') flight.tags = this.#context.versions.snapshot(tags as readonly string[]);
+  }
+
+  /** @returns when the server has answered; undefined when there is nothing to wait for */
+  store(flight: Flight, value: unknown, ms: number): Promise<void> | undefined {
+    const { durations } = this.#context;
+    const { place, lead } = flight;
+    const { settings } = lead;
+    let fresh = 0;
+    try {
+      fresh = value === undefined ? (settings.negativeExpire ?? -1) : expireOf(settings.expire, value, place.key);
+    } catch (error) {
+      durations.note(place.wireKey, ms, 0);
+      return this.#refused(flight, error);
+    }
+    durations.note(place.wireKey, ms, fresh);
+    if (fresh < 0 || flight.detached) return this.release(flight, true);
+    if (flight.claim === 'none') return undefined;
+    const tags = this.#tagsOf(flight, value);
+    if (typeof tags === 'string') return this.#write(flight, value, fresh, tags, ms);
+    return tags.then(
+      (words) => (words === undefined ? this.release(flight, true) : this.#write(flight, value, fresh, words, ms)),
+      (error: unknown) => this.#refused(flight, error),
+    );
+  }
+
+  /** Frees the place. @param loaded whether there is a newer value, so that an old one must go too */
+  release(flight: Flight, loaded: boolean): Promise<void> | undefined {
+    const { claim, place, cas, detached } = flight;
+    if (claim === 'none' || claim === 'add' || cas === '') return undefined;
+    if (claim !== 'lease' && (!loaded || detached)) return undefined;
+    return this.free(place, cas);
+  }
+
+  /** Deletes the item if it still has this CAS. It never rejects. */
+  free(place: Place, cas: string): Promise<void> {
+    const { leases, events } = this.#context;
+    return (leases()?.release(place, cas) ?? Promise.resolve(false)).then(
+      (done) => {
+        if (done) events.emit('released', place.key);
+      },
+      (error: unknown) => {
+        events.emit('cache-error', place.key, { error });
+      },
+    );
+  }
+
+  /** An entry as `set` stores it: not shortened. @throws what the serde throws, and for what is too large */
+  entry(place: Place, value: unknown, settings: EntrySettings, fresh: number, tags: string): NewEntry {
+    const { writer, durations } = this.#context;
+    return { ...writer.value(place.key, value, tags), fresh, keep: settings.keep, delta: durations.of(place.wireKey) };
+  }
+
+  /** Shortened by a random part. */
+  jittered(fresh: number, jitter: number): number {
+    if (fresh < JITTER_FROM || jitter === 0) return fresh;
+    return Math.max(1, fresh - Math.floor(this.#context.random() * (jitter * fresh + 1)));
+  }
+
+  #tagsOf(flight: Flight, value: unknown): string | Promise<string | undefined> {
+    const { tags } = flight.lead.settings;
+    if (tags === undefined || value === undefined) return typeof tags === 'function' ? '' : (flight.tags ?? '');
+    if (typeof tags !== 'function') return flight.tags ?? '';
+    try {
+      const names = tagList(tags(value));
+      return names.length === 0 ? '' : this.#context.versions.since(names, flight.startedAt);
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what the user's function threw
+      return Promise.reject(error);
+    }
+  }
+
+  async #write(flight: Flight, value: unknown, fresh: number, tags: string, ms: number): Promise<void> {
+    const { events, writer, leases, near, chunks } = this.#context;
+    const { place, claim, cas, lead } = flight;
+    const life = value === undefined ? fresh : this.jittered(fresh, lead.settings.jitter);
+    let block: Block;
+    try {
+      if (value === undefined) block = writer.negative(tags);
+      else if (chunks === undefined) block = writer.value(place.key, value, tags);
+      else block = await chunks(place, value, life === 0 ? 0 : life + lead.settings.keep, tags);
+    } catch (error) {
+      return this.#refused(flight, error);
+    }
+    const store = leases();
+    if (store === undefined) return;
+    // Between the load and now somebody may have written.
+    if (flight.detached) return this.release(flight, true);
+    try {
+      const entry: NewEntry = { ...block, fresh: life, keep: lead.settings.keep, delta: ms };
+      const outcome = await store.store(place, entry, claim === 'add' ? 'add' : cas);
+      if (outcome !== 'stored') events.emit('dropped', place.key);
+      else {
+        events.emit('stored', place.key);
+        if (value !== undefined) near?.onStored(flight, block, life, tags);
+      }
+    } catch (error) {
+      events.emit('store-error', place.key, { error });
+    }
+  }
+
+  async #refused(flight: Flight, error: unknown): Promise<void> {
+    this.#context.events.emit('store-error', flight.place.key, { error });
+    await this.release(flight, true);
+  }
+}

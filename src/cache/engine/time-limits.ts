@@ -1,0 +1,114 @@
+import type { Clock, Timer } from '../../runtime/clock';
+
+/** What has a time limit. */
+export interface Limited {
+  /** When it comes due, on the monotonic clock. */
+  due: number;
+  /** Whether it needs none any more. */
+  readonly over: boolean;
+  onTime(): void;
+}
+
+/** A timer that comes later than this, in milliseconds, says that the event loop stood still. */
+const STALL = 5;
+const MAX_GRACE = 200;
+
+/** One timer for all that have the same time limit: they come due in the order in which they came. */
+class Line {
+  readonly #clock: Clock;
+  readonly #limit: number;
+  #items: Limited[] = [];
+  #head = 0;
+  #added = 0;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, limit: number) {
+    this.#clock = clock;
+    this.#limit = limit;
+  }
+
+  get #isSet(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  add(item: Limited, now: number): void {
+    item.due = now + this.#limit;
+    this.#items.push(item);
+    if (this.#timer === undefined) this.#set(this.#limit);
+    if ((++this.#added & 255) === 0) this.#trim();
+  }
+
+  #set(delay: number): void {
+    const timer = this.#clock.setTimeout(() => {
+      const now = this.#clock.now();
+      const late = now - (this.#items[this.#head]?.due ?? now);
+      // What has come meanwhile is to be read first: being late is the cache's only when this process was free to listen.
+      if (late > STALL) this.#later(Math.min(late, MAX_GRACE), now);
+      else this.#clock.setImmediate(() => { this.#judge(now); });
+    }, delay);
+    timer.unref();
+    this.#timer = timer;
+  }
+
+  #later(grace: number, now: number): void {
+    const timer = this.#clock.setTimeout(() => {
+      this.#clock.setImmediate(() => { this.#judge(now); });
+    }, grace);
+    timer.unref();
+    this.#timer = timer;
+  }
+
+  #judge(now: number): void {
+    this.#timer = undefined;
+    this.#trim();
+    for (let next = this.#items[this.#head]; next !== undefined && next.due <= now; next = this.#items[this.#head]) {
+      this.#head++;
+      if (!next.over) next.onTime();
+    }
+    this.#trim();
+    const next = this.#items[this.#head];
+    // What came due may have begun something with the same limit, and so have set it.
+    if (next !== undefined && !this.#isSet) this.#set(Math.max(0, next.due - this.#clock.now()));
+  }
+
+  /** Lets go of what is over: nothing is kept of a call that has settled. */
+  #trim(): void {
+    while (this.#items[this.#head]?.over === true) this.#head++;
+    if (this.#head === this.#items.length) this.#items = [];
+    else if (this.#head > 0) this.#items.splice(0, this.#head);
+    this.#head = 0;
+  }
+
+  close(): void {
+    this.#timer?.close();
+    this.#timer = undefined;
+    this.#items = [];
+    this.#head = 0;
+  }
+}
+
+/** Time limits of many short things, without a timer for each. */
+export class TimeLimits {
+  readonly #clock: Clock;
+  readonly #lines = new Map<number, Line>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** @param limit in milliseconds; 0 for none */
+  add(item: Limited, limit: number, now: number): void {
+    if (limit === 0) return;
+    let line = this.#lines.get(limit);
+    if (line === undefined) {
+      if (this.#lines.size >= 100) this.#lines.clear();
+      this.#lines.set(limit, (line = new Line(this.#clock, limit)));
+    }
+    line.add(item, now);
+  }
+
+  close(): void {
+    for (const line of this.#lines.values()) line.close();
+    this.#lines.clear();
+  }
+}

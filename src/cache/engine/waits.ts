@@ -1,0 +1,91 @@
+import type { Clock } from '../../runtime/clock';
+import type { Random } from '../../runtime/random';
+import type { Place } from '../exchange/leases';
+import type { Caller } from './caller';
+
+const FIRST = 10;
+const LONGEST = 50;
+
+class Wait {
+  readonly place: Place;
+  callers: Caller[] = [];
+  cas = '';
+  pause = FIRST;
+  scheduled = false;
+  asking = false;
+
+  constructor(place: Place) {
+    this.place = place;
+  }
+}
+
+/** What those who wait do. */
+export interface WaitActions {
+  /** Asks again for these callers. When the answer has been judged, `done` is called. */
+  ask(place: Place, callers: Caller[], done: () => void): void;
+  /** Somebody has waited long enough. */
+  impatient(place: Place, callers: Caller[], cas: string): void;
+}
+
+/** Those whose value somebody else is loading: one of them per key asks again, at growing distances. */
+export class Waits {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #actions: WaitActions;
+  readonly #waits = new Map<string, Wait>();
+
+  constructor(clock: Clock, random: Random, actions: WaitActions) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#actions = actions;
+  }
+
+  /** @param cas of the item that somebody else holds */
+  add(place: Place, callers: readonly Caller[], cas: string): void {
+    let wait = this.#waits.get(place.wireKey);
+    if (wait === undefined) this.#waits.set(place.wireKey, (wait = new Wait(place)));
+    wait.callers.push(...callers);
+    wait.cas = cas;
+    if (!wait.asking) this.#schedule(wait);
+    for (const caller of callers) caller.decide();
+  }
+
+  #schedule(wait: Wait): void {
+    if (wait.scheduled) return;
+    wait.scheduled = true;
+    const now = this.#clock.now();
+    let delay = wait.pause * (0.75 + 0.5 * this.#random());
+    for (const caller of wait.callers) delay = Math.min(delay, Math.max(0, caller.since + caller.settings.leaseWait - now));
+    wait.pause = Math.min(LONGEST, wait.pause * 1.5);
+    // It keeps the process alive, as any call does that somebody awaits.
+    this.#clock.setTimeout(() => {
+      wait.scheduled = false;
+      this.#onTime(wait);
+    }, delay);
+  }
+
+  #onTime(wait: Wait): void {
+    const callers = wait.callers.filter((caller) => !caller.settled);
+    wait.callers = [];
+    if (callers.length === 0) {
+      this.#end(wait);
+      return;
+    }
+    const now = this.#clock.now();
+    if (callers.some(({ since, settings }) => now >= since + settings.leaseWait)) {
+      this.#end(wait);
+      this.#actions.impatient(wait.place, callers, wait.cas);
+      return;
+    }
+    wait.asking = true;
+    this.#actions.ask(wait.place, callers, () => {
+      wait.asking = false;
+      if (wait.callers.length > 0) this.#schedule(wait);
+      else this.#end(wait);
+    });
+  }
+
+  #end(wait: Wait): void {
+    if (this.#waits.get(wait.place.wireKey) === wait) this.#waits.delete(wait.place.wireKey);
+  }
+}

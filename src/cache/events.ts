@@ -1,0 +1,50 @@
+import { cacheEvents } from '../client/observe';
+import type { Key } from '../protocol/key';
+import { EVENT_NAMES, type CacheEvent, type CacheEventName, type Zone } from './types';
+
+/** Counts what happens, and tells it to whoever listens. */
+export class Events {
+  readonly counts = Object.fromEntries(EVENT_NAMES.map((name) => [name, 0])) as Record<CacheEventName, number>;
+  readonly #observe: ((event: CacheEvent) => void) | undefined;
+  readonly #origin: { readonly clientId: number; readonly name: string };
+  readonly #keyShown: ((key: Key) => string) | undefined;
+
+  constructor(observe: ((event: CacheEvent) => void) | undefined, origin: { readonly clientId: number; readonly name: string }, keyShown?: (key: Key) => string) {
+    this.#observe = observe;
+    this.#origin = origin;
+    this.#keyShown = keyShown;
+  }
+
+  /** Whether somebody listens. */
+  get heard(): boolean {
+    return this.#observe !== undefined || cacheEvents.heard;
+  }
+
+  emit(type: CacheEventName, key: Key, more?: { ms?: number; error?: unknown; zone?: Zone }): void {
+    this.counts[type]++;
+    if (this.#observe !== undefined) this.#tell(this.#observe, { type, key, ...more });
+    if (cacheEvents.heard) {
+      const shown = this.keyShown(key);
+      cacheEvents.publish({ ...this.#origin, outcome: type, ...(shown === undefined ? {} : { key: shown }) });
+    }
+  }
+
+  /** What may be published of a key. */
+  keyShown(key: Key): string | undefined {
+    try {
+      return this.#keyShown?.(key);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** A listener is a guest: what it throws, or rejects with, is its own affair. */
+  #tell(observe: (event: CacheEvent) => unknown, event: CacheEvent): void {
+    try {
+      const result = observe(event);
+      if (result instanceof Promise) result.catch(() => undefined);
+    } catch {
+      // See above.
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import type { Executor } from '../../client/executor';
+import { MemcacheClientError, MemcacheIllegalInputError, MemcachePartialError, MemcacheTimeoutError, MemcacheUnknownCommandError } from '../../errors';
+import type { Clock } from '../../runtime/clock';
+import type { Leases } from './leases';
+import { abilitiesOf, VersionProbe, type Abilities } from './version-probe';
+
+/** After this, servers that could not do everything are asked again: they may have been replaced. */
+const ASK_AGAIN = 60_000;
+
+/** What servers can do is settled before the first word to them. */
+export class Gate {
+  readonly #executor: Executor;
+  readonly #clock: Clock;
+  readonly #make: (abilities: Abilities) => Leases;
+  #abilities: Abilities | undefined;
+  #leases: Leases | undefined;
+  #probe: Promise<void> | undefined;
+  /** Whether a connection has never been made: then the time for it does not count. */
+  #patient = true;
+  #askAgainAt = Infinity;
+
+  constructor(executor: Executor, clock: Clock, make: (abilities: Abilities) => Leases) {
+    this.#executor = executor;
+    this.#clock = clock;
+    this.#make = make;
+  }
+
+  /** The way to read and store; undefined as long as it is not known. */
+  get leases(): Leases | undefined {
+    return this.#leases;
+  }
+
+  get abilities(): Abilities | undefined {
+    return this.#abilities;
+  }
+
+  /** Asks the servers, unless it is being done. @param limit milliseconds for the answer once there is a connection */
+  ready(limit: number): Promise<void> {
+    this.#probe ??= this.#ask(limit).finally(() => {
+      this.#probe = undefined;
+    });
+    return this.#probe;
+  }
+
+  /** Now and then, behind everybody's back: servers without all abilities. */
+  refresh(now: number, limit: number): void {
+    if (now < this.#askAgainAt) return;
+    this.#askAgainAt = now + ASK_AGAIN;
+    this.ready(limit).catch(() => undefined);
+  }
+
+  /** A server did not understand: it may be another one than the one that was asked. */
+  suspect(error: unknown): void {
+    if (error instanceof MemcacheClientError && !(error instanceof MemcacheIllegalInputError)) this.#leases = undefined;
+  }
+
+  #ask(limit: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let timer: { close(): unknown } | undefined;
+      const answers = new Map<string, string>();
+      const take = (versions: ReadonlyMap<string, string>): void => {
+        timer?.close();
+        this.#patient = false;
+        this.#take([...versions.values()]);
+        resolve();
+      };
+      const giveUp = (error: unknown): void => {
+        timer?.close();
+        this.#patient = false;
+        // Those that have answered are better than nothing.
+        if (answers.size > 0) take(answers);
+        else reject(error instanceof Error ? error : new Error('the servers cannot be asked', { cause: error }));
+      };
+      const wait = (): void => {
+        if (timer !== undefined || limit === 0) return;
+        const set = this.#clock.setTimeout(() => {
+          this.#clock.setImmediate(() => {
+            giveUp(new MemcacheTimeoutError(`the cache did not answer within ${limit} ms; see cacheTimeout`, { command: 'version', certainty: 'maybeExecuted' }));
+          });
+        }, limit);
+        set.unref();
+        timer = set;
+      };
+      if (!this.#patient) wait();
+      this.#executor.execute(new VersionProbe(wait, answers)).then(take, (error: unknown) => {
+        if (error instanceof MemcachePartialError && error.partial instanceof Map && error.partial.size > 0) take(error.partial as Map<string, string>);
+        // A server that knows no `version` has nothing newer either.
+        else if (error instanceof MemcacheUnknownCommandError) take(new Map([['', '']]));
+        else giveUp(error);
+      });
+    });
+  }
+
+  #take(versions: readonly string[]): void {
+    const abilities = abilitiesOf(versions);
+    this.#askAgainAt = abilities.ownCas ? Infinity : this.#clock.now() + ASK_AGAIN;
+    const same = this.#abilities?.leases === abilities.leases && this.#abilities.ownCas === abilities.ownCas;
+    if (same && this.#leases !== undefined) return;
+    this.#abilities = abilities;
+    this.#leases = this.#make(abilities);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ *     md <key> [C<cas>] [I [T<seconds>]] [E<cas>] O<opaque>\r\n      HD | NF | EX
+ */
+import { KeyCommand, type Deleting } from '../../client/command';
+import { EXISTS, NOT_FOUND, OK, type Tally } from '../../client/meter';
+import type { Frame } from '../../protocol/frame';
+import type { Key } from '../../protocol/key';
+import type { RequestWriter } from '../../protocol/request';
+import { checkReply, codeOf, nextOpaque } from './tokens';
+
+/** Which item is deleted, or marked. */
+export interface DeleteCondition {
+  /** Only if the item has this CAS. */
+  readonly cas?: string | undefined;
+  /** Mark it as invalid instead: the next reader wins. */
+  readonly mark?: boolean | undefined;
+  /** With `mark`: the time to live from now on, as the protocol has it. */
+  readonly exptime?: number | undefined;
+  /** With `mark`: the new CAS. */
+  readonly newCas?: string | undefined;
+}
+
+/** Whether it was done. */
+export class LeaseDelete extends KeyCommand<boolean> {
+  readonly #condition: DeleteCondition;
+  readonly #opaque = nextOpaque();
+
+  constructor(wireKey: string, key: Key, condition: DeleteCondition) {
+    super(wireKey, key);
+    this.#condition = condition;
+  }
+
+  get verb(): 'md' {
+    return 'md';
+  }
+
+  get idempotent(): boolean {
+    return this.#condition.cas === undefined;
+  }
+
+  /** An older cache must not go on with what was invalidated; a CAS is one cache's own. */
+  override get deleting(): Deleting<boolean> | undefined {
+    return this.#condition.cas === undefined ? { wireKeys: [this.wireKey], elsewhere: this } : undefined;
+  }
+
+  override tally(done: boolean, tally: Tally): void {
+    tally.add(done ? OK : this.#condition.cas === undefined ? NOT_FOUND : EXISTS, 1);
+  }
+
+  write(request: RequestWriter): void {
+    const { cas, mark, exptime, newCas } = this.#condition;
+    const tokens = `${cas === undefined ? '' : ` C${cas}`}${mark ? ' I' : ''}${exptime === undefined ? '' : ` T${exptime}`}${newCas === undefined ? '' : ` E${newCas}`}`;
+    request.text(`md ${this.wireKey}${tokens} O${this.#opaque}\r\n`);
+  }
+
+  read(frame: Frame, server: string): boolean {
+    const code = codeOf(frame);
+    if (code !== 'HD' && code !== 'NF' && code !== 'EX' && code !== 'NS') throw this.refuse(frame, server);
+    checkReply(frame, this.#opaque, false);
+    return code === 'HD';
+  }
+}

@@ -1,0 +1,33 @@
+import type { Key } from '../../protocol/key';
+import type { Ask, Reply, Stored } from './reply';
+
+/** A key as the caller has it, and as it travels. */
+export interface Place {
+  readonly key: Key;
+  readonly wireKey: string;
+}
+
+/** An entry to be stored. */
+export interface NewEntry {
+  readonly block: string | Uint8Array;
+  readonly flags: number;
+  /** Seconds for which it is fresh; 0 for ever. */
+  readonly fresh: number;
+  /** Seconds for which it stays after that. */
+  readonly keep: number;
+  /** How long its load took, in milliseconds. */
+  readonly delta: number;
+}
+
+/** How one loader among all processes is chosen, and how its result replaces only what it was chosen for. */
+export interface Leases {
+  read(place: Place, ask: Ask): Promise<Reply>;
+  /** @param unless a CAS; `add`: only if there is none; undefined: in any case */
+  store(place: Place, entry: NewEntry, unless: string | undefined): Promise<Stored>;
+  /** Deletes the item if it still has this CAS. */
+  release(place: Place, cas: string): Promise<boolean>;
+  /** Gives a token that nobody uses to the next reader. */
+  takeOver(place: Place, cas: string): Promise<boolean>;
+  /** Marks the item as outdated; it stays for at most `stale` seconds. */
+  invalidate(place: Place, stale: number): Promise<boolean>;
+}

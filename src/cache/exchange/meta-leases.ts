@@ -1,0 +1,89 @@
+import type { Executor } from '../../client/executor';
+import { encodeExptime } from '../../protocol/exptime';
+import type { Clock } from '../../runtime/clock';
+import type { EntryReader } from '../format/entry-reader';
+import { LeaseDelete } from './lease-delete';
+import { LeaseGet, leaseTokens } from './lease-get';
+import { LeaseSet } from './lease-set';
+import type { Leases, NewEntry, Place } from './leases';
+import type { Ask, Reply, Stored } from './reply';
+import { TimeLeft } from './time-left';
+import type { CasNumbers } from './tokens';
+
+/** Leases as memcached has them from 1.6.10 on: the server makes the place-holder and tells one reader. */
+export class MetaLeases implements Leases {
+  readonly #executor: Executor;
+  readonly #reader: EntryReader;
+  readonly #clock: Clock;
+  /** Undefined where servers give all CAS numbers themselves. */
+  readonly #casNumbers: CasNumbers | undefined;
+  /** Whether an older cache is asked for what the first misses: then a place-holder must not come first. */
+  readonly #fallsThrough: boolean;
+  /** The tokens of the last read: those of most reads are the same. */
+  #lease = -1;
+  #refresh = -1;
+  #tokens = '';
+
+  constructor(executor: Executor, reader: EntryReader, clock: Clock, casNumbers: CasNumbers | undefined, fallsThrough: boolean) {
+    this.#executor = executor;
+    this.#reader = reader;
+    this.#clock = clock;
+    this.#casNumbers = casNumbers;
+    this.#fallsThrough = fallsThrough;
+  }
+
+  read(place: Place, ask: Ask): Promise<Reply> {
+    return this.#fallsThrough ? this.#readThrough(place, ask) : this.#read(place, ask);
+  }
+
+  store({ wireKey, key }: Place, { block, flags, fresh, keep }: NewEntry, unless: string | undefined): Promise<Stored> {
+    const exptime = fresh === 0 ? 0 : this.#exptime(fresh + keep);
+    return this.#executor.execute(new LeaseSet(wireKey, key, { block, flags, exptime, unless, newCas: this.#casNumbers?.next() }));
+  }
+
+  release({ wireKey, key }: Place, cas: string): Promise<boolean> {
+    return this.#executor.execute(new LeaseDelete(wireKey, key, { cas }));
+  }
+
+  takeOver({ wireKey, key }: Place, cas: string): Promise<boolean> {
+    return this.#executor.execute(new LeaseDelete(wireKey, key, { cas, mark: true, newCas: this.#casNumbers?.next() }));
+  }
+
+  /** The time that it has is looked at first: to be invalidated again and again must not keep it for ever. */
+  async invalidate({ wireKey, key }: Place, stale: number): Promise<boolean> {
+    const left = await this.#executor.execute(new TimeLeft(wireKey, key));
+    // 0 would be for ever; an item with no whole second left is gone in a moment.
+    const seconds = left === undefined || left < 0 ? stale : Math.max(1, Math.min(left, stale));
+    return this.#executor.execute(new LeaseDelete(wireKey, key, { mark: true, exptime: this.#exptime(seconds), newCas: this.#casNumbers?.next() }));
+  }
+
+  #read({ wireKey, key }: Place, ask: Ask): Promise<Reply> {
+    if (ask.lease !== this.#lease || ask.refresh !== this.#refresh) {
+      this.#lease = ask.lease;
+      this.#refresh = ask.refresh;
+      this.#tokens = leaseTokens(ask.lease, this.#exptime(ask.refresh));
+    }
+    const tokens = this.#casNumbers === undefined || ask.lease === 0 ? this.#tokens : `${this.#tokens} E${this.#casNumbers.next()}`;
+    return this.#executor.execute(new LeaseGet(wireKey, key, ask, tokens, this.#reader));
+  }
+
+  /** First as any read goes, from cache to cache; what none of them has, or has outdated, is asked of the first with a token. */
+  async #readThrough({ wireKey, key }: Place, ask: Ask): Promise<Reply> {
+    const found = await this.#executor.execute(new LeaseGet(wireKey, key, { ...ask, lease: 0, refresh: 0 }, leaseTokens(0, 0), this.#reader));
+    const outdated = found.marked || (found.ttl >= 0 && found.ttl < ask.refresh);
+    if ((found.found && !outdated) || (ask.lease === 0 && ask.refresh === 0)) return found;
+    const first = await this.#read({ wireKey, key }, ask);
+    if (!found.found || !first.cold) return first;
+    // An older cache has an outdated value; the first has a place for the new one.
+    found.won = first.won;
+    found.held = first.held;
+    found.cas = first.cas;
+    return found;
+  }
+
+  #exptime(seconds: number): number {
+    return encodeExptime(Math.min(seconds, MAX_SECONDS), this.#clock.time);
+  }
+}
+
+const MAX_SECONDS = 10 * 365 * 24 * 60 * 60;

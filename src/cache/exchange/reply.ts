@@ -1,0 +1,44 @@
+/** What a read told, whatever protocol it went over. */
+export class Reply {
+  /** Whether an item was there. */
+  found = false;
+  /** Whether it is a place-holder: somebody loads, nothing is there yet. */
+  cold = false;
+  /** This caller, and no other, is to load. (`W`) */
+  won = false;
+  /** Somebody else loads. (`Z`) */
+  held = false;
+  /** It was invalidated. (`X`) */
+  marked = false;
+  /** Seconds to live; -1 for ever. */
+  ttl = -1;
+  /** Empty unless it is needed: with `won`, `held`, `marked`, or when the value cannot be read. */
+  cas = '';
+  /** The value stands for "no such thing". */
+  negative = false;
+  value: unknown = undefined;
+  /** The value once more for each further caller, so that no two share an object. */
+  copies: unknown[] | undefined = undefined;
+  /** The versions of its tags at the time of its load: `name=version …`. */
+  tags = '';
+  /** The value is there and cannot be read. */
+  unreadable: unknown = undefined;
+  /** Its bytes in memory of their own, and their flags, when they were asked for. */
+  bytes: Buffer | undefined = undefined;
+  flags = 0;
+}
+
+/** What became of a store. */
+export type Stored = 'stored' | 'exists' | 'notFound' | 'notStored';
+
+/** What a read asks. */
+export interface Ask {
+  /** Seconds that a place-holder lives; 0 to make none. */
+  readonly lease: number;
+  /** Below this many seconds to live the reader may be told to refresh; 0 for never. */
+  readonly refresh: number;
+  /** For how many callers the value is read. */
+  readonly copies: number;
+  /** Whether the near cache wants the bytes. */
+  readonly keepBytes: boolean;
+}

@@ -1,0 +1,67 @@
+/** What all meta commands of this layer share: opaques that prove whose reply it is, and new CAS numbers. */
+import { FrameError, type Frame } from '../../protocol/frame';
+import { tokenEnd } from '../../protocol/bytes';
+import type { Random } from '../../runtime/random';
+
+const O = 79;
+let lastOpaque = 0;
+
+/** A number that comes back only after a thousand million commands. */
+export function nextOpaque(): number {
+  return (lastOpaque = (lastOpaque + 1) % 1_000_000_000);
+}
+
+/**
+ * Whether the token at `start` is the opaque `number`.
+ *
+ * @throws FrameError when it is another one: the reply is not for this command
+ */
+export function checkOpaque(buffer: Buffer, start: number, end: number, number: number): void {
+  let value = 0;
+  for (let i = start + 1; i < end; i++) value = value * 10 + (buffer[i] ?? 0) - 48;
+  if (value !== number) throw new FrameError('a meta reply does not bring back the opaque of its request');
+}
+
+/** Looks for the opaque in a line without a value. Memcached before 1.6.18 gives none back with `EN`. */
+export function checkReply(frame: Frame, number: number, mayLack: boolean): void {
+  const { buffer, end } = frame;
+  let at = frame.start + 3;
+  while (at < end) {
+    const stop = tokenEnd(buffer, at, end);
+    if (buffer[at] === O) {
+      checkOpaque(buffer, at, stop, number);
+      return;
+    }
+    at = stop + 1;
+  }
+  if (!mayLack) throw new FrameError('a meta reply does not bring back the opaque of its request');
+}
+
+/** The two letters that a meta reply begins with. */
+export function codeOf(frame: Frame): string {
+  const { buffer, start, end } = frame;
+  if (end - start < 2 || (end - start > 2 && buffer[start + 2] !== 32)) return '';
+  return String.fromCharCode(buffer[start] ?? 0, buffer[start + 1] ?? 0);
+}
+
+/**
+ * CAS numbers that no other life of a server repeats: those that a server makes itself begin anew with each start, so an
+ * old lease would match a new one. A random half, and a half that counts.
+ */
+export class CasNumbers {
+  readonly #random: Random;
+  #high = 0;
+  #low = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  next(): string {
+    if (this.#high === 0 || this.#low >= 999_999_999) {
+      this.#high = 100_000_000 + Math.floor(this.#random() * 8_000_000_000);
+      this.#low = 100_000_000 + Math.floor(this.#random() * 800_000_000);
+    }
+    return `${this.#high}${++this.#low}`;
+  }
+}

@@ -1,0 +1,48 @@
+import { VersionCommand } from '../../client/commands/admin';
+import type { Frame } from '../../protocol/frame';
+import type { RequestWriter } from '../../protocol/request';
+
+/** `version`, which also tells when it is written: then there is a connection. */
+export class VersionProbe extends VersionCommand {
+  readonly #onWritten: () => void;
+  readonly #answers: Map<string, string>;
+
+  /** @param answers gets the versions as they come, in case not all do */
+  constructor(onWritten: () => void, answers: Map<string, string>) {
+    super();
+    this.#onWritten = onWritten;
+    this.#answers = answers;
+  }
+
+  override write(request: RequestWriter): void {
+    super.write(request);
+    this.#onWritten();
+  }
+
+  override read(frame: Frame, server: string): Map<string, string> {
+    const versions = super.read(frame, server);
+    for (const [name, version] of versions) this.#answers.set(name, version);
+    return versions;
+  }
+}
+
+/** What all servers asked can do. */
+export interface Abilities {
+  /** Meta commands as of 1.6.10; else place-holders are made by `add`. */
+  readonly leases: boolean;
+  /** CAS numbers of our own (`E`), as of 1.6.27. */
+  readonly ownCas: boolean;
+}
+
+/** What the oldest of these versions can do. */
+export function abilitiesOf(versions: Iterable<string>): Abilities {
+  let leases = true;
+  let ownCas = true;
+  for (const version of versions) {
+    const match = /^(\d{1,6})\.(\d{1,6})\.(\d{1,6})/.exec(version);
+    const number = match === null ? 0 : Number(match[1]) * 1e12 + Number(match[2]) * 1e6 + Number(match[3]);
+    leases &&= number >= 1e12 + 6e6 + 10;
+    ownCas &&= number >= 1e12 + 6e6 + 27;
+  }
+  return { leases, ownCas };
+}

@@ -1,0 +1,43 @@
+import { MemcacheIllegalInputError, MemcacheSerdeError } from '../../errors';
+import { keyText, type Key } from '../../protocol/key';
+import { toBlock } from '../../protocol/request';
+import { serializeValue } from '../../serde/read';
+import type { Serde } from '../../serde/serde';
+import { ENVELOPE_FLAG, seal } from './envelope';
+
+/** Bytes and flags as they are stored. */
+export interface Block {
+  readonly block: string | Uint8Array;
+  readonly flags: number;
+}
+
+/** Makes entries of values. */
+export class EntryWriter {
+  readonly #serde: Serde<unknown, unknown>;
+  readonly #maxValueSize: number;
+
+  constructor(serde: Serde<unknown, unknown>, maxValueSize: number) {
+    this.#serde = serde;
+    this.#maxValueSize = maxValueSize;
+  }
+
+  /** @throws MemcacheSerdeError when the serde refuses it, MemcacheIllegalInputError when it is too large */
+  value(key: Key, value: unknown, tags: string): Block {
+    const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'ms');
+    if (flags >= ENVELOPE_FLAG) throw new MemcacheSerdeError('the serde uses bit 31 of the flags, which marks the entries of a ReadThroughCache', { command: 'ms' });
+    // Without bytes and flags it would look like a place-holder.
+    const empty = data.length === 0 && flags === 0;
+    if (!empty && tags === '') return this.#checked({ block: toBlock(data), flags });
+    return this.#checked({ block: toBlock(seal(empty && tags === '' ? 'e' : 'v', tags, data)), flags: flags + ENVELOPE_FLAG });
+  }
+
+  /** What says that there is no such thing. */
+  negative(tags: string): Block {
+    return { block: toBlock(seal('n', tags, '')), flags: ENVELOPE_FLAG };
+  }
+
+  #checked(block: Block): Block {
+    if (block.block.length <= this.#maxValueSize) return block;
+    throw new MemcacheIllegalInputError(`value has ${block.block.length} bytes; maxValueSize is ${this.#maxValueSize}`);
+  }
+}

@@ -1,0 +1,57 @@
+import type { Clock } from '../../runtime/clock';
+
+interface State {
+  failures: number;
+  /** When the next call may try; 0 while the circuit is closed. */
+  openUntil: number;
+  probing: boolean;
+}
+
+/** Spares calls the wait for a server that fails them one after the other. */
+export class Circuits {
+  readonly #clock: Clock;
+  readonly #limit: number;
+  readonly #pause: number;
+  readonly #states = new Map<string, State>();
+
+  /**
+   * @param limit failures in a row that open it
+   * @param pause milliseconds for which calls then do without
+   */
+  constructor(clock: Clock, limit: number, pause: number) {
+    this.#clock = clock;
+    this.#limit = limit;
+    this.#pause = pause;
+  }
+
+  /** Whether all is well everywhere: then nobody need ask further. */
+  get quiet(): boolean {
+    return this.#states.size === 0;
+  }
+
+  /** Whether a call may go to this server. Of those to one that failed, one at a time may. */
+  admits(server: string): boolean {
+    const state = this.#states.get(server);
+    if (state === undefined || state.openUntil === 0) return true;
+    if (state.probing || this.#clock.now() < state.openUntil) return false;
+    state.probing = true;
+    return true;
+  }
+
+  ok(server: string): void {
+    this.#states.delete(server);
+  }
+
+  /** @returns whether this failure has opened it */
+  failed(server: string): boolean {
+    let state = this.#states.get(server);
+    if (state === undefined) this.#states.set(server, (state = { failures: 0, openUntil: 0, probing: false }));
+    state.failures++;
+    const wasOpen = state.openUntil !== 0;
+    if (wasOpen && !state.probing) return false;
+    if (!wasOpen && state.failures < this.#limit) return false;
+    state.openUntil = this.#clock.now() + this.#pause;
+    state.probing = false;
+    return !wasOpen;
+  }
+}

@@ -1,0 +1,454 @@
+import { Client } from '../client/client';
+import { DeleteCommand, TouchCommand } from '../client/commands/item';
+import type { Keys } from '../client/cache-api';
+import type { CallOptions, Executor } from '../client/executor';
+import { hasMethods } from '../options/rule';
+import { nextClientId } from '../client/observe';
+import { FallbackClient } from '../client/policies/fallback-client';
+import { MemcacheError, MemcacheIllegalInputError } from '../errors';
+import { encodeKey, encodePrefix, type Key, type KeyRules } from '../protocol/key';
+import { systemClock, type Clock } from '../runtime/clock';
+import { systemRandom } from '../runtime/random';
+import type { CacheValue } from '../serde/typed-serde';
+import { TypedSerde } from '../serde/typed-serde';
+import type { Serde } from '../serde/serde';
+import { cacheSettings, callSettings, expireOf, tagList, type CacheOptions, type CacheSettings, type EntryOptions, type EntrySettings } from './cache-options';
+import { Caller, type Load } from './engine/caller';
+import { Durations } from './engine/durations';
+import { Loads } from './engine/loads';
+import { Pending } from './engine/pending';
+import { Reader } from './engine/reader';
+import { Slots } from './engine/slots';
+import { Storing } from './engine/storing';
+import { TimeLimits } from './engine/time-limits';
+import { Events } from './events';
+import { Gate } from './exchange/gate';
+import type { Leases, Place } from './exchange/leases';
+import { MetaLeases } from './exchange/meta-leases';
+import { PlainGet } from './exchange/plain-get';
+import { Reply } from './exchange/reply';
+import { CasNumbers } from './exchange/tokens';
+import { EntryReader } from './format/entry-reader';
+import { EntryWriter } from './format/entry-writer';
+import { Circuits } from './health/circuit';
+import { Batch } from './many';
+import { RequestScope } from './request-scope';
+import { ServerCounters } from './tags/counters';
+import { Versions } from './tags/versions';
+import type { CacheStats, Loader, ManyLoader } from './types';
+
+/**
+ * Values that are loaded when the cache does not have them: one load per key for all processes together, and never an
+ * outdated value for good.
+ *
+ * ```ts
+ * const cache = new ReadThroughCache(new Client('localhost:11211'), { expire: 60, stale: 30 });
+ * const user = await cache.get('user:1', () => db.user(1));
+ * await cache.delete('user:1'); // after a write to the database
+ * ```
+ *
+ * Failures of the cache never reject a read: then the loader is run, and nothing is stored. Errors of loaders reach all
+ * callers as they are. Closing it does not close the client.
+ *
+ * @typeParam Out - what reading gives; inferred from the client
+ * @typeParam In - what storing accepts; inferred from the client
+ */
+export class ReadThroughCache<Out = CacheValue, In = Out> {
+  readonly #executor: Executor;
+  readonly #settings: CacheSettings;
+  readonly #rules: KeyRules;
+  readonly #clock: Clock;
+  readonly #gate: Gate;
+  readonly #events: Events;
+  readonly #loads: Loads;
+  readonly #slots: Slots;
+  readonly #reader: Reader;
+  readonly #storing: Storing;
+  readonly #versions: Versions;
+  readonly #pending = new Pending();
+  readonly #limits: TimeLimits;
+  readonly #entryReader: EntryReader;
+  #epoch = 0;
+
+  /**
+   * @param client any client; it is not closed by this
+   * @throws MemcacheIllegalInputError naming the option that is not legal
+   */
+  constructor(client: Client<Out, In>, options: CacheOptions<Out & In> = {}) {
+    if (!(client instanceof Client)) throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
+    const settings = cacheSettings(options);
+    const clientOptions = client.options;
+    const clock = options.clock ?? clientOptions.clock ?? systemClock;
+    const random = options.random ?? systemRandom;
+    const serde: Serde<unknown, unknown> = clientOptions.serde ?? new TypedSerde();
+    const { executor } = client;
+    const allowUnicode = clientOptions.allowUnicodeKeys ?? false;
+    const rules = { prefix: encodePrefix(clientOptions.keyPrefix ?? '', allowUnicode), allowUnicode };
+    this.#executor = executor;
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#rules = rules;
+    const origin = { clientId: clientIdOf(client), name: settings.name };
+    const events = (this.#events = new Events(settings.observe, origin, settings.keyShown));
+    const entryReader = (this.#entryReader = new EntryReader(serde));
+    const writer = new EntryWriter(serde, clientOptions.maxValueSize ?? 1024 * 1024);
+    const gate = (this.#gate = new Gate(executor, clock, ({ ownCas }) => {
+      return new MetaLeases(executor, entryReader, clock, ownCas ? new CasNumbers(random) : undefined, client instanceof FallbackClient);
+    }));
+    const leases = (): Leases | undefined => gate.leases;
+    const { cacheTimeout } = settings.entry;
+    const counters = new ServerCounters(executor, gate, random, (name) => this.#counterPlace(name), cacheTimeout);
+    const versions = (this.#versions = new Versions(counters, clock, settings.tagMaxAge, cacheTimeout));
+    const durations = new Durations(random);
+    const slots = (this.#slots = new Slots(settings.maxLoads, settings.maxQueuedLoads));
+    const storing = (this.#storing = new Storing({ leases, writer, events, durations, versions, random, near: undefined, chunks: undefined }));
+    const pending = this.#pending;
+    const loads = (this.#loads = new Loads({
+      settings,
+      clock,
+      events,
+      slots,
+      pending,
+      storing,
+      origin,
+      onFailed: (flight, error) => {
+        this.#reader.onFailed(flight, error);
+      },
+    }));
+    const limits = (this.#limits = new TimeLimits(clock));
+    this.#reader = new Reader({
+      settings,
+      clock,
+      random,
+      events,
+      gate,
+      circuits: new Circuits(clock, settings.circuit.failures, settings.circuit.pause),
+      loads,
+      slots,
+      durations,
+      storing,
+      versions,
+      limits,
+      pending,
+      near: undefined,
+      serverOf: serverOfKeys(client),
+      epoch: () => this.#epoch,
+    });
+  }
+
+  /**
+   * The value of `key`: the cache's, or what `load` gives, which is then stored. Of all processes one loads at a time;
+   * the others wait for it, or get the old value where the options allow that.
+   *
+   * Rejects with what the loader throws, with `CacheLoadTimeoutError`, `MemcacheOverloadedError`, the reason of `signal`,
+   * or `MemcacheIllegalInputError`; never with a failure of the cache.
+   */
+  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<NoInfer<T>>): Promise<T>;
+  get<T extends Out & In>(key: Key, load: Loader<T | undefined>, options?: EntryOptions<NoInfer<T>>): Promise<T | undefined>;
+  get(key: Key, load: Load, options?: EntryOptions<never>): Promise<unknown> {
+    let place: Place;
+    let settings: EntrySettings;
+    try {
+      if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
+      settings = callSettings(options, this.#settings.entry);
+      if (this.#settings.namespace !== undefined) return this.#getSpaced(key, load, settings, options?.signal);
+      place = { key, wireKey: encodeKey(key, this.#rules) };
+    } catch (error) {
+      return failed(error);
+    }
+    return this.#get(place, load, settings, options?.signal);
+  }
+
+  /**
+   * The values of all `keys`, by the caller's own keys and in their order; what the loader knows nothing of is
+   * `undefined`. The keys that this process is to load go to one call of `load`. An Error for one key rejects the call, after the others
+   * were stored.
+   */
+  getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<NoInfer<T>>): Promise<Map<K, T>>;
+  async getMany(keys: Iterable<Key>, load: ManyLoader<Key, unknown>, options?: EntryOptions<never>): Promise<Map<Key, unknown>> {
+    if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
+    const list = keyList(keys);
+    const settings = callSettings(options, this.#settings.entry);
+    const rules = this.#settings.namespace === undefined ? this.#rules : await this.#spacedRules();
+    const places = new Map<string, Place>();
+    const wireKeys = list.map((key) => {
+      const wireKey = encodeKey(key, rules);
+      if (!places.has(wireKey)) places.set(wireKey, { key, wireKey });
+      return wireKey;
+    });
+    if (places.size === 0) return new Map();
+    const batch = new Batch(load, this.#slots, places.size);
+    const values = new Map<string, Promise<unknown>>();
+    for (const [wireKey, place] of places) {
+      values.set(wireKey, this.#get(place, batch.loaderOf(place.key), settings, options?.signal, batch.decided));
+    }
+    const settled = await Promise.allSettled(values.values());
+    const failure = settled.find(({ status }) => status === 'rejected');
+    if (failure?.status === 'rejected') throw failure.reason;
+    const result = new Map<Key, unknown>();
+    for (const [i, key] of list.entries()) result.set(key, await values.get(wireKeys[i] ?? ''));
+    return result;
+  }
+
+  /** A function with the arguments of `load` whose results are cached, each under the key that `options.key` makes of the arguments. */
+  wrap<A extends unknown[], T extends Out & In>(
+    load: (...args: A) => Promise<T> | T,
+    options: { key: (...args: A) => Key } & EntryOptions<NoInfer<T>>,
+  ): (...args: A) => Promise<T> {
+    if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
+    if (!hasMethods(options, 'key')) throw new MemcacheIllegalInputError('key must be a function that makes a key of the arguments');
+    const { key, ...entry } = options;
+    callSettings(entry, this.#settings.entry);
+    return (...args) => {
+      let made: Key;
+      try {
+        made = key(...args);
+      } catch (error) {
+        return failed(error);
+      }
+      return this.get<T>(made, () => load(...args), entry);
+    };
+  }
+
+  /** What the cache has, outdated or not; `undefined` on a miss, and for what is stored as "no such thing". It runs no loader and takes no token. */
+  peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
+  async peek(key: Key, options?: CallOptions): Promise<unknown> {
+    const place = await this.#place(key);
+    const item = await this.#executor.execute(new PlainGet('get', place.wireKey, key), options);
+    if (item === undefined || (item.bytes.length === 0 && item.flags === 0)) return undefined;
+    const reply = new Reply();
+    this.#entryReader.read(reply, key, item.bytes, 0, item.bytes.length, true, item.flags, 1);
+    if (reply.tags !== '' && !(await this.#versions.check(reply.tags))) return undefined;
+    return reply.value;
+  }
+
+  /** Stores a value; it wins over any load under way. Whether it was stored. Rejects as the client's `set` does. */
+  async set(key: Key, value: In, options?: EntryOptions<never>): Promise<boolean> {
+    const settings = callSettings(options, this.#settings.entry);
+    const place = await this.#place(key);
+    this.#wrote(place);
+    if (value === undefined) throw new MemcacheIllegalInputError('value must not be undefined; use delete');
+    const fresh = expireOf(settings.expire, value, key);
+    if (fresh < 0) {
+      await this.#delete(place, options);
+      return false;
+    }
+    const names = typeof settings.tags === 'function' ? tagList(settings.tags(value)) : (settings.tags ?? []);
+    const words = names.length === 0 ? '' : await this.#versions.snapshot(names);
+    if (words === undefined) throw new MemcacheError('the versions of the tags cannot be had from the server', { command: 'set' });
+    let entry;
+    try {
+      entry = this.#storing.entry(place, value, settings, this.#storing.jittered(fresh, settings.jitter), words);
+    } catch (error) {
+      // What was there is out of date.
+      if (error instanceof MemcacheIllegalInputError) await this.#delete(place, options);
+      throw error;
+    }
+    const leases = await this.#leases();
+    this.#wrote(place);
+    const outcome = await leases.store(place, entry, undefined);
+    this.#wrote(place);
+    return outcome === 'stored';
+  }
+
+  /** Deletes the entry, for everybody; loads under way do not bring back what they began with. Whether it was there. Rejects as the client's `delete` does. */
+  async delete(key: Key, options?: CallOptions): Promise<boolean> {
+    const place = await this.#place(key);
+    return this.#delete(place, options);
+  }
+
+  /**
+   * Marks the entry as outdated: it is served for `stale` more seconds at the most while one reader refreshes it. Without `stale`, or
+   * where servers have no meta commands, it is deleted. Whether it was there. Rejects as the client's `delete` does.
+   */
+  async invalidate(key: Key, options?: EntryOptions<never>): Promise<boolean> {
+    const settings = callSettings(options, this.#settings.entry);
+    const place = await this.#place(key);
+    if (settings.stale === 0) return this.#delete(place, options);
+    this.#wrote(place);
+    const leases = await this.#leases();
+    this.#wrote(place);
+    const done = await leases.invalidate(place, settings.keep);
+    this.#wrote(place);
+    return done;
+  }
+
+  /**
+   * Runs `write`, a change of what the entries of `keys` are made of, and deletes them. Before that they are made to end
+   * within 5 seconds, so that a crash in between leaves nothing outdated for longer. What `write` throws is rejected with, as is a failed deletion.
+   */
+  async change<R>(keys: Key | (Keys<Key> & { readonly length?: never }) | readonly Key[], write: () => Promise<R> | R): Promise<R> {
+    if (typeof write !== 'function') throw new MemcacheIllegalInputError('write must be a function');
+    const list = isOneKey(keys) ? [keys] : keyList(keys);
+    const places = await Promise.all(list.map((key) => this.#place(key)));
+    await Promise.allSettled(
+      places.map((place) => {
+        this.#wrote(place);
+        return this.#executor.execute(new TouchCommand(place.wireKey, place.key, CHANGE_LIMIT, false));
+      }),
+    );
+    const result = await write();
+    const deleted = await Promise.allSettled(places.map((place) => this.#delete(place)));
+    const failure = deleted.find(({ status }) => status === 'rejected');
+    if (failure?.status === 'rejected') throw failure.reason;
+    return result;
+  }
+
+  /** Makes all entries with one of these tags misses. Other processes see it within `tagMaxAge`. */
+  async invalidateTags(tags: string | readonly string[]): Promise<void> {
+    const names = tagList(typeof tags === 'string' ? [tags] : tags);
+    this.#epoch++;
+    this.#reader.forgetAll((flight) => flight.lead.settings.tags !== undefined);
+    await Promise.all(names.map((name) => this.#versions.change(name)));
+    this.#epoch++;
+    this.#reader.forgetAll((flight) => flight.lead.settings.tags !== undefined);
+  }
+
+  /** Makes all entries of this cache misses. Other processes see it within `tagMaxAge`. Needs the option `namespace`. */
+  async invalidateNamespace(): Promise<void> {
+    if (this.#settings.namespace === undefined) throw new MemcacheIllegalInputError('invalidateNamespace needs the option namespace');
+    this.#epoch++;
+    this.#reader.forgetAll(() => true);
+    await this.#versions.change(NAMESPACE);
+    this.#epoch++;
+    this.#reader.forgetAll(() => true);
+  }
+
+  /** For one request: the same reads, each key at most once. It remembers values and rejections, and sees no invalidation. */
+  scope(): RequestScope<Out, In> {
+    return new RequestScope<Out, In>(this);
+  }
+
+  /** How often each event happened, and the gauges `loads`, `queued`, `flights`, `l1-entries`, `l1-bytes`. */
+  stats(): CacheStats {
+    return { ...this.#events.counts, loads: this.#slots.used, queued: this.#slots.queued, flights: this.#loads.flights, 'l1-entries': 0, 'l1-bytes': 0 };
+  }
+
+  /**
+   * Waits for background loads and stores, `closeTimeout` at the most; then aborts them. The client stays open, and the cache
+   * may be used again.
+   */
+  async close(): Promise<void> {
+    const { closeTimeout } = this.#settings;
+    if (this.#pending.count > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#clock.setTimeout(() => {
+          this.#loads.abortAll(new DOMException('the cache was closed', 'AbortError'));
+          resolve();
+        }, closeTimeout);
+        void this.#pending.whenIdle().then(() => {
+          timer.close();
+          resolve();
+        });
+      });
+    }
+    this.#limits.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // ── the ways of a call ──────────────────────────────────────────────────────────────────────────────────
+
+  #get(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void): Promise<unknown> {
+    if (signal?.aborted === true) {
+      onDecided?.();
+      return failed(signal.reason);
+    }
+    return new Promise((resolve) => {
+      const caller = new Caller(load, settings, this.#clock.now(), resolve);
+      caller.onDecided = onDecided;
+      if (signal !== undefined) {
+        caller.follow(signal, () => {
+          this.#loads.onGone(place.wireKey);
+        });
+      }
+      this.#reader.read(place, caller);
+    });
+  }
+
+  /** With a namespace: its version is a part of the key. */
+  async #getSpaced(key: Key, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
+    encodeKey(key, this.#longestRules());
+    const rules = await this.#spacedRules();
+    return this.#get({ key, wireKey: encodeKey(key, rules) }, load, settings, signal);
+  }
+
+  async #place(key: Key): Promise<Place> {
+    const rules = this.#settings.namespace === undefined ? this.#rules : await this.#spacedRules();
+    return { key, wireKey: encodeKey(key, rules) };
+  }
+
+  async #spacedRules(): Promise<KeyRules> {
+    const { namespace = '' } = this.#settings;
+    const version = this.#versions.current(NAMESPACE) ?? (await this.#versions.ask(NAMESPACE))?.number;
+    return { ...this.#rules, prefix: `${this.#rules.prefix}${namespace}:${version === undefined ? '-' : BigInt(version).toString(36)}:` };
+  }
+
+  #longestRules(): KeyRules {
+    const { namespace = '' } = this.#settings;
+    return { ...this.#rules, prefix: `${this.#rules.prefix}${namespace}:${'z'.repeat(11)}:` };
+  }
+
+  #counterPlace(name: string): Place {
+    const { namespace } = this.#settings;
+    const key = name === NAMESPACE ? `${namespace ?? ''}:version` : `${namespace === undefined ? '' : `${namespace}:`}tag:${name}`;
+    return { key, wireKey: encodeKey(key, this.#rules) };
+  }
+
+  /** What this process has written, its loads must not undo. */
+  #wrote(place: Place): void {
+    this.#epoch++;
+    this.#reader.forget(place.wireKey);
+  }
+
+  async #delete(place: Place, options?: CallOptions): Promise<boolean> {
+    this.#wrote(place);
+    const { signal } = options ?? {};
+    const done = await this.#executor.execute(new DeleteCommand(place.wireKey, place.key, false), signal === undefined ? undefined : { signal });
+    this.#wrote(place);
+    return done;
+  }
+
+  /** Before the first write to a server it must be known what it can do. Rejects as the first command would. */
+  async #leases(): Promise<Leases> {
+    if (this.#gate.leases === undefined) await this.#gate.ready(0);
+    const { leases } = this.#gate;
+    if (leases === undefined) throw new MemcacheError('what the servers can do is not known');
+    return leases;
+  }
+}
+
+/** Seconds for which entries live at the most while what they are made of is being changed. */
+const CHANGE_LIMIT = 5;
+
+/** No tag has this name. */
+const NAMESPACE = ' ';
+
+function failed(error: unknown): Promise<never> {
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort's reason, or what user code threw, as it is
+  return Promise.reject(error);
+}
+
+function isOneKey(keys: unknown): keys is Key {
+  return typeof keys === 'string' || keys instanceof Uint8Array;
+}
+
+function keyList(keys: unknown): readonly Key[] {
+  if (Array.isArray(keys)) return keys as Key[];
+  if (typeof keys === 'object' && keys !== null && Symbol.iterator in keys && !(keys instanceof Uint8Array)) return [...(keys as Iterable<Key>)];
+  throw new MemcacheIllegalInputError('keys must be an array or another iterable of keys');
+}
+
+/** The number by which messages name a client. */
+function clientIdOf(client: object): number {
+  return 'clientId' in client && typeof client.clientId === 'number' ? client.clientId : nextClientId();
+}
+
+/** Which server owns a key; the same for all where the client does not tell. */
+function serverOfKeys(client: object): (place: Place) => string {
+  if (!('serverFor' in client) || typeof client.serverFor !== 'function') return () => '';
+  const placing = client as { serverFor(key: Key): string | undefined };
+  return ({ key }) => placing.serverFor(key) ?? '';
+}

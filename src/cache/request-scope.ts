@@ -1,0 +1,66 @@
+import type { Keys } from '../client/cache-api';
+import type { CallOptions } from '../client/executor';
+import { keyText, type Key } from '../protocol/key';
+import type { EntryOptions } from './cache-options';
+import type { Loader, ManyLoader } from './types';
+
+/** The reads of a cache. */
+export interface CacheReads<Out, In> {
+  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<NoInfer<T>>): Promise<T>;
+  getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<NoInfer<T>>): Promise<Map<K, T>>;
+  peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
+}
+
+/**
+ * The reads of a cache for one request: each key at most once, so that all of the request sees the same value. It
+ * remembers values and rejections, sees no invalidation, and is to be dropped with the request.
+ */
+export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
+  readonly #cache: CacheReads<Out, In>;
+  readonly #results = new Map<string, Promise<unknown>>();
+
+  constructor(cache: CacheReads<Out, In>) {
+    this.#cache = cache;
+  }
+
+  /** As the cache's `get`, at most once per key. */
+  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<NoInfer<T>>): Promise<T>;
+  get<T extends Out & In>(key: Key, load: Loader<T | undefined>, options?: EntryOptions<NoInfer<T>>): Promise<T | undefined>;
+  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<NoInfer<T>>): Promise<T | undefined> {
+    return this.#once(key, () => this.#cache.get<T>(key, load, options));
+  }
+
+  /** As the cache's `getMany`, for those keys that this request has not read. */
+  async getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<NoInfer<T>>): Promise<Map<K, T>> {
+    const list = [...keys];
+    const missing = list.filter((key) => !this.#results.has(idOf(key)));
+    if (missing.length > 0) {
+      const all = this.#cache.getMany<K, T>(missing, load, options);
+      for (const key of missing) void this.#once(key, () => all.then((values) => values.get(key))).catch(() => undefined);
+    }
+    const values = new Map<K, T>();
+    for (const key of list) values.set(key, (await this.#results.get(idOf(key))) as T);
+    return values;
+  }
+
+  /** What this request has read already, else as the cache's `peek`. */
+  async peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined> {
+    const known = this.#results.get(idOf(key));
+    return known === undefined ? this.#cache.peek<T>(key, options) : ((await known) as T | undefined);
+  }
+
+  #once<R>(key: Key, read: () => Promise<R>): Promise<R> {
+    const id = idOf(key);
+    let result = this.#results.get(id) as Promise<R> | undefined;
+    if (result === undefined) {
+      result = read();
+      this.#results.set(id, result);
+    }
+    return result;
+  }
+}
+
+/** Keys that are stored under the same bytes are one. */
+function idOf(key: Key): string {
+  return keyText(key);
+}

@@ -1,0 +1,62 @@
+import type { Executor } from '../../client/executor';
+import { StoreCommand } from '../../client/commands/storage';
+import { ArithmeticCommand } from '../../client/commands/item';
+import type { Random } from '../../runtime/random';
+import { CounterCommand, type Version } from '../exchange/counter';
+import type { Gate } from '../exchange/gate';
+import type { Place } from '../exchange/leases';
+import { PlainGet } from '../exchange/plain-get';
+import type { Counters } from './versions';
+
+/** The counters of tags and namespaces on the server. */
+export class ServerCounters implements Counters {
+  readonly #executor: Executor;
+  readonly #gate: Gate;
+  readonly #random: Random;
+  readonly #placeOf: (name: string) => Place;
+  readonly #limit: number;
+
+  /** @param limit milliseconds for which it is waited to learn what the servers can do */
+  constructor(executor: Executor, gate: Gate, random: Random, placeOf: (name: string) => Place, limit: number) {
+    this.#executor = executor;
+    this.#gate = gate;
+    this.#random = random;
+    this.#placeOf = placeOf;
+    this.#limit = limit;
+  }
+
+  async read(name: string): Promise<Version> {
+    return this.#send(name, false);
+  }
+
+  async change(name: string): Promise<Version> {
+    return this.#send(name, true);
+  }
+
+  async #send(name: string, change: boolean): Promise<Version> {
+    const place = this.#placeOf(name);
+    if (this.#gate.abilities === undefined) await this.#gate.ready(this.#limit);
+    const first = 1 + Math.floor(this.#random() * 2 ** 52);
+    if (this.#gate.abilities?.leases === true) return this.#executor.execute(new CounterCommand(place.wireKey, place.key, first, change));
+    return change ? this.#changeClassic(place, first) : this.#readClassic(place, first);
+  }
+
+  async #readClassic({ wireKey, key }: Place, first: number): Promise<Version> {
+    for (let round = 0; round < 3; round++) {
+      const item = await this.#executor.execute(new PlainGet('get', wireKey, key));
+      // Without meta commands it cannot be told when it was changed.
+      if (item !== undefined) return { number: item.bytes.toString('latin1').trim(), age: 0 };
+      await this.#executor.execute(new StoreCommand('add', wireKey, key, { block: String(first), flags: 0, exptime: 0 }, false));
+    }
+    throw new Error('a counter does not stay on the server');
+  }
+
+  async #changeClassic(place: Place, first: number): Promise<Version> {
+    const { wireKey, key } = place;
+    const number = await this.#executor.execute(ArithmeticCommand.bigint('incr', wireKey, key, 1n, false));
+    if (number !== undefined) return { number: String(number), age: 0 };
+    const item = { block: String(first), flags: 0, exptime: 0 };
+    const added = await this.#executor.execute(new StoreCommand('add', wireKey, key, item, false));
+    return added ? { number: item.block, age: 0 } : this.#changeClassic(place, first);
+  }
+}

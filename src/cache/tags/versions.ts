@@ -1,0 +1,157 @@
+import type { Clock } from '../../runtime/clock';
+import { COUNTER_LIFE, type Version } from '../exchange/counter';
+import { RecentMap } from '../recent-map';
+
+const LIMIT = 10_000;
+
+/** How the counters on the server are read and changed. */
+export interface Counters {
+  read(name: string): Promise<Version>;
+  change(name: string): Promise<Version>;
+}
+
+interface Known {
+  number: string;
+  /** When it was asked, on the monotonic clock. */
+  askedAt: number;
+}
+
+/**
+ * The versions of tags and namespaces: random numbers on the server, compared for equality only, so that no clock matters
+ * and a lost one makes entries invalid, never valid again.
+ */
+export class Versions {
+  readonly #counters: Counters;
+  readonly #clock: Clock;
+  readonly #maxAge: number;
+  readonly #limit: number;
+  readonly #known = new RecentMap<string, Known>(LIMIT);
+  readonly #asked = new Map<string, Promise<Version | undefined>>();
+
+  /** @param limit milliseconds that a question may take */
+  constructor(counters: Counters, clock: Clock, maxAge: number, limit: number) {
+    this.#counters = counters;
+    this.#clock = clock;
+    this.#maxAge = maxAge;
+    this.#limit = limit;
+  }
+
+  /** The version, if it was asked lately. */
+  current(name: string): string | undefined {
+    const known = this.#known.get(name);
+    return known !== undefined && this.#clock.now() - known.askedAt <= this.#maxAge ? known.number : undefined;
+  }
+
+  /** The last version that was heard, however long ago. */
+  last(name: string): string | undefined {
+    return this.#known.get(name)?.number;
+  }
+
+  /** Asks for those that are not current, so that the answers come with the entry's own. */
+  prefetch(names: readonly string[]): void {
+    for (const name of names) if (this.current(name) === undefined) void this.ask(name);
+  }
+
+  /** Asks the server; the last known one when it cannot be reached, undefined without one. It never rejects. */
+  ask(name: string): Promise<Version | undefined> {
+    let asked = this.#asked.get(name);
+    if (asked === undefined) {
+      asked = this.#ask(name).finally(() => this.#asked.delete(name));
+      this.#asked.set(name, asked);
+    }
+    return asked;
+  }
+
+  /** `name=version …` of all, as entries carry it; undefined when one of them cannot be had. */
+  snapshot(names: readonly string[]): string | Promise<string | undefined> {
+    const words = names.map((name) => this.#word(name));
+    if (!words.includes(undefined)) return words.join(' ');
+    return this.#askAll(names).then((versions) => {
+      if (versions.includes(undefined)) return undefined;
+      return names.map((name, i) => `${name}=${versions[i]?.number ?? ''}`).join(' ');
+    });
+  }
+
+  /**
+   * As {@link snapshot}, when the names were not known before the load: only versions that provably are older than its
+   * beginning.
+   */
+  async since(names: readonly string[], startedAt: number): Promise<string | undefined> {
+    const words: string[] = [];
+    const versions = await Promise.all(
+      names.map(async (name) => {
+        const known = this.#known.get(name);
+        if (known !== undefined && known.askedAt <= startedAt && startedAt - known.askedAt <= this.#maxAge) return known.number;
+        const version = await this.ask(name);
+        const taken = (this.#clock.now() - startedAt) / 1000;
+        return version !== undefined && version.age > taken + 2 ? version.number : undefined;
+      }),
+    );
+    for (const [i, number] of versions.entries()) {
+      if (number === undefined) return undefined;
+      words.push(`${names[i] ?? ''}=${number}`);
+    }
+    return words.join(' ');
+  }
+
+  /** Whether all these versions are the present ones. */
+  check(words: string): boolean | Promise<boolean> {
+    const pairs = words.split(' ').map((word): [string, string] => {
+      const at = word.lastIndexOf('=');
+      return [word.slice(0, at), word.slice(at + 1)];
+    });
+    let unknown = false;
+    for (const [name, number] of pairs) {
+      const current = this.current(name);
+      if (current === undefined) unknown = true;
+      else if (current !== number) return false;
+    }
+    if (!unknown) return true;
+    return this.#askAll(pairs.map(([name]) => name)).then((versions) => versions.every((version, i) => version?.number === pairs[i]?.[1]));
+  }
+
+  /** Makes everything that has the present version invalid. */
+  async change(name: string): Promise<void> {
+    const startedAt = this.#clock.now();
+    const { number } = await this.#counters.change(name);
+    this.#known.set(name, { number, askedAt: Math.max(startedAt, this.#known.get(name)?.askedAt ?? 0) });
+  }
+
+  #word(name: string): string | undefined {
+    const number = this.current(name);
+    return number === undefined ? undefined : `${name}=${number}`;
+  }
+
+  #askAll(names: readonly string[]): Promise<(Version | undefined)[]> {
+    return Promise.all(
+      names.map(async (name) => {
+        const number = this.current(name);
+        return number === undefined ? await this.ask(name) : { number, age: COUNTER_LIFE };
+      }),
+    );
+  }
+
+  #ask(name: string): Promise<Version | undefined> {
+    const askedAt = this.#clock.now();
+    return new Promise((resolve) => {
+      const giveUp = (): void => {
+        timer?.close();
+        const number = this.last(name);
+        resolve(number === undefined ? undefined : { number, age: 0 });
+      };
+      const timer = this.#limit === 0 ? undefined : this.#clock.setTimeout(giveUp, this.#limit);
+      timer?.unref();
+      this.#counters.read(name).then((version) => {
+        timer?.close();
+        // What was changed meanwhile by this process is newer.
+        const known = this.#known.get(name);
+        if (known !== undefined && known.askedAt > askedAt) {
+          resolve({ number: known.number, age: 0 });
+          return;
+        }
+        this.#known.set(name, { number: version.number, askedAt });
+        resolve(version);
+      }, giveUp);
+    });
+  }
+}

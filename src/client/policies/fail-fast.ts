@@ -1,0 +1,134 @@
+import {
+  MemcacheConnectError,
+  MemcacheError,
+  MemcacheServerError,
+  MemcacheTimeoutError,
+  MemcacheUnexpectedCloseError,
+  MemcacheUnknownError,
+  type MemcacheErrorOptions,
+} from '../../errors';
+import type { Clock } from '../../runtime/clock';
+import { systemRandom } from '../../runtime/random';
+import type { Command } from '../command';
+import { VersionCommand } from '../commands/admin';
+import { rejected, type ConnectionObserver } from '../connection';
+import type { ExecuteOptions, Executor } from '../executor';
+import { parseServerAddress, type ServerInput } from '../server-address';
+import { ServerHealth, type HealthState } from './server-health';
+
+/** What a {@link Guard} tells and is told about its server. */
+export interface Guarded {
+  /** The server's name. */
+  readonly server: string;
+  /** The error that a call gets which is not sent. */
+  refusal(message: string, failure: unknown, options: MemcacheErrorOptions): MemcacheError;
+  /** The server's state has changed. */
+  onChange?(before: HealthState): void;
+}
+
+/** Stands before one server: while it is in trouble, calls for it fail at once, but for the probes that find out when it is back. */
+export class Guard implements Executor {
+  readonly health: ServerHealth;
+  readonly #next: Executor;
+  readonly #guarded: Guarded;
+
+  constructor(next: Executor, health: ServerHealth, guarded: Guarded) {
+    this.#next = next;
+    this.health = health;
+    this.#guarded = guarded;
+  }
+
+  execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
+    if (this.health.state === 'healthy') return this.#next.execute(command, options);
+    // What asks for no answer proves nothing: the server may have stopped reading.
+    if (command.noreply) this.probe();
+    else if (this.health.admitProbe()) return this.#probeWith(command, options);
+    return rejected(this.#refusal(command));
+  }
+
+  /** Finds out whether the server is back, if the time for that has come. */
+  probe(): void {
+    if (this.health.admitProbe()) void this.#probeWith(new VersionCommand()).catch(() => undefined);
+  }
+
+  /** A connection could not be made, or was lost with calls on it. */
+  onTrouble(failure: unknown): void {
+    const before = this.health.state;
+    this.health.onTrouble(failure);
+    this.#tellOfChange(before);
+  }
+
+  close(): Promise<void> {
+    return this.#next.close();
+  }
+
+  /** The answer to a call that was let through, be it an error, shows that the server is back. */
+  async #probeWith<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
+    try {
+      const result = await this.#next.execute(command, options);
+      this.#onAnswer();
+      return result;
+    } catch (error) {
+      if (error instanceof MemcacheError && error.certainty === 'executed') this.#onAnswer();
+      throw error;
+    } finally {
+      this.health.onProbeEnd();
+    }
+  }
+
+  #onAnswer(): void {
+    const before = this.health.state;
+    this.health.onAnswer();
+    this.#tellOfChange(before);
+  }
+
+  #tellOfChange(before: HealthState): void {
+    if (this.health.state !== before) this.#guarded.onChange?.(before);
+  }
+
+  #refusal({ verb: command }: Command<unknown>): MemcacheError {
+    const { state, lastFailure, untilNextProbe } = this.health;
+    const { server } = this.#guarded;
+    return this.#guarded.refusal(
+      `the server ${server} is ${state} and is tried again in ${Math.ceil(untilNextProbe)} ms; see cause for what went wrong`,
+      lastFailure,
+      { server, command, cause: lastFailure, certainty: 'notSent' },
+    );
+  }
+}
+
+/**
+ * Lets the calls of a client for one server fail fast while the server is in trouble. Without a `retryTimeout` nothing stands
+ * before the server.
+ *
+ * @param open - opens the way to the server
+ * @returns what to call, and what was opened
+ */
+export function failFast<T extends Executor>(
+  server: ServerInput,
+  { clock, retryTimeout }: { readonly clock: Clock; readonly retryTimeout: number },
+  open: (observer: ConnectionObserver) => T,
+): { readonly executor: Executor; readonly next: T } {
+  if (retryTimeout === 0) {
+    const next = open({});
+    return { executor: next, next };
+  }
+  const next: T = open({
+    onTrouble: (failure) => {
+      guard.onTrouble(failure);
+    },
+  });
+  // There is nobody else to ask, so it is never given up.
+  const health = new ServerHealth({ clock, random: systemRandom, retryAttempts: Infinity, retryTimeout, deadTimeout: retryTimeout });
+  const guard = new Guard(next, health, { server: parseServerAddress(server).name, refusal: sameKind });
+  return { executor: guard, next };
+}
+
+/** An error of the class of `failure`, so that what handles the failures of a server handles this one too. */
+function sameKind(message: string, failure: unknown, options: MemcacheErrorOptions): MemcacheError {
+  if (failure instanceof MemcacheTimeoutError) return new MemcacheTimeoutError(message, options);
+  if (failure instanceof MemcacheUnexpectedCloseError) return new MemcacheUnexpectedCloseError(message, options);
+  if (failure instanceof MemcacheServerError) return new MemcacheServerError(message, options);
+  if (failure instanceof MemcacheUnknownError) return new MemcacheUnknownError(message, options);
+  return new MemcacheConnectError(message, options);
+}

@@ -1,0 +1,187 @@
+import { Client, Connection, HashClient, PooledClient, type ClientOptions } from '../../src';
+import { ConnectionPool } from '../../src/pool/connection-pool';
+import { Guard } from '../../src/client/policies/fail-fast';
+import { failure, rejection } from '../support/contract';
+import { describeWithMemcached } from '../support/describe';
+import { startMemcached } from '../support/memcached';
+import { ScriptedServer } from '../support/scripted-server';
+import { turns, VirtualClock } from '../support/virtual-clock';
+
+let server: ScriptedServer;
+let clock: VirtualClock;
+beforeEach(async () => {
+  server = await ScriptedServer.start();
+  clock = new VirtualClock();
+});
+afterEach(async () => {
+  await server.close();
+  expect(server.failures).toEqual([]);
+});
+
+const RETRY = 200;
+
+/** The next connections get no answer. */
+function hold(times: number): void {
+  for (let i = 0; i < times; i++) server.next((connection) => connection.hold());
+}
+
+async function late(call: Promise<unknown>): Promise<unknown> {
+  const outcome = rejection(call);
+  await turns(5);
+  await clock.advance(51);
+  return outcome;
+}
+
+describe.each<[string, (options: ClientOptions) => Client]>([
+  ['Client', (options) => new Client(server.address, options)],
+  ['PooledClient', (options) => new PooledClient(server.address, options)],
+])('%s', (_, make) => {
+  const makeClient = (options: ClientOptions = {}): Client => make({ clock, timeout: 50, retryTimeout: RETRY, ...options });
+
+  it('fails at once while the server is in trouble, but for one probe at a time, and is back with the first answer', async () => {
+    hold(3);
+    const client = makeClient();
+    expect(await late(client.get('k'))).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'maybeExecuted' });
+    const refused = await failure(client.get('k'));
+    expect(refused).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'notSent', server: server.address, command: 'get', cause: { code: 'MEMCACHE_TIMEOUT' } });
+    expect(refused.message).toContain('is failing and is tried again in');
+    // Not before a quarter of the time is over.
+    await clock.advance(RETRY / 4 - 1);
+    for (let i = 0; i < 20; i++) await failure(client.set('k', 'x'));
+    expect(server.connections).toHaveLength(1);
+    for (let probe = 2; probe <= 3; probe++) {
+      await clock.advance(RETRY);
+      const calls = Array.from({ length: 20 }, () => rejection(client.get('k')));
+      await turns(5);
+      expect(server.connections).toHaveLength(probe);
+      await clock.advance(51);
+      const certainties = (await Promise.all(calls)).map((error) => (error as { certainty?: string }).certainty);
+      expect(certainties.filter((certainty) => certainty !== 'notSent')).toHaveLength(1);
+    }
+    await clock.advance(RETRY);
+    const first = client.set('k', 'x');
+    const second = failure(client.get('k'));
+    expect(await first).toBe(true);
+    expect(await second).toMatchObject({ certainty: 'notSent' });
+    expect(await client.get('k')).toBe('x');
+    await client.close();
+  });
+
+  it.each<[string, string, () => void]>([
+    ['refused', 'MEMCACHE_CONNECT', () => undefined],
+    ['reset', 'MEMCACHE_UNEXPECTED_CLOSE', () => {
+      server.next(async (connection) => {
+        await connection.expectMatch(/\r\n/);
+        await connection.rst();
+      });
+    }],
+    ['garbled', 'MEMCACHE_UNKNOWN', () => {
+      server.next(async (connection) => {
+        await connection.expectMatch(/\r\n/);
+        await connection.send('garbage\r\n');
+      });
+    }],
+  ])('a call that is not sent after one that was %s has its class', async (kind, code, prepare) => {
+    prepare();
+    const client = kind === 'refused' ? makeClient({ connect: (_, __, handler) => refusing(handler) }) : makeClient();
+    expect(await failure(client.get('k'))).toMatchObject({ code });
+    expect(await failure(client.get('k'))).toMatchObject({ code, certainty: 'notSent', cause: { code } });
+    await client.close();
+  });
+
+  it('an answer that is an error is no trouble, and a probe that gets one is answered', async () => {
+    server.put('k', 'text');
+    const client = makeClient();
+    expect(await failure(client.incr('k'))).toMatchObject({ code: 'MEMCACHE_CLIENT_ERROR' });
+    expect(await client.get('k')).toBe('text');
+    hold(1);
+    for (const connection of server.connections) connection.destroy();
+    await turns(5);
+    expect(await late(client.get('k'))).toMatchObject({ code: 'MEMCACHE_TIMEOUT' });
+    await clock.advance(RETRY);
+    expect(await failure(client.incr('k'))).toMatchObject({ code: 'MEMCACHE_CLIENT_ERROR' });
+    expect(await client.get('k')).toBe('text');
+    await client.close();
+  });
+
+  it('a probe that is aborted is followed by another', async () => {
+    hold(2);
+    const client = makeClient();
+    await late(client.get('k'));
+    await clock.advance(RETRY);
+    const abort = new AbortController();
+    const probe = rejection(client.get('k', { signal: abort.signal }));
+    await turns(5);
+    const reason = new Error('never mind');
+    abort.abort(reason);
+    expect(await probe).toBe(reason);
+    expect(await failure(client.get('k'))).toMatchObject({ certainty: 'notSent' });
+    await clock.advance(RETRY + 51);
+    expect(await client.get('k')).toBeUndefined();
+    await client.close();
+  });
+
+  it('what asks for no answer is no probe: another command is sent in its place', async () => {
+    hold(1);
+    const client = makeClient();
+    await late(client.get('k'));
+    await clock.advance(RETRY);
+    expect(await failure(client.set('k', 'x', { noreply: true }))).toMatchObject({ certainty: 'notSent' });
+    await turns(10);
+    expect(await client.set('k', 'x', { noreply: true })).toBe(true);
+    expect(await client.get('k')).toBe('x');
+    await client.close();
+  });
+
+  it('is off unless it is asked for, and then nothing stands in the way', async () => {
+    const client = make({ clock, timeout: 50 });
+    expect(client.executor).not.toBeInstanceOf(Guard);
+    expect(client.executor instanceof Connection || client.executor instanceof ConnectionPool).toBe(true);
+    hold(2);
+    for (let i = 0; i < 2; i++) expect(await late(client.get('k'))).toMatchObject({ certainty: 'maybeExecuted' });
+    expect(await client.get('k')).toBeUndefined();
+    await client.close();
+  });
+});
+
+/** A way to a server that nobody answers at. */
+function refusing(handler: { onClose(cause: Error): void }): { readonly backlog: number; write(): void; cork(): void; uncork(): void; destroy(): void; ref(): void; unref(): void } {
+  process.nextTick(() => {
+    handler.onClose(new Error('connect ECONNREFUSED'));
+  });
+  const nothing = (): void => undefined;
+  return { backlog: 0, write: nothing, cork: nothing, uncork: nothing, destroy: nothing, ref: nothing, unref: nothing };
+}
+
+describeWithMemcached('a server that is stopped, under traffic half of which asks for no answer', () => {
+  it.each([false, true])('is dead as soon as without, and stays so (pools: %p)', async (usePooling) => {
+    const [stopped, other] = [await startMemcached(), await startMemcached()];
+    const client = new HashClient([stopped.address, other.address], { clock, usePooling, timeout: 100, retryTimeout: 100, retryAttempts: 2, deadTimeout: 60_000, random: () => 1 });
+    const keys = Array.from({ length: 200 }, (_, i) => `k${i}`).filter((key) => client.serverFor(key) === stopped.address).slice(0, 10);
+    await Promise.all(keys.map((key) => client.set(key, 'x')));
+    process.kill(stopped.pid, 'SIGSTOP');
+    try {
+      const states: (string | undefined)[] = [];
+      for (let step = 0; step < 60; step++) {
+        const gets = keys.map((key) => client.get(key));
+        for (const key of keys) client.set(key, 'y', { noreply: true }).catch(() => undefined);
+        // Dead, its keys are those of the other one, and every call succeeds.
+        if (states.at(-1) === 'dead') await Promise.all(gets);
+        else for (const get of gets) get.catch(() => undefined);
+        await turns(3);
+        await clock.advance(20);
+        states.push(client.servers()[0]?.state);
+      }
+      const firstDead = states.indexOf('dead');
+      // One time-out, and two probes of 100 ms after waits of 100 ms.
+      expect(firstDead).toBeGreaterThan(0);
+      expect(firstDead * 20).toBeLessThanOrEqual(600);
+      expect(new Set(states.slice(firstDead))).toEqual(new Set(['dead']));
+      expect(states.slice(states.indexOf('failing'))).not.toContain('healthy');
+    } finally {
+      process.kill(stopped.pid, 'SIGCONT');
+      await client.close();
+      await Promise.all([stopped.stop(), other.stop()]);
+    }
+  });
+});
