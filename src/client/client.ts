@@ -1,4 +1,4 @@
-import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError } from '../errors';
+import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError, MemcacheUnknownCommandError } from '../errors';
 import { checkOptionNames, settingsOf } from '../options/option';
 import { checkValue, SWITCH, wholeNumber, type Rule } from '../options/rule';
 import { encodeExptime, type Expire } from '../protocol/exptime';
@@ -43,6 +43,7 @@ import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type S
 import { Connection } from './connection';
 import type { CallOptions, Executor } from './executor';
 import { failFast } from './policies/fail-fast';
+import { ProxyGate } from './proxy-gate';
 import type { ServerInput } from './server-address';
 
 /** The type of keys that were given as literals, so that a Map by them can be asked for any text. */
@@ -85,10 +86,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
     checkOptionNames(options, new.target.optionNames);
     const settings = settingsOf(CLIENT_OPTIONS, options);
-    const { keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors } = settings;
-    this.executor = isExecutor(server)
+    const { proxy, keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors } = settings;
+    const executor = isExecutor(server)
       ? server
       : failFast(server, settings, (observer) => new Connection(server, options, observer)).executor;
+    this.executor = proxy ? new ProxyGate(executor) : executor;
     this.#serde = options.serde ?? defaultSerde();
     this.#keyRules = { prefix: encodePrefix(keyPrefix, allowUnicodeKeys), allowUnicode: allowUnicodeKeys };
     this.#clock = clock;
@@ -577,14 +579,15 @@ function failed(error: unknown): Promise<never> {
   return Promise.reject(error);
 }
 
-/** A failed read as a miss. Illegal input is the caller's mistake, and an abort the caller's wish: these stay. */
+/** A failed read as a miss. Illegal input and what `proxy` refuses are the caller's mistake, and an abort the caller's wish: these stay. */
 async function orMiss<R>(result: Promise<R>, miss: R): Promise<R> {
   try {
     return await result;
   } catch (error) {
     // Of a call to several servers, those that answered are no miss.
     if (error instanceof MemcachePartialError) return error.partial as R;
-    if (error instanceof MemcacheError && !(error instanceof MemcacheIllegalInputError)) return miss;
+    const isRefusal = error instanceof MemcacheUnknownCommandError && error.certainty === 'notSent';
+    if (error instanceof MemcacheError && !(error instanceof MemcacheIllegalInputError || isRefusal)) return miss;
     throw error;
   }
 }

@@ -105,6 +105,10 @@ abstract class BaseCommand<R> {
   get since(): string | undefined {
     return undefined;
   }
+  /** Whether twemproxy, mcrouter and memcached's proxy all know it. */
+  get throughProxies(): boolean {
+    return true;
+  }
   /** Whether the server's answer is to close the connection. */
   get closes(): boolean {
     return false;

@@ -5,6 +5,7 @@ import {
   MemcacheServerError,
   MemcacheUnknownCommandError,
   MemcacheUnknownError,
+  type Certainty,
   type MemcacheError,
 } from '../errors';
 import { isUint64, readDecimal, tokenEnd } from './bytes';
@@ -109,9 +110,9 @@ export interface Asked {
 }
 
 /** The error for a server that does not know the command, in whatever words it says so. */
-export function unknownCommand({ verb, since }: Asked, server: string): MemcacheUnknownCommandError {
+export function unknownCommand({ verb, since }: Asked, server: string, certainty: Certainty = 'executed'): MemcacheUnknownCommandError {
   const why = since === undefined ? ', or not in this form; is it an older version?' : `: it needs memcached ${since} or newer`;
-  return new MemcacheUnknownCommandError(`the server ${server} does not know "${verb}"${why}`, { command: verb, server, certainty: 'executed' });
+  return new MemcacheUnknownCommandError(`the server ${server} does not know "${verb}"${why}`, { command: verb, server, certainty });
 }
 
 /**

@@ -1,5 +1,5 @@
-import { Client, FallbackClient, HashClient, MemcachePartialError, PooledClient, RetryingClient, type ClientOptions } from '../../src';
-import { failure } from '../support/contract';
+import { Client, FallbackClient, HashClient, MemcachePartialError, MemcacheUnknownCommandError, MetaCommand, PooledClient, RetryingClient, type ClientOptions } from '../../src';
+import { failure, illegal } from '../support/contract';
 import { FakeProxy, type ProxyKind } from '../support/fake-proxy';
 import { memcachedBinary, startMemcached, type MemcachedProcess } from '../support/memcached';
 import { memcachedProxyBinary, startMemcachedProxy, startTwemproxy, twemproxyBinary, type ProxyProcess, type StartProxy } from '../support/proxies';
@@ -127,6 +127,58 @@ describe.each<[ProxyKind]>([['memcached'], ['twemproxy']])('a proxy that behaves
     await new Promise((resolve) => setImmediate(resolve));
     await client.close();
     for (const [i, outcome] of (await calls).entries()) expect([SERVER_ERROR, expected(KEYS[i] ?? '')]).toContain(outcome);
+  });
+});
+
+describe('proxy: true', () => {
+  const refused: readonly (readonly [string, (client: Client) => Promise<unknown>])[] = [
+    ['gat', (c) => c.gat('k', 1)],
+    ['gats', (c) => c.gats('k', 1)],
+    ['metaGet', (c) => c.metaGet('k')],
+    ['metaSet', (c) => c.metaSet('k', 1)],
+    ['metaDelete', (c) => c.metaDelete('k')],
+    ['metaArithmetic', (c) => c.metaArithmetic('k')],
+    ['metaNoop', (c) => c.metaNoop()],
+    ['metaDebug', (c) => c.metaDebug('k')],
+    ['executeMeta', (c) => c.executeMeta(new MetaCommand('mg', 'k'))],
+    ['stats', (c) => c.stats()],
+    ['flushAll', (c) => c.flushAll()],
+    ['flushAll without a reply', (c) => c.flushAll(0, { noreply: true })],
+    ['verbosity', (c) => c.verbosity(1)],
+    ['cacheMemlimit', (c) => c.cacheMemlimit(64)],
+    ['shutdown', (c) => c.shutdown()],
+  ];
+
+  let proxy: FakeProxy;
+  beforeEach(async () => {
+    proxy = await FakeProxy.start('twemproxy');
+  });
+  afterEach(() => proxy.close());
+
+  it.each(kinds)('%s: what not every proxy knows is refused before a byte is sent', async (_, make) => {
+    for (const options of [{}, { ignoreErrors: true }]) {
+      const client = make(proxy.address, { proxy: true, ...options });
+      for (const [, call] of refused) {
+        const error = await failure(call(client));
+        expect(error).toBeInstanceOf(MemcacheUnknownCommandError);
+        expect(error).toMatchObject({ code: 'MEMCACHE_UNKNOWN_COMMAND', certainty: 'notSent' });
+      }
+      expect(proxy.connections).toBe(0);
+      await client.close();
+    }
+  });
+
+  it.each(kinds)('%s: each get has a line of its own', async (_, make) => {
+    const client = make(proxy.address, { proxy: true });
+    await client.set('k', 1);
+    expect(await Promise.all([client.get('k'), client.get('x'), client.get('k')])).toEqual([1, undefined, 1]);
+    expect(await client.getMany(['k', 'x'])).toEqual(new Map([['k', 1]]));
+    expect(proxy.lines.filter((line) => line.startsWith('get '))).toEqual(['get k', 'get x', 'get k', 'get k', 'get x']);
+    await client.close();
+  });
+
+  it('is true or false', () => {
+    expect(() => new Client('server', { proxy: illegal('yes') })).toThrow('proxy must be true or false');
   });
 });
 

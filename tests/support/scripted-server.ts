@@ -209,11 +209,11 @@ function serve(context: ServerContext, write: (bytes: Buffer) => void, end: () =
 export type Answer = (request: string) => readonly string[] | { readonly pieces: readonly string[]; readonly fin?: boolean };
 
 /**
- * A server without a socket: every piece it sends is one read, exactly. Each connection gives the next answer that waits to
+ * A server without a socket: every piece it sends is one read, exactly. Each connection gives the next answers that wait to
  * what it receives first, and is served by a real session afterwards.
  */
 export class MemoryServer {
-  readonly #answers: Answer[] = [];
+  readonly #answers: Answer[][] = [];
   readonly context = new ServerContext();
   /** What each connection received. */
   readonly received: string[] = [];
@@ -221,14 +221,14 @@ export class MemoryServer {
   /** The option `connect` of clients. */
   readonly connect: Connect = (_address, _options, handler) => {
     const index = this.received.push('') - 1;
-    return new MemoryTransport(handler, this.context, this.#answers.shift(), (text) => {
+    return new MemoryTransport(handler, this.context, this.#answers.shift() ?? [], (text) => {
       this.received[index] = (this.received[index] ?? '') + text;
     });
   };
 
-  /** The next connection answers like this first. */
-  next(answer: Answer): void {
-    this.#answers.push(answer);
+  /** The next connection answers like this first, one after the other. */
+  next(...answers: Answer[]): void {
+    this.#answers.push(answers);
   }
 
   /** Puts an item into the store of the real sessions. */
@@ -246,14 +246,14 @@ class MemoryTransport implements Transport {
   readonly #handler: TransportHandler;
   readonly #onWrite: (text: string) => void;
   readonly #serve: (text: string) => void;
-  #answer: Answer | undefined;
+  readonly #answers: Answer[];
   #request = '';
   #scheduled = false;
   #closed = false;
 
-  constructor(handler: TransportHandler, context: ServerContext, answer: Answer | undefined, onWrite: (text: string) => void) {
+  constructor(handler: TransportHandler, context: ServerContext, answers: Answer[], onWrite: (text: string) => void) {
     this.#handler = handler;
-    this.#answer = answer;
+    this.#answers = answers;
     this.#onWrite = onWrite;
     this.#serve = serve(context, (bytes) => {
       this.#deliver(bytes);
@@ -276,10 +276,9 @@ class MemoryTransport implements Transport {
 
   #exchange(): void {
     const request = this.#request;
-    const answer = this.#answer;
+    const answer = this.#answers.shift();
     this.#request = '';
     this.#scheduled = false;
-    this.#answer = undefined;
     if (this.#closed) return;
     if (answer === undefined) {
       this.#serve(request);

@@ -56,6 +56,10 @@ export class StatsCommand extends ServerCommand<Map<string, Map<string, string>>
     return true;
   }
 
+  override get throughProxies(): boolean {
+    return false;
+  }
+
   readonly #args: readonly string[];
 
   constructor(args: readonly string[]) {
@@ -94,6 +98,10 @@ export class OkCommand extends ServerCommand<void> implements ReplyReader<void> 
   readonly verb: string;
   get idempotent(): boolean {
     return true;
+  }
+
+  override get throughProxies(): boolean {
+    return false;
   }
 
   override readonly noreply: boolean;
@@ -152,6 +160,11 @@ export class ClosingCommand extends ServerCommand<void> implements ReplyReader<v
 
   override get closes(): boolean {
     return true;
+  }
+
+  /** A proxy would close too, and nothing would have been stopped. */
+  override get throughProxies(): boolean {
+    return this.verb === 'quit';
   }
 
   readonly #line: string;

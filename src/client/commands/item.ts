@@ -13,6 +13,15 @@ import { NOT_FOUND, OK, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
 import { KeyCommand, KeysCommand, type Deleting, type ReplyReader } from '../command';
 
+/**
+ * What stands after a key to be deleted. Since 1.6.40 memcached takes a key `noreply` at the end of the line for the flag, and does
+ * not answer; a time of 0, which all of them take, stands after that one key.
+ */
+function afterDeleted(wireKey: string, noreply: boolean): string {
+  if (noreply) return ' noreply\r\n';
+  return wireKey === 'noreply' ? ' 0\r\n' : '\r\n';
+}
+
 /** Whether the key was there. */
 export class DeleteCommand extends KeyCommand<boolean> {
   get verb(): 'delete' {
@@ -35,7 +44,7 @@ export class DeleteCommand extends KeyCommand<boolean> {
   }
 
   write(request: RequestWriter): void {
-    request.text(`delete ${this.wireKey}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
+    request.text(`delete ${this.wireKey}${afterDeleted(this.wireKey, this.noreply)}`);
   }
 
   override tally(found: boolean, tally: Tally): void {
@@ -93,8 +102,7 @@ export class DeleteManyCommand extends KeysCommand<number> {
   }
 
   write(request: RequestWriter): void {
-    const end = this.noreply ? ' noreply\r\n' : '\r\n';
-    for (const key of this.#wireKeys) request.text(`delete ${key}${end}`);
+    for (const key of this.#wireKeys) request.text(`delete ${key}${afterDeleted(key, this.noreply)}`);
   }
 
   override get keyCount(): number {

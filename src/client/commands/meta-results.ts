@@ -8,7 +8,7 @@ import type { MetaResult } from './meta';
 
 /** An item as `metaGet` returns it: what was asked for, and the three words about its freshness. */
 export interface MetaItem<V> {
-  /** Undefined when it was not asked for. */
+  /** Undefined when it was not asked for, and when the serde says that it is a miss. */
   value: V | undefined;
   /** Client flags. */
   flags: number | undefined;
@@ -57,8 +57,9 @@ export function metaItem<V>(result: MetaResult, serde: Serde<V, never>, key: Key
   // An empty item that is being filled is a place-holder, not a value that the serde could read.
   if (bytes !== undefined && !(bytes.length === 0 && (won || recaching))) {
     const read = deserializeValue(serde, bytes, 0, bytes.length, true, flags ?? 0, keyText(key), 'mg');
-    if (read === MISS) return undefined;
-    value = read;
+    if (read !== MISS) value = read;
+    // To be told to refresh it, or its token, is worth knowing of a value that the serde calls a miss, too.
+    else if (result.flags.every((flag) => /^[fOkb]/.test(flag))) return undefined;
   }
   const hitBefore = number(result, 'h');
   return {

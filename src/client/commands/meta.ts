@@ -152,6 +152,10 @@ export class MetaRequest extends KeyCommand<MetaResult> {
     return this.#block !== undefined;
   }
 
+  override get throughProxies(): boolean {
+    return false;
+  }
+
   override get since(): string {
     return META_SINCE;
   }
@@ -310,6 +314,10 @@ export class NoopCommand extends ServerCommand<void> implements ReplyReader<void
 
   reader(): this {
     return this;
+  }
+
+  override get throughProxies(): boolean {
+    return false;
   }
 
   override get since(): string {

@@ -168,6 +168,10 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
     this.#miss = miss;
   }
 
+  override get throughProxies(): boolean {
+    return false;
+  }
+
   override get since(): string {
     return '1.5.3';
   }

@@ -10,7 +10,15 @@ export const FENCE = 'version\r\n';
  * for the reply to the next command.
  */
 export class FenceReader implements ReplyReader<undefined> {
+  readonly #onVersion: (line: string) => void;
+
+  constructor(onVersion: (line: string) => void) {
+    this.#onVersion = onVersion;
+  }
+
   read(frame: Frame): undefined | typeof MORE {
-    return frame.startsWith('VERSION') ? undefined : MORE;
+    if (!frame.startsWith('VERSION')) return MORE;
+    this.#onVersion(frame.line());
+    return undefined;
   }
 }

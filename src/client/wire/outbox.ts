@@ -1,7 +1,8 @@
 import type { RequestWriter } from '../../protocol/request';
 import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
-import { afterLastKey, JoinableGet, type Command } from '../command';
+import { isErrorLine, replyError, unknownCommand } from '../../protocol/reply';
+import { afterLastKey, JoinableGet, MORE, type Command } from '../command';
 import { FENCE, FenceReader } from './fence';
 import { LineKeys } from './line-keys';
 
@@ -22,6 +23,8 @@ const MAX_UNANSWERED = 1024;
  * - Gets in a row become one line, `get k1 k2 …`, in which no key stands twice; only the last of them ends the reply.
  * - A run of noreply commands is closed by a fence, whose answer the last of them awaits.
  * - A raw command is written only when nothing else is awaited, and nothing is written behind it.
+ * - Before the first meta command with a data block the server is asked for its version: one that does not know the command would
+ *   take the data for commands.
  */
 export class Outbox {
   readonly #calls: CallQueue;
@@ -43,11 +46,20 @@ export class Outbox {
   #unfenced: Call<unknown> | undefined;
   /** The raw command that has the connection for itself. */
   #raw: Call<unknown> | undefined;
+  /** Whether the server has meta commands, once its version is known. */
+  #knowsMeta: boolean | undefined;
+  /** The call in whose place the version is awaited; nothing is written behind it. */
+  #asking: Call<unknown> | undefined;
+  readonly #server: string;
+  readonly #fenceReader = new FenceReader((line) => {
+    this.#knowsMeta ??= knowsMeta(line);
+  });
 
-  constructor(calls: CallQueue, request: RequestWriter, maxPending: number) {
+  constructor(calls: CallQueue, request: RequestWriter, maxPending: number, server: string) {
     this.#calls = calls;
     this.#request = request;
     this.#lineKeys = new LineKeys(calls);
+    this.#server = server;
     this.#maxUnanswered = Math.max(1, Math.min(MAX_UNANSWERED, maxPending - 1));
   }
 
@@ -60,6 +72,11 @@ export class Outbox {
     this.#raw = undefined;
   }
 
+  /** Whether a written call was only asked for: its own bytes have not left yet. */
+  isAsking(call: Call<unknown>): boolean {
+    return call === this.#asking;
+  }
+
   /**
    * Encodes what may be written now; false when there is nothing.
    *
@@ -67,7 +84,7 @@ export class Outbox {
    */
   encode(separately: boolean): boolean {
     let call: Call<unknown> | undefined;
-    while (this.#raw === undefined && this.#request.size < WRITE_SIZE && (call = this.#calls.next) !== undefined) {
+    while (this.#raw === undefined && this.#asking === undefined && this.#request.size < WRITE_SIZE && (call = this.#calls.next) !== undefined) {
       // Withdrawn in time: without a reader it awaits nothing, and is passed over when its turn comes.
       if (call.settled) call.endsReply = false;
       else if (call.command instanceof JoinableGet && !separately && !call.separate) this.#join(call, call.command);
@@ -78,6 +95,9 @@ export class Outbox {
       } else if (call.command.noreply) {
         if (this.#calls.written >= this.#maxUnanswered) break;
         this.#writeUnanswered(call);
+      } else if (this.#knowsMeta !== true && call.command.hasBlock && call.command.since !== undefined) {
+        if (this.#knowsMeta === undefined) this.#ask(call);
+        else call.reject(unknownCommand(call.command, this.#server, 'notSent'));
       } else this.#write(call, separately || call.separate ? (call.command.separated ?? call.command) : call.command);
       this.#calls.advance();
     }
@@ -92,6 +112,27 @@ export class Outbox {
     call.reader = command.reader();
     if (command instanceof JoinableGet && afterLastKey(command.wireKey) !== '') call.markInCompany();
     command.write(this.#request);
+  }
+
+  /** Asks for the version in the place of `call`, which follows when it may. */
+  #ask(call: Call<unknown>): void {
+    this.#endLine();
+    this.#fence();
+    const { command } = call;
+    this.#asking = call;
+    this.#request.text(FENCE);
+    call.reader = {
+      read: (frame, server) => {
+        this.#asking = undefined;
+        // One that does not tell is taken at its word when the command comes.
+        this.#knowsMeta = isErrorLine(frame) || knowsMeta(frame.line());
+        if (!frame.startsWith('VERSION') && !isErrorLine(frame)) throw replyError(frame, { verb: 'version' }, server);
+        if (call.settled) return undefined;
+        if (!this.#knowsMeta) throw unknownCommand(command, server, 'notSent');
+        this.#write(call, command);
+        return MORE;
+      },
+    };
   }
 
   #writeUnanswered(call: Call<unknown>): void {
@@ -144,7 +185,7 @@ export class Outbox {
 
   #fence(): void {
     if (this.#unfenced === undefined) return;
-    this.#unfenced.reader = new FenceReader();
+    this.#unfenced.reader = this.#fenceReader;
     this.#unfenced = undefined;
     this.#request.text(FENCE);
   }
@@ -153,4 +194,10 @@ export class Outbox {
     this.#calls.trim();
     return this.#calls.written === 0 && this.#joined === undefined && this.#unfenced === undefined;
   }
+}
+
+/** Whether a server of this version has meta commands: from 1.6.0 on. Of one that does not count as memcached does, it is not known. */
+function knowsMeta(line: string): boolean {
+  const [, major, minor] = /^VERSION (\d+)\.(\d+)/.exec(line) ?? [];
+  return major === undefined || Number(major) > 1 || Number(minor) >= 6;
 }

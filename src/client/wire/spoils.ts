@@ -25,6 +25,7 @@ export function spoils(error: unknown, command: { readonly hasBlock: boolean; re
   if (error instanceof MemcacheSerdeError || error instanceof MemcacheInexactNumberError || error instanceof MemcachePartialError) return false;
   if (error instanceof MemcacheAuthenticationError) return true;
   if (error instanceof MemcacheServerError) return error.message.startsWith('Too many open connections');
+  if (error instanceof MemcacheUnknownCommandError && error.certainty === 'notSent') return false;
   if (error instanceof MemcacheClientError) return command.hasBlock;
   return true;
 }

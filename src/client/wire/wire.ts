@@ -81,7 +81,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#lastFlush = settings.clock.now();
     this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
     this.#handshake = settings.auth && new Handshake(settings.address.name, settings.auth);
-    this.#outbox = new Outbox(this.#calls, this.#request, settings.maxPending);
+    this.#outbox = new Outbox(this.#calls, this.#request, settings.maxPending, settings.address.name);
     this.#inbox = new Inbox(this.#calls, settings.address.name);
     this.#reader = new FrameReader(replyRules(settings.maxValueSize), (frame) => {
       this.#onFrame(frame);
@@ -205,10 +205,14 @@ export class Wire implements Carrier, DeadlineKeeper {
     }
   }
 
+  get #hasMore(): boolean {
+    return this.#calls.next !== undefined || this.#request.size > 0;
+  }
+
   /** Writes what may be written. */
   #flush(): void {
     this.#flushScheduled = false;
-    while (this.#state === 'ready' && this.#calls.next !== undefined && this.#transport.backlog <= MAX_BACKLOG) {
+    while (this.#state === 'ready' && this.#hasMore && this.#transport.backlog <= MAX_BACKLOG) {
       if (!this.#outbox.encode(this.#owner.separately)) break;
       try {
         this.#send();
@@ -244,8 +248,8 @@ export class Wire implements Carrier, DeadlineKeeper {
       return;
     }
     this.#settleDown();
-    // Room in the pipeline, or the end of what a raw command had to wait for.
-    if (this.#calls.next !== undefined && this.#transport.backlog <= MAX_BACKLOG) this.#scheduleFlush();
+    // Room in the pipeline, or the end of what a raw command, or one that had to ask for the version, waited for.
+    if (this.#hasMore && this.#transport.backlog <= MAX_BACKLOG) this.#scheduleFlush();
   }
 
   /** The call whose turn it is learns what was wrong with its reply, unless it was told; the others that the connection is gone. */
@@ -311,7 +315,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       } else if (!written) {
         call.reject(this.#timedOut(call, 'notSent'));
       } else if (call.reader !== undefined) {
-        const error = this.#timedOut(call, 'maybeExecuted');
+        const error = this.#timedOut(call, this.#outbox.isAsking(call) ? 'notSent' : 'maybeExecuted');
         late.push(error);
         call.reject(error);
       }
@@ -396,7 +400,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       if (written && repeatsReads && call.command.reading !== undefined) {
         call.rewind();
         unsent.push(call);
-      } else if (written) lost.push({ call, certainty: 'maybeExecuted' });
+      } else if (written) lost.push({ call, certainty: this.#outbox.isAsking(call) ? 'notSent' : 'maybeExecuted' });
       else if (this.#retired) lost.push({ call, certainty: 'notSent' });
       else unsent.push(call);
     }
