@@ -206,7 +206,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.#run(() => {
       const wireKey = this.#encodeKey(key);
       const item = this.#item('cas', key, value, options);
-      this.#checkSize(item);
+      this.#checkSize(item.block.length);
       return new CasCommand(wireKey, key, item, encodeCas('cas', cas), this.#noreply(options, false));
     }, options);
   }
@@ -345,9 +345,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     checkOptions(options, META_OPTIONS);
     const item = serializeValue(this.#serde, value, keyText(key), 'ms');
     const tokens = metaSetFlags(options, item.flags, this.#clock.time);
-    const block = toBlock(item.data);
-    this.#checkSize({ block });
-    return metaWriteResult(await this.#meta('ms', key, tokens, options, block));
+    return metaWriteResult(await this.#meta('ms', key, tokens, options, item.data));
   }
 
   /** Deletes an item, or marks it as stale. (`md`) */
@@ -382,8 +380,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   async executeMeta(command: MetaCommand, options?: CallOptions): Promise<MetaResult> {
     checkOptions(options);
     if (!(command instanceof MetaCommand)) throw new MemcacheIllegalInputError('command must be a MetaCommand');
-    if (command.value !== undefined) this.#checkSize({ block: command.value });
-    return this.executor.execute(new MetaRequest(command, this.#metaKey(command)), options);
+    return this.executor.execute(this.#metaRequest(command), options);
   }
 
   /**
@@ -469,7 +466,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   async #refuseLarge(verb: StorageVerb, wireKey: string, key: Key, item: Item, options?: CallOptions): Promise<never> {
     if (verb === 'set') await this.#deleteEntries([{ ...item, wireKey, key }], options);
-    this.#checkSize(item, verb === 'set' ? '; the key was deleted, since what it held is out of date' : '');
+    this.#checkSize(item.block.length, verb === 'set' ? '; the key was deleted, since what it held is out of date' : '');
     throw new Error('unreachable');
   }
 
@@ -516,7 +513,13 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     value?: string | Uint8Array,
   ): Promise<MetaResult> {
     const command = new MetaCommand(code, key, tokens, value);
-    return this.executor.execute(new MetaRequest(command, this.#metaKey(command)), { signal });
+    return this.executor.execute(this.#metaRequest(command), { signal });
+  }
+
+  #metaRequest(command: MetaCommand): MetaRequest {
+    const request = new MetaRequest(command, this.#metaKey(command));
+    this.#checkSize(request.valueSize);
+    return request;
   }
 
   // ── arguments ───────────────────────────────────────────────────────────────────────────────────────────
@@ -546,10 +549,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return { block: toBlock(data), flags: options?.flags === undefined ? flags : encodeClientFlags(options.flags), exptime };
   }
 
-  #checkSize({ block }: { block: string | Uint8Array }, consequence = ''): void {
-    if (block.length <= this.#maxValueSize) return;
+  #checkSize(size: number, consequence = ''): void {
+    if (size <= this.#maxValueSize) return;
     throw new MemcacheIllegalInputError(
-      `value has ${block.length} bytes; maxValueSize is ${this.#maxValueSize}${consequence}`,
+      `value has ${size} bytes; maxValueSize is ${this.#maxValueSize}${consequence}`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import type { Connect, Transport, TransportHandler } from '../client/wire/transport';
+import { COPIED_UP_TO } from '../protocol/request';
 import { nextTick } from '../runtime/clock';
 import { Session, type ServerContext } from '../server';
 
@@ -85,7 +86,8 @@ class SessionTransport implements Transport {
   }
 }
 
-/** Bytes are not copied: both sides have taken what they need by the end of the next tick. */
+/** Bytes are not copied but for those of the caller's own: both sides have taken what they need by the end of the next tick. */
 function toBuffer(data: string | Uint8Array): Buffer {
-  return typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  if (typeof data === 'string') return Buffer.from(data, 'latin1');
+  return data.length > COPIED_UP_TO ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -1,3 +1,5 @@
+import { MemcacheIllegalInputError } from '../errors';
+
 /**
  * The bytes of the requests that leave together. Lines and small blocks are gathered in one string of one character per
  * byte, written by one call: at 1024 gets in flight that costs a sixth of one write per command. Big blocks stay apart,
@@ -8,6 +10,7 @@ export class RequestWriter {
   #text = '';
   #chunks: (string | Uint8Array)[] = [];
   #chunkedSize = 0;
+  readonly #beginning = { text: '', chunks: 0, size: 0 };
 
   /** Bytes gathered so far. */
   get size(): number {
@@ -25,9 +28,25 @@ export class RequestWriter {
       this.#text += data + '\r\n';
       return;
     }
+    // No array of ours is empty: small ones have become text.
+    if (data.length === 0) throw detached();
     this.#chunks.push(this.#text, data);
     this.#chunkedSize += this.#text.length + data.length;
     this.#text = '\r\n';
+  }
+
+  /** Remembers where a command begins. */
+  begin(): void {
+    this.#beginning.text = this.#text;
+    this.#beginning.chunks = this.#chunks.length;
+    this.#beginning.size = this.#chunkedSize;
+  }
+
+  /** Takes back what was added since {@link begin}. */
+  undo(): void {
+    this.#text = this.#beginning.text;
+    this.#chunks.length = this.#beginning.chunks;
+    this.#chunkedSize = this.#beginning.size;
   }
 
   /** Hands over what was gathered, piece by piece and in order, and starts anew. */
@@ -52,15 +71,63 @@ export class RequestWriter {
 /** Blocks from this size on are written apart. */
 const APART_FROM = 8192;
 
-/** Bytes up to this size are turned into text, so that they join the other small pieces; larger ones are not copied. */
+/** Bytes up to this size are turned into text, so that they join the other small pieces. */
 const TEXT_UP_TO = 2048;
 
 /**
- * Prepares a block for {@link RequestWriter.block}: the result has as many elements as bytes. Text that is not ASCII
- * is encoded; small byte arrays become text, which also makes later changes by the caller harmless.
+ * Bytes up to this size are copied, so that the caller may go on using the array at once; larger ones belong to the client
+ * until the promise settles. Copying costs a tenth of a set of 16 KB, and a fifth of one of 64 KB.
+ */
+export const COPIED_UP_TO = 65_536;
+
+/** Copies lie side by side in blocks of this size: a block of its own for each would take twice the time from 64 KB on. */
+const SLAB_SIZE = 262_144;
+let slab: Buffer | undefined;
+let slabUsed = 0;
+
+/**
+ * Prepares a block for {@link RequestWriter.block}: the result has as many elements as bytes, and changes no more unless it
+ * is longer than {@link COPIED_UP_TO}. Text that is not ASCII is encoded.
+ *
+ * @throws MemcacheIllegalInputError when the bytes are gone already
  */
 export function toBlock(data: string | Uint8Array): string | Uint8Array {
   if (typeof data === 'string') return Buffer.byteLength(data) === data.length ? data : Buffer.from(data);
-  if (data.length > TEXT_UP_TO) return data;
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
+  if (data.length <= TEXT_UP_TO) {
+    if (data.length === 0 && isDetached(data)) throw detached();
+    return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
+  }
+  if (data.length <= COPIED_UP_TO) return copyOf(data);
+  return isResizable(data.buffer) ? Buffer.from(data) : data;
+}
+
+function copyOf(data: Uint8Array): Uint8Array {
+  if (slab === undefined || SLAB_SIZE - slabUsed < data.length) {
+    slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
+    slabUsed = 0;
+  }
+  const copy = slab.subarray(slabUsed, slabUsed + data.length);
+  copy.set(data);
+  slabUsed += data.length;
+  return copy;
+}
+
+/** Node 20 does not tell; but nothing can be made of a buffer that is gone. */
+function isDetached(data: Uint8Array): boolean {
+  try {
+    return new Uint8Array(data.buffer).length < 0;
+  } catch {
+    return true;
+  }
+}
+
+/** A view of such a buffer may change its length at any time. */
+function isResizable(buffer: ArrayBufferLike): boolean {
+  return ('resizable' in buffer && buffer.resizable === true) || ('growable' in buffer && buffer.growable === true);
+}
+
+function detached(): MemcacheIllegalInputError {
+  return new MemcacheIllegalInputError(
+    `value: its buffer was transferred; one of more than ${COPIED_UP_TO} bytes belongs to the client until the promise settles`,
+  );
 }

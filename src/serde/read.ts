@@ -18,6 +18,9 @@ export function serializeValue<In>(serde: Serde<unknown, In>, value: In, key: st
   } catch (cause) {
     throw new MemcacheSerdeError(`the serde could not write the value${reason(cause)}`, { command: verb, cause });
   }
+  if (typeof serialized !== 'object' || (serialized as SerializedValue | null) === null) {
+    throw new MemcacheSerdeError('serialize must return an object with data and flags', { command: verb });
+  }
   const { data, flags } = serialized;
   if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
     throw new MemcacheSerdeError('serialize must return data that is a string or a Uint8Array', { command: verb });

@@ -136,11 +136,12 @@ export class MetaRequest extends KeyCommand<MetaResult> {
   readonly #opaque: string | undefined;
   readonly #ownOpaque: boolean;
 
-  constructor(command: MetaCommand, wireKey: string) {
+  /** @param block its value, when that was prepared for another request already */
+  constructor(command: MetaCommand, wireKey: string, block = command.value === undefined ? undefined : toBlock(command.value)) {
     super(wireKey, command.key);
     this.verb = command.code;
     this.#flags = command.flags;
-    this.#block = command.value === undefined ? undefined : toBlock(command.value);
+    this.#block = block;
     const given = command.flags.find((flag) => flag.startsWith('O'));
     this.#ownOpaque = given === undefined;
     if (command.code !== 'me' && command.code !== 'mn') {
@@ -154,6 +155,11 @@ export class MetaRequest extends KeyCommand<MetaResult> {
 
   override get throughProxies(): boolean {
     return false;
+  }
+
+  /** The bytes of its value; 0 without one. */
+  get valueSize(): number {
+    return this.#block?.length ?? 0;
   }
 
   override get since(): string {
@@ -194,7 +200,7 @@ export class MetaRequest extends KeyCommand<MetaResult> {
 
   override get ifAbsent(): Command<MetaResult> | undefined {
     if (this.verb !== 'ms' || !this.#flags.includes(`C${NO_CAS}`) || (this.#mode() ?? 'S') !== 'S') return undefined;
-    return new SetIfAbsent(new MetaCommand('ms', this.key, [...this.#without('C', 'M'), 'ME'], this.#block), this.wireKey);
+    return new SetIfAbsent(new MetaCommand('ms', this.key, [...this.#without('C', 'M'), 'ME'], ''), this.wireKey, this.#block);
   }
 
   #without(...letters: readonly string[]): string[] {

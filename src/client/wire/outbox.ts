@@ -90,8 +90,7 @@ export class Outbox {
       else if (call.command instanceof JoinableGet && !separately && !call.separate) this.#join(call, call.command);
       else if (call.command.rawUntil !== undefined) {
         if (!this.#isAlone()) break;
-        this.#raw = call;
-        this.#write(call, call.command);
+        if (this.#write(call, call.command)) this.#raw = call;
       } else if (call.command.noreply) {
         if (this.#calls.written >= this.#maxUnanswered) break;
         this.#writeUnanswered(call);
@@ -106,12 +105,27 @@ export class Outbox {
     return this.#request.size > 0;
   }
 
-  #write(call: Call<unknown>, command: Command<unknown>): void {
+  /** Whether it was written. */
+  #write(call: Call<unknown>, command: Command<unknown>): boolean {
     this.#endLine();
     this.#fence();
+    if (!this.#add(call, command)) return false;
     call.reader = command.reader();
     if (command instanceof JoinableGet && afterLastKey(command.wireKey) !== '') call.markInCompany();
-    command.write(this.#request);
+    return true;
+  }
+
+  /** Adds the bytes of a command, all of them or none: a value may be there no more, which is its caller's affair alone. */
+  #add(call: Call<unknown>, command: Command<unknown>): boolean {
+    this.#request.begin();
+    try {
+      command.write(this.#request);
+      return true;
+    } catch (error) {
+      this.#request.undo();
+      call.reject(error);
+      return false;
+    }
   }
 
   /** Asks for the version in the place of `call`, which follows when it may. */
@@ -137,7 +151,7 @@ export class Outbox {
 
   #writeUnanswered(call: Call<unknown>): void {
     this.#endLine();
-    call.command.write(this.#request);
+    if (!this.#add(call, call.command)) return;
     call.resolve(call.command.unanswered());
     this.#unfenced = call;
   }

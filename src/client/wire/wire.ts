@@ -227,8 +227,10 @@ export class Wire implements Carrier, DeadlineKeeper {
     const transport = this.#transport;
     const inPieces = this.#request.inPieces;
     if (inPieces) transport.cork();
+    // What must wait in the stream's queue would be looked at only later, and an array of the caller's may be gone by then.
+    const waits = transport.backlog > 0;
     this.#request.drain((piece) => {
-      transport.write(piece);
+      transport.write(waits && typeof piece !== 'string' ? Buffer.from(piece) : piece);
     });
     if (inPieces) transport.uncork();
     const until = this.#outbox.raw?.command.rawUntil;
