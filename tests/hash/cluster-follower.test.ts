@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { HashClient, MemcacheNoServersError, type ClusterServer, type Discovery } from '../../src';
 import { MemcachedServer } from '../../src/server';
-import { failure, rejection } from '../support/contract';
+import { failure, illegal, rejection } from '../support/contract';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 let servers: MemcachedServer[];
@@ -212,4 +215,132 @@ it('a source that ends leaves its last list', async () => {
   await turns();
   expect(names(client)).toHaveLength(2);
   await client.close();
+});
+
+/** A source without the comfort of a generator. */
+function asking(next: () => Promise<IteratorResult<ClusterServer[], undefined>>): Discovery {
+  return () => ({ [Symbol.asyncIterator]: () => ({ next }) });
+}
+
+describe('sources as they come', () => {
+  it.each<[string, Discovery]>([
+    ['yields on', async function* ({ wait }) {
+      for (;;) {
+        yield [address(0)];
+        await wait(1000);
+      }
+    }],
+    ['only waits on', async function* ({ wait }) {
+      yield [address(0)];
+      for (;;) await wait(1000);
+    }],
+    ['catches all that happens to it', async function* ({ wait }) {
+      yield [address(0)];
+      for (;;) await wait(1000).catch(() => undefined);
+    }],
+  ])('one that ignores its signal and %s does not hold up the end', async (_, discovery) => {
+    const client = new HashClient(discovery);
+    await client.set('k', 'v');
+    await client.close();
+    // The event loop turns.
+    await turns(10);
+    // It may be used again.
+    expect(await client.get('k')).toBe('v');
+    await client.close();
+  });
+
+  it.each([1000, 0])('one that ends without a list says so at once, with a timeout of %p', async (timeout) => {
+    const client = new HashClient(asking(() => Promise.resolve({ done: true, value: undefined })), { clock: new VirtualClock(), timeout });
+    for (let call = 0; call < 3; call++) {
+      const error = await failure(client.get('k'));
+      expect(error).toBeInstanceOf(MemcacheNoServersError);
+      expect(error).toMatchObject({ certainty: 'notSent', command: 'get', cause: { code: 'MEMCACHE_NO_SERVERS' } });
+      expect(error.message).toContain('ended without a list');
+    }
+    await client.close();
+  });
+
+  it('one that ended without a list is asked again', async () => {
+    const clock = new VirtualClock();
+    let looks = 0;
+    const client = new HashClient(async function* () {
+      await turns(1);
+      if (++looks > 1) yield [address(0)];
+    }, { clock });
+    await failure(client.get('k'));
+    await clock.advance(1000);
+    expect(await client.set('k', 'v')).toBe(true);
+    await client.close();
+  });
+
+  const cause = new Error('no such name');
+  it.each<[string, Discovery]>([
+    ['in the call', () => {
+      throw cause;
+    }],
+    ['when it is asked for the first list', asking(() => Promise.reject(cause))],
+  ])('one that throws at once, %s, gives its cause, not a time-out', async (_, discovery) => {
+    for (const timeout of [0, 100, 1000]) {
+      const clock = new VirtualClock();
+      const client = new HashClient(discovery, { clock, timeout });
+      expect(await failure(client.get('k'))).toMatchObject({ code: 'MEMCACHE_NO_SERVERS', certainty: 'notSent', cause });
+      // Whoever waits for the next look, and may not wait that long, hears of it as well.
+      const later = failure(client.get('k'));
+      await clock.advance(1001);
+      expect(await later).toMatchObject({ code: 'MEMCACHE_NO_SERVERS', cause });
+      await client.close();
+    }
+  });
+
+  it('one that is no source is an error that tells of it', async () => {
+    const client = new HashClient(illegal(() => 42));
+    const error = await failure(client.get('k'));
+    expect(error.code).toBe('MEMCACHE_NO_SERVERS');
+    expect(error.cause).toBeInstanceOf(TypeError);
+    await client.close();
+  });
+
+  it('wait(Infinity) lasts until there is trouble, or the end', async () => {
+    const clock = new VirtualClock();
+    let looks = 0;
+    const client = new HashClient(async function* ({ signal, wait }) {
+      while (!signal.aborted) {
+        looks++;
+        yield [address(0)];
+        await wait(Infinity);
+      }
+    }, { clock });
+    await client.set('k', 'v');
+    await clock.advance(365 * 86_400_000);
+    expect(looks).toBe(1);
+    await servers[0]?.close();
+    await failure(client.get('k'));
+    await turns(5);
+    expect(looks).toBe(2);
+    await client.close();
+  });
+
+  it.each([[NaN], [undefined], ['1000']])('wait(%p) is refused', async (milliseconds) => {
+    const client = new HashClient(async function* ({ wait }) {
+      await wait(illegal(milliseconds));
+      yield [address(0)];
+    });
+    const error = await failure(client.get('k'));
+    expect(error).toMatchObject({ code: 'MEMCACHE_NO_SERVERS', cause: { code: 'MEMCACHE_ILLEGAL_INPUT' } });
+    expect(error.message).toContain('wait must be given');
+    await client.close();
+  });
+
+  it.each(['wait(100_000)', 'new Promise(() => undefined)'])('a call that waits for the first list settles though nothing else keeps the process alive: %s', async (waiting) => {
+    const program = `
+      const { HashClient } = require('./src');
+      const client = new HashClient(async function* ({ wait }) { await ${waiting}; }, { timeout: 300 });
+      client.get('k').catch((error) => console.log(error.code));
+      const patient = new HashClient(async function* ({ wait }) { await wait(50); yield ['127.0.0.1:1']; }, { timeout: 0, connectTimeout: 100 });
+      patient.get('k').catch((error) => console.log(error.code));
+    `;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', program], { cwd: join(__dirname, '../..'), timeout: 20_000 });
+    // And afterwards the process ends.
+    expect(stdout.trim().split('\n').sort()).toEqual(['MEMCACHE_CONNECT', 'MEMCACHE_TIMEOUT']);
+  });
 });

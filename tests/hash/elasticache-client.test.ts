@@ -1,4 +1,4 @@
-import { ElastiCacheClient, type ElastiCacheClientOptions, type CacheValue } from '../../src';
+import { ElastiCacheClient, type ElastiCacheClientOptions } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure } from '../support/contract';
 import { ScriptedServer } from '../support/scripted-server';
@@ -23,7 +23,7 @@ function announce(version: number, indices: number[]): void {
   endpoint.cluster = { version, nodes: indices.map((index) => ({ host: 'localhost', ip: '127.0.0.1', port: port(index) })) };
 }
 
-function makeClient(options: ElastiCacheClientOptions<CacheValue> = {}): { client: ElastiCacheClient; clock: VirtualClock } {
+function makeClient(options: ElastiCacheClientOptions = {}): { client: ElastiCacheClient; clock: VirtualClock } {
   const clock = new VirtualClock();
   return { clock, client: new ElastiCacheClient(endpoint.address, { clock, random: () => 1, ...options }) };
 }
@@ -67,6 +67,30 @@ it('a version of old changes nothing', async () => {
   announce(8, [2, 3]);
   await clock.advance(60_000);
   while (names(client).join() !== byIp(2, 3).join()) await turns();
+  await client.close();
+});
+
+it('a look that fails makes nobody forget what was known: not the version, and not whom to ask', async () => {
+  const { client, clock } = makeClient();
+  announce(7, [0, 1]);
+  await client.get('k');
+  const look = async (): Promise<void> => {
+    await clock.advance(60_000);
+    await turns(30);
+  };
+  endpoint.cluster = undefined;
+  await look();
+  announce(6, [2, 3]);
+  await look();
+  expect(names(client)).toEqual(byIp(0, 1));
+  // The endpoint is gone for good: the servers that were known before it failed are asked, in turn.
+  await endpoint.close();
+  await look();
+  const [, second] = nodes;
+  if (second === undefined) throw new Error('no nodes');
+  second.cluster = { version: 8, nodes: [{ host: 'localhost', ip: '127.0.0.1', port: port(3) }] };
+  await look();
+  while (names(client).join() !== byIp(3).join()) await turns();
   await client.close();
 });
 

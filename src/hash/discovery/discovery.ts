@@ -5,8 +5,9 @@ export interface DiscoveryContext {
   /** Fires when the client is closed. */
   readonly signal: AbortSignal;
   /**
-   * Waits before the source looks again: so many milliseconds, less when a server gets into trouble, and no longer than
-   * until the client is closed. It does not keep the process alive.
+   * Waits before the source looks again: this many milliseconds (`Infinity`: without limit), less when a server gets into
+   * trouble, and no longer than until the client is closed. It does not keep the process alive. When the client has been closed
+   * already it rejects with the signal's reason.
    */
   readonly wait: (milliseconds: number) => Promise<void>;
 }
@@ -14,7 +15,8 @@ export interface DiscoveryContext {
 /**
  * Where a cluster's list of servers comes from. Each list that is yielded replaces the one before; the source ends when
  * `context.signal` fires, or when the list will not change any more. When it throws, the list stays as it is, and the
- * source is asked again a little later.
+ * source is asked again a little later. As long as there is no list, calls reject with `MemcacheNoServersError`: at once when the
+ * source ends without one, with what it threw as `cause` when it throws.
  *
  * ```ts
  * const fromFile: Discovery = async function* ({ signal, wait }) {

@@ -10,9 +10,8 @@ import type { ConnectionOptions } from '../../client/client-options';
 import { option, settingsOf, type OptionTable } from '../../options/option';
 import { MILLISECONDS, SWITCH } from '../../options/rule';
 import { parseServerAddress, type ServerInput } from '../../client/server-address';
-import { RawSerde, type CacheValue } from '../../serde';
+import { RawSerde } from '../../serde';
 import type { Discovery } from './discovery';
-import { HashClient, type HashClientOptions } from '../hash-client';
 
 /** How the servers of a managed cluster are found. */
 export interface ElastiCacheOptions {
@@ -32,26 +31,6 @@ export const ELASTICACHE_OPTIONS = {
   useVpc: option(SWITCH),
 } satisfies OptionTable<ElastiCacheOptions>;
 
-/** How an {@link ElastiCacheClient} behaves. */
-export interface ElastiCacheClientOptions<Out = CacheValue, In = Out> extends HashClientOptions<Out, In>, ElastiCacheOptions {}
-
-/**
- * A cluster client that follows the list of servers of Amazon ElastiCache or Google Memorystore: what the configuration
- * endpoint answers to `config get cluster`. When the list changes, only the keys that must move do, and calls under way
- * finish where they are.
- */
-export class ElastiCacheClient<Out = CacheValue, In = Out> extends HashClient<Out, In> {
-  protected static override readonly optionNames: object = { ...super.optionNames, ...ELASTICACHE_OPTIONS };
-
-  /**
-   * @param configEndpoint for example `my-cluster.abc.cfg.use1.cache.amazonaws.com:11211`
-   * @throws MemcacheIllegalInputError naming the option that is not legal
-   */
-  constructor(configEndpoint: ServerInput, options: ElastiCacheClientOptions<Out, In> = {}) {
-    super(elastiCacheDiscovery(configEndpoint, options), options);
-  }
-}
-
 /** The nodes of a cluster, and how often they have changed. */
 interface ClusterConfig {
   readonly version: bigint;
@@ -64,11 +43,13 @@ interface ClusterNode {
   readonly port: number;
 }
 
-/** So many of those who know the list are asked before a look counts as failed. */
+/** No more than this many of those who know the list are asked before a look counts as failed. */
 const MAX_ASKED = 3;
+/** After a look that failed, milliseconds until the next one. */
+const RETRY_AFTER = 1000;
 
 /**
- * The list of servers behind an {@link ElastiCacheClient}.
+ * The list of servers of Amazon ElastiCache or Google Memorystore: what `configEndpoint` answers to `config get cluster`.
  *
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
@@ -78,12 +59,22 @@ export function elastiCacheDiscovery(configEndpoint: ServerInput, options: Elast
   const { refreshInterval: interval, useVpc = tls === false || 'path' in endpoint } = settingsOf(ELASTICACHE_OPTIONS, options);
   return async function* ({ signal, wait }) {
     let config: ClusterConfig | undefined;
+    let failed = 0;
     while (!signal.aborted) {
-      // Any server of the cluster can answer when the endpoint does not.
+      // Any server of the cluster can answer when the endpoint does not; each time others are asked first.
       const known = config?.nodes.map((node) => serverOf(node, useVpc)) ?? [];
-      const found = await askAnyOf([configEndpoint, ...known], options);
-      // A lower version is an answer of old, from a server that has not heard the news.
-      if (config === undefined || found.version > config.version) config = found;
+      const from = failed % Math.max(1, known.length);
+      try {
+        const found = await askAnyOf([configEndpoint, ...known.slice(from), ...known.slice(0, from)], options);
+        // A lower version is an answer of old, from a server that has not heard the news.
+        if (config === undefined || found.version > config.version) config = found;
+      } catch (error) {
+        // What is known is kept: an answer of old must not be believed after a failed look either.
+        if (config === undefined) throw error;
+        failed++;
+        await wait(Math.min(RETRY_AFTER, interval));
+        continue;
+      }
       yield config.nodes.map((node) => serverOf(node, useVpc));
       await wait(interval);
     }

@@ -4,7 +4,8 @@ import { onAbort } from '../../client/abort';
 import { fairTimeout } from '../../client/wire/call-deadlines';
 import { rejected } from '../../client/connection';
 import type { ExecuteOptions, Executor } from '../../client/executor';
-import type { Clock } from '../../runtime/clock';
+import { LONGEST_TIMER } from '../../options/rule';
+import type { Clock, Timer } from '../../runtime/clock';
 import type { Discovery, DiscoveryContext } from './discovery';
 import { toMember, type ClusterServer, type Member } from './member';
 
@@ -23,7 +24,7 @@ export interface FollowSettings {
   readonly timeout: number;
 }
 
-/** A source that failed is asked again after so long, in milliseconds. */
+/** A source that failed is asked again after this time, in milliseconds. */
 const RETRY_AFTER = 1000;
 
 /** However much trouble there is, a source is not asked more often than this, in milliseconds. */
@@ -87,6 +88,7 @@ export class ClusterFollower implements Executor {
   }
 
   async #whenKnown<R>(following: Following, command: Command<R>, options: ExecuteOptions = {}): Promise<R> {
+    if (following.hasNone) throw notKnown(following.failure?.reason, command.verb);
     const { clock, timeout } = this.#settings;
     const deadline = options.deadline ?? (timeout === 0 ? Infinity : clock.now() + timeout);
     await this.#untilKnown(following, command, deadline, options.signal);
@@ -98,6 +100,7 @@ export class ClusterFollower implements Executor {
     return new Promise((resolve, reject) => {
       let timer: { close(): void } | undefined;
       const settle = (error?: unknown): void => {
+        forget();
         timer?.close();
         unfollow?.();
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with whatever reason it was given
@@ -110,11 +113,13 @@ export class ClusterFollower implements Executor {
           settle(signal.reason);
         });
       const onLate = (): void => {
-        settle(new MemcacheTimeoutError('the servers of the cluster did not become known in time; see the option timeout', { command }));
+        const { failure } = following;
+        const message = 'the servers of the cluster did not become known in time; see the option timeout';
+        settle(failure === undefined ? new MemcacheTimeoutError(message, { command }) : notKnown(failure.reason, command));
       };
       if (deadline < Infinity) timer = fairTimeout(this.#settings.clock, deadline, this.#settings.timeout, onLate);
-      following.whenKnown((failure) => {
-        settle(failure === undefined ? undefined : notKnown(failure, command));
+      const forget = following.whenKnown((failure) => {
+        settle(failure === undefined ? undefined : notKnown(failure.reason, command));
       });
     });
   }
@@ -125,15 +130,29 @@ function notKnown(cause: unknown, command: string): MemcacheNoServersError {
   return new MemcacheNoServersError(`the servers of the cluster are not known${why}`, { command, cause });
 }
 
+/** What went wrong; in an object, since anything can be thrown. */
+interface Failure {
+  readonly reason: unknown;
+}
+
+type OnKnown = (failure: Failure | undefined) => void;
+
 /** One run of a source, from the first call to `close`. */
 class Following {
   hasList = false;
+  /** The source has said that it has no list. It is asked again, but nobody has to wait for that. */
+  hasNone = false;
   readonly #clock: Clock;
   readonly #onList: (servers: readonly ClusterServer[]) => void;
   readonly #abort = new AbortController();
-  #waiting: ((failure: unknown) => void)[] = [];
-  #wake: () => void = () => undefined;
+  readonly #waiting = new Set<OnKnown>();
+  /** Keeps the process alive for the calls that wait: nothing else may, before there is a connection. */
+  #keepAlive: Timer | undefined;
+  /** Each ends one of the waits of the source before its time. */
+  readonly #wakes = new Set<() => void>();
   #lastLook = -Infinity;
+  #failure: Failure | undefined;
+  #waitedAfterEnd = false;
 
   constructor(discovery: Discovery, clock: Clock, onList: (servers: readonly ClusterServer[]) => void) {
     this.#clock = clock;
@@ -141,58 +160,115 @@ class Following {
     void this.#follow(discovery);
   }
 
-  /** Calls back with nothing when there is a list, and with what went wrong when the source fails before there is one. */
-  whenKnown(callback: (failure: unknown) => void): void {
-    this.#waiting.push(callback);
+  /** What went wrong with the last look, if it did. */
+  get failure(): Failure | undefined {
+    return this.#failure;
   }
 
-  /** Ends a wait before its time. */
+  /**
+   * Calls back with nothing when there is a list, and with what went wrong when the source fails before there is one.
+   *
+   * @returns what takes the callback back
+   */
+  whenKnown(callback: OnKnown): () => void {
+    this.#waiting.add(callback);
+    this.#keepAlive ??= this.#clock.setTimeout(() => undefined, LONGEST_TIMER);
+    return () => {
+      this.#waiting.delete(callback);
+      this.#letGo();
+    };
+  }
+
+  /** Ends waits before their time. */
   hurry(): void {
-    this.#wake();
+    for (const wake of [...this.#wakes]) wake();
   }
 
   end(): void {
     this.#abort.abort();
-    this.#wake();
-    this.#tell(new MemcacheNoServersError('the client was closed'));
+    this.hurry();
+    this.#tell({ reason: new MemcacheNoServersError('the client was closed') });
   }
 
   async #follow(discovery: Discovery): Promise<void> {
     const { signal } = this.#abort;
     const context: DiscoveryContext = { signal, wait: (milliseconds) => this.#wait(milliseconds) };
+    // The call that started this is to hear of what goes wrong at once.
+    await Promise.resolve();
     while (!signal.aborted) {
       this.#lastLook = this.#clock.now();
       try {
         for await (const servers of discovery(context)) {
+          // A source that does not look at its signal is left where it is.
+          if (this.#isOver()) return;
           this.#take(servers);
         }
-        return;
+        if (this.hasList || this.#isOver()) return;
+        this.hasNone = true;
+        this.#failed(new MemcacheNoServersError('the source of servers ended without a list'));
       } catch (error) {
-        this.#tell(error);
+        this.#failed(error);
       }
-      await this.#wait(RETRY_AFTER);
+      await this.#sleepUntilNextLook(RETRY_AFTER);
     }
+  }
+
+  /** Asked anew, since it changes while others are awaited. */
+  #isOver(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  #failed(reason: unknown): void {
+    if (this.#isOver()) return;
+    this.#failure = { reason };
+    this.#tell(this.#failure);
   }
 
   /** An empty list is no list: a cluster of no servers helps nobody. */
   #take(servers: readonly ClusterServer[]): void {
-    if (this.#abort.signal.aborted) return;
     this.#lastLook = this.#clock.now();
     if (!Array.isArray(servers)) throw new MemcacheIllegalInputError('a source of servers must yield arrays of servers');
     if (servers.length === 0) throw new MemcacheNoServersError('the list of servers is empty');
     this.#onList(servers);
     this.hasList = true;
+    this.hasNone = false;
+    this.#failure = undefined;
     this.#tell(undefined);
   }
 
-  #tell(failure: unknown): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+  #tell(failure: Failure | undefined): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    this.#letGo();
     for (const callback of waiting) callback(failure);
   }
 
-  async #wait(milliseconds: number): Promise<void> {
-    if (this.#abort.signal.aborted) return;
+  #letGo(): void {
+    if (this.#waiting.size > 0) return;
+    this.#keepAlive?.close();
+    this.#keepAlive = undefined;
+  }
+
+  /** For the source. */
+  async #wait(milliseconds: unknown): Promise<void> {
+    if (typeof milliseconds !== 'number' || Number.isNaN(milliseconds)) {
+      throw new MemcacheIllegalInputError('wait must be given a number of milliseconds; Infinity waits until there is trouble with a server');
+    }
+    if (this.#isOver()) return this.#afterEnd();
+    await this.#sleepUntilNextLook(Math.max(0, milliseconds));
+  }
+
+  /** A source that goes on after its end, without looking at its signal, is thrown out; one that catches that as well stops here for good. */
+  #afterEnd(): Promise<void> {
+    if (this.#waitedAfterEnd) return new Promise<void>(() => undefined);
+    this.#waitedAfterEnd = true;
+    const thrownOut: Promise<void> = rejected(this.#abort.signal.reason);
+    // Perhaps nobody looks at it.
+    thrownOut.catch(() => undefined);
+    return thrownOut;
+  }
+
+  async #sleepUntilNextLook(milliseconds: number): Promise<void> {
     const until = this.#clock.now() + milliseconds;
     const hurried = await this.#sleep(milliseconds);
     const early = Math.min(until, this.#lastLook + LEAST_WAIT) - this.#clock.now();
@@ -201,16 +277,20 @@ class Following {
 
   /** Whether it was ended before its time. */
   #sleep(milliseconds: number): Promise<boolean> {
-    if (this.#abort.signal.aborted) return Promise.resolve(true);
+    if (this.#isOver()) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const timer = this.#clock.setTimeout(() => {
-        resolve(false);
-      }, milliseconds);
-      timer.unref();
-      this.#wake = () => {
-        timer.close();
-        resolve(true);
+      const end = (hurried: boolean): void => {
+        timer?.close();
+        this.#wakes.delete(wake);
+        resolve(hurried);
       };
+      const wake = (): void => {
+        end(true);
+      };
+      // What is longer than a timer can be is without limit.
+      const timer = milliseconds > LONGEST_TIMER ? undefined : this.#clock.setTimeout(() => { end(false); }, milliseconds);
+      timer?.unref();
+      this.#wakes.add(wake);
     });
   }
 }

@@ -1,0 +1,24 @@
+import type { ServerInput } from '../client/server-address';
+import type { CacheValue } from '../serde';
+import { elastiCacheDiscovery, ELASTICACHE_OPTIONS, type ElastiCacheOptions } from './discovery/elasticache';
+import { HashClient, type HashClientOptions } from './hash-client';
+
+/** How an {@link ElastiCacheClient} behaves. */
+export interface ElastiCacheClientOptions<Out = CacheValue, In = Out> extends HashClientOptions<Out, In>, ElastiCacheOptions {}
+
+/**
+ * A cluster client that follows the list of servers of Amazon ElastiCache or Google Memorystore: what the configuration
+ * endpoint answers to `config get cluster`. When the list changes, only the keys that must move do, and calls under way
+ * finish where they are.
+ */
+export class ElastiCacheClient<Out = CacheValue, In = Out> extends HashClient<Out, In> {
+  protected static override readonly optionNames: object = { ...super.optionNames, ...ELASTICACHE_OPTIONS };
+
+  /**
+   * @param configEndpoint for example `my-cluster.abc.cfg.use1.cache.amazonaws.com:11211`
+   * @throws MemcacheIllegalInputError naming the option that is not legal
+   */
+  constructor(configEndpoint: ServerInput, options: ElastiCacheClientOptions<Out, In> = {}) {
+    super(elastiCacheDiscovery(configEndpoint, options), options);
+  }
+}
