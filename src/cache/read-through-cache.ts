@@ -22,7 +22,9 @@ import { Slots } from './engine/slots';
 import { Storing } from './engine/storing';
 import { TimeLimits } from './engine/time-limits';
 import { Events } from './events';
+import { ClassicLeases } from './exchange/classic-leases';
 import { Gate } from './exchange/gate';
+import { IdentityGet } from './exchange/unchanged';
 import type { Leases, Place } from './exchange/leases';
 import { MetaLeases } from './exchange/meta-leases';
 import { PlainGet } from './exchange/plain-get';
@@ -31,6 +33,8 @@ import { CasNumbers } from './exchange/tokens';
 import { EntryReader } from './format/entry-reader';
 import { EntryWriter } from './format/entry-writer';
 import { Circuits } from './health/circuit';
+import { Recovery } from './health/recovery';
+import { NearCache } from './near/near-cache';
 import { Batch } from './many';
 import { RequestScope } from './request-scope';
 import { ServerCounters } from './tags/counters';
@@ -68,6 +72,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   readonly #pending = new Pending();
   readonly #limits: TimeLimits;
   readonly #entryReader: EntryReader;
+  readonly #near: NearCache | undefined;
+  readonly #recovery: Recovery;
   #epoch = 0;
 
   /**
@@ -92,16 +98,20 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const events = (this.#events = new Events(settings.observe, origin, settings.keyShown));
     const entryReader = (this.#entryReader = new EntryReader(serde));
     const writer = new EntryWriter(serde, clientOptions.maxValueSize ?? 1024 * 1024);
-    const gate = (this.#gate = new Gate(executor, clock, ({ ownCas }) => {
-      return new MetaLeases(executor, entryReader, clock, ownCas ? new CasNumbers(random) : undefined, client instanceof FallbackClient);
+    const gate = (this.#gate = new Gate(executor, clock, ({ leases, ownCas }) => {
+      const numbers = new CasNumbers(random);
+      if (!leases) return new ClassicLeases(executor, entryReader, clock, numbers);
+      return new MetaLeases(executor, entryReader, clock, ownCas ? numbers : undefined, client instanceof FallbackClient);
     }));
     const leases = (): Leases | undefined => gate.leases;
     const { cacheTimeout } = settings.entry;
     const counters = new ServerCounters(executor, gate, random, (name) => this.#counterPlace(name), cacheTimeout);
     const versions = (this.#versions = new Versions(counters, clock, settings.tagMaxAge, cacheTimeout));
+    const epoch = (): number => this.#epoch;
+    const near = (this.#near = settings.l1 === undefined ? undefined : new NearCache(settings.l1, clock, random, entryReader, versions, epoch));
     const durations = new Durations(random);
     const slots = (this.#slots = new Slots(settings.maxLoads, settings.maxQueuedLoads));
-    const storing = (this.#storing = new Storing({ leases, writer, events, durations, versions, random, near: undefined, chunks: undefined }));
+    const storing = (this.#storing = new Storing({ leases, writer, events, durations, versions, random, near, epoch, chunks: undefined }));
     const pending = this.#pending;
     const loads = (this.#loads = new Loads({
       settings,
@@ -130,9 +140,22 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       versions,
       limits,
       pending,
-      near: undefined,
+      near,
       serverOf: serverOfKeys(client),
-      epoch: () => this.#epoch,
+      epoch,
+    });
+    this.#recovery = new Recovery({
+      clock,
+      random,
+      limit: settings.recovery,
+      remove: (place) => executor.execute(new DeleteCommand(place.wireKey, place.key, false)),
+      onRecovered: (place) => {
+        this.#wrote(place);
+        events.emit('recovered', place.key);
+      },
+      onOverflow: (place) => {
+        events.emit('recovery-overflow', place.key);
+      },
     });
   }
 
@@ -247,6 +270,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const leases = await this.#leases();
     this.#wrote(place);
     const outcome = await leases.store(place, entry, undefined);
+    this.#recovery.forget(place.wireKey);
     this.#wrote(place);
     return outcome === 'stored';
   }
@@ -266,11 +290,16 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const place = await this.#place(key);
     if (settings.stale === 0) return this.#delete(place, options);
     this.#wrote(place);
-    const leases = await this.#leases();
-    this.#wrote(place);
-    const done = await leases.invalidate(place, settings.keep);
-    this.#wrote(place);
-    return done;
+    try {
+      const leases = await this.#leases();
+      this.#wrote(place);
+      return await leases.invalidate(place, settings.keep);
+    } catch (error) {
+      this.#lost(place, settings, error);
+      throw error;
+    } finally {
+      this.#wrote(place);
+    }
   }
 
   /**
@@ -321,7 +350,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   /** How often each event happened, and the gauges `loads`, `queued`, `flights`, `l1-entries`, `l1-bytes`. */
   stats(): CacheStats {
-    return { ...this.#events.counts, loads: this.#slots.used, queued: this.#slots.queued, flights: this.#loads.flights, 'l1-entries': 0, 'l1-bytes': 0 };
+    return { ...this.#events.counts, loads: this.#slots.used, queued: this.#slots.queued, flights: this.#loads.flights, 'l1-entries': this.#near?.entries ?? 0, 'l1-bytes': this.#near?.bytes ?? 0 };
   }
 
   /**
@@ -343,6 +372,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       });
     }
     this.#limits.close();
+    this.#recovery.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -356,6 +386,20 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       onDecided?.();
       return failed(signal.reason);
     }
+    if (this.#near !== undefined) {
+      const now = this.#clock.now();
+      if (this.#near.validates) return this.#getValidated(this.#near, place, load, settings, signal, onDecided);
+      const known = this.#near.get(place, now);
+      if (known !== undefined) {
+        this.#events.emit('l1-hit', place.key);
+        onDecided?.();
+        return Promise.resolve(known.value);
+      }
+    }
+    return this.#ask(place, load, settings, signal, onDecided);
+  }
+
+  #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void): Promise<unknown> {
     return new Promise((resolve) => {
       const caller = new Caller(load, settings, this.#clock.now(), resolve);
       caller.onDecided = onDecided;
@@ -365,6 +409,32 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         });
       }
       this.#reader.read(place, caller);
+    });
+  }
+
+  /** The value in this process is served only if the server says that it is still the same. */
+  async #getValidated(near: NearCache, place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void): Promise<unknown> {
+    const known = near.validated(place);
+    if (known !== undefined && this.#gate.abilities?.leases === true) {
+      const identity = await this.#within(settings.cacheTimeout, this.#executor.execute(new IdentityGet(place.wireKey, place.key)));
+      // The token came unasked: it is for the next reader, which is the one below.
+      if (identity?.won === true) await this.#gate.leases?.takeOver(place, identity.cas).catch(() => false);
+      const same = identity !== undefined && !identity.outdated && identity.cas === known.cas ? known.open() : undefined;
+      if (same !== undefined) {
+        this.#events.emit('l1-hit', place.key);
+        onDecided?.();
+        return same.value;
+      }
+    }
+    return this.#ask(place, load, settings, signal, onDecided);
+  }
+
+  /** Undefined when it fails or takes longer. */
+  #within<R>(limit: number, work: Promise<R>): Promise<R | undefined> {
+    return new Promise((resolve) => {
+      const timer = limit === 0 ? undefined : this.#clock.setTimeout(() => { resolve(undefined); }, limit);
+      timer?.unref();
+      work.then(resolve, () => { resolve(undefined); }).finally(() => timer?.close());
     });
   }
 
@@ -401,14 +471,30 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   #wrote(place: Place): void {
     this.#epoch++;
     this.#reader.forget(place.wireKey);
+    this.#near?.forget(place.wireKey);
+  }
+
+  /** A deletion that failed is made good as soon as the server is back. */
+  #lost(place: Place, settings: EntrySettings, error: unknown): void {
+    if (!(error instanceof MemcacheError) || error instanceof MemcacheIllegalInputError) return;
+    const { expire, keep } = settings;
+    const life = typeof expire === 'function' || expire === 0 ? Infinity : (Math.max(0, expire) + keep + 2) * 1000;
+    this.#recovery.add(place, life);
   }
 
   async #delete(place: Place, options?: CallOptions): Promise<boolean> {
     this.#wrote(place);
     const { signal } = options ?? {};
-    const done = await this.#executor.execute(new DeleteCommand(place.wireKey, place.key, false), signal === undefined ? undefined : { signal });
-    this.#wrote(place);
-    return done;
+    try {
+      const done = await this.#executor.execute(new DeleteCommand(place.wireKey, place.key, false), signal === undefined ? undefined : { signal });
+      this.#recovery.forget(place.wireKey);
+      return done;
+    } catch (error) {
+      this.#lost(place, this.#settings.entry, error);
+      throw error;
+    } finally {
+      this.#wrote(place);
+    }
   }
 
   /** Before the first write to a server it must be known what it can do. Rejects as the first command would. */

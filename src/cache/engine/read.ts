@@ -1,7 +1,18 @@
 import type { Place } from '../exchange/leases';
-import type { Ask } from '../exchange/reply';
+import type { Ask, Reply } from '../exchange/reply';
 import type { Caller } from './caller';
 import type { Limited } from './time-limits';
+
+/** What keeps values in this process. */
+export interface NearTaker {
+  /** Whether reads are to tell how often an item is read. */
+  readonly looksAtUse: boolean;
+  /** Whether an item that was read shall be kept. */
+  wants(hot: boolean): boolean;
+  onRead(read: Read, reply: Reply): void;
+  /** A value past its time, for want of any other. */
+  lastResort(place: Place): { readonly value: unknown } | undefined;
+}
 
 /** One question to the cache, for all callers of one tick. */
 export class Read implements Ask, Limited {
@@ -11,7 +22,7 @@ export class Read implements Ask, Limited {
   readonly callers: Caller[];
   lease = 0;
   refresh = 0;
-  keepBytes = false;
+  near: NearTaker | undefined;
   due = 0;
   /** Whether it needs no time limit any more. */
   over = false;
@@ -33,6 +44,18 @@ export class Read implements Ask, Limited {
     this.lead = lead;
     this.callers = callers;
     this.#onLate = onLate;
+  }
+
+  get keep(): number {
+    return this.lead.settings.keep;
+  }
+
+  get use(): boolean {
+    return this.near?.looksAtUse === true;
+  }
+
+  wantsBytes(hot: boolean): boolean {
+    return this.near?.wants(hot) === true;
   }
 
   get copies(): number {

@@ -15,21 +15,12 @@ import type { Durations } from './durations';
 import type { Flight } from './flight';
 import type { Loads } from './loads';
 import type { Pending } from './pending';
-import { Read } from './read';
+import { Read, type NearTaker } from './read';
 import { Sightings } from './sightings';
 import type { Slots } from './slots';
 import type { Storing } from './storing';
 import type { TimeLimits } from './time-limits';
 import { Waits } from './waits';
-
-/** What keeps values in this process. */
-export interface NearTaker {
-  /** Whether it wants the bytes of an item that was read. */
-  readonly takes: boolean;
-  onRead(read: Read, reply: Reply): void;
-  /** A value past its time, for want of any other. */
-  lastResort(place: Place): { readonly value: unknown } | undefined;
-}
 
 /** What reading needs of the cache around it. */
 export interface ReaderContext {
@@ -161,7 +152,7 @@ export class Reader {
       read.refresh = refreshBelow(lead.settings.keep, durations.early(wireKey, lead.settings));
       if (read.refresh > 0) this.#reserved++;
     } else read.refresh = 0;
-    read.keepBytes = near?.takes === true;
+    read.near = near;
     read.over = false;
     limits.add(read, lead.settings.cacheTimeout, now);
     const { tags } = lead.settings;
@@ -343,9 +334,9 @@ export class Reader {
     const { settings } = read.lead;
     const { ttl } = reply;
     // A token has no time limit of its own: since when it has been seen must be known, whoever holds it.
-    const age = reply.held || reply.won ? this.#sightings.age(read.place.wireKey, reply.cas, this.#context.clock.now()) : 0;
+    const age = (reply.held || reply.won) && !reply.timed ? this.#sightings.age(read.place.wireKey, reply.cas, this.#context.clock.now()) : 0;
     if (!reply.marked && (ttl === -1 || ttl >= settings.keep)) {
-      if (reply.bytes !== undefined) near?.onRead(read, reply);
+      if (reply.wanted) near?.onRead(read, reply);
       this.#hit(read, reply, reply.negative ? 'negative-hit' : 'hit', 'fresh');
       if (reply.won) this.#refreshBehind(read, reply, 'fresh');
       else if (reply.held && settings.stale > 0) this.#watch(read, reply, age);
@@ -378,7 +369,11 @@ export class Reader {
     else if (!reply.held) this.#again(read, true);
     else if (this.#isAbandoned(place, age, lead.settings)) {
       events.emit('take-over', place.key);
+      this.#sightings.forget(place.wireKey);
+      const { onJudged } = read;
+      read.onJudged = undefined;
       const goOn = (): void => {
+        read.onJudged = onJudged;
         this.#again(read);
       };
       (gate.leases?.takeOver(place, reply.cas) ?? Promise.resolve()).then(goOn, goOn);
@@ -412,6 +407,7 @@ export class Reader {
     const work = leases.takeOver(place, reply.cas).then((done) => {
       if (!done) return;
       events.emit('take-over', place.key);
+      this.#sightings.forget(place.wireKey);
       this.#send(leases, new Read(place, lead, [], this.#onLate));
     });
     pending.track(work, (error) => {

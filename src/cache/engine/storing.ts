@@ -22,6 +22,8 @@ export interface StoringContext {
   readonly versions: Versions;
   readonly random: Random;
   readonly near: StoredListener | undefined;
+  /** How often this process has written. */
+  readonly epoch: () => number;
   /** Splits what is too large; undefined when that is off. */
   readonly chunks: ((place: Place, value: unknown, seconds: number, tags: string) => Promise<Block>) | undefined;
 }
@@ -40,6 +42,7 @@ export class Storing {
   /** Before the load: the versions of tags as they are then. */
   prepare(flight: Flight): void {
     const { tags } = flight.lead.settings;
+    flight.epoch = this.#context.epoch();
     if (Array.isArray(tags) && tags.length > 0 && flight.claim !== 'none') flight.tags = this.#context.versions.snapshot(tags as readonly string[]);
   }
 

@@ -75,6 +75,8 @@ export class LeaseGet extends KeyCommand<Reply> {
     let casEnd = 0;
     let flags = 0;
     let proven = false;
+    let hot = false;
+    let idle = 0;
     while (at < end) {
       const stop = tokenEnd(buffer, at, end);
       switch (buffer[at]) {
@@ -91,6 +93,12 @@ export class LeaseGet extends KeyCommand<Reply> {
         case O:
           checkOpaque(buffer, at, stop, this.#opaque);
           proven = true;
+          break;
+        case H:
+          hot = buffer[at + 1] === ONE;
+          break;
+        case L:
+          idle = ttlOf(buffer, at + 1, stop);
           break;
         case W:
           reply.won = true;
@@ -112,9 +120,12 @@ export class LeaseGet extends KeyCommand<Reply> {
     if (!reply.cold) {
       const copies = Math.max(1, this.#ask.copies);
       this.#reader.read(reply, this.key, buffer, dataStart, dataEnd, frame.owned, flags, copies);
-      if (this.#ask.keepBytes && reply.unreadable === undefined) reply.bytes = Buffer.from(buffer.subarray(dataStart, dataEnd));
+      if (reply.unreadable === undefined && this.#ask.wantsBytes(hot && idle <= 1)) {
+        reply.wanted = true;
+        if (typeof reply.value === 'object') reply.bytes = Buffer.from(buffer.subarray(dataStart, dataEnd));
+      }
     }
-    if (reply.won || reply.held || reply.marked || reply.unreadable !== undefined || reply.tags !== '') {
+    if (reply.won || reply.held || reply.marked || reply.unreadable !== undefined || reply.tags !== '' || reply.wanted) {
       reply.cas = latin1Slice(buffer, casStart, casEnd);
     }
     return reply;
@@ -122,8 +133,8 @@ export class LeaseGet extends KeyCommand<Reply> {
 }
 
 /** The tokens of a read. */
-export function leaseTokens(lease: number, refresh: number): string {
-  return `v f c t${lease > 0 ? ` N${lease}` : ''}${refresh > 0 ? ` R${refresh}` : ''}`;
+export function leaseTokens(lease: number, refresh: number, use: boolean): string {
+  return `v f c t${use ? ' h l' : ''}${lease > 0 ? ` N${lease}` : ''}${refresh > 0 ? ` R${refresh}` : ''}`;
 }
 
 function ttlOf(buffer: Buffer, start: number, end: number): number {
@@ -137,6 +148,9 @@ const SPACE = 32;
 const MINUS = 45;
 const C = 99;
 const F = 102;
+const H = 104;
+const L = 108;
+const ONE = 49;
 const O = 79;
 const T = 116;
 const W = 87;

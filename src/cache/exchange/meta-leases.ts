@@ -61,7 +61,7 @@ export class MetaLeases implements Leases {
     if (ask.lease !== this.#lease || ask.refresh !== this.#refresh) {
       this.#lease = ask.lease;
       this.#refresh = ask.refresh;
-      this.#tokens = leaseTokens(ask.lease, this.#exptime(ask.refresh));
+      this.#tokens = leaseTokens(ask.lease, this.#exptime(ask.refresh), ask.use);
     }
     const tokens = this.#casNumbers === undefined || ask.lease === 0 ? this.#tokens : `${this.#tokens} E${this.#casNumbers.next()}`;
     return this.#executor.execute(new LeaseGet(wireKey, key, ask, tokens, this.#reader));
@@ -69,7 +69,8 @@ export class MetaLeases implements Leases {
 
   /** First as any read goes, from cache to cache; what none of them has, or has outdated, is asked of the first with a token. */
   async #readThrough({ wireKey, key }: Place, ask: Ask): Promise<Reply> {
-    const found = await this.#executor.execute(new LeaseGet(wireKey, key, { ...ask, lease: 0, refresh: 0 }, leaseTokens(0, 0), this.#reader));
+    const plain: Ask = { lease: 0, refresh: 0, copies: ask.copies, keep: ask.keep, use: ask.use, wantsBytes: (hot) => ask.wantsBytes(hot) };
+    const found = await this.#executor.execute(new LeaseGet(wireKey, key, plain, leaseTokens(0, 0, ask.use), this.#reader));
     const outdated = found.marked || (found.ttl >= 0 && found.ttl < ask.refresh);
     if ((found.found && !outdated) || (ask.lease === 0 && ask.refresh === 0)) return found;
     const first = await this.#read({ wireKey, key }, ask);

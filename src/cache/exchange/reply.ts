@@ -8,6 +8,8 @@ export class Reply {
   won = false;
   /** Somebody else loads. (`Z`) */
   held = false;
+  /** A token in other hands ends by itself. */
+  timed = false;
   /** It was invalidated. (`X`) */
   marked = false;
   /** Seconds to live; -1 for ever. */
@@ -23,7 +25,9 @@ export class Reply {
   tags = '';
   /** The value is there and cannot be read. */
   unreadable: unknown = undefined;
-  /** Its bytes in memory of their own, and their flags, when they were asked for. */
+  /** Whether the near cache shall keep it. */
+  wanted = false;
+  /** Its bytes in memory of their own, where the near cache shall keep them; and their flags. */
   bytes: Buffer | undefined = undefined;
   flags = 0;
 }
@@ -39,6 +43,10 @@ export interface Ask {
   readonly refresh: number;
   /** For how many callers the value is read. */
   readonly copies: number;
-  /** Whether the near cache wants the bytes. */
-  readonly keepBytes: boolean;
+  /** Seconds for which an item stays after it is no longer fresh. */
+  readonly keep: number;
+  /** Whether it is to be told how often the item is read. */
+  readonly use: boolean;
+  /** Whether the near cache wants the item. @param hot whether it is read often */
+  wantsBytes(hot: boolean): boolean;
 }

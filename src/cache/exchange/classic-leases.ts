@@ -1,0 +1,139 @@
+/**
+ * Leases without meta commands: whoever `add`s the place-holder is to load. It stands under the key itself, so that any
+ * client's `delete` ends it. Entries say in their envelope when they are no longer fresh, by the clock of whoever stored
+ * them; a second key, `<key>~r`, says who refreshes.
+ *
+ *     1 l <owner>\n                                  a place-holder
+ *     1 v x=<fresh until> d=<load took> [tags]\n…    a value; x in milliseconds since 1970, 0 for ever
+ */
+import { DeleteCommand } from '../../client/commands/item';
+import { CasCommand, StoreCommand } from '../../client/commands/storage';
+import type { Executor } from '../../client/executor';
+import { encodeExptime } from '../../protocol/exptime';
+import { MAX_KEY_LENGTH } from '../../protocol/limits';
+import { toBlock } from '../../protocol/request';
+import type { Clock } from '../../runtime/clock';
+import type { EntryReader } from '../format/entry-reader';
+import { ENVELOPE_FLAG, openEnvelope, seal } from '../format/envelope';
+import type { Leases, NewEntry, Place } from './leases';
+import { PlainGet, type PlainItem } from './plain-get';
+import { Reply, type Ask, type Stored } from './reply';
+import type { CasNumbers } from './tokens';
+
+export class ClassicLeases implements Leases {
+  readonly #executor: Executor;
+  readonly #reader: EntryReader;
+  readonly #clock: Clock;
+  /** Names of owners. */
+  readonly #names: CasNumbers;
+
+  constructor(executor: Executor, reader: EntryReader, clock: Clock, names: CasNumbers) {
+    this.#executor = executor;
+    this.#reader = reader;
+    this.#clock = clock;
+    this.#names = names;
+  }
+
+  async read(place: Place, ask: Ask): Promise<Reply> {
+    let item = await this.#gets(place);
+    let owner = '';
+    if (item === undefined && ask.lease > 0) {
+      owner = this.#names.next();
+      const block = toBlock(seal('l', owner, ''));
+      await this.#executor.execute(new StoreCommand('add', place.wireKey, place.key, { block, flags: ENVELOPE_FLAG, exptime: ask.lease }, false));
+      item = await this.#gets(place);
+    }
+    const reply = new Reply();
+    if (item === undefined) return reply;
+    reply.found = true;
+    reply.cas = item.cas;
+    reply.flags = item.flags;
+    const envelope = item.flags >= ENVELOPE_FLAG ? openEnvelope(item.bytes, 0, item.bytes.length) : undefined;
+    if (envelope?.kind === 'l') {
+      reply.cold = true;
+      reply.won = envelope.words === owner;
+      reply.held = !reply.won;
+      return reply;
+    }
+    this.#reader.read(reply, place.key, item.bytes, 0, item.bytes.length, true, item.flags, Math.max(1, ask.copies));
+    const until = takeTimes(reply);
+    if (until !== undefined) await this.#age(place, ask, reply, until);
+    // How often it is read is not known here.
+    if (reply.unreadable === undefined && ask.wantsBytes(true)) {
+      reply.wanted = true;
+      if (typeof reply.value === 'object') reply.bytes = item.bytes;
+    }
+    return reply;
+  }
+
+  async store({ wireKey, key }: Place, { block, flags, fresh, keep, delta }: NewEntry, unless: string | undefined): Promise<Stored> {
+    const times = `x=${fresh === 0 ? 0 : Math.ceil(this.#clock.time() + fresh * 1000)} d=${Math.round(delta)}`;
+    const exptime = fresh === 0 ? 0 : encodeExptime(fresh + keep, this.#clock.time);
+    const item = { ...withTimes(block, flags, times), exptime };
+    if (unless === undefined || unless === 'add') {
+      const stored = await this.#executor.execute(new StoreCommand(unless === 'add' ? 'add' : 'set', wireKey, key, item, false));
+      return stored ? 'stored' : 'notStored';
+    }
+    const stored = await this.#executor.execute(new CasCommand(wireKey, key, item, unless, false));
+    if (stored === undefined) return 'notFound';
+    if (stored) await this.#endRefresh({ wireKey, key });
+    return stored ? 'stored' : 'exists';
+  }
+
+  /** There is no conditional deletion: what has this CAS is replaced by something that has expired. */
+  async release({ wireKey, key }: Place, cas: string): Promise<boolean> {
+    return (await this.#executor.execute(new CasCommand(wireKey, key, { block: '', flags: 0, exptime: -1 }, cas, false))) === true;
+  }
+
+  /** Tokens end by themselves here. */
+  takeOver(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  invalidate({ wireKey, key }: Place): Promise<boolean> {
+    return this.#executor.execute(new DeleteCommand(wireKey, key, false));
+  }
+
+  #gets({ wireKey, key }: Place): Promise<PlainItem | undefined> {
+    return this.#executor.execute(new PlainGet('gets', wireKey, key));
+  }
+
+  /** How old it is, and whether this reader is to refresh it. */
+  async #age(place: Place, ask: Ask, reply: Reply, until: number): Promise<void> {
+    if (until === 0) return;
+    reply.ttl = Math.max(0, ask.keep + Math.floor((until - this.#clock.time()) / 1000));
+    if (ask.refresh === 0 || reply.ttl >= ask.refresh) return;
+    const marker = markerOf(place);
+    const added = marker === undefined || (await this.#executor.execute(new StoreCommand('add', marker, place.key, { block: '1', flags: 0, exptime: Math.max(2, ask.lease) }, false)));
+    reply.won = added;
+    reply.held = !added;
+    reply.timed = true;
+  }
+
+  async #endRefresh(place: Place): Promise<void> {
+    const marker = markerOf(place);
+    if (marker !== undefined) await this.#executor.execute(new DeleteCommand(marker, place.key, false));
+  }
+}
+
+/** The key that says who refreshes; none where it would be too long. */
+function markerOf({ wireKey }: Place): string | undefined {
+  return wireKey.length + 2 <= MAX_KEY_LENGTH ? `${wireKey}~r` : undefined;
+}
+
+/** Takes the times out of what an envelope says; undefined when it has none. */
+function takeTimes(reply: Reply): number | undefined {
+  const match = /^x=(\d{1,15}) d=\d{1,15}(?: |$)/.exec(reply.tags);
+  if (match === null) return undefined;
+  reply.tags = reply.tags.slice(match[0].length);
+  return Number(match[1]);
+}
+
+/** The entry in an envelope that says how long it is fresh. */
+function withTimes(block: string | Uint8Array, flags: number, times: string): { block: string | Uint8Array; flags: number } {
+  const bytes = typeof block === 'string' ? Buffer.from(block, 'latin1') : Buffer.from(block.buffer, block.byteOffset, block.byteLength);
+  const envelope = flags >= ENVELOPE_FLAG ? openEnvelope(bytes, 0, bytes.length) : undefined;
+  if (envelope === undefined) return { block: toBlock(seal('v', times, bytes)), flags: flags + ENVELOPE_FLAG };
+  const words = envelope.words === '' ? times : `${times} ${envelope.words}`;
+  return { block: toBlock(seal(envelope.kind, words, bytes.subarray(envelope.start))), flags };
+}

@@ -1,0 +1,47 @@
+/**
+ *     mg <key> c O<opaque>\r\n      HD c<cas> [W] [X] [Z] | EN
+ */
+import { KeyCommand } from '../../client/command';
+import { HIT, MISS, type Tally } from '../../client/meter';
+import type { Frame } from '../../protocol/frame';
+import type { RequestWriter } from '../../protocol/request';
+import { checkReply, codeOf, nextOpaque } from './tokens';
+
+/** What an item is now. */
+export interface Identity {
+  readonly cas: string;
+  /** It was invalidated, or is no item any more but a place. */
+  readonly outdated: boolean;
+  /** The server has given this reader the token to refresh it, unasked. */
+  readonly won: boolean;
+}
+
+/** Whether an item is still the same, without its value. */
+export class IdentityGet extends KeyCommand<Identity | undefined> {
+  readonly #opaque = nextOpaque();
+
+  get verb(): 'mg' {
+    return 'mg';
+  }
+
+  get idempotent(): boolean {
+    return true;
+  }
+
+  override tally(identity: Identity | undefined, tally: Tally): void {
+    tally.add(identity === undefined ? MISS : HIT, 1);
+  }
+
+  write(request: RequestWriter): void {
+    request.text(`mg ${this.wireKey} c t O${this.#opaque}\r\n`);
+  }
+
+  read(frame: Frame, server: string): Identity | undefined {
+    const code = codeOf(frame);
+    if (code !== 'HD' && code !== 'EN') throw this.refuse(frame, server);
+    checkReply(frame, this.#opaque, code === 'EN');
+    if (code === 'EN') return undefined;
+    const line = frame.line();
+    return { cas: / c(\d{1,20})(?: |$)/.exec(line)?.[1] ?? '', outdated: / X(?: |$)/.test(line), won: / W(?: |$)/.test(line) };
+  }
+}

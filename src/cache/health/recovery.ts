@@ -1,0 +1,97 @@
+import type { Clock, Timer } from '../../runtime/clock';
+import type { Random } from '../../runtime/random';
+import type { Place } from '../exchange/leases';
+
+const FIRST = 100;
+const LONGEST = 10_000;
+/** So many are tried at once. */
+const AT_ONCE = 64;
+
+/** What recovery needs of the cache around it. */
+export interface RecoveryContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limit: number;
+  readonly remove: (place: Place) => Promise<unknown>;
+  readonly onRecovered: (place: Place) => void;
+  readonly onOverflow: (place: Place) => void;
+}
+
+interface Lost {
+  readonly place: Place;
+  /** When the entry is gone by itself, on the monotonic clock. */
+  readonly until: number;
+}
+
+/** Deletions that failed are made good: tried again, at growing distances, until done or until the entry has expired by itself. */
+export class Recovery {
+  readonly #context: RecoveryContext;
+  readonly #lost = new Map<string, Lost>();
+  #timer: Timer | undefined;
+  #pause = FIRST;
+  #busy = false;
+
+  constructor(context: RecoveryContext) {
+    this.#context = context;
+  }
+
+  get size(): number {
+    return this.#lost.size;
+  }
+
+  /** @param life milliseconds for which the entry may still be there */
+  add(place: Place, life: number): void {
+    const { limit, clock, onOverflow } = this.#context;
+    const known = this.#lost.has(place.wireKey);
+    if (!known && this.#lost.size >= limit) {
+      onOverflow(place);
+      return;
+    }
+    this.#lost.set(place.wireKey, { place, until: clock.now() + life });
+    this.#schedule();
+  }
+
+  /** It was deleted or replaced. */
+  forget(wireKey: string): void {
+    if (this.#lost.size > 0) this.#lost.delete(wireKey);
+  }
+
+  close(): void {
+    this.#timer?.close();
+    this.#timer = undefined;
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#busy || this.#lost.size === 0) return;
+    const { clock, random } = this.#context;
+    const timer = clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#busy = true;
+      void this.#tryAll().then((failed) => {
+        this.#busy = false;
+        this.#pause = failed ? Math.min(LONGEST, this.#pause * 2) : FIRST;
+        this.#schedule();
+      });
+    }, this.#pause * (0.75 + 0.5 * random()));
+    timer.unref();
+    this.#timer = timer;
+  }
+
+  /** Whether the server still cannot be reached. */
+  async #tryAll(): Promise<boolean> {
+    const { clock, remove, onRecovered } = this.#context;
+    for (const [wireKey, { until }] of this.#lost) if (clock.now() >= until) this.#lost.delete(wireKey);
+    while (this.#lost.size > 0) {
+      const some = [...this.#lost.values()].slice(0, AT_ONCE);
+      const outcomes = await Promise.allSettled(some.map(({ place }) => remove(place)));
+      for (const [i, outcome] of outcomes.entries()) {
+        const lost = some[i];
+        if (lost === undefined || outcome.status === 'rejected') continue;
+        if (this.#lost.get(lost.place.wireKey) === lost) this.#lost.delete(lost.place.wireKey);
+        onRecovered(lost.place);
+      }
+      if (outcomes.some(({ status }) => status === 'rejected')) return true;
+    }
+    return false;
+  }
+}

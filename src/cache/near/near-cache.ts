@@ -1,0 +1,147 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../runtime/clock';
+import type { Random } from '../../runtime/random';
+import type { NearSettings } from '../cache-options';
+import type { Flight } from '../engine/flight';
+import type { Read } from '../engine/read';
+import type { Place } from '../exchange/leases';
+import { Reply } from '../exchange/reply';
+import type { Block } from '../format/entry-writer';
+import type { EntryReader } from '../format/entry-reader';
+import type { Versions } from '../tags/versions';
+
+/** A value in this process. */
+interface Near {
+  /** What is handed out: a primitive, or with `share` any value. */
+  readonly value: unknown;
+  /** For all others: what it is made of, anew for each reader, so that none can change another's. */
+  readonly bytes: Buffer | undefined;
+  readonly flags: number;
+  /** When it must not be served any more without asking, on the monotonic clock. */
+  readonly until: number;
+  readonly tags: string;
+  /** Its CAS, with `validate`. */
+  readonly cas: string;
+  readonly size: number;
+}
+
+/** What an entry costs beside key and value: the object, its places in the map and in the lists. */
+const OVERHEAD = 256;
+/** Of the values that are read often one in this many is taken at each read. */
+const ONE_IN = 8;
+
+/** Whether nobody can change it. */
+function isPrimitive(value: unknown): boolean {
+  return typeof value !== 'object' || value === null;
+}
+
+/** Values in this process, in front of the server: bounded by number and bytes, and by time. */
+export class NearCache {
+  readonly #settings: NearSettings;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #reader: EntryReader;
+  readonly #versions: Versions;
+  readonly #epoch: () => number;
+  readonly #entries: LRUCache<string, Near>;
+
+  constructor(settings: NearSettings, clock: Clock, random: Random, reader: EntryReader, versions: Versions, epoch: () => number) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#random = random;
+    this.#reader = reader;
+    this.#versions = versions;
+    this.#epoch = epoch;
+    this.#entries = new LRUCache({ max: settings.maxEntries, maxSize: settings.maxBytes, sizeCalculation: ({ size }) => size });
+  }
+
+  get entries(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#entries.calculatedSize;
+  }
+
+  get validates(): boolean {
+    return this.#settings.validate;
+  }
+
+  /** Whether reads are to tell how often an item is read. */
+  get looksAtUse(): boolean {
+    return this.#settings.admit === 'hot';
+  }
+
+  /** Whether an item that was read shall be kept. @param hot whether it is read often */
+  wants(hot: boolean): boolean {
+    if (this.#settings.admit === 'all') return true;
+    return hot && this.#random() * ONE_IN < 1;
+  }
+
+  /** What may be served without asking. */
+  get(place: Place, now: number): { readonly value: unknown } | undefined {
+    const near = this.#entries.get(place.wireKey);
+    if (near === undefined || now >= near.until) return undefined;
+    if (near.tags !== '' && this.#versions.check(near.tags) !== true) return undefined;
+    return this.#open(place, near);
+  }
+
+  /** The value that has this CAS, if it is the one that is kept. */
+  validated(place: Place): { readonly cas: string; readonly open: () => { readonly value: unknown } | undefined } | undefined {
+    const near = this.#entries.get(place.wireKey);
+    if (near === undefined || near.cas === '' || this.#clock.now() >= near.until || (near.tags !== '' && this.#versions.check(near.tags) !== true)) return undefined;
+    return { cas: near.cas, open: () => this.#open(place, near) };
+  }
+
+  /** A value past its time, for want of any other. */
+  lastResort(place: Place): { readonly value: unknown } | undefined {
+    const near = this.#entries.get(place.wireKey);
+    if (near === undefined || this.#clock.now() >= near.until + this.#settings.staleIfError) return undefined;
+    return this.#open(place, near);
+  }
+
+  onRead(read: Read, reply: Reply): void {
+    if (read.epoch !== this.#epoch() || reply.negative) return;
+    const { ttl } = reply;
+    const life = ttl < 0 ? Infinity : (ttl - read.keep) * 1000;
+    this.#put(read.place, reply.value, reply.bytes, reply.flags, life, reply.tags, reply.cas);
+  }
+
+  onStored(flight: Flight, block: Block, fresh: number, tags: string): void {
+    if (this.#settings.admit !== 'all' || this.#settings.validate || flight.epoch !== this.#epoch() || flight.detached) return;
+    const { value } = flight;
+    const bytes = isPrimitive(value) || this.#settings.share ? undefined : typeof block.block === 'string' ? Buffer.from(block.block, 'latin1') : Buffer.from(block.block);
+    this.#put(flight.place, value, bytes, block.flags, fresh === 0 ? Infinity : fresh * 1000, tags, '');
+  }
+
+  forget(wireKey: string): void {
+    this.#entries.delete(wireKey);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+
+  #put(place: Place, value: unknown, bytes: Buffer | undefined, flags: number, life: number, tags: string, cas: string): void {
+    const { ttl, share } = this.#settings;
+    const kept = isPrimitive(value) || share;
+    if (!kept && bytes === undefined) return;
+    const size = OVERHEAD + place.wireKey.length + (kept ? sizeOf(value, bytes) : (bytes?.length ?? 0)) + tags.length;
+    // Where the server is asked each time, only the value's own life counts.
+    const until = this.#clock.now() + (this.#settings.validate ? life : Math.min(ttl, life));
+    this.#entries.set(place.wireKey, { value: kept ? value : undefined, bytes: kept ? undefined : bytes, flags, until, tags, cas, size });
+  }
+
+  #open(place: Place, near: Near): { readonly value: unknown } | undefined {
+    const { bytes } = near;
+    if (bytes === undefined) return near;
+    const reply = new Reply();
+    this.#reader.read(reply, place.key, bytes, 0, bytes.length, false, near.flags, 1);
+    return reply.unreadable === undefined ? reply : undefined;
+  }
+}
+
+function sizeOf(value: unknown, bytes: Buffer | undefined): number {
+  if (typeof value === 'string') return value.length * 2;
+  return bytes === undefined ? 64 : bytes.length * 4;
+}

@@ -1,0 +1,514 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Client, FallbackClient, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
+import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
+import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { Fleet, type Process } from './support/fleet';
+
+function keysOf(list: readonly unknown[]): string[] {
+  return list.map(String).sort();
+}
+
+describe('getMany', () => {
+  it('31: two processes with the same keys in opposite order load each key once', async () => {
+    const fleet = new Fleet(2, 0);
+    const calls: string[][] = [];
+    const load = async (keys: readonly string[]): Promise<Map<string, string>> => {
+      calls.push([...keys]);
+      await fleet.clock.sleep(100);
+      return new Map(keys.map((key) => [key, `${key}!`]));
+    };
+    const [a, b] = fleet.processes;
+    const results = await fleet.clock.until(Promise.all([a!.cache.getMany(['x', 'y', 'z'], load), b!.cache.getMany(['z', 'y', 'w'], load)]));
+    expect([...results[0]]).toEqual([['x', 'x!'], ['y', 'y!'], ['z', 'z!']]);
+    expect([...results[1]]).toEqual([['z', 'z!'], ['y', 'y!'], ['w', 'w!']]);
+    expect(calls).toEqual([['x', 'y', 'z'], ['w']]);
+    expect(fleet.clock.now()).toBeLessThanOrEqual(163);
+  });
+
+  it('takes an array, errors for single keys, nothing for what there is not, and no keys at all', async () => {
+    const fleet = new Fleet(1, 0);
+    const { cache } = fleet.processes[0]!;
+    const broken = new Error('broken');
+    const rejected = await fleet.clock.until(cache.getMany(['a', 'b'], () => ['A', broken]).catch((error: unknown) => error));
+    expect(rejected).toBe(broken);
+    await fleet.clock.pass(5);
+    expect(await fleet.clock.until(cache.peek('a'))).toBe('A');
+    const load = jest.fn((keys: readonly string[]) => new Map(keys.map((key) => [key, key])));
+    expect(await fleet.clock.until(cache.getMany([], load))).toEqual(new Map());
+    expect(load).not.toHaveBeenCalled();
+    const found = await fleet.clock.until(cache.getMany(['a', 'c', 'd'], (keys) => new Map([['c', keys.join()]])));
+    expect([...found]).toEqual([['a', 'A'], ['c', 'c,d'], ['d', undefined]]);
+    const wrong = await fleet.clock.until(cache.getMany(['q'], () => 'Q' as never).catch((error: unknown) => error));
+    expect(wrong).toBeInstanceOf(TypeError);
+    expect(fleet.store.find('q')).toBeUndefined();
+  });
+
+  it('a get joins the batch that loads its key, and a batch a get', async () => {
+    const fleet = new Fleet(1, 100);
+    const [process] = fleet.processes;
+    const single = process!.get('a');
+    await fleet.clock.pass(10);
+    const calls: unknown[] = [];
+    const batch = process!.cache.getMany(['a', 'b'], async (keys: readonly string[]) => {
+      calls.push(keys);
+      await fleet.clock.sleep(100);
+      return keys.map((key) => `${key}?`);
+    });
+    await fleet.clock.pass(10);
+    const other = process!.get('b');
+    expect(await fleet.clock.until(Promise.all([single, batch, other]))).toEqual(['a@0', new Map([['a', 'a@0'], ['b', 'b?']]), 'b?']);
+    expect(calls).toEqual([['b']]);
+    expect(fleet.database.loads).toBe(1);
+  });
+
+  it('a batch that fails leaves no lease, and takes one place among the loads', async () => {
+    const fleet = new Fleet(1, 0, { maxLoads: 1 });
+    const { cache } = fleet.processes[0]!;
+    const keys = Array.from({ length: 50 }, (_, i) => `k${i}`);
+    const error = new Error('all');
+    expect(await fleet.clock.until(cache.getMany(keys, () => Promise.reject(error)).catch((reason: unknown) => reason))).toBe(error);
+    await fleet.clock.pass(5);
+    expect(fleet.store.size).toBe(0);
+    expect(await fleet.clock.until(cache.getMany(keys, (all) => all.map((key) => key)))).toEqual(new Map(keys.map((key) => [key, key])));
+    expect(cache.stats()).toMatchObject({ loads: 0, flights: 0, stored: 50 });
+  });
+});
+
+describe('wrap, scope and change', () => {
+  it('wrap caches a function by its arguments', async () => {
+    const fleet = new Fleet(1, 0);
+    const add = jest.fn((a: number, b: number) => Promise.resolve(a + b));
+    const cached = fleet.processes[0]!.cache.wrap(add, { key: (a, b) => `sum:${a}:${b}`, expire: 10 });
+    const sum: number = await fleet.clock.until(cached(1, 2));
+    expect([sum, await fleet.clock.until(cached(1, 2)), await fleet.clock.until(cached(2, 2))]).toEqual([3, 3, 4]);
+    expect(add).toHaveBeenCalledTimes(2);
+  });
+
+  it('a scope reads each key once, and remembers rejections', async () => {
+    const fleet = new Fleet(1, 0);
+    const { cache, line } = fleet.processes[0]!;
+    const scope = cache.scope();
+    const load = jest.fn(({ key }: LoadContext<string>) => `${String(key)}!`);
+    const first = await fleet.clock.until(scope.get('a', load));
+    const sent = line.sent.length;
+    expect(await fleet.clock.until(scope.get('a', load))).toBe(first);
+    expect(line.sent).toHaveLength(sent);
+    expect([...(await fleet.clock.until(scope.getMany(['b', 'a'], (keys) => keys.map((key) => `${key}?`))))]).toEqual([['b', 'b?'], ['a', 'a!']]);
+    const error = new Error('no');
+    const fail = jest.fn(() => Promise.reject(error));
+    for (let i = 0; i < 2; i++) expect(await fleet.clock.until(scope.get('e', fail).catch((reason: unknown) => reason))).toBe(error);
+    expect(fail).toHaveBeenCalledTimes(1);
+    expect(await fleet.clock.until(scope.peek('a'))).toBe('a!');
+  });
+
+  it('change: the entries end soon, then are gone, whatever happens between', async () => {
+    const fleet = new Fleet(2, 20);
+    const [a, b] = fleet.processes;
+    await fleet.herd(1, 'k');
+    const changed = a!.cache.change(['k'], async () => {
+      await fleet.clock.sleep(50);
+      expect(fleet.store.secondsLeft(fleet.store.find('k')!)).toBeLessThanOrEqual(5);
+      fleet.database.write('k');
+      return 'written';
+    });
+    expect(await fleet.clock.until(changed)).toBe('written');
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
+    const error = new Error('write failed');
+    expect(await fleet.clock.until(a!.cache.change('k', () => Promise.reject(error)).catch((reason: unknown) => reason))).toBe(error);
+    await fleet.clock.pass(5100);
+    expect(fleet.store.find('k')).toBeUndefined();
+  });
+});
+
+describe('tags and namespace', () => {
+  const tagged: CacheOptions = { tags: ['users'], expire: 600, tagMaxAge: 1000 };
+
+  it('invalidateTags makes entries misses: here at once, elsewhere within tagMaxAge, and loaded once', async () => {
+    const fleet = new Fleet(4, 50, tagged);
+    await fleet.herd(3, 'k');
+    expect(fleet.database.loads).toBe(1);
+    fleet.database.write('k');
+    await fleet.clock.until(fleet.processes[0]!.cache.invalidateTags(['users']));
+    expect(await fleet.clock.until(fleet.processes[0]!.get('k'))).toBe('k@1');
+    await fleet.clock.pass(1100);
+    expect((await fleet.herd(3, 'k')).values).toEqual(Array(12).fill('k@1'));
+    expect(fleet.database.loads).toBe(2);
+    await fleet.clock.pass(1100);
+    fleet.database.write('k');
+    await fleet.clock.until(fleet.processes[0]!.cache.invalidateTags('users'));
+    await fleet.clock.pass(1100);
+    expect(new Set((await fleet.herd(3, 'k')).values)).toEqual(new Set(['k@2']));
+    expect(fleet.database.loads).toBe(3);
+  });
+
+  it('32: a tag that changes during a load', async () => {
+    const fleet = new Fleet(2, 500, tagged);
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(b!.get('other'));
+    const call = a!.get('k');
+    await fleet.clock.pass(100);
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.invalidateTags('users'));
+    expect(await fleet.clock.until(call)).toBe('k@0');
+    await fleet.clock.pass(1100);
+    expect(new Set((await fleet.herd(1, 'k')).values)).toEqual(new Set(['k@1']));
+  });
+
+  it('32: a tag whose counter is lost makes entries invalid, never valid again', async () => {
+    const fleet = new Fleet(2, 0, tagged);
+    await fleet.herd(1, 'k');
+    fleet.database.write('k');
+    fleet.store.delete('tag:users');
+    await fleet.clock.pass(1100);
+    expect(new Set((await fleet.herd(1, 'k')).values)).toEqual(new Set(['k@1']));
+  });
+
+  it('tags made of the value', async () => {
+    const fleet = new Fleet(2, 100, { expire: 600, tags: (value) => [`of:${String(value).slice(0, 1)}`] });
+    await fleet.herd(2, 'k');
+    expect(fleet.database.loads).toBe(1);
+    await fleet.herd(2, 'k');
+    expect(fleet.database.loads).toBe(1);
+    // A process that has never heard of the tag loads while it changes: nothing may be stored.
+    const late = fleet.process('late');
+    const call = late.get('kk');
+    await fleet.clock.pass(50);
+    await fleet.clock.until(fleet.processes[0]!.cache.invalidateTags('of:k'));
+    fleet.database.write('kk');
+    await fleet.clock.until(call);
+    await fleet.clock.pass(3000);
+    expect((await fleet.herd(1, 'kk')).values).toEqual(['kk@1', 'kk@1']);
+  });
+
+  it('invalidateNamespace', async () => {
+    const fleet = new Fleet(2, 10, { namespace: 'shop', expire: 600 });
+    await fleet.herd(2, 'k');
+    expect(fleet.database.loads).toBe(1);
+    fleet.database.write('k');
+    await fleet.clock.until(fleet.processes[0]!.cache.invalidateNamespace());
+    expect(await fleet.clock.until(fleet.processes[0]!.get('k'))).toBe('k@1');
+    await fleet.clock.pass(1100);
+    expect(await fleet.clock.until(fleet.processes[1]!.get('k'))).toBe('k@1');
+    expect(fleet.database.loads).toBe(2);
+    expect(keysOf([...fleet.store.items()].map(({ key }) => key))).toEqual([expect.stringMatching(/^shop:[0-9a-z]+:k$/), expect.stringMatching(/^shop:[0-9a-z]+:k$/), 'shop:version']);
+    const plain = new Fleet(1, 0);
+    await expect(plain.processes[0]!.cache.invalidateNamespace()).rejects.toThrow(MemcacheIllegalInputError);
+  });
+});
+
+describe('near cache', () => {
+  const l1 = { admit: 'all', ttl: 1000 } as const;
+
+  it('serves from this process, for ttl at the most, and each reader its own object', async () => {
+    const fleet = new Fleet(2, 10, { l1, expire: 600 });
+    fleet.database.value = (key, version) => ({ key, version });
+    const [a, b] = fleet.processes;
+    const first = (await fleet.clock.until(a!.get('k'))) as { version: number };
+    first.version = 99;
+    const second = (await fleet.clock.until(a!.get('k'))) as { version: number };
+    expect(second).toEqual({ key: 'k', version: 0 });
+    second.version = 98;
+    expect(await fleet.clock.until(a!.get('k'))).toEqual({ key: 'k', version: 0 });
+    expect(a!.cache.stats()).toMatchObject({ 'l1-hit': 2, hit: 0, 'l1-entries': 1 });
+    // 34: what another process deletes is seen after ttl.
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.delete('k'));
+    await fleet.clock.until(b!.get('k'));
+    await fleet.clock.pass(1000);
+    expect(await fleet.clock.until(a!.get('k'))).toEqual({ key: 'k', version: 1 });
+    // What this process deletes, at once.
+    fleet.database.write('k');
+    await fleet.clock.until(a!.cache.delete('k'));
+    expect(await fleet.clock.until(a!.get('k'))).toEqual({ key: 'k', version: 2 });
+  });
+
+  it('a read that was under way when this process wrote leaves nothing behind', async () => {
+    const fleet = new Fleet(1, 10, { l1, expire: 600 });
+    const [process] = fleet.processes;
+    await fleet.clock.until(process!.get('k'));
+    await fleet.clock.pass(1100);
+    process!.line.delay = 50;
+    const read = process!.get('k');
+    await fleet.clock.pass(10);
+    fleet.database.write('k');
+    process!.line.delay = 0;
+    await fleet.clock.until(process!.cache.delete('k'));
+    expect(await fleet.clock.until(read)).toBe('k@0');
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@1');
+  });
+
+  it('hot: only what is read often is taken', async () => {
+    const fleet = new Fleet(1, 0, { l1: { ttl: 1000 }, expire: 600 });
+    const { cache } = fleet.processes[0]!;
+    for (let i = 0; i < 50; i++) await fleet.clock.until(fleet.processes[0]!.get(`cold${i}`));
+    expect(cache.stats()['l1-entries']).toBe(0);
+    for (let i = 0; i < 100; i++) await fleet.clock.until(fleet.processes[0]!.get('hot'));
+    expect(cache.stats()['l1-hit']).toBeGreaterThan(50);
+  });
+
+  it('validate: nothing outdated is served, and no value travels', async () => {
+    const fleet = new Fleet(2, 0, { l1: { admit: 'all', validate: true }, expire: 600 });
+    const [a, b] = fleet.processes;
+    for (let i = 0; i < 3; i++) await fleet.clock.until(a!.get('k'));
+    expect(a!.cache.stats()['l1-hit']).toBe(1);
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.delete('k'));
+    expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
+  });
+
+  it('staleIfError: the last resort', async () => {
+    const fleet = new Fleet(1, 10, { l1: { admit: 'all', ttl: 100, staleIfError: 60_000 }, expire: 5 });
+    const [process] = fleet.processes;
+    await fleet.clock.until(process!.get('k'));
+    await fleet.clock.pass(20_000);
+    process!.line.state = 'down';
+    fleet.database.value = () => {
+      throw new Error('down too');
+    };
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(fleet.count('error-hit')).toBe(1);
+  });
+
+  it('33: stays within its bounds', async () => {
+    const fleet = new Fleet(1, 0, { l1: { admit: 'all', maxEntries: 100_000, maxBytes: 100_000 } });
+    for (let i = 0; i < 500; i++) await fleet.clock.until(fleet.processes[0]!.get(`key-number-${i}`));
+    const stats = fleet.processes[0]!.cache.stats();
+    expect(stats['l1-bytes']).toBeLessThanOrEqual(100_000);
+    expect(stats['l1-entries']).toBeGreaterThan(200);
+  });
+});
+
+describe('failed deletions', () => {
+  it('36: are made good when the server is back', async () => {
+    const fleet = new Fleet(2, 0, { expire: 600 });
+    const [a, b] = fleet.processes;
+    await fleet.herd(1, 'k');
+    fleet.database.write('k');
+    a!.line.state = 'down';
+    await expect(a!.cache.delete('k')).rejects.toThrow(MemcacheError);
+    await fleet.clock.pass(3000);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
+    a!.line.state = 'up';
+    await fleet.clock.pass(11_000);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
+    expect(a!.cache.stats().recovered).toBe(1);
+    await fleet.clock.until(a!.cache.close());
+    expect(fleet.clock.held).toBe(0);
+  });
+
+  it('a full queue says so', async () => {
+    const fleet = new Fleet(1, 0, { recovery: 2 });
+    const [process] = fleet.processes;
+    process!.line.state = 'down';
+    for (let i = 0; i < 3; i++) await process!.cache.delete(`k${i}`).catch(() => undefined);
+    expect(process!.cache.stats()['recovery-overflow']).toBe(1);
+  });
+});
+
+describe('servers without meta commands', () => {
+  /** A server of 1.4. */
+  class Old implements Executor {
+    readonly #next: Executor;
+    constructor(next: Executor) {
+      this.#next = next;
+    }
+    async execute(command: never, options?: never): Promise<never> {
+      const { verb } = command as { verb: string };
+      if (verb === 'version') return new Map([['old', '1.4.39']]) as never;
+      if (['mg', 'ms', 'md', 'ma', 'mn'].includes(verb)) throw new MemcacheUnknownCommandError('ERROR', { command: verb, certainty: 'executed' });
+      return this.#next.execute(command, options);
+    }
+    close(): Promise<void> {
+      return this.#next.close();
+    }
+  }
+  const old = (client: Client): Client => new Client(new Old(client.executor), client.options);
+  const fleetOf = (processes: number, duration: number, options?: CacheOptions): Fleet => new Fleet(processes, duration, options, old);
+
+  it('38/1: one load', async () => {
+    const fleet = fleetOf(8, 300);
+    const { values, times } = await fleet.herd(200, 'k');
+    expect(fleet.database.loads).toBe(1);
+    expect(new Set(values)).toEqual(new Set(['k@0']));
+    expect(Math.max(...times)).toBeLessThanOrEqual(363);
+    expect(new Set((await fleet.herd(2, 'k')).values)).toEqual(new Set(['k@0']));
+    expect(fleet.database.loads).toBe(1);
+  });
+
+  it('38/3: one refresh', async () => {
+    const fleet = fleetOf(8, 300, { expire: 5, stale: 30, earlyRefresh: 0 });
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(7000);
+    fleet.database.write('k');
+    const { values, times } = await fleet.herd(200, 'k');
+    expect(new Set(values)).toEqual(new Set(['k@0']));
+    expect(Math.max(...times)).toBeLessThanOrEqual(10);
+    await fleet.clock.pass(400);
+    expect(fleet.database.loads).toBe(2);
+    expect(new Set((await fleet.herd(1, 'k')).values)).toEqual(new Set(['k@1']));
+    await fleet.clock.pass(7000);
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(400);
+    expect(fleet.database.loads).toBe(3);
+  });
+
+  it('38/6: the holder dies', async () => {
+    const fleet = fleetOf(4, 300, { lease: 2, leaseWait: 5000 });
+    void fleet.processes[0]!.get('k');
+    await fleet.clock.pass(100);
+    fleet.processes.shift()!.crash();
+    const { times } = await fleet.herd(1, 'k');
+    expect(Math.max(...times)).toBeLessThanOrEqual(3363);
+    expect(fleet.database.loads).toBe(2);
+  });
+
+  it('38/9: a load that fails', async () => {
+    const fleet = fleetOf(4, 100);
+    fleet.database.value = (key, _, load) => {
+      if (load === 1) throw new Error('boom');
+      return key;
+    };
+    await fleet.clock.until(Promise.allSettled(fleet.processes.map((process) => process.get('k'))));
+    expect(fleet.database.loads).toBe(2);
+    expect(fleet.database.mostAtOnce).toBe(1);
+  });
+
+  it('38/13, 14: writes during a load', async () => {
+    const fleet = fleetOf(3, 300);
+    const herd = fleet.herd(1, 'k');
+    await fleet.clock.pass(100);
+    await fleet.clock.until(fleet.processes[2]!.cache.set('k', 'set'));
+    await herd;
+    await fleet.clock.pass(100);
+    expect((await fleet.herd(1, 'k')).values).toEqual(['set', 'set', 'set']);
+    const [a, b] = fleet.processes;
+    const early = b!.get('j');
+    await fleet.clock.pass(100);
+    fleet.database.write('j');
+    await fleet.clock.until(a!.cache.delete('j'));
+    expect(await fleet.clock.until(a!.get('j'))).toBe('j@1');
+    await fleet.clock.until(early);
+    await fleet.clock.pass(500);
+    expect((await fleet.herd(1, 'j')).values).toEqual(['j@1', 'j@1', 'j@1']);
+  });
+
+  it('tags, negative entries, invalidation and a refresh that fails', async () => {
+    const fleet = fleetOf(2, 0, { tags: ['t'], negativeExpire: 10, expire: 5, stale: 60, lease: 5, earlyRefresh: 0 });
+    const [a, b] = fleet.processes;
+    await fleet.herd(1, 'k');
+    fleet.database.write('k');
+    await fleet.clock.until(a!.cache.invalidateTags('t'));
+    expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
+    await fleet.clock.pass(1100);
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.invalidate('k'));
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@2');
+    fleet.database.value = () => undefined;
+    await fleet.clock.until(a!.cache.get('none', () => undefined));
+    const load = jest.fn(() => undefined);
+    expect(await fleet.clock.until(b!.cache.get('none', load))).toBeUndefined();
+    expect(load).not.toHaveBeenCalled();
+    await fleet.clock.pass(7000);
+    fleet.database.value = () => {
+      throw new Error('boom');
+    };
+    const { loads } = fleet.database;
+    for (let i = 0; i < 30; i++) {
+      expect(new Set((await fleet.herd(1, 'k')).values)).toEqual(new Set(['k@2']));
+      await fleet.clock.pass(500);
+    }
+    expect(fleet.database.loads - loads).toBeLessThanOrEqual(4);
+    expect(fleet.database.loads - loads).toBeGreaterThanOrEqual(2);
+  });
+});
+
+describe('over other clients', () => {
+  it('a FallbackClient reads from the older cache before it makes a place in the first', async () => {
+    const [first, second] = [new EmbeddedClient(), new EmbeddedClient()];
+    const client = new FallbackClient<import('../../src').CacheValue>([first, second]);
+    await second.set('old', 'from the older');
+    const cache = new ReadThroughCache(client);
+    const load = jest.fn(() => 'loaded');
+    expect(await cache.get('old', load)).toBe('from the older');
+    expect(load).not.toHaveBeenCalled();
+    expect(await first.get('old')).toBeUndefined();
+    expect(await cache.get('new', load)).toBe('loaded');
+    await cache.close();
+    expect(await first.get('new')).toBe('loaded');
+    expect(await cache.get('new', load)).toBe('loaded');
+    expect(load).toHaveBeenCalledTimes(1);
+    await client.close();
+  });
+
+  it('prefixes and plain clients: 37', async () => {
+    const store = new MemoryStore();
+    const client = new EmbeddedClient(store, { keyPrefix: 'app:' });
+    const cache = new ReadThroughCache(client, { expire: 60 });
+    await cache.get('k', () => ({ a: 1 }));
+    await cache.close();
+    expect(await client.get('k')).toEqual({ a: 1 });
+    expect(await new EmbeddedClient(store).get('app:k')).toEqual({ a: 1 });
+    await cache.get('e', () => ({ a: 1 }), { tags: ['t'] });
+    await cache.close();
+    await expect(client.get('e')).rejects.toMatchObject({ code: 'MEMCACHE_SERDE' });
+    await client.close();
+  });
+});
+
+describe('arguments', () => {
+  const fleet = new Fleet(1, 0);
+  const process = (): Process => fleet.processes[0]!;
+
+  it.each([
+    ['an option that does not exist', () => new ReadThroughCache(process().client, { ttl: 5 } as never), /no option "ttl"/],
+    ['a client that is none', () => new ReadThroughCache({} as never), /client must be a client/],
+    ['expire', () => new ReadThroughCache(process().client, { expire: 1.5 }), /expire must be/],
+    ['lease', () => new ReadThroughCache(process().client, { lease: 1 }), /lease must be a whole number from 2/],
+    ['jitter', () => new ReadThroughCache(process().client, { jitter: 2 }), /jitter must be a number from 0 to 1/],
+    ['an option of l1', () => new ReadThroughCache(process().client, { l1: { ttl: -1 } }), /l1.ttl must be/],
+    ['an unknown option of l1', () => new ReadThroughCache(process().client, { l1: { size: 1 } as never }), /no option "size"/],
+    ['a namespace with whitespace', () => new ReadThroughCache(process().client, { namespace: 'a b' }), /namespace must be/],
+  ])('%s throws', (_, make, message) => {
+    expect(make).toThrow(message);
+    expect(make).toThrow(MemcacheIllegalInputError);
+  });
+
+  it('an illegal key, loader or option rejects before the loader runs', async () => {
+    const { cache } = process();
+    const load = jest.fn(() => 'x');
+    await expect(cache.get('a b', load)).rejects.toThrow(MemcacheIllegalInputError);
+    await expect(cache.get('k', load, { ttl: 1 } as never)).rejects.toThrow(/no option "ttl"/);
+    await expect(cache.get('k', load, { tags: ['a b'] })).rejects.toThrow(MemcacheIllegalInputError);
+    await expect(cache.get('k', 'x' as never)).rejects.toThrow(/load must be a function/);
+    await expect(cache.getMany('k' as never, load as never)).rejects.toThrow(MemcacheIllegalInputError);
+    await expect(cache.set('k', undefined as never)).rejects.toThrow(MemcacheIllegalInputError);
+    expect(load).not.toHaveBeenCalled();
+  });
+});
+
+describe('context and listeners', () => {
+  it('a load in front belongs to its caller, a refresh to none', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const fleet = new Fleet(1, 0, { expire: 5, stale: 60, earlyRefresh: 0 });
+    const { cache } = fleet.processes[0]!;
+    const seen: unknown[] = [];
+    const load = (): string => {
+      seen.push(storage.getStore());
+      return 'v';
+    };
+    await fleet.clock.until(storage.run('first', () => cache.get('k', load)));
+    await fleet.clock.pass(7000);
+    await fleet.clock.until(storage.run('second', () => cache.get('k', load)));
+    await fleet.clock.pass(10);
+    expect(seen).toEqual(['first', undefined]);
+  });
+
+  it('an observer that throws harms nobody', async () => {
+    const fleet = new Fleet(1, 0, {
+      observe: () => {
+        throw new Error('mine');
+      },
+    });
+    expect((await fleet.herd(1, 'k')).values).toEqual(['k@0']);
+  });
+});
