@@ -97,7 +97,7 @@ describe('serve', () => {
     if (typeof server === 'number') throw new Error(stderr);
     const [address = ''] = server.addresses;
     expect(await ask(address, 'version\r\n')).toBe('CLIENT_ERROR unauthenticated\r\n');
-    expect(await ask(address, 'set auth 0 0 10\r\nme se:cret\r\nversion\r\n')).toBe('STORED\r\nVERSION 1.6.18\r\n');
+    expect(await ask(address, 'set auth 0 0 10\r\nme se:cret\r\nversion\r\n')).toBe('STORED\r\nVERSION 1.6.45\r\n');
     writeFileSync(file, '');
     expect(await run('-p', '0', '-Y', file)).toBe(1);
     writeFileSync(file, 'secret\n');

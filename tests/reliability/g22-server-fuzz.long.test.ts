@@ -49,7 +49,7 @@ describe('sessions under damaged input', () => {
       const session = new Session(context, { write: () => undefined, end: () => undefined });
       context.verbosity = 1;
       let stream = '';
-      for (let left = 1 + random.below(8); left > 0; left--) stream += writer.next().ours;
+      for (let left = 1 + random.below(8); left > 0; left--) stream += writer.next();
       stream = damage(stream, random);
       for (let at = 0; at < stream.length; ) {
         const size = 1 + random.below(random.pick([3, 50, 5000]));

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Session } from '../../src/server/memcached/session';
@@ -78,7 +79,7 @@ class Peer {
 }
 
 /** What depends on when the second turns: seconds may differ by two. */
-const SECONDS = /(?<=^(?:HD|VA|ME) [^\r]*)\b(?:t|l|exp=-|la=)\d+/gm;
+const SECONDS = /(?<=^(?:HD|VA|ME) [^\r]*)\b(?:t|l|exp=|la=)\d+/gm;
 
 function normalise(answer: string): { text: string; seconds: number[] } {
   const seconds: number[] = [];
@@ -99,7 +100,15 @@ function expectAlike(ours: string, theirs: string): void {
   }
 }
 
-(memcachedBinary() === undefined ? describe.skip : describe)('a session beside a real memcached', () => {
+/** The embedded server speaks as today's memcached; tests/server/transcripts.test.ts compares with older ones. */
+function isOfToday(): boolean {
+  const binary = memcachedBinary();
+  if (binary === undefined) return false;
+  const [, minor = 0, patch = 0] = /(\d+)\.(\d+)(?=\D*$)/.exec(spawnSync(binary, ['-V'], { encoding: 'utf8' }).stdout)?.map(Number) ?? [];
+  return minor > 6 || (minor === 6 && patch >= 40);
+}
+
+(isOfToday() ? describe : describe.skip)('a session beside a real memcached, 1.6.40 or later', () => {
   let memcached: MemcachedProcess;
   let peer: Peer;
 
@@ -120,32 +129,30 @@ function expectAlike(ours: string, theirs: string): void {
     const split = new Recorder();
     for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
       const random = new Random(seed);
-      const writer = new CommandWriter(random, (key) => whole.context.store.find(key)?.cas ?? 1);
+      const writer = new CommandWriter(random, (key) => Number(whole.context.store.find(key)?.cas ?? 1));
       const mark = `kend-of-${seed} W\r\n`;
-      let ours = 'flush_all\r\n';
-      let theirs = ours;
-      whole.push(ours);
+      let sent = 'flush_all\r\n';
+      whole.push(sent);
       for (let left = 1 + random.below(12); left > 0; left--) {
         const command = writer.next();
-        whole.push(command.ours);
-        ours += command.ours;
-        theirs += command.theirs;
+        whole.push(command);
+        sent += command;
       }
       // Ends the answer, and shows whether both have given out as many cas numbers.
       const end = `${REALIGN}mg end-of-${seed} N-1 c k\r\n`;
       whole.push(end);
-      ours += end;
-      for (let at = 0; at < ours.length; ) {
+      sent += end;
+      for (let at = 0; at < sent.length; ) {
         const size = 1 + random.below(random.pick([2, 20, 200, 20_000]));
-        split.push(ours.slice(at, at + size));
+        split.push(sent.slice(at, at + size));
         at += size;
       }
       const answer = whole.take();
       try {
         expect(split.take()).toBe(answer);
-        expectAlike(answer, await peer.ask(theirs + end, mark));
+        expectAlike(answer, await peer.ask(sent, mark));
       } catch (error) {
-        throw new Error(`sequence ${seed}: ${JSON.stringify(ours)}`, { cause: error });
+        throw new Error(`sequence ${seed}: ${JSON.stringify(sent)}`, { cause: error });
       }
     }
     report({ goal: 'G24', claim: 'Random command sequences answered as memcached answers them', seed: FIRST_SEED, n: RUNS, value: 0, limit: 0, pass: true });

@@ -108,7 +108,7 @@ describe('MemcachedServer', () => {
   it('closes at quit', async () => {
     const client = await open(await start());
     client.send('version\r\nquit\r\n');
-    expect(await client.untilClosed()).toBe('VERSION 1.6.18\r\n');
+    expect(await client.untilClosed()).toBe('VERSION 1.6.45\r\n');
   });
 
   it('goes on when a client resets its connection in the middle of a command', async () => {
@@ -120,7 +120,7 @@ describe('MemcachedServer', () => {
       rude.socket.resetAndDestroy();
     }
     witness.send('version\r\n');
-    expect(await witness.until('\r\n')).toBe('VERSION 1.6.18\r\n');
+    expect(await witness.until('\r\n')).toBe('VERSION 1.6.45\r\n');
   });
 
   it('refuses connections beyond its limit, and takes the next when one has gone', async () => {
@@ -141,7 +141,7 @@ describe('MemcachedServer', () => {
     expect(stats).toContain('STAT curr_connections 1\r\n');
     const next = await open(server);
     next.send('version\r\n');
-    expect(await next.until('\r\n')).toBe('VERSION 1.6.18\r\n');
+    expect(await next.until('\r\n')).toBe('VERSION 1.6.45\r\n');
   });
 
   it('closes connections that complete no command, even if they trickle', async () => {
@@ -159,7 +159,7 @@ describe('MemcachedServer', () => {
     clock.advance(3000);
     expect(await slow.untilClosed()).toBe('');
     busy.send('version\r\n');
-    expect(await busy.until('\r\n')).toBe('VERSION 1.6.18\r\n');
+    expect(await busy.until('\r\n')).toBe('VERSION 1.6.45\r\n');
   });
 
   it('does not read from a client that does not take its replies, and serves the others meanwhile', async () => {
@@ -197,7 +197,7 @@ describe('MemcachedServer', () => {
     other.send('mn\r\n');
     await other.until('MN\r\n');
     busy.send('mn\r\n');
-    expect(await busy.until('MN\r\n')).toBe(`${'VERSION 1.6.18\r\n'.repeat(3000)}MN\r\n`);
+    expect(await busy.until('MN\r\n')).toBe(`${'VERSION 1.6.45\r\n'.repeat(3000)}MN\r\n`);
     other.send('stats\r\n');
     expect(Number(/conn_yields (\d+)/.exec(await other.until('END\r\n'))?.[1])).toBeGreaterThan(100);
   });
@@ -225,7 +225,7 @@ describe('MemcachedServer', () => {
     client.send('version\r\n');
     expect(await client.until('\r\n')).toBe('CLIENT_ERROR unauthenticated\r\n');
     client.send('set auth 0 0 9\r\nme secret\r\nversion\r\n');
-    expect(await client.until('18\r\n')).toBe('STORED\r\nVERSION 1.6.18\r\n');
+    expect(await client.until('45\r\n')).toBe('STORED\r\nVERSION 1.6.45\r\n');
   });
 
   it('serves TLS, and survives those who do not speak it', async () => {
@@ -259,7 +259,7 @@ describe('MemcachedServer', () => {
       expect(server).toMatchObject({ address: left, port: 0 });
       const client = await open(server);
       client.send('version\r\n');
-      expect(await client.until('\r\n')).toBe('VERSION 1.6.18\r\n');
+      expect(await client.until('\r\n')).toBe('VERSION 1.6.45\r\n');
       const successor = await start({ path, pathMode: 0o770 });
       expect(statSync(successor.address).mode & 0o777).toBe(0o770);
       await server.close();

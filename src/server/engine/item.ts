@@ -7,6 +7,9 @@ import { latin1Slice } from '../../protocol/bytes';
  */
 export type StoredValue = string | Buffer;
 
+/** The number of an item's present state: a `bigint` only where a client gave one that is beyond 2^53. */
+export type Cas = number | bigint;
+
 /** Values of at least this many bytes are kept as a Buffer. */
 export const BUFFER_FROM = 1024;
 
@@ -81,7 +84,7 @@ export class Item {
   /** The client's 32 bits. */
   flags: number;
   /** New for every change; 0 when the store gives none. */
-  cas = 0;
+  cas: Cas = 0;
   /** In milliseconds of the store's time; 0 for never. */
   deadline: number;
   /** Last access, in whole seconds of the store's time. */

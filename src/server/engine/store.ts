@@ -15,6 +15,7 @@ import {
   joinValues,
   textValue,
   valueText,
+  type Cas,
   type StoredValue,
 } from './item';
 import { KeyIndex } from './key-index';
@@ -38,11 +39,13 @@ export type CountOutcome =
 /** What else a {@link MemoryStore.store} may be asked for. */
 export interface StoreRequest {
   /** The number that the item's cas must be; 0 for any. */
-  readonly cas: number;
+  readonly cas: Cas;
   /** Whether an older `cas` is accepted too, and the item then marked stale. */
   readonly orStale: boolean;
   /** Whether the key came in base64. */
   readonly binaryKey: boolean;
+  /** The cas that the item is to get, for stores that take theirs from elsewhere; the store's next by default, and for 0. */
+  readonly newCas?: Cas | undefined;
 }
 
 const PLAIN: StoreRequest = { cas: 0, orStale: false, binaryKey: false };
@@ -75,10 +78,12 @@ export class MemoryStore {
   readonly #alarm: Alarm;
   #maxBytes: number;
   #bytes = 0;
-  #lastCas = 0;
+  /** As in memcached, the first item gets 2. */
+  #lastCas = 1;
   /** When everything is to be removed; 0 for no such time. */
   #flushAt = 0;
   #changes = 0;
+  #lastStored: Item | undefined;
   #walk: ItemWalk | undefined;
   /** Carried by the items of the last walk, and by what has come since. */
   #stamp = 0;
@@ -128,9 +133,14 @@ export class MemoryStore {
     if (this.evict) this.#makeRoom(0);
   }
 
-  /** The cas of what was changed last; 0 when there is none. */
+  /** The last number that was spent on a change, or on a store that was refused. */
   get lastCas(): number {
     return this.#lastCas;
+  }
+
+  /** The item that was stored last, until it is removed. */
+  get lastStored(): Item | undefined {
+    return this.#lastStored;
   }
 
   /** How often something has changed that a snapshot would show. */
@@ -273,6 +283,9 @@ export class MemoryStore {
   ): StoreOutcome {
     if (itemSize(key.length, value.length, flags, this.cas) > this.maxItemSize) return this.rejectTooLarge(mode, key);
     const outcome = this.#put(mode, key, value, flags, deadline, request);
+    if (outcome === 'stored') return outcome;
+    // As in memcached, what is refused spends a number, too.
+    this.#casFor(request.newCas);
     // A set that failed must not leave the value it was to replace.
     if (outcome === 'noMemory') {
       this.stats.storeNoMemory++;
@@ -289,8 +302,8 @@ export class MemoryStore {
   }
 
   /** Creates an item where {@link find} has just found none; `undefined` when there is no room. */
-  create(key: string, value: StoredValue, deadline: number, binaryKey: boolean): Item | undefined {
-    return this.#insert(key, value, 0, deadline, binaryKey ? BINARY_KEY : 0);
+  create(key: string, value: StoredValue, deadline: number, binaryKey: boolean, newCas?: Cas): Item | undefined {
+    return this.#insert(key, value, 0, deadline, binaryKey ? BINARY_KEY : 0, newCas);
   }
 
   /** Sets an item's deadline, as from {@link deadline}. */
@@ -302,10 +315,17 @@ export class MemoryStore {
   }
 
   /** Marks an item as stale, so that the next reader wins the right to refill it, and gives it a new cas. */
-  invalidate(item: Item): void {
+  invalidate(item: Item, newCas?: Cas): void {
     this.#announce(item);
     item.marks = (item.marks | STALE) & ~WON;
-    item.cas = this.#nextCas();
+    item.cas = this.#casFor(newCas);
+  }
+
+  /** Gives an item a cas of the caller's choice; 0 leaves it as it is. */
+  setCas(item: Item, cas: Cas): void {
+    if (!this.cas || cas === 0) return;
+    this.#announce(item);
+    item.cas = cas;
   }
 
   /** Marks an item as won: somebody has been told to refill it. */
@@ -326,7 +346,7 @@ export class MemoryStore {
    *
    * @param cas the number that the item's cas must be; 0 for any
    */
-  count(key: string, up: boolean, delta: bigint, cas: number, arithmetic: Arithmetic = UNSIGNED): CountOutcome {
+  count(key: string, up: boolean, delta: bigint, cas: Cas, arithmetic: Arithmetic = UNSIGNED): CountOutcome {
     const item = this.find(key);
     if (item === undefined) return { outcome: 'notFound' };
     const { length } = item.value;
@@ -364,8 +384,6 @@ export class MemoryStore {
       this.#flushAt = this.deadline(delay);
       this.#schedule();
     } else {
-      // memcached spends a number here, and what it shows afterwards is seen by clients.
-      this.#nextCas();
       this.#clear();
     }
   }
@@ -388,7 +406,7 @@ export class MemoryStore {
     if (old === undefined) {
       if (mode === 'cas') return 'notFound';
       if (mode !== 'set' && mode !== 'add') return 'notStored';
-      return this.#insert(key, value, flags, deadline, marks) === undefined ? 'noMemory' : 'stored';
+      return this.#insert(key, value, flags, deadline, marks, request.newCas) === undefined ? 'noMemory' : 'stored';
     }
     switch (mode) {
       case 'add':
@@ -397,29 +415,36 @@ export class MemoryStore {
       case 'cas':
         if (request.cas === 0 || request.cas !== old.cas) {
           if (!request.orStale || request.cas === 0 || request.cas > old.cas) return 'exists';
-          return this.#replace(old, value, flags, old.deadline, marks | STALE | (old.marks & WON));
+          return this.#replace(old, value, flags, old.deadline, marks | STALE | (old.marks & WON), request.newCas);
         }
-        return this.#replace(old, value, flags, deadline, marks);
+        return this.#replace(old, value, flags, deadline, marks, request.newCas);
       case 'append':
       case 'prepend': {
         if (request.cas !== 0 && request.cas !== old.cas) return 'exists';
         const size = itemSize(key.length, old.value.length + value.length, old.flags, this.cas);
         if (size > this.maxItemSize) return 'notStored';
         const joined = mode === 'append' ? joinValues(old.value, value) : joinValues(value, old.value);
-        const outcome = this.#replace(old, joined, old.flags, old.deadline, marks | (old.marks & BINARY_KEY));
+        const outcome = this.#replace(old, joined, old.flags, old.deadline, marks | (old.marks & BINARY_KEY), request.newCas);
         return outcome === 'stored' ? 'stored' : 'notStored';
       }
       default:
-        return this.#replace(old, value, flags, deadline, marks);
+        return this.#replace(old, value, flags, deadline, marks, request.newCas);
     }
   }
 
-  #insert(key: string, value: StoredValue, flags: number, deadline: number, marks: number): Item | undefined {
+  #insert(
+    key: string,
+    value: StoredValue,
+    flags: number,
+    deadline: number,
+    marks: number,
+    newCas: Cas | undefined,
+  ): Item | undefined {
     const size = itemSize(key.length, value.length, flags, this.cas);
     const item = new Item(key, value, flags, deadline, marks);
     if (!this.#add(item, size)) return undefined;
     this.#changes++;
-    this.#stored(item);
+    this.#stored(item, newCas);
     return item;
   }
 
@@ -434,7 +459,14 @@ export class MemoryStore {
   }
 
   /** Puts a new value into an existing item's place. On failure the old one is kept. */
-  #replace(item: Item, value: StoredValue, flags: number, deadline: number, marks: number): StoreOutcome {
+  #replace(
+    item: Item,
+    value: StoredValue,
+    flags: number,
+    deadline: number,
+    marks: number,
+    newCas: Cas | undefined,
+  ): StoreOutcome {
     const { length } = item.key;
     const growth =
       itemSize(length, value.length, flags, this.cas) - itemSize(length, item.value.length, item.flags, this.cas);
@@ -446,18 +478,23 @@ export class MemoryStore {
     item.deadline = deadline;
     item.marks = marks | (item.marks & ~MARKS);
     this.#bytes += growth;
-    this.#stored(item);
+    this.#stored(item, newCas);
     return 'stored';
   }
 
-  #stored(item: Item): void {
-    item.cas = this.#nextCas();
+  #stored(item: Item, newCas: Cas | undefined): void {
+    this.#lastStored = item;
+    item.cas = this.#casFor(newCas);
     item.accessed = this.#time.seconds();
     this.stats.totalItems++;
     if (item.deadline !== 0 || item.heapIndex >= 0) {
       this.#deadlines.update(item);
       this.#schedule();
     }
+  }
+
+  #casFor(newCas: Cas | undefined): Cas {
+    return newCas === undefined || newCas === 0 || !this.cas ? this.#nextCas() : newCas;
   }
 
   #nextCas(): number {
@@ -495,6 +532,7 @@ export class MemoryStore {
 
   #remove(item: Item): void {
     this.#announce(item);
+    if (item === this.#lastStored) this.#lastStored = undefined;
     this.#items.remove(item);
     this.#lru.remove(item);
     this.#deadlines.remove(item);
@@ -508,6 +546,7 @@ export class MemoryStore {
   #clear(): void {
     this.#changes++;
     this.#flushAt = 0;
+    this.#lastStored = undefined;
     // Not cleared: a walk may still be on its way through it.
     this.#items = new KeyIndex();
     this.#lru.clear();

@@ -5,18 +5,34 @@ import type { Verb } from './commands/verbs';
 /** The longest data block of somebody unknown, in bytes; longer ones end the session. */
 const MAX_TOKEN = 16 * 1024;
 
+/** Shorter lines, their CR counted, end the session of somebody unknown. */
+const SHORTEST_LINE = 6;
+
 /** `set <any> <any> <any> <bytes>` with the data `<username> <password>` → `STORED`, and the session may begin. */
-export const AUTHENTICATE: Verb = { name: 'set', execute: authenticate, keyToken: 1, lengthToken: 4, tokens: [5, Infinity] };
+export const AUTHENTICATE: Verb = {
+  name: 'set',
+  execute: authenticate,
+  keyToken: 1,
+  lengthToken: 4,
+  flagsFrom: 0,
+  fewest: 5,
+  noreply: false,
+  mayBeIndented: false,
+};
 
 /** Whatever else is sent before. */
 export const UNAUTHENTICATED: Verb = {
   name: '',
   execute(exchange) {
-    exchange.reply('CLIENT_ERROR unauthenticated');
+    if (exchange.lineLength - 1 < SHORTEST_LINE) exchange.finish();
+    else exchange.reply('CLIENT_ERROR unauthenticated');
   },
   keyToken: 1,
   lengthToken: 0,
-  tokens: [0, Infinity],
+  flagsFrom: 0,
+  fewest: 0,
+  noreply: false,
+  mayBeIndented: true,
 };
 
 function authenticate(exchange: Exchange): void {
@@ -34,15 +50,12 @@ function authenticate(exchange: Exchange): void {
     exchange.reply('CLIENT_ERROR bad command line termination');
     return;
   }
-  const [username, password] = words(latin1Slice(frame.buffer, frame.dataStart, frame.dataEnd));
-  if (username === undefined || password === undefined) {
+  const token = latin1Slice(frame.buffer, frame.dataStart, frame.dataEnd);
+  const end = token.indexOf(' ');
+  if (end < 0) {
     exchange.reply('CLIENT_ERROR bad authentication token format');
     return;
   }
-  exchange.authenticated = context.authenticate(username, password);
+  exchange.authenticated = context.authenticate(token.slice(0, end), token.slice(end + 1));
   exchange.reply(exchange.authenticated ? 'STORED' : 'CLIENT_ERROR authentication failure');
-}
-
-function words(token: string): string[] {
-  return token.split('\0', 1).join('').split(' ').filter(Boolean);
 }

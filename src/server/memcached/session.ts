@@ -5,6 +5,7 @@ import { CommandSession } from '../shared/command-session';
 import type { CommandInfo } from '../shared/execution';
 import { AUTHENTICATE, UNAUTHENTICATED } from './authentication';
 import type { ServerContext } from './commands/context';
+import { BAD_FORMAT } from './commands/classic-line';
 import { Exchange } from './commands/exchange';
 import { announcedBlock, findVerb, type Verb } from './commands/verbs';
 
@@ -13,6 +14,9 @@ const MAX_LINE = 2048;
 
 /** A retrieval of many keys may be this long here, in bytes; memcached has no bound. */
 const MAX_RETRIEVAL_LINE = 1024 * 1024;
+
+/** memcached does not look at shorter lines, in bytes with their end. */
+const SHORTEST_LINE = 4;
 
 const LF = 10;
 
@@ -44,8 +48,15 @@ export class Session extends CommandSession<Exchange> {
     // What is said before authentication may be a password.
     if (context.verbosity > 1 && exchange.authenticated) context.log(`< ${exchange.frame.line()}`, 2);
     const verb = this.#verb;
-    if (verb !== undefined) verb.execute(exchange);
-    else unknown(exchange);
+    const { line } = exchange;
+    if (verb === undefined) {
+      unknown(exchange);
+    } else if (line.count < verb.fewest || (exchange.lineLength < SHORTEST_LINE && exchange.authenticated)) {
+      exchange.reply(BAD_FORMAT);
+    } else {
+      if (verb.noreply && line.noreply) exchange.silent = true;
+      verb.execute(exchange);
+    }
   }
 
   protected override describe(): CommandInfo {
@@ -64,7 +75,7 @@ export class Session extends CommandSession<Exchange> {
     line.scan(buffer, start, end);
     const verb = findVerb(line);
     if (authenticated) this.#verb = verb;
-    else this.#verb = verb?.name === 'set' ? AUTHENTICATE : UNAUTHENTICATED;
+    else this.#verb = verb?.name === 'set' && line.count >= AUTHENTICATE.fewest ? AUTHENTICATE : UNAUTHENTICATED;
     return announcedBlock(this.#verb, line);
   }
 }
@@ -72,13 +83,14 @@ export class Session extends CommandSession<Exchange> {
 /** An unknown command. A request that looks like HTTP is cut off, so that no browser can be made to send commands. */
 function unknown(exchange: Exchange): void {
   const { line } = exchange;
-  // memcached looks for HTTP only where no command begins with the same letter.
-  const isOwn = line.length(0) < 2 || OWN_LETTERS.test(line.text(0));
-  if (!isOwn && line.text(line.count - 1).startsWith('HTTP/')) exchange.finish();
+  if (exchange.lineLength < SHORTEST_LINE) {
+    exchange.reply(BAD_FORMAT);
+    return;
+  }
+  exchange.silent = line.noreply;
+  if (line.count > 1 && line.text(line.count - 1).startsWith('HTTP/')) exchange.finish();
   else exchange.reply('ERROR');
 }
-
-const OWN_LETTERS = /^(?:[gsacidt]|m.$)/s;
 
 /**
  * How long the line `buffer[start, end)` may be. memcached takes a long line that arrives in one piece. Behind a line

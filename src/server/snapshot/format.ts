@@ -2,13 +2,13 @@ import { BINARY_KEY, PADDED, STALE } from '../engine/item';
 
 /*
  * The bytes of a snapshot; docs/persistence.md has them as a table. Numbers are little-endian, and numbers of 64 bits
- * are doubles that hold whole numbers.
+ * are doubles that hold whole numbers, but for the cas of an item.
  *
  *     file    = header block* footer
  *     header  = magic (8) version (u32) savedAt (f64) lastCas (f64) flushAt (f64) checksum (u32)
  *     block   = length of the records in it, not 0 (u32) records checksum (u32)
  *     footer  = 0 (u32) number of records (f64) checksum (u32)
- *     record  = key length (u32) value length (u32) flags (u32) marks (u8) cas (f64) deadline (f64) accessed (f64)
+ *     record  = key length (u32) value length (u32) flags (u32) marks (u8) cas (u64) deadline (f64) accessed (f64)
  *               key value
  *
  * Each checksum is the CRC-32 of all bytes of the file before it, other checksums left out. A record that does not fit
@@ -16,7 +16,9 @@ import { BINARY_KEY, PADDED, STALE } from '../engine/item';
  */
 
 export const MAGIC = Buffer.from('TSMCSNAP', 'latin1');
-export const VERSION = 1;
+export const VERSION = 2;
+/** Files of this version had the cas as a double, too; they are still read. */
+export const OLDER_VERSION = 1;
 
 export const VERSION_SIZE = 4;
 export const HEADER_SIZE = 40;

@@ -223,7 +223,7 @@ async function restore(store: MemoryStore, { header, items }: Snapshot, log: (li
   store.resume(header.lastCas + LOST_CAS, flushed ? 0 : flushAt);
   if (flushed) return;
   // The store evicts what was unused longest; of one second, what was written first.
-  items.sort((left, right) => left.accessed - right.accessed || left.cas - right.cas);
+  items.sort((left, right) => left.accessed - right.accessed || (left.cas < right.cas ? -1 : Number(left.cas > right.cas)));
   let refused = 0;
   for (const [index, item] of items.entries()) {
     if (index > 0 && index % SLICE === 0) await turn(store.clock);

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { latin1Slice } from '../../protocol/bytes';
 import { crc32Bytes } from '../../runtime/crc32';
-import { Item, storedValue } from '../engine/item';
+import { Item, storedValue, type Cas } from '../engine/item';
 import {
   CHECKSUM_SIZE,
   COUNT_SIZE,
@@ -9,6 +9,7 @@ import {
   LENGTH_SIZE,
   MAGIC,
   MAX_BLOCK_SIZE,
+  OLDER_VERSION,
   RECORD_HEAD_SIZE,
   SAVED_MARKS,
   SnapshotError,
@@ -52,6 +53,7 @@ class SnapshotReader {
   /** One block at a time. */
   readonly #buffer: Buffer;
   readonly #items: Item[] = [];
+  #version = VERSION;
   /** Where the part begins that is being read. */
   #partAt = 0;
   #offset = 0;
@@ -72,7 +74,7 @@ class SnapshotReader {
       const length = (await this.#next(LENGTH_SIZE)).readUInt32LE();
       if (length === 0) break;
       if (length > MAX_BLOCK_SIZE) this.#refuse(`a block of ${length} bytes is not possible`);
-      this.#readRecords(await this.#nextChecked(length), header.lastCas);
+      this.#readRecords(await this.#nextChecked(length));
     }
     const count = (await this.#nextChecked(COUNT_SIZE)).readDoubleLE();
     if (this.#unfinished !== undefined) this.#refuse('the last item has no end');
@@ -85,7 +87,10 @@ class SnapshotReader {
     const bytes = await this.#next(MAGIC.length + VERSION_SIZE);
     if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) this.#refuse('not a snapshot');
     const version = bytes.readUInt32LE(MAGIC.length);
-    if (version !== VERSION) this.#refuse(`version ${version} of the format is not known, only ${VERSION}`);
+    if (version !== VERSION && version !== OLDER_VERSION) {
+      this.#refuse(`version ${version} of the format is not known, only ${OLDER_VERSION} and ${VERSION}`);
+    }
+    this.#version = version;
     const rest = await this.#nextChecked(HEADER_SIZE - MAGIC.length - VERSION_SIZE - CHECKSUM_SIZE);
     return {
       savedAt: this.#wholeNumber(rest, 0),
@@ -94,8 +99,8 @@ class SnapshotReader {
     };
   }
 
-  #readRecords(block: Buffer, lastCas: number): void {
-    let at = this.#unfinished === undefined ? 0 : this.#goOn(this.#unfinished, block, lastCas);
+  #readRecords(block: Buffer): void {
+    let at = this.#unfinished === undefined ? 0 : this.#complete(this.#unfinished, block);
     while (at < block.length) {
       if (block.length - at < RECORD_HEAD_SIZE) this.#refuse('the head of an item is divided');
       const length = RECORD_HEAD_SIZE + block.readUInt32LE(at) + block.readUInt32LE(at + 4);
@@ -106,24 +111,24 @@ class SnapshotReader {
         this.#unfinished = { record, used: block.copy(record, 0, at) };
         return;
       }
-      this.#add(block, at, lastCas, false);
+      this.#add(block, at, false);
       at += length;
     }
   }
 
   /** Takes what an unfinished record still needs, and says where in the block it ends. */
-  #goOn(unfinished: Unfinished, block: Buffer, lastCas: number): number {
+  #complete(unfinished: Unfinished, block: Buffer): number {
     const copied = block.copy(unfinished.record, unfinished.used);
     unfinished.used += copied;
     if (unfinished.used === unfinished.record.length) {
       this.#unfinished = undefined;
-      this.#add(unfinished.record, 0, lastCas, true);
+      this.#add(unfinished.record, 0, true);
     }
     return copied;
   }
 
   /** @param own whether the bytes are the record's alone, and may be kept */
-  #add(bytes: Buffer, at: number, lastCas: number, own: boolean): void {
+  #add(bytes: Buffer, at: number, own: boolean): void {
     const keyAt = at + RECORD_HEAD_SIZE;
     const valueAt = keyAt + bytes.readUInt32LE(at);
     const end = valueAt + bytes.readUInt32LE(at + 4);
@@ -134,9 +139,8 @@ class SnapshotReader {
       this.#wholeNumber(bytes, at + 21),
       bytes.readUInt8(at + 12) & SAVED_MARKS,
     );
-    item.cas = this.#wholeNumber(bytes, at + 13);
+    item.cas = this.#version === OLDER_VERSION ? this.#wholeNumber(bytes, at + 13) : readCas(bytes, at + 13);
     item.accessed = this.#wholeNumber(bytes, at + 29);
-    if (item.cas > lastCas) this.#refuse('an item has a later cas than the store');
     this.#items.push(item);
   }
 
@@ -170,4 +174,9 @@ class SnapshotReader {
   #refuse(problem: string): never {
     throw new SnapshotError(this.#path, problem, this.#partAt);
   }
+}
+
+function readCas(bytes: Buffer, at: number): Cas {
+  const number = bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32;
+  return Number.isSafeInteger(number) ? number : bytes.readBigUInt64LE(at);
 }

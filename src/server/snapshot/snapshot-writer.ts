@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { crc32Bytes } from '../../runtime/crc32';
-import { valueBytes } from '../engine/item';
+import { valueBytes, type Cas } from '../engine/item';
 import { copyState, type ItemState } from '../engine/walk';
 import {
   CHECKSUM_SIZE,
@@ -93,7 +93,7 @@ export class SnapshotWriter {
     block.writeUInt32LE(value.length, at + 4);
     block.writeUInt32LE(flags, at + 8);
     block.writeUInt8(marks & SAVED_MARKS, at + 12);
-    block.writeDoubleLE(cas, at + 13);
+    writeCas(block, cas, at + 13);
     block.writeDoubleLE(deadline === 0 ? 0 : deadline + this.#epoch, at + 21);
     block.writeDoubleLE(accessed * 1000 + this.#epoch, at + 29);
     this.#records++;
@@ -116,3 +116,14 @@ export class SnapshotWriter {
     await this.#file.writeFile(bytes);
   }
 }
+
+function writeCas(block: Buffer, cas: Cas, at: number): void {
+  if (typeof cas === 'bigint') {
+    block.writeBigUInt64LE(cas, at);
+    return;
+  }
+  block.writeUInt32LE(cas % TWO_32, at);
+  block.writeUInt32LE(Math.floor(cas / TWO_32), at + 4);
+}
+
+const TWO_32 = 2 ** 32;

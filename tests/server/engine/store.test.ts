@@ -21,7 +21,7 @@ describe('MemoryStore', () => {
       expect(store.store('append', 'k', 'c', 1, 0)).toBe('stored');
       expect(store.store('prepend', 'k', 'a', 1, 0)).toBe('stored');
       expect(store.find('k')).toMatchObject({ value: 'abc', flags: 7 });
-      const { cas = 0 } = store.find('k') ?? {};
+      const cas = Number(store.find('k')?.cas);
       expect(store.store('cas', 'k', 'x', 0, 0, { cas: cas + 1, orStale: false, binaryKey: false })).toBe('exists');
       expect(store.store('cas', 'k', 'new', 0, 0, { cas, orStale: false, binaryKey: false })).toBe('stored');
       expect(store.find('k')?.cas).toBeGreaterThan(cas);
@@ -31,7 +31,7 @@ describe('MemoryStore', () => {
       const { store } = makeStore();
       store.store('set', 'k', 'old', 0, 0);
       store.store('set', 'k', 'newer', 0, 0);
-      const request = { cas: 1, orStale: true, binaryKey: false };
+      const request = { cas: 2, orStale: true, binaryKey: false };
       expect(store.store('cas', 'k', 'stale', 0, 0, request)).toBe('stored');
       expect((store.find('k')?.marks ?? 0) & STALE).toBe(STALE);
       expect(store.store('cas', 'k', 'x', 0, 0, { ...request, cas: 99 })).toBe('exists');
@@ -39,7 +39,7 @@ describe('MemoryStore', () => {
 
     it('a new cas for every change, and none when switched off', () => {
       const { store } = makeStore();
-      const seen = new Set<number>();
+      const seen = new Set<number | bigint>();
       for (let i = 0; i < 10; i++) {
         store.store('set', `k${i % 3}`, String(i), 0, 0);
         seen.add(store.find(`k${i % 3}`)?.cas ?? 0);

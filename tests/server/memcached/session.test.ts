@@ -7,7 +7,7 @@ describe('Session', () => {
   it('answers what memcached answers', () => {
     const talk = new Talk();
     expect(talk.say('set k 5 0 3\r\nabc\r\nget k none k\r\ngets k\r\n')).toBe(
-      'STORED\r\nVALUE k 5 3\r\nabc\r\nVALUE k 5 3\r\nabc\r\nEND\r\nVALUE k 5 3 1\r\nabc\r\nEND\r\n',
+      'STORED\r\nVALUE k 5 3\r\nabc\r\nVALUE k 5 3\r\nabc\r\nEND\r\nVALUE k 5 3 2\r\nabc\r\nEND\r\n',
     );
   });
 
@@ -81,7 +81,7 @@ describe('Session', () => {
         const talk = new Talk();
         const answer = talk.say(`set k 0 0 ${length}\r\n`);
         expect([BAD_FORMAT, 'ERROR\r\n']).toContain(answer);
-        expect(talk.say('version\r\n')).toBe('VERSION 1.6.18\r\n');
+        expect(talk.say('version\r\n')).toBe('VERSION 1.6.45\r\n');
       },
     );
   });
@@ -120,10 +120,10 @@ describe('Session', () => {
       const talk = new Talk({}, { maxCommands: 2 });
       const input = 'version\r\n'.repeat(5);
       expect(talk.push(input)).toBe(18);
-      expect(talk.take()).toBe('VERSION 1.6.18\r\n'.repeat(2));
+      expect(talk.take()).toBe('VERSION 1.6.45\r\n'.repeat(2));
       expect(talk.push(input.slice(18))).toBe(18);
       expect(talk.push(input.slice(36))).toBe(9);
-      expect(talk.take()).toBe('VERSION 1.6.18\r\n'.repeat(3));
+      expect(talk.take()).toBe('VERSION 1.6.45\r\n'.repeat(3));
     });
 
     it('stops after so many bytes of replies', () => {
@@ -135,7 +135,7 @@ describe('Session', () => {
 
   it('ends at quit, after the replies', () => {
     const talk = new Talk();
-    expect(talk.say('version\r\nquit\r\nversion\r\n')).toBe('VERSION 1.6.18\r\n');
+    expect(talk.say('version\r\nquit\r\nversion\r\n')).toBe('VERSION 1.6.45\r\n');
     expect(talk.ends).toBe(1);
     expect(talk.session.ended).toBe(true);
     talk.session.close();
@@ -194,13 +194,25 @@ describe('Session', () => {
     it('comes first', () => {
       const talk = new Talk({ auth });
       const refused = 'CLIENT_ERROR unauthenticated\r\n';
-      expect(talk.say('get k\r\nmn\r\n\r\nset\r\nset k 0 0 x\r\nquit\r\n')).toBe(refused.repeat(6));
+      expect(talk.say('get k\r\nversion\r\nset k\r\nset k 0 0 x\r\n')).toBe(refused.repeat(4));
       expect(talk.say(authenticate('user wrong'))).toBe('CLIENT_ERROR authentication failure\r\n');
       expect(talk.say(authenticate('usersecret'))).toBe('CLIENT_ERROR bad authentication token format\r\n');
       expect(talk.say('set k 0 0 4\r\nuser secret\r\n')).toMatch(/^CLIENT_ERROR bad command line termination\r\n/);
       expect(talk.context.store.size).toBe(0);
       expect(talk.say(authenticate('user secret'))).toBe('STORED\r\n');
       expect(talk.say('set k 0 0 1\r\n1\r\nget k auth\r\n')).toBe('STORED\r\nVALUE k 0 1\r\n1\r\nEND\r\n');
+    });
+
+    it.each(['mn', 'get', 'quit', ''])('ends with a line as short as %j, as in memcached', (line) => {
+      const talk = new Talk({ auth });
+      expect(talk.say(`${line}\r\n`)).toBe('');
+      expect(talk.ends).toBe(1);
+    });
+
+    it('takes a password with whitespace in it', () => {
+      const talk = new Talk({ auth: { username: 'user', password: 'open sesame ' } });
+      expect(talk.say(authenticate('user open sesame'))).toBe('CLIENT_ERROR authentication failure\r\n');
+      expect(talk.say(authenticate('user open sesame '))).toBe('STORED\r\n');
     });
 
     it('takes each user only with the own password, which may be UTF-8', () => {
@@ -231,7 +243,7 @@ describe('Session', () => {
       expect(talk.say('flush_all\r\n')).toBe('CLIENT_ERROR flush_all not allowed\r\n');
       expect(talk.say('lru_crawler metadump all\r\n')).toBe('ERROR metadump not allowed\r\n');
       expect(talk.say('stats cachedump 1 0\r\n')).toBe('CLIENT_ERROR stats cachedump not allowed\r\n');
-      expect(talk.say('shutdown\r\n')).toBe('ERROR: shutdown not enabled\r\n');
+      expect(talk.say('shutdown\r\n')).toBe('SERVER_ERROR: shutdown not enabled\r\n');
       expect(talk.say('watch\r\n')).toBe('CLIENT_ERROR watch commands not allowed\r\n');
     });
 
@@ -250,8 +262,8 @@ describe('Session', () => {
       const now = Math.floor(clock.time() / 1000);
       talk.say('set a%b 0 0 1\r\n1\r\nset c 1 100 200\r\n' + 'x'.repeat(200) + '\r\nget c\r\n');
       expect(talk.say('lru_crawler metadump all\r\n')).toBe(
-        `key=a%25b exp=-1 la=${now} cas=1 fetch=no cls=1 size=63\n` +
-          `key=c exp=${now + 100} la=${now} cas=2 fetch=yes cls=6 size=264\nEND\r\n`,
+        `key=a%25b exp=-1 la=${now} cas=2 fetch=no cls=1 size=63 flags=0 \n` +
+          `key=c exp=${now + 100} la=${now} cas=3 fetch=yes cls=6 size=264 flags=1 \nEND\r\n`,
       );
       expect(talk.say('lru_crawler metadump 6\r\n')).toMatch(/^key=c [^\n]*\nEND\r\n$/);
       expect(talk.say('stats cachedump 6 0\r\n')).toBe(`ITEM c [200 b; ${now + 100} s]\r\nEND\r\n`);
@@ -268,7 +280,7 @@ describe('Session', () => {
       for (const line of ['incr_hits 1', 'delete_misses 1', 'cas_badval 1', 'curr_items 1', 'total_items 1', 'bytes 61']) {
         expect(stats).toContain(`STAT ${line}\r\n`);
       }
-      expect(stats).toContain('STAT version 1.6.18\r\n');
+      expect(stats).toContain('STAT version 1.6.45\r\n');
       expect(stats.endsWith('\r\nEND\r\n')).toBe(true);
       expect(talk.say('stats reset\r\n')).toBe('RESET\r\n');
       expect(talk.say('stats\r\n')).toContain('STAT get_hits 0\r\n');

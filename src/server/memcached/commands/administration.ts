@@ -8,11 +8,6 @@ const MAX_VERBOSITY = 10;
 /** `flush_all [delay] [noreply]` → `OK`. */
 export function flushAll(exchange: Exchange): void {
   const { line, store, context } = exchange;
-  if (line.count > 3) {
-    exchange.reply('ERROR');
-    return;
-  }
-  exchange.silent = line.noreply;
   store.stats.cmdFlush++;
   if (!context.flushEnabled) {
     exchange.reply('CLIENT_ERROR flush_all not allowed');
@@ -27,7 +22,7 @@ export function flushAll(exchange: Exchange): void {
   exchange.reply('OK');
 }
 
-/** `version` → `VERSION 1.6.18`. */
+/** `version` → `VERSION 1.6.45`. */
 export function version(exchange: Exchange): void {
   exchange.reply(`VERSION ${COMPATIBLE_VERSION}`);
 }
@@ -35,11 +30,6 @@ export function version(exchange: Exchange): void {
 /** `verbosity <level> [noreply]` → `OK`. */
 export function verbosity(exchange: Exchange): void {
   const { line, context } = exchange;
-  if (line.count !== 2 && line.count !== 3) {
-    exchange.reply('ERROR');
-    return;
-  }
-  exchange.silent = line.noreply;
   const level = line.uint32(1);
   if (level === undefined) {
     exchange.reply('CLIENT_ERROR bad command line format');
@@ -52,11 +42,6 @@ export function verbosity(exchange: Exchange): void {
 /** `cache_memlimit <megabytes> [noreply]` → `OK`. */
 export function cacheMemlimit(exchange: Exchange): void {
   const { line, store, context } = exchange;
-  if (line.count !== 2 && line.count !== 3) {
-    exchange.reply('ERROR');
-    return;
-  }
-  exchange.silent = line.noreply;
   const limit = line.uint32(1);
   if (limit === undefined) exchange.reply('ERROR');
   else if (limit < SMALLEST_MEMLIMIT) exchange.reply('MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m');
@@ -77,10 +62,10 @@ export function quit(exchange: Exchange): void {
 export function shutdown(exchange: Exchange): void {
   const { line, context } = exchange;
   if (context.shutdown === undefined) {
-    exchange.reply('ERROR: shutdown not enabled');
+    exchange.reply('SERVER_ERROR: shutdown not enabled');
     return;
   }
-  const graceful = line.count === 2 && line.is(1, 'graceful');
+  const graceful = line.count === 2 && line.abbreviates(1, 'graceful');
   if (line.count !== 1 && !graceful) {
     exchange.reply('CLIENT_ERROR invalid shutdown mode');
     return;
@@ -91,6 +76,5 @@ export function shutdown(exchange: Exchange): void {
 
 /** `watch`: a stream of log lines in memcached; always refused here, as memcached does with `-W`. */
 export function watch(exchange: Exchange): void {
-  exchange.silent = exchange.line.noreply;
   exchange.reply('CLIENT_ERROR watch commands not allowed');
 }

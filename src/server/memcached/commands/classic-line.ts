@@ -6,15 +6,9 @@ export const BAD_FORMAT = 'CLIENT_ERROR bad command line format';
 /** The token that is the key. */
 export const KEY = 1;
 
-/** Whether the line has a key and one argument; answers when it has not. */
-export function beginTwoArguments(exchange: Exchange): boolean {
-  const { line } = exchange;
-  if (line.count !== 3 && line.count !== 4) {
-    exchange.reply('ERROR');
-    return false;
-  }
-  exchange.silent = line.noreply;
-  if (line.isKey(KEY)) return true;
+/** Whether the key is short enough; answers when it is not. */
+export function hasKey(exchange: Exchange): boolean {
+  if (exchange.line.isKey(KEY)) return true;
   exchange.reply(BAD_FORMAT);
   return false;
 }

@@ -1,5 +1,5 @@
 import { latin1Slice, readDecimal } from '../../../protocol/bytes';
-import { MAX_KEY_LENGTH } from '../../../protocol/limits';
+import { MAX_KEY_LENGTH, MAX_UINT64 } from '../../../protocol/limits';
 import { parseUint64 } from '../../engine/counter';
 
 /** memcached cuts a line into at most this many tokens; the rest of the line stays uncut. */
@@ -8,8 +8,14 @@ const MAX_TOKENS = 23;
 /** memcached refuses to read a block longer than this. */
 const MAX_BLOCK = 2 ** 31 - 1 - 2;
 
+const MAX_INT32 = 2 ** 31 - 1;
+const MAX_UINT32 = 2 ** 32 - 1;
+
+/** memcached does not look at numbers with more characters than this, even if they are zeros. */
+const LONGEST_INT32 = 11;
+const LONGEST_UINT64 = 22;
+
 const SPACE = 32;
-const NUL = 0;
 
 /**
  * The tokens of the command being executed, as positions in the line: one object per session, filled anew for each
@@ -26,15 +32,15 @@ export class CommandLine {
   #base = 0;
   #end = 0;
 
-  /** Takes the line `buffer[start, end)`, up to its first NUL if it has one. */
+  /** Takes the line `buffer[start, end)`. */
   scan(buffer: Buffer, start: number, end: number): void {
     let hash = 0;
     let at = start;
     while (at < end && buffer[at] === SPACE) at++;
     const verbStart = at;
     for (; at < end; at++) {
-      const byte = buffer[at] ?? NUL;
-      if (byte === SPACE || byte === NUL) break;
+      const byte = buffer[at] ?? SPACE;
+      if (byte === SPACE) break;
       hash = (hash * 31 + byte) | 0;
     }
     this.verbHash = hash;
@@ -66,21 +72,23 @@ export class CommandLine {
     return this.count > 0;
   }
 
-  /** The token, one character per byte. */
+  /** The token, one character per byte; empty when there is none. */
   text(index: number): string {
+    if (index >= this.count) return '';
     const base = this.#base;
     return latin1Slice(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
   }
 
   /** The token without its first character. */
   argument(index: number): string {
+    if (index >= this.count) return '';
     const base = this.#base;
     return latin1Slice(this.#buffer, base + (this.#starts[index] ?? 0) + 1, base + (this.#ends[index] ?? 0));
   }
 
   /** The token's first byte. */
   first(index: number): number {
-    return this.#buffer[this.#base + (this.#starts[index] ?? 0)] ?? NUL;
+    return this.#buffer[this.#base + (this.#starts[index] ?? 0)] ?? 0;
   }
 
   /** The token's length; 0 when there is none. */
@@ -94,6 +102,23 @@ export class CommandLine {
     if (this.length(index) !== length) return false;
     const at = this.#base + (this.#starts[index] ?? 0);
     for (let i = 0; i < length; i++) if (this.#buffer[at + i] !== word.charCodeAt(i)) return false;
+    return true;
+  }
+
+  /** Whether blanks stand before the first token. */
+  get indented(): boolean {
+    return this.#starts[0] !== 0;
+  }
+
+  /** Whether the token is a part of `word` from its beginning: memcached takes that for the whole. */
+  abbreviates(index: number, word: string): boolean {
+    const length = this.length(index);
+    return length > 0 && length <= word.length && this.is(index, word.slice(0, length));
+  }
+
+  /** Whether each token from the given one on begins as a flag of a meta command may. */
+  hasFlagsFrom(index: number): boolean {
+    for (let i = index; i < this.count; i++) if (!isFlagLetter(this.first(i))) return false;
     return true;
   }
 
@@ -114,48 +139,56 @@ export class CommandLine {
     let start = 0;
     for (let at = 0; at < this.#end; at++) {
       const byte = this.#buffer[base + at];
-      if (byte === NUL) break;
       if (byte === SPACE) start = at + 1;
       else if (at - start >= MAX_KEY_LENGTH) return true;
     }
     return false;
   }
 
-  /** The token as C's `strtol` reads it, cut to signed 32 bits as memcached does; `undefined` when it is no number. */
+  /** The token as a signed 32-bit number; `undefined` when it is none. */
   int32(index: number): number | undefined {
     const plain = this.#decimal(index);
-    if (plain >= 0 && plain <= 0x7fff_ffff) return plain;
-    return parseInt32(this.text(index));
+    if (plain >= 0 && plain <= MAX_INT32 && this.length(index) <= LONGEST_INT32) return plain;
+    return strictInt32(this.text(index));
   }
 
-  /** The token as an unsigned 32-bit number, cut to that as memcached does. */
+  /** The token as an unsigned 32-bit number; `undefined` when it is none. */
   uint32(index: number): number | undefined {
     const plain = this.#decimal(index);
-    if (plain >= 0) return plain >>> 0;
-    return parseUint32(this.text(index));
+    return plain >= 0 && plain <= MAX_UINT32 && this.length(index) <= LONGEST_INT32 ? plain : undefined;
   }
 
-  /** The token as a cas number. No cas that a store gives out is beyond 2^53, so a greater one need not be exact. */
-  cas(index: number): number | undefined {
+  /** The token as an unsigned 64-bit number, a `bigint` only where a `number` would not be exact. */
+  uint64(index: number): number | bigint | undefined {
     const plain = this.#decimal(index);
     if (plain >= 0) return plain;
-    const parsed = parseUint64(this.text(index));
-    return parsed === undefined ? undefined : Number(parsed);
+    return strictUint64(this.text(index));
   }
 
-  /**
-   * The token as the length of a data block, -1 when it is none.
-   *
-   * memcached 1.6.18 cuts 4294967297 to 1, and executes the rest of the block; here it is refused.
-   */
+  /** The client flags of a classic storage command, which are read as C's `strtoul` does and cut to 32 bits. */
+  clientFlags(index: number): number | undefined {
+    const plain = this.#decimal(index);
+    if (plain >= 0) return plain >>> 0;
+    const value = parseUint64(this.text(index));
+    return value === undefined ? undefined : Number(BigInt.asUintN(32, value));
+  }
+
+  /** The expiry time of a classic storage command, which is read as C's `strtol` does and cut to 32 bits. */
+  exptime(index: number): number | undefined {
+    const plain = this.#decimal(index);
+    if (plain >= 0 && plain <= MAX_INT32) return plain;
+    const value = parseInt64(this.text(index));
+    return value === undefined ? undefined : Number(BigInt.asIntN(32, value));
+  }
+
+  /** The token as the length of a data block, -1 when it is none. */
   blockLength(index: number): number {
-    if (index >= this.count) return -1;
-    let length = this.#decimal(index);
-    if (length < 0) length = Number(parseInt64(this.text(index)) ?? -1);
+    const length = this.int32(index) ?? -1;
     return length >= 0 && length <= MAX_BLOCK ? length : -1;
   }
 
   #decimal(index: number): number {
+    if (index >= this.count) return -1;
     const base = this.#base;
     return readDecimal(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
   }
@@ -168,9 +201,7 @@ export class CommandLine {
     let start = -1;
     let at = from;
     for (; at < end && count < MAX_TOKENS; at++) {
-      const byte = buffer[base + at];
-      if (byte === NUL) break;
-      if (byte !== SPACE) {
+      if (buffer[base + at] !== SPACE) {
         if (start < 0) start = at;
       } else if (start >= 0) {
         this.#starts[count] = start;
@@ -187,24 +218,40 @@ export class CommandLine {
 }
 
 const MAX_INT64 = 2n ** 63n - 1n;
-const SIGNED = /^[\t-\r ]*([+-]?\d+)(?:[\t-\r ]|$)/;
+const SIGNED = /^[\t-\r ]*([+-]?)0*(\d{1,19})(?:[\t-\r ]|$)/;
 
-/** What C's `strtol` reads, ended by white space or the end; `undefined` beyond 64 bits. */
+/** What C's `strtol` reads, ended by whitespace or the end; `undefined` beyond 64 bits. */
 function parseInt64(text: string): bigint | undefined {
   const match = SIGNED.exec(text);
   if (match === null) return undefined;
-  const value = BigInt((match[1] ?? '').replace('+', ''));
+  const value = BigInt(match[2] ?? '') * (match[1] === '-' ? -1n : 1n);
   return value > MAX_INT64 || value < -MAX_INT64 - 1n ? undefined : value;
 }
 
-/** `text` as memcached's `safe_strtol` reads it. */
-export function parseInt32(text: string): number | undefined {
-  const value = parseInt64(text);
-  return value === undefined ? undefined : Number(BigInt.asIntN(32, value));
+/** Digits and nothing else, but for a minus. */
+export function strictInt32(text: string): number | undefined {
+  if (text.length > LONGEST_INT32 || !/^-?\d+$/.test(text)) return undefined;
+  const value = Number(text);
+  return value <= MAX_INT32 && value >= -MAX_INT32 - 1 ? value : undefined;
 }
 
-/** `text` as memcached's `safe_strtoul` reads it. */
-export function parseUint32(text: string): number | undefined {
-  const value = parseUint64(text);
-  return value === undefined ? undefined : Number(BigInt.asUintN(32, value));
+/** Digits and nothing else. */
+export function strictUint32(text: string): number | undefined {
+  if (text.length > LONGEST_INT32 || !/^\d+$/.test(text)) return undefined;
+  const value = Number(text);
+  return value <= MAX_UINT32 ? value : undefined;
+}
+
+/** Digits and nothing else; a `bigint` only where a `number` would not be exact. */
+export function strictUint64(text: string): number | bigint | undefined {
+  if (text.length > LONGEST_UINT64 || !/^\d+$/.test(text)) return undefined;
+  const value = Number(text);
+  if (Number.isSafeInteger(value)) return value;
+  const exact = BigInt(text);
+  return exact <= MAX_UINT64 ? exact : undefined;
+}
+
+/** Letters and what lies between the capital and the small ones in ASCII; digits, which no flag has, but memcached takes so far. */
+function isFlagLetter(byte: number): boolean {
+  return (byte > 64 && byte < 123) || (byte >= 48 && byte <= 57);
 }

@@ -1,5 +1,4 @@
-import { parseUint64 } from '../../engine/counter';
-import { KEY, beginTwoArguments } from './classic-line';
+import { KEY, hasKey } from './classic-line';
 import type { Exchange } from './exchange';
 
 /** `incr <key> <delta> [noreply]` → the new number, or `NOT_FOUND`. */
@@ -14,14 +13,14 @@ export function decr(exchange: Exchange): void {
 
 function count(exchange: Exchange, up: boolean): void {
   const { line, store } = exchange;
-  if (!beginTwoArguments(exchange)) return;
-  const delta = parseUint64(line.text(2));
+  if (!hasKey(exchange)) return;
+  const delta = line.uint64(2);
   if (delta === undefined) {
     exchange.reply('CLIENT_ERROR invalid numeric delta argument');
     return;
   }
   const { stats } = store;
-  const result = store.count(line.text(KEY), up, delta, 0);
+  const result = store.count(line.text(KEY), up, BigInt(delta), 0);
   switch (result.outcome) {
     case 'counted':
       if (up) stats.incrHits++;

@@ -5,6 +5,8 @@ import { Replies } from '../../shared/replies';
 import { CommandLine } from './command-line';
 import type { ServerContext } from './context';
 
+const CR = 13;
+
 /**
  * What a handler sees of the session whose command it executes: the line, the block, the store, and the reply. One
  * object per session serves all its commands.
@@ -30,6 +32,12 @@ export class Exchange extends Replies {
   get frame(): Frame {
     if (this.#frame === undefined) throw new Error('no command is being executed');
     return this.#frame;
+  }
+
+  /** The length of the line in bytes, with its end. */
+  get lineLength(): number {
+    const { buffer, start, end } = this.frame;
+    return end - start + (buffer[end] === CR ? 2 : 1);
   }
 
   /** Makes ready for a command whose line has been scanned; the line may have moved since. */

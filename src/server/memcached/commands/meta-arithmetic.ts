@@ -1,19 +1,19 @@
 import type { Exchange } from './exchange';
 import type { Item } from '../../engine/item';
-import { MetaFlags } from './meta-flags';
-import { BAD_FLAG, OPAQUE_TOO_LONG, hasKey, isTooLong, keyFlag, miss } from './meta-replies';
+import type { MetaFlags } from './meta-flags';
+import { BAD_FLAG, OPAQUE_TOO_LONG, isTooLong, keyFlag, miss, readFlags } from './meta-replies';
 
 const UP = new Set(['', 'I', '+']);
 const DOWN = new Set(['D', '-']);
 
 /** `ma <key> <flags>*` → `HD <flags>*`, `VA <size> <flags>*` and the number, `NF`, `NS` or `EX`. */
 export function metaArithmetic(exchange: Exchange): void {
-  const { line, store } = exchange;
-  if (!hasKey(exchange, 'CLIENT_ERROR options flags too long')) return;
-  const flags = new MetaFlags(line, 2);
+  const { store } = exchange;
+  const flags = readFlags(exchange, 2, BAD_FLAG);
+  if (flags === undefined) return;
   const up = UP.has(flags.mode);
-  if (flags.error !== undefined || (!up && !DOWN.has(flags.mode))) {
-    exchange.replyAlways(flags.error === undefined ? 'CLIENT_ERROR invalid mode for ma M token' : BAD_FLAG);
+  if (!up && !DOWN.has(flags.mode)) {
+    exchange.replyAlways('CLIENT_ERROR invalid mode for ma M token');
     return;
   }
   const { stats } = store;
@@ -22,6 +22,7 @@ export function metaArithmetic(exchange: Exchange): void {
     case 'counted':
       if (up) stats.incrHits++;
       else stats.decrHits++;
+      if (flags.newCas !== undefined) store.setCas(result.item, flags.newCas);
       counted(exchange, flags, result.item, result.number, false);
       break;
     case 'notFound':
@@ -46,9 +47,12 @@ export function metaArithmetic(exchange: Exchange): void {
 
 function vivify(exchange: Exchange, flags: MetaFlags): void {
   const number = flags.initial.toString();
-  const item = exchange.store.create(flags.key, number, 0, flags.binaryKey);
-  if (item === undefined) exchange.replyAlways('SERVER_ERROR Out of memory allocating new item');
-  else counted(exchange, flags, item, number, true);
+  const item = exchange.store.create(flags.key, number, 0, flags.binaryKey, flags.newCas);
+  if (item === undefined) {
+    exchange.replyAlways('SERVER_ERROR Out of memory allocating new item');
+    return;
+  }
+  counted(exchange, flags, item, number, true);
 }
 
 /** Answers an arithmetic that succeeded, executing its flags in their order. */
@@ -81,7 +85,6 @@ function counted(exchange: Exchange, flags: MetaFlags, item: Item, number: strin
         break;
     }
   }
-  // memcached does not silence the answer of a counter that it has just created.
-  if (flags.quiet && !created) return;
+  if (flags.quiet) return;
   exchange.text(flags.value ? `VA ${number.length}${shown}\r\n${number}\r\n` : `HD${shown}\r\n`);
 }

@@ -2,7 +2,7 @@ import { BINARY_KEY, FETCHED, itemSize } from '../../engine/item';
 import { slabClass } from '../../engine/slab-class';
 import { decodeBase64, encodeBase64 } from './base64';
 import type { Exchange } from './exchange';
-import { BAD_FORMAT } from './meta-replies';
+import { BAD_FORMAT } from './classic-line';
 
 /** `mn` → `MN`: the mark behind a row of quiet commands. */
 export function metaNoop(exchange: Exchange): void {
@@ -12,7 +12,7 @@ export function metaNoop(exchange: Exchange): void {
 /** `me <key> [b]` → `ME <key> exp=… la=… cas=… fetch=… cls=… size=…`, or `EN`. */
 export function metaDebug(exchange: Exchange): void {
   const { line, store } = exchange;
-  if (line.count < 2 || !line.isKey(1)) {
+  if (!line.isKey(1) || !line.hasFlagsFrom(2)) {
     exchange.reply(BAD_FORMAT);
     return;
   }
@@ -28,8 +28,7 @@ export function metaDebug(exchange: Exchange): void {
     return;
   }
   const shownKey = (item.marks & BINARY_KEY) === 0 ? key : encodeBase64(key);
-  // memcached counts down: seconds until the item expires, negated.
-  const expires = item.deadline === 0 ? -1 : -store.secondsLeft(item) | 0;
+  const expires = item.deadline === 0 ? -1 : store.secondsLeft(item) | 0;
   const fetched = (item.marks & FETCHED) === 0 ? 'no' : 'yes';
   const size = itemSize(key.length, item.value.length, item.flags, store.cas);
   exchange.reply(

@@ -1,15 +1,16 @@
+import type { Item } from '../../engine/item';
 import type { Exchange } from './exchange';
-import { MetaFlags } from './meta-flags';
-import { BAD_FLAG, OPAQUE_TOO_LONG, echoedFlags, hasKey } from './meta-replies';
+import type { MetaFlags } from './meta-flags';
+import { OPAQUE_TOO_LONG, echoedFlags, readFlags } from './meta-replies';
 
 /** `md <key> <flags>*` → `HD`, `NF` or `EX`, with flags. */
 export function metaDelete(exchange: Exchange): void {
   const { line, store } = exchange;
-  if (!hasKey(exchange, 'CLIENT_ERROR options flags too long')) return;
-  const flags = new MetaFlags(line, 2);
-  const echo = flags.error === undefined ? echoedFlags(line, flags) : '';
-  if (flags.error !== undefined || echo === undefined) {
-    exchange.replyAlways(flags.error === undefined ? OPAQUE_TOO_LONG : BAD_FLAG);
+  const flags = readFlags(exchange, 2);
+  if (flags === undefined) return;
+  const echo = echoedFlags(line, flags);
+  if (echo === undefined) {
+    exchange.replyAlways(OPAQUE_TOO_LONG);
     return;
   }
   const { stats } = store;
@@ -19,12 +20,22 @@ export function metaDelete(exchange: Exchange): void {
     exchange.text(`${item === undefined ? 'NF' : 'EX'}${echo}\r\n`);
     return;
   }
+  if (flags.emptied && !empty(exchange, flags, item)) return;
   if (flags.invalidate) {
     if (flags.ttl !== undefined) store.setDeadline(item, store.deadline(flags.ttl));
-    store.invalidate(item);
+    store.invalidate(item, flags.newCas);
   } else {
     stats.deleteHits++;
-    store.delete(flags.key);
+    if (!flags.emptied) store.delete(flags.key);
   }
   if (!flags.quiet) exchange.text(`HD${echo}\r\n`);
+}
+
+/** Leaves an empty value with the flags and the life that the command says, and with its cas; answers when it cannot. */
+function empty(exchange: Exchange, { key, clientFlags, ttl, binaryKey, newCas }: MetaFlags, item: Item): boolean {
+  const { store } = exchange;
+  const request = { cas: 0, orStale: false, binaryKey, newCas: newCas ?? item.cas };
+  if (store.store('set', key, '', clientFlags, store.deadline(ttl ?? 0), request) === 'stored') return true;
+  exchange.replyAlways('SERVER_ERROR out of memory');
+  return false;
 }

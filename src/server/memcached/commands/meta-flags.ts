@@ -1,5 +1,5 @@
-import { parseInt32, parseUint32, type CommandLine } from './command-line';
-import { parseUint64 } from '../../engine/counter';
+import type { Cas } from '../../engine/item';
+import { strictInt32, strictUint32, strictUint64, type CommandLine } from './command-line';
 import { decodeBase64 } from './base64';
 
 const BAD_TOKEN = 'CLIENT_ERROR bad token in command line format';
@@ -27,8 +27,12 @@ export class MetaFlags {
   recache: number | undefined;
   /** `F`: client flags. */
   clientFlags = 0;
-  /** `C` */
-  cas: number | undefined;
+  /** `C`: the cas that the item must have. */
+  cas: Cas | undefined;
+  /** `E`: the cas that the item is to get; 0 for the store's next. */
+  newCas: Cas | undefined;
+  /** `x`: the value is to be removed. */
+  emptied = false;
   /** `M`: one letter. */
   mode = '';
   /** `J`: where a new counter begins. */
@@ -51,7 +55,7 @@ export class MetaFlags {
       const letter = line.first(i);
       const bit = 1 << (letter & 31);
       const seen = letter < 64 ? low : letter < 96 ? middle : high;
-      if (letter >= 127 || (letter >= 32 && (seen & bit) !== 0)) {
+      if ((seen & bit) !== 0) {
         this.error = 'CLIENT_ERROR duplicate flag';
         return;
       }
@@ -74,33 +78,37 @@ export class MetaFlags {
         if (this.key === '') this.error = 'CLIENT_ERROR error decoding key';
         return true;
       case 'N':
-        this.vivify = this.#check(parseInt32(line.argument(index)), BAD_TOKEN);
+        this.vivify = this.#check(strictInt32(line.argument(index)), BAD_TOKEN);
         return true;
       case 'T':
-        this.ttl = this.#check(parseInt32(line.argument(index)), BAD_TOKEN);
+        this.ttl = this.#check(strictInt32(line.argument(index)), BAD_TOKEN);
         return true;
       case 'R':
-        this.recache = this.#check(parseInt32(line.argument(index)), BAD_TOKEN);
+        this.recache = this.#check(strictInt32(line.argument(index)), BAD_TOKEN);
         return true;
       case 'F':
         this.clientFlags =
-          this.#check(parseUint32(line.argument(index)), this.error ?? 'CLIENT_ERROR bad command line format') ?? 0;
+          this.#check(strictUint32(line.argument(index)), this.error ?? 'CLIENT_ERROR bad command line format') ?? 0;
         return true;
-      case 'C': {
-        const cas = this.#check(parseUint64(line.argument(index)), BAD_TOKEN);
-        this.cas = cas === undefined ? undefined : Number(cas);
+      case 'C':
+        this.cas = this.#check(strictUint64(line.argument(index)), BAD_TOKEN);
         return true;
-      }
+      case 'E':
+        this.newCas = this.#check(strictUint64(line.argument(index)), BAD_TOKEN);
+        return true;
       case 'M':
-        if (line.length(index) === 2) this.mode = line.argument(index);
-        else this.error = 'CLIENT_ERROR incorrect length for M token';
+        // What follows the first letter is not looked at; without a letter there is no such mode.
+        this.mode = line.length(index) === 1 ? ' ' : line.argument(index).charAt(0);
         return true;
       case 'J':
-        this.initial =
-          this.#check(parseUint64(line.argument(index)), 'CLIENT_ERROR invalid numeric initial value') ?? 0n;
+        this.initial = BigInt(
+          this.#check(strictUint64(line.argument(index)), 'CLIENT_ERROR invalid numeric initial value') ?? 0,
+        );
         return true;
       case 'D':
-        this.delta = this.#check(parseUint64(line.argument(index)), 'CLIENT_ERROR invalid numeric delta value') ?? 0n;
+        this.delta = BigInt(
+          this.#check(strictUint64(line.argument(index)), 'CLIENT_ERROR invalid numeric delta value') ?? 0,
+        );
         return true;
       case 'q':
         this.quiet = true;
@@ -113,6 +121,9 @@ export class MetaFlags {
         return true;
       case 'I':
         this.invalidate = true;
+        return true;
+      case 'x':
+        this.emptied = true;
         return true;
       default:
         return 'OPLksctfhl'.includes(letter);

@@ -1,21 +1,17 @@
 import { BINARY_KEY, FETCHED, STALE, WON, type Item } from '../../engine/item';
 import type { Exchange } from './exchange';
-import { MetaFlags } from './meta-flags';
-import { OPAQUE_TOO_LONG, hasKey, isTooLong, keyFlag, miss } from './meta-replies';
+import type { MetaFlags } from './meta-flags';
+import { OPAQUE_TOO_LONG, isTooLong, keyFlag, miss, readFlags } from './meta-replies';
 
 /** `mg <key> <flags>*` → `VA <size> <flags>*` and the value, `HD <flags>*`, or `EN`. */
 export function metaGet(exchange: Exchange): void {
-  const { line, store } = exchange;
-  if (!hasKey(exchange, 'CLIENT_ERROR options flags are too long')) return;
-  const flags = new MetaFlags(line, 2);
-  if (flags.error !== undefined) {
-    exchange.replyAlways(flags.error);
-    return;
-  }
+  const { store } = exchange;
+  const flags = readFlags(exchange, 2);
+  if (flags === undefined) return;
   const { stats } = store;
   let item = store.find(flags.key);
   const created = item === undefined && flags.vivify !== undefined;
-  if (created) item = store.create(flags.key, '', 0, flags.binaryKey);
+  if (created) item = store.create(flags.key, '', 0, flags.binaryKey, flags.newCas);
   if (item === undefined) {
     stats.cmdGet++;
     stats.getMisses++;
@@ -23,6 +19,7 @@ export function metaGet(exchange: Exchange): void {
     return;
   }
   const { value } = item;
+  const known = flags.cas !== undefined && flags.cas === item.cas;
   const shown = hitFlags(exchange, flags, item, created);
   if (shown === undefined) return;
   if (!flags.unused) store.use(item);
@@ -33,7 +30,8 @@ export function metaGet(exchange: Exchange): void {
     stats.cmdTouch++;
     stats.touchHits++;
   }
-  if (flags.value) {
+  // Whoever names the cas of the item has its value.
+  if (flags.value && !known) {
     exchange.text(`VA ${value.length}${shown}\r\n`);
     exchange.block(value);
   } else {

@@ -4,25 +4,32 @@ import { MAX_OPAQUE_LENGTH } from '../../../protocol/limits';
 import type { CommandLine } from './command-line';
 import type { Exchange } from './exchange';
 import { encodeBase64 } from './base64';
-import type { MetaFlags } from './meta-flags';
+import { BAD_FORMAT } from './classic-line';
+import { MetaFlags } from './meta-flags';
 
-/** The answer to a line that is not one of its command. */
-export const BAD_FORMAT = 'CLIENT_ERROR bad command line format';
-
-/** What `md` and `ma` answer to any flag that cannot be read. */
+/** What `ma` answers to any flag that cannot be read. */
 export const BAD_FLAG = 'CLIENT_ERROR invalid or duplicate flag';
 
-/** A meta command has at most so many tokens. */
-const MAX_TOKENS = 19;
+/** A meta command has at most this many tokens. */
+const MAX_TOKENS = 20;
 
-/** Whether the line has a key that is short enough, and not too many tokens; answers when it has not. */
-export function hasKey(exchange: Exchange, tooMany: string): boolean {
+/** Reads the flags from the token `from` on; when they cannot be read it answers why, or `complaint` in its place. */
+export function readFlags(exchange: Exchange, from: number, complaint?: string): MetaFlags | undefined {
   const { line } = exchange;
-  if (line.count < 2) exchange.replyAlways('ERROR');
-  else if (!line.isKey(1)) exchange.replyAlways(BAD_FORMAT);
-  else if (line.count > MAX_TOKENS) exchange.replyAlways(tooMany);
-  else return true;
-  return false;
+  let error: string | undefined;
+  if (!line.hasFlagsFrom(from)) {
+    exchange.replyAlways(BAD_FORMAT);
+    return undefined;
+  }
+  if (!line.isKey(1)) error = BAD_FORMAT;
+  else if (line.count > MAX_TOKENS) error = 'CLIENT_ERROR options flags are too long';
+  else {
+    const flags = new MetaFlags(line, from);
+    error = flags.error;
+    if (error === undefined) return flags;
+  }
+  exchange.replyAlways(complaint ?? error);
+  return undefined;
 }
 
 /** The answer to an opaque token that is too long. */

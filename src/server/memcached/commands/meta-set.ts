@@ -1,8 +1,9 @@
+import { BAD_FORMAT } from './classic-line';
 import type { Exchange } from './exchange';
-import { storedValue } from '../../engine/item';
+import { storedValue, type Item } from '../../engine/item';
 import type { StoreMode, StoreOutcome } from '../../engine/store';
-import { MetaFlags } from './meta-flags';
-import { BAD_FORMAT, OPAQUE_TOO_LONG, hasKey, isTooLong, keyFlag } from './meta-replies';
+import type { MetaFlags } from './meta-flags';
+import { OPAQUE_TOO_LONG, isTooLong, keyFlag, readFlags } from './meta-replies';
 
 const SET_MODES: Readonly<Record<string, StoreMode>> = {
   '': 'set',
@@ -23,15 +24,15 @@ const SET_CODES: Partial<Record<StoreOutcome, string>> = {
 /** `ms <key> <bytes> <flags>*` and the data → `HD`, `NS`, `EX` or `NF`, with flags. */
 export function metaSet(exchange: Exchange): void {
   const { line, frame, store } = exchange;
-  if (!hasKey(exchange, 'CLIENT_ERROR options flags too long')) return;
   if (!frame.hasBlock) {
     exchange.replyAlways(BAD_FORMAT);
     return;
   }
-  const flags = new MetaFlags(line, 3);
+  const flags = readFlags(exchange, 3);
+  if (flags === undefined) return;
   const mode = SET_MODES[flags.mode];
-  if (flags.error !== undefined || mode === undefined) {
-    exchange.replyAlways(flags.error ?? 'CLIENT_ERROR invalid mode for ms M token');
+  if (mode === undefined) {
+    exchange.replyAlways('CLIENT_ERROR invalid mode for ms M token');
     return;
   }
   for (let i = 3; i < line.count; i++) {
@@ -50,8 +51,9 @@ export function metaSet(exchange: Exchange): void {
     exchange.replyAlways(
       outcome === 'tooLarge' ? 'SERVER_ERROR object too large for cache' : 'SERVER_ERROR out of memory storing object',
     );
-  } else if (outcome !== 'stored' || !flags.quiet) {
-    exchange.text(`${code}${storedFlags(exchange, flags, outcome === 'stored')}\r\n`);
+  } else {
+    const stored = outcome === 'stored' ? store.lastStored : undefined;
+    if (outcome !== 'stored' || !flags.quiet) exchange.text(`${code}${storedFlags(exchange, flags, stored)}\r\n`);
   }
 }
 
@@ -62,19 +64,21 @@ function storeBlock(exchange: Exchange, flags: MetaFlags, mode: StoreMode): Stor
   if (!frame.terminated) return undefined;
   // With a cas, set and replace are "cas", append and prepend check it, and add does not look at it.
   const checked = flags.cas !== undefined && (mode === 'set' || mode === 'replace');
+  const created = flags.vivify !== undefined && (mode === 'append' || mode === 'prepend') && store.find(flags.key) === undefined;
   return store.store(
-    checked ? 'cas' : mode,
+    created ? 'add' : checked ? 'cas' : mode,
     flags.key,
     storedValue(frame.buffer, frame.dataStart, frame.dataEnd, frame.owned),
     flags.clientFlags,
-    store.deadline(flags.ttl ?? 0),
-    { cas: flags.cas ?? 0, orStale: flags.invalidate && checked, binaryKey: flags.binaryKey },
+    store.deadline((created ? flags.vivify : flags.ttl) ?? 0),
+    { cas: flags.cas ?? 0, orStale: flags.invalidate && checked, binaryKey: flags.binaryKey, newCas: flags.newCas },
   );
 }
 
 const OPAQUE = 'O'.charCodeAt(0);
 
-function storedFlags({ line, store }: Exchange, flags: MetaFlags, stored: boolean): string {
+/** @param stored the item, when it was stored */
+function storedFlags({ line, frame }: Exchange, flags: MetaFlags, stored: Item | undefined): string {
   let shown = '';
   for (let i = 3; i < line.count; i++) {
     switch (String.fromCharCode(line.first(i))) {
@@ -85,7 +89,10 @@ function storedFlags({ line, store }: Exchange, flags: MetaFlags, stored: boolea
         shown += keyFlag(flags.key, flags.binaryKey);
         break;
       case 'c':
-        shown += ` c${stored ? store.lastCas : 0}`;
+        shown += ` c${stored?.cas ?? 0}`;
+        break;
+      case 's':
+        shown += ` s${stored?.value.length ?? frame.dataEnd - frame.dataStart}`;
         break;
     }
   }

@@ -24,10 +24,6 @@ export function gats(exchange: Exchange): void {
 
 function retrieveAndTouch(exchange: Exchange, withCas: boolean): void {
   const { line, store } = exchange;
-  if (line.count < 2) {
-    exchange.reply('ERROR');
-    return;
-  }
   const exptime = line.int32(1);
   if (exptime === undefined) exchange.reply('CLIENT_ERROR invalid exptime argument');
   else retrieve(exchange, FROM_KEYS + 1, withCas, store.deadline(exptime));
@@ -37,10 +33,6 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
   const { line, store } = exchange;
   const { stats } = store;
   const { prefixes } = exchange.context;
-  if (line.count < 2) {
-    exchange.reply('ERROR');
-    return;
-  }
   // The keys before one that is too long are used, but nothing is answered except the refusal.
   const refused = line.hasLongToken;
   do {

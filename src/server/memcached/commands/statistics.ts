@@ -12,41 +12,45 @@ const PAGE_SIZE = 1024 * 1024;
 /** A line of a report. */
 type Stat = (name: string, value: string | number) => void;
 
-/** The topics that are answered by `STAT` lines. */
-const REPORTS: ReadonlyMap<string, (exchange: Exchange, stat: Stat) => void> = new Map([
-  ['', general],
-  ['settings', settings],
+/** The topics that are answered by `STAT` lines, in the order in which an abbreviation is looked for. */
+const REPORTS: readonly (readonly [topic: string, (exchange: Exchange, stat: Stat) => void])[] = [
+  ['conns', connections],
+  ['extstore', () => undefined],
   ['items', items],
   ['slabs', slabs],
-  ['conns', connections],
   ['sizes', sizes],
-  ['extstore', () => undefined],
-]);
+];
 
 /** `stats [topic …]` → `STAT <name> <value>` lines, then `END`. */
 export function stats(exchange: Exchange): void {
   const { line, store, context } = exchange;
-  const topic = line.count === 1 ? '' : line.text(1);
-  const report = REPORTS.get(topic);
-  if (report !== undefined) {
-    report(exchange, (name, value) => {
-      exchange.text(`STAT ${name} ${value}\r\n`);
-    });
-    exchange.reply('END');
-  } else if (topic === 'reset') {
+  if (line.count === 1) {
+    answer(exchange, general);
+  } else if (line.abbreviates(1, 'reset')) {
     store.stats.reset();
     context.prefixes.clear();
     exchange.reply('RESET');
-  } else if (topic === 'detail') {
+  } else if (line.abbreviates(1, 'detail')) {
     detail(exchange);
-  } else if (topic === 'cachedump') {
+  } else if (line.abbreviates(1, 'settings')) {
+    answer(exchange, settings);
+  } else if (line.abbreviates(1, 'cachedump')) {
     cachedump(exchange);
   } else {
-    exchange.reply('ERROR');
+    const report = REPORTS.find(([topic]) => line.abbreviates(1, topic));
+    if (report === undefined) exchange.reply('ERROR');
+    else answer(exchange, report[1]);
   }
 }
 
-/** memcached's list, without what it says of its own threads, slabs and buffers. */
+function answer(exchange: Exchange, report: (exchange: Exchange, stat: Stat) => void): void {
+  report(exchange, (name, value) => {
+    exchange.text(`STAT ${name} ${value}\r\n`);
+  });
+  exchange.reply('END');
+}
+
+/** memcached's list and order. What its threads, slabs, buffers and loggers would report is 0: there are none here. */
 function general({ store, context }: Exchange, stat: Stat): void {
   const counters = store.stats;
   const { connections: sockets } = context;
@@ -55,6 +59,7 @@ function general({ store, context }: Exchange, stat: Stat): void {
   stat('uptime', context.uptime);
   stat('time', Math.floor(store.clock.time() / 1000));
   stat('version', COMPATIBLE_VERSION);
+  stat('libevent', 'none');
   stat('pointer_size', 64);
   stat('rusage_user', (user / 1e6).toFixed(6));
   stat('rusage_system', (system / 1e6).toFixed(6));
@@ -63,6 +68,14 @@ function general({ store, context }: Exchange, stat: Stat): void {
   stat('total_connections', sockets.total);
   stat('rejected_connections', sockets.rejected);
   stat('connection_structures', sockets.current);
+  stat('response_obj_oom', 0);
+  stat('response_obj_count', 0);
+  stat('response_obj_bytes', 0);
+  stat('read_buf_count', 0);
+  stat('read_buf_bytes', 0);
+  stat('read_buf_bytes_free', 0);
+  stat('read_buf_oom', 0);
+  stat('reserved_fds', 0);
   stat('cmd_get', counters.cmdGet);
   stat('cmd_set', counters.cmdSet);
   stat('cmd_flush', counters.cmdFlush);
@@ -93,16 +106,54 @@ function general({ store, context }: Exchange, stat: Stat): void {
   stat('limit_maxbytes', store.maxBytes);
   stat('accepting_conns', sockets.current < sockets.maxConnections ? 1 : 0);
   stat('listen_disabled_num', 0);
+  stat('time_in_listen_disabled_us', 0);
   stat('threads', 1);
   stat('conn_yields', sockets.yields);
+  for (const [name, value] of ABSENT_MACHINERY) stat(name, value);
   stat('bytes', store.bytes);
   stat('curr_items', store.size);
   stat('total_items', counters.totalItems);
+  stat('slab_global_page_pool', 0);
   stat('expired_unfetched', counters.expiredUnfetched);
   stat('evicted_unfetched', counters.evictedUnfetched);
+  stat('evicted_active', 0);
   stat('evictions', counters.evictions);
   stat('reclaimed', counters.reclaimed);
+  for (const name of ABSENT_LRU) stat(name, 0);
 }
+
+/** Of memcached's hash table, slab mover, crawler and loggers. */
+const ABSENT_MACHINERY: readonly (readonly [name: string, value: string | number])[] = [
+  ['hash_power_level', 0],
+  ['hash_bytes', 0],
+  ['hash_is_expanding', 0],
+  ['slab_reassign_rescues', 0],
+  ['slab_reassign_chunk_rescues', 0],
+  ['slab_reassign_inline_reclaim', 0],
+  ['slab_reassign_busy_items', 0],
+  ['slab_reassign_busy_deletes', 0],
+  ['slab_reassign_busy_nomem', 0],
+  ['slab_reassign_last_busy_status', 'none'],
+  ['slab_reassign_running', 0],
+  ['slabs_moved', 0],
+  ['lru_crawler_running', 0],
+  ['lru_crawler_starts', 0],
+  ['lru_maintainer_juggles', 0],
+  ['malloc_fails', 0],
+  ['log_worker_dropped', 0],
+  ['log_worker_written', 0],
+  ['log_watcher_skipped', 0],
+  ['log_watcher_sent', 0],
+  ['log_watchers', 0],
+  ['unexpected_napi_ids', 0],
+  ['round_robin_fallback', 0],
+];
+
+/** Of memcached's segmented LRU and its crawler. */
+const ABSENT_LRU = [
+  ...['crawler_reclaimed', 'crawler_items_checked', 'lrutail_reflocked', 'moves_to_cold', 'moves_to_warm'],
+  ...['moves_within_lru', 'direct_reclaims', 'lru_bumps_dropped'],
+];
 
 function settings({ store, context }: Exchange, stat: Stat): void {
   const known = new Map<string, string | number>([
@@ -188,10 +239,10 @@ function connections({ context }: Exchange, stat: Stat): void {
 function detail(exchange: Exchange): void {
   const { line, context } = exchange;
   const { prefixes } = context;
-  if (line.is(2, 'on') || line.is(2, 'off')) {
-    prefixes.enabled = line.is(2, 'on');
+  if (line.abbreviates(2, 'on') || line.abbreviates(2, 'off')) {
+    prefixes.enabled = line.abbreviates(2, 'on');
     exchange.reply('OK');
-  } else if (line.is(2, 'dump')) {
+  } else if (line.abbreviates(2, 'dump')) {
     for (const text of prefixes.lines()) exchange.reply(text);
     exchange.reply('END');
   } else {

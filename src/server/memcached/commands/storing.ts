@@ -1,3 +1,4 @@
+import { BAD_FORMAT, KEY } from './classic-line';
 import type { Exchange } from './exchange';
 import { storedValue } from '../../engine/item';
 import type { StoreMode, StoreOutcome } from '../../engine/store';
@@ -11,7 +12,6 @@ const WORDS: Record<StoreOutcome, string> = {
   noMemory: 'SERVER_ERROR out of memory storing object',
 };
 
-const KEY = 1;
 const FLAGS = 2;
 const EXPTIME = 3;
 const CAS = 5;
@@ -30,24 +30,22 @@ export const prepend = storing('prepend');
 export const cas = storing('cas');
 
 function storing(mode: StoreMode): (exchange: Exchange) => void {
-  const fewest = mode === 'cas' ? 6 : 5;
   return (exchange) => {
     const { line, frame, store } = exchange;
-    if (line.count !== fewest && line.count !== fewest + 1) {
-      exchange.reply('ERROR');
-      return;
-    }
-    exchange.silent = line.noreply;
-    const flags = line.uint32(FLAGS);
-    const exptime = line.int32(EXPTIME);
-    const unique = mode === 'cas' ? line.cas(CAS) : 0;
-    // A line is refused only after its block has been read: memcached 1.6.18 would execute the block.
-    if (!line.isKey(KEY) || flags === undefined || exptime === undefined || unique === undefined || !frame.hasBlock) {
-      exchange.reply('CLIENT_ERROR bad command line format');
-      return;
-    }
     const { stats } = store;
     const { prefixes } = exchange.context;
+    if (!frame.hasBlock) {
+      exchange.replyAlways(BAD_FORMAT);
+      return;
+    }
+    // A line is refused only after its block has been read.
+    const flags = line.clientFlags(FLAGS);
+    const exptime = line.exptime(EXPTIME);
+    const unique = mode === 'cas' ? line.uint64(CAS) : 0;
+    if (!line.isKey(KEY) || flags === undefined || exptime === undefined || unique === undefined) {
+      exchange.reply(BAD_FORMAT);
+      return;
+    }
     const key = line.text(KEY);
     if (prefixes.enabled) prefixes.record(key, 'set');
     if (frame.oversized) {

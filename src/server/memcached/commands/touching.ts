@@ -1,10 +1,10 @@
-import { KEY, beginTwoArguments } from './classic-line';
+import { KEY, hasKey } from './classic-line';
 import type { Exchange } from './exchange';
 
 /** `touch <key> <exptime> [noreply]` → `TOUCHED` or `NOT_FOUND`. */
 export function touch(exchange: Exchange): void {
   const { line, store } = exchange;
-  if (!beginTwoArguments(exchange)) return;
+  if (!hasKey(exchange)) return;
   const exptime = line.int32(2);
   if (exptime === undefined) {
     exchange.reply('CLIENT_ERROR invalid exptime argument');

@@ -1,24 +1,24 @@
+import { encodeBase64 } from './base64';
+import { BAD_FORMAT } from './classic-line';
 import type { Exchange } from './exchange';
 import { slabClass } from '../../engine/slab-class';
-import { FETCHED, itemSize, type Item } from '../../engine/item';
+import { BINARY_KEY, FETCHED, itemSize, type Item } from '../../engine/item';
 
 /**
  * memcached's knobs for slabs, LRU and crawler. There is nothing to tune here: values are checked as memcached does,
  * acknowledged, and have no effect. What lists keys works.
  */
 
-const BAD_FORMAT = 'CLIENT_ERROR bad command line format';
 const LARGEST_CLASS = 63;
 const LONGEST_SLEEP = 1_000_000;
 
 /** `lru tune|mode|temp_ttl …` → `OK`. */
 export function lru(exchange: Exchange): void {
   const { line } = exchange;
-  exchange.silent = line.count > 1 && line.noreply;
-  if (line.is(1, 'tune') && line.count >= 6) exchange.reply(tune(exchange));
-  else if (line.is(1, 'mode') && line.count >= 3) {
-    exchange.reply(line.is(2, 'flat') || line.is(2, 'segmented') ? 'OK' : 'ERROR');
-  } else if (line.is(1, 'temp_ttl') && line.count >= 3) {
+  if (line.abbreviates(1, 'tune') && line.count >= 6) exchange.reply(tune(exchange));
+  else if (line.abbreviates(1, 'mode') && line.count >= 3) {
+    exchange.reply(line.abbreviates(2, 'flat') || line.abbreviates(2, 'segmented') ? 'OK' : 'ERROR');
+  } else if (line.abbreviates(1, 'temp_ttl') && line.count >= 3) {
     exchange.reply(line.int32(2) === undefined ? 'ERROR' : 'OK');
   } else {
     exchange.reply('ERROR');
@@ -39,9 +39,8 @@ function tune({ line }: Exchange): string {
 /** `slabs reassign <from> <to>` and `slabs automove <level>|ratio <ratio>`. */
 export function slabs(exchange: Exchange): void {
   const { line } = exchange;
-  if (line.is(1, 'reassign') && line.count === 4) exchange.reply(reassign(line.int32(2), line.int32(3)));
-  else if (line.is(1, 'automove') && line.count >= 3) {
-    exchange.silent = line.noreply;
+  if (line.abbreviates(1, 'reassign') && line.count === 4) exchange.reply(reassign(line.int32(2), line.int32(3)));
+  else if (line.abbreviates(1, 'automove') && line.count >= 3) {
     exchange.reply(automove(exchange));
   } else exchange.reply('ERROR');
 }
@@ -55,7 +54,14 @@ function reassign(from: number | undefined, to: number | undefined): string {
 }
 
 function automove({ line }: Exchange): string {
-  if (line.is(2, 'ratio')) return line.count > 3 && decimal(line.text(3)) !== undefined ? 'OK' : 'ERROR';
+  if (line.abbreviates(2, 'ratio') || line.abbreviates(2, 'freeratio')) {
+    return line.count > 3 && decimal(line.text(3)) !== undefined ? 'OK' : 'ERROR';
+  }
+  if (line.abbreviates(2, 'window')) {
+    const window = line.uint32(3);
+    if (window === undefined) return BAD_FORMAT;
+    return window < 3 || window > 1800 ? 'CLIENT_ERROR automove window too low or too high' : 'OK';
+  }
   const level = line.uint32(2);
   if (level === undefined) return BAD_FORMAT;
   return level <= 2 ? 'OK' : 'ERROR';
@@ -65,19 +71,21 @@ function automove({ line }: Exchange): string {
 export function lruCrawler(exchange: Exchange): void {
   const { line, context } = exchange;
   const argument = line.count === 3;
-  if (argument && line.is(1, 'crawl')) {
+  if (argument && line.abbreviates(1, 'crawl')) {
     if (!context.crawlerEnabled) exchange.reply('CLIENT_ERROR lru crawler disabled');
     else exchange.reply(classFilter(line.text(2)) === undefined ? 'BADCLASS invalid class id' : 'OK');
-  } else if (argument && line.is(1, 'metadump')) {
+  } else if (argument && line.abbreviates(1, 'metadump')) {
     metadump(exchange);
-  } else if (argument && line.is(1, 'tocrawl')) {
+  } else if (argument && line.abbreviates(1, 'mgdump')) {
+    mgdump(exchange);
+  } else if (argument && line.abbreviates(1, 'tocrawl')) {
     exchange.reply(line.uint32(2) === undefined ? BAD_FORMAT : 'OK');
-  } else if (argument && line.is(1, 'sleep')) {
+  } else if (argument && line.abbreviates(1, 'sleep')) {
     const sleep = line.uint32(2);
     if (sleep === undefined) exchange.reply(BAD_FORMAT);
     else exchange.reply(sleep > LONGEST_SLEEP ? 'CLIENT_ERROR sleep must be one second or less' : 'OK');
-  } else if (line.count === 2 && (line.is(1, 'enable') || line.is(1, 'disable'))) {
-    const enable = line.is(1, 'enable');
+  } else if (line.count === 2 && (line.abbreviates(1, 'enable') || line.abbreviates(1, 'disable'))) {
+    const enable = line.abbreviates(1, 'enable');
     if (enable && context.crawlerEnabled) exchange.reply('ERROR failed to start lru crawler thread');
     else exchange.reply('OK');
     context.crawlerEnabled = enable;
@@ -88,29 +96,49 @@ export function lruCrawler(exchange: Exchange): void {
 
 /** One line for each item, with the key URL-encoded, then `END`. */
 function metadump(exchange: Exchange): void {
+  const { store } = exchange;
+  const items = crawl(exchange, 'metadump', 'metadump');
+  if (items === undefined) return;
+  const wallClock = Math.floor(store.clock.time() / 1000);
+  for (const item of items) {
+    const size = sizeOf(exchange, item);
+    const expires = item.deadline === 0 ? -1 : wallClock + store.secondsLeft(item);
+    // Only these lines of all end in LF alone.
+    exchange.text(
+      `key=${urlEncode(item.key)} exp=${expires} la=${wallClock - store.secondsIdle(item)} cas=${item.cas}` +
+        ` fetch=${(item.marks & FETCHED) === 0 ? 'no' : 'yes'} cls=${slabClass(size)} size=${size} flags=${item.flags} \n`,
+    );
+  }
+  exchange.reply('END');
+}
+
+/** `OK`, an `mg <key>` line for each item, then `EN`. */
+function mgdump(exchange: Exchange): void {
+  const items = crawl(exchange, 'mgdump', 'key dump');
+  if (items === undefined) return;
+  exchange.reply('OK');
+  for (const { key, marks } of items) {
+    exchange.reply((marks & BINARY_KEY) === 0 ? `mg ${key}` : `mg ${encodeBase64(key)} b`);
+  }
+  exchange.reply('EN');
+}
+
+/** The items that a dump is asked for; answers why there is none. */
+function crawl(exchange: Exchange, name: string, what: string): Iterable<Item> | undefined {
   const { line, context, store } = exchange;
   if (!context.crawlerEnabled) exchange.reply('CLIENT_ERROR lru crawler disabled');
-  else if (!context.dumpEnabled) exchange.reply('ERROR metadump not allowed');
-  else if (exchange.pipelined) exchange.reply('ERROR cannot pipeline other commands before metadump');
+  else if (!context.dumpEnabled) exchange.reply(`ERROR ${what} not allowed`);
+  else if (exchange.pipelined) exchange.reply(`ERROR cannot pipeline other commands before ${name}`);
   else {
     const accepts = classFilter(line.text(2));
-    if (accepts === undefined) {
-      exchange.reply('BADCLASS invalid class id');
-      return;
-    }
-    const wallClock = Math.floor(store.clock.time() / 1000);
-    for (const item of store.items()) {
-      const size = sizeOf(exchange, item);
-      if (!accepts(slabClass(size))) continue;
-      const expires = item.deadline === 0 ? -1 : wallClock + store.secondsLeft(item);
-      // Only these lines of all end in LF alone.
-      exchange.text(
-        `key=${urlEncode(item.key)} exp=${expires} la=${wallClock - store.secondsIdle(item)} cas=${item.cas}` +
-          ` fetch=${(item.marks & FETCHED) === 0 ? 'no' : 'yes'} cls=${slabClass(size)} size=${size}\n`,
-      );
-    }
-    exchange.reply('END');
+    if (accepts !== undefined) return filtered(store.items(), (item) => accepts(slabClass(sizeOf(exchange, item))));
+    exchange.reply('BADCLASS invalid class id');
   }
+  return undefined;
+}
+
+function* filtered(items: Iterable<Item>, accepts: (item: Item) => boolean): IterableIterator<Item> {
+  for (const item of items) if (accepts(item)) yield item;
 }
 
 function sizeOf({ store }: Exchange, { key, value, flags }: Item): number {

@@ -24,66 +24,74 @@ export interface Verb {
   readonly keyToken: number;
   /** The token that tells the length of the data block; 0 when the command has none. */
   readonly lengthToken: number;
-  /** How many tokens the line must have to announce a block; otherwise it is answered `ERROR` alone. */
-  readonly tokens: readonly [fewest: number, most: number];
+  /** Where the flags of a meta command begin whose line announces a block; 0 for others. */
+  readonly flagsFrom: number;
+  /** How many tokens the line must have at least. */
+  readonly fewest: number;
+  /** Whether `noreply` at the end of the line means that the client wants no answer. */
+  readonly noreply: boolean;
+  /** Whether blanks may stand before it: memcached finds its rarer commands in another way than the frequent ones. */
+  readonly mayBeIndented: boolean;
 }
-
-const ANY: Verb['tokens'] = [1, Infinity];
-const STORAGE: Verb['tokens'] = [5, 6];
 
 const VERBS = new Map<number, Verb>();
 
-define('get', get, { keyToken: 1 });
-define('gets', gets, { keyToken: 1 });
-define('gat', gat, { keyToken: 2 });
-define('gats', gats, { keyToken: 2 });
-// memcached's own relic of a binary get.
-define('bget', get, { keyToken: 1 });
-define('set', set, { keyToken: 1, lengthToken: 4, tokens: STORAGE });
-define('add', add, { keyToken: 1, lengthToken: 4, tokens: STORAGE });
-define('replace', replace, { keyToken: 1, lengthToken: 4, tokens: STORAGE });
-define('append', append, { keyToken: 1, lengthToken: 4, tokens: STORAGE });
-define('prepend', prepend, { keyToken: 1, lengthToken: 4, tokens: STORAGE });
-define('cas', cas, { keyToken: 1, lengthToken: 4, tokens: [6, 7] });
-define('mg', metaGet, { keyToken: 1 });
-define('ms', metaSet, { keyToken: 1, lengthToken: 2, tokens: [3, Infinity] });
-define('md', metaDelete, { keyToken: 1 });
-define('ma', metaArithmetic, { keyToken: 1 });
-define('mn', metaNoop);
-define('me', metaDebug, { keyToken: 1 });
-define('delete', deleteItem, { keyToken: 1 });
-define('incr', incr, { keyToken: 1 });
-define('decr', decr, { keyToken: 1 });
-define('touch', touch, { keyToken: 1 });
-define('flush_all', flushAll);
-define('version', version);
-define('verbosity', verbosity);
-define('cache_memlimit', cacheMemlimit);
-define('stats', stats);
-define('lru', lru);
-define('lru_crawler', lruCrawler);
-define('slabs', slabs);
-define('shutdown', shutdown);
-define('watch', watch);
-define('config', config);
-define('quit', quit);
+const STORAGE = { keyToken: 1, lengthToken: 4, fewest: 5, noreply: true } as const;
+const META = { keyToken: 1, fewest: 2 } as const;
+const RARE = { noreply: true, mayBeIndented: true } as const;
 
-function define(name: string, execute: Verb['execute'], { keyToken = 0, lengthToken = 0, tokens = ANY }: Partial<Verb> = {}): void {
+define('get', get, { keyToken: 1, fewest: 2 });
+define('gets', gets, { keyToken: 1, fewest: 2 });
+define('gat', gat, { keyToken: 2, fewest: 3 });
+define('gats', gats, { keyToken: 2, fewest: 3 });
+define('set', set, STORAGE);
+define('add', add, STORAGE);
+define('replace', replace, STORAGE);
+define('append', append, STORAGE);
+define('prepend', prepend, STORAGE);
+define('cas', cas, STORAGE);
+define('mg', metaGet, META);
+define('ms', metaSet, { keyToken: 1, lengthToken: 2, flagsFrom: 3, fewest: 3 });
+define('md', metaDelete, META);
+define('ma', metaArithmetic, META);
+define('mn', metaNoop);
+define('me', metaDebug, META);
+define('delete', deleteItem, { keyToken: 1, fewest: 2, noreply: true });
+define('incr', incr, { keyToken: 1, fewest: 3, noreply: true });
+define('decr', decr, { keyToken: 1, fewest: 3, noreply: true });
+define('touch', touch, { keyToken: 1, fewest: 3, noreply: true });
+define('version', version);
+define('stats', stats);
+define('watch', watch);
+define('quit', quit);
+define('flush_all', flushAll, RARE);
+define('verbosity', verbosity, RARE);
+define('cache_memlimit', cacheMemlimit, RARE);
+define('lru', lru, RARE);
+define('lru_crawler', lruCrawler, RARE);
+define('slabs', slabs, RARE);
+define('shutdown', shutdown, RARE);
+define('config', config, RARE);
+
+function define(name: string, execute: Verb['execute'], rest: Partial<Verb> = {}): void {
   let hash = 0;
   for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) | 0;
   if (VERBS.has(hash)) throw new Error(`two verbs have the hash of ${name}`);
-  VERBS.set(hash, { name, execute, keyToken, lengthToken, tokens });
+  const rules = { keyToken: 0, lengthToken: 0, flagsFrom: 0, fewest: 1, noreply: false, mayBeIndented: false, ...rest };
+  VERBS.set(hash, { name, execute, ...rules });
 }
 
 /** The command that the line begins with. Found without making a string of it, which would cost as much as a `get`. */
 export function findVerb(line: CommandLine): Verb | undefined {
   const verb = VERBS.get(line.verbHash);
-  return verb !== undefined && line.is(0, verb.name) ? verb : undefined;
+  if (verb === undefined || !line.is(0, verb.name)) return undefined;
+  return line.indented && !verb.mayBeIndented ? undefined : verb;
 }
 
 /** How many bytes of data follow the line, -1 when none do or nobody can tell. */
 export function announcedBlock(verb: Verb | undefined, line: CommandLine): number {
-  if (verb === undefined || verb.lengthToken === 0) return -1;
-  const [fewest, most] = verb.tokens;
-  return line.count >= fewest && line.count <= most ? line.blockLength(verb.lengthToken) : -1;
+  if (verb === undefined || verb.lengthToken === 0 || line.count < verb.fewest) return -1;
+  // Only `ms` has flags after the length; where they are none, memcached does not look at the length.
+  if (verb.flagsFrom > 0 && !line.hasFlagsFrom(verb.flagsFrom)) return -1;
+  return line.blockLength(verb.lengthToken);
 }

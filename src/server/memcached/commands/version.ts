@@ -2,4 +2,4 @@
  * What `version` and `stats` report: the memcached release whose behaviour this server has. Nothing is added to it,
  * because clients read it as numbers and choose by it which commands they use.
  */
-export const COMPATIBLE_VERSION = '1.6.18';
+export const COMPATIBLE_VERSION = '1.6.45';
