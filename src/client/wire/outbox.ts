@@ -143,8 +143,8 @@ export class Outbox {
         if (!frame.startsWith('VERSION') && !isErrorLine(frame)) throw replyError(frame, { verb: 'version' }, server);
         if (call.settled) return undefined;
         if (!this.#knowsMeta) throw unknownCommand(command, server, 'notSent');
-        this.#write(call, command);
-        return MORE;
+        // When its value is gone it has been told, and awaits nothing more.
+        return this.#write(call, command) ? MORE : undefined;
       },
     };
   }
