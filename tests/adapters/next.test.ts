@@ -1,0 +1,157 @@
+import { MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
+import { createCacheHandler, type UseCacheEntry } from '../../src/adapters/next';
+import { caches, deadClient, type Cache } from './clients';
+
+function entryOf(text: string, tags: string[] = [], more: Partial<UseCacheEntry> = {}): Promise<UseCacheEntry> {
+  return Promise.resolve({ value: new Blob([text]).stream(), tags, stale: 30, timestamp: Date.now(), expire: 3600, revalidate: 60, ...more });
+}
+
+async function textOf(entry: UseCacheEntry | undefined): Promise<string | undefined> {
+  return entry === undefined ? undefined : new Response(entry.value).text();
+}
+
+describe.each(caches)('createCacheHandler with %s', (_, start) => {
+  let cache: Cache;
+
+  beforeAll(async () => {
+    cache = await start();
+  });
+  afterAll(() => cache.stop());
+
+  it('use cache: an entry comes back as it went in, as often as it is asked for', async () => {
+    const [one, two] = [createCacheHandler(cache.client()), createCacheHandler(cache.client())];
+    expect(await one.get('["a key",{}]', ['soft'])).toBeUndefined();
+    const entry = await entryOf('röndered', ['t']);
+    const { tags, stale, timestamp, expire, revalidate } = entry;
+    await one.set('["a key",{}]', Promise.resolve(entry));
+    for (const handler of [one, two, two]) {
+      const found = await handler.get('["a key",{}]', ['soft']);
+      expect(found).toMatchObject({ tags, stale, timestamp, expire, revalidate });
+      expect(await textOf(found)).toBe('röndered');
+    }
+  });
+
+  it('use cache: a tag, or a soft tag, that one server revalidates holds for the other at once', async () => {
+    const [one, two] = [createCacheHandler(cache.client()), createCacheHandler(cache.client())];
+    for (let round = 0; round < 20; round++) {
+      await one.get('tagged', ['_N_T_/page']);
+      await one.set('tagged', entryOf('v', ['posts']));
+      expect(await textOf(await two.get('tagged', ['_N_T_/page']))).toBe('v');
+      if (round % 2 === 0) await two.updateTags(['posts']);
+      else await two.expireTags('_N_T_/page');
+      expect(await one.get('tagged', ['_N_T_/page'])).toBeUndefined();
+    }
+    expect(await one.getExpiration(['posts'])).toBe(Infinity);
+  });
+
+  it('use cache: what is only stale is served once more, until its time is up', async () => {
+    const handler = createCacheHandler(cache.client());
+    await handler.get('swr', []);
+    await handler.set('swr', entryOf('v', ['swr']));
+    await handler.updateTags(['swr'], { expire: 1 });
+    expect(await handler.get('swr', [])).toMatchObject({ revalidate: -1 });
+    await new Promise((resolve) => setTimeout(resolve, 1050));
+    expect(await handler.get('swr', [])).toBeUndefined();
+  });
+
+  it('use cache: who asks while an entry is made waits for it; a stream that fails leaves nothing', async () => {
+    const handler = createCacheHandler(cache.client());
+    let ready: (entry: UseCacheEntry) => void = () => undefined;
+    const set = handler.set('slow', new Promise((resolve) => (ready = resolve)));
+    const get = handler.get('slow', []);
+    ready(await entryOf('v'));
+    expect(await textOf(await get)).toBe('v');
+    await set;
+    const broken = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.error(new Error('the connection was lost'));
+      },
+    });
+    await handler.set('broken', entryOf('', [], { value: broken }));
+    expect(await handler.get('broken', [])).toBeUndefined();
+    await handler.set('dynamic', entryOf('v', [], { expire: 0 }));
+    expect(await handler.get('dynamic', [])).toBeUndefined();
+  });
+
+  it('the incremental cache: bytes and maps of bytes come back as such, with the lifetime of the entry', async () => {
+    const Handler = createCacheHandler(cache.client());
+    const [one, two] = [new Handler({ dev: false }), new Handler()];
+    const page = {
+      kind: 'APP_PAGE',
+      html: '<p>ö</p>',
+      rscData: Buffer.from([0, 255, 128]),
+      segmentData: new Map([['/_tree', Buffer.from('tree')], ['/page', Buffer.from([200])]]),
+      headers: { 'x-next-cache-tags': 'posts,_N_T_/blog' },
+      status: 200,
+    };
+    await one.set('/blog', page, { cacheControl: { revalidate: 60, expire: 3600 } });
+    expect(await two.get('/blog', { kind: 'APP_PAGE' })).toEqual({ value: page, lastModified: expect.closeTo(Date.now(), -4) as number, cacheControl: { revalidate: 60, expire: 3600 } });
+    await two.revalidateTag('_N_T_/blog');
+    expect(await one.get('/blog', { kind: 'APP_PAGE' })).toBeNull();
+    await one.set('/gone', null, {});
+    expect(await two.get('/gone')).toMatchObject({ value: null });
+  });
+
+  it('the incremental cache: a fetch is judged by its own tags and those of the page', async () => {
+    const Handler = createCacheHandler(cache.client());
+    const [one, two] = [new Handler(), new Handler()];
+    const value = { kind: 'FETCH', data: { headers: {}, body: 'Ym9keQ==', url: 'https://example.com' }, revalidate: 60 };
+    const context = { kind: 'FETCH', tags: ['users'], softTags: ['_N_T_/users'] };
+    for (const tag of ['users', '_N_T_/users']) {
+      await one.get('fetched', context);
+      await one.set('fetched', value, { fetchCache: true, tags: ['users'] });
+      expect(await two.get('fetched', context)).toMatchObject({ value });
+      await two.revalidateTag([tag]);
+      expect(await one.get('fetched', context)).toBeNull();
+    }
+    await one.set('fetched', value, { fetchCache: true, tags: ['users'] });
+    await two.revalidateTag(['users'], {});
+    expect(await one.get('fetched', context)).toMatchObject({ lastModified: -1 });
+  });
+
+  it('an entry larger than an item is cut into pieces, and is a miss when one of them is lost', async () => {
+    const client = cache.client({ maxValueSize: 4096 });
+    const handler = createCacheHandler(client);
+    const text = Array.from({ length: 3000 }, (__, index) => '𝄞ö€a'[index % 5] ?? '').join('');
+    const Handler = handler;
+    await new Handler().set('large', { kind: 'APP_ROUTE', text, body: Buffer.alloc(20_000, 'ö') });
+    expect(await new Handler().get('large')).toMatchObject({ value: { text, body: Buffer.alloc(20_000, 'ö') } });
+    const manifest = await client.get<string>('next:e:i:large');
+    expect(manifest).toMatch(/^[\w-]{12}:\d+$/);
+    await client.delete(`next:e:${manifest?.split(':')[0]}:3`);
+    expect(await new Handler().get('large')).toBeNull();
+  });
+
+  it('a tag that was lost expires what bears it', async () => {
+    const client = cache.client();
+    const handler = createCacheHandler(client);
+    await handler.get('k', ['lost']);
+    await handler.set('k', entryOf('v'));
+    expect(await handler.get('k', ['lost'])).toBeDefined();
+    expect(await client.delete('next:t:lost')).toBe(true);
+    expect(await handler.get('k', ['lost'])).toBeUndefined();
+  });
+});
+
+it('errors are misses, but a revalidation that failed rejects', async () => {
+  const client = await deadClient();
+  const handler = createCacheHandler(client);
+  const incremental = new handler();
+  expect(await handler.get('k', ['t'])).toBeUndefined();
+  expect(await incremental.get('k')).toBeNull();
+  await handler.set('k', entryOf('v'));
+  await incremental.set('k', null);
+  await expect(handler.updateTags(['t'])).rejects.toBeInstanceOf(MemcacheConnectError);
+  await expect(incremental.revalidateTag('t')).rejects.toBeInstanceOf(MemcacheConnectError);
+  const strict = createCacheHandler(client, { failures: 'throw' });
+  for (const call of [strict.get('k'), strict.set('k', entryOf('v')), new strict().get('k'), new strict().set('k', {})]) {
+    await expect(call).rejects.toBeInstanceOf(MemcacheConnectError);
+  }
+});
+
+it('refuses options that are not legal', async () => {
+  const client = await deadClient();
+  for (const options of [{ prefix: ' ' }, { ttl: -1 }, { failures: '' }, { buildId: 'x' }] as object[]) {
+    expect(() => createCacheHandler(client, options)).toThrow(MemcacheIllegalInputError);
+  }
+});
