@@ -1,0 +1,102 @@
+import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import { cpSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
+import { memcachedBinary, startMemcached, type MemcachedProcess } from '../support/memcached';
+import { UserProject } from '../support/packed';
+
+/** The fixture with the packed package and Next.js, which is too large to be a dependency; undefined where it cannot be fetched. */
+function install(): UserProject | undefined {
+  if (memcachedBinary() === undefined) return undefined;
+  const project = new UserProject();
+  cpSync(join(__dirname, 'next-app'), project.folder, { recursive: true });
+  try {
+    project.run('npm', 'install', '--no-audit', '--no-fund', '--no-package-lock', '--no-save', '--ignore-scripts', '--omit=dev', 'next@16', 'react@19', 'react-dom@19', project.tarball);
+    return project;
+  } catch (error) {
+    console.warn(`Next.js could not be installed, so its test is skipped: ${String(error)}`);
+    project.remove();
+    return undefined;
+  }
+}
+
+const project = install();
+
+(project === undefined ? describe.skip : describe)('an app of Next.js, started twice with one memcached', () => {
+  const folder = project?.folder ?? '';
+  const program = join(folder, 'node_modules/next/dist/bin/next');
+  let memcached: MemcachedProcess;
+  let data: Server;
+  let version = 0;
+  let env: NodeJS.ProcessEnv;
+  const stops: (() => Promise<unknown>)[] = [];
+
+  async function start(): Promise<string> {
+    const child = spawn(process.execPath, [program, 'start', '-p', '0', '-H', '127.0.0.1'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = once(child, 'exit');
+    stops.push(() => (child.kill('SIGKILL'), exited));
+    let output = '';
+    for await (const chunk of child.stdout) {
+      output += String(chunk);
+      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0];
+      if (url !== undefined && output.includes('Ready')) return url;
+    }
+    throw new Error(`it ended: ${output}`);
+  }
+
+  beforeAll(async () => {
+    memcached = await startMemcached();
+    data = createServer((_, response) => response.end(`v${++version}`)).listen(0, '127.0.0.1');
+    await once(data, 'listening');
+    const { port } = data.address() as AddressInfo;
+    env = { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1', SERVER: memcached.address, DATA: `http://127.0.0.1:${port}/` };
+    await promisify(execFile)(process.execPath, [program, 'build'], { cwd: folder, env, timeout: 240_000 });
+  }, 300_000);
+
+  afterAll(async () => {
+    await Promise.all(stops.map((stop) => stop()));
+    data.closeAllConnections();
+    data.close();
+    await memcached.stop();
+    project?.remove();
+  });
+
+  it('both serve the same, and a tag that one revalidates is made anew at the next request to the other', async () => {
+    const [one, two] = [await start(), await start()];
+    const read = async (url: string): Promise<string> => /<p>(?:fetched|cached|static) (?:<!-- -->)?(v\d+)/.exec(await (await fetch(url)).text())?.[1] ?? 'nothing';
+    let before: string[] = [];
+    for (let round = 0; round < 3; round++) {
+      const now: string[] = [];
+      for (const page of ['/', '/cached', '/static']) {
+        const first = await read(`${one}${page}`);
+        expect(first).toMatch(/^v\d+$/);
+        for (const url of [two, one, two]) expect([page, await read(`${url}${page}`)]).toEqual([page, first]);
+        now.push(first);
+      }
+      for (const [index, text] of now.entries()) expect(text).not.toBe(before[index]);
+      before = now;
+      await (await fetch(`${two}/revalidate`)).json();
+    }
+    expect(version).toBeLessThanOrEqual(12);
+  }, 60_000);
+
+  it('handlers fit the types of Next.js', () => {
+    project?.write(
+      'types.ts',
+      `import type { CacheHandler } from 'next/dist/server/lib/cache-handlers/types';
+       import type { CacheHandler as Incremental } from 'next/dist/server/lib/incremental-cache';
+       import { Client } from 'tsmemcache';
+       import { createCacheHandler } from 'tsmemcache/next';
+       const handler = createCacheHandler(new Client());
+       export const useCache: CacheHandler = handler;
+       const incremental = new handler({ dev: false });
+       export const parts: Pick<Incremental, 'revalidateTag' | 'resetRequestCache' | 'set'> = incremental;
+       export const get: (...args: Parameters<Incremental['get']>) => Promise<unknown> = (key, context) => incremental.get(key, context);`,
+    );
+    project?.run(process.execPath, require.resolve('typescript/bin/tsc'), '--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--module', 'esnext', '--moduleResolution', 'bundler',
+      '--typeRoots', join(__dirname, '../../node_modules/@types'), '--types', 'node', 'types.ts');
+  }, 60_000);
+});
