@@ -1,6 +1,7 @@
 import { onAbort } from './abort';
 import type { Command, ReplyReader } from './command';
 import type { ExecuteOptions } from './executor';
+import type { ServerMeter } from './meter';
 
 /** Deadlines that are no time: one that is not set yet, and none. */
 const UNSET = -1;
@@ -23,6 +24,7 @@ const ON_LAST_CHANCE = 64;
  */
 export class Call<R> {
   readonly command: Command<R>;
+  readonly #meter: ServerMeter;
   reader: ReplyReader<R> | undefined;
   #marks = 0;
   /** In whole milliseconds: V8 keeps an integer in the object, and a fraction in sixteen bytes beside it. */
@@ -32,8 +34,9 @@ export class Call<R> {
   #unfollow: (() => void) | undefined;
 
   /** @param resolve of its promise; it rejects through the same function, as another one would take 72 bytes more */
-  constructor(command: Command<R>, resolve: (result: R | Promise<never>) => void) {
+  constructor(command: Command<R>, meter: ServerMeter, resolve: (result: R | Promise<never>) => void) {
     this.command = command;
+    this.#meter = meter;
     this.#resolve = resolve;
   }
 
@@ -125,20 +128,38 @@ export class Call<R> {
   }
 
   resolve(result: R): void {
-    if (this.#settle()) this.#resolve(result);
+    if (!this.#settle()) return;
+    this.#meter.succeed(this.command, result);
+    this.#resolve(result);
+  }
+
+  /** It is written, and the server was told not to answer. */
+  resolveUnanswered(): void {
+    if (!this.#settle()) return;
+    this.#meter.unanswered(this.command);
+    this.#resolve(this.command.unanswered());
   }
 
   reject(reason: unknown): void {
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with whatever reason it was given
-    if (this.#settle()) this.#resolve(Promise.reject(reason));
+    if (!this.#settle()) return;
+    this.#meter.fail(this.command, reason);
+    this.#reject(reason);
   }
 
   /** Rejects with the signal's reason when it fires; `onWithdrawn` is told when nobody waits any longer then. */
   follow(signal: AbortSignal, onWithdrawn?: () => void): void {
     this.#unfollow = onAbort(signal, () => {
-      this.reject(signal.reason);
+      if (this.#settle()) {
+        this.#meter.abort(this.command);
+        this.#reject(signal.reason);
+      }
       onWithdrawn?.();
     });
+  }
+
+  #reject(reason: unknown): void {
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with whatever reason it was given
+    this.#resolve(Promise.reject(reason));
   }
 
   #settle(): boolean {
@@ -151,17 +172,19 @@ export class Call<R> {
 
 /** What takes calls. */
 export interface Carrier {
+  readonly meter: ServerMeter;
   add(call: Call<unknown>): void;
   /** Is told when the caller of one has aborted it. */
   readonly onWithdrawn?: () => void;
 }
 
-/** Where every call begins: its promise. */
+/** Where every call for a server begins: its promise. */
 export function startCall<R>(carrier: Carrier, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
   return new Promise<R>((resolve) => {
-    const call = new Call(command, resolve);
+    const call = new Call(command, carrier.meter, resolve);
     if (options !== undefined) {
-      const { deadline, signal } = options;
+      const { deadline, signal, trace } = options;
+      if (trace !== undefined) trace.server = carrier.meter.server;
       if (deadline !== undefined) call.deadline = deadline;
       if (signal !== undefined) call.follow(signal, carrier.onWithdrawn);
     }

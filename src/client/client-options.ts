@@ -1,10 +1,11 @@
-import { MemcacheIllegalInputError } from '../errors';
+import { MemcacheIllegalInputError, type MemcacheError } from '../errors';
 import { option, settingsOf, type OptionTable, type Settings } from '../options/option';
 import { functionOf, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 import { systemClock, type Clock } from '../runtime/clock';
 import type { Serde } from '../serde/serde';
 import type { CacheValue } from '../serde/typed-serde';
+import type { DiagnosticsOptions } from './call-observer';
 import type { Credentials, ServerAddress } from './server-address';
 import { connectSocket, type Connect, type TlsOptions } from './wire/transport';
 
@@ -82,11 +83,19 @@ export interface ClientOptions<Out = CacheValue, In = Out> extends ConnectionOpt
    */
   defaultNoreply?: boolean | undefined;
   /**
-   * Whether a read that fails is a miss instead of an error: get, gets, gat, gats, getMany, getsMany, stats, version.
-   * Illegal input stays an error, and so do failed writes.
+   * Whether a read that fails is a miss instead of an error: get, gets, gat, gats, getMany, getsMany, metaGet, stats,
+   * version. Illegal input stays an error, and so do failed writes. A function hears each error that became a miss;
+   * `metrics()` counts them.
    * @default false
    */
-  ignoreErrors?: boolean | undefined;
+  ignoreErrors?: boolean | ((error: MemcacheError) => void) | undefined;
+  /**
+   * Whether errors carry the stack of the call, below that of the place where they arose. Costs a few microseconds a call.
+   * @default false
+   */
+  callerStack?: boolean | undefined;
+  /** What is told on the channels of `CHANNELS`, beyond the default. */
+  diagnostics?: DiagnosticsOptions | undefined;
   /**
    * Milliseconds, 0 = off. After trouble with the server, calls fail at once, with the class of the last failure and `notSent`,
    * for a quarter to the whole of this time (a random part of it, so that many clients do not come back at once); then one call at
@@ -152,6 +161,17 @@ const PREFIX: Rule<string | Uint8Array> = valueThat(
   (value) => typeof value === 'string' || value instanceof Uint8Array,
 );
 
+const IGNORE_ERRORS = valueThat<NonNullable<ClientOptions['ignoreErrors']>>(
+  'true, false or a function',
+  (value) => typeof value === 'boolean' || typeof value === 'function',
+);
+
+const DIAGNOSTICS = valueThat<DiagnosticsOptions>('{ key, sample }, a function and a number from 0 to 1', (value) => {
+  if (typeof value !== 'object' || value === null || Object.keys(value).some((name) => name !== 'key' && name !== 'sample')) return false;
+  const { key, sample = 1 }: { key?: unknown; sample?: unknown } = value;
+  return (key === undefined || typeof key === 'function') && typeof sample === 'number' && sample >= 0 && sample <= 1;
+});
+
 /** The options of a client, those of its connection included. */
 export const CLIENT_OPTIONS = {
   ...CONNECTION_OPTIONS,
@@ -161,7 +181,9 @@ export const CLIENT_OPTIONS = {
   keyPrefix: option(PREFIX, ''),
   allowUnicodeKeys: option(SWITCH, false),
   defaultNoreply: option(SWITCH, false),
-  ignoreErrors: option(SWITCH, false),
+  ignoreErrors: option(IGNORE_ERRORS, false),
+  callerStack: option(SWITCH, false),
+  diagnostics: option(DIAGNOSTICS),
   retryTimeout: option(MILLISECONDS, 0),
 } satisfies OptionTable<ClientOptions<unknown>>;
 

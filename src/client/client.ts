@@ -40,8 +40,12 @@ import {
 } from './commands/meta-results';
 import { GetAndTouchCommand, GetCommand, GetManyCommand, GetsCommand, type ValueWithCas } from './commands/retrieval';
 import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
+import { CallObserver } from './call-observer';
 import { Connection } from './connection';
 import type { CallOptions, Executor } from './executor';
+import { failedKeys, type ServerMetrics } from './meter';
+import { nextClientId } from './observe';
+import { overview } from './overview';
 import { failFast } from './policies/fail-fast';
 import { ProxyGate } from './proxy-gate';
 import type { ServerInput } from './server-address';
@@ -77,7 +81,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   readonly #clock: Clock;
   readonly #maxValueSize: number;
   readonly #defaultNoreply: boolean;
-  readonly #ignoreErrors: boolean;
+  readonly #onIgnored: ((error: MemcacheError) => void) | undefined;
+  /** How many errors became misses, by server; undefined when none do. */
+  readonly #ignored: Map<string, number> | undefined;
+  readonly #observer: CallObserver;
+  /** By which its messages on `CHANNELS` are known; what wraps a client has the same number. */
+  readonly clientId: number;
 
   /**
    * @param server - the server in any of the forms of the README, or an executor that knows where to go
@@ -86,7 +95,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
     checkOptionNames(options, new.target.optionNames);
     const settings = settingsOf(CLIENT_OPTIONS, options);
-    const { proxy, keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors } = settings;
+    const { proxy, keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors, diagnostics, callerStack } = settings;
     const executor = isExecutor(server)
       ? server
       : failFast(server, settings, (observer) => new Connection(server, options, observer)).executor;
@@ -96,14 +105,17 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     this.#clock = clock;
     this.#maxValueSize = maxValueSize;
     this.#defaultNoreply = defaultNoreply;
-    this.#ignoreErrors = ignoreErrors;
+    this.#onIgnored = typeof ignoreErrors === 'function' ? ignoreErrors : undefined;
+    this.#ignored = ignoreErrors === false ? undefined : new Map();
+    this.clientId = this.executor.monitor?.clientId ?? nextClientId();
+    this.#observer = new CallObserver(this.clientId, diagnostics, callerStack);
     this.#options = options;
   }
 
   /** Those of its options that concern keys and values, for another client over the same or another executor. */
   get options(): ClientOptions<Out, In> {
-    const { serde, keyPrefix, allowUnicodeKeys, defaultNoreply, ignoreErrors, maxValueSize, clock } = this.#options;
-    return { serde, keyPrefix, allowUnicodeKeys, defaultNoreply, ignoreErrors, maxValueSize, clock };
+    const { serde, keyPrefix, allowUnicodeKeys, defaultNoreply, ignoreErrors, maxValueSize, clock, diagnostics, callerStack } = this.#options;
+    return { serde, keyPrefix, allowUnicodeKeys, defaultNoreply, ignoreErrors, maxValueSize, clock, diagnostics, callerStack };
   }
 
   // ── retrieval ───────────────────────────────────────────────────────────────────────────────────────────
@@ -119,8 +131,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     } catch (error) {
       return failed(error);
     }
-    const value = this.executor.execute(command, options);
-    return this.#ignoreErrors ? orMiss(value, undefined) : value;
+    const value = this.#execute(command, options);
+    return this.#ignored === undefined ? value : this.#orMiss(value, undefined);
   }
 
   /** The value of `key` and the token for a later `cas`; `[undefined, undefined]` on a miss. */
@@ -230,7 +242,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     }
     const noreply = this.#noreply(options);
     if (tooLarge.length > 0) return this.#setSome(items, tooLarge, noreply, options);
-    return items.length === 0 ? [] : this.executor.execute(new SetManyCommand(items, noreply), options);
+    return items.length === 0 ? [] : this.#execute(new SetManyCommand(items, noreply), options);
   }
 
   // ── items ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,7 +259,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     const wireKeys = all.map((key) => this.#encodeKey(key));
     const noreply = this.#noreply(options);
     if (all.length === 0) return 0;
-    return this.executor.execute(new DeleteManyCommand(wireKeys, all, noreply), options);
+    return this.#execute(new DeleteManyCommand(wireKeys, all, noreply), options);
   }
 
   /** Lets `key` expire as `expire` says; whether it was there. */
@@ -336,8 +348,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     options: MetaGetOptions & CallOptions = {},
   ): Promise<MetaItem<Fixed<T>> | undefined> {
     checkOptions(options, META_OPTIONS);
-    const result = await this.#meta('mg', key, metaGetFlags(options, this.#clock.time), options);
-    return metaItem<Out>(result, this.#serde, key) as MetaItem<Fixed<T>> | undefined;
+    const result = this.#metaItem(key, options);
+    return (this.#ignored === undefined ? result : this.#orMiss(result, undefined)) as Promise<MetaItem<Fixed<T>> | undefined>;
   }
 
   /** Stores a value. (`ms`) */
@@ -380,7 +392,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   async executeMeta(command: MetaCommand, options?: CallOptions): Promise<MetaResult> {
     checkOptions(options);
     if (!(command instanceof MetaCommand)) throw new MemcacheIllegalInputError('command must be a MetaCommand');
-    return this.executor.execute(this.#metaRequest(command), options);
+    return this.#execute(this.#metaRequest(command), options);
   }
 
   /**
@@ -409,12 +421,63 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.close();
   }
 
+  // ── seen from outside ───────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * What was counted since the client was made, by server: calls, outcomes, errors, connections, bytes and latency. It lists
+   * every configured server before its first call, and goes on after `close`. A snapshot, which asks nobody.
+   */
+  metrics(): Map<string, ServerMetrics> {
+    const metrics = this.executor.monitor?.metrics() ?? new Map<string, ServerMetrics>();
+    for (const [server, ignored] of this.#ignored ?? []) {
+      const counted = metrics.get(server);
+      if (counted !== undefined) metrics.set(server, { ...counted, ignored: counted.ignored + ignored });
+    }
+    return metrics;
+  }
+
+  /** For `util.inspect`, and so for `console.log`: its servers and the options that differ from the default, without secrets. */
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    const { optionNames } = this.constructor as typeof Client;
+    return `${this.constructor.name} ${inspect(overview(this.metrics(), optionNames, this.#options), { ...options, depth: 3 })}`;
+  }
+
   // ── the ways of a call ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Where every call begins. */
+  #execute<R>(command: Command<R>, options: CallOptions | undefined): Promise<R> {
+    return this.#observer.idle ? this.executor.execute(command, options) : this.#observer.execute(this.executor, command, options);
+  }
+
+  /** A failed read as a miss. Illegal input and what `proxy` refuses are the caller's mistake, and an abort the caller's wish: these stay. */
+  async #orMiss<R>(result: Promise<R>, miss: R): Promise<R> {
+    try {
+      return await result;
+    } catch (error) {
+      const isRefusal = error instanceof MemcacheUnknownCommandError && error.certainty === 'notSent';
+      if (!(error instanceof MemcacheError) || error instanceof MemcacheIllegalInputError || isRefusal) throw error;
+      this.#ignore(error);
+      // Of a call to several servers, those that answered are no miss.
+      return error instanceof MemcachePartialError ? (error.partial as R) : miss;
+    }
+  }
+
+  #ignore(error: MemcacheError): void {
+    const failures = error instanceof MemcachePartialError && error.server === undefined ? error.failures : [[error.server, error] as const];
+    for (const [server, failure] of failures) {
+      if (server !== undefined) this.#ignored?.set(server, (this.#ignored.get(server) ?? 0) + failedKeys(failure));
+    }
+    try {
+      this.#onIgnored?.(error);
+    } catch {
+      // Errors are to be ignored here.
+    }
+  }
 
   #run<R>(make: () => Command<R>, options: CallOptions | undefined): Promise<R> {
     try {
       checkOptions(options);
-      return this.executor.execute(make(), options);
+      return this.#execute(make(), options);
     } catch (error) {
       return failed(error);
     }
@@ -428,8 +491,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     } catch (error) {
       return failed(error);
     }
-    const result = this.executor.execute(command, options);
-    return this.#ignoreErrors ? orMiss(result, miss) : result;
+    const result = this.#execute(command, options);
+    return this.#ignored === undefined ? result : this.#orMiss(result, miss);
   }
 
   #readMany<R>(
@@ -461,7 +524,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     } catch (error) {
       return failed(error);
     }
-    return this.executor.execute(command, options);
+    return this.#execute(command, options);
   }
 
   async #refuseLarge(verb: StorageVerb, wireKey: string, key: Key, item: Item, options?: CallOptions): Promise<never> {
@@ -473,7 +536,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Stores `items` and deletes `tooLarge`, since what their keys held would be out of date; the keys that were not stored. */
   async #setSome(items: readonly Entry[], tooLarge: readonly Entry[], noreply: boolean, options?: CallOptions): Promise<Key[]> {
     const command = new SetManyCommand(items, noreply);
-    const storing = items.length === 0 ? [] : this.executor.execute(command, options);
+    const storing = items.length === 0 ? [] : this.#execute(command, options);
     const [stored, deleted] = await Promise.allSettled([storing, this.#deleteEntries(tooLarge, options)]);
     const failures = new Failures();
     failures.addOutcome(stored);
@@ -486,7 +549,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   #deleteEntries(entries: readonly Entry[], options: CallOptions | undefined): Promise<number> {
     const wireKeys = entries.map((entry) => entry.wireKey);
     const keys = entries.map((entry) => entry.key);
-    return this.executor.execute(new DeleteManyCommand(wireKeys, keys, false), options);
+    return this.#execute(new DeleteManyCommand(wireKeys, keys, false), options);
   }
 
   #count(
@@ -505,6 +568,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     }, options);
   }
 
+  async #metaItem(key: Key, options: MetaGetOptions & CallOptions): Promise<MetaItem<Out> | undefined> {
+    const result = await this.#meta('mg', key, metaGetFlags(options, this.#clock.time), options);
+    return metaItem<Out>(result, this.#serde, key);
+  }
+
   #meta(
     code: MetaCode,
     key: Key,
@@ -513,7 +581,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     value?: string | Uint8Array,
   ): Promise<MetaResult> {
     const command = new MetaCommand(code, key, tokens, value);
-    return this.executor.execute(this.#metaRequest(command), { signal });
+    return this.#execute(this.#metaRequest(command), { signal });
   }
 
   #metaRequest(command: MetaCommand): MetaRequest {
@@ -580,19 +648,6 @@ function failed(error: unknown): Promise<never> {
   // What user code throws (an option's getter, say) is passed on as it is.
   // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
   return Promise.reject(error);
-}
-
-/** A failed read as a miss. Illegal input and what `proxy` refuses are the caller's mistake, and an abort the caller's wish: these stay. */
-async function orMiss<R>(result: Promise<R>, miss: R): Promise<R> {
-  try {
-    return await result;
-  } catch (error) {
-    // Of a call to several servers, those that answered are no miss.
-    if (error instanceof MemcachePartialError) return error.partial as R;
-    const isRefusal = error instanceof MemcacheUnknownCommandError && error.certainty === 'notSent';
-    if (error instanceof MemcacheError && !(error instanceof MemcacheIllegalInputError || isRefusal)) return miss;
-    throw error;
-  }
 }
 
 function checkOptions(options: CallOptions | undefined, known: object = CALL_OPTIONS): void {

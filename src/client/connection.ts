@@ -1,9 +1,11 @@
-import { MemcacheOverloadedError } from '../errors';
+import { MemcacheOverloadedError, type MemcacheError } from '../errors';
 import { startCall, type Call } from './call';
 import { connectionSettings, type ConnectionOptions, type ConnectionSettings } from './client-options';
 import { Closings } from './closing';
 import type { Command } from './command';
-import type { ExecuteOptions, Executor } from './executor';
+import type { ExecuteOptions, Executor, Monitor } from './executor';
+import { ServerMeter } from './meter';
+import { nextClientId, overloads } from './observe';
 import { parseServerAddress, type ServerInput } from './server-address';
 import { Wire, type Gathering, type WireOwner } from './wire/wire';
 
@@ -15,6 +17,8 @@ const SEPARATELY_FOR = 60_000;
 
 /** Whom a {@link Connection} tells how it fares: a pool that lends it, a cluster that watches its server's health. */
 export interface ConnectionObserver {
+  /** Counts what happens to the server; one of its own by default. */
+  readonly meter?: ServerMeter | undefined;
   /** Nothing is awaited any more. */
   onIdle?(): void;
   /** The connection could not be made, or was lost while something was awaited: once per connection, however many calls it had. */
@@ -30,13 +34,18 @@ export class Connection implements Executor {
   readonly #owner: WireOwner;
   #wire: Wire | undefined;
   readonly #closings = new Closings();
+  readonly meter: ServerMeter;
+  readonly monitor: Monitor;
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
   constructor(server: ServerInput, options: ConnectionOptions = {}, observer: ConnectionObserver = {}, gathering: Gathering = 'tick') {
     this.#settings = connectionSettings(parseServerAddress(server), options);
     let separatelyUntil = 0;
     const { clock, proxy } = this.#settings;
+    this.meter = observer.meter ?? new ServerMeter(this.server, nextClientId());
+    this.monitor = monitorOf(this.meter, () => this.pending);
     this.#owner = {
+      meter: this.meter,
       gathering,
       get separately() {
         return proxy || (separatelyUntil > 0 && clock.now() < separatelyUntil);
@@ -66,9 +75,8 @@ export class Connection implements Executor {
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
-    const signal = options?.signal;
-    if (signal?.aborted) return rejected(signal.reason);
-    if (this.pending >= this.#settings.maxPending) return rejected(this.#overloaded(command.verb));
+    if (options?.signal?.aborted) return refusedByCaller(this.meter, command, options.signal);
+    if (this.pending >= this.#settings.maxPending) return this.#overloaded(command);
     return startCall(this, command, options);
   }
 
@@ -83,13 +91,41 @@ export class Connection implements Executor {
     return this.#closings.add(wire?.retire());
   }
 
-  #overloaded(command: string): MemcacheOverloadedError {
+  #overloaded(command: Command<unknown>): Promise<never> {
     const { maxPending } = this.#settings;
-    return new MemcacheOverloadedError(
+    return overloaded(
+      this.meter,
+      command,
+      maxPending,
       `${maxPending} calls are already waiting for ${this.server}; slow down, use getMany/setMany, or raise maxPending`,
-      { server: this.server, command },
     );
   }
+}
+
+/** A call is refused, since `pending` others wait. */
+export function overloaded(meter: ServerMeter, command: Command<unknown>, pending: number, message: string): Promise<never> {
+  const { server, clientId } = meter;
+  const { verb } = command;
+  if (overloads.heard) overloads.publish({ clientId, server, command: verb, pending });
+  return refused(meter, command, new MemcacheOverloadedError(message, { server, command: verb }));
+}
+
+/** A call for a server that is not made. */
+export function refused(meter: ServerMeter, command: Command<unknown>, error: MemcacheError): Promise<never> {
+  meter.fail(command, error);
+  return rejected(error);
+}
+
+/** A call whose signal has fired before it was made. */
+export function refusedByCaller(meter: ServerMeter, command: Command<unknown>, signal: AbortSignal): Promise<never> {
+  meter.abort(command);
+  return rejected(signal.reason);
+}
+
+/** What is seen of the way to one server. */
+export function monitorOf(meter: ServerMeter, pending: () => number): Monitor {
+  const { clientId, server } = meter;
+  return { clientId, server, metrics: () => new Map([[server, meter.snapshot(pending())]]) };
 }
 
 /** An aborted signal rejects with whatever reason it was given. */

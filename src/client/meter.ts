@@ -188,6 +188,7 @@ export class ServerMeter implements Tally {
   #bytesRead = 0;
   #bytesWritten = 0;
   #troubled = false;
+  #watch: { readonly state: ServerState } | undefined;
 
   constructor(server: string, clientId: number) {
     this.server = server;
@@ -271,13 +272,18 @@ export class ServerMeter implements Tally {
     this.#troubled = false;
   }
 
+  /** Whoever watches the server knows its state. */
+  watchedBy(watch: { readonly state: ServerState }): void {
+    this.#watch = watch;
+  }
+
   // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** @param state - as whoever watches the server has it; undefined where nobody does */
-  snapshot(pending: number, state: ServerState | undefined): ServerMetrics {
+  /** @param pending - calls that wait */
+  snapshot(pending: number): ServerMetrics {
     this.#turnTo('');
     return {
-      state: state ?? (this.#troubled ? 'failing' : 'healthy'),
+      state: this.#watch?.state ?? (this.#troubled ? 'failing' : 'healthy'),
       connections: this.#connects - this.#disconnects,
       pending,
       calls: Object.fromEntries(this.#calls),

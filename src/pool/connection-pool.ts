@@ -1,10 +1,11 @@
-import { MemcacheOverloadedError } from '../errors';
 import { startCall } from '../client/call';
 import { connectionSettings, type ConnectionOptions } from '../client/client-options';
 import { Closings } from '../client/closing';
 import type { Command } from '../client/command';
-import { Connection, rejected, type ConnectionObserver } from '../client/connection';
-import type { ExecuteOptions, Executor } from '../client/executor';
+import { Connection, monitorOf, overloaded, refusedByCaller, type ConnectionObserver } from '../client/connection';
+import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
+import { ServerMeter } from '../client/meter';
+import { nextClientId } from '../client/observe';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { checkValue, MILLISECONDS, wholeNumber } from '../options/rule';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
@@ -55,6 +56,8 @@ export const POOL_OPTIONS = {
  * much, for want of anything to pipeline. A new connection is made only when calls wait and all others are out.
  */
 export class ConnectionPool implements Executor {
+  readonly meter: ServerMeter;
+  readonly monitor: Monitor;
   readonly #settings: DispatcherSettings;
   readonly #makeLoans: () => Loans<Connection>;
   #dispatcher: Dispatcher | undefined;
@@ -67,14 +70,11 @@ export class ConnectionPool implements Executor {
     const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settingsOf(POOL_OPTIONS, options);
     checkValue('minPoolSize', wholeNumber(0, max), min);
     const loanOptions: LoanOptions = { max, min, idleTimeout };
-    this.#settings = {
-      server: address.name,
-      clock,
-      timeout,
-      acquireTimeout,
-      maxWaiting,
-    };
-    this.#makeLoans = () => lendConnections(server, options, observer, loanOptions);
+    const meter = observer.meter ?? new ServerMeter(address.name, nextClientId());
+    this.meter = meter;
+    this.monitor = monitorOf(meter, () => this.pending);
+    this.#settings = { meter, clock, timeout, acquireTimeout, maxWaiting };
+    this.#makeLoans = () => lendConnections(server, options, { ...observer, meter }, loanOptions);
   }
 
   /** How many connections there are, and how many calls wait for one. */
@@ -88,10 +88,9 @@ export class ConnectionPool implements Executor {
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
-    const signal = options?.signal;
-    if (signal?.aborted) return rejected(signal.reason);
+    if (options?.signal?.aborted) return refusedByCaller(this.meter, command, options.signal);
     const dispatcher = (this.#dispatcher ??= new Dispatcher(this.#settings, this.#makeLoans()));
-    if (dispatcher.isFull) return rejected(this.#overloaded(command.verb));
+    if (dispatcher.isFull) return this.#overloaded(command);
     return startCall(dispatcher, command, options);
   }
 
@@ -101,11 +100,14 @@ export class ConnectionPool implements Executor {
     return this.#closings.add(dispatcher?.close());
   }
 
-  #overloaded(command: string): MemcacheOverloadedError {
-    const { server, maxWaiting } = this.#settings;
-    return new MemcacheOverloadedError(
+  #overloaded(command: Command<unknown>): Promise<never> {
+    const { server } = this.meter;
+    const { maxWaiting } = this.#settings;
+    return overloaded(
+      this.meter,
+      command,
+      maxWaiting,
       `${maxWaiting} calls are already waiting for a connection to ${server}; slow down, or raise maxWaiting or maxPoolSize`,
-      { server, command },
     );
   }
 }

@@ -1,6 +1,8 @@
 import { MemcacheTimeoutError } from '../errors';
 import type { Call, Carrier } from '../client/call';
 import type { Connection } from '../client/connection';
+import type { ServerMeter } from '../client/meter';
+import { poolWaits, timeouts } from '../client/observe';
 import { CallDeadlines, OneDeadline, type DeadlineKeeper, type Timed, type Verdict } from '../client/wire/call-deadlines';
 import { nextTick, type Clock } from '../runtime/clock';
 import { withoutStacks } from '../runtime/without-stacks';
@@ -20,7 +22,7 @@ export interface PoolStats {
 
 /** What a dispatcher must know. Durations are in milliseconds, 0 = no limit. */
 export interface DispatcherSettings {
-  readonly server: string;
+  readonly meter: ServerMeter;
   readonly clock: Clock;
   readonly timeout: number;
   readonly acquireTimeout: number;
@@ -30,6 +32,8 @@ export interface DispatcherSettings {
 /** Calls made in one tick. */
 interface Batch {
   calls: Call<unknown>[];
+  /** When they were made, on the monotonic clock. */
+  readonly since: number;
   /** When they have waited long enough for a connection. */
   readonly until: Timed;
 }
@@ -56,6 +60,10 @@ export class Dispatcher implements Carrier, DeadlineKeeper {
     this.#settings = settings;
     this.#loans = loans;
     this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
+  }
+
+  get meter(): ServerMeter {
+    return this.#settings.meter;
   }
 
   get stats(): PoolStats {
@@ -138,7 +146,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper {
     const { acquireTimeout } = this.#settings;
     const now = this.#deadlines.startTick();
     const until = new OneDeadline(acquireTimeout === 0 ? Infinity : now + acquireTimeout, this.#deadlines.stallsBefore);
-    const batch: Batch = { calls: [], until };
+    const batch: Batch = { calls: [], since: now, until };
     this.#batches.push(batch);
     this.#deadlines.watch(until.deadline, now);
     nextTick(() => {
@@ -157,11 +165,28 @@ export class Dispatcher implements Carrier, DeadlineKeeper {
       return;
     }
     this.#borrowing = true;
+    const hadToWait = this.#loans.exhausted;
     void this.#loans.borrow().then((connection) => {
       this.#borrowing = false;
+      if (hadToWait && poolWaits.heard) this.#tellOfWait();
       if (this.#load(connection) === 0) this.#loans.giveBack(connection);
       this.#borrow();
     });
+  }
+
+  /** Of each call that the next loan takes along. */
+  #tellOfWait(): void {
+    const { clientId, server } = this.meter;
+    const now = this.#settings.clock.now();
+    let waiting = this.#waiting;
+    let load = 0;
+    for (const { calls, since } of this.#batches) {
+      for (const call of calls) {
+        if (call.settled) continue;
+        if (load++ === MAX_LOAD) return;
+        poolWaits.publish({ clientId, server, waitMs: now - since, waiting: --waiting });
+      }
+    }
   }
 
   /** Sends the calls that have waited longest on their way; how many there were. */
@@ -191,12 +216,18 @@ export class Dispatcher implements Carrier, DeadlineKeeper {
   }
 
   #expire(call: Call<unknown>, waited: boolean): void {
+    const { clientId, server } = this.meter;
+    const { acquireTimeout, timeout } = this.#settings;
+    if (timeouts.heard) {
+      timeouts.publish({ clientId, server, command: call.command.verb, pending: this.pending, limitMs: waited ? acquireTimeout : timeout });
+    }
     call.reject(this.#timedOut(call, waited));
     this.#stale = true;
   }
 
   #timedOut(call: Call<unknown>, waited: boolean): MemcacheTimeoutError {
-    const { server, acquireTimeout, timeout } = this.#settings;
+    const { server } = this.meter;
+    const { acquireTimeout, timeout } = this.#settings;
     const limit = waited ? `acquireTimeout, ${acquireTimeout} ms` : `timeout, ${timeout} ms`;
     return new MemcacheTimeoutError(`no connection to ${server} became free within ${limit}; see also maxPoolSize`, {
       server,

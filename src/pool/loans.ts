@@ -7,6 +7,8 @@ export interface Loans<T> {
   /** Takes back what was lent; what is not out is ignored. */
   giveBack(thing: T): void;
   readonly stats: LoanStats;
+  /** Whether the next borrower has to wait until one comes back. */
+  readonly exhausted: boolean;
   /** Those that exist. */
   readonly all: Iterable<T>;
   /** Waits until all are back, then disposes of them. */
@@ -79,6 +81,9 @@ export function createLoans<T>(make: () => T, dispose: (thing: T) => Promise<voi
     },
     get stats() {
       return { size: pool.size, available: pool.available, borrowed: pool.borrowed };
+    },
+    get exhausted() {
+      return pool.available === 0 && pool.size >= max;
     },
     close: async () => {
       await pool.drain();

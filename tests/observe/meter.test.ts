@@ -101,9 +101,9 @@ describe('a meter', () => {
           else if (end === 'abort') meter.abort(command);
           else meter.unanswered(command);
           calls.set(verb, (calls.get(verb) ?? 0) + (keyCount || 1));
-          expect(sumsAgree(meter.snapshot(0, undefined))).toBe(true);
+          expect(sumsAgree(meter.snapshot(0))).toBe(true);
         }
-        expect(meter.snapshot(0, undefined).calls).toEqual(Object.fromEntries(calls));
+        expect(meter.snapshot(0).calls).toEqual(Object.fromEntries(calls));
       }),
     );
   });
@@ -113,7 +113,7 @@ describe('a meter', () => {
     meter.succeed(counted('get', 3, HIT), undefined);
     meter.succeed(counted('get', 2, MISS), undefined);
     meter.succeed(counted('delete', 4, NOT_FOUND), undefined);
-    expect(meter.snapshot(0, undefined)).toMatchObject({ hits: 3, misses: 6, lookups: 5, calls: { get: 5, delete: 4 } });
+    expect(meter.snapshot(0)).toMatchObject({ hits: 3, misses: 6, lookups: 5, calls: { get: 5, delete: 4 } });
   });
 
   it('counts errors by code, and knows for how many keys each stands', () => {
@@ -123,13 +123,13 @@ describe('a meter', () => {
     meter.fail(counted('get', 1, HIT), one);
     meter.fail(counted('get', 7, HIT), many);
     meter.fail(counted('get', 1, HIT), new Error('a custom command'));
-    expect(meter.snapshot(0, undefined).errors).toEqual({ MEMCACHE_TIMEOUT: 8, ERROR: 1 });
+    expect(meter.snapshot(0).errors).toEqual({ MEMCACHE_TIMEOUT: 8, ERROR: 1 });
     expect([failedKeys(one), failedKeys(many)]).toEqual([1, 7]);
   });
 
   it('its state is that of whoever watches, or of the last connection', () => {
     const meter = new ServerMeter('a:1', 1);
-    const state = () => meter.snapshot(0, undefined).state;
+    const state = () => meter.snapshot(0).state;
     expect(state()).toBe('healthy');
     meter.connectFailed();
     expect(state()).toBe('failing');
@@ -142,7 +142,8 @@ describe('a meter', () => {
     meter.connected();
     meter.disconnected(true);
     expect(state()).toBe('failing');
-    expect(meter.snapshot(0, 'dead').state).toBe('dead');
+    meter.watchedBy({ state: 'dead' });
+    expect(state()).toBe('dead');
   });
 
   it('adds up with another of the same server', () => {
@@ -153,12 +154,14 @@ describe('a meter', () => {
     b.fail(counted('set', 1, STORED), new MemcacheTimeoutError('late'));
     b.answered(3, 100);
     b.connected();
-    const sum = addMetrics(a.snapshot(2, 'healthy'), b.snapshot(3, 'failing'));
+    b.disconnected(true);
+    b.connected();
+    const sum = addMetrics(a.snapshot(2), b.snapshot(3));
     expect(sum).toMatchObject({ state: 'failing', pending: 5, connections: 1, calls: { get: 2, set: 1 }, hits: 1, misses: 1, errors: { MEMCACHE_TIMEOUT: 1 } });
     expect(sumsAgree(sum)).toBe(true);
     expect(sum.latency).toMatchObject({ count: 4, sum: 301, max: 100 });
     expect(sum.latency.p50).toBeGreaterThan(95);
-    const merged = mergeMetrics([new Map([['a:1', a.snapshot(0, 'healthy')]]), new Map([['a:1', b.snapshot(0, 'healthy')], ['b:1', b.snapshot(0, 'healthy')]])]);
+    const merged = mergeMetrics([new Map([['a:1', a.snapshot(0)]]), new Map([['a:1', b.snapshot(0)], ['b:1', b.snapshot(0)]])]);
     expect([...merged.keys()]).toEqual(['a:1', 'b:1']);
     expect(merged.get('a:1')?.latency.count).toBe(4);
   });

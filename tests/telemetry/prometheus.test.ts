@@ -16,7 +16,7 @@ function counted(verb: string, outcome: Outcome): Counted<unknown> {
 }
 
 function source(...meters: ServerMeter[]): MetricsSource {
-  return { metrics: () => new Map(meters.map((meter) => [meter.server, meter.snapshot(3, undefined)])) };
+  return { metrics: () => new Map(meters.map((meter) => [meter.server, meter.snapshot(3)])) };
 }
 
 function busyMeter(server = '10.0.0.1:11211'): ServerMeter {

@@ -12,7 +12,8 @@ import { Client } from '../client';
 import { Failures, weakestFailure } from '../certainty';
 import type { Command, Deleting, KeyOf, Reading } from '../command';
 import { MetaCommand, MetaRequest } from '../commands/meta';
-import type { ExecuteOptions, Executor } from '../executor';
+import type { ExecuteOptions, Executor, Monitor } from '../executor';
+import { mergeMetrics, type ServerMetrics } from '../meter';
 import { Deletions } from './deletions';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
 import { SWITCH } from '../../options/rule';
@@ -103,6 +104,16 @@ export class Fallback implements Executor {
     await Promise.all(Array.from(this.#copies.values(), ({ done }) => done));
     // One after the other, since what misses in one goes on to the next.
     for (const executor of this.#executors) await executor.close();
+  }
+
+  get monitor(): Monitor | undefined {
+    const { monitor } = this.#executors[0];
+    if (monitor === undefined) return undefined;
+    return {
+      clientId: monitor.clientId,
+      server: undefined,
+      metrics: () => mergeMetrics(this.#executors.map((executor) => executor.monitor?.metrics() ?? new Map<string, ServerMetrics>())),
+    };
   }
 
   async #read<R>(command: Command<R>, reading: Reading<R>, options: ExecuteOptions | undefined): Promise<R> {

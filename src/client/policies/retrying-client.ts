@@ -1,4 +1,4 @@
-import { MemcacheError, MemcacheIllegalInputError } from '../../errors';
+import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError } from '../../errors';
 import { systemClock, type Clock } from '../../runtime/clock';
 import { systemRandom, type Random } from '../../runtime/random';
 import type { CacheValue } from '../../serde';
@@ -6,7 +6,9 @@ import { onAbort } from '../abort';
 import { Client } from '../client';
 import { weakestFailure } from '../certainty';
 import type { Command } from '../command';
-import type { ExecuteOptions, Executor } from '../executor';
+import type { ExecuteOptions, Executor, Monitor } from '../executor';
+import type { ServerMetrics } from '../meter';
+import { retries } from '../observe';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
 import { functionOf, MILLISECONDS, SWITCH, valueThat, wholeNumber } from '../../options/rule';
 
@@ -89,6 +91,8 @@ export class Retrier implements Executor {
   readonly #retryAmbiguous: boolean;
   /** Ends each of the pauses between attempts. */
   readonly #pauses = new Set<() => void>();
+  /** Repeats, by the server whose failure they came after. */
+  readonly #repeats = new Map<string, number>();
   /** Counts how often it was closed: a call of an earlier life is not repeated. */
   #life = 0;
 
@@ -114,6 +118,12 @@ export class Retrier implements Executor {
     return result.catch((error: unknown) => this.#again(command, options, error, life));
   }
 
+  get monitor(): Monitor | undefined {
+    const { monitor } = this.#next;
+    if (monitor === undefined) return undefined;
+    return { clientId: monitor.clientId, server: monitor.server, metrics: () => withRetries(monitor.metrics(), this.#repeats) };
+  }
+
   /** Calls that wait for their next attempt are not made again: it would open what is being closed. */
   async close(): Promise<void> {
     this.#life++;
@@ -126,6 +136,7 @@ export class Retrier implements Executor {
     for (let made = 1; made < this.#attempts && life === this.#life && this.#mayRepeat(command, failures.at(-1)); made++) {
       const delay = this.#delayAfter(made, failures);
       if (!(await this.#pause(delay, options)) || life !== this.#life) break;
+      this.#count(command, made, delay, failures.at(-1), options);
       try {
         return await this.#next.execute(command, options);
       } catch (next) {
@@ -133,6 +144,16 @@ export class Retrier implements Executor {
       }
     }
     throw weakestFailure(failures);
+  }
+
+  #count({ verb }: Command<unknown>, attempt: number, delayMs: number, failure: unknown, options: ExecuteOptions | undefined): void {
+    if (!(failure instanceof MemcacheError)) return;
+    const servers = failure.server === undefined && failure instanceof MemcachePartialError ? failure.failures.keys() : [failure.server];
+    for (const server of servers) if (server !== undefined) this.#repeats.set(server, (this.#repeats.get(server) ?? 0) + 1);
+    if (options?.trace !== undefined) options.trace.attempts = attempt + 1;
+    if (!retries.heard) return;
+    const { code, certainty } = failure;
+    retries.publish({ clientId: this.monitor?.clientId ?? 0, command: verb, attempt, delayMs, code, certainty });
   }
 
   /** The delay that was asked for, which may come from a function of the user's. */
@@ -196,6 +217,14 @@ export class Retrier implements Executor {
         });
     });
   }
+}
+
+function withRetries(metrics: Map<string, ServerMetrics>, repeats: ReadonlyMap<string, number>): Map<string, ServerMetrics> {
+  for (const [server, count] of repeats) {
+    const counted = metrics.get(server);
+    if (counted !== undefined) metrics.set(server, { ...counted, retries: counted.retries + count });
+  }
+  return metrics;
 }
 
 /** For a message: numbers as they are, of all else only what kind of thing it is. */

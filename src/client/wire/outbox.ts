@@ -152,7 +152,7 @@ export class Outbox {
   #writeUnanswered(call: Call<unknown>): void {
     this.#endLine();
     if (!this.#add(call, call.command)) return;
-    call.resolve(call.command.unanswered());
+    call.resolveUnanswered();
     this.#unfenced = call;
   }
 

@@ -15,6 +15,7 @@ import type { Call, Carrier } from '../call';
 import { CallQueue } from './call-queue';
 import { hasMethods } from '../../options/rule';
 import type { ConnectionSettings } from '../client-options';
+import type { ServerMeter } from '../meter';
 import { CallDeadlines, fairTimeout, type DeadlineKeeper, type Timed, type Verdict } from './call-deadlines';
 import { Handshake } from './handshake';
 import { Inbox, RepeatSeparately, SpoilingReply } from './inbox';
@@ -36,6 +37,7 @@ export type Gathering = 'tick' | 'turn';
 /** Whom a connection tells of the turns of its life. */
 export interface WireOwner {
   readonly gathering: Gathering;
+  readonly meter: ServerMeter;
   /** Whether each key must have a line of its own at present. */
   readonly separately: boolean;
   /** A reply for several keys was broken by an error. */

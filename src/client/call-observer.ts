@@ -1,0 +1,129 @@
+import { MemcacheError } from '../errors';
+import { systemRandom } from '../runtime/random';
+import type { Key } from '../protocol/key';
+import type { Command } from './command';
+import type { ExecuteOptions, Executor } from './executor';
+import { HIT, MISS, type Outcome, type Tally } from './meter';
+import { commands, observed, type CommandMessage, type CommandOutcome } from './observe';
+
+/** What is told on the channels of `CHANNELS`, beyond the default. */
+export interface DiagnosticsOptions {
+  /** Makes of the first key of a call what may be told of it, for example its prefix. By default nothing is told. */
+  key?: ((key: Key) => string) | undefined;
+  /** The share of calls that are told on `CHANNELS.command`, from 0 to 1. @default 1 */
+  sample?: number | undefined;
+}
+
+/** Tells of the calls of one client, when somebody listens, and notes where they were made. */
+export class CallObserver {
+  readonly #clientId: number;
+  readonly #key: ((key: Key) => string) | undefined;
+  readonly #sample: number;
+  readonly #callerStack: boolean;
+
+  constructor(clientId: number, { key, sample = 1 }: DiagnosticsOptions = {}, callerStack = false) {
+    this.#clientId = clientId;
+    this.#key = key;
+    this.#sample = sample;
+    this.#callerStack = callerStack;
+  }
+
+  /** Whether there is nothing to do for the next call. */
+  get idle(): boolean {
+    return !this.#callerStack && !commands.heard;
+  }
+
+  /** Hands the call over. */
+  execute<R>(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
+    const isTold = commands.heard && (this.#sample === 1 || systemRandom() < this.#sample);
+    const result = isTold ? this.#tell(executor, command, options) : executor.execute(command, options);
+    return this.#callerStack ? withCaller(result) : result;
+  }
+
+  #tell<R>(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
+    const message: CommandMessage = {
+      clientId: this.#clientId,
+      command: command.verb,
+      keyCount: command.keyCount,
+      server: executor.monitor?.server,
+      key: this.#keyOf(command),
+      outcome: undefined,
+      hits: undefined,
+      attempts: 1,
+      error: undefined,
+    };
+    return commands.begin(message, async () => {
+      try {
+        const result = await executor.execute(command, { ...options, trace: message });
+        describe(command, result, message);
+        return result;
+      } catch (error) {
+        message.error = observed(error, options?.signal);
+        throw error;
+      } finally {
+        commands.finish(message);
+      }
+    });
+  }
+
+  #keyOf({ firstKey }: Command<unknown>): string | undefined {
+    if (this.#key === undefined || firstKey === undefined) return undefined;
+    try {
+      const shown: unknown = this.#key(firstKey);
+      return typeof shown === 'string' ? shown : undefined;
+    } catch {
+      // A call does not fail because it cannot be told of.
+      return undefined;
+    }
+  }
+}
+
+/** By {@link Outcome}. */
+const NAMES: readonly CommandOutcome[] = ['hit', 'miss', 'miss', 'stored', 'notStored', 'exists', 'ok'];
+
+function describe<R>(command: Command<R>, result: R, message: CommandMessage): void {
+  if (command.noreply) {
+    message.outcome = 'ok';
+    return;
+  }
+  const seen = new Seen();
+  command.tally(result, seen);
+  if (command.keyCount <= 1) message.outcome = NAMES[seen.last ?? NAMES.length];
+  if (seen.reads) message.hits = seen.hits;
+}
+
+class Seen implements Tally {
+  last: Outcome | undefined;
+  hits = 0;
+  reads = false;
+
+  add(outcome: Outcome, keys: number): void {
+    this.last = outcome;
+    if (outcome === HIT) this.hits += keys;
+    this.reads ||= outcome === HIT || outcome === MISS;
+  }
+}
+
+/** Errors that have the stack of a call. */
+const placed = new WeakSet<object>();
+
+async function withCaller<R>(result: Promise<R>): Promise<R> {
+  const here: { stack?: string } = {};
+  Error.captureStackTrace(here, withCaller);
+  try {
+    return await result;
+  } catch (error) {
+    if (!(error instanceof MemcacheError)) throw error;
+    // The first line is a message, and the next two are of this class and the client's inside.
+    const frames = here.stack?.split('\n').slice(3) ?? [];
+    const own = placed.has(error) ? copyOf(error) : error;
+    placed.add(own);
+    own.stack = [own.stack, '    --- the call ---', ...frames].join('\n');
+    throw own;
+  }
+}
+
+/** Calls that fail for one reason may share their error, but not the place where they were made. */
+function copyOf(error: MemcacheError): MemcacheError {
+  return Object.create(Object.getPrototypeOf(error) as object, Object.getOwnPropertyDescriptors(error)) as MemcacheError;
+}

@@ -1,0 +1,43 @@
+import type { AnyOptionTable } from '../options/option';
+import type { ServerMetrics } from './meter';
+
+/** What one wants to see of a client at a glance: a screen at the most, and no secret. */
+export function overview(metrics: ReadonlyMap<string, ServerMetrics>, table: object, options: object): object {
+  return { servers: serversOf(metrics), options: givenOptions(table, options) };
+}
+
+/** No more servers than this are shown one by one. */
+const MAX_SHOWN = 12;
+
+function serversOf(metrics: ReadonlyMap<string, ServerMetrics>): object {
+  const shown: Record<string, object | string> = {};
+  for (const [server, { state, connections, pending, hits, misses, calls, errors }] of [...metrics].slice(0, MAX_SHOWN)) {
+    shown[server] = { state, connections, pending, calls: sum(calls), hits, misses, errors: sum(errors) };
+  }
+  if (metrics.size > MAX_SHOWN) shown['…'] = `${metrics.size - MAX_SHOWN} more`;
+  return shown;
+}
+
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}
+
+/** Those that differ from their default. */
+function givenOptions(table: object, options: object): object {
+  const given: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    const known = (table as AnyOptionTable)[name];
+    if (value !== undefined && value !== known?.default) given[name] = shownOption(name, value);
+  }
+  return given;
+}
+
+/** Credentials and what TLS is given are not shown, and of other objects no more than their class. */
+function shownOption(name: string, value: unknown): unknown {
+  if (name === 'auth' || (name === 'tls' && typeof value === 'object')) return '(not shown)';
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object' || value === null) return value;
+  const { name: className } = value.constructor;
+  return className === 'Object' || className === 'Array' ? Object.keys(value).join(', ') : className;
+}
