@@ -1,3 +1,4 @@
+import { MemcacheError } from '../errors';
 import { onAbort } from './abort';
 import type { Command, ReplyReader } from './command';
 import type { ExecuteOptions } from './executor';
@@ -142,6 +143,7 @@ export class Call<R> {
 
   reject(reason: unknown): void {
     if (!this.#settle()) return;
+    if (reason instanceof MemcacheError) locate(reason, this.#meter.server, this.command.verb);
     this.#meter.fail(this.command, reason);
     this.#reject(reason);
   }
@@ -168,6 +170,12 @@ export class Call<R> {
     this.#unfollow?.();
     return true;
   }
+}
+
+/** Not all who make an error know where it happens. */
+function locate(error: MemcacheError, server: string, command: string): void {
+  if (error.server === undefined) Object.assign(error, { server });
+  if (error.command === undefined) Object.assign(error, { command });
 }
 
 /** What takes calls. */

@@ -41,6 +41,11 @@ export class CallQueue {
     return this.#next;
   }
 
+  /** Where the head stands. */
+  get headPosition(): number {
+    return this.#head;
+  }
+
   /** The call at a position that is still in the queue. */
   at(position: number): Call<unknown> | undefined {
     return this.#ring[position & (this.#ring.length - 1)];

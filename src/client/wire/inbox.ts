@@ -3,6 +3,7 @@ import { isWord, replyError } from '../../protocol/reply';
 import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
 import { BrokenReply, isStopgap, JoinableGet, MORE } from '../command';
+import type { ReplyTimes } from './reply-times';
 import { isWorthRepeating, spoils } from './spoils';
 
 /** A reply that was delivered, as an error, and after which the connection must not be used. */
@@ -26,10 +27,12 @@ export class RepeatSeparately extends Error {
 export class Inbox {
   readonly #calls: CallQueue;
   readonly #server: string;
+  readonly #times: ReplyTimes;
 
-  constructor(calls: CallQueue, server: string) {
+  constructor(calls: CallQueue, server: string, times: ReplyTimes) {
     this.#calls = calls;
     this.#server = server;
+    this.#times = times;
   }
 
   /**
@@ -54,12 +57,14 @@ export class Inbox {
     } catch (error) {
       if (error instanceof FrameError) throw error;
       if (error instanceof BrokenReply) this.#onBroken(call, error);
+      this.#onAnswer(call);
       this.#calls.shift();
       call.reject(error);
       if (spoils(error, call.command)) throw new SpoilingReply(error);
       return;
     }
     if (result === MORE) return;
+    this.#onAnswer(call);
     this.#calls.shift();
     call.resolve(result);
   }
@@ -69,9 +74,15 @@ export class Inbox {
       call.markSeparate();
       throw new RepeatSeparately(cause);
     }
+    this.#onAnswer(call);
     this.#calls.shift();
     call.reject(cause);
     throw new SpoilingReply(cause);
+  }
+
+  /** To be told while the call, or the first of its line, is the head. A reply that nobody waits for does not count. */
+  #onAnswer(call: Call<unknown>): void {
+    if (!call.settled) this.#times.answered(this.#calls.headPosition);
   }
 
   /** A frame of the reply to `get k1 k2 …`: a value for one of the keys, in their order, or the end. */
@@ -93,6 +104,7 @@ export class Inbox {
       }
     }
     call.markAnswered();
+    this.#onAnswer(call);
     // The last one of a line keeps its place until END has come.
     if (!call.endsReply) this.#calls.shift();
     if (failure === undefined) call.resolve(value);
@@ -107,6 +119,7 @@ export class Inbox {
       const { command, endsReply } = call;
       if (call.reader !== undefined && !call.answered && command instanceof JoinableGet && command.wireKey === wireKey) {
         call.markAnswered();
+        this.#onAnswer(call);
         try {
           call.resolve(call.settled ? undefined : command.hit(frame));
         } catch (error) {
@@ -147,7 +160,10 @@ export class Inbox {
     if (repeat) throw new RepeatSeparately(error);
     call = head;
     do {
-      if (error !== undefined) call.reject(error);
+      if (error !== undefined) {
+        this.#onAnswer(call);
+        call.reject(error);
+      }
       const last: boolean = call.endsReply;
       this.#miss();
       call = last ? undefined : this.#calls.head;
@@ -169,6 +185,7 @@ export class Inbox {
   /** The head's key was not there. A call that was answered, or withdrawn, is not told again. */
   #miss(): void {
     const call = this.#calls.head;
+    if (call !== undefined) this.#onAnswer(call);
     this.#calls.shift();
     if (call?.command instanceof JoinableGet && !call.settled) call.resolve(call.command.miss());
   }

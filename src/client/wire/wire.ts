@@ -16,11 +16,13 @@ import { CallQueue } from './call-queue';
 import { hasMethods } from '../../options/rule';
 import type { ConnectionSettings } from '../client-options';
 import type { ServerMeter } from '../meter';
+import { batches, connectionsClosed, connectionsReady, connects, observed, timeouts, type ConnectMessage } from '../observe';
 import { CallDeadlines, fairTimeout, type DeadlineKeeper, type Timed, type Verdict } from './call-deadlines';
 import { Handshake } from './handshake';
 import { Inbox, RepeatSeparately, SpoilingReply } from './inbox';
 import { Outbox } from './outbox';
 import { RawReader } from './raw-reader';
+import { ReplyTimes } from './reply-times';
 import type { Transport } from './transport';
 
 /** While the socket holds more than this, calls wait in the queue, where they can still be withdrawn. */
@@ -76,20 +78,33 @@ export class Wire implements Carrier, DeadlineKeeper {
   #retired = false;
   #closed: (() => void)[] = [];
   #isClosed = false;
+  readonly #times: ReplyTimes;
+  /** Where the calls stand in the queue that are to be written next. */
+  #writtenUpTo = 0;
+  /** What is told of the connection being made, when somebody listens. */
+  #dial: ConnectMessage | undefined;
+  /** When it began to be made, and then when it was. */
+  #since: number;
 
   constructor(settings: ConnectionSettings, owner: WireOwner) {
     this.#settings = settings;
     this.#owner = owner;
-    this.#lastFlush = settings.clock.now();
+    this.#lastFlush = this.#since = settings.clock.now();
+    this.#times = new ReplyTimes(owner.meter, settings.clock);
     this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
     this.#handshake = settings.auth && new Handshake(settings.address.name, settings.auth);
     this.#outbox = new Outbox(this.#calls, this.#request, settings.maxPending, settings.address.name);
-    this.#inbox = new Inbox(this.#calls, settings.address.name);
+    this.#inbox = new Inbox(this.#calls, settings.address.name, this.#times);
     this.#reader = new FrameReader(replyRules(settings.maxValueSize), (frame) => {
       this.#onFrame(frame);
     });
     this.#limitConnect();
-    this.#transport = this.#connect();
+    if (connects.heard) this.#dial = { ...this.#origin, tls: settings.tls !== undefined };
+    this.#transport = this.#dial === undefined ? this.#connect() : connects.begin(this.#dial, () => this.#connect());
+  }
+
+  get meter(): ServerMeter {
+    return this.#owner.meter;
   }
 
   /** How many calls wait for something. */
@@ -171,6 +186,11 @@ export class Wire implements Carrier, DeadlineKeeper {
   #onReady(): void {
     this.#state = 'ready';
     this.#connectTimer?.close();
+    this.meter.connected();
+    this.#tellOfDial(undefined);
+    const now = this.#settings.clock.now();
+    if (connectionsReady.heard) connectionsReady.publish({ ...this.#origin, durationMs: now - this.#since });
+    this.#since = now;
     this.#flush();
   }
 
@@ -178,6 +198,19 @@ export class Wire implements Carrier, DeadlineKeeper {
     const refusal = this.#handshake?.refusal(frame);
     if (refusal === undefined) this.#onReady();
     else this.#giveUp(refusal);
+  }
+
+  #tellOfDial(error: unknown): void {
+    const dial = this.#dial;
+    if (dial === undefined) return;
+    this.#dial = undefined;
+    if (error !== undefined) dial.error = observed(error);
+    connects.finish(dial);
+  }
+
+  /** What every message has. */
+  get #origin(): { clientId: number; server: string } {
+    return { clientId: this.meter.clientId, server: this.#name };
   }
 
   // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,6 +259,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   #send(): void {
+    this.#countBatch(this.#request.size);
     const transport = this.#transport;
     const inPieces = this.#request.inPieces;
     if (inPieces) transport.cork();
@@ -239,18 +273,31 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (until !== undefined) this.#raw ??= new RawReader(until, this.#settings.maxValueSize, this.#name);
   }
 
+  #countBatch(bytes: number): void {
+    this.meter.wrote(bytes);
+    const { nextPosition, headPosition } = this.#calls;
+    const calls = nextPosition - this.#writtenUpTo;
+    if (calls === 0) return;
+    this.#writtenUpTo = nextPosition;
+    this.#times.wrote(nextPosition, headPosition);
+    if (batches.heard) batches.publish({ ...this.#origin, calls, bytes });
+  }
+
   // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #onData(buffer: Buffer, length: number): void {
     if (this.#state === 'ended') return;
+    this.meter.read(length);
     try {
       if (this.#raw !== undefined) this.#readRaw(this.#raw, buffer.subarray(0, length));
       else if (this.#calls.head === undefined && this.#state === 'ready') throw new FrameError('the server sent something that was not asked for');
       else this.#reader.push(buffer, 0, length);
     } catch (error) {
+      this.#times.endRead();
       this.#onUnreadable(error);
       return;
     }
+    this.#times.endRead();
     this.#settleDown();
     // Room in the pipeline, or the end of what a raw command, or one that had to ask for the version, waited for.
     if (this.#hasMore && this.#transport.backlog <= MAX_BACKLOG) this.#scheduleFlush();
@@ -282,7 +329,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   #unreadable(error: unknown, call: Call<unknown>): MemcacheError {
     if (error instanceof MemcacheError) return error;
     const message = error instanceof Error ? error.message : 'the reply cannot be read';
-    return new MemcacheUnknownError(message, { ...this.#origin('maybeExecuted', error), command: call.command.verb });
+    return new MemcacheUnknownError(message, { ...this.#about('maybeExecuted', error), command: call.command.verb });
   }
 
   #onFrame(frame: Frame): void {
@@ -296,6 +343,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     const call = this.#outbox.raw;
     this.#raw = undefined;
     this.#outbox.endRaw();
+    if (call?.settled === false) this.#times.answered(this.#calls.headPosition);
     this.#calls.shift();
     call?.resolve(answer.reply);
     if (!answer.clean) throw new FrameError('bytes came behind the end token of a raw command');
@@ -317,7 +365,7 @@ export class Wire implements Carrier, DeadlineKeeper {
         earliest = Math.min(earliest, verdict.dueAt(call));
         wanted ||= !call.settled;
       } else if (!written) {
-        call.reject(this.#timedOut(call, 'notSent'));
+        if (!call.settled) call.reject(this.#timedOut(call, 'notSent'));
       } else if (call.reader !== undefined) {
         const error = this.#timedOut(call, this.#outbox.isAsking(call) ? 'notSent' : 'maybeExecuted');
         late.push(error);
@@ -331,9 +379,12 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #timedOut(call: Call<unknown>, certainty: Certainty): MemcacheTimeoutError {
     const { verb: command } = call.command;
+    if (timeouts.heard && !call.settled) {
+      timeouts.publish({ ...this.#origin, command, pending: this.pending, limitMs: this.#settings.timeout });
+    }
     const what = certainty === 'notSent' ? 'could not be sent' : 'was not answered';
     return new MemcacheTimeoutError(`"${command}" ${what} in time by ${this.#name}; see the option timeout`, {
-      ...this.#origin(certainty),
+      ...this.#about(certainty),
       command,
     });
   }
@@ -354,7 +405,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       const message = `the connection was lost: ${describe(cause)}`;
       // A server may close a connection on which nothing is awaited: that is no failure.
       const awaited = this.#calls.head !== undefined;
-      this.#end(message, cause, awaited ? new MemcacheUnexpectedCloseError(message, this.#origin('maybeExecuted', cause)) : undefined);
+      this.#end(message, cause, awaited ? new MemcacheUnexpectedCloseError(message, this.#about('maybeExecuted', cause)) : undefined);
     }
     const closed = this.#closed;
     this.#closed = [];
@@ -371,19 +422,23 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #cannotConnect(why: string, cause?: unknown): void {
     const message = `cannot connect to ${this.#name}: ${why}; is a memcached running there?`;
-    this.#giveUp((command) => new MemcacheConnectError(message, { ...this.#origin('notSent', cause), command }));
+    this.#giveUp((command) => new MemcacheConnectError(message, { ...this.#about('notSent', cause), command }));
   }
 
   /** The connection never became usable, so that no call was executed. */
   #giveUp(failure: (command?: string) => MemcacheError): void {
     if (this.#state === 'ended') return;
     const error = failure();
+    this.meter.connectFailed();
+    this.#tellOfDial(error);
     const errors = new Map<string, MemcacheError>();
     for (const { call } of this.#calls) {
       if (call.settled) continue;
-      const { verb } = call.command;
+      const { verb, keyCount } = call.command;
       let own = errors.get(verb);
-      if (own === undefined) errors.set(verb, (own = failure(verb)));
+      // The meter notes for how many keys an error stands: those for many are not shared.
+      if (keyCount > 1) own = failure(verb);
+      else if (own === undefined) errors.set(verb, (own = failure(verb)));
       call.reject(own);
     }
     this.#calls.clear();
@@ -393,6 +448,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** Rejects what awaits a reply, unless it only reads and is to be repeated, and hands back what was never written. */
   #end(message: string, cause?: unknown, failure?: unknown, repeatsReads = false): void {
     if (this.#state === 'ended') return;
+    const wasReady = this.#state === 'ready';
     this.#state = 'ended';
     this.#deadlines.close();
     this.#connectTimer?.close();
@@ -409,16 +465,25 @@ export class Wire implements Carrier, DeadlineKeeper {
       else unsent.push(call);
     }
     this.#calls.clear();
+    if (wasReady) this.#countEnd(failure, lost.length + unsent.length);
+    else this.#tellOfDial(new MemcacheUnexpectedCloseError(message));
     this.#owner.onEnd(this, unsent, failure);
     withoutStacks(() => {
       for (const { call, certainty } of lost) {
         const { verb: command } = call.command;
-        call.reject(new MemcacheUnexpectedCloseError(message, { ...this.#origin(certainty, cause), command }));
+        call.reject(new MemcacheUnexpectedCloseError(message, { ...this.#about(certainty, cause), command }));
       }
     });
   }
 
-  #origin(certainty: Certainty, cause?: unknown): { server: string; certainty: Certainty; cause: unknown } {
+  #countEnd(failure: unknown, pending: number): void {
+    this.meter.disconnected(failure !== undefined);
+    if (!connectionsClosed.heard) return;
+    const code = failure === undefined ? undefined : failure instanceof MemcacheError ? failure.code : UNREADABLE;
+    connectionsClosed.publish({ ...this.#origin, code, pending, ageMs: this.#settings.clock.now() - this.#since });
+  }
+
+  #about(certainty: Certainty, cause?: unknown): { server: string; certainty: Certainty; cause: unknown } {
     return { server: this.#name, certainty, cause };
   }
 
@@ -471,6 +536,9 @@ function isError(value: unknown): value is Error {
 function isTransport(value: unknown): value is Transport {
   return hasMethods(value, 'write', 'cork', 'uncork', 'destroy', 'ref', 'unref');
 }
+
+/** What those whose reply cannot be read are told. */
+const UNREADABLE = 'MEMCACHE_UNKNOWN';
 
 /** In place of one that could not be made. */
 const NO_TRANSPORT: Transport = {
