@@ -1,7 +1,7 @@
 import { MemcacheUnknownCommandError } from '../errors';
 import type { Command } from './command';
 import { rejected } from './connection';
-import type { ExecuteOptions, Executor } from './executor';
+import type { ExecuteOptions, Executor, Monitor } from './executor';
 
 /**
  * The policy behind the option `proxy`: what not every proxy knows is refused here. Most of them would close the connection without a
@@ -20,6 +20,10 @@ export class ProxyGate implements Executor {
 
   close(): Promise<void> {
     return this.#next.close();
+  }
+
+  get monitor(): Monitor | undefined {
+    return this.#next.monitor;
   }
 }
 

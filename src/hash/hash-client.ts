@@ -85,6 +85,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     let onTrouble: () => void = () => undefined;
     const router = new HashRouter(hasher ?? new RendezvousHash(), health, ({ server }, observer) => {
       const observing: ConnectionObserver = {
+        ...observer,
         onTrouble: (failure) => {
           observer.onTrouble?.(failure);
           onTrouble();

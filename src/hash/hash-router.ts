@@ -8,7 +8,9 @@ import {
 import { Failures } from '../client/certainty';
 import type { Command, KeyCommand, KeysCommand, ServerCommand } from '../client/command';
 import { rejected, type ConnectionObserver } from '../client/connection';
-import type { ExecuteOptions, Executor } from '../client/executor';
+import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
+import { ServerMeter } from '../client/meter';
+import { nextClientId, serverLists } from '../client/observe';
 import type { Hasher } from './placement/hasher';
 import type { Member } from './discovery/member';
 import { Guard } from '../client/policies/fail-fast';
@@ -39,6 +41,7 @@ export interface ServerStatus {
 interface Node {
   readonly name: string;
   readonly weight: number;
+  readonly meter: ServerMeter;
   readonly executor: ServerExecutor;
   /** Stands before the executor. */
   readonly guard: Guard;
@@ -56,6 +59,13 @@ export class HashRouter implements Executor {
   readonly #open: OpenServer;
   readonly #health: HealthSettings;
   readonly #nodes = new Map<string, Node>();
+  /** Of the servers that are there, and of some that were: those go on counting when they come back. */
+  readonly #meters = new Map<string, ServerMeter>();
+  readonly monitor: Monitor = {
+    clientId: nextClientId(),
+    server: undefined,
+    metrics: () => new Map([...this.#nodes.values()].map(({ name, meter, executor }) => [name, meter.snapshot(executor.pending)])),
+  };
   /** How many servers are dead: those must be looked after. */
   #dead = 0;
 
@@ -83,21 +93,28 @@ export class HashRouter implements Executor {
    * @throws MemcacheIllegalInputError when it is there already
    */
   add(member: Member): void {
+    this.#add(member);
+    this.#tell([member.name], []);
+  }
+
+  #add(member: Member): void {
     const { name, weight } = member;
     if (this.#nodes.has(name)) throw new MemcacheIllegalInputError(`server ${name} is in the cluster already`);
+    const meter = this.#meterOf(name);
     const executor = this.#open(member, {
+      meter,
       onTrouble: (failure) => {
         guard.onTrouble(failure);
       },
     });
     const guard = new Guard(executor, new ServerHealth(this.#health), {
-      server: name,
+      meter,
       refusal: (message, _, options) => new MemcacheConnectError(message, options),
       onChange: (before) => {
         this.#onChange(node, before);
       },
     });
-    const node: Node = { name, weight, executor, guard };
+    const node: Node = { name, weight, meter, executor, guard };
     this.#hasher.addNode(name, weight);
     this.#nodes.set(name, node);
   }
@@ -108,6 +125,12 @@ export class HashRouter implements Executor {
    * @throws MemcacheIllegalInputError when it is not there
    */
   remove(name: string): Promise<void> {
+    const closed = this.#remove(name);
+    this.#tell([], [name]);
+    return closed;
+  }
+
+  #remove(name: string): Promise<void> {
     const node = this.#nodes.get(name);
     if (node === undefined) throw new MemcacheIllegalInputError(`server ${name} is not in the cluster`);
     this.#nodes.delete(name);
@@ -119,17 +142,35 @@ export class HashRouter implements Executor {
   /** Makes these the servers of the cluster and no others; those that stay keep their connections and their health. */
   replace(members: readonly Member[]): void {
     const wanted = new Map(members.map((member) => [member.name, member]));
+    const before = new Set(this.#nodes.keys());
     const left: Node[] = [];
     for (const node of this.#nodes.values()) if (wanted.get(node.name)?.weight !== node.weight) left.push(node);
     // The new ones come first, so that there is never nobody to ask.
     const reweighted = new Set(left.filter(({ name }) => wanted.has(name)).map(({ name }) => name));
-    for (const member of wanted.values()) if (!this.#nodes.has(member.name)) this.add(member);
+    for (const member of wanted.values()) if (!this.#nodes.has(member.name)) this.#add(member);
     // Their calls under way finish; nobody has to wait for that.
-    for (const { name } of left) void this.remove(name);
+    for (const { name } of left) void this.#remove(name);
     for (const name of reweighted) {
       const member = wanted.get(name);
-      if (member !== undefined) this.add(member);
+      if (member !== undefined) this.#add(member);
     }
+    this.#tell([...wanted.keys()].filter((name) => !before.has(name)), [...before].filter((name) => !wanted.has(name)));
+  }
+
+  #meterOf(name: string): ServerMeter {
+    const meter = this.#meters.get(name) ?? new ServerMeter(name, this.monitor.clientId);
+    this.#meters.delete(name);
+    this.#meters.set(name, meter);
+    for (const old of this.#meters.keys()) {
+      if (this.#meters.size <= this.#nodes.size + MAX_REMEMBERED) break;
+      if (!this.#nodes.has(old)) this.#meters.delete(old);
+    }
+    return meter;
+  }
+
+  #tell(added: readonly string[], removed: readonly string[]): void {
+    if (!serverLists.heard || added.length + removed.length === 0) return;
+    serverLists.publish({ clientId: this.monitor.clientId, added, removed });
   }
 
   /** The name of the server that owns the key placed by `text`. */
@@ -174,17 +215,19 @@ export class HashRouter implements Executor {
     }
     const [only] = parts;
     if (parts.length === 1 && only !== undefined) return this.#sendPart(only.node, command, options);
+    const several = ofSeveral(options);
     return this.#gather(
       command,
       parts.map(({ node }) => node),
-      parts.map((part) => this.#sendPart(part.node, part.command, options)),
+      parts.map((part) => this.#sendPart(part.node, part.command, several)),
     );
   }
 
   #toAll<R>(command: ServerCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
     const nodes = [...this.#nodes.values()];
     if (nodes.length === 0) return rejected(this.#noServers(command));
-    const results = nodes.map(({ guard }) => guard.execute(command, options));
+    const several = nodes.length === 1 ? options : ofSeveral(options);
+    const results = nodes.map(({ guard }) => guard.execute(command, several));
     return this.#gather(command, nodes, results);
   }
 
@@ -245,4 +288,12 @@ export class HashRouter implements Executor {
     const why = this.#nodes.size === 0 ? 'the cluster has no servers; see addServer' : 'all servers are dead; see servers()';
     return new MemcacheNoServersError(why, { command });
   }
+}
+
+/** This many servers that are gone are remembered with what they counted. */
+const MAX_REMEMBERED = 64;
+
+/** A call to several servers has none that could be told. */
+function ofSeveral(options: ExecuteOptions | undefined): ExecuteOptions | undefined {
+  return options?.trace === undefined ? options : { ...options, trace: undefined };
 }

@@ -11,15 +11,17 @@ import type { Clock } from '../../runtime/clock';
 import { systemRandom } from '../../runtime/random';
 import type { Command } from '../command';
 import { VersionCommand } from '../commands/admin';
-import { rejected, type ConnectionObserver } from '../connection';
-import type { ExecuteOptions, Executor } from '../executor';
+import { refused, type ConnectionObserver } from '../connection';
+import type { ExecuteOptions, Executor, Monitor } from '../executor';
+import { ServerMeter } from '../meter';
+import { nextClientId, observed, serverStates } from '../observe';
 import { parseServerAddress, type ServerInput } from '../server-address';
 import { ServerHealth, type HealthState } from './server-health';
 
 /** What a {@link Guard} tells and is told about its server. */
 export interface Guarded {
-  /** The server's name. */
-  readonly server: string;
+  /** Counts what happens to the server, and knows its name. */
+  readonly meter: ServerMeter;
   /** The error that a call gets which is not sent. */
   refusal(message: string, failure: unknown, options: MemcacheErrorOptions): MemcacheError;
   /** The server's state has changed. */
@@ -36,6 +38,7 @@ export class Guard implements Executor {
     this.#next = next;
     this.health = health;
     this.#guarded = guarded;
+    guarded.meter.watchedBy(health);
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
@@ -43,7 +46,9 @@ export class Guard implements Executor {
     // What asks for no answer proves nothing: the server may have stopped reading.
     if (command.noreply) this.probe();
     else if (this.health.admitProbe()) return this.#probeWith(command, options);
-    return rejected(this.#refusal(command));
+    const { meter } = this.#guarded;
+    if (options?.trace !== undefined) options.trace.server = meter.server;
+    return refused(meter, command, this.#refusal(command));
   }
 
   /** Finds out whether the server is back, if the time for that has come. */
@@ -60,6 +65,10 @@ export class Guard implements Executor {
 
   close(): Promise<void> {
     return this.#next.close();
+  }
+
+  get monitor(): Monitor | undefined {
+    return this.#next.monitor;
   }
 
   /** The answer to a call that was let through, be it an error, shows that the server is back. */
@@ -83,12 +92,18 @@ export class Guard implements Executor {
   }
 
   #tellOfChange(before: HealthState): void {
-    if (this.health.state !== before) this.#guarded.onChange?.(before);
+    const { state, lastFailure } = this.health;
+    if (state === before) return;
+    const { clientId, server } = this.#guarded.meter;
+    if (serverStates.heard) {
+      serverStates.publish({ clientId, server, from: before, to: state, code: lastFailure === undefined ? undefined : observed(lastFailure).code });
+    }
+    this.#guarded.onChange?.(before);
   }
 
   #refusal({ verb: command }: Command<unknown>): MemcacheError {
     const { state, lastFailure, untilNextProbe } = this.health;
-    const { server } = this.#guarded;
+    const { server } = this.#guarded.meter;
     return this.#guarded.refusal(
       `the server ${server} is ${state} and is tried again in ${Math.ceil(untilNextProbe)} ms; see cause for what went wrong`,
       lastFailure,
@@ -113,14 +128,16 @@ export function failFast<T extends Executor>(
     const next = open({});
     return { executor: next, next };
   }
+  const meter = new ServerMeter(parseServerAddress(server).name, nextClientId());
   const next: T = open({
+    meter,
     onTrouble: (failure) => {
       guard.onTrouble(failure);
     },
   });
   // There is nobody else to ask, so it is never given up.
   const health = new ServerHealth({ clock, random: systemRandom, retryAttempts: Infinity, retryTimeout, deadTimeout: retryTimeout });
-  const guard = new Guard(next, health, { server: parseServerAddress(server).name, refusal: sameKind });
+  const guard = new Guard(next, health, { meter, refusal: sameKind });
   return { executor: guard, next };
 }
 

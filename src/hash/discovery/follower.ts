@@ -3,7 +3,7 @@ import type { Command } from '../../client/command';
 import { onAbort } from '../../client/abort';
 import { fairTimeout } from '../../client/wire/call-deadlines';
 import { rejected } from '../../client/connection';
-import type { ExecuteOptions, Executor } from '../../client/executor';
+import type { ExecuteOptions, Executor, Monitor } from '../../client/executor';
 import { LONGEST_TIMER } from '../../options/rule';
 import type { Clock, Timer } from '../../runtime/clock';
 import type { Discovery, DiscoveryContext } from './discovery';
@@ -11,6 +11,7 @@ import { toMember, type ClusterServer, type Member } from './member';
 
 /** What follows the list: a router, which knows its servers by name. */
 export interface Membership extends Executor {
+  readonly monitor: Monitor;
   add(member: Member): void;
   remove(name: string): Promise<void>;
   /** Makes these the servers of the cluster, and no others. */
@@ -72,6 +73,10 @@ export class ClusterFollower implements Executor {
   /** A server is in trouble: perhaps the list has changed. */
   onTrouble(): void {
     this.#following?.hurry();
+  }
+
+  get monitor(): Monitor {
+    return this.#router.monitor;
   }
 
   async close(): Promise<void> {
