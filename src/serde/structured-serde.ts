@@ -9,8 +9,8 @@ const VERSION_UNIT = 2 * FLAG_STRUCTURED;
 /** What Node 20 writes; older forms of the format are not needed, and their oddities not wanted. */
 const OLDEST_VERSION = 15;
 
-/** The version that this Node writes, and the highest that it reads: `0xFF version …`. */
-const OUR_VERSION = serialize(null)[1] ?? 0;
+/** The version that this Node writes, and the highest that it reads: `0xFF version …`. Bun's node:v8 writes a format of its own. */
+const [OUR_MARK, OUR_VERSION = 0] = serialize(null);
 
 /**
  * Everything that JavaScript's structured clone carries, by node:v8: Maps, Sets, Dates, RegExps, bigints, typed arrays,
@@ -20,6 +20,11 @@ const OUR_VERSION = serialize(null)[1] ?? 0;
  * would take more than about 64 MiB is refused when it is written and when it is read, whatever its bytes claim.
  */
 export class StructuredSerde<T = unknown> implements Serde<T> {
+  /** @throws MemcacheSerdeError where node:v8 does not write V8's format, as in Bun: Node could not read it */
+  constructor() {
+    if (OUR_MARK !== 0xff) throw new MemcacheSerdeError('StructuredSerde needs the format of V8, and the node:v8 of this run-time writes another, which no Node reads');
+  }
+
   /** @throws MemcacheSerdeError for values that are too large; functions, symbols and the like throw V8's `DataCloneError` */
   serialize(value: T): SerializedValue {
     const data = serialize(value);
