@@ -4,6 +4,7 @@
  *
  *     node cases.mjs '{ "certificate": "…", "key": "…", "memcached": "127.0.0.1:11211" }'
  */
+/* global AbortController, AbortSignal, Buffer, performance, setTimeout */
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -174,7 +175,8 @@ const cases = {
         assert.equal(await client.get(`f${i}`), i);
       }
     });
-    await servers[1].close();
+    // The first once more: Bun before 1.4 may go on listening where a server was closed while clients were connected.
+    await Promise.all(servers.map((one) => one.close()));
   },
   'a refused connection': () =>
     deadAddress().then((dead) =>

@@ -170,3 +170,12 @@ describe('hostile bytes', () => {
     expect(good).toBeGreaterThan(5000);
   });
 });
+
+it('is refused where node:v8 writes another format, as in Bun', () => {
+  jest.isolateModules(() => {
+    jest.doMock('node:v8', () => ({ serialize: () => Buffer.from([0x0e, 0, 0]), deserialize: () => null }));
+    const serde = jest.requireActual<typeof import('../../src/serde')>('../../src/serde');
+    expect(() => new serde.StructuredSerde()).toThrow(/^StructuredSerde needs the format of V8/);
+    jest.dontMock('node:v8');
+  });
+});
