@@ -1,5 +1,5 @@
 import type { Frame } from '../protocol/frame';
-import { routingText, type Key } from '../protocol/key';
+import { routingPart, type Key, type KeyPart } from '../protocol/key';
 import { isValueFor, replyError } from '../protocol/reply';
 import type { RequestWriter } from '../protocol/request';
 import { OK, type Tally } from './meter';
@@ -167,9 +167,9 @@ export abstract class KeyCommand<R> extends BaseCommand<R> implements ReplyReade
     this.key = key;
   }
 
-  /** The text by which a cluster places the key; never prefixed. */
-  get routingText(): string {
-    return routingText(this.key);
+  /** What a cluster places the key by; never prefixed. */
+  get routingPart(): KeyPart {
+    return routingPart(this.key);
   }
 
   get keyCount(): number {
@@ -238,11 +238,11 @@ export abstract class KeysCommand<R> extends BaseCommand<R> {
   }
 
 
-  /** The texts by which a cluster places the keys, in order. */
-  abstract routingTexts(): string[];
+  /** What a cluster places the keys by, in order. */
+  abstract routingParts(): KeyPart[];
 
   get keyCount(): number {
-    return this.routingTexts().length;
+    return this.routingParts().length;
   }
 
   /** The same command for only the keys at `indices`. */

@@ -6,7 +6,7 @@ import { MemcacheIllegalInputError } from '../errors';
 import { ConnectionPool, POOL_OPTIONS, type PoolOptions } from '../pool/connection-pool';
 import { functionOf, MILLISECONDS, objectWith, SWITCH, wholeNumber } from '../options/rule';
 import { option, settingsOf, type OptionTable } from '../options/option';
-import { routingText, type Key } from '../protocol/key';
+import { routingPart, type Key } from '../protocol/key';
 import { systemRandom, type Random } from '../runtime/random';
 import type { CacheValue } from '../serde';
 import { ClusterFollower } from './discovery/follower';
@@ -104,7 +104,9 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
       if (typeof servers === 'string' || !(Symbol.iterator in Object(servers))) {
         throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them: the function itself, not what it returns');
       }
-      for (const server of servers) router.add(toMember(server));
+      const members = Array.from(servers, toMember);
+      if (members.length === 0) throw new MemcacheIllegalInputError('servers must hold at least one server, or be a source of them');
+      for (const member of members) router.add(member);
       super(router, options);
       this.#members = router;
     }
@@ -113,7 +115,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
 
   /** The name of the server that owns `key`, without asking anybody; `undefined` when no server is known or left. */
   serverFor(key: Key): string | undefined {
-    return this.#router.serverFor(routingText(key));
+    return this.#router.serverFor(routingPart(key));
   }
 
   /** Each server's state. */

@@ -11,6 +11,7 @@ import { rejected, type ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
 import { ServerMeter } from '../client/meter';
 import { nextClientId, serverLists } from '../client/observe';
+import { keyText, type KeyPart } from '../protocol/key';
 import type { Hasher } from './placement/hasher';
 import type { Member } from './discovery/member';
 import { Guard } from '../client/policies/fail-fast';
@@ -173,9 +174,9 @@ export class HashRouter implements Executor {
     serverLists.publish({ clientId: this.monitor.clientId, added, removed });
   }
 
-  /** The name of the server that owns the key placed by `text`. */
-  serverFor(text: string): string | undefined {
-    return this.#hasher.getNode(text);
+  /** The name of the server that owns the key placed by `part`. */
+  serverFor(part: KeyPart): string | undefined {
+    return typeof part === 'string' ? this.#hasher.getNode(part) : this.#hasher.getNode(keyText(part), part);
   }
 
   servers(): ServerStatus[] {
@@ -194,15 +195,15 @@ export class HashRouter implements Executor {
   }
 
   #toOwner<R>(command: KeyCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
-    const node = this.#owner(command.routingText);
+    const node = this.#owner(command.routingPart);
     return node === undefined ? rejected(this.#noServers(command)) : node.guard.execute(command, options);
   }
 
   #toOwners<R>(command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
     const shares = new Map<string | undefined, number[]>();
     let index = 0;
-    for (const text of command.routingTexts()) {
-      const name = this.#hasher.getNode(text);
+    for (const part of command.routingParts()) {
+      const name = this.serverFor(part);
       const share = shares.get(name);
       if (share === undefined) shares.set(name, [index++]);
       else share.push(index++);
@@ -260,8 +261,8 @@ export class HashRouter implements Executor {
     return command.merge(results);
   }
 
-  #owner(text: string): Node | undefined {
-    const name = this.#hasher.getNode(text);
+  #owner(part: KeyPart): Node | undefined {
+    const name = this.serverFor(part);
     return name === undefined ? undefined : this.#nodes.get(name);
   }
 

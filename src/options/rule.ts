@@ -43,6 +43,11 @@ export function objectWith<T>(what: string, ...methods: readonly (keyof T & stri
 /** A string with something in it. */
 export const STRING: Rule<string> = { is: 'a string that is not empty', allows: (value) => typeof value === 'string' && value !== '' };
 
+/** One of these words. */
+export function oneOf<T extends string>(...words: readonly T[]): Rule<T> {
+  return { is: words.join(' or '), allows: (value) => words.some((word) => word === value) };
+}
+
 /** A function. */
 export function functionOf<T extends (...args: never[]) => unknown>(): Rule<T> {
   return { is: 'a function', allows: (value) => typeof value === 'function' };

@@ -77,9 +77,9 @@ export function storedPart(key: Key): KeyPart {
   return isPair(key) ? key[1] : key;
 }
 
-/** The text by which `key` is placed on a server: its routing part if it has one; never prefixed. */
-export function routingText(key: Key): string {
-  return keyText(isPair(key) ? key[0] : key);
+/** What `key` is placed by on a server: its routing part if it has one; never prefixed. */
+export function routingPart(key: Key): KeyPart {
+  return isPair(key) ? key[0] : key;
 }
 
 /**

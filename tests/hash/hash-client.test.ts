@@ -404,6 +404,10 @@ it('usePooling puts a pool behind each server', async () => {
   await client.close();
 });
 
+it('a cluster without a server is refused', () => {
+  for (const none of [[], new Set<string>()]) expect(() => new HashClient(none)).toThrow('servers must hold at least one server');
+});
+
 it('a weight is a weight, beside the server or beside its host', () => {
   const servers = [{ host: 'a', port: 1, weight: 5 }, { server: 'b:2', weight: 4 }, { path: '/c', weight: 3 }, { host: 'd' }, 'e'];
   const client = new HashClient(servers);

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { MemcacheIllegalInputError } from '../../src/errors';
+import { KetamaHash } from '../../src/hash';
 import { keyHash, utf8Bytes } from '../../src/hash/placement/key-hash';
+import { illegal } from '../support/contract';
 
 test('crc is 15 bits of CRC-32, md5 the first four bytes of the digest, the least significant first', () => {
   expect(keyHash('crc')('123456789')).toBe((0xcbf43926 >>> 16) & 0x7fff);
@@ -10,7 +12,8 @@ test('crc is 15 bits of CRC-32, md5 the first four bytes of the digest, the leas
 });
 
 test.each(['', 'MD5', 'toString'])('there is no hash called %p', (name) => {
-  expect(() => keyHash(name)).toThrow(new MemcacheIllegalInputError(`no such hash: ${name}`));
+  const message = 'hash must be one-at-a-time or crc or md5';
+  expect(() => new KetamaHash({ hash: illegal(name) })).toThrow(new MemcacheIllegalInputError(message));
 });
 
 test('utf8Bytes has one character for each byte', () => {

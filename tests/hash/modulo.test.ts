@@ -1,6 +1,8 @@
 import { MemcacheIllegalInputError } from '../../src/errors';
-import { ModuloHash } from '../../src/hash';
+import { KetamaHash, ModuloHash, RendezvousHash } from '../../src/hash';
+import { crc15 } from '../../src/hash/placement/key-hash';
 import type { KeyHashName, ModuloHashOptions } from '../../src/hash';
+import { illegal } from '../support/contract';
 import { readVectors } from './read-vectors';
 import { manyKeys, placeAll, sharesOf, withNodes } from './shares';
 
@@ -32,11 +34,23 @@ test.each(pythonSets)("python-memcached's placements: $servers", ({ servers, pla
   expect(placements.map(([key]) => [key, hasher.getNode(key)])).toEqual(expected);
 });
 
-test('python-memcached never uses a hash of 0', () => {
-  // The CRC-32 of no bytes is 0, which python-memcached turns into 1.
+test('python-memcached up to 1.59 never uses a hash of 0; later ones do', () => {
+  // The CRC-32 of no bytes is 0, which was turned into 1.
   const nodes = ['a:1', 'b:1'];
-  expect(withNodes(new ModuloHash({ hash: 'python-memcached' }), nodes).getNode('')).toBe('b:1');
-  expect(withNodes(new ModuloHash({ hash: 'crc' }), nodes).getNode('')).toBe('a:1');
+  expect(withNodes(new ModuloHash({ hash: 'python-memcached-1.59' }), nodes).getNode('')).toBe('b:1');
+  expect(withNodes(new ModuloHash({ hash: 'python-memcached' }), nodes).getNode('')).toBe('a:1');
+  // A key with that hash, and one without.
+  const [zero = '', other = ''] = [0, 1].map((wanted) => manyKeys(200_000).find((key) => Math.min(crc15(key), 1) === wanted));
+  const [current, older] = (['python-memcached', 'python-memcached-1.59'] as const).map((hash) => withNodes(new ModuloHash({ hash }), nodes));
+  expect([current?.getNode(zero), older?.getNode(zero)]).toEqual(['a:1', 'b:1']);
+  expect(current?.getNode(other)).toBe(older?.getNode(other));
+});
+
+test('weights are buckets for both', () => {
+  const hasher = new ModuloHash({ hash: 'python-memcached-1.59' });
+  hasher.addNode('a:1', 3);
+  hasher.addNode('b:1');
+  expect(sharesOf(placeAll(hasher, manyKeys(10_000))).get('a:1')).toBeCloseTo(0.75, 1);
 });
 
 const modulaSets = readVectors<LibmemcachedVectors>('libmemcached').sets.filter(
@@ -80,4 +94,12 @@ test('an unknown hash is refused', () => {
   for (const hash of ['sha1', 'constructor', '']) {
     expect(() => new ModuloHash({ hash: hash as KeyHashName })).toThrow(MemcacheIllegalInputError);
   }
+  expect(() => new ModuloHash(illegal({}))).toThrow('hash must be given: python-memcached or');
+});
+
+test('an option that does not exist is refused', () => {
+  expect(() => new ModuloHash(illegal({ hash: 'md5', lik: 'x' }))).toThrow('there is no option "lik"; there are hash');
+  expect(() => new KetamaHash(illegal({ like: 'x' }))).toThrow('there is no option "like"; there are weighted, hash');
+  expect(() => new KetamaHash(illegal({ weighted: 1 }))).toThrow('weighted must be true or false');
+  expect(() => new RendezvousHash(illegal({ sead: 1 }))).toThrow('there is no option "sead"; there are seed');
 });

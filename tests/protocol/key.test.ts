@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { MemcacheIllegalInputError } from '../../src';
-import { encodeBase64Key, encodeKey, encodePrefix, keyText, routingText, storedPart, type Key, type KeyRules } from '../../src/protocol/key';
+import { encodeBase64Key, encodeKey, encodePrefix, keyText, routingPart, storedPart, type Key, type KeyRules } from '../../src/protocol/key';
 import { illegal } from '../support/contract';
 
 const ascii: KeyRules = { prefix: '', allowUnicode: false };
@@ -75,8 +75,8 @@ it('counts bytes, prefix included', () => {
 it('of a pair the first part routes and the second is stored', () => {
   const pair: Key = ['user:1', Buffer.from('profile')];
   expect(encoded(pair, ascii)).toBe('profile');
-  expect([routingText(pair), keyText(pair), String(storedPart(pair))]).toEqual(['user:1', 'profile', 'profile']);
-  expect(routingText('alone')).toBe('alone');
+  expect([routingPart(pair), keyText(pair), String(storedPart(pair))]).toEqual(['user:1', 'profile', 'profile']);
+  expect(routingPart('alone')).toBe('alone');
 });
 
 it.each<[string, unknown]>([

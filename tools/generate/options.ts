@@ -7,6 +7,9 @@ import { BACKOFF_OPTIONS, RETRY_OPTIONS } from '../../src/client/policies/retryi
 import { DNS_OPTIONS, SRV_OPTIONS } from '../../src/hash/discovery/dns';
 import { ELASTICACHE_OPTIONS } from '../../src/hash/discovery/elasticache';
 import { HASH_OPTIONS } from '../../src/hash/hash-client';
+import { KETAMA_OPTIONS } from '../../src/hash/placement/ketama';
+import { MODULO_OPTIONS } from '../../src/hash/placement/modulo';
+import { RENDEZVOUS_OPTIONS } from '../../src/hash/placement/rendezvous';
 import type { AnyOptionTable } from '../../src/options/option';
 import { POOL_OPTIONS } from '../../src/pool/connection-pool';
 import { textTable } from '../page';
@@ -32,6 +35,9 @@ const GROUPS: readonly Group[] = [
   group('Every client: keys, values and errors', 'client/client-options.ts', 'ClientOptions', ownClientOptions),
   group('PooledClient, and HashClient with `usePooling`', 'pool/connection-pool.ts', 'PoolOptions', POOL_OPTIONS),
   group('HashClient', 'hash/hash-client.ts', 'HashClientOptions', HASH_OPTIONS),
+  group('RendezvousHash', 'hash/placement/rendezvous.ts', 'RendezvousHashOptions', RENDEZVOUS_OPTIONS),
+  group('KetamaHash', 'hash/placement/ketama.ts', 'KetamaHashOptions', KETAMA_OPTIONS),
+  group('ModuloHash', 'hash/placement/modulo.ts', 'ModuloHashOptions', MODULO_OPTIONS),
   group('ElastiCacheClient, and elastiCacheDiscovery', 'hash/discovery/elasticache.ts', 'ElastiCacheOptions', ELASTICACHE_OPTIONS),
   group('RetryingClient', 'client/policies/retrying-client.ts', 'RetryOptions', RETRY_OPTIONS),
   group('backoff', 'client/policies/retrying-client.ts', 'BackoffOptions', BACKOFF_OPTIONS),

@@ -6,7 +6,7 @@
 import { MemcacheInexactNumberError } from '../../errors';
 import { isUint64 } from '../../protocol/bytes';
 import type { Frame } from '../../protocol/frame';
-import { routingText, type Key } from '../../protocol/key';
+import { routingPart, type Key, type KeyPart } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { NOT_FOUND, OK, type Tally } from '../meter';
@@ -87,8 +87,8 @@ export class DeleteManyCommand extends KeysCommand<number> {
     this.noreply = noreply;
   }
 
-  routingTexts(): string[] {
-    return this.#keys.map(routingText);
+  routingParts(): KeyPart[] {
+    return this.#keys.map(routingPart);
   }
 
   pick(indices: readonly number[]): DeleteManyCommand {

@@ -6,7 +6,7 @@
  */
 import { MemcachePartialError, MemcacheServerError, MemcacheUnknownError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
-import { keyText, routingText, type Key } from '../../protocol/key';
+import { keyText, routingPart, type Key, type KeyPart } from '../../protocol/key';
 import { isValueFor, isWord, replyError, valueCas, valueFlags } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { deserializeValue } from '../../serde/read';
@@ -277,8 +277,8 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     return new GetManyCommand<V, [V, string]>('gets', wireKeys, keys, serde, takeValueWithCas, pairWithoutToken);
   }
 
-  routingTexts(): string[] {
-    return this.#keys.map(routingText);
+  routingParts(): KeyPart[] {
+    return this.#keys.map(routingPart);
   }
 
   pick(indices: readonly number[]): GetManyCommand<V, R> {

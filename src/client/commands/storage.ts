@@ -5,7 +5,7 @@
  * Replies: STORED, NOT_STORED, and for cas EXISTS (changed meanwhile) and NOT_FOUND.
  */
 import type { Frame } from '../../protocol/frame';
-import { routingText, type Key } from '../../protocol/key';
+import { routingPart, type Key, type KeyPart } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Tally } from '../meter';
@@ -148,8 +148,8 @@ export class SetManyCommand extends KeysCommand<Key[]> {
     this.noreply = noreply;
   }
 
-  routingTexts(): string[] {
-    return this.#entries.map((entry) => routingText(entry.key));
+  routingParts(): KeyPart[] {
+    return this.#entries.map((entry) => routingPart(entry.key));
   }
 
   pick(indices: readonly number[]): SetManyCommand {

@@ -9,6 +9,11 @@ export interface Hasher {
   addNode(name: string, weight?: number): void;
   /** Takes every key away from `name`, which may be added again later. */
   removeNode(name: string): void;
-  /** The name of the node that owns `key`, or `undefined` when there is no node. */
-  getNode(key: string): string | undefined;
+  /**
+   * The name of the node that owns `key`, or `undefined` when there is no node.
+   *
+   * @param bytes - the key as it was given, when it was given as bytes: those that are not UTF-8 are not in `key`, where many of
+   * them look alike. Other clients that place by bytes place by these.
+   */
+  getNode(key: string, bytes?: Uint8Array): string | undefined;
 }

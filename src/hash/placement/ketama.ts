@@ -1,4 +1,6 @@
-import { keyHash, utf8Bytes } from './key-hash';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { SWITCH } from '../../options/rule';
+import { KEY_HASH, keyBytes, keyHash, utf8Bytes } from './key-hash';
 import type { KeyHash, KeyHashName } from './key-hash';
 import { md5 } from './md5';
 import { Placement } from './placement';
@@ -14,6 +16,12 @@ export interface KetamaHashOptions {
   /** The hash of the keys, and of the unweighted ring's points; @default `md5` if `weighted`, else `one-at-a-time`. */
   hash?: KeyHashName;
 }
+
+/** The options of {@link KetamaHash}. */
+export const KETAMA_OPTIONS = {
+  weighted: option(SWITCH, false),
+  hash: option(KEY_HASH),
+} satisfies OptionTable<KetamaHashOptions>;
 
 /** Points on the circle of 32-bit numbers, in ascending order, and who owns them. */
 interface Ring {
@@ -38,9 +46,11 @@ export class KetamaHash extends Placement<Ring> {
   readonly #weighted: boolean;
   readonly #hash: KeyHash;
 
-  /** @throws MemcacheIllegalInputError when there is no such hash. */
-  constructor({ weighted = false, hash = weighted ? 'md5' : 'one-at-a-time' }: KetamaHashOptions = {}) {
+  /** @throws MemcacheIllegalInputError naming the option that is not legal, or that there is not */
+  constructor(options: KetamaHashOptions = {}) {
     super();
+    checkOptionNames(options, KETAMA_OPTIONS);
+    const { weighted, hash = weighted ? 'md5' : 'one-at-a-time' } = settingsOf(KETAMA_OPTIONS, options);
     this.#weighted = weighted;
     this.#hash = keyHash(hash);
   }
@@ -50,8 +60,8 @@ export class KetamaHash extends Placement<Ring> {
     return makeRing(nodes, weighted ? weightedPoints(nodes) : this.#unweightedPoints(nodes));
   }
 
-  protected override place({ points, owners, names }: Ring, key: string): string | undefined {
-    const hash = this.#hash(utf8Bytes(key));
+  protected override place({ points, owners, names }: Ring, key: string, bytes: Uint8Array | undefined): string | undefined {
+    const hash = this.#hash(keyBytes(key, bytes));
     let low = 0;
     let high = points.length;
     while (low < high) {

@@ -1,4 +1,4 @@
-import { MemcacheIllegalInputError } from '../../errors';
+import { oneOf } from '../../options/rule';
 import { latin1Slice } from '../../protocol/bytes';
 import { crc32 } from '../../runtime/crc32';
 import { md5 } from './md5';
@@ -13,26 +13,32 @@ export type KeyHashName = 'one-at-a-time' | 'crc' | 'md5';
 /** An unsigned integer of at most 32 bits made of a key's bytes, one character per byte. */
 export type KeyHash = (bytes: string) => number;
 
-const KEY_HASHES: ReadonlyMap<string, KeyHash> = new Map<KeyHashName, KeyHash>([
-  ['one-at-a-time', oneAtATime],
-  ['crc', crc15],
-  ['md5', (bytes) => md5(bytes).readUInt32LE()],
-]);
+const KEY_HASHES: Readonly<Record<KeyHashName, KeyHash>> = {
+  'one-at-a-time': oneAtATime,
+  crc: crc15,
+  md5: (bytes) => md5(bytes).readUInt32LE(),
+};
 
-/**
- * The hash called `name`.
- *
- * @throws MemcacheIllegalInputError when there is none.
- */
-export function keyHash(name: string): KeyHash {
-  const hash = KEY_HASHES.get(name);
-  if (hash === undefined) throw new MemcacheIllegalInputError(`no such hash: ${name}`);
-  return hash;
+/** The hash called `name`. */
+export function keyHash(name: KeyHashName): KeyHash {
+  return KEY_HASHES[name];
 }
+
+/** What the name of a hash must be. */
+export const KEY_HASH = oneOf<KeyHashName>('one-at-a-time', 'crc', 'md5');
 
 /** Bits 16 to 30 of CRC-32, which is all that the C clients and python-memcached use of it. */
 export function crc15(bytes: string): number {
   return (crc32(bytes) >>> 16) & 0x7fff;
+}
+
+/** The bytes of a key, one character per byte: those it was given as, or the text's in UTF-8. */
+export function keyBytes(key: string, bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? utf8Bytes(key) : latin1Slice(asBuffer(bytes), 0, bytes.length);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The UTF-8 bytes of `text`, one character per byte. */

@@ -1,5 +1,7 @@
 import { MemcacheIllegalInputError } from '../../errors';
-import { crc15, keyHash, utf8Bytes } from './key-hash';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { oneOf } from '../../options/rule';
+import { crc15, keyBytes, keyHash } from './key-hash';
 import type { KeyHash, KeyHashName } from './key-hash';
 import { Placement } from './placement';
 import type { WeightedNode } from './placement';
@@ -7,11 +9,19 @@ import type { WeightedNode } from './placement';
 /** Options of {@link ModuloHash}. */
 export interface ModuloHashOptions {
   /**
-   * The client whose placements to share: `python-memcached`, or libmemcached's `modula` distribution with one of its
-   * key hashes, of which `one-at-a-time` is the default over there.
+   * The client whose placements to share: `python-memcached` (1.60 and later; `python-memcached-1.59` is the one up to that version,
+   * which puts one key in 32 768 elsewhere), or libmemcached's `modula` distribution with one of its key hashes, of which
+   * `one-at-a-time` is the default over there.
    */
-  hash: 'python-memcached' | KeyHashName;
+  hash: PythonMemcached | KeyHashName;
 }
+
+type PythonMemcached = 'python-memcached' | 'python-memcached-1.59';
+
+/** The options of {@link ModuloHash}. */
+export const MODULO_OPTIONS = {
+  hash: option(oneOf<ModuloHashOptions['hash']>('python-memcached', 'python-memcached-1.59', 'one-at-a-time', 'crc', 'md5')),
+} satisfies OptionTable<ModuloHashOptions>;
 
 interface Buckets {
   readonly nodes: readonly WeightedNode[];
@@ -30,11 +40,14 @@ export class ModuloHash extends Placement<Buckets> {
   readonly #hash: KeyHash;
   readonly #weighted: boolean;
 
-  /** @throws MemcacheIllegalInputError when there is no such hash. */
-  constructor({ hash }: ModuloHashOptions) {
+  /** @throws MemcacheIllegalInputError naming the option that is not legal, or that there is not */
+  constructor(options: ModuloHashOptions) {
     super();
-    this.#weighted = hash === 'python-memcached';
-    this.#hash = hash === 'python-memcached' ? pythonMemcachedHash : keyHash(hash);
+    checkOptionNames(options, MODULO_OPTIONS);
+    const { hash } = settingsOf(MODULO_OPTIONS, options);
+    if (hash === undefined) throw new MemcacheIllegalInputError(`hash must be given: ${MODULO_OPTIONS.hash.rule.is}`);
+    this.#weighted = isPythonMemcached(hash);
+    this.#hash = isPythonMemcached(hash) ? PYTHON_HASHES[hash] : keyHash(hash);
   }
 
   /**
@@ -56,8 +69,8 @@ export class ModuloHash extends Placement<Buckets> {
     return { nodes: counted, count: counted.reduce((sum, { weight }) => sum + weight, 0) };
   }
 
-  protected override place({ nodes, count }: Buckets, key: string): string | undefined {
-    let bucket = this.#hash(utf8Bytes(key)) % count;
+  protected override place({ nodes, count }: Buckets, key: string, bytes: Uint8Array | undefined): string | undefined {
+    let bucket = this.#hash(keyBytes(key, bytes)) % count;
     for (const { name, weight } of nodes) {
       if (bucket < weight) return name;
       bucket -= weight;
@@ -66,7 +79,12 @@ export class ModuloHash extends Placement<Buckets> {
   }
 }
 
-/** Never 0, because python-memcached takes that for "no hash". */
-function pythonMemcachedHash(bytes: string): number {
-  return crc15(bytes) || 1;
+const PYTHON_HASHES: Readonly<Record<PythonMemcached, KeyHash>> = {
+  'python-memcached': crc15,
+  // Never 0, which was taken for "no hash".
+  'python-memcached-1.59': (bytes) => crc15(bytes) || 1,
+};
+
+function isPythonMemcached(hash: ModuloHashOptions['hash']): hash is PythonMemcached {
+  return hash in PYTHON_HASHES;
 }

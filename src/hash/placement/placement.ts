@@ -45,17 +45,17 @@ export abstract class Placement<Table> implements Hasher {
     this.#table = undefined;
   }
 
-  /** The name of the node that owns `key`, or `undefined` when there is no node. */
-  getNode(key: string): string | undefined {
+  /** The name of the node that owns `key`, or `undefined` when there is no node; `bytes` are the key's when it was given as bytes. */
+  getNode(key: string, bytes?: Uint8Array): string | undefined {
     this.#table ??= this.prepare(this.#present());
-    return this.place(this.#table, key);
+    return this.place(this.#table, key, bytes);
   }
 
   /** Makes the table for `nodes`, which are in the order in which they were first added and may be none. */
   protected abstract prepare(nodes: readonly WeightedNode[]): Table;
 
   /** Finds the owner of `key`. */
-  protected abstract place(table: Table, key: string): string | undefined;
+  protected abstract place(table: Table, key: string, bytes: Uint8Array | undefined): string | undefined;
 
   #present(): WeightedNode[] {
     return Array.from(this.#weights, ([name, weight]) => ({ name, weight })).filter(({ weight }) => weight !== ABSENT);

@@ -1,4 +1,5 @@
-import { MemcacheIllegalInputError } from '../../errors';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { valueThat } from '../../options/rule';
 import { murmur3Begin, murmur3Continue, murmur3End, PackedText } from './murmur3';
 import type { Murmur3State } from './murmur3';
 import { Placement } from './placement';
@@ -9,6 +10,11 @@ export interface RendezvousHashOptions {
   /** An integer that all processes must share, taken modulo 2^32; @default 0, as pymemcache's. */
   seed?: number;
 }
+
+/** The options of {@link RendezvousHash}. */
+export const RENDEZVOUS_OPTIONS = {
+  seed: option(valueThat<number>('an integer', Number.isSafeInteger), 0),
+} satisfies OptionTable<RendezvousHashOptions>;
 
 interface Contender {
   readonly name: string;
@@ -33,11 +39,11 @@ export class RendezvousHash extends Placement<Contest> {
   readonly #seed: number;
   readonly #text = new PackedText();
 
-  /** @throws MemcacheIllegalInputError when the seed is not an integer. */
-  constructor({ seed = 0 }: RendezvousHashOptions = {}) {
+  /** @throws MemcacheIllegalInputError naming the option that is not legal, or that there is not */
+  constructor(options: RendezvousHashOptions = {}) {
     super();
-    if (!Number.isSafeInteger(seed)) throw new MemcacheIllegalInputError('seed must be an integer');
-    this.#seed = seed;
+    checkOptionNames(options, RENDEZVOUS_OPTIONS);
+    this.#seed = settingsOf(RENDEZVOUS_OPTIONS, options).seed;
   }
 
   protected override prepare(nodes: readonly WeightedNode[]): Contest {
