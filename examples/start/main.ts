@@ -1,109 +1,160 @@
-/** The main job, `npm start`: a cache at work on real files, with nothing installed beside Node. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+/** `npm start`: five seconds that show what this is for, with nothing installed beside Node. */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { SingleBar } from 'cli-progress';
-import Table from 'cli-table3';
 import colors from 'picocolors';
-import { Client } from 'tsmemcache';
-import { MemcachedServer } from 'tsmemcache/server';
+import { Client, MemcacheError } from 'tsmemcache';
+import { ReadThroughCache } from 'tsmemcache/cache';
 
-const ROOT = join(__dirname, '..', '..');
-
-/** Every package.json below node_modules, by its path. */
-function readManifests(): Map<string, object> {
-  const manifests = new Map<string, object>();
-  const visit = (folder: string): void => {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) visit(path);
-      else if (entry.name === 'package.json') add(path);
-    }
-  };
-  const add = (path: string): void => {
-    try {
-      manifests.set(`manifest:${relative(ROOT, path)}`.replaceAll(' ', '_').slice(-250), JSON.parse(readFileSync(path, 'utf8')) as object);
-    } catch {
-      // Some packages ship broken manifests as test data.
-    }
-  };
-  visit(join(ROOT, 'node_modules'));
-  return manifests;
+interface Row {
+  readonly id: number;
+  readonly name: string;
+  readonly roles: readonly string[];
 }
 
-/** Calls `call` for every key, so many at a time; the milliseconds each took. */
-async function forEach(keys: readonly string[], atOnce: number, call: (key: string) => Promise<void>): Promise<number[]> {
-  const bar = new SingleBar({ format: '  {bar} {value}/{total}', clearOnComplete: true, hideCursor: true, noTTYOutput: false });
+/** The database. */
+const rows = Array.from({ length: 1000 }, (_, id): Row => ({ id, name: `Ada ${id}`, roles: ['reader', 'writer'] }));
+const keys = rows.map(({ id }) => `user:${id}`);
+
+let wrong = 0;
+
+function check(row: Row, got: unknown): void {
+  if (!isDeepStrictEqual(got, row)) wrong++;
+}
+
+/** A row and its key, one after the other without end. */
+function* inTurn(): Generator<[row: Row, key: string], never> {
+  for (;;) for (const [id, row] of rows.entries()) yield [row, keys[id] ?? ''];
+}
+
+/** Runs `lanes` lanes of `work` for so many milliseconds, with a bar on a terminal; how long each call took, in milliseconds. */
+async function pass(milliseconds: number, lanes: number, work: () => Promise<void>): Promise<Float64Array> {
+  const bar = new SingleBar({ format: '  {bar} {percentage} %', clearOnComplete: true, hideCursor: true, noTTYOutput: false });
   const times: number[] = [];
-  bar.start(keys.length, 0);
-  let next = 0;
+  const began = performance.now();
+  const ticker = setInterval(() => { bar.update(Math.min(milliseconds, performance.now() - began)); }, 50);
+  bar.start(milliseconds, 0);
   const lane = async (): Promise<void> => {
-    for (let key = keys[next++]; key !== undefined; key = keys[next++]) {
-      const began = performance.now();
-      await call(key);
-      times.push(performance.now() - began);
-      if (times.length % 256 === 0) bar.update(times.length);
+    for (let now = performance.now(); now < began + milliseconds; ) {
+      await work();
+      const then = now;
+      now = performance.now();
+      times.push(now - then);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, lane));
+  await Promise.all(Array.from({ length: lanes }, lane));
+  clearInterval(ticker);
   bar.stop();
-  return times.sort((a, b) => a - b);
+  return Float64Array.from(times).sort();
+}
+
+function say(what: string, figure: string, remark = ''): void {
+  console.log(`  ${what.padEnd(34)}${colors.bold(figure.padStart(16))}   ${colors.dim(remark)}`);
+}
+
+function report(what: string, times: Float64Array, milliseconds: number, perCall = 1): void {
+  const at = (share: number): string => (times[Math.floor(times.length * share)] ?? 0).toFixed(2);
+  const rate = Math.round((times.length * perCall * 1000) / milliseconds).toLocaleString('en');
+  say(what, `${rate} gets/s`, `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`);
+}
+
+async function listen(server: ChildProcess, port: number): Promise<string> {
+  server.send(port);
+  const [address] = (await once(server, 'message')) as [string];
+  return address;
+}
+
+async function speed(client: Client): Promise<void> {
+  const turn = inTurn();
+  const get = async (): Promise<void> => {
+    const [row, key] = turn.next().value;
+    check(row, await client.get(key));
+  };
+  const getMany = async (): Promise<void> => {
+    const first = turn.next().value[0].id;
+    const wanted = rows.slice(first, first + 100);
+    const found = await client.getMany(wanted.map(({ id }) => keys[id] ?? ''));
+    for (const row of wanted) check(row, found.get(keys[row.id] ?? ''));
+  };
+  await pass(500, 128, get);
+  report('one by one', await pass(500, 1, get), 500);
+  report('128 calls outstanding', await pass(600, 128, get), 600);
+  report('getMany of 100 keys', await pass(500, 8, getMany), 500, 100);
+}
+
+/** 200 callers want a key that nobody has loaded, half of them as in another process. */
+async function coldKey(address: string): Promise<void> {
+  const clients = [new Client(address), new Client(address)];
+  const [row] = rows;
+  let loads = 0;
+  const load = async (): Promise<Row | undefined> => {
+    loads++;
+    await sleep(50);
+    return row;
+  };
+  const began = performance.now();
+  const callers = clients.flatMap((client) => {
+    const cache = new ReadThroughCache(client, { expire: 60 });
+    return Array.from({ length: 100 }, () => cache.get('cold', load));
+  });
+  for (const got of await Promise.all(callers)) if (row !== undefined) check(row, got);
+  say('a cold key, 200 callers at once', loads === 1 ? '1 load' : `${loads} loads`, `all have it after ${(performance.now() - began).toFixed(0)} ms; the load takes 50`);
+  await Promise.all(clients.map((client) => client.close()));
+}
+
+/** Readers go on while the server is killed and comes back empty. What the cache does not give comes from the database. */
+async function outage(address: string, server: ChildProcess, standby: ChildProcess): Promise<void> {
+  const client = new Client(address, { timeout: 200 });
+  const turn = inTurn();
+  let failed = 0;
+  let slowest = 0;
+  let back = Infinity;
+  let firstHit = Infinity;
+  const read = async (): Promise<void> => {
+    const [row, key] = turn.next().value;
+    const began = performance.now();
+    try {
+      const got = await client.get(key);
+      if (got === undefined) await client.set(key, { ...row });
+      else check(row, got);
+      if (began > back) firstHit = Math.min(firstHit, performance.now());
+    } catch (error) {
+      if (!(error instanceof MemcacheError)) throw error;
+      failed++;
+      slowest = Math.max(slowest, performance.now() - began);
+      await sleep(5);
+    }
+  };
+  const reading = pass(1300, 32, read);
+  await sleep(300);
+  server.kill('SIGKILL');
+  await sleep(400);
+  await listen(standby, Number(address.split(':').at(-1)));
+  back = performance.now();
+  const reads = await reading;
+  say('the server killed, back in 0.4 s', `${failed.toLocaleString('en')} failed`, `of ${reads.length.toLocaleString('en')} reads, each within ${Math.ceil(slowest)} ms; an answer ${Math.max(0, firstHit - back).toFixed(0)} ms after it was back`);
+  await client.close();
 }
 
 async function main(): Promise<void> {
-  const manifests = readManifests();
-  const keys = [...manifests.keys()];
-  const server = await MemcachedServer.start();
-  const client = new Client(server.address);
-  console.log(`Caching ${keys.length} files of node_modules in an embedded server at ${server.address} …`);
-
-  const table = new Table({
-    head: ['', 'operations', 'hit rate', 'operations/s', 'p50 ms', 'p99 ms'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right'],
-    style: { head: [], border: [] },
-  });
-  const report = (name: string, times: readonly number[], seconds: number, hits?: number): void => {
-    const at = (share: number): string => (times[Math.floor(times.length * share)] ?? 0).toFixed(2);
-    const rate = hits === undefined ? '' : `${((100 * hits) / times.length).toFixed(1)} %`;
-    table.push([name, times.length, rate, Math.round(times.length / seconds).toLocaleString('en'), at(0.5), at(0.99)]);
-  };
-  const timed = async (name: string, atOnce: number, call: (key: string) => Promise<void>, hits?: () => number): Promise<void> => {
-    const began = performance.now();
-    const times = await forEach(keys, atOnce, call);
-    report(name, times, (performance.now() - began) / 1000, hits?.());
-  };
-
-  let hits = 0;
-  const wrong: string[] = [];
-  const check = (key: string, value: unknown): void => {
-    if (value !== undefined) hits++;
-    if (!isDeepStrictEqual(value, manifests.get(key))) wrong.push(key);
-  };
-  await timed('set', 64, async (key) => {
-    await client.set(key, manifests.get(key) ?? {});
-  });
-  await timed('get, verified', 64, async (key) => { check(key, await client.get(key)); }, () => hits);
-  const began = performance.now();
-  hits = 0;
-  const batches: number[] = [];
-  for (let at = 0; at < keys.length; at += 100) {
-    const start = performance.now();
-    const found = await client.getMany(keys.slice(at, at + 100));
-    for (const [key, value] of found) check(key, value);
-    batches.push(performance.now() - start);
-  }
-  report('getMany of 100, verified', batches.sort((a, b) => a - b), (performance.now() - began) / 1000, (hits / keys.length) * batches.length);
-
-  const [stats] = (await client.stats()).values();
-  console.log(table.toString());
-  console.log(`${Number(stats?.get('bytes') ?? 0).toLocaleString('en')} bytes kept in ${stats?.get('curr_items') ?? '?'} items.`);
+  const [server, standby] = [1, 2].map(() => fork(join(__dirname, 'server.ts'))) as [ChildProcess, ChildProcess];
+  const address = await listen(server, 0);
+  const client = new Client(address);
+  await client.setMany(rows.map((row): [string, object] => [keys[row.id] ?? '', row]));
+  console.log(`\nA Client and the embedded server, each in a process of its own; every value is compared with what was stored.\n`);
+  await speed(client);
+  await coldKey(address);
   await client.close();
-  await server.close();
-  if (wrong.length > 0) {
-    console.error(colors.red(`${wrong.length} values did not come back as they were stored, for example ${wrong[0] ?? ''}`));
+  await outage(address, server, standby);
+  standby.kill();
+  if (wrong > 0) {
+    console.error(colors.red(`\n${wrong} values were not what was stored.`));
     process.exitCode = 1;
   } else {
-    console.log(colors.green('Every value came back as it was stored.'));
+    console.log(colors.green('\nEvery value was what was stored.'));
   }
 }
 
