@@ -30,7 +30,12 @@ afterEach(async () => {
 function drop(times: number): void {
   for (let i = 0; i < times; i++) {
     server.next(async (connection: ScriptedConnection) => {
-      await connection.expectMatch(/\r\n/);
+      const [line] = await connection.expectMatch(/.*\r\n/);
+      // Asked for first where it decides how a command is sent.
+      if (line === 'version\r\n') {
+        await connection.send('VERSION 1.6.45\r\n');
+        await connection.expectMatch(/\r\n/);
+      }
       await connection.rst();
     });
   }
