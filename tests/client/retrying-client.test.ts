@@ -71,7 +71,7 @@ it.each<[string, (client: Client) => Promise<unknown>]>([
   ['cas', (c) => c.cas('k', 'x', '1')],
   ['metaArithmetic', (c) => c.metaArithmetic('n')],
   ['metaSet add', (c) => c.metaSet('k', 'x', { mode: 'add' })],
-  ['raw', (c) => c.raw('version')],
+  ['raw', (c) => c.raw('verbosity 1')],
 ])('%s is not repeated when it may have been executed, but with retryAmbiguous it is', async (_, call) => {
   server.put('k', 'v');
   server.put('n', '5', 2);
