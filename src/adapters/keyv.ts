@@ -10,7 +10,8 @@ export interface KeyvMemcacheOptions extends GenerationOptions {
   failures?: Failures | undefined;
 }
 
-const KEYV_OPTIONS = { namespace: option(WORD), failures: option(FAILURES, 'miss'), ...GENERATION_OPTIONS } satisfies OptionTable<KeyvMemcacheOptions>;
+/** The options of {@link KeyvMemcache}. */
+export const KEYV_OPTIONS = { namespace: option(WORD), failures: option(FAILURES, 'miss'), ...GENERATION_OPTIONS } satisfies OptionTable<KeyvMemcacheOptions>;
 
 /**
  * A store for Keyv, and so for cache-manager and `@nestjs/cache-manager`: `new Keyv({ store: new KeyvMemcache(client) })`.

@@ -13,7 +13,8 @@ export interface CacheHandlerOptions {
   failures?: Failures | undefined;
 }
 
-const NEXT_OPTIONS = { prefix: option(WORD, 'next:'), ttl: option(LIFETIME, 0), failures: option(FAILURES, 'miss') } satisfies OptionTable<CacheHandlerOptions>;
+/** The options of {@link createCacheHandler}. */
+export const NEXT_OPTIONS = { prefix: option(WORD, 'next:'), ttl: option(LIFETIME, 0), failures: option(FAILURES, 'miss') } satisfies OptionTable<CacheHandlerOptions>;
 
 /** An entry of `use cache`, as Next.js has it: seconds, and a time in milliseconds since 1970. */
 export interface UseCacheEntry {

@@ -33,7 +33,8 @@ export interface RateLimitStoreOptions {
 
 const WINDOW: Rule<number> = valueThat('a number of milliseconds, more than 0', (value) => typeof value === 'number' && value > 0 && value <= 2 ** 40);
 
-const RATE_LIMIT_OPTIONS = {
+/** The options of {@link MemcacheRateLimitStore}. */
+export const RATE_LIMIT_OPTIONS = {
   prefix: option(WORD, 'rl:'),
   windowMs: option(WINDOW),
   failures: option(FAILURES, 'throw'),

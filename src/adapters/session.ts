@@ -16,7 +16,8 @@ export interface SessionStoreOptions {
 
 const DAY = 86_400_000;
 
-const SESSION_OPTIONS = {
+/** The options of {@link MemcacheSessionStore}. */
+export const SESSION_OPTIONS = {
   prefix: option(WORD, 'sess:'),
   ttl: option(LIFETIME, DAY),
   failures: option(FAILURES, 'throw'),
@@ -130,15 +131,17 @@ export class MemcacheSessionStore extends EventEmitter {
   }
 
   /** The session of `id` as an object with the methods of a request's session. */
-  load(id: string, found: Found<object>): void {
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- what a session holds is the program's own type
+  load<Session>(id: string, found: (error: unknown, session?: Session) => void): void {
     this.get<SessionLike>(id, (error, session) => {
-      if (error !== undefined && error !== null) found(error);
-      else if (session === undefined || session === null) found(null);
-      else found(null, this.createSession({ sessionID: id, sessionStore: this }, session));
+      if ((error !== undefined && error !== null) || session === undefined || session === null) found(error);
+      else found(null, this.createSession<Session>({ sessionID: id, sessionStore: this }, session));
     });
   }
 
   /** Makes the session of `request` out of what was stored; a session without a cookie gets a new one. */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as above
+  createSession<Session>(request: RequestLike, session: SessionLike): Session;
   createSession(request: RequestLike, session: SessionLike): object {
     const { Session, Cookie } = (this.#makers ??= this.#findMakers(request));
     const { expires, originalMaxAge = null } = session.cookie ?? {};

@@ -14,7 +14,8 @@ export interface MemcacheDriverOptions extends GenerationOptions {
   failures?: Failures | undefined;
 }
 
-const DRIVER_OPTIONS = {
+/** The options of {@link memcacheDriver}. */
+export const DRIVER_OPTIONS = {
   client: option(objectWith<AdapterClient>('a client, for example new Client()', 'get')),
   base: option(WORD, 'unstorage'),
   ttl: option(LIFETIME, 0),

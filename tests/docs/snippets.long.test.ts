@@ -7,7 +7,7 @@ import * as everything from '../../src';
 import { MemcachedServer } from '../../src/server';
 
 const ROOT = resolve(__dirname, '../..');
-const pages = ['README.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => join('docs', name))];
+const pages = ['README.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md') && name !== 'api.md').map((name) => join('docs', name))];
 
 interface Snippet {
   readonly name: string;
@@ -21,6 +21,15 @@ const snippets = pages.flatMap((page) =>
   ),
 );
 
+/** The three lines of each row of the table "Plug it in", with what the page says is there. */
+const plugIns = [...(/^## Plug it in$(.*?)^## /ms.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1] ?? '').matchAll(/^\| (.*?) \| (`.*`) \|$/gm)].map(([, into = '', cell = '']): Snippet => {
+  const lines = [...cell.matchAll(/`([^`]*)`/g)].map(([, line = '']) => line);
+  const given = ["import express from 'express';", ...(cell.includes('{ Client }') ? [] : ["import { Client } from 'tsmemcache';"])];
+  const code = [...given, ...lines.slice(0, 2), "const client = new Client('localhost:11211'); const app = express(); const secret = 'a secret'; void [app, secret];", ...lines.slice(2), 'await client.close();'];
+  return { name: `README.md plugged into ${into}`, code: lines.length === 3 ? code.join('\n') : 'not three lines', runs: true };
+});
+snippets.push(...plugIns);
+
 /** Below the root, so that packages are found as in any other file. */
 const folder = join(ROOT, '.snippets');
 
@@ -28,10 +37,10 @@ function fileOf({ name }: Snippet): string {
   return join(folder, `${name.replace(/\W+/g, '-')}.ts`);
 }
 
-/** Snippets await at their top, as modules do. */
+/** Snippets await at their top, and export, as modules do. */
 function asProgram({ code }: Snippet): string {
   const imports = code.match(/^import [^;]*;$/gm) ?? [];
-  const rest = imports.reduce((text, line) => text.replace(line, ''), code);
+  const rest = imports.reduce((text, line) => text.replace(line, ''), code).replace(/^export default /gm, 'void ');
   return `${imports.join('\n')}\nasync function main(): Promise<void> {${rest}}\nvoid main();\n`;
 }
 
@@ -54,6 +63,7 @@ describe('every snippet of the documentation', () => {
 
   it('exists', () => {
     expect(snippets.length).toBeGreaterThan(10);
+    expect(plugIns).toHaveLength(5);
   });
 
   it('has the right types', () => {

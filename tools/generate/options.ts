@@ -1,6 +1,11 @@
 /** The tables of options in docs/options.md: names, rules and defaults from the code, meanings from its docstrings. */
 import { join } from 'node:path';
 import { createProgram, displayPartsToString, isInterfaceDeclaration, type InterfaceDeclaration, type Program, type Symbol as TsSymbol, type TypeChecker } from 'typescript';
+import { KEYV_OPTIONS } from '../../src/adapters/keyv';
+import { NEXT_OPTIONS } from '../../src/adapters/next';
+import { RATE_LIMIT_OPTIONS } from '../../src/adapters/rate-limit';
+import { SESSION_OPTIONS } from '../../src/adapters/session';
+import { DRIVER_OPTIONS } from '../../src/adapters/unstorage';
 import { CLIENT_OPTIONS, CONNECTION_OPTIONS } from '../../src/client/client-options';
 import { FALLBACK_OPTIONS } from '../../src/client/policies/fallback-client';
 import { BACKOFF_OPTIONS, RETRY_OPTIONS } from '../../src/client/policies/retrying-client';
@@ -44,6 +49,11 @@ const GROUPS: readonly Group[] = [
   group('FallbackClient', 'client/policies/fallback-client.ts', 'FallbackOptions', FALLBACK_OPTIONS),
   group('dnsDiscovery', 'hash/discovery/dns.ts', 'DnsDiscoveryOptions', DNS_OPTIONS),
   group('srvDiscovery', 'hash/discovery/dns.ts', 'SrvDiscoveryOptions', SRV_OPTIONS),
+  group('KeyvMemcache (`tsmemcache/keyv`)', 'adapters/keyv.ts', 'KeyvMemcacheOptions', KEYV_OPTIONS),
+  group('MemcacheSessionStore (`tsmemcache/session`)', 'adapters/session.ts', 'SessionStoreOptions', SESSION_OPTIONS),
+  group('MemcacheRateLimitStore (`tsmemcache/rate-limit`)', 'adapters/rate-limit.ts', 'RateLimitStoreOptions', RATE_LIMIT_OPTIONS),
+  group('createCacheHandler (`tsmemcache/next`)', 'adapters/next.ts', 'CacheHandlerOptions', NEXT_OPTIONS),
+  group('memcacheDriver (`tsmemcache/unstorage`)', 'adapters/unstorage.ts', 'MemcacheDriverOptions', DRIVER_OPTIONS),
 ];
 
 /** What the docstring of an option says. */
