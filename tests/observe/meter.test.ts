@@ -15,8 +15,8 @@ import {
   STORED,
   type Counted,
   type Outcome,
-  type ServerMetrics,
 } from '../../src/client/meter';
+import { sumsAgree } from './sums';
 
 describe('the histogram', () => {
   const times = fc.array(fc.tuple(fc.double({ min: 0.002, max: 3_600_000, noNaN: true }), fc.integer({ min: 1, max: 50 })), { minLength: 1, maxLength: 200 });
@@ -73,12 +73,6 @@ function counted(verb: string, keyCount: number, outcome: Outcome): Counted<unkn
       tally.add(outcome, keyCount || 1);
     },
   };
-}
-
-/** What must be so of any metrics. */
-export function sumsAgree({ calls, hits, misses, stored, notStored, exists, ok, aborted, errors }: ServerMetrics): boolean {
-  const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((a, b) => a + b, 0);
-  return sum(calls) === hits + misses + stored + notStored + exists + ok + aborted + sum(errors);
 }
 
 describe('a meter', () => {

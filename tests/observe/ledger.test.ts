@@ -1,0 +1,301 @@
+import { Client, HashClient, MemcacheError, PooledClient, RetryingClient, type ClientOptions, type ServerMetrics } from '../../src';
+import { EmbeddedClient } from '../../src/embedded';
+import { Relay } from '../../tools/relay';
+import { startMemcached, type MemcachedProcess } from '../support/memcached';
+import { SeededRandom } from '../support/seeded-random';
+import { WireParser } from '../support/wire-parser';
+import { sumsAgree } from './sums';
+
+/** Counts on the wire, with code that shares no line with the client. */
+class Meter {
+  readonly calls: Record<string, number> = {};
+  readonly replies = { hits: 0, misses: 0, stored: 0, notStored: 0, exists: 0, ok: 0 };
+  bytesRead = 0;
+  bytesWritten = 0;
+  connections = 0;
+  relay: Relay | undefined;
+
+  static async start(port: number): Promise<Meter> {
+    const meter = new Meter();
+    meter.relay = await Relay.start(port, () => {
+      meter.connections++;
+      let rest = '';
+      const parser = new WireParser(({ verb, args }) => {
+        const keys = verb === 'get' || verb === 'gets' ? args.length : 1;
+        meter.calls[verb] = (meter.calls[verb] ?? 0) + keys;
+      });
+      return {
+        fromClient: (bytes, server) => {
+          meter.bytesWritten += bytes.length;
+          parser.push(bytes.toString('latin1'));
+          server.write(bytes);
+        },
+        fromServer: (bytes, client) => {
+          meter.bytesRead += bytes.length;
+          rest += bytes.toString('latin1');
+          for (let at; (at = rest.indexOf('\r\n')) >= 0; ) {
+            const line = rest.slice(0, at);
+            const size = /^VALUE \S+ \d+ (\d+)/.exec(line)?.[1];
+            if (size !== undefined && rest.length < at + 4 + Number(size)) break;
+            rest = rest.slice(at + 2 + (size === undefined ? 0 : Number(size) + 2));
+            if (size !== undefined) meter.replies.hits++;
+            else if (line === 'STORED') meter.replies.stored++;
+            else if (line === 'NOT_STORED') meter.replies.notStored++;
+            else if (line === 'EXISTS') meter.replies.exists++;
+            else if (line === 'NOT_FOUND') meter.replies.misses++;
+            else if (line !== 'END') meter.replies.ok++;
+          }
+          client.write(bytes);
+        },
+      };
+    });
+    return meter;
+  }
+
+  get address(): string {
+    return this.relay?.address ?? '';
+  }
+}
+
+let server: MemcachedProcess;
+beforeAll(async () => {
+  server = await startMemcached();
+});
+afterAll(async () => {
+  await server.stop();
+});
+
+const CLASSES: readonly (readonly [name: string, make: (address: string, options: ClientOptions) => Client])[] = [
+  ['Client', (address, options) => new Client(address, options)],
+  ['PooledClient', (address, options) => new PooledClient(address, options)],
+  ['HashClient', (address, options) => new HashClient([address], options)],
+  ['RetryingClient', (address, options) => new RetryingClient(new Client(address, options))],
+];
+
+/** What the caller saw. */
+interface Ledger {
+  calls: number;
+  errors: number;
+}
+
+function randomCall(client: Client, random: SeededRandom, ledger: Ledger): Promise<unknown> {
+  const key = () => `k${random.below(30)}`;
+  const keys = () => [...new Set(Array.from({ length: 1 + random.below(8) }, key))];
+  const count = (of: number) => {
+    ledger.calls += of;
+  };
+  const many = keys();
+  switch (random.below(11)) {
+    case 0: count(1); return client.set(key(), 'x'.repeat(random.below(300)));
+    case 1: count(1); return client.add(key(), 'y');
+    case 2: count(1); return client.delete(key());
+    case 3: count(1); return client.touch(key(), 100);
+    case 4: count(many.length); return client.getMany(many);
+    case 5: count(many.length); return client.setMany(many.map((one): [string, string] => [one, 'z']));
+    case 6: count(many.length); return client.deleteMany(many);
+    case 7: count(1); return client.cas(key(), 'c', String(random.below(100)));
+    case 8: count(1); return client.replace(key(), 'r');
+    default: count(1); return client.get(key());
+  }
+}
+
+const only = (client: Client): ServerMetrics => [...client.metrics().values()][0]!;
+const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((total, each) => total + each, 0);
+
+describe.each(CLASSES)('%s', (_, make) => {
+  it('counts what a listener on the wire counts', async () => {
+    const wire = await Meter.start(server.port);
+    const client = make(wire.address, {});
+    const random = new SeededRandom(7);
+    const ledger = { calls: 0, errors: 0 };
+    for (let tick = 0; tick < 150; tick++) {
+      await Promise.all(Array.from({ length: 1 + random.below(12) }, () => randomCall(client, random, ledger)));
+      expect(sumsAgree(only(client))).toBe(true);
+    }
+    const metrics = only(client);
+    expect(metrics).toMatchObject({ state: 'healthy', pending: 0, aborted: 0, errors: {}, ignored: 0, retries: 0, connectFailures: 0 });
+    // Two gets of one key in one tick have one place on the wire.
+    const { get = 0, ...others } = metrics.calls;
+    const { get: getOnWire = 0, ...othersOnWire } = wire.calls;
+    expect(others).toEqual(othersOnWire);
+    expect(get).toBeGreaterThanOrEqual(getOnWire);
+    expect(get - getOnWire).toBeLessThan(get * 0.1);
+    expect(sum(metrics.calls)).toBe(ledger.calls);
+    const { stored, notStored, exists, ok, hits, lookups, misses } = metrics;
+    expect({ stored, notStored, exists, ok, missesOfOthers: misses - (lookups - hits) }).toEqual({
+      stored: wire.replies.stored,
+      notStored: wire.replies.notStored,
+      exists: wire.replies.exists,
+      ok: wire.replies.ok,
+      missesOfOthers: wire.replies.misses,
+    });
+    expect(hits - wire.replies.hits).toBeLessThanOrEqual(get - getOnWire);
+    expect(metrics.bytesRead).toBe(wire.bytesRead);
+    expect(metrics.bytesWritten).toBe(wire.bytesWritten);
+    expect(metrics.connects).toBe(wire.connections);
+    expect(metrics.connections).toBe(wire.connections);
+    expect(metrics.latency.count).toBeGreaterThan(0);
+    expect(metrics.latency.p50).toBeGreaterThan(0);
+    expect(metrics.latency.max).toBeLessThan(1000);
+    await client.close();
+    expect(only(client)).toMatchObject({ connections: 0, disconnects: wire.connections, calls: metrics.calls });
+    await wire.relay?.close();
+  });
+
+  it('its sums agree and every call is in them, whatever breaks', async () => {
+    const random = new SeededRandom(11);
+    const port = server.port;
+    let strikes = 0;
+    const relay = await Relay.start(port, () => ({
+      fromServer: (bytes, client) => {
+        if (random.chance(0.04)) {
+          strikes++;
+          if (random.chance(0.3)) client.resetAndDestroy();
+          else if (random.chance(0.5)) client.end(bytes.subarray(0, random.below(bytes.length)));
+          // else: silence
+        } else client.write(bytes);
+      },
+    }));
+    const client = make(relay.address, { timeout: 60, connectTimeout: 500, retryTimeout: 5 });
+    const ledger = { calls: 0, errors: 0 };
+    for (let tick = 0; tick < 150; tick++) {
+      const calls = Array.from({ length: 1 + random.below(12) }, () => randomCall(client, random, ledger));
+      await Promise.allSettled(calls);
+      expect(sumsAgree(only(client))).toBe(true);
+    }
+    const metrics = only(client);
+    expect(strikes).toBeGreaterThan(3);
+    expect(sum(metrics.errors)).toBeGreaterThan(0);
+    expect(sum(metrics.calls)).toBeGreaterThanOrEqual(ledger.calls);
+    // What the retrier and health checks add is told apart.
+    if (metrics.retries === 0 && metrics.calls['version'] === undefined) expect(sum(metrics.calls)).toBe(ledger.calls);
+    expect(metrics.pending).toBe(0);
+    expect(metrics.connects - metrics.disconnects).toBe(metrics.connections);
+    await client.close();
+    await relay.close();
+  });
+});
+
+it('latency is counted once per answered call: joined gets singly, a call for many keys once per server', async () => {
+  const [a, b] = [await startMemcached(), await startMemcached()];
+  const client = new HashClient([a.address, b.address]);
+  const counts = () => [...client.metrics().values()].map(({ latency }) => latency.count).reduce((x, y) => x + y);
+  await Promise.all(Array.from({ length: 40 }, (_, i) => client.get(`k${i}`)));
+  expect(counts()).toBe(40);
+  await client.getMany(Array.from({ length: 40 }, (_, i) => `k${i}`));
+  expect(counts()).toBe(42);
+  await client.set('a', 1, { noreply: true });
+  await client.incr('none');
+  expect(counts()).toBe(43);
+  expect(await client.incr('a').catch((error: unknown) => (error as MemcacheError).code)).toBeDefined();
+  expect(counts()).toBe(44);
+  await client.close();
+  await a.stop();
+  await b.stop();
+});
+
+it('latency runs from the write to the reply', async () => {
+  const relay = await Relay.start(server.port, () => ({
+    fromServer: (bytes, client) => {
+      setTimeout(() => client.write(bytes), 50);
+    },
+  }));
+  const client = new Client(relay.address);
+  await Promise.all([client.get('a'), client.get('b'), client.set('c', 1)]);
+  await client.get('a');
+  const { latency } = only(client);
+  expect(latency.count).toBe(4);
+  expect(latency.p50).toBeGreaterThan(45);
+  expect(latency.sum).toBeGreaterThan(4 * 49);
+  expect(latency.p50).toBeLessThanOrEqual(latency.max);
+  await client.close();
+  await relay.close();
+});
+
+it('an abort is one, and its reply counts nowhere', async () => {
+  const client = new Client(server.address);
+  await client.set('a', 1);
+  const controller = new AbortController();
+  const aborted = client.get('a', { signal: controller.signal }).catch(() => 'aborted');
+  setImmediate(() => controller.abort());
+  await Promise.all([aborted, client.delete('none')]);
+  await client.get('a');
+  await expect(client.get('a', { signal: AbortSignal.abort() })).rejects.toThrow();
+  const { calls, hits, aborted: aborts, latency } = only(client);
+  // The first of them may have been answered before its signal fired.
+  expect(calls).toEqual({ set: 1, get: 3, delete: 1 });
+  expect(hits + aborts).toBe(3);
+  expect(latency.count).toBe(calls['get']! + 2 - aborts);
+  await client.close();
+});
+
+it('overload and fail fast are calls and errors; illegal input and refusals of a serde are no calls', async () => {
+  const client = new Client(server.address, { maxPending: 2 });
+  const outcomes = await Promise.allSettled([client.get('a'), client.get('b'), client.get('c')]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+  await expect(client.get('a b')).rejects.toThrow();
+  await expect(client.set('a', (() => 1))).rejects.toThrow();
+  expect(only(client)).toMatchObject({ calls: { get: 3 }, errors: { MEMCACHE_OVERLOADED: 1 } });
+  await client.close();
+
+  const dead = await startMemcached();
+  await dead.stop();
+  const failing = new HashClient([dead.address], { retryTimeout: 5000 });
+  await failing.get('a').catch(() => undefined);
+  await failing.getMany(['a', 'b', 'c']).catch(() => undefined);
+  expect(only(failing)).toMatchObject({ state: 'failing', calls: { get: 4 }, errors: { MEMCACHE_CONNECT: 4 }, connectFailures: 1 });
+  await failing.close();
+});
+
+it('ignored errors are counted by key, and told to the function', async () => {
+  const dead = await startMemcached();
+  await dead.stop();
+  const told: string[] = [];
+  const client = new HashClient([dead.address, server.address], {
+    retryTimeout: 0,
+    ignoreErrors: (error) => {
+      told.push(error.code);
+      throw new Error('whatever it does');
+    },
+  });
+  const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
+  const lost = keys.filter((key) => client.serverFor(key) === dead.address);
+  expect(lost.length).toBeGreaterThan(5);
+  await client.getMany(keys);
+  await Promise.all(lost.slice(0, 3).map((key) => client.get(key)));
+  expect(await client.metaGet(lost[0] ?? '')).toBeUndefined();
+  const metrics = client.metrics().get(dead.address);
+  expect(metrics?.ignored).toBe(lost.length + 4);
+  expect(sum(metrics?.errors ?? {})).toBe(metrics?.ignored);
+  expect(client.metrics().get(server.address)?.ignored).toBe(0);
+  expect(told).toHaveLength(5);
+  await client.close();
+});
+
+it('retries are counted at the server that failed, each attempt at its own', async () => {
+  const dead = await startMemcached();
+  await dead.stop();
+  const client = new RetryingClient(new Client(dead.address), { attempts: 4 });
+  await client.get('a').catch(() => undefined);
+  expect(only(client)).toMatchObject({ calls: { get: 4 }, errors: { MEMCACHE_CONNECT: 4 }, retries: 3 });
+  await client.close();
+});
+
+it('a server that leaves a cluster and comes back goes on counting', async () => {
+  const client = new HashClient([server.address]);
+  await client.get('a');
+  await client.removeServer(server.address);
+  expect(client.metrics().size).toBe(0);
+  client.addServer(server.address);
+  await client.get('a');
+  expect(only(client).calls).toEqual({ get: 2 });
+  await client.close();
+});
+
+it('an EmbeddedClient counts too', async () => {
+  const client = new EmbeddedClient();
+  await client.set('a', 1);
+  await client.get('a');
+  expect([...client.metrics()]).toMatchObject([['embedded', { hits: 1, stored: 1, connections: 1, latency: { count: 2 } }]]);
+  await client.close();
+});
