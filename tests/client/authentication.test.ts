@@ -7,7 +7,7 @@ import { MemcachedServer } from '../../src/server';
 import { failure } from '../support/contract';
 import { startMemcached } from '../support/memcached';
 import type { TestServer } from '../support/servers';
-import { describeWithMemcached } from '../support/describe';
+import { describeSince } from '../support/describe';
 
 const auth = { username: 'alice', password: 'c0rrect:h0rse' };
 const users = [{ username: 'bob', password: 'x' }, auth];
@@ -90,7 +90,7 @@ describe('the embedded server', () => {
   describeAuthentication(startEmbedded);
 });
 
-describeWithMemcached('a real memcached', () => {
+describeSince('1.5.15', 'a real memcached', () => {
   describeAuthentication(startReal);
 });
 

@@ -1,6 +1,7 @@
 import { Client, FallbackClient, HashClient, PooledClient, RetryingClient } from '../../src';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { describeContract, type Subject } from '../support/contract';
+import { memcachedVersion } from '../support/memcached';
 import { startEmbedded, startReal, type TestServer } from '../support/servers';
 import { describeWithMemcached } from '../support/describe';
 
@@ -17,29 +18,29 @@ function subject(start: () => Promise<TestServer>, count: number, client: (addre
   };
 }
 
-function describeClasses(start: () => Promise<TestServer>): void {
-  describeContract('Client', subject(start, 1, ([server]) => (options) => new Client(server, options)));
+function describeClasses(start: () => Promise<TestServer>, version?: string): void {
+  describeContract('Client', subject(start, 1, ([server]) => (options) => new Client(server, options)), { version });
   describeContract(
     'PooledClient',
     subject(start, 1, ([server]) => (options) => new PooledClient(server, { maxPoolSize: 3, ...options })),
-    { seesNoreply: false },
+    { seesNoreply: false, version },
   );
-  describeContract('RetryingClient', subject(start, 1, ([server]) => (options) => new RetryingClient(new Client(server, options))));
+  describeContract('RetryingClient', subject(start, 1, ([server]) => (options) => new RetryingClient(new Client(server, options))), { version });
   describeContract(
     'RetryingClient over a pool',
     subject(start, 1, ([server]) => (options) => new RetryingClient(new PooledClient(server, { maxPoolSize: 3, ...options }))),
-    { seesNoreply: false },
+    { seesNoreply: false, version },
   );
   describeContract(
     'RetryingClient over a cluster',
     subject(start, 3, (servers) => (options) => new RetryingClient(new HashClient(servers, options))),
-    { servers: 3 },
+    { servers: 3, version },
   );
-  describeContract('HashClient', subject(start, 3, (servers) => (options) => new HashClient(servers, options)), { servers: 3 });
+  describeContract('HashClient', subject(start, 3, (servers) => (options) => new HashClient(servers, options)), { servers: 3, version });
   describeContract(
     'HashClient of pools',
     subject(start, 3, (servers) => (options) => new HashClient(servers, { usePooling: true, ...options })),
-    { servers: 3, seesNoreply: false },
+    { servers: 3, seesNoreply: false, version },
   );
   describeContract(
     'FallbackClient of clusters, retried',
@@ -47,11 +48,12 @@ function describeClasses(start: () => Promise<TestServer>): void {
       const clusters = [new HashClient([a ?? '', b ?? ''], options), new HashClient([c ?? '', d ?? ''], options)];
       return new RetryingClient(new FallbackClient(clusters, { copyHits: true }));
     }),
-    { servers: 2 },
+    { servers: 2, version },
   );
   describeContract(
     'FallbackClient, behind whose first cache there is an empty one',
     subject(start, 2, ([first, second]) => (options) => new FallbackClient([new Client(first, options), new Client(second, options)])),
+    { version },
   );
 }
 
@@ -60,7 +62,7 @@ describe('over the embedded server', () => {
 });
 
 describeWithMemcached('over a real memcached', () => {
-  describeClasses(startReal);
+  describeClasses(startReal, memcachedVersion());
 });
 
 describe('without a server', () => {

@@ -17,6 +17,18 @@ export function memcachedBinary(): string | undefined {
   return spawnSync(binary, ['-V']).status === 0 ? binary : undefined;
 }
 
+/** Its version, for example `1.6.18`. */
+export function memcachedVersion(): string | undefined {
+  const binary = memcachedBinary();
+  if (binary === undefined) return undefined;
+  return /\d+\.\d+\.\d+/.exec(spawnSync(binary, ['-V'], { encoding: 'utf8' }).stdout)?.[0];
+}
+
+/** Whether the memcached to test against is older than `version`. */
+export function isOlderThan(version: string): boolean {
+  return memcachedVersion()?.localeCompare(version, 'en', { numeric: true }) === -1;
+}
+
 /** Starts a memcached on 127.0.0.1, on a free port by default; it ends with `stop`, or with this process. */
 export async function startMemcached(args: string[] = [], port?: number, binary = memcachedBinary()): Promise<MemcachedProcess> {
   if (binary === undefined) throw new Error('memcached is needed: install it, or set MEMCACHED_BIN');
