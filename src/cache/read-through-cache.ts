@@ -74,6 +74,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   readonly #entryReader: EntryReader;
   readonly #near: NearCache | undefined;
   readonly #recovery: Recovery;
+  readonly #writer: EntryWriter;
+  readonly #durations: Durations;
+  /** The last write under way of each key. */
+  readonly #writes = new Map<string, Promise<void>>();
   #epoch = 0;
 
   /**
@@ -97,7 +101,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const origin = { clientId: clientIdOf(client), name: settings.name };
     const events = (this.#events = new Events(settings.observe, origin, settings.keyShown));
     const entryReader = (this.#entryReader = new EntryReader(serde));
-    const writer = new EntryWriter(serde, clientOptions.maxValueSize ?? 1024 * 1024);
+    const writer = (this.#writer = new EntryWriter(serde, clientOptions.maxValueSize ?? 1024 * 1024));
     const gate = (this.#gate = new Gate(executor, clock, ({ leases, ownCas }) => {
       const numbers = new CasNumbers(random);
       if (!leases) return new ClassicLeases(executor, entryReader, clock, numbers);
@@ -109,7 +113,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const versions = (this.#versions = new Versions(counters, clock, settings.tagMaxAge, cacheTimeout));
     const epoch = (): number => this.#epoch;
     const near = (this.#near = settings.l1 === undefined ? undefined : new NearCache(settings.l1, clock, random, entryReader, versions, epoch));
-    const durations = new Durations(random);
+    const durations = (this.#durations = new Durations(random));
     const slots = (this.#slots = new Slots(settings.maxLoads, settings.maxQueuedLoads));
     const storing = (this.#storing = new Storing({ leases, writer, events, durations, versions, random, near, epoch, chunks: undefined }));
     const pending = this.#pending;
@@ -248,37 +252,43 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   /** Stores a value; it wins over any load under way. Whether it was stored. Rejects as the client's `set` does. */
   async set(key: Key, value: In, options?: EntryOptions<never>): Promise<boolean> {
     const settings = callSettings(options, this.#settings.entry);
-    const place = await this.#place(key);
-    this.#wrote(place);
     if (value === undefined) throw new MemcacheIllegalInputError('value must not be undefined; use delete');
+    encodeKey(key, this.#rules);
+    // What is given now is what is stored, whatever becomes of it until it is sent.
+    const serialized = this.#writer.serialize(key, value);
     const fresh = expireOf(settings.expire, value, key);
-    if (fresh < 0) {
-      await this.#delete(place, options);
-      return false;
-    }
     const names = typeof settings.tags === 'function' ? tagList(settings.tags(value)) : (settings.tags ?? []);
-    const words = names.length === 0 ? '' : await this.#versions.snapshot(names);
-    if (words === undefined) throw new MemcacheError('the versions of the tags cannot be had from the server', { command: 'set' });
-    let entry;
-    try {
-      entry = this.#storing.entry(place, value, settings, this.#storing.jittered(fresh, settings.jitter), words);
-    } catch (error) {
-      // What was there is out of date.
-      if (error instanceof MemcacheIllegalInputError) await this.#delete(place, options);
-      throw error;
-    }
-    const leases = await this.#leases();
-    this.#wrote(place);
-    const outcome = await leases.store(place, entry, undefined);
-    this.#recovery.forget(place.wireKey);
-    this.#wrote(place);
-    return outcome === 'stored';
+    const place = await this.#place(key);
+    return this.#inOrder(place, async () => {
+      this.#wrote(place);
+      if (fresh < 0) {
+        await this.#delete(place, options);
+        return false;
+      }
+      const words = names.length === 0 ? '' : await this.#versions.snapshot(names);
+      if (words === undefined) throw new MemcacheError('the versions of the tags cannot be had from the server', { command: 'set' });
+      let block;
+      try {
+        block = this.#writer.block(serialized, words);
+      } catch (error) {
+        // What was there is out of date.
+        if (error instanceof MemcacheIllegalInputError) await this.#delete(place, options);
+        throw error;
+      }
+      const entry = { ...block, fresh: this.#storing.jittered(fresh, settings.jitter), keep: settings.keep, delta: this.#durations.of(place.wireKey) };
+      const leases = await this.#leases();
+      this.#wrote(place);
+      const outcome = await leases.store(place, entry, undefined);
+      this.#recovery.forget(place.wireKey);
+      this.#wrote(place);
+      return outcome === 'stored';
+    });
   }
 
   /** Deletes the entry, for everybody; loads under way do not bring back what they began with. Whether it was there. Rejects as the client's `delete` does. */
   async delete(key: Key, options?: CallOptions): Promise<boolean> {
     const place = await this.#place(key);
-    return this.#delete(place, options);
+    return this.#inOrder(place, () => this.#delete(place, options));
   }
 
   /**
@@ -288,7 +298,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async invalidate(key: Key, options?: EntryOptions<never>): Promise<boolean> {
     const settings = callSettings(options, this.#settings.entry);
     const place = await this.#place(key);
-    if (settings.stale === 0) return this.#delete(place, options);
+    return this.#inOrder(place, () => (settings.stale === 0 ? this.#delete(place, options) : this.#invalidate(place, settings)));
+  }
+
+  async #invalidate(place: Place, settings: EntrySettings): Promise<boolean> {
     this.#wrote(place);
     try {
       const leases = await this.#leases();
@@ -317,7 +330,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       }),
     );
     const result = await write();
-    const deleted = await Promise.allSettled(places.map((place) => this.#delete(place)));
+    const deleted = await Promise.allSettled(places.map((place) => this.#inOrder(place, () => this.#delete(place))));
     const failure = deleted.find(({ status }) => status === 'rejected');
     if (failure?.status === 'rejected') throw failure.reason;
     return result;
@@ -465,6 +478,21 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const { namespace } = this.#settings;
     const key = name === NAMESPACE ? `${namespace ?? ''}:version` : `${namespace === undefined ? '' : `${namespace}:`}tag:${name}`;
     return { key, wireKey: encodeKey(key, this.#rules) };
+  }
+
+  /** Writes of this process to one key reach the server in the order in which they were called. */
+  #inOrder<R>({ wireKey }: Place, write: () => Promise<R>): Promise<R> {
+    const before = this.#writes.get(wireKey);
+    const result = before === undefined ? write() : before.then(write);
+    const done = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#writes.set(wireKey, done);
+    void done.then(() => {
+      if (this.#writes.get(wireKey) === done) this.#writes.delete(wireKey);
+    });
+    return result;
   }
 
   /** What this process has written, its loads must not undo. */

@@ -1,5 +1,5 @@
 import type { Random } from '../../runtime/random';
-import { expireOf, tagList, type EntrySettings } from '../cache-options';
+import { expireOf, tagList } from '../cache-options';
 import type { Events } from '../events';
 import type { Leases, NewEntry, Place } from '../exchange/leases';
 import type { Block, EntryWriter } from '../format/entry-writer';
@@ -88,12 +88,6 @@ export class Storing {
         events.emit('cache-error', place.key, { error });
       },
     );
-  }
-
-  /** An entry as `set` stores it: not shortened. @throws what the serde throws, and for what is too large */
-  entry(place: Place, value: unknown, settings: EntrySettings, fresh: number, tags: string): NewEntry {
-    const { writer, durations } = this.#context;
-    return { ...writer.value(place.key, value, tags), fresh, keep: settings.keep, delta: durations.of(place.wireKey) };
   }
 
   /** Shortened by a random part. */

@@ -2,7 +2,7 @@ import { MemcacheIllegalInputError, MemcacheSerdeError } from '../../errors';
 import { keyText, type Key } from '../../protocol/key';
 import { toBlock } from '../../protocol/request';
 import { serializeValue } from '../../serde/read';
-import type { Serde } from '../../serde/serde';
+import type { Serde, SerializedValue } from '../../serde/serde';
 import { ENVELOPE_FLAG, seal } from './envelope';
 
 /** Bytes and flags as they are stored. */
@@ -23,7 +23,16 @@ export class EntryWriter {
 
   /** @throws MemcacheSerdeError when the serde refuses it, MemcacheIllegalInputError when it is too large */
   value(key: Key, value: unknown, tags: string): Block {
-    const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'ms');
+    return this.block(this.serialize(key, value), tags);
+  }
+
+  /** What the serde makes of it. @throws MemcacheSerdeError when it refuses */
+  serialize(key: Key, value: unknown): SerializedValue {
+    return serializeValue(this.#serde, value, keyText(key), 'ms');
+  }
+
+  /** @throws MemcacheIllegalInputError when it is too large */
+  block({ data, flags }: SerializedValue, tags: string): Block {
     if (flags >= ENVELOPE_FLAG) throw new MemcacheSerdeError('the serde uses bit 31 of the flags, which marks the entries of a ReadThroughCache', { command: 'ms' });
     // Without bytes and flags it would look like a place-holder.
     const empty = data.length === 0 && flags === 0;

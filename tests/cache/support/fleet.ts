@@ -94,6 +94,8 @@ export class Database {
   mostAtOnce = 0;
   readonly startedAt: number[] = [];
   readonly versions = new Map<string, number>();
+  /** Told when a load begins (1) and ends (-1). */
+  onLoad: (key: string, change: 1 | -1) => void = () => undefined;
   /** What a load gives: by default the version of its key as it was when it began. */
   value: (key: string, version: number, load: number, context: LoadContext<CacheValue>) => CacheValue | undefined = (key, version) => `${key}@${version}`;
 
@@ -112,11 +114,13 @@ export class Database {
     const load = ++this.loads;
     this.startedAt.push(this.#clock.now());
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
+    this.onLoad(key, 1);
     const version = this.versions.get(key) ?? 0;
     try {
       if (this.duration > 0) await this.#clock.sleep(this.duration);
     } finally {
       this.atOnce--;
+      this.onLoad(key, -1);
     }
     if (process.dead) return new Promise<CacheValue>(() => undefined);
     return this.value(key, version, load, context) as CacheValue;
@@ -131,9 +135,10 @@ export class Fleet {
   readonly processes: Process[];
   readonly #options: CacheOptions;
   readonly #around: ((client: Client) => Client) | undefined;
-  #seed = 1;
+  #seed: number;
 
-  constructor(processes: number, duration: number, options: CacheOptions = {}, around?: (client: Client) => Client, rounds?: number) {
+  constructor(processes: number, duration: number, options: CacheOptions = {}, around?: (client: Client) => Client, rounds?: number, seed = 1) {
+    this.#seed = seed;
     this.clock = new VirtualClock(rounds);
     this.store = new MemoryStore({ clock: this.clock });
     this.database = new Database(this.clock, duration);
@@ -159,6 +164,11 @@ export class Fleet {
     );
     const values = await this.clock.until(Promise.all(all));
     return { values, times };
+  }
+
+  /** The server loses everything. */
+  flush(): void {
+    for (const { key } of [...this.store.items()]) this.store.delete(key);
   }
 
   /** The sum of a counter over all processes. */
