@@ -137,9 +137,9 @@ export class Fleet {
   readonly #around: ((client: Client) => Client) | undefined;
   #seed: number;
 
-  constructor(processes: number, duration: number, options: CacheOptions = {}, around?: (client: Client) => Client, rounds?: number, seed = 1) {
+  constructor(processes: number, duration: number, options: CacheOptions = {}, around?: (client: Client) => Client, seed = 1) {
     this.#seed = seed;
-    this.clock = new VirtualClock(rounds);
+    this.clock = new VirtualClock();
     this.store = new MemoryStore({ clock: this.clock });
     this.database = new Database(this.clock, duration);
     this.#options = options;

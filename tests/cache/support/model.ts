@@ -55,7 +55,7 @@ export async function live({ steps, duration, stale, staleIfError, near, seed }:
     ...{ expire: EXPIRE, stale, staleIfError: Math.max(stale, staleIfError), lease: LEASE, leaseWait: LEASE_WAIT, cacheTimeout: CACHE_TIMEOUT },
     ...(near && { l1: { admit: 'all', ttl: 500 } as const }),
   };
-  const fleet = new Fleet(PROCESSES, duration, options, undefined, 16, seed);
+  const fleet = new Fleet(PROCESSES, duration, options, undefined, seed);
   const { clock, database } = fleet;
   const wrong: string[] = [];
   const faults = steps.some(({ what }) => !['get', 'set', 'delete', 'invalidate'].includes(what)) || duration >= Math.min(LEASE * 1000, LEASE_WAIT);
@@ -148,12 +148,14 @@ export async function live({ steps, duration, stale, staleIfError, near, seed }:
   failing = 0;
   for (const [process, count] of running) if (count > 0 && !process.dead) wrong.push(`${count} calls of ${process.name} never settle`);
   const until = clock.now() + (LEASE + 2) * 1000 + (EXPIRE + 1) * 1000 + 2 * duration;
-  while (clock.now() < until) {
-    for (const process of fleet.processes) for (const key of KEYS) void get(process, key);
-    await clock.pass(900);
+  const used = new Set(steps.map(({ key }) => KEYS[key] ?? ''));
+  for (let turn = 0; clock.now() < until; turn++) {
+    const process = fleet.processes[turn % PROCESSES];
+    if (process !== undefined) for (const key of used) void get(process, key);
+    await clock.pass(1000);
   }
   await clock.pass(duration + LEASE_WAIT + 1000);
-  for (const process of fleet.processes) for (const key of KEYS) await clock.until(get(process, key, true));
+  for (const process of fleet.processes) for (const key of used) await clock.until(get(process, key, true));
   await clock.pass(duration + 1000);
   for (const process of fleet.processes) {
     const stats = process.cache.stats();

@@ -16,12 +16,6 @@ export class VirtualClock implements Clock {
   #now = 0;
   #sequence = 0;
   #events: Event[] = [];
-  readonly #rounds: number;
-
-  /** @param rounds how many ticks a chain of promises may take without time */
-  constructor(rounds = 24) {
-    this.#rounds = rounds;
-  }
 
   readonly now = (): number => this.#now;
   readonly time = (): number => 1_750_000_000_000 + this.#now;
@@ -85,7 +79,8 @@ export class VirtualClock implements Clock {
   }
 
   async settle(): Promise<void> {
-    for (let round = 0; round < this.#rounds; round++) await new Promise<void>((resolve) => { process.nextTick(resolve); });
+    // Ticks and promises are all done before the event loop goes on.
+    await new Promise<void>((resolve) => { setImmediate(resolve); });
   }
 
   /** The next event, unless it is after `end`. */
