@@ -155,12 +155,15 @@ describe('tags and namespace', () => {
   });
 
   it('32: a tag whose counter is lost makes entries invalid, never valid again', async () => {
-    const fleet = new Fleet(2, 0, tagged);
-    await fleet.herd(1, 'k');
-    fleet.database.write('k');
-    fleet.store.delete('tag:users');
+    const fleet = new Fleet(2, 0, { expire: 600 });
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const key of keys) await fleet.herd(1, key, { tags: [`of-${key}`] });
+    for (const key of keys) {
+      fleet.database.write(key);
+      fleet.store.delete(`tag:of-${key}`);
+    }
     await fleet.clock.pass(1100);
-    expect(new Set((await fleet.herd(1, 'k')).values)).toEqual(new Set(['k@1']));
+    for (const key of keys) expect(new Set((await fleet.herd(1, key, { tags: [`of-${key}`] })).values)).toEqual(new Set([`${key}@1`]));
   });
 
   it('tags made of the value', async () => {

@@ -273,6 +273,30 @@ describe('writes during a load', () => {
     expect(fleet.database.loads).toBe(1);
   });
 
+  it('13: a set wins, whichever CAS is the higher', async () => {
+    const fleet = new Fleet(2, 300, { stale: 30 });
+    for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const herd = fleet.herd(1, key);
+      await fleet.clock.pass(100);
+      await fleet.clock.until(fleet.processes[1]!.cache.set(key, 'set'));
+      await herd;
+      await fleet.clock.pass(100);
+      expect((await fleet.herd(1, key)).values).toEqual(['set', 'set']);
+    }
+  });
+
+  it('14: with the cache down nobody joins what began before a delete either', async () => {
+    const fleet = new Fleet(1, 300);
+    const [process] = fleet.processes;
+    process!.line.state = 'down';
+    const early = process!.get('k');
+    await fleet.clock.pass(100);
+    fleet.database.write('k');
+    await process!.cache.delete('k').catch(() => undefined);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@1');
+    expect(await early).toBe('k@0');
+  });
+
   it('14: after a delete no later reader gets what was loaded before', async () => {
     const fleet = new Fleet(3, 300);
     const [a, b, c] = fleet.processes;

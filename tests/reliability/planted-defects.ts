@@ -14,7 +14,7 @@
 export const LADDER = ['L0', 'L1', 'L2', 'L3', 'L4', 'L5', 'L6', 'L7', 'L8'] as const;
 
 /** Other rules whose absence is a classic defect. */
-export type Guard = 'bytes' | 'certainty' | 'injection' | 'limits' | 'pool' | 'retry' | 'serde' | 'settling' | 'time';
+export type Guard = 'bytes' | 'cache' | 'certainty' | 'injection' | 'limits' | 'pool' | 'retry' | 'serde' | 'settling' | 'time';
 
 /** A defect that some client has had, as a change of our sources. */
 export interface PlantedDefect {
@@ -32,6 +32,7 @@ export interface PlantedDefect {
 }
 
 const MISBEHAVING = 'client/misbehaving-servers.test.ts';
+const MODEL = 'cache/model.test.ts';
 
 export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   // ── the ladder ──
@@ -373,5 +374,63 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     find: "if (key === '__proto__') Object",
     replace: "if (key === '') Object",
     caughtBy: ['serde/python-serde.test.ts', 'PythonSerde makes __proto__ a property'],
+  },
+
+  // ── the read-through cache ──
+  {
+    name: 'what was loaded is stored without the CAS of its lease',
+    rule: 'cache',
+    file: 'cache/exchange/lease-set.ts',
+    find: 'const condition = unless === undefined ?',
+    replace: "const condition = unless !== 'add' ?",
+    caughtBy: [MODEL, 'random schedules'],
+  },
+  {
+    name: 'what was loaded is stored with `I`, which replaces a newer value by an older one',
+    rule: 'cache',
+    file: 'cache/exchange/lease-set.ts',
+    find: '` C${unless}`;',
+    replace: '` C${unless} I`;',
+    caughtBy: ['cache/scenarios.test.ts', 'writes during a load 13: a set wins, whichever'],
+  },
+  {
+    name: 'a write leaves the load under way in its place, to be joined and stored',
+    rule: 'cache',
+    file: 'cache/engine/reader.ts',
+    find: 'this.#context.loads.detach(wireKey);',
+    replace: '',
+    caughtBy: ['cache/scenarios.test.ts', 'writes during a load 14: with the cache down'],
+  },
+  {
+    name: 'the lease of a load that failed is not given back',
+    rule: 'cache',
+    file: 'cache/engine/storing.ts',
+    find: 'return this.free(place, cas);',
+    replace: 'return undefined;',
+    caughtBy: ['cache/scenarios.test.ts', 'loaders that fail 10'],
+  },
+  {
+    name: 'a lease that came too late is used for the load that began before it',
+    rule: 'cache',
+    file: 'cache/engine/reader.ts',
+    find: 'if (reply.cold) void storing.free(read.place, reply.cas);',
+    replace: "if (reply.cold) Object.assign(this.#context.loads.of(read.place.wireKey) ?? {}, { claim: 'guard', cas: reply.cas });",
+    caughtBy: ['cache/scenarios.test.ts', 'trouble with the cache 30'],
+  },
+  {
+    name: 'versions of tags are compared by order',
+    rule: 'cache',
+    file: 'cache/tags/versions.ts',
+    find: '(await this.ask(name))?.number === number',
+    replace: "BigInt((await this.ask(name))?.number ?? '0') <= BigInt(number)",
+    caughtBy: ['cache/features.test.ts', 'tags and namespace 32: a tag whose counter is lost'],
+  },
+  {
+    name: 'a refresher that died keeps its token for ever',
+    rule: 'cache',
+    file: 'cache/engine/reader.ts',
+    find: 'return age > this.#context.durations.lease(place.wireKey, settings.lease) * 1000;',
+    replace: 'return age > Infinity;',
+    caughtBy: ['cache/scenarios.test.ts', 'deaths 7, 8'],
   },
 ];

@@ -360,7 +360,7 @@ export class Reader {
     const old = { value: reply.value };
     for (const [i, caller] of callers.entries()) caller.old = { value: valueFor(reply, i) };
     if (reply.won) {
-      loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'token', cas: reply.cas, old, zone });
+      loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply), old, zone });
       return;
     }
     const flight = loads.of(place.wireKey);
@@ -393,7 +393,7 @@ export class Reader {
     const { loads, events } = this.#context;
     const { place, lead } = read;
     if (zone === 'fresh') events.emit('early-refresh', place.key);
-    loads.begin({ place, lead, callers: [], claim: 'token', cas: reply.cas, background: true, old: { value: reply.value }, zone });
+    loads.begin({ place, lead, callers: [], claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply), background: true, old: { value: reply.value }, zone });
   }
 
   /** Somebody else has the token of a value that is served meanwhile. Who has had it for too long may be dead. */
@@ -471,6 +471,11 @@ export class Reader {
 /** Below which time to live a reader is told to refresh: strictly below, and an item that is not kept has one second left in its last. */
 function refreshBelow(keep: number, early: number): number {
   return keep === 0 && early > 0 ? early + 1 : keep + early;
+}
+
+/** When the item ends, and the token with it: after that whoever comes joins the refresh, which nothing has made worthless. */
+function endOf({ sentAt }: Read, { ttl }: Reply): number {
+  return ttl < 0 ? Infinity : sentAt + ttl * 1000;
 }
 
 /** Whose loader is run: that of the first who still waits. */

@@ -95,7 +95,7 @@ export class Database {
   readonly startedAt: number[] = [];
   readonly versions = new Map<string, number>();
   /** Told when a load begins (1) and ends (-1). */
-  onLoad: (key: string, change: 1 | -1) => void = () => undefined;
+  onLoad: (key: string, process: string, change: 1 | -1) => void = () => undefined;
   /** What a load gives: by default the version of its key as it was when it began. */
   value: (key: string, version: number, load: number, context: LoadContext<CacheValue>) => CacheValue | undefined = (key, version) => `${key}@${version}`;
 
@@ -110,17 +110,17 @@ export class Database {
     return version;
   }
 
-  async load(key: string, process: { readonly dead: boolean }, context: LoadContext<CacheValue>): Promise<CacheValue> {
+  async load(key: string, process: { readonly dead: boolean; readonly name: string }, context: LoadContext<CacheValue>): Promise<CacheValue> {
     const load = ++this.loads;
     this.startedAt.push(this.#clock.now());
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
-    this.onLoad(key, 1);
+    this.onLoad(key, process.name, 1);
     const version = this.versions.get(key) ?? 0;
     try {
       if (this.duration > 0) await this.#clock.sleep(this.duration);
     } finally {
       this.atOnce--;
-      this.onLoad(key, -1);
+      this.onLoad(key, process.name, -1);
     }
     if (process.dead) return new Promise<CacheValue>(() => undefined);
     return this.value(key, version, load, context) as CacheValue;
