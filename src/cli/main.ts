@@ -30,13 +30,13 @@ async function main(): Promise<void> {
       return;
     default:
       process.stderr.write(`tsmemcache: ${complaint(process.argv.slice(2))}\n\n${HELP}`);
-      process.exitCode = 1;
+      process.exitCode = 2;
   }
 }
 
 function complaint(args: readonly string[]): string {
   const [command = ''] = args;
-  if (!command.startsWith('-')) return `there is no command ${command}`;
+  if (!command.startsWith('-')) return `there is no command ${command}; did you mean: tsmemcache serve`;
   return `${command} is an option of a command; did you mean: tsmemcache serve ${args.join(' ')}`;
 }
 

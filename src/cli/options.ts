@@ -23,6 +23,10 @@ export interface ServeOptions {
   readonly dump: boolean;
   readonly verbosity: number;
   readonly pidFile: string | undefined;
+  /** The user to become once everything is opened. */
+  readonly user: string | undefined;
+  /** How events are told. */
+  readonly log: 'text' | 'json';
   /** Where the items are kept from one run to the next. */
   readonly snapshot: SnapshotOptions | undefined;
 }
@@ -52,18 +56,16 @@ export interface TlsFiles {
   readonly minVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 }
 
-/** Why the program cannot start; memcached's exit status where it has one. */
+/** Why the program cannot start: what was asked for, and the rule. */
 export class UsageError extends Error {
+  /** The exit status. */
   readonly status: number;
 
-  constructor(message: string, status = 1) {
+  constructor(message: string, status = 2) {
     super(message);
     this.status = status;
   }
 }
-
-/** memcached's status for values that do not go together (sysexits.h). */
-const EX_USAGE = 64;
 
 const FLAG = { type: 'boolean' } as const;
 const TEXT = { type: 'string' } as const;
@@ -105,6 +107,7 @@ const OPTIONS = {
   snapshot: TEXT,
   'save-interval': TEXT,
   'redis-port': TEXT,
+  log: TEXT,
   help: { ...FLAG, short: 'h' },
   version: { ...FLAG, short: 'V' },
 } satisfies ParseArgsConfig['options'];
@@ -113,7 +116,6 @@ const OPTIONS = {
 const REFUSED = {
   'enable-sasl': '-S: SASL belongs to the binary protocol, which is not served; use -Y for text authentication',
   daemon: '-d: runs in the foreground only; use your service manager',
-  user: '-u: does not change its user; start it as the user it is to run as',
   'lock-memory': '-k: cannot lock memory',
   'enable-coredumps': '-r: cannot change core limits',
   'memory-file': '-e: has no memory file; --snapshot keeps the items',
@@ -126,15 +128,18 @@ const WITHOUT_EFFECT = new Set([
   ...['warm_max_factor', 'temporary_ttl', 'slab_reassign', 'slab_automove', 'slab_automove_ratio', 'lru_segmented'],
   ...['slab_automove_window', 'slab_automove_freeratio', 'slab_chunk_max', 'slab_sizes', 'watcher_logbuf_size'],
   ...['worker_logbuf_size', 'track_sizes', 'hashexpand', 'modern', 'inline_resp', 'drop_privileges', 'ssl_wbuf_size'],
-  ...['ssl_session_cache', 'ssl_kernel_tls', 'resp_obj_mem_limit'],
+  ...['ssl_session_cache', 'ssl_kernel_tls', 'resp_obj_mem_limit', 'relaxed_privileges'],
 ]);
 
 const MEGABYTE = 1024 * 1024;
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 11_211;
 const DEFAULT_MEGABYTES = 64;
+const LARGEST_MEGABYTES = 2 ** 31 - 1;
+const LARGEST_PORT = 65_535;
 /** In seconds. */
 const DEFAULT_SAVE_INTERVAL = 60;
+const LONGEST_SAVE_INTERVAL = 999_999;
 /** C's `int`, and the longest delay of a timer. */
 const LARGEST_INT = 2 ** 31 - 1;
 const SMALLEST_ITEM = 1024;
@@ -152,49 +157,49 @@ export function parseServeOptions(args: readonly string[]): ServeOptions | 'help
   if (values.version === true) return 'version';
   for (const [name, message] of entries(REFUSED)) if (values[name] !== undefined) throw new UsageError(message);
 
-  // memcached's order of complaints.
-  const maxConnections = positive(values['conn-limit'], 1024, 'Maximum connections must be greater than 0');
-  const maxCommandsPerTurn = positive(
-    values['max-reqs-per-event'],
-    500,
-    'Number of requests per event must be greater than 0',
-  );
-  positive(values.threads, 4, 'Number of threads must be greater than 0');
-  const factor = values['slab-growth-factor'];
-  if (factor !== undefined && !(Number.parseFloat(factor) > 1)) throw new UsageError('Factor must be greater than 1');
-  positive(values['slab-min-size'], 48, 'Chunk size must be greater than 0');
+  const maxConnections = number('-c, --conn-limit', values['conn-limit'], 1024, 1);
+  const maxCommandsPerTurn = number('-R, --max-reqs-per-event', values['max-reqs-per-event'], 500, 1);
+  number('-t, --threads', values.threads, 4, 1);
+  number('-n, --slab-min-size', values['slab-min-size'], 48, 1);
+  checkFactor(values['slab-growth-factor']);
   checkProtocol(values.protocol);
   const extended = parseExtended(values.extended ?? []);
-  const maxBytes = leadingNumber(values['memory-limit'] ?? String(DEFAULT_MEGABYTES)) * MEGABYTE;
+  const megabytes = number('-m, --memory-limit', values['memory-limit'], DEFAULT_MEGABYTES, 1, LARGEST_MEGABYTES);
   const maxItemSize = parseItemSize(values['max-item-size'] ?? '1m');
-  if (maxItemSize > maxBytes / 2) {
-    throw new UsageError('Cannot set item size limit higher than 1/2 of memory max.', EX_USAGE);
+  if (maxItemSize > (megabytes * MEGABYTE) / 2) {
+    throw new UsageError('-I, --max-item-size: must be at most half of -m, --memory-limit');
   }
-  if (leadingNumber(values['udp-port'] ?? '0') !== 0) throw new UsageError('-U: UDP is not served');
-  const port = parsePort(values.port ?? String(DEFAULT_PORT));
+  if (values['udp-port'] !== undefined && number('-U, --udp-port', values['udp-port'], 0, 0, LARGEST_PORT) !== 0) {
+    throw new UsageError('-U, --udp-port: UDP is not served; it must be 0');
+  }
+  const port = number('-p, --port', values.port, DEFAULT_PORT, 0, LARGEST_PORT);
   const path = values['unix-socket'];
+  if (path === '') throw new UsageError('-s, --unix-socket: must be the name of a file');
   const hosts = (path === undefined ? values.listen : undefined) ?? [DEFAULT_HOST];
   const tcpListeners = hosts.flatMap((text) => text.split(',')).map((text) => parseListener(text, port));
+  const pathMode = parseMode(values['unix-mask'] ?? '700');
   const redisPort = values['redis-port'];
   return {
-    listeners:
-      path === undefined ? tcpListeners : [{ path, pathMode: Number.parseInt(values['unix-mask'] ?? '700', 8) || 0 }],
-    redisListeners: redisPort === undefined ? [] : onPort(tcpListeners, parseRedisPort(redisPort)),
+    listeners: path === undefined ? tcpListeners : [{ path, pathMode }],
+    redisListeners:
+      redisPort === undefined ? [] : onPort(tcpListeners, number('--redis-port', redisPort, 0, 0, LARGEST_PORT)),
     authFile: values['auth-file'],
     tls: values['enable-ssl'] === true ? tlsFiles(extended) : undefined,
-    maxBytes,
+    maxBytes: megabytes * MEGABYTE,
     maxItemSize,
     evict: values['disable-evictions'] !== true,
     cas: values['disable-cas'] !== true,
     maxConnections,
     maxCommandsPerTurn,
-    backlog: within(leadingNumber(values['listen-backlog'] ?? '1024'), LARGEST_INT),
-    idleTimeout: within(leadingNumber(extended.get('idle_timeout') ?? '0') * 1000, LARGEST_INT),
+    backlog: number('-b, --listen-backlog', values['listen-backlog'], 1024, 0),
+    idleTimeout: number('-o idle_timeout', extended.get('idle_timeout'), 0, 0, Math.floor(LARGEST_INT / 1000)) * 1000,
     shutdown: values['enable-shutdown'] === true,
     flush: values['disable-flush-all'] !== true,
     dump: values['disable-dumping'] !== true,
     verbosity: values.verbose?.length ?? 0,
     pidFile: values.pidfile,
+    user: values.user,
+    log: parseLog(values.log),
     snapshot: parseSnapshot(values.snapshot, values['save-interval']),
   };
 }
@@ -212,51 +217,53 @@ function entries<K extends string, V>(record: Readonly<Record<K, V>>): [K, V][] 
   return Object.entries(record) as [K, V][];
 }
 
-/** A number as C's `atoi` reads it: what follows the digits is ignored, and no digits are 0. */
-function leadingNumber(text: string): number {
-  return Number.parseInt(text, 10) || 0;
-}
-
-/** The number from 0 to `most` that is nearest: memcached takes what lies beyond, too. */
-function within(number: number, most: number): number {
-  return Math.min(Math.max(number, 0), most);
-}
-
-function positive(text: string | undefined, usual: number, complaint: string): number {
-  const number = text === undefined ? usual : leadingNumber(text);
-  if (number <= 0) throw new UsageError(complaint);
-  return number;
-}
-
-function parsePort(text: string): number {
-  const port = leadingNumber(text);
-  if (port < 0 || port > 65_535) throw new UsageError(`ERROR: Invalid port number ${text}.`, EX_USAGE);
-  return port;
-}
-
-/** Not memcached's option, so nothing is read into what is no number. */
-function parseRedisPort(text: string): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
-    throw new UsageError(`--redis-port: ${text} is not a port from 0 to 65535`, EX_USAGE);
+/** The value of an option, digits and nothing else; `usual` when it is not given. */
+function number(option: string, text: string | undefined, usual: number, least: number, most = LARGEST_INT): number {
+  if (text === undefined) return usual;
+  const value = Number(text);
+  if (!/^\d{1,10}$/.test(text) || value < least || value > most) {
+    throw new UsageError(`${option}: must be a whole number from ${least} to ${most}, not ${quoted(text)}`);
   }
-  return Number(text);
+  return value;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 80));
+}
+
+function checkFactor(text = '1.25'): void {
+  if (!/^\d+(?:\.\d+)?$/.test(text) || Number(text) <= 1) {
+    throw new UsageError(`-f, --slab-growth-factor: must be a number greater than 1, not ${quoted(text)}`);
+  }
 }
 
 function parseItemSize(text: string): number {
-  const unit = /k$/i.test(text) ? 1024 : /m$/i.test(text) ? MEGABYTE : 1;
-  const size = leadingNumber(text) * unit;
-  if (size < SMALLEST_ITEM) throw new UsageError('Item max size cannot be less than 1024 bytes.', EX_USAGE);
-  if (size > LARGEST_ITEM) throw new UsageError('Cannot set item size limit higher than a gigabyte.', EX_USAGE);
+  const [, digits = '', suffix = ''] = /^(\d{1,10})([kKmM]?)$/.exec(text) ?? [];
+  const unit = /k/i.test(suffix) ? 1024 : /m/i.test(suffix) ? MEGABYTE : 1;
+  const size = Number(digits) * unit;
+  if (digits === '' || size < SMALLEST_ITEM || size > LARGEST_ITEM) {
+    throw new UsageError(`-I, --max-item-size: must be from 1k to 1024m, a whole number with k or m or of bytes, not ${quoted(text)}`);
+  }
   return size;
 }
 
+/** Octal digits. */
+function parseMode(text: string): number {
+  if (!/^[0-7]{1,4}$/.test(text)) {
+    throw new UsageError(`-a, --unix-mask: must be an access mode from 0 to 7777, octal, not ${quoted(text)}`);
+  }
+  return Number.parseInt(text, 8);
+}
+
+function parseLog(text = 'text'): ServeOptions['log'] {
+  if (text !== 'text' && text !== 'json') throw new UsageError(`--log: must be text or json, not ${quoted(text)}`);
+  return text;
+}
+
 function checkProtocol(protocol = 'auto'): void {
-  if (protocol === 'binary') throw new UsageError('-B binary: the binary protocol is not served');
+  if (protocol === 'binary') throw new UsageError('-B, --protocol: the binary protocol is not served; it must be auto or ascii');
   if (protocol !== 'auto' && protocol !== 'ascii') {
-    throw new UsageError(
-      `Invalid value for binding protocol: ${protocol}\n -- should be one of auto, binary, or ascii`,
-      EX_USAGE,
-    );
+    throw new UsageError(`-B, --protocol: must be auto or ascii, not ${quoted(protocol)}`);
   }
 }
 
@@ -265,23 +272,21 @@ function parseSnapshot(file: string | undefined, interval: string | undefined): 
     if (interval !== undefined) throw new UsageError('--save-interval needs --snapshot');
     return undefined;
   }
-  if (file === '') throw new UsageError('--snapshot needs the name of a file');
-  if (interval !== undefined && !/^\d{1,6}$/.test(interval)) {
-    throw new UsageError(`--save-interval: ${interval} is not a number of seconds below a million`);
-  }
-  return { file, interval: Number(interval ?? DEFAULT_SAVE_INTERVAL) * 1000 };
+  if (file === '') throw new UsageError('--snapshot: must be the name of a file');
+  return { file, interval: number('--save-interval', interval, DEFAULT_SAVE_INTERVAL, 0, LONGEST_SAVE_INTERVAL) * 1000 };
 }
 
 /** `host`, `host:port`, `[ipv6]` or `[ipv6]:port`. */
 function parseListener(text: string, port: number): TcpListener {
   const bracketed = /^\[([^\]]+)\](?::(.*))?$/.exec(text);
-  if (bracketed !== null) return { host: bracketed[1] ?? '', port: parsePort(bracketed[2] ?? String(port)) };
+  if (bracketed !== null) return { host: bracketed[1] ?? '', port: number(`-l ${text}, the port`, bracketed[2], port, 0, LARGEST_PORT) };
   const colon = text.indexOf(':');
+  if (text === '') throw new UsageError('-l, --listen: must be an address, not ""');
   if (colon < 0 || isIPv6(text)) return { host: text, port };
   const host = text.slice(0, colon);
   if (host === 'notls') throw new UsageError('-l notls: a server has TLS on all its listeners, or on none');
-  if (host === '' || (isIP(host) === 0 && /^\d+$/.test(host))) throw new UsageError(`-l: ${text} is not an address`);
-  return { host, port: parsePort(text.slice(colon + 1)) };
+  if (host === '' || (isIP(host) === 0 && /^\d+$/.test(host))) throw new UsageError(`-l, --listen: ${text} is not an address`);
+  return { host, port: number(`-l ${text}, the port`, text.slice(colon + 1), port, 0, LARGEST_PORT) };
 }
 
 /** The same hosts, each once, on another port. */
@@ -297,8 +302,8 @@ function parseExtended(texts: readonly string[]): Map<string, string> {
     if (bare.startsWith('ext_')) throw new UsageError(`-o ${name}: external storage is not supported`);
     if (bare.startsWith('proxy_')) throw new UsageError(`-o ${name}: the proxy is not supported`);
     const used = name === 'idle_timeout' || TLS_OPTIONS.has(name);
-    if (!used && !WITHOUT_EFFECT.has(bare)) throw new UsageError(`Illegal suboption "${text}"`);
-    if (used && value === undefined) throw new UsageError(`Missing numeric argument for ${name}`);
+    if (!used && !WITHOUT_EFFECT.has(bare)) throw new UsageError(`-o: there is no suboption ${quoted(name)}`);
+    if (used && value === undefined) throw new UsageError(`-o ${name}: needs a value, ${name}=…`);
     if (value !== undefined) extended.set(name, value);
   }
   return extended;
@@ -310,15 +315,15 @@ const TLS_OPTIONS = new Set([
 
 function tlsFiles(extended: ReadonlyMap<string, string>): TlsFiles {
   const chain = extended.get('ssl_chain_cert');
-  if (chain === undefined) throw new UsageError('-Z needs a certificate: -o ssl_chain_cert=FILE', EX_USAGE);
-  const minVersion = TLS_VERSIONS[leadingNumber(extended.get('ssl_min_version') ?? '2')];
-  if (minVersion === undefined) throw new UsageError('ssl_min_version must be 0, 1, 2 or 3');
+  if (chain === undefined) throw new UsageError('-Z, --enable-ssl: needs a certificate: -o ssl_chain_cert=FILE');
+  const minVersion = TLS_VERSIONS[number('-o ssl_min_version', extended.get('ssl_min_version'), 2, 0, TLS_VERSIONS.length - 1)];
+  if (minVersion === undefined) throw new Error('the number was checked');
   return {
     chain,
     key: extended.get('ssl_key'),
     ca: extended.get('ssl_ca_cert'),
     ciphers: extended.get('ssl_ciphers'),
-    verifyMode: leadingNumber(extended.get('ssl_verify_mode') ?? '0'),
+    verifyMode: number('-o ssl_verify_mode', extended.get('ssl_verify_mode'), 0, 0, 3),
     minVersion,
   };
 }

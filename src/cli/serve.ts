@@ -1,7 +1,11 @@
 import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import type { TlsOptions } from 'node:tls';
+import { MemcacheIllegalInputError } from '../errors';
 import { MemcachedServer, MemoryStore, Persistence, RedisServer, type Credentials } from '../server';
 import { parseServeOptions, UsageError, type Listener, type ServeOptions, type SnapshotOptions, type TlsFiles } from './options';
+import { userChange } from './user';
 
 const HELP = `usage: tsmemcache serve [options]
 
@@ -25,6 +29,7 @@ A memcached-compatible server in this process, in the foreground. Options are me
   -Y, --auth-file=FILE          text authentication, a line user:password each
   -Z, --enable-ssl              TLS: -o ssl_chain_cert=FILE,ssl_key=FILE
   -P, --pidfile=FILE            write the process id
+  -u, --user=NAME               become this user when all is opened, before anybody is served
   -o, --extended=LIST           idle_timeout=SECONDS, ssl_…; tuning of slabs and LRU has no effect
       --redis-port=NUM          serve Redis's clients too, on the same addresses
   -v, -vv                       events; commands too
@@ -35,7 +40,7 @@ A memcached-compatible server in this process, in the foreground. Options are me
   -V, --version                 version
 
 Not served: the binary protocol and SASL (-B binary, -S), UDP, extstore, the proxy, a memory file (-e), running as a daemon
-(-d), changing the user (-u).
+(-d). What is not legal ends with status 2.
 `;
 
 /** What the program uses of its process. */
@@ -75,6 +80,9 @@ export async function serve(args: readonly string[], version: string, io: ServeI
   }
 }
 
+/** The status when the snapshot is damaged or cannot be read. */
+const EX_UNREADABLE = 1;
+
 /** memcached's status when it cannot listen (sysexits.h). */
 const EX_OSERR = 71;
 
@@ -107,12 +115,24 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   // Why the last save has failed is in the log.
   const onShutdown = (): Promise<void> => close().catch(() => undefined);
   try {
-    for (const listener of options.listeners) {
-      servers.push(await listen(listener, (at) => MemcachedServer.start({ ...shared, shutdown, onShutdown, ...at })));
-    }
-    for (const listener of options.redisListeners) {
-      redisServers.push(await listen(listener, (at) => RedisServer.start({ ...shared, ...saving, ...at })));
-    }
+    const become = options.user === undefined ? undefined : await userChange(options.user);
+    const [listeners, redisListeners] = await Promise.all([
+      Promise.all(options.listeners.map(resolved)),
+      Promise.all(options.redisListeners.map(resolved)),
+    ]);
+    // All listen before the event loop turns: nothing is read until the user is changed.
+    const opened = await Promise.allSettled([
+      ...listeners.map(async (listener) => {
+        const start = (at: Listener): Promise<MemcachedServer> => MemcachedServer.start({ ...shared, shutdown, onShutdown, ...at });
+        servers.push(await listen(listener, start));
+      }),
+      ...redisListeners.map(async (listener) => {
+        redisServers.push(await listen(listener, (at) => RedisServer.start({ ...shared, ...saving, ...at })));
+      }),
+    ]);
+    become?.();
+    const failed = opened.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   } catch (error) {
     await closeServers();
     store.close();
@@ -125,6 +145,16 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   const forRedis = redisAddresses.length === 0 ? '' : `, for Redis clients on ${redisAddresses.join(', ')}`;
   io.stdout(`tsmemcache listening on ${addresses.join(', ')}${forRedis}\n`);
   return { addresses, redisAddresses, close };
+}
+
+/** A listener with an address in place of a name: names are looked up beforehand, as that takes turns of the event loop. */
+async function resolved<L extends Listener>(listener: L): Promise<L> {
+  if (!('host' in listener) || isIP(listener.host) !== 0) return listener;
+  try {
+    return { ...listener, host: (await lookup(listener.host)).address };
+  } catch (error) {
+    throw new UsageError(`failed to listen on ${listenerName(listener)}: ${reason(error)}`, EX_OSERR);
+  }
 }
 
 async function listen<L extends Listener, S>(listener: L, start: (listener: L) => Promise<S>): Promise<S> {
@@ -144,7 +174,8 @@ async function openSnapshot(
     return await Persistence.open(store, { ...snapshot, log });
   } catch (error) {
     store.close();
-    throw new UsageError(`cannot start from --snapshot=${snapshot.file}: ${reason(error)}`);
+    const status = error instanceof MemcacheIllegalInputError ? undefined : EX_UNREADABLE;
+    throw new UsageError(`cannot start from --snapshot=${snapshot.file}: ${reason(error)}`, status);
   }
 }
 

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,6 +47,21 @@ describe('the program', () => {
     expect(readFileSync(file, 'latin1')).toContain('kvalue');
   });
 
+  (process.getuid?.() === 0 ? it : it.skip)('becomes another user before anybody is served', async () => {
+    // The program must be readable for that user.
+    chmodSync(folder, 0o755);
+    const child = spawn(process.execPath, [main, 'serve', '-p', '0', '-l', 'localhost,127.0.0.1', '-u', 'nobody']);
+    await once(child.stdout, 'data');
+    const status = readFileSync(`/proc/${child.pid ?? 0}/status`, 'utf8');
+    const nobody = execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' }).trim();
+    const group = execFileSync('id', ['-g', 'nobody'], { encoding: 'utf8' }).trim();
+    expect(status).toContain(`Uid:\t${nobody}\t${nobody}\t${nobody}\t${nobody}\n`);
+    expect(status).toContain(`Gid:\t${group}\t${group}\t${group}\t${group}\n`);
+    expect(status).toMatch(new RegExp(`Groups:\\t${group} ?\\n`));
+    child.kill();
+    await once(child, 'exit');
+  });
+
   it('loads no client code to serve', () => {
     const script = `require(${JSON.stringify(join(folder, 'dist/cli/serve.js'))}); console.log(Object.keys(require.cache).join('\\n'))`;
     const loaded = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }).trim().split('\n');
@@ -58,9 +73,10 @@ describe('the program', () => {
     [[], 1, 'stdout', 'usage:'],
     [['--help'], 0, 'stdout', 'serve'],
     [['--version'], 0, 'stdout', 'tsmemcache '],
-    [['nonsense'], 1, 'stderr', 'no command nonsense'],
-    [['--port', '0'], 1, 'stderr', 'did you mean: tsmemcache serve --port 0\n'],
-    [['serve', '-c', '0'], 1, 'stderr', 'Maximum connections'],
+    [['srve'], 2, 'stderr', 'there is no command srve; did you mean: tsmemcache serve\n'],
+    [['--port', '0'], 2, 'stderr', 'did you mean: tsmemcache serve --port 0\n'],
+    [['serve', '-c', '0'], 2, 'stderr', '-c, --conn-limit: must be'],
+    [['serve', '-u', 'no-such-user'], 2, 'stderr', '-u, --user: there is no user no-such-user'],
     [['serve', '--version'], 0, 'stdout', 'tsmemcache '],
   ] as const)('answers %j with status %d', (args, status, stream, text) => {
     const result = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });

@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { serve, type RunningServer } from '../../src/cli/serve';
 
@@ -99,12 +100,12 @@ describe('serve', () => {
     expect(await ask(address, 'version\r\n')).toBe('CLIENT_ERROR unauthenticated\r\n');
     expect(await ask(address, 'set auth 0 0 10\r\nme se:cret\r\nversion\r\n')).toBe('STORED\r\nVERSION 1.6.45\r\n');
     writeFileSync(file, '');
-    expect(await run('-p', '0', '-Y', file)).toBe(1);
+    expect(await run('-p', '0', '-Y', file)).toBe(2);
     writeFileSync(file, 'secret\n');
-    expect(await run('-p', '0', '-Y', file)).toBe(1);
+    expect(await run('-p', '0', '-Y', file)).toBe(2);
     writeFileSync(file, 'secret:\n');
-    expect(await run('-p', '0', '-Y', file)).toBe(1);
-    expect(await run('-p', '0', '-Y', join(folder, 'none'))).toBe(1);
+    expect(await run('-p', '0', '-Y', file)).toBe(2);
+    expect(await run('-p', '0', '-Y', join(folder, 'none'))).toBe(2);
     expect(stderr).not.toContain('secret');
   });
 
@@ -158,10 +159,29 @@ describe('serve', () => {
     expect(stderr).toContain('EADDRINUSE');
   });
 
-  it('takes what memcached takes, and no address that is none', async () => {
-    expect(typeof (await run('-p', '0', '-b-5', '-o', 'idle_timeout=-5', '-vvv'))).toBe('object');
-    expect(await run('-p', '0', '-l', '127.0.0.1,')).toBe(71);
-    expect(stderr).toContain('host must be a string that is not empty\n');
+  it('takes no address that is none', async () => {
+    expect(await run('-p', '0', '-l', '127.0.0.1,')).toBe(2);
+    expect(stderr).toContain('-l, --listen: must be an address');
+    expect(await run('-p', '0', '-l', 'no.such.host.invalid')).toBe(71);
+    expect(stderr).toContain('failed to listen on no.such.host.invalid:0');
+  });
+
+  const describeOnUnix = process.platform === 'win32' ? it.skip : it;
+
+  describeOnUnix('refuses a snapshot that is no file, without waiting for it', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const file of [pipe, folder, '/dev/null']) {
+      expect(await run('-p', '0', '--snapshot', file)).toBe(2);
+      expect(stderr).toContain(`cannot start from --snapshot=${file}: file must be a regular file, or not be there yet`);
+    }
+  });
+
+  describeOnUnix('accepts the user that it is already', async () => {
+    const { username } = userInfo();
+    expect(typeof (await run('-p', '0', '-u', username))).toBe('object');
+    expect(await run('-p', '0', '-u', 'no such user')).toBe(2);
+    expect(stderr).toContain('-u, --user: must be the name of a user, not "no such user"\n');
   });
 
   it('knows its options', async () => {
@@ -169,7 +189,7 @@ describe('serve', () => {
     expect(stdout).toContain('--max-item-size');
     expect(await run('-V')).toBe(0);
     expect(stdout).toContain('tsmemcache 1.2.3\n');
-    expect(await run('-c', '0')).toBe(1);
-    expect(stderr).toContain('Maximum connections must be greater than 0\n');
+    expect(await run('-c', '0')).toBe(2);
+    expect(stderr).toContain('-c, --conn-limit: must be a whole number from 1');
   });
 });

@@ -1,4 +1,5 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { constants, open, type FileHandle } from 'node:fs/promises';
+import { MemcacheIllegalInputError } from '../../errors';
 import { latin1Slice } from '../../protocol/bytes';
 import { crc32Bytes } from '../../runtime/crc32';
 import { Item, storedValue, type Cas } from '../engine/item';
@@ -28,13 +29,16 @@ export interface Snapshot {
 /**
  * Reads a snapshot.
  *
- * @throws SnapshotError when anything in it is wrong; the system's error when the file cannot be read
+ * @throws SnapshotError when anything in it is wrong; the system's error when the file cannot be read;
+ *   MemcacheIllegalInputError when it is no file, but a pipe, a device or a folder
  */
 export async function readSnapshot(path: string): Promise<Snapshot> {
-  const file = await open(path, 'r');
+  // A pipe without a writer would keep the call, and one of Node's few threads, for ever.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { size } = await file.stat();
-    return await new SnapshotReader(path, file, size).read();
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new MemcacheIllegalInputError(`file must be a regular file, or not be there yet; ${path} is something else`);
+    return await new SnapshotReader(path, file, stats.size).read();
   } finally {
     await file.close();
   }

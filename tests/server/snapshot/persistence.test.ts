@@ -450,7 +450,7 @@ describe('a start', () => {
     const file = await twoGenerations();
     rmSync(file);
     mkdirSync(file);
-    await expect(run(file)).rejects.toMatchObject({ code: 'EISDIR' });
+    await expect(run(file)).rejects.toMatchObject({ code: 'MEMCACHE_ILLEGAL_INPUT' });
   });
 
   it('needs the folder', async () => {

@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { UsageError } from './options';
+
+/**
+ * Looks up a user, to become it later in one go.
+ *
+ * @returns what makes the process that user; nothing when it is that already
+ * @throws UsageError when there is no such user, or only root could become it
+ */
+export async function userChange(name: string): Promise<(() => void) | undefined> {
+  if (!/^[a-z_][a-z0-9_.-]*\$?$/i.test(name)) throw new UsageError(`-u, --user: must be the name of a user, not ${JSON.stringify(name)}`);
+  if (process.getuid === undefined) throw new UsageError('-u, --user: this system has no users to change to');
+  const [uid, gid] = await Promise.all([idOf(name, '-u'), idOf(name, '-g')]);
+  const own = process.getuid();
+  if (own === uid) return undefined;
+  if (own !== 0) throw new UsageError('-u, --user: only root can become another user');
+  return () => {
+    process.setgid?.(gid);
+    (process as WithGroups).initgroups(name, gid);
+    process.setuid?.(uid);
+  };
+}
+
+/** Every Node on a system with users has it; its types do not. */
+type WithGroups = typeof process & { initgroups(user: string, extraGroup: number): void };
+
+/** Asks the system's own program, as Node cannot. */
+async function idOf(name: string, what: '-u' | '-g'): Promise<number> {
+  try {
+    const { stdout } = await promisify(execFile)('id', [what, name]);
+    return Number(stdout);
+  } catch {
+    throw new UsageError(`-u, --user: there is no user ${name}`);
+  }
+}
