@@ -248,8 +248,12 @@ export abstract class KeysCommand<R> extends BaseCommand<R> {
   /** The same command for only the keys at `indices`. */
   abstract pick(indices: readonly number[]): KeysCommand<R>;
 
-  /** One result out of those of the parts. */
-  abstract merge(results: readonly R[]): R;
+  /**
+   * One result out of those of the parts.
+   *
+   * @param owners - for each key the index of its part's result, where all parts have one
+   */
+  abstract merge(results: readonly R[], owners?: readonly number[]): R;
 
   /** The result when it was certainly not executed, if it can say so; without one the call fails. */
   get whenNotSent(): R | undefined {

@@ -48,6 +48,12 @@ interface Node {
   readonly guard: Guard;
 }
 
+/** The keys of a call that one server owns. */
+interface Share {
+  readonly place: number;
+  readonly indices: number[];
+}
+
 /**
  * Sends each command to the server that owns its key, splits those of many keys among their owners, and sends those
  * for servers to all of them at once.
@@ -200,28 +206,32 @@ export class HashRouter implements Executor {
   }
 
   #toOwners<R>(command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
-    const shares = new Map<string | undefined, number[]>();
+    const shares = new Map<string | undefined, Share>();
+    /** For each key the place of its share among the others. */
+    const owners: number[] = [];
     let index = 0;
     for (const part of command.routingParts()) {
       const name = this.serverFor(part);
-      const share = shares.get(name);
-      if (share === undefined) shares.set(name, [index++]);
-      else share.push(index++);
+      let share = shares.get(name);
+      if (share === undefined) shares.set(name, (share = { place: shares.size, indices: [] }));
+      share.indices.push(index++);
+      owners.push(share.place);
     }
-    const parts: { node: Node; command: KeysCommand<R> }[] = [];
-    for (const [name = '', indices] of shares) {
-      const node = this.#nodes.get(name);
+    const nodes: Node[] = [];
+    for (const name of shares.keys()) {
+      const node = this.#nodes.get(name ?? '');
       if (node === undefined) return this.#lost(command, this.#noServers(command));
-      parts.push({ node, command: shares.size === 1 ? command : command.pick(indices) });
+      nodes.push(node);
     }
-    const [only] = parts;
-    if (parts.length === 1 && only !== undefined) return this.#sendPart(only.node, command, options);
+    const [only] = nodes;
+    if (nodes.length === 1 && only !== undefined) return this.#sendPart(only, command, options);
     const several = ofSeveral(options);
-    return this.#gather(
-      command,
-      parts.map(({ node }) => node),
-      parts.map((part) => this.#sendPart(part.node, part.command, several)),
-    );
+    const parts: Promise<R>[] = [];
+    for (const { place, indices } of shares.values()) {
+      const node = nodes[place];
+      if (node !== undefined) parts.push(this.#sendPart(node, command.pick(indices), several));
+    }
+    return this.#gather(command, nodes, parts, owners);
   }
 
   #toAll<R>(command: ServerCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
@@ -233,12 +243,8 @@ export class HashRouter implements Executor {
   }
 
   /** A part that was certainly not executed is lost; some commands have a result for that. */
-  async #sendPart<R>(node: Node, command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
-    try {
-      return await node.guard.execute(command, options);
-    } catch (error) {
-      return await this.#lost(command, error);
-    }
+  #sendPart<R>(node: Node, command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
+    return node.guard.execute(command, options).catch((error: unknown) => this.#lost(command, error));
   }
 
   #lost<R>(command: KeysCommand<R>, error: unknown): Promise<R> {
@@ -247,7 +253,7 @@ export class HashRouter implements Executor {
     return result === undefined ? rejected(error) : Promise.resolve(result);
   }
 
-  async #gather<R>(command: { merge(results: readonly R[]): R; verb: string }, nodes: Node[], parts: Promise<R>[]): Promise<R> {
+  async #gather<R>(command: KeysCommand<R> | ServerCommand<R>, nodes: Node[], parts: Promise<R>[], owners?: readonly number[]): Promise<R> {
     const settled = await Promise.allSettled(parts);
     const results: R[] = [];
     const failures = new Failures();
@@ -258,7 +264,7 @@ export class HashRouter implements Executor {
       failures.addOutcome(outcome, nodes[index]?.name);
     }
     if (failures.any) throw failures.toError(command.verb, command.merge(results));
-    return command.merge(results);
+    return command.merge(results, owners);
   }
 
   #owner(part: KeyPart): Node | undefined {

@@ -11,6 +11,7 @@ import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { NOT_FOUND, OK, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
+import { pickAt } from './pick';
 import { KeyCommand, KeysCommand, type Deleting, type ReplyReader } from '../command';
 
 /**
@@ -92,9 +93,7 @@ export class DeleteManyCommand extends KeysCommand<number> {
   }
 
   pick(indices: readonly number[]): DeleteManyCommand {
-    const picked = new Set(indices);
-    const chosen = (_: unknown, index: number): boolean => picked.has(index);
-    return new DeleteManyCommand(this.#wireKeys.filter(chosen), this.#keys.filter(chosen), this.noreply);
+    return new DeleteManyCommand(pickAt(this.#wireKeys, indices), pickAt(this.#keys, indices), this.noreply);
   }
 
   merge(results: readonly number[]): number {

@@ -12,6 +12,7 @@ import type { RequestWriter } from '../../protocol/request';
 import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
 import * as outcomes from '../meter';
+import { pickAt } from './pick';
 import {
   afterLastKey,
   BrokenReply,
@@ -282,7 +283,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   }
 
   pick(indices: readonly number[]): GetManyCommand<V, R> {
-    return this.#withKeys(at(this.#wireKeys, indices), at(this.#keys, indices), this.#separate);
+    return this.#withKeys(pickAt(this.#wireKeys, indices), pickAt(this.#keys, indices), this.#separate);
   }
 
   override get separated(): GetManyCommand<V, R> {
@@ -294,8 +295,18 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   }
 
   /** In the order of the keys, whoever answered first. */
-  merge(results: readonly Map<Key, R>[]): Map<Key, R> {
+  merge(results: readonly Map<Key, R>[], owners?: readonly number[]): Map<Key, R> {
     const merged = new Map<Key, R>();
+    if (owners !== undefined) {
+      // One look per key: looking through all results was a tenth of the cost of a call to three servers.
+      let index = 0;
+      for (const key of this.#keys) {
+        const result = results[owners[index++] ?? 0];
+        const value = result?.get(key);
+        if (value !== undefined || result?.has(key) === true) merged.set(key, value as R);
+      }
+      return merged;
+    }
     for (const key of this.#keys) {
       for (const result of results) {
         const value = result.get(key);
@@ -462,13 +473,4 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
       if (value !== undefined && !this.#hits.has(key)) this.#hits.set(key, value);
     }
   }
-}
-
-function at<T>(items: readonly T[], indices: readonly number[]): T[] {
-  const picked: T[] = [];
-  for (const index of indices) {
-    const item = items[index];
-    if (item !== undefined) picked.push(item);
-  }
-  return picked;
 }

@@ -10,6 +10,7 @@ import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
+import { pickAt } from './pick';
 import { KeyCommand, KeysCommand, NO_CAS, type Command, type ReplyReader } from '../command';
 
 /** The unconditional storage words. */
@@ -153,11 +154,7 @@ export class SetManyCommand extends KeysCommand<Key[]> {
   }
 
   pick(indices: readonly number[]): SetManyCommand {
-    const picked = new Set(indices);
-    return new SetManyCommand(
-      this.#entries.filter((_, index) => picked.has(index)),
-      this.noreply,
-    );
+    return new SetManyCommand(pickAt(this.#entries, indices), this.noreply);
   }
 
   merge(results: readonly Key[][]): Key[] {
