@@ -28,7 +28,7 @@ const seams = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'node_modules/', '.snippets/'] },
+  { ignores: ['dist/', 'coverage/', 'node_modules/', '.snippets/', '.observation-*/'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,

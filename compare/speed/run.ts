@@ -12,6 +12,7 @@ const MEASUREMENTS: Readonly<Record<string, readonly [file: string, tells: strin
   servers: ['servers', 'the embedded server beside memcached and redis-server'],
   hash: ['hash', 'what each placement costs per key'],
   micro: ['micro', 'the parts of a call, one by one'],
+  observation: ['observation', 'what the meter and the channels cost'],
   profile: ['profile', 'a CPU profile of one row'],
 };
 

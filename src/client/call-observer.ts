@@ -3,7 +3,7 @@ import { systemRandom } from '../runtime/random';
 import type { Key } from '../protocol/key';
 import type { Command } from './command';
 import type { ExecuteOptions, Executor } from './executor';
-import { HIT, MISS, type Outcome, type Tally } from './meter';
+import { HIT, MISS, type Outcome } from './meter';
 import { commands, observed, type CommandMessage, type CommandOutcome } from './observe';
 
 /** What is told on the channels of `CHANNELS`, beyond the default. */
@@ -46,24 +46,27 @@ export class CallObserver {
       command: command.verb,
       keyCount: command.keyCount,
       server: executor.monitor?.server,
-      key: this.#keyOf(command),
+      key: this.#key === undefined ? undefined : this.#keyOf(command),
       outcome: undefined,
       hits: undefined,
       attempts: 1,
       error: undefined,
     };
-    return commands.begin(message, async () => {
-      try {
-        const result = await executor.execute(command, { ...options, trace: message });
-        describe(command, result, message);
-        return result;
-      } catch (error) {
-        message.error = observed(error, options?.signal);
-        throw error;
-      } finally {
-        commands.finish(message);
-      }
-    });
+    const traced: ExecuteOptions = { signal: options?.signal, deadline: options?.deadline, trace: message };
+    return commands.begin(message, () =>
+      handOver(executor, command, traced).then(
+        (result) => {
+          describe(command, result, message);
+          commands.finish(message);
+          return result;
+        },
+        (error: unknown) => {
+          message.error = observed(error, traced.signal);
+          commands.finish(message);
+          throw error;
+        },
+      ),
+    );
   }
 
   #keyOf({ firstKey }: Command<unknown>): string | undefined {
@@ -81,28 +84,38 @@ export class CallObserver {
 /** By {@link Outcome}. */
 const NAMES: readonly CommandOutcome[] = ['hit', 'miss', 'miss', 'stored', 'notStored', 'exists', 'ok'];
 
+/** An executor of the user's own may throw: that is a call that failed like any other. */
+function handOver<R>(executor: Executor, command: Command<R>, options: ExecuteOptions): Promise<R> {
+  try {
+    return executor.execute(command, options);
+  } catch (error) {
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it was thrown
+    return Promise.reject(error);
+  }
+}
+
 function describe<R>(command: Command<R>, result: R, message: CommandMessage): void {
   if (command.noreply) {
     message.outcome = 'ok';
     return;
   }
-  const seen = new Seen();
+  seen.outcome = undefined;
+  seen.hits = undefined;
   command.tally(result, seen);
-  if (command.keyCount <= 1) message.outcome = NAMES[seen.last ?? NAMES.length];
-  if (seen.reads) message.hits = seen.hits;
+  if (command.keyCount <= 1) message.outcome = seen.outcome;
+  message.hits = seen.hits;
 }
 
-class Seen implements Tally {
-  last: Outcome | undefined;
-  hits = 0;
-  reads = false;
-
+/** What a command says of its result; one for all, since it says it at once. */
+const seen = {
+  outcome: undefined as CommandOutcome | undefined,
+  hits: undefined as number | undefined,
   add(outcome: Outcome, keys: number): void {
-    this.last = outcome;
-    if (outcome === HIT) this.hits += keys;
-    this.reads ||= outcome === HIT || outcome === MISS;
-  }
-}
+    this.outcome = NAMES[outcome];
+    if (outcome === HIT) this.hits = (this.hits ?? 0) + keys;
+    else if (outcome === MISS) this.hits ??= 0;
+  },
+};
 
 /** Errors that have the stack of a call. */
 const placed = new WeakSet<object>();

@@ -1,0 +1,191 @@
+import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader, type Histogram } from '@opentelemetry/sdk-metrics';
+import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace-node';
+import { Client, HashClient, PooledClient, RetryingClient } from '../../src';
+import { loads, ObservedError, type LoadMessage } from '../../src/client/observe';
+import { instrument } from '../../src/telemetry/opentelemetry';
+import { startMemcached, type MemcachedProcess } from '../support/memcached';
+import { ScriptedServer } from '../support/scripted-server';
+
+const exporter = new InMemorySpanExporter();
+const tracerProvider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+tracerProvider.register();
+const metricExporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+const reader = new PeriodicExportingMetricReader({ exporter: metricExporter, exportIntervalMillis: 3_600_000 });
+const meterProvider = new MeterProvider({ readers: [reader] });
+
+let servers: MemcachedProcess[];
+let stop: () => void;
+
+beforeAll(async () => {
+  servers = [await startMemcached(), await startMemcached(), await startMemcached()];
+});
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.stop()));
+  await meterProvider.shutdown();
+  await tracerProvider.shutdown();
+});
+beforeEach(() => {
+  stop = instrument({ meterProvider, connectionMetrics: true });
+});
+afterEach(() => {
+  stop();
+  exporter.reset();
+});
+
+function spans(): ReadableSpan[] {
+  return exporter.getFinishedSpans();
+}
+
+const tracer = trace.getTracer('test');
+
+it('a get is a span of kind CLIENT with the attributes of the conventions, below the span that is active', async () => {
+  const [server] = servers as [MemcachedProcess];
+  const client = new Client(server.address);
+  await client.set('k3y', 'v4lue');
+  exporter.reset();
+  const parent = tracer.startSpan('request');
+  await context.with(trace.setSpan(context.active(), parent), () => client.get('k3y'));
+  await client.get('none');
+  const [hit, miss] = spans();
+  expect(hit).toMatchObject({ name: `get ${server.address}`, kind: SpanKind.CLIENT, status: { code: SpanStatusCode.UNSET } });
+  expect(hit?.attributes).toEqual({
+    'db.system.name': 'memcached',
+    'db.operation.name': 'get',
+    'server.address': '127.0.0.1',
+    'server.port': server.port,
+    'tsmemcache.outcome': 'hit',
+    'tsmemcache.hits': 1,
+    'tsmemcache.attempts': 1,
+  });
+  expect(hit?.parentSpanContext?.spanId).toBe(parent.spanContext().spanId);
+  expect(hit?.spanContext().traceId).toBe(parent.spanContext().traceId);
+  expect(miss?.attributes).toMatchObject({ 'tsmemcache.outcome': 'miss', 'tsmemcache.hits': 0 });
+  expect(miss?.parentSpanContext).toBeUndefined();
+  expect(JSON.stringify(spans().map(({ name, attributes, events }) => ({ name, attributes, events })))).not.toMatch(/k3y|v4lue/);
+  await client.close();
+});
+
+it('calls of one tick keep their own parents, though they travel in one line', async () => {
+  const client = new Client(servers[0]?.address);
+  const parents = ['a', 'b', 'c'].map((name) => tracer.startSpan(name));
+  await Promise.all(parents.map((parent) => context.with(trace.setSpan(context.active(), parent), () => client.get('x'))));
+  expect(spans().map((span) => span.parentSpanContext?.spanId)).toEqual(parents.map((parent) => parent.spanContext().spanId));
+  await client.close();
+});
+
+it('getMany on three servers is one span, with the size of the batch and no server', async () => {
+  const client = new HashClient(servers.map(({ address }) => address));
+  const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+  await client.setMany(keys.slice(0, 12).map((key): [string, number] => [key, 1]));
+  await client.getMany(keys);
+  const [, span, ...others] = spans();
+  expect(others).toEqual([]);
+  expect(span).toMatchObject({ name: 'get' });
+  expect(span?.attributes).toEqual({
+    'db.system.name': 'memcached',
+    'db.operation.name': 'get',
+    'db.operation.batch.size': 30,
+    'tsmemcache.hits': 12,
+    'tsmemcache.attempts': 1,
+  });
+  await client.close();
+});
+
+it('a key of a cluster is a span with its owner', async () => {
+  const client = new HashClient(servers.map(({ address }) => address));
+  await client.get('a');
+  expect(spans()[0]?.attributes['server.port']).toBe(Number(client.serverFor('a')?.split(':')[1]));
+  await client.close();
+});
+
+it('a call that is repeated is one span, which says how often', async () => {
+  const server = await ScriptedServer.start((c) => c.rst(), (c) => c.rst());
+  server.put('a', 'x');
+  const client = new RetryingClient(new Client(server.address), { attempts: 5 });
+  expect(await client.get('a')).toBe('x');
+  const [span, ...others] = spans();
+  expect(others).toEqual([]);
+  expect(span?.attributes['tsmemcache.attempts']).toBeGreaterThan(1);
+  expect(span).toMatchObject({ attributes: { 'tsmemcache.outcome': 'hit' }, status: { code: SpanStatusCode.UNSET } });
+  await client.close();
+  await server.close();
+});
+
+it('a time-out is an error whose type is our code', async () => {
+  const server = await ScriptedServer.start((c) => c.hold());
+  const client = new Client(server.address, { timeout: 30 });
+  await client.get('a').catch(() => undefined);
+  const [span] = spans();
+  expect(span).toMatchObject({ status: { code: SpanStatusCode.ERROR }, attributes: { 'error.type': 'MEMCACHE_TIMEOUT' } });
+  expect(span?.status.message).toBeUndefined();
+  expect(span?.events).toEqual([]);
+  await client.close();
+  await server.close();
+});
+
+it('the loads of a read-through cache are spans of kind INTERNAL', () => {
+  const parent = tracer.startSpan('request');
+  const message: LoadMessage = { clientId: 1, name: 'users' };
+  context.with(trace.setSpan(context.active(), parent), () => {
+    loads.begin(message, () => undefined);
+  });
+  message.outcome = 'filled';
+  loads.finish(message);
+  const failing: LoadMessage = { clientId: 1, name: 'users' };
+  loads.begin(failing, () => undefined);
+  failing.error = new ObservedError('Error', 'ERROR');
+  loads.finish(failing);
+  expect(spans()).toMatchObject([
+    { name: 'load users', kind: SpanKind.INTERNAL, attributes: { 'tsmemcache.cache.name': 'users', 'tsmemcache.outcome': 'filled' } },
+    { name: 'load users', status: { code: SpanStatusCode.ERROR }, attributes: { 'error.type': 'ERROR' } },
+  ]);
+  expect(spans()[0]?.parentSpanContext?.spanId).toBe(parent.spanContext().spanId);
+});
+
+it('the duration of operations is a histogram in seconds; connections are counted when asked for', async () => {
+  const [server] = servers as [MemcachedProcess];
+  const client = new PooledClient(server.address, { maxPoolSize: 1 });
+  await Promise.all([client.get('a'), client.get('b'), client.getMany(['a', 'b'])]);
+  await reader.forceFlush();
+  const metrics = metricExporter.getMetrics().at(-1)?.scopeMetrics.flatMap((scope) => scope.metrics) ?? [];
+  const named = (name: string) => metrics.find(({ descriptor }) => descriptor.name === name);
+  const duration = named('db.client.operation.duration');
+  expect(duration?.descriptor.unit).toBe('s');
+  const points = duration?.dataPoints.filter(({ attributes }) => attributes['server.port'] === server.port && attributes['db.operation.name'] === 'get') ?? [];
+  expect(points.map(({ attributes }) => attributes)).toContainEqual({
+    'db.system.name': 'memcached',
+    'db.operation.name': 'get',
+    'server.address': '127.0.0.1',
+    'server.port': server.port,
+  });
+  const { count, sum, buckets } = points[0]?.value as Histogram;
+  expect(count).toBeGreaterThanOrEqual(3);
+  expect(sum).toBeLessThan(count * 5);
+  expect(buckets.boundaries[0]).toBe(0.0001);
+  expect(named('db.client.connection.count')?.dataPoints.some(({ attributes }) => attributes['db.client.connection.pool.name'] === server.address)).toBe(true);
+  expect(named('db.client.connection.create_time')).toBeDefined();
+  await client.close();
+});
+
+it('what is under way ends with the report, and afterwards nothing is reported', async () => {
+  const server = await ScriptedServer.start((c) => c.hold());
+  const client = new Client(server.address, { timeout: 50 });
+  const pending = client.get('a').catch(() => undefined);
+  stop();
+  expect(spans()).toHaveLength(1);
+  await pending;
+  await client.get('b').catch(() => undefined);
+  expect(spans()).toHaveLength(1);
+  await client.close();
+  await server.close();
+});
+
+it('a tracer that throws harms no call', async () => {
+  stop();
+  const broken = { getTracer: () => ({ startSpan: () => { throw new Error('broken'); }, startActiveSpan: () => undefined as never }) };
+  stop = instrument({ tracerProvider: broken });
+  const client = new Client(servers[0]?.address);
+  expect(await client.set('a', 1)).toBe(true);
+  await client.close();
+});
