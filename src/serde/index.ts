@@ -14,7 +14,7 @@ export {
 export { JsonSerde, type JsonSerdeOptions } from './json-serde';
 export { PythonSerde, type PythonSerdeOptions } from './python-serde';
 export { RawSerde } from './raw-serde';
-export { MISS, type Serde, type SerializedValue } from './serde';
+export { MISS, type Fixed, type Serde, type SerializedValue } from './serde';
 export { StringSerde } from './string-serde';
 export { TypedSerde, type CacheValue } from './typed-serde';
 export type { CompressionLevel } from './zlib/zlib-codec';

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { doors, houseOf, importsOfSrc, picture, roomOf } from '../rooms';
 import { apiReport, unreleasedChanges } from './api';
+import { cpuPicture, cpuText, faultTotals } from './first-screen';
 import { optionTables } from './options';
 
 const DOCS = join(__dirname, '..', '..', 'docs');
@@ -45,18 +46,30 @@ function report(): string {
   return `${HEAD}\n<!-- changelog ${changes} -->\n\n${body}\n`;
 }
 
+function page(name: string): string {
+  return readFileSync(join(DOCS, name), 'utf8');
+}
+
+/** README's first screen. */
+function readme(): string {
+  const picture = `![${cpuText(page('benchmarks.md'))}](docs/benchmarks/cpu-per-get.svg)`;
+  return replacePart('../README.md', 'first screen', `${picture}\n\n${faultTotals(page('faults.md'))}`);
+}
+
 const pages: readonly (readonly [page: string, text: () => string])[] = [
   ['options.md', () => replacePart('options.md', 'options', optionTables())],
   ['architecture.md', () => replacePart('architecture.md', 'rooms', rooms())],
   ['api.md', report],
+  ['benchmarks/cpu-per-get.svg', () => cpuPicture(page('benchmarks.md'))],
+  ['../README.md', readme],
 ];
 
-const outdated = pages.filter(([page, text]) => {
-  const file = join(DOCS, page);
+const outdated = pages.filter(([name, text]) => {
+  const file = join(DOCS, name);
   const wanted = text();
   if (existsSync(file) && readFileSync(file, 'utf8') === wanted) return false;
   if (!process.argv.includes('--check')) writeFileSync(file, wanted);
   return true;
 });
-for (const [page] of outdated) console.log(process.argv.includes('--check') ? `docs/${page} is not up to date; run npm run docs` : `docs/${page} was written`);
+for (const [name] of outdated) console.log(process.argv.includes('--check') ? `docs/${name} is not up to date; run npm run docs` : `docs/${name} was written`);
 if (process.argv.includes('--check') && outdated.length > 0) process.exitCode = 1;
