@@ -8,14 +8,16 @@ export type {
   MetaGetOptions,
   MetaOptions,
   MetaSetOptions,
-} from './protocol/meta-flags';
+} from './client/commands/meta-options';
 export type { Clock, Timer } from './runtime/clock';
 export type { Random } from './runtime/random';
 export * from './serde';
 export type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions } from './client/cache-api';
 export { Client } from './client/client';
 export type { ClientOptions, ConnectionOptions } from './client/client-options';
-export { KeyCommand, KeysCommand, ServerCommand, type Command } from './client/command';
+export { KeyCommand, KeysCommand, MORE, ServerCommand, type Command, type ReplyReader } from './client/command';
+export type { Frame } from './protocol/frame';
+export type { RequestWriter } from './protocol/request';
 export { MetaCommand, MetaResult, type MetaCode } from './client/commands/meta';
 export type { MetaCount, MetaItem, MetaWriteResult } from './client/commands/meta-results';
 export type { ValueWithCas } from './client/commands/retrieval';

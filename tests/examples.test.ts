@@ -25,6 +25,7 @@ it('what the examples claim is so', async () => {
   expect(await output('sharded-cache.ts')).toMatch(/one is gone: [12]\d\d of 300.*\nits keys have moved: 300 of 300/);
   expect(await output('retry.ts')).toContain('get, retrying:     30 succeeded\n');
   expect(await output('migration.ts')).toContain('old 99, new 60');
+  expect(await output('custom-command.ts')).toBe('text: 12\nnothing: undefined\n');
 });
 
 it('npm start shows its passes, without bars or colours where it is not a terminal', async () => {

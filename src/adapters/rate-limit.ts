@@ -1,7 +1,7 @@
 import { MemcacheUnknownCommandError } from '../errors';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
 import { checkValue, SWITCH, valueThat, type Rule } from '../options/rule';
-import type { MetaArithmeticOptions } from '../protocol/meta-flags';
+import type { MetaArithmeticOptions } from '../client/commands/meta-options';
 import { checkClient, clockOf, FAILURES, keyOf, orElse, secondsOf, WORD, type AdapterClient, type Failures } from './shared';
 
 /** A client that counts; every client class does. */

@@ -4,7 +4,7 @@ import type {
   MetaDeleteOptions,
   MetaGetOptions,
   MetaSetOptions,
-} from '../protocol/meta-flags';
+} from './commands/meta-options';
 import type { CallOptions } from './executor';
 
 /** Those of all classic commands: who keeps one object for several of them need not take it apart. */

@@ -3,19 +3,7 @@ import { checkOptionNames, settingsOf } from '../options/option';
 import { checkValue, SWITCH, wholeNumber, type Rule } from '../options/rule';
 import { encodeExptime, type Expire } from '../protocol/exptime';
 import { encodeBase64Key, encodeKey, encodePrefix, keyText, type Key, type KeyRules } from '../protocol/key';
-import {
-  encodeCas,
-  encodeClientFlags,
-  encodeCount,
-  metaArithmeticFlags,
-  metaDeleteFlags,
-  metaGetFlags,
-  metaSetFlags,
-  type MetaArithmeticOptions,
-  type MetaDeleteOptions,
-  type MetaGetOptions,
-  type MetaSetOptions,
-} from '../protocol/meta-flags';
+import { encodeCas, encodeClientFlags, encodeCount } from '../protocol/numbers';
 import { toBlock } from '../protocol/request';
 import type { Clock } from '../runtime/clock';
 import { serializeValue } from '../serde/read';
@@ -29,6 +17,16 @@ import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } f
 import type { Command } from './command';
 import { ArithmeticCommand, DeleteCommand, DeleteManyCommand, TouchCommand } from './commands/item';
 import { MetaCommand, MetaRequest, NoopCommand, type MetaCode, type MetaResult } from './commands/meta';
+import {
+  metaArithmeticFlags,
+  metaDeleteFlags,
+  metaGetFlags,
+  metaSetFlags,
+  type MetaArithmeticOptions,
+  type MetaDeleteOptions,
+  type MetaGetOptions,
+  type MetaSetOptions,
+} from './commands/meta-options';
 import {
   metaCount,
   metaDebugInfo,

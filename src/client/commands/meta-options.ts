@@ -1,8 +1,8 @@
-/** The flags of the meta commands under readable names. No other file knows a letter of theirs. */
-import { MemcacheIllegalInputError } from '../errors';
-import { isUint64 } from './bytes';
-import { encodeExptime, type Expire } from './exptime';
-import { MAX_FLAGS, MAX_OPAQUE_LENGTH } from './limits';
+/** The flags of the meta commands under readable names. */
+import { MemcacheIllegalInputError } from '../../errors';
+import { encodeExptime, type Expire } from '../../protocol/exptime';
+import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
+import { encodeCas, encodeClientFlags, encodeCount } from '../../protocol/numbers';
 
 /** Flags that every meta command takes. */
 export interface MetaOptions {
@@ -167,32 +167,6 @@ export function metaArithmeticFlags(options: MetaArithmeticOptions<number | bigi
     on('c', 'returnCas', options.returnCas),
     on('t', 'returnTtl', options.returnTtl),
   );
-}
-
-/** A count that fits the server's unsigned 64 bits, as text. */
-export function encodeCount(name: string, value: unknown): string {
-  const legal =
-    typeof value === 'bigint' ? value >= 0n && isUint64(value.toString()) : Number.isSafeInteger(value) && Number(value) >= 0;
-  if (!legal) {
-    throw new MemcacheIllegalInputError(`${name} must be a whole number from 0 to 2^53 - 1, or a bigint from 0n to 2n ** 64n - 1n`);
-  }
-  return String(value);
-}
-
-/** A cas token: decimal text of 64 bits. */
-export function encodeCas(name: string, value: unknown): string {
-  if (typeof value !== 'string' || !isUint64(value)) {
-    throw new MemcacheIllegalInputError(`${name} must be a cas token as gets returns it: a text of decimal digits`);
-  }
-  return value;
-}
-
-/** Client flags: an unsigned 32-bit number. */
-export function encodeClientFlags(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > MAX_FLAGS) {
-    throw new MemcacheIllegalInputError('flags must be a whole number from 0 to 2^32 - 1');
-  }
-  return value;
 }
 
 function flags(...parts: (string | undefined | readonly string[])[]): string[] {

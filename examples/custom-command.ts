@@ -1,0 +1,32 @@
+/** A command that this package does not have, for instance that of a proxy of your own. */
+import { Client, KeyCommand, type Frame, type RequestWriter } from 'tsmemcache';
+import { MemcachedServer } from 'tsmemcache/server';
+
+/** `mg KEY s`: the size of a value, without the value; undefined on a miss. */
+class SizeCommand extends KeyCommand<number | undefined> {
+  readonly verb = 'mg';
+  readonly idempotent = true;
+
+  write(request: RequestWriter): void {
+    request.text(`mg ${this.wireKey} s\r\n`);
+  }
+
+  read(frame: Frame, server: string): number | undefined {
+    if (frame.startsWith('EN')) return undefined;
+    const [, size] = /^HD s(\d+)$/.exec(frame.line()) ?? [];
+    if (size === undefined) throw this.refuse(frame, server);
+    return Number(size);
+  }
+}
+
+async function main(): Promise<void> {
+  const server = await MemcachedServer.start();
+  const client = new Client(server.address);
+  await client.set('text', 'twelve bytes');
+  // A cluster sends it to the key's owner, a RetryingClient repeats it: it is a command like any other.
+  for (const key of ['text', 'nothing']) console.log(`${key}: ${String(await client.executor.execute(new SizeCommand(key, key)))}`);
+  await client.close();
+  await server.close();
+}
+
+void main();
