@@ -60,6 +60,18 @@ it('counts on a server that does not know meta commands', async () => {
   expect((await store.get('k'))?.totalHits).toBe(2);
   await store.resetKey('k');
   expect(await store.get('k')).toBeUndefined();
+  const answers = await Promise.all(Array.from({ length: 100 }, () => store.increment('at once')));
+  expect(new Set(answers.map(({ totalHits }) => totalHits)).size).toBe(100);
+});
+
+it('counts through a client with proxy: true, without a question that cannot be answered', async () => {
+  await using server = await MemcachedServer.start();
+  await using client = new Client(server.address, { proxy: true });
+  const verbs: string[] = [];
+  server.faults = ({ verb }) => void verbs.push(verb);
+  const store = new MemcacheRateLimitStore(client, { windowMs: 600_000 });
+  for (let count = 1; count <= 3; count++) expect((await store.increment('k')).totalHits).toBe(count);
+  expect(verbs).toEqual(['incr', 'add', 'incr', 'incr']);
 });
 
 it('errors reach the limiter; with failures: "miss" requests pass', async () => {
