@@ -16,7 +16,7 @@ import { CLIENT_OPTIONS, type ClientOptions } from './client-options';
 import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } from './commands/admin';
 import type { Command } from './command';
 import { ArithmeticCommand, DeleteCommand, DeleteManyCommand, TouchCommand } from './commands/item';
-import { MetaCommand, MetaRequest, NoopCommand, type MetaCode, type MetaResult } from './commands/meta';
+import { MetaCommand, MetaRequest, NoopCommand, type MetaCode, type MetaParts, type MetaResult } from './commands/meta';
 import {
   metaArithmeticFlags,
   metaDeleteFlags,
@@ -578,11 +578,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     { signal }: CallOptions = {},
     value?: string | Uint8Array,
   ): Promise<MetaResult> {
-    const command = new MetaCommand(code, key, tokens, value);
-    return this.#execute(this.#metaRequest(command), { signal });
+    return this.#execute(this.#metaRequest({ code, key, flags: tokens, value }), { signal });
   }
 
-  #metaRequest(command: MetaCommand): MetaRequest {
+  #metaRequest(command: MetaParts): MetaRequest {
     const request = new MetaRequest(command, this.#metaKey(command));
     this.#checkSize(request.valueSize);
     return request;
@@ -594,7 +593,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return encodeKey(key, this.#keyRules);
   }
 
-  #metaKey({ code, key, flags }: MetaCommand): string {
+  #metaKey({ code, key, flags }: MetaParts): string {
     if (code === 'mn') return '';
     return flags.includes('b') ? encodeBase64Key(key, this.#keyRules) : this.#encodeKey(key);
   }

@@ -148,7 +148,10 @@ export function replyError(frame: Frame, asked: Asked, server: string): Memcache
 
 /** Whether the frame is one of the three error lines. */
 export function isErrorLine(frame: Frame): boolean {
-  return !frame.hasBlock && /^(?:ERROR|CLIENT_ERROR|SERVER_ERROR)(?:[ :]|$)/.test(printable(frame));
+  if (frame.hasBlock) return false;
+  const first = frame.buffer[frame.start];
+  if (first !== C && first !== E && first !== S) return false;
+  return /^(?:ERROR|CLIENT_ERROR|SERVER_ERROR)(?:[ :]|$)/.test(frame.line());
 }
 
 const OWN_WORD = /^(?:VALUE|STORED|NOT_STORED|EXISTS|NOT_FOUND|DELETED|TOUCHED|OK|END|RESET|STAT|VERSION|HD|VA|EN|NF|NS|EX|MN|ME)(?= |$)/;
@@ -180,6 +183,9 @@ function printable(frame: Frame): string {
   return line.length > 64 ? `${shown}…` : shown;
 }
 
+const C = 67;
+const E = 69;
+const S = 83;
 const V = 86;
 const A = 65;
 const L = 76;

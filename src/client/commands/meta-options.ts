@@ -170,7 +170,12 @@ export function metaArithmeticFlags(options: MetaArithmeticOptions<number | bigi
 }
 
 function flags(...parts: (string | undefined | readonly string[])[]): string[] {
-  return parts.flat().filter((part) => part !== undefined);
+  const all: string[] = [];
+  for (const part of parts) {
+    if (typeof part === 'string') all.push(part);
+    else if (part !== undefined) all.push(...part);
+  }
+  return all;
 }
 
 function common({ base64, opaque }: MetaOptions): string[] {

@@ -49,31 +49,61 @@ export interface MetaCount<N extends number | bigint> extends MetaWriteResult {
 /** The item of an `mg` answer; `undefined` on a miss. */
 export function metaItem<V>(result: MetaResult, serde: Serde<V, never>, key: Key): MetaItem<V> | undefined {
   if (result.code === 'EN') return undefined;
-  const flags = number(result, 'f');
   const { value: bytes } = result;
-  const won = result.flag('W') !== undefined;
-  const recaching = result.flag('Z') !== undefined;
-  let value: V | undefined;
+  const item: MetaItem<V> = {
+    value: undefined,
+    flags: undefined,
+    cas: undefined,
+    ttl: undefined,
+    size: undefined,
+    hitBefore: undefined,
+    lastAccess: undefined,
+    won: false,
+    stale: false,
+    recaching: false,
+  };
+  for (const flag of result.flags) setFlag(item, flag);
   // An empty item that is being filled is a place-holder, not a value that the serde could read.
-  if (bytes !== undefined && !(bytes.length === 0 && (won || recaching))) {
-    const read = deserializeValue(serde, bytes, 0, bytes.length, true, flags ?? 0, keyText(key), 'mg');
-    if (read !== MISS) value = read;
+  if (bytes !== undefined && !(bytes.length === 0 && (item.won || item.recaching))) {
+    const read = deserializeValue(serde, bytes, 0, bytes.length, true, item.flags ?? 0, keyText(key), 'mg');
+    if (read !== MISS) item.value = read;
     // To be told to refresh it, or its token, is worth knowing of a value that the serde calls a miss, too.
     else if (result.flags.every((flag) => /^[fOkb]/.test(flag))) return undefined;
   }
-  const hitBefore = number(result, 'h');
-  return {
-    value,
-    flags,
-    cas: result.flag('c'),
-    ttl: number(result, 't'),
-    size: number(result, 's'),
-    hitBefore: hitBefore === undefined ? undefined : hitBefore === 1,
-    lastAccess: number(result, 'l'),
-    won,
-    stale: result.flag('X') !== undefined,
-    recaching,
-  };
+  return item;
+}
+
+/** What one flag of a reply says about an item; those that say nothing, as the opaque, are passed over. */
+function setFlag(item: MetaItem<unknown>, flag: string): void {
+  switch (flag[0]) {
+    case 'f':
+      item.flags = toNumber(flag);
+      break;
+    case 'c':
+      item.cas = flag.slice(1);
+      break;
+    case 't':
+      item.ttl = toNumber(flag);
+      break;
+    case 's':
+      item.size = toNumber(flag);
+      break;
+    case 'h':
+      item.hitBefore = toNumber(flag) === 1;
+      break;
+    case 'l':
+      item.lastAccess = toNumber(flag);
+      break;
+    case 'W':
+      item.won = true;
+      break;
+    case 'X':
+      item.stale = true;
+      break;
+    case 'Z':
+      item.recaching = true;
+      break;
+  }
 }
 
 /** The outcome of an `ms` or `md`. */
@@ -88,7 +118,8 @@ const STATUS: Readonly<Record<string, MetaWriteResult['status']>> = { NS: 'notSt
 export function metaCount(result: MetaResult, exact: boolean): MetaCount<number | bigint> {
   const digits = result.value?.toString('latin1');
   if (digits !== undefined && !isUint64(digits)) throw unreadable('the count', 'ma');
-  const outcome = { ...metaWriteResult(result), ttl: number(result, 't') };
+  const ttl = result.flag('t');
+  const outcome = { ...metaWriteResult(result), ttl: ttl === undefined ? undefined : toNumber(`t${ttl}`) };
   if (digits === undefined) return { ...outcome, value: undefined };
   if (exact) return { ...outcome, value: BigInt(digits) };
   if (!Number.isSafeInteger(Number(digits))) throw new MemcacheInexactNumberError(BigInt(digits), 'ma');
@@ -106,12 +137,11 @@ export function metaDebugInfo(result: MetaResult): Map<string, string> | undefin
   );
 }
 
-/** What a decimal flag says; undefined when it was not asked for. */
-function number(result: MetaResult, letter: string): number | undefined {
-  const text = result.flag(letter);
-  if (text === undefined) return undefined;
-  if (!/^-?[0-9]{1,15}$/.test(text)) throw unreadable(`the flag ${letter}`, 'mg');
-  return Number(text);
+/** What a decimal flag says. */
+function toNumber(flag: string): number {
+  const digits = flag.slice(1);
+  if (!/^-?[0-9]{1,15}$/.test(digits)) throw unreadable(`the flag ${flag[0] ?? ''}`, 'mg');
+  return Number(digits);
 }
 
 function unreadable(what: string, command: string): MemcacheUnknownError {

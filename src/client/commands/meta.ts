@@ -118,6 +118,9 @@ const OUTCOMES: Readonly<Partial<Record<MetaCode, Readonly<Record<string, outcom
   ma: { NS: outcomes.NOT_STORED, EX: outcomes.EXISTS, NF: outcomes.NOT_FOUND },
 };
 
+/** What a request is made of: a {@link MetaCommand}, or what a typed method has checked already. */
+export type MetaParts = Readonly<Pick<MetaCommand, 'code' | 'key' | 'flags' | 'value'>>;
+
 /** The first version with meta commands as they are now. */
 const META_SINCE = '1.6.0';
 
@@ -135,15 +138,23 @@ export class MetaRequest extends KeyCommand<MetaResult> {
   /** What the reply must bring back; `me` and `mn` know no opaque. */
   readonly #opaque: string | undefined;
   readonly #ownOpaque: boolean;
+  /** `mn` and `me` are answered in any case. */
+  readonly #quiet: boolean;
 
   /** @param block its value, when that was prepared for another request already */
-  constructor(command: MetaCommand, wireKey: string, block = command.value === undefined ? undefined : toBlock(command.value)) {
+  constructor(command: MetaParts, wireKey: string, block = command.value === undefined ? undefined : toBlock(command.value)) {
     super(wireKey, command.key);
     this.verb = command.code;
     this.#flags = command.flags;
     this.#block = block;
-    const given = command.flags.find((flag) => flag.startsWith('O'));
+    let given: string | undefined;
+    let quiet = false;
+    for (const flag of command.flags) {
+      if (flag.startsWith('O')) given = flag;
+      else if (flag.startsWith('q')) quiet = true;
+    }
     this.#ownOpaque = given === undefined;
+    this.#quiet = quiet && command.code !== 'me' && command.code !== 'mn';
     if (command.code !== 'me' && command.code !== 'mn') {
       this.#opaque = given ?? `O${(lastOpaque = (lastOpaque + 1) % 36 ** 5).toString(36)}`;
     }
@@ -207,11 +218,6 @@ export class MetaRequest extends KeyCommand<MetaResult> {
     return this.#flags.filter((flag) => !letters.includes(flag.charAt(0)));
   }
 
-  /** `mn` and `me` are answered in any case. */
-  get #quiet(): boolean {
-    return this.verb !== 'mn' && this.verb !== 'me' && this.#has('q');
-  }
-
   override tally(result: MetaResult, tally: outcomes.Tally): void {
     const isPlaceHolder = this.verb === 'mg' && result.size === 0 && (result.flag('W') ?? result.flag('Z')) !== undefined;
     tally.add(isPlaceHolder ? outcomes.MISS : (OUTCOMES[this.verb]?.[result.code] ?? outcomes.OK), 1);
@@ -226,12 +232,12 @@ export class MetaRequest extends KeyCommand<MetaResult> {
   }
 
   write(request: RequestWriter): void {
-    const parts: string[] = [this.verb];
-    if (this.verb !== 'mn') parts.push(this.wireKey);
-    if (this.#block !== undefined) parts.push(String(this.#block.length));
-    parts.push(...this.#flags);
-    if (this.#ownOpaque && this.#opaque !== undefined) parts.push(this.#opaque);
-    request.text(parts.join(' ') + '\r\n');
+    let line: string = this.verb;
+    if (this.verb !== 'mn') line += ' ' + this.wireKey;
+    if (this.#block !== undefined) line += ' ' + String(this.#block.length);
+    for (const flag of this.#flags) line += ' ' + flag;
+    if (this.#ownOpaque && this.#opaque !== undefined) line += ' ' + this.#opaque;
+    request.text(line + '\r\n');
     if (this.#block !== undefined) request.block(this.#block);
     // A quiet command may not be answered at all: MN tells that the moment for it has passed.
     if (this.#quiet) request.text('mn\r\n');
@@ -260,15 +266,18 @@ export class MetaRequest extends KeyCommand<MetaResult> {
   }
 
   read(frame: Frame, server: string): MetaResult {
-    const [code = '', ...rest] = frame.line().split(' ').filter((token) => token !== '');
-    if (isErrorLine(frame) || !ANSWERS[this.verb].includes(code) || frame.hasBlock !== (code === 'VA')) {
-      throw this.refuse(frame, server);
-    }
-    let flags = frame.hasBlock ? rest.slice(1) : rest;
+    let tokens = frame.line().split(' ');
+    // memcached up to 1.6.14 writes two spaces, or one at the end.
+    if (tokens.includes('')) tokens = tokens.filter((token) => token !== '');
+    const [code = ''] = tokens;
+    if (!ANSWERS[this.verb].includes(code) || frame.hasBlock !== (code === 'VA')) throw this.refuse(frame, server);
+    let flags = tokens.slice(frame.hasBlock ? 2 : 1);
     // memcached 1.6.10 to 1.6.17 says no more than EN.
     if (this.#opaque !== undefined && !(code === 'EN' && flags.length === 0)) {
       if (!flags.includes(this.#opaque)) throw new FrameError('a meta reply does not bring back the opaque of its request');
-      if (this.#ownOpaque) flags = flags.filter((flag) => flag !== this.#opaque);
+      // Servers give the flags back in the order asked, so it is the last.
+      if (this.#ownOpaque && flags.at(-1) === this.#opaque) flags.pop();
+      else if (this.#ownOpaque) flags = flags.filter((flag) => flag !== this.#opaque);
     }
     return new MetaResult(code, flags, frame.hasBlock ? frame.data() : undefined);
   }
