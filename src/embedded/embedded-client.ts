@@ -21,10 +21,12 @@ export class EmbeddedClient<Out = CacheValue, In = Out> extends Client<Out, In> 
   readonly store: MemoryStore;
 
   /**
-   * @param store - where the items are kept; by default a store of its own, of 64 MiB
+   * @param given - where the items are kept; by default a store of its own, of 64 MiB, whose items expire by the `clock` of
+   *   the options
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
-  constructor(store: MemoryStore = new MemoryStore(), options: EmbeddedClientOptions<Out, In> = {}) {
+  constructor(given?: MemoryStore, options: EmbeddedClientOptions<Out, In> = {}) {
+    const store = given ?? new MemoryStore({ clock: options.clock });
     if (!(store instanceof MemoryStore)) throw new MemcacheIllegalInputError('store must be a MemoryStore, or undefined for one of its own; options are the second argument');
     super({ path: 'embedded' }, { ...options, connect: connectInProcess(new ServerContext({ store })) });
     this.store = store;

@@ -113,7 +113,7 @@ export class Alarm {
   set(deadline: number, pause: number): void {
     if (this.#closed) return;
     if (this.#timer !== undefined) {
-      if (this.#at <= deadline) return;
+      if (this.#at <= deadline && this.#timer.isLost !== true) return;
       this.#timer.close();
     }
     const now = this.#time.now();

@@ -1,5 +1,6 @@
 import { MAX_RELATIVE_EXPTIME } from '../../protocol/limits';
-import type { Clock } from '../../runtime/clock';
+import { systemClock, type Clock } from '../../runtime/clock';
+import { isTimeFaked, realTime } from '../../runtime/fake-time';
 
 /**
  * The store's time begins here, in milliseconds, as memcached's does (`ITEM_UPDATE_INTERVAL` + 2 seconds): so there is
@@ -10,21 +11,35 @@ const TIME_BEFORE_START = 62_000;
 /** The deadline of what expires at once. */
 const PAST = 1000;
 
-/** Time as one store counts it: from a little before its start, and never backwards. */
+/**
+ * Time as one store counts it: from a little before its start, and never backwards. Jumps of the wall clock do not change
+ * it; unless a test fakes the machine's `Date`, which then rules it, so that setting the system time lets items expire.
+ */
 export class StoreTime {
   readonly #clock: Clock;
-  readonly #origin: number;
+  readonly #mayBeFaked: boolean;
+  /** What the clock shows at the beginning of the store's time; the wall clock while it is faked. */
+  #origin: number;
   /** On the wall clock. */
   readonly #startedAt: number;
+  #faked = false;
+  /** The latest that was told while time was faked. */
+  #latest = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#mayBeFaked = clock === systemClock;
     this.#origin = clock.now() - TIME_BEFORE_START;
     this.#startedAt = clock.time() - TIME_BEFORE_START;
+    if (this.#mayBeFaked && isTimeFaked()) {
+      this.#faked = true;
+      this.#origin = this.#startedAt;
+    }
   }
 
   /** In whole milliseconds. */
   now(): number {
+    if (this.#mayBeFaked && (this.#faked || isTimeFaked())) return this.#fakedNow();
     return Math.floor(this.#clock.now() - this.#origin);
   }
 
@@ -50,5 +65,21 @@ export class StoreTime {
     if (exptime <= MAX_RELATIVE_EXPTIME) return this.now() + exptime * 1000;
     if (exptime * 1000 <= this.#startedAt) return PAST;
     return Math.max(PAST, Math.floor(this.now() + exptime * 1000 - this.#clock.time()));
+  }
+
+  #fakedNow(): number {
+    const faked = isTimeFaked();
+    if (faked && !this.#faked) {
+      // From here on the wall clock counts, from what it really shows.
+      const { now, time } = realTime();
+      this.#latest = Math.floor(now - this.#origin);
+      this.#origin += time - now;
+    } else if (!faked) {
+      this.#origin = this.#clock.now() - this.#latest;
+    }
+    this.#faked = faked;
+    const shown = faked ? this.#clock.time() : this.#clock.now();
+    this.#latest = Math.max(this.#latest, Math.floor(shown - this.#origin));
+    return this.#latest;
   }
 }
