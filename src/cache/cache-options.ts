@@ -50,9 +50,9 @@ export interface EntryOptions<T = unknown> extends CallOptions {
 
 /** How values are kept in this process, in front of the server. */
 export interface NearCacheOptions {
-  /** @default 10000 */
+  /** The most entries. @default 10000 */
   maxEntries?: number | undefined;
-  /** @default 67108864 */
+  /** The most memory, in bytes, keys and overhead included. @default 67108864 */
   maxBytes?: number | undefined;
   /** Milliseconds for which an entry may be served without asking the server: what other processes change is seen after this. @default 1000 */
   ttl?: number | undefined;
@@ -96,6 +96,7 @@ export interface CacheOptions<T = unknown> extends Omit<EntryOptions<T>, 'signal
   chunk?: { maxValue: number } | undefined;
   /** A near cache in this process. @default none */
   l1?: NearCacheOptions | undefined;
+  /** When calls do without the cache after it has failed them. @default { failures: 5, pause: 1000 } */
   circuit?: CircuitOptions | undefined;
   /** How many keys whose deletion has failed are remembered, to be deleted again. @default 10000 */
   recovery?: number | undefined;
@@ -173,7 +174,7 @@ export const NEAR_OPTIONS = {
   staleIfError: option(MILLISECONDS, 0),
 } satisfies OptionTable<NearCacheOptions>;
 
-const CIRCUIT_OPTIONS = {
+export const CIRCUIT_OPTIONS = {
   failures: option(AT_LEAST_ONE, 5),
   pause: option(MILLISECONDS, 1000),
 } satisfies OptionTable<CircuitOptions>;

@@ -6,6 +6,7 @@ import { NEXT_OPTIONS } from '../../src/adapters/next';
 import { RATE_LIMIT_OPTIONS } from '../../src/adapters/rate-limit';
 import { SESSION_OPTIONS } from '../../src/adapters/session';
 import { DRIVER_OPTIONS } from '../../src/adapters/unstorage';
+import { CACHE_OPTIONS, CIRCUIT_OPTIONS, ENTRY_OPTIONS, NEAR_OPTIONS } from '../../src/cache/cache-options';
 import { CLIENT_OPTIONS, CONNECTION_OPTIONS } from '../../src/client/client-options';
 import { FALLBACK_OPTIONS } from '../../src/client/policies/fallback-client';
 import { BACKOFF_OPTIONS, RETRY_OPTIONS } from '../../src/client/policies/retrying-client';
@@ -56,6 +57,14 @@ const GROUPS: readonly Group[] = [
   group('memcacheDriver (`tsmemcache/unstorage`)', 'adapters/unstorage.ts', 'MemcacheDriverOptions', DRIVER_OPTIONS),
 ];
 
+/** Those of `ReadThroughCache`, which has a page of its own. */
+export const CACHE_GROUPS: readonly Group[] = [
+  group('Per cache and per call', 'cache/cache-options.ts', 'EntryOptions', ENTRY_OPTIONS),
+  group('Per cache', 'cache/cache-options.ts', 'CacheOptions', Object.fromEntries(Object.entries(CACHE_OPTIONS).filter(([name]) => !(name in ENTRY_OPTIONS)))),
+  group('`l1`', 'cache/cache-options.ts', 'NearCacheOptions', NEAR_OPTIONS),
+  group('`circuit`', 'cache/cache-options.ts', 'CircuitOptions', CIRCUIT_OPTIONS),
+];
+
 /** What the docstring of an option says. */
 interface Told {
   readonly meaning: string;
@@ -91,11 +100,11 @@ function defaultCell(name: string, value: unknown, told: Told): string {
   return `\`${plain}\``;
 }
 
-/** All tables, as Markdown. */
-export function optionTables(): string {
-  const program = createProgram([...new Set(GROUPS.map(({ file }) => file))], { noEmit: true, skipLibCheck: true });
+/** The tables of these groups, as Markdown. */
+export function optionTables(groups: readonly Group[] = GROUPS): string {
+  const program = createProgram([...new Set(groups.map(({ file }) => file))], { noEmit: true, skipLibCheck: true });
   const checker = program.getTypeChecker();
-  return GROUPS.map((entry) => {
+  return groups.map((entry) => {
     const type = checker.getTypeAtLocation(declarationOf(program, entry));
     const lines = Object.entries(entry.table).map(([name, { rule, default: byDefault }]) => {
       const property = type.getProperty(name);

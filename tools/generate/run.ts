@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { doors, houseOf, importsOfSrc, picture, roomOf } from '../rooms';
 import { apiReport, unreleasedChanges } from './api';
 import { cpuPicture, cpuText, faultTotals } from './first-screen';
-import { optionTables } from './options';
+import { CACHE_GROUPS, optionTables } from './options';
 
 const DOCS = join(__dirname, '..', '..', 'docs');
 
@@ -58,6 +58,7 @@ function readme(): string {
 
 const pages: readonly (readonly [page: string, text: () => string])[] = [
   ['options.md', () => replacePart('options.md', 'options', optionTables())],
+  ['cache.md', () => replacePart('cache.md', 'options', optionTables(CACHE_GROUPS))],
   ['architecture.md', () => replacePart('architecture.md', 'rooms', rooms())],
   ['api.md', report],
   ['benchmarks/cpu-per-get.svg', () => cpuPicture(page('benchmarks.md'))],

@@ -1,7 +1,7 @@
 import type * as Package from '../../../src';
 import { addressesOf, type Adapter, type MakeAdapter, type Site } from './adapter';
 
-type Options = Package.ClientOptions<Package.CacheValue>;
+type Options = Package.ClientOptions;
 
 /** What users get: the compiled package. */
 export function load({ build }: Site): typeof Package {

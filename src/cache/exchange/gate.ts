@@ -18,6 +18,8 @@ export class Gate {
   /** Whether a connection has never been made: then the time for it does not count. */
   #patient = true;
   #askAgainAt = Infinity;
+  /** Whether meta commands were refused by what said that it knows them. */
+  #refused = false;
 
   constructor(executor: Executor, clock: Clock, make: (abilities: Abilities) => Leases) {
     this.#executor = executor;
@@ -51,7 +53,10 @@ export class Gate {
 
   /** A server did not understand: it may be another one than the one that was asked. */
   suspect(error: unknown): void {
-    if (error instanceof MemcacheClientError && !(error instanceof MemcacheIllegalInputError)) this.#leases = undefined;
+    if (!(error instanceof MemcacheClientError) || error instanceof MemcacheIllegalInputError) return;
+    // Something stands between that tells a version and does not let meta commands through, such as the option `proxy`.
+    if (error instanceof MemcacheUnknownCommandError && this.#abilities?.leases === true) this.#refused = true;
+    this.#leases = undefined;
   }
 
   #ask(limit: number): Promise<void> {
@@ -92,7 +97,8 @@ export class Gate {
   }
 
   #take(versions: readonly string[]): void {
-    const abilities = abilitiesOf(versions);
+    const abilities = this.#refused ? { leases: false, ownCas: false } : abilitiesOf(versions);
+    this.#refused = false;
     this.#askAgainAt = abilities.ownCas ? Infinity : this.#clock.now() + ASK_AGAIN;
     const same = this.#abilities?.leases === abilities.leases && this.#abilities.ownCas === abilities.ownCas;
     if (same && this.#leases !== undefined) return;
