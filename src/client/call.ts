@@ -2,7 +2,7 @@ import { MemcacheError } from '../errors';
 import { onAbort } from './abort';
 import type { Command, ReplyReader } from './command';
 import type { ExecuteOptions } from './executor';
-import type { ServerMeter } from './meter';
+import type { Outcome, ServerMeter } from './meter';
 
 /** Deadlines that are no time: one that is not set yet, and none. */
 const UNSET = -1;
@@ -131,6 +131,13 @@ export class Call<R> {
   resolve(result: R): void {
     if (!this.#settle()) return;
     this.#meter.succeed(this.command, result);
+    this.#resolve(result);
+  }
+
+  /** As {@link resolve}, where it is known what the result means. */
+  resolveAs(result: R, verb: string, outcome: Outcome): void {
+    if (!this.#settle()) return;
+    this.#meter.succeedAs(verb, outcome);
     this.#resolve(result);
   }
 

@@ -2,7 +2,7 @@ import type { Frame } from '../protocol/frame';
 import { routingPart, type Key, type KeyPart } from '../protocol/key';
 import { isValueFor, replyError } from '../protocol/reply';
 import type { RequestWriter } from '../protocol/request';
-import { OK, type Tally } from './meter';
+import { HIT, MISS, OK, type Tally } from './meter';
 
 /** What {@link ReplyReader.read} gives while the reply goes on. */
 export const MORE: unique symbol = Symbol('more');
@@ -209,6 +209,15 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
 
   abstract hit(frame: Frame): R;
   abstract miss(): R;
+
+  /** What a result means: a serde may make nothing of what is there. */
+  meaning(result: R): typeof HIT | typeof MISS {
+    return result === undefined ? MISS : HIT;
+  }
+
+  override tally(result: R, tally: Tally): void {
+    tally.add(this.meaning(result), 1);
+  }
 
   /** Joined gets are read by the connection, which knows whose turn it is. */
   read(frame: Frame, server: string): never {

@@ -202,6 +202,13 @@ export class ServerMeter implements Tally {
     command.tally(result, this);
   }
 
+  /** A call for one key, of which it is known what its result means: the hot path. */
+  succeedAs(verb: string, outcome: Outcome): void {
+    if (verb !== this.#verb) this.#turnTo(verb);
+    this.#run++;
+    this.add(outcome, 1);
+  }
+
   /** The server was told not to answer, and the command is written. */
   unanswered({ verb, keyCount }: Counted<never>): void {
     this.#count(verb, keyCount);

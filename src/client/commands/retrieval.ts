@@ -96,10 +96,6 @@ export class GetCommand<V> extends JoinableGet<V | undefined> {
     return undefined;
   }
 
-  override tally(value: V | undefined, tally: outcomes.Tally): void {
-    tally.add(value === undefined ? outcomes.MISS : outcomes.HIT, 1);
-  }
-
   override get reading(): Reading<V | undefined> {
     return readingOf(this, (result) => result === undefined, asItIs);
   }
@@ -127,8 +123,8 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
     return [undefined, undefined];
   }
 
-  override tally([, cas]: ValueWithCas<V>, tally: outcomes.Tally): void {
-    tally.add(cas === undefined ? outcomes.MISS : outcomes.HIT, 1);
+  override meaning([, cas]: ValueWithCas<V>): typeof outcomes.HIT | typeof outcomes.MISS {
+    return cas === undefined ? outcomes.MISS : outcomes.HIT;
   }
 
   override get reading(): Reading<ValueWithCas<V>> {

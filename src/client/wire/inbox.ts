@@ -2,6 +2,7 @@ import { FrameError, type Frame } from '../../protocol/frame';
 import { isWord, replyError } from '../../protocol/reply';
 import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
+import { MISS as NOTHING } from '../meter';
 import { BrokenReply, isStopgap, JoinableGet, MORE } from '../command';
 import type { ReplyTimes } from './reply-times';
 import { isWorthRepeating, spoils } from './spoils';
@@ -107,7 +108,7 @@ export class Inbox {
     this.#onAnswer(call);
     // The last one of a line keeps its place until END has come.
     if (!call.endsReply) this.#calls.shift();
-    if (failure === undefined) call.resolve(value);
+    if (failure === undefined) call.resolveAs(value, command.verb, command.meaning(value));
     else call.reject(failure);
     if (call.twinned) this.#hitTwins(command, frame);
   }
@@ -187,6 +188,6 @@ export class Inbox {
     const call = this.#calls.head;
     if (call !== undefined) this.#onAnswer(call);
     this.#calls.shift();
-    if (call?.command instanceof JoinableGet && !call.settled) call.resolve(call.command.miss());
+    if (call?.command instanceof JoinableGet && !call.settled) call.resolveAs(call.command.miss(), call.command.verb, NOTHING);
   }
 }
