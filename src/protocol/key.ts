@@ -114,7 +114,7 @@ function toBytes(part: unknown, name: string): Buffer {
   if (part instanceof Uint8Array) return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
   if (typeof part !== 'string') {
     throw new MemcacheIllegalInputError(
-      `${name} must be a string, a Uint8Array${name === 'key' ? ' or a pair [routingKey, key] of these' : ''}`,
+      `${name} must be a string, a Uint8Array${name === 'key' ? ' or a pair [routingKey, key] of these' : ''}${Array.isArray(part) ? '; several keys are for getMany' : ''}`,
     );
   }
   const bytes = Buffer.from(part);

@@ -37,7 +37,7 @@ export class TypedSerde implements Serde<CacheValue> {
         return { data: integerText(value), flags: FLAG_LONG };
       default:
         if (value instanceof Uint8Array) return { data: value, flags: FLAG_BYTES };
-        if (!isJson(value)) throw new MemcacheSerdeError(`JSON would lose what a ${value.constructor.name} holds or is: use a StructuredSerde, or store a part of it`);
+        if (!isJson(value)) throw new MemcacheSerdeError(`JSON would lose what a ${nameOf(value)} holds or is: use a StructuredSerde, or store a part of it`);
         return { data: toJson(value), flags: FLAG_JSON };
     }
   }
@@ -66,18 +66,40 @@ export class TypedSerde implements Serde<CacheValue> {
   }
 }
 
-/** Of these JSON makes an empty object, a text, or an object of numbers. */
-const NOT_JSON = [Map, Set, Promise, RegExp, ArrayBuffer, WeakMap, WeakSet, Error, Date];
+/** Of these JSON makes an empty object, a string, or an object of numbers. By name, since each realm has a class of its own. */
+const NOT_JSON = new Set([
+  'Map', 'Set', 'Promise', 'RegExp', 'ArrayBuffer', 'SharedArrayBuffer', 'WeakMap', 'WeakSet', 'WeakRef', 'Error', 'Date',
+  'Generator', 'AsyncGenerator', 'Array Iterator', 'Map Iterator', 'Set Iterator', 'String Iterator', 'Iterator Helper',
+  'URLSearchParams', 'Headers', 'FormData', 'Blob', 'File', 'Request', 'Response', 'ReadableStream',
+]);
 
 /** Whether JSON carries the value as what it is; within it, JSON's own rules hold. */
 function isJson(value: boolean | object | null): value is boolean | null | Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return true;
-  if (Object.getPrototypeOf(value) === Object.prototype || 'toJSON' in value && !(value instanceof Date)) return true;
-  return !ArrayBuffer.isView(value) && !NOT_JSON.some((type) => value instanceof type);
+  if (Object.getPrototypeOf(value) === Object.prototype) return true;
+  const kind = kindOf(value);
+  if (kind !== 'Date' && 'toJSON' in value) return true;
+  return !ArrayBuffer.isView(value) && !NOT_JSON.has(kind) && !OWN_CLASSES.some((type) => value instanceof type);
+}
+
+/** Their subclasses may call themselves what they like. */
+const OWN_CLASSES = [Map, Set, Promise, Error, Date];
+
+function nameOf(value: object): string {
+  const { constructor } = value as { readonly constructor?: unknown };
+  return typeof constructor === 'function' && !['', 'Object'].includes(constructor.name) ? constructor.name : kindOf(value);
+}
+
+/** What the value is, whatever realm it comes from. */
+function kindOf(value: object): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1);
 }
 
 function foreign(flags: number): string {
   if (flags & FLAG_COMPRESSED) return `the item is compressed (flags ${flags}): wrap the serde in a CompressedSerde`;
+  if (flags < FLAG_COMPRESSED) {
+    return `the item is a Python pickle, or a value of PHP, Ruby or Java (flags ${flags}): use a PythonSerde, or read it with the client that stored it`;
+  }
   if (flags & FLAG_PICKLE) return `the item is a Python pickle (flags ${flags}): use a PythonSerde`;
   if (flags & FLAG_STRUCTURED) return `the item was stored by a StructuredSerde (flags ${flags}): use one to read it`;
   return `no TypedSerde stored an item with flags ${flags}: use the serde it was stored with, or a RawSerde`;

@@ -108,3 +108,8 @@ it('in base64 a key may hold any bytes, 186 of them', () => {
   expect(() => encodeBase64Key(Buffer.alloc(187), ascii)).toThrow('186');
   expect(() => encodeBase64Key('', ascii)).toThrow('empty');
 });
+
+it('three keys in place of one are sent to getMany', () => {
+  const keys: unknown = ['a', 'b', 'c'];
+  expect(() => encodeKey(keys as string, { prefix: '', allowUnicode: false })).toThrow(/several keys are for getMany/);
+});

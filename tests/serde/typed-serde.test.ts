@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { MemcacheSerdeError } from '../../src/errors';
 import { TypedSerde, type CacheValue } from '../../src/serde';
@@ -75,6 +76,7 @@ describe('TypedSerde', () => {
     [8, /CompressedSerde/],
     [24, /CompressedSerde/],
     [1, /PythonSerde/],
+    ...[1, 3, 5, 6, 7].map((flags): [number, RegExp] => [flags, /a value of PHP, Ruby or Java/]),
     [256 + 512 * 15, /StructuredSerde/],
     [32, /RawSerde/],
     [0xffff_ffff, /CompressedSerde/],
@@ -102,6 +104,16 @@ it.each<[string, object]>([
   ['ArrayBuffer', new ArrayBuffer(8)],
   ['Float64Array', new Float64Array(2)],
   ['TypeError', new TypeError('x')],
+  ['SharedArrayBuffer', new SharedArrayBuffer(8)],
+  ['URLSearchParams', new URLSearchParams('a=1')],
+  ['Headers', new Headers({ a: '1' })],
+  ['Blob', new Blob(['x'])],
+  ['Generator', (function* () { yield 1; })()],
+  ['Iterator', [1].values()],
+  ['Map', runInNewContext('new Map([[1, 2]])') as object],
+  ['Set', runInNewContext('new Set([1])') as object],
+  ['Date', runInNewContext('new Date(0)') as object],
+  ['Own', new (class Own extends Map<string, string> { override get [Symbol.toStringTag]() { return 'whatever'; } })()],
 ])('a %s, of which JSON would make something else, is refused', (name, value) => {
   expect(() => new TypedSerde().serialize(value)).toThrow(name);
   expect(() => new TypedSerde().serialize(value)).toThrow(MemcacheSerdeError);
