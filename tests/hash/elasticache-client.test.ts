@@ -1,4 +1,5 @@
 import { ElastiCacheClient, type ElastiCacheClientOptions } from '../../src';
+import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
 import { failure } from '../support/contract';
 import { ScriptedServer } from '../support/scripted-server';
@@ -92,6 +93,30 @@ it('a look that fails makes nobody forget what was known: not the version, and n
   await look();
   while (names(client).join() !== byIp(3).join()) await turns();
   await client.close();
+});
+
+it('close ends a look that is not answered, with no time passing', async () => {
+  const silent = await ScriptedServer.start((connection) => connection.hold());
+  let open = 0;
+  const connect: Connect = (address, options, handler) => {
+    open++;
+    return connectSocket(address, options, {
+      ...handler,
+      onClose: (cause) => {
+        open--;
+        handler.onClose(cause);
+      },
+    });
+  };
+  const client = new ElastiCacheClient(silent.address, { clock: new VirtualClock(), timeout: 0, connect });
+  const call = failure(client.get('k'));
+  while (silent.connections.length === 0) await turns();
+  expect(open).toBe(1);
+  await client.close();
+  expect(await call).toMatchObject({ code: 'MEMCACHE_NO_SERVERS' });
+  await turns(5);
+  expect(open).toBe(0);
+  await silent.close();
 });
 
 it('uses addresses, or host names when it is told to; what is missing is stood in for', async () => {

@@ -65,12 +65,12 @@ export function elastiCacheDiscovery(configEndpoint: ServerInput, options: Elast
       const known = config?.nodes.map((node) => serverOf(node, useVpc)) ?? [];
       const from = failed % Math.max(1, known.length);
       try {
-        const found = await askAnyOf([configEndpoint, ...known.slice(from), ...known.slice(0, from)], options);
+        const found = await askAnyOf([configEndpoint, ...known.slice(from), ...known.slice(0, from)], options, signal);
         // A lower version is an answer of old, from a server that has not heard the news.
         if (config === undefined || found.version > config.version) config = found;
       } catch (error) {
         // What is known is kept: an answer of old must not be believed after a failed look either.
-        if (config === undefined) throw error;
+        if (config === undefined || isOver(signal)) throw error;
         failed++;
         await wait(Math.min(RETRY_AFTER, interval));
         continue;
@@ -85,11 +85,17 @@ function serverOf({ host, ip, port }: ClusterNode, useVpc: boolean): { host: str
   return { host: useVpc ? ip || host : host || ip, port };
 }
 
-async function askAnyOf(servers: readonly ServerInput[], options: ConnectionOptions): Promise<ClusterConfig> {
+/** Asked anew, since it changes while others are awaited. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+async function askAnyOf(servers: readonly ServerInput[], options: ConnectionOptions, signal: AbortSignal): Promise<ClusterConfig> {
   let failure: unknown;
   for (const server of servers.slice(0, MAX_ASKED)) {
+    if (isOver(signal)) break;
     try {
-      return await ask(server, options);
+      return await ask(server, options, signal);
     } catch (error) {
       failure ??= error;
     }
@@ -97,23 +103,23 @@ async function askAnyOf(servers: readonly ServerInput[], options: ConnectionOpti
   throw failure;
 }
 
-async function ask(server: ServerInput, options: ConnectionOptions): Promise<ClusterConfig> {
+async function ask(server: ServerInput, options: ConnectionOptions, signal: AbortSignal): Promise<ClusterConfig> {
   const { connectTimeout, timeout, noDelay, tls, auth, clock, connect } = options;
   const client = new Client(server, { connectTimeout, timeout, noDelay, tls, auth, clock, connect, serde: new RawSerde() });
   try {
-    return parseConfig(await askForConfig(client));
+    return parseConfig(await askForConfig(client, signal));
   } finally {
     await client.close();
   }
 }
 
 /** The payload of the answer. */
-async function askForConfig(client: Client<Buffer, string | Uint8Array>): Promise<string> {
+async function askForConfig(client: Client<Buffer, string | Uint8Array>, signal: AbortSignal): Promise<string> {
   try {
-    return payloadOf((await client.raw('config get cluster', '\r\nEND\r\n')).toString('latin1'));
+    return payloadOf((await client.raw('config get cluster', '\r\nEND\r\n', { signal })).toString('latin1'));
   } catch (error) {
     if (!(error instanceof MemcacheUnknownCommandError)) throw error;
-    const value = await client.get('AmazonElastiCache:cluster');
+    const value = await client.get('AmazonElastiCache:cluster', { signal });
     if (value === undefined) throw error;
     return value.toString('latin1');
   }
