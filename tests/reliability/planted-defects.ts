@@ -68,8 +68,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'an aborted call that was sent is taken out of the queue',
     rule: 'L1',
     file: 'client/call.ts',
-    find: 'this.reject(signal.reason);',
-    replace: 'this.reject(signal.reason);\n      this.reader = undefined;',
+    find: 'this.#reject(signal.reason);',
+    replace: 'this.#reject(signal.reason);\n        this.reader = undefined;',
     caughtBy: [MISBEHAVING, 'replies that are late a call aborted while its reply is awaited'],
   },
   {
@@ -133,7 +133,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'noreply commands are not fenced',
     rule: 'L5',
     file: 'client/wire/outbox.ts',
-    find: `this.#unfenced.reader = new FenceReader();
+    find: `this.#unfenced.reader = this.#fenceReader;
     this.#unfenced = undefined;
     this.#request.text(FENCE);`,
     replace: 'this.#unfenced = undefined;',
@@ -143,8 +143,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'the fence takes the first line for its answer, whatever it is',
     rule: 'L5',
     file: 'client/wire/fence.ts',
-    find: "frame.startsWith('VERSION') ? undefined : MORE",
-    replace: 'frame.hasBlock ? MORE : undefined',
+    find: "if (!frame.startsWith('VERSION')) return MORE;",
+    replace: 'if (frame.hasBlock) return MORE;',
     caughtBy: [MISBEHAVING, 'answers to what asked for none "SERVER_ERROR'],
   },
   {
@@ -262,7 +262,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'maxPending is not enforced',
     rule: 'limits',
     file: 'client/connection.ts',
-    find: 'if (this.pending >= this.#settings.maxPending) return rejected(this.#overloaded(command.verb));',
+    find: 'if (this.pending >= this.#settings.maxPending) return this.#overloaded(command);',
     replace: '',
     caughtBy: ['client/overload.test.ts', 'more calls than maxPending'],
   },
