@@ -1,0 +1,69 @@
+/** Whatever the option `connect` does, calls get a MemcacheConnectError and nothing is thrown where nobody can catch it. */
+import { Client, FallbackClient, HashClient, MemcacheConnectError, PooledClient, RetryingClient, type ClientOptions, type Connect } from '../../src';
+
+const kinds: [name: string, make: (options: ClientOptions) => Client][] = [
+  ['Client', (options) => new Client('a', options)],
+  ['PooledClient', (options) => new PooledClient('a', options)],
+  ['HashClient', (options) => new HashClient(['a', 'b'], options)],
+  ['HashClient of pools', (options) => new HashClient(['a', 'b'], { ...options, usePooling: true })],
+  ['RetryingClient', (options) => new RetryingClient(new PooledClient('a', options))],
+  ['FallbackClient', (options) => new FallbackClient([new Client('a', options), new PooledClient('b', options)])],
+];
+
+const cause = new Error('no tunnel');
+const ends: [what: string, connect: Connect][] = [
+  ['throws', () => { throw cause; }],
+  ['throws no error', () => { throw 'no tunnel'; }], // eslint-disable-line @typescript-eslint/only-throw-error -- what it is about
+  ['returns nothing', () => undefined as never],
+  ['returns no transport', () => ({ write: () => undefined }) as never],
+  ['is closed before it returns', (_address, _options, handler) => {
+    handler.onClose(cause);
+    return transport({});
+  }],
+  ['returns a transport that cannot be written to', (_address, _options, handler) => {
+    handler.onOpen();
+    return transport({ write: () => { throw cause; } });
+  }],
+];
+
+function transport(methods: Partial<ReturnType<Connect>>): ReturnType<Connect> {
+  const nothing = (): void => undefined;
+  return { write: nothing, cork: nothing, uncork: nothing, backlog: 0, destroy: nothing, ref: nothing, unref: nothing, ...methods };
+}
+
+const uncaught: unknown[] = [];
+const note = (error: unknown): void => { uncaught.push(error); };
+beforeAll(() => { process.on('uncaughtException', note).on('unhandledRejection', note); });
+afterAll(() => { process.off('uncaughtException', note).off('unhandledRejection', note); });
+
+describe.each(kinds)('%s', (_, make) => {
+  it.each(ends)('whose connect %s', async (what, connect) => {
+    const client = make({ connect, timeout: 500 });
+    for (const call of [client.get('k'), client.set('k', 'v'), client.get('k2')]) {
+      const error: unknown = await call.then(() => 'fulfilled', (reason: unknown) => reason);
+      if (what.includes('written')) expect(error).toMatchObject({ code: expect.stringMatching(/^MEMCACHE_(UNEXPECTED_CLOSE|CONNECT)$/) as string });
+      else {
+        expect(error).toBeInstanceOf(MemcacheConnectError);
+        expect(error).toMatchObject({ certainty: 'notSent', command: expect.stringMatching(/^(get|set)$/) as string });
+      }
+    }
+    await client.close();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(uncaught).toEqual([]);
+  });
+});
+
+it('errors of several addresses are one readable line', async () => {
+  const connect: Connect = (_address, _options, handler) => {
+    const cause = Object.assign(new Error(''), { errors: [new Error('connect ECONNREFUSED ::1:1'), new Error('connect ECONNREFUSED 127.0.0.1:1')] });
+    process.nextTick(() => { handler.onClose(cause); });
+    return transport({});
+  };
+  const client = new Client('localhost:1', { connect });
+  await expect(client.get('k')).rejects.toMatchObject({
+    message: 'cannot connect to localhost:1: connect ECONNREFUSED ::1:1, connect ECONNREFUSED 127.0.0.1:1; is a memcached running there?',
+    command: 'get',
+    server: 'localhost:1',
+  });
+  await client.close();
+});
