@@ -10,6 +10,7 @@ export type {
   MetaSetOptions,
 } from './client/commands/meta-options';
 export type { Clock, Timer } from './runtime/clock';
+export { ManualClock } from './runtime/manual-clock';
 export type { Random } from './runtime/random';
 export * from './serde';
 export type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions } from './client/cache-api';

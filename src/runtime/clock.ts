@@ -68,12 +68,24 @@ function hasUnref(handle: unknown): handle is { unref(): void } {
   return typeof handle === 'object' && handle !== null && 'unref' in handle && typeof handle.unref === 'function';
 }
 
+const RealDate = globalThis.Date;
+/** What the wall clock showed when the monotonic one began, in whole milliseconds as tests count them. */
+const EPOCH = Math.round(Date.now() - performance.now());
+
+/**
+ * Milliseconds on the monotonic clock. A test that fakes `Date` means it for durations too: whether it fakes `performance` or
+ * not, and also when it sets the time instead of letting it pass.
+ */
+function now(): number {
+  return globalThis.Date === RealDate ? performance.now() : Date.now() - EPOCH;
+}
+
 /**
  * The machine's own clock, the default everywhere. Time and timers are those of the moment of the call, so that fake
  * timers rule them; what passes replies on is not.
  */
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now,
   time: () => Date.now(),
   setTimeout: (callback, delay) => new SystemTimer(callback, delay),
   setImmediate: (callback) => {

@@ -15,13 +15,13 @@ export async function runProgram<T>(name: string, server: string, env: Readonly<
 }
 
 /** Runs tests for vitest; how many there were, and what failed. */
-export async function runSpec(name: string, server: string, env: Readonly<Record<string, string>> = {}): Promise<{ total: number; failed: string[] }> {
+export async function runSpec(name: string, server: string, env: Readonly<Record<string, string>> = {}, folder = '.'): Promise<{ total: number; failed: string[] }> {
   interface Report {
     readonly numTotalTests: number;
     readonly testResults: readonly { readonly message: string; readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[] }[];
   }
   const vitest = resolve(__dirname, '../../node_modules/vitest/vitest.mjs');
-  const { stdout } = await promisify(execFile)(process.execPath, [vitest, 'run', '--root', FOLDER, '--reporter=json', name], {
+  const { stdout } = await promisify(execFile)(process.execPath, [vitest, 'run', '--root', join(FOLDER, folder), '--reporter=json', name], {
     timeout: 120_000,
     env: { ...process.env, ...env, NODE_OPTIONS: '', SERVER: server, VITEST: '', JEST_WORKER_ID: '' },
     // It ends with 1 when a test has failed, which the report tells better.

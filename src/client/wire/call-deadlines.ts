@@ -148,9 +148,12 @@ export class Deadlines {
     this.#timer?.close();
   }
 
-  /** Timers that were exchanged for others may never fire. */
-  protected renewLostTimer(now: number): void {
-    if (this.#timer?.isLost === true && !this.#closed) this.#set(this.#due, now);
+  /** Timers that were exchanged for others may never fire, and their time is another: the next deadline sets a new one. */
+  protected dropLostTimer(): void {
+    if (this.#timer?.isLost !== true) return;
+    this.#timer.close();
+    this.#timer = undefined;
+    this.#due = Infinity;
   }
 
   #set(due: number, now: number): void {
@@ -159,7 +162,8 @@ export class Deadlines {
     this.#timer = undefined;
     this.#due = due;
     if (due === Infinity) return;
-    this.#timer = this.clock.setTimeout(() => { this.#onTime(due); }, Math.max(0, due - now));
+    // Whole milliseconds, so that what is due after 200 ms is so when a test has let 200 ms pass.
+    this.#timer = this.clock.setTimeout(() => { this.#onTime(due); }, Math.max(0, Math.floor(due - now)));
     this.#timer.unref();
   }
 
@@ -219,7 +223,7 @@ export class CallDeadlines extends Deadlines {
   startTick(): number {
     this.#tick = this.#now = this.clock.now();
     this.#calls = 0;
-    this.renewLostTimer(this.#now);
+    this.dropLostTimer();
     return this.#now;
   }
 
