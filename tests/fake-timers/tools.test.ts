@@ -8,7 +8,7 @@ it('fake timers of vitest', async () => {
   expect(total).toBeGreaterThan(100);
 }, 120_000);
 
-it.each(['node-test.mjs', 'sinon.mjs'])('%s', async (name) => {
+it.each(['sinon.mjs'])('%s', async (name) => {
   const { total, failed } = await runProgram<{ total: number; failed: string[] }>(`${FOLDER}/${name}`, '');
   expect(failed).toEqual([]);
   expect(total).toBeGreaterThan(60);
