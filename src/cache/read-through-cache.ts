@@ -163,6 +163,11 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     });
   }
 
+  /** The option `name`: by it messages and metrics tell caches apart. */
+  get name(): string {
+    return this.#settings.name;
+  }
+
   /**
    * The value of `key`: the cache's, or what `load` gives, which is then stored. Of all processes one loads at a time;
    * the others wait for it, or get the old value where the options allow that.

@@ -9,6 +9,12 @@ export interface MetricsSource {
   metrics(): ReadonlyMap<string, ServerMetrics>;
 }
 
+/** A `ReadThroughCache`, or what counts as one does. */
+export interface CacheSource {
+  readonly name: string;
+  stats(): Readonly<Record<string, number>>;
+}
+
 /** How metrics are written. */
 export interface PrometheusOptions {
   /** Begins the name of every metric. @default 'tsmemcache_' */
@@ -17,27 +23,63 @@ export interface PrometheusOptions {
   labels?: Readonly<Record<string, string>> | undefined;
 }
 
-const OWN_LABELS = ['server', 'command', 'outcome', 'code', 'state', 'le'];
+const OWN_LABELS = ['cache', 'event', 'server', 'command', 'outcome', 'code', 'state', 'le'];
 
 /**
  * The metrics of `clients`, by server, for an endpoint that Prometheus scrapes. Numbers of several clients for one server
  * are added; a client that is given twice counts once. Of a client and one that wraps it (`RetryingClient`), give the outer.
+ * A `ReadThroughCache` among them adds what it has counted, under its `name`.
  *
  * @returns the exposition text; the empty string when no server is known
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
-export function toPrometheus(clients: Iterable<MetricsSource>, options: PrometheusOptions = {}): string {
+export function toPrometheus(clients: Iterable<MetricsSource | CacheSource>, options: PrometheusOptions = {}): string {
   const prefix = checkPrefix(options.prefix ?? 'tsmemcache_');
   const labels = checkLabels(options.labels ?? {}, OWN_LABELS);
-  return exposition(families(mergeMetrics(metricsOf(clients))), prefix, labels);
+  const sources = sourcesOf(clients);
+  const metrics = sources.filter(isSource).map((client) => client.metrics());
+  return exposition([...families(mergeMetrics(metrics)), ...cacheFamilies(sources.filter(isCache))], prefix, labels);
 }
 
-function metricsOf(clients: unknown): ReadonlyMap<string, ServerMetrics>[] {
+function sourcesOf(clients: unknown): unknown[] {
   const list: unknown[] = typeof clients === 'object' && clients !== null && Symbol.iterator in clients ? [...(clients as Iterable<unknown>)] : [undefined];
-  return [...new Set(list)].map((client) => {
-    if (isSource(client)) return client.metrics();
-    throw new MemcacheIllegalInputError('clients must be an array of clients');
-  });
+  const sources = [...new Set(list)];
+  if (!sources.every((client) => isSource(client) || isCache(client))) throw new MemcacheIllegalInputError('clients must be an array of clients');
+  return sources;
+}
+
+function isCache(source: unknown): source is CacheSource {
+  return typeof source === 'object' && source !== null && !isSource(source) && 'name' in source && 'stats' in source && typeof source.stats === 'function';
+}
+
+/** What caches have at the moment; all else that they count are events. */
+const GAUGES: Readonly<Record<string, readonly [name: string, help: string]>> = {
+  loads: ['cache_loads', 'Loaders that run.'],
+  queued: ['cache_queued_loads', 'Loads that wait for their turn.'],
+  flights: ['cache_flights', 'Keys that are being loaded or stored.'],
+  'l1-entries': ['cache_near_entries', 'Entries in the near cache.'],
+  'l1-bytes': ['cache_near_bytes', 'Bytes in the near cache.'],
+};
+
+/** The counts of caches of one name are added. */
+function cacheFamilies(caches: readonly CacheSource[]): Family[] {
+  const sums = new Map<string, Map<string, number>>();
+  for (const cache of caches) {
+    const sum = sums.get(cache.name) ?? new Map<string, number>();
+    sums.set(cache.name, sum);
+    for (const [name, value] of Object.entries(cache.stats())) sum.set(name, (sum.get(name) ?? 0) + value);
+  }
+  const samples = (labelsOf: (event: string) => Labels | undefined): Sample[] =>
+    [...sums].flatMap(([cache, sum]) =>
+      [...sum].flatMap(([event, value]): Sample[] => {
+        const labels = labelsOf(event);
+        return labels === undefined ? [] : [{ labels: { cache, ...labels }, value }];
+      }),
+    );
+  return [
+    { name: 'cache_events_total', type: 'counter', help: 'What a read-through cache has done, by the name of the event.', samples: samples((event) => (event in GAUGES ? undefined : { event })) },
+    ...Object.entries(GAUGES).map(([gauge, [name, help]]): Family => ({ name, type: 'gauge', help, samples: samples((event) => (event === gauge ? {} : undefined)) })),
+  ];
 }
 
 function isSource(client: unknown): client is MetricsSource {

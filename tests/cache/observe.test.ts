@@ -1,0 +1,76 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
+import { CHANNELS } from '../../src';
+import { ReadThroughCache, type CacheEvent } from '../../src/cache';
+import { EmbeddedClient } from '../../src/embedded';
+import { toPrometheus } from '../../src/telemetry/prometheus';
+import { lint, valueOf } from '../telemetry/exposition';
+
+it('the channels tell what happens, without keys', async () => {
+  const client = new EmbeddedClient();
+  const cache = new ReadThroughCache(client, { namespace: 'shop' });
+  const heard: unknown[] = [];
+  const storage = new AsyncLocalStorage<string>();
+  const contexts: unknown[] = [];
+  const hear = (message: unknown): void => {
+    heard.push({ ...(message as object) });
+  };
+  const traces = { start: () => contexts.push(storage.getStore()), end: () => undefined, asyncStart: () => undefined, asyncEnd: hear, error: () => undefined };
+  subscribe(CHANNELS.cache, hear);
+  tracingChannel(CHANNELS.load).subscribe(traces);
+  try {
+    await storage.run('request', () => cache.get('secret', () => 'value'));
+    await cache.get('secret', () => 'value');
+    await cache.get('broken', () => Promise.reject(new Error('the words of a database'))).catch(() => undefined);
+  } finally {
+    unsubscribe(CHANNELS.cache, hear);
+    tracingChannel(CHANNELS.load).unsubscribe(traces);
+  }
+  expect(contexts).toEqual(['request', undefined]);
+  const text = JSON.stringify(heard);
+  expect(text).toContain('"outcome":"hit"');
+  expect(text).toContain('"outcome":"load-error"');
+  expect(text).not.toMatch(/secret|value|words of a database/);
+  expect(heard).toContainEqual({ clientId: expect.any(Number) as number, name: 'shop', outcome: 'stored' });
+  await client.close();
+});
+
+it('diagnostics.key shows of a key what it makes of it', async () => {
+  const client = new EmbeddedClient();
+  const cache = new ReadThroughCache(client, { diagnostics: { key: (key) => String(key).split(':')[0] ?? '' } });
+  const heard: { key?: string }[] = [];
+  const hear = (message: unknown): void => {
+    heard.push(message as { key?: string });
+  };
+  subscribe(CHANNELS.cache, hear);
+  await cache.get('user:1', () => 'value');
+  unsubscribe(CHANNELS.cache, hear);
+  expect(heard.map(({ key }) => key)).toContain('user');
+  await client.close();
+});
+
+it('observe hears events with their zone, and never a value', async () => {
+  const events: CacheEvent[] = [];
+  const client = new EmbeddedClient();
+  const cache = new ReadThroughCache(client, { observe: (event) => events.push(event) });
+  await cache.get('k', () => 'the value itself');
+  await cache.get('k', () => 'the value itself');
+  await cache.close();
+  expect(events.map(({ type }) => type)).toEqual(['miss', 'lease-won', 'load', 'stored', 'hit']);
+  expect(events.find(({ type }) => type === 'hit')).toMatchObject({ key: 'k', zone: 'fresh', ms: expect.any(Number) as number });
+  expect(JSON.stringify(events)).not.toContain('the value itself');
+  await client.close();
+});
+
+it('a cache may stand among the clients of toPrometheus', async () => {
+  const client = new EmbeddedClient();
+  const caches = [new ReadThroughCache(client, { name: 'users' }), new ReadThroughCache(client, { name: 'users' })];
+  for (const cache of caches) await cache.get('k', () => 'v');
+  const text = toPrometheus([client, ...caches]);
+  // Where promtool is missing it has nothing to say.
+  expect(lint(text)?.ok).not.toBe(false);
+  expect(valueOf(text, 'tsmemcache_cache_events_total', { cache: 'users', event: 'hit' })).toBe(1);
+  expect(valueOf(text, 'tsmemcache_cache_events_total', { cache: 'users', event: 'load' })).toBe(1);
+  expect(valueOf(text, 'tsmemcache_cache_loads', { cache: 'users' })).toBe(0);
+  await client.close();
+});
