@@ -6,6 +6,7 @@ import { hasArity, type Command } from './commands/command';
 import type { RedisContext } from './commands/context';
 import { RedisExchange, TOO_LARGE } from './commands/exchange';
 import { COMMANDS } from './commands/table';
+import type { Transaction } from './commands/transaction';
 import { ProtocolError, RequestReader } from './resp/request-reader';
 
 /** What a request may keep in memory beyond one value, in bytes. */
@@ -48,7 +49,11 @@ export class RedisSession extends CommandSession<RedisExchange> {
   protected override execute(): Promise<void> | undefined {
     const { exchange } = this;
     exchange.context.commands++;
-    const answered = findCommand(exchange)?.execute(exchange);
+    const command = findCommand(exchange);
+    const { transaction } = exchange;
+    let answered: void | Promise<void> = undefined;
+    if (transaction !== undefined && command?.atOnce !== true) enqueue(exchange, transaction, command);
+    else answered = command?.execute(exchange);
     this.reader.restricted = !exchange.authenticated;
     return answered ?? undefined;
   }
@@ -70,6 +75,21 @@ export class RedisSession extends CommandSession<RedisExchange> {
     this.reader.release();
     if (error instanceof ProtocolError) this.exchange.error(`ERR Protocol error: ${error.message}`);
     super.fail(error);
+  }
+}
+
+/** Keeps a command until EXEC; one that is refused lets all of them fail. */
+function enqueue(exchange: RedisExchange, transaction: Transaction, command: Command | undefined): void {
+  if (command === undefined) {
+    transaction.failed = true;
+  } else if (command.flags.includes('no_multi')) {
+    transaction.failed = true;
+    exchange.error('ERR Command not allowed inside a transaction');
+  } else if (transaction.add(exchange.request, () => command.execute(exchange))) {
+    exchange.status('QUEUED');
+  } else {
+    transaction.failed = true;
+    exchange.error('ERR the transaction is longer than 16 MiB');
   }
 }
 

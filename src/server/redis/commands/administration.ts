@@ -101,7 +101,7 @@ export const ADMINISTRATION_COMMANDS: readonly Command[] = [
   command('dbsize', 1, ['readonly', 'fast'], dbsize),
   command('flushall', -1, ['write'], flush),
   command('flushdb', -1, ['write'], flush),
-  command('save', 1, ['admin'], save),
+  command('save', 1, ['admin', 'no_multi'], save),
   command('bgsave', -1, ['admin'], bgsave),
   command('lastsave', 1, ['fast'], lastsave),
   command('info', -1, [], info),

@@ -177,8 +177,8 @@ export const CLIENT_COMMANDS: readonly Command[] = [
   command('select', 2, ['fast'], select),
   command('auth', -2, ['fast', 'no_auth'], auth),
   command('hello', -1, ['fast', 'no_auth'], hello),
-  command('quit', -1, ['fast', 'no_auth'], quit),
-  command('reset', 1, ['fast', 'no_auth'], reset),
+  command('quit', -1, ['fast', 'no_auth'], quit, { atOnce: true }),
+  command('reset', 1, ['fast', 'no_auth'], reset, { atOnce: true }),
   container('client', -2, [
     command('client|setname', 3, [], setname),
     command('client|getname', 2, [], getname),

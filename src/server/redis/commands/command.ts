@@ -1,7 +1,7 @@
 import type { RedisExchange } from './exchange';
 
 /** What Redis's `COMMAND` tells about a command. */
-export type CommandFlag = 'write' | 'readonly' | 'denyoom' | 'fast' | 'admin' | 'no_auth';
+export type CommandFlag = 'write' | 'readonly' | 'denyoom' | 'fast' | 'admin' | 'no_auth' | 'no_multi';
 
 /** A command of the Redis protocol. */
 export interface Command {
@@ -10,6 +10,8 @@ export interface Command {
   /** How many arguments it has, its name included; -n for at least n. */
   readonly arity: number;
   readonly flags: readonly CommandFlag[];
+  /** Whether it is executed within MULTI, too, and not kept until EXEC. */
+  readonly atOnce: boolean;
   /** Which arguments are keys: the first, the last (-1: of all), and the distance between two; zeros for none. */
   readonly keys: readonly [first: number, last: number, step: number];
   /** Whether it says itself what happens to an argument that is too large for an item. */
@@ -33,9 +35,9 @@ export function command(
   arity: number,
   flags: readonly CommandFlag[],
   execute: Command['execute'],
-  rest: Partial<Pick<Command, 'keys' | 'takesLargeValues'>> = {},
+  rest: Partial<Pick<Command, 'keys' | 'takesLargeValues' | 'atOnce'>> = {},
 ): Command {
-  return { name, arity, flags, execute, keys: [0, 0, 0], takesLargeValues: false, subcommands: NONE, ...rest };
+  return { name, arity, flags, execute, keys: [0, 0, 0], takesLargeValues: false, atOnce: false, subcommands: NONE, ...rest };
 }
 
 /** Describes a command that has commands within it; `execute` is for when none of them is named. */

@@ -3,6 +3,7 @@ import type { SessionOutput } from '../../net/service';
 import { Request } from '../resp/request';
 import { RespReplies } from '../resp/resp-replies';
 import type { RedisContext } from './context';
+import { Watch, type Transaction } from './transaction';
 
 /** Redis's own words for what several commands refuse. */
 export const SYNTAX_ERROR = 'ERR syntax error';
@@ -20,7 +21,11 @@ export const MAX_REPLY = 64 * 1024 * 1024;
  * version of RESP. One object per session serves all its commands.
  */
 export class RedisExchange extends RespReplies {
-  readonly request = new Request();
+  /** The request that is executed: the one that was read last, or one that waited for EXEC. */
+  request = new Request();
+  /** What has come since MULTI. */
+  transaction: Transaction | undefined;
+  readonly watch = new Watch();
   readonly context: RedisContext;
   readonly store: MemoryStore;
   /** The connection's number. */
@@ -45,5 +50,7 @@ export class RedisExchange extends RespReplies {
     this.authenticated = !this.context.requiresAuthentication;
     this.protocol = 2;
     this.name = '';
+    this.transaction = undefined;
+    this.watch.clear();
   }
 }

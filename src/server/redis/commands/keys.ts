@@ -1,3 +1,4 @@
+import { MAX_UINT64 } from '../../../protocol/limits';
 import { ALL_KEYS, ONE_KEY, command, type Command } from './command';
 import { MAX_REPLY, NOT_AN_INTEGER, REPLY_TOO_LARGE, SYNTAX_ERROR, type RedisExchange } from './exchange';
 import { globMatcher } from './glob';
@@ -42,12 +43,15 @@ function keys(exchange: RedisExchange): void {
 /** `SCAN cursor [MATCH pattern] [COUNT n] [TYPE type]` → all of it at once, and the cursor 0 that ends the scan. */
 function scan(exchange: RedisExchange): void {
   const { request } = exchange;
-  if (!/^[0-9]{1,20}$/.test(request.text(1))) {
+  const cursor = request.text(1);
+  // As C's strtoul reads it: a sign is no mistake.
+  if (!/^[+-]?[0-9]+$/.test(cursor) || BigInt(cursor.replace(/^[+-]/, '').slice(0, 30)) > MAX_UINT64) {
     exchange.error('ERR invalid cursor');
     return;
   }
   let pattern = '*';
-  let strings = request.text(1) === '0';
+  // No other cursor was ever given out; what is left of it is nothing.
+  let strings = /^[+-]?0+$/.test(cursor);
   for (let index = 2; index < request.count; index += 2) {
     const option = request.word(index);
     const value = request.text(index + 1);

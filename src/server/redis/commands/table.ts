@@ -6,6 +6,7 @@ import { EXPIRY_COMMANDS } from './expiry';
 import { introspection } from './introspection';
 import { KEY_COMMANDS } from './keys';
 import { STRING_COMMANDS } from './strings';
+import { TRANSACTION_COMMANDS } from './transactions';
 
 const table = new Map<string, Command>();
 
@@ -14,6 +15,7 @@ for (const topic of [
   COUNTER_COMMANDS,
   EXPIRY_COMMANDS,
   KEY_COMMANDS,
+  TRANSACTION_COMMANDS,
   CLIENT_COMMANDS,
   ADMINISTRATION_COMMANDS,
   [introspection(table)],

@@ -51,6 +51,29 @@ export class Request {
     this.#buffer = EMPTY;
   }
 
+  /** How many bytes its arguments have. */
+  get bytes(): number {
+    let bytes = 0;
+    for (let index = 0; index < this.count; index++) bytes += this.length(index);
+    return bytes;
+  }
+
+  /** The same request in memory of its own. */
+  copy(): Request {
+    const copy = new Request();
+    const buffer = Buffer.allocUnsafeSlow(this.bytes);
+    let end = 0;
+    for (let index = 0; index < this.count; index++) {
+      const start = this.#base + (this.#starts[index] ?? 0);
+      const from = end;
+      end += this.#buffer.copy(buffer, end, start, start + this.length(index));
+      if (this.isOversized(index)) copy.addOversized(from);
+      else copy.add(from, end);
+    }
+    copy.complete(buffer, 0, true);
+    return copy;
+  }
+
   /** Whether any argument was too long. */
   get hasOversized(): boolean {
     return this.#oversized.length > 0;

@@ -56,6 +56,11 @@ export class RespReplies extends Replies {
     this.text(`*${length}\r\n`);
   }
 
+  /** No array: `*-1\r\n` or `_\r\n` */
+  noArray(): void {
+    this.text(this.protocol === 3 ? '_\r\n' : '*-1\r\n');
+  }
+
   /** `%<pairs>\r\n`, in RESP2 an array: twice as many replies follow. */
   map(pairs: number): void {
     this.text(this.protocol === 3 ? `%${pairs}\r\n` : `*${pairs * 2}\r\n`);

@@ -1,0 +1,56 @@
+import type { Item } from '../../engine/item';
+import type { MemoryStore } from '../../engine/store';
+import type { Request } from '../resp/request';
+
+/** What the requests of one transaction may take, in bytes. */
+const MAX_TRANSACTION = 16 * 1024 * 1024;
+
+/** A request that waits for EXEC. */
+interface Queued {
+  readonly request: Request;
+  readonly execute: () => unknown;
+}
+
+/** What a client has sent since MULTI. */
+export class Transaction {
+  readonly queued: Queued[] = [];
+  /** Whether a request was refused: then EXEC executes nothing. */
+  failed = false;
+  #bytes = 0;
+
+  /**
+   * Keeps a request, whose memory may be overwritten.
+   *
+   * @returns false when there is no room for it
+   */
+  add(request: Request, execute: () => unknown): boolean {
+    this.#bytes += request.bytes;
+    if (this.#bytes > MAX_TRANSACTION) return false;
+    this.queued.push({ request: request.copy(), execute });
+    return true;
+  }
+}
+
+/** Keys that EXEC looks after: whether they are what they were at WATCH. */
+export class Watch {
+  readonly #seen = new Map<string, { item: Item | undefined; cas: Item['cas']; deadline: number }>();
+
+  add(key: string, store: MemoryStore): void {
+    if (this.#seen.has(key)) return;
+    const item = store.find(key);
+    this.#seen.set(key, { item, cas: item?.cas ?? 0, deadline: item?.deadline ?? 0 });
+  }
+
+  /** Whether any of them has changed, come or gone. */
+  hasChanged(store: MemoryStore): boolean {
+    for (const [key, { item, cas, deadline }] of this.#seen) {
+      const present = store.find(key);
+      if (present !== item || (present !== undefined && (present.cas !== cas || present.deadline !== deadline))) return true;
+    }
+    return false;
+  }
+
+  clear(): void {
+    this.#seen.clear();
+  }
+}

@@ -1,0 +1,76 @@
+import { ALL_KEYS, command, type Command } from './command';
+import type { RedisExchange } from './exchange';
+import { Transaction } from './transaction';
+
+/** `MULTI` → OK: what follows is kept until EXEC. */
+function multi(exchange: RedisExchange): void {
+  if (exchange.transaction !== undefined) {
+    exchange.error('ERR MULTI calls can not be nested');
+    return;
+  }
+  exchange.transaction = new Transaction();
+  exchange.ok();
+}
+
+/** `EXEC` → an array of the answers; none when a watched key has changed. Nobody else's command comes between. */
+function exec(exchange: RedisExchange): void {
+  const { transaction, watch, store } = exchange;
+  if (transaction === undefined) {
+    exchange.error('ERR EXEC without MULTI');
+    return;
+  }
+  exchange.transaction = undefined;
+  const changed = watch.hasChanged(store);
+  watch.clear();
+  if (transaction.failed) {
+    exchange.error('EXECABORT Transaction discarded because of previous errors.');
+  } else if (changed) {
+    exchange.noArray();
+  } else {
+    const own = exchange.request;
+    exchange.array(transaction.queued.length);
+    for (const { request, execute } of transaction.queued) {
+      exchange.request = request;
+      execute();
+    }
+    exchange.request = own;
+  }
+}
+
+/** `DISCARD` → OK, and what came since MULTI is forgotten. */
+function discard(exchange: RedisExchange): void {
+  if (exchange.transaction === undefined) {
+    exchange.error('ERR DISCARD without MULTI');
+    return;
+  }
+  exchange.transaction = undefined;
+  exchange.watch.clear();
+  exchange.ok();
+}
+
+/** `WATCH key …` → OK: EXEC does nothing if one of them has changed by then. */
+function watch(exchange: RedisExchange): void {
+  const { request, store } = exchange;
+  if (exchange.transaction !== undefined) {
+    exchange.error('ERR WATCH inside MULTI is not allowed');
+    return;
+  }
+  for (let index = 1; index < request.count; index++) exchange.watch.add(request.text(index), store);
+  exchange.ok();
+}
+
+/** `UNWATCH` → OK. */
+function unwatch(exchange: RedisExchange): void {
+  exchange.watch.clear();
+  exchange.ok();
+}
+
+const AT_ONCE = { atOnce: true } as const;
+
+export const TRANSACTION_COMMANDS: readonly Command[] = [
+  command('multi', 1, ['fast'], multi, AT_ONCE),
+  command('exec', 1, [], exec, AT_ONCE),
+  command('discard', 1, ['fast'], discard, AT_ONCE),
+  command('watch', -2, ['fast'], watch, { keys: ALL_KEYS, ...AT_ONCE }),
+  command('unwatch', 1, ['fast'], unwatch),
+];

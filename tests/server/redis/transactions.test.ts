@@ -1,0 +1,105 @@
+import { RedisTalk } from './redis-talk';
+
+const talk = new RedisTalk();
+
+/** What Redis 7.0 answers to the same lines, one after the other. */
+const SCRIPT: readonly (readonly [line: string, answer: string])[] = [
+  ['MULTI', '+OK\r\n'],
+  ['SET a 1', '+QUEUED\r\n'],
+  ['INCR a', '+QUEUED\r\n'],
+  ['GET nosuch', '+QUEUED\r\n'],
+  ['EXEC', '*3\r\n+OK\r\n:2\r\n$-1\r\n'],
+  ['EXEC', '-ERR EXEC without MULTI\r\n'],
+  ['DISCARD', '-ERR DISCARD without MULTI\r\n'],
+  ['MULTI', '+OK\r\n'],
+  ['MULTI', '-ERR MULTI calls can not be nested\r\n'],
+  ['NOSUCH', "-ERR unknown command 'NOSUCH', with args beginning with: \r\n"],
+  ['GET', "-ERR wrong number of arguments for 'get' command\r\n"],
+  ['EXEC', '-EXECABORT Transaction discarded because of previous errors.\r\n'],
+  ['MULTI', '+OK\r\n'],
+  ['SET a 7', '+QUEUED\r\n'],
+  ['DISCARD', '+OK\r\n'],
+  ['GET a', '$1\r\n2\r\n'],
+  ['MULTI x', "-ERR wrong number of arguments for 'multi' command\r\n"],
+  ['MULTI', '+OK\r\n'],
+  ['SET a x', '+QUEUED\r\n'],
+  ['INCR a', '+QUEUED\r\n'],
+  ['GET a', '+QUEUED\r\n'],
+  ['EXEC', '*3\r\n+OK\r\n-ERR value is not an integer or out of range\r\n$1\r\nx\r\n'],
+  ['WATCH a', '+OK\r\n'],
+  ['WATCH', "-ERR wrong number of arguments for 'watch' command\r\n"],
+  ['MULTI', '+OK\r\n'],
+  ['WATCH a', '-ERR WATCH inside MULTI is not allowed\r\n'],
+  ['UNWATCH', '+QUEUED\r\n'],
+  ['PING', '+QUEUED\r\n'],
+  ['EXEC', '*2\r\n+OK\r\n+PONG\r\n'],
+  ['MULTI', '+OK\r\n'],
+  ['SAVE', '-ERR Command not allowed inside a transaction\r\n'],
+  ['EXEC', '-EXECABORT Transaction discarded because of previous errors.\r\n'],
+  ['MULTI', '+OK\r\n'],
+  ['EXEC', '*0\r\n'],
+  ['MULTI', '+OK\r\n'],
+  ['RESET', '+RESET\r\n'],
+  ['EXEC', '-ERR EXEC without MULTI\r\n'],
+];
+
+it('a transaction is answered as by Redis', () => {
+  for (const [line, answer] of SCRIPT) expect([line, talk.say(line)]).toEqual([line, answer]);
+});
+
+it('keeps what was sent, although the memory is overwritten meanwhile', () => {
+  talk.say('MULTI');
+  talk.send('SET', 'long', 'x'.repeat(100_000));
+  talk.send('SET', 'b\0c', 'y');
+  expect(talk.say('GET long')).toBe('+QUEUED\r\n');
+  expect(talk.say('EXEC')).toBe(`*3\r\n+OK\r\n+OK\r\n$100000\r\n${'x'.repeat(100_000)}\r\n`);
+  expect(talk.send('GET', 'b\0c')).toBe('$1\r\ny\r\n');
+});
+
+it.each([
+  ['another client sets it', 'SET w 2'],
+  ['it gets a deadline', 'EXPIRE w 100'],
+  ['it is deleted', 'DEL w'],
+  ['everything is', 'FLUSHALL'],
+])('executes nothing when %s', (_, line) => {
+  const other = talk.open();
+  talk.say('SET w 1');
+  talk.say('WATCH w none');
+  other.push(Buffer.from(`${line}\r\n`), 0, line.length + 2);
+  talk.take();
+  talk.say('MULTI');
+  talk.say('SET w 3');
+  expect(talk.say('EXEC')).toBe('*-1\r\n');
+  // The watch is over.
+  talk.say('SET w 4');
+  talk.say('MULTI');
+  expect(talk.say('EXEC')).toBe('*0\r\n');
+});
+
+it('has no more room than 16 MiB', () => {
+  talk.say('MULTI');
+  for (let i = 0; i < 16; i++) talk.send('SET', `k${i}`, 'x'.repeat(1_000_000));
+  expect(talk.send('SET', 'more', 'x'.repeat(1_000_000))).toBe('-ERR the transaction is longer than 16 MiB\r\n');
+  expect(talk.say('EXEC')).toContain('EXECABORT');
+});
+
+it.each(['-1', '+0', '-0', '00', '5', '18446744073709551615'])('SCAN takes the cursor %s, as Redis does', (cursor) => {
+  expect(talk.say(`SCAN ${cursor} MATCH nothing*`)).toBe('*2\r\n$1\r\n0\r\n*0\r\n');
+});
+
+it.each(['18446744073709551616', 'abc', '1x', '', ' 1'])('SCAN does not take the cursor %j', (cursor) => {
+  expect(talk.send('SCAN', cursor)).toBe('-ERR invalid cursor\r\n');
+});
+
+it('INCR takes no whitespace that the store has not put there', () => {
+  talk.send('SET', 'n', '1 ');
+  expect(talk.say('INCR n')).toBe('-ERR value is not an integer or out of range\r\n');
+  talk.store.store('set', 'n', '10', 0, 0);
+  talk.store.count('n', false, 1n, 0);
+  expect(talk.say('GET n')).toBe('$2\r\n9 \r\n');
+  expect(talk.say('INCRBY n 1')).toBe(':10\r\n');
+  talk.store.count('n', false, 1n, 0);
+  talk.say('APPEND n x');
+  talk.store.store('set', 'n', '9 ', 0, 0);
+  expect(talk.say('INCR n')).toBe('-ERR value is not an integer or out of range\r\n');
+});
