@@ -153,7 +153,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     file: 'client/wire/inbox.ts',
     find: 'const inDoubt = error !== undefined && this.#lineEnd(head).inCompany;',
     replace: 'const inDoubt = false;',
-    caughtBy: ['client/proxies.test.ts', 'a proxy that behaves as that of memcached, with a dead server behind it Client: nothing that is left'],
+    caughtBy: ['client/proxies.test.ts', 'a proxy that behaves as that of memcached, with a dead server behind it Client: gets of one tick'],
   },
   {
     name: 'of two gets of one key in a line only the first is answered',
