@@ -1,3 +1,4 @@
+import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
 import { Pieces } from './pieces';
 import { checkClient, clockOf, FAILURES, LIFETIME, orElse, secondsOf, WORD, type AdapterClient, type Failures } from './shared';
@@ -16,9 +17,12 @@ export interface CacheHandlerOptions {
 /** The options of {@link createCacheHandler}. */
 export const NEXT_OPTIONS = { prefix: option(WORD, 'next:'), ttl: option(LIFETIME, 0), failures: option(FAILURES, 'miss') } satisfies OptionTable<CacheHandlerOptions>;
 
+/** What the types in use call `ReadableStream`; those of older Nodes have no global one. */
+type Stream = typeof globalThis extends { ReadableStream: { prototype: infer Global } } ? Global : NodeStream<Uint8Array>;
+
 /** An entry of `use cache`, as Next.js has it: seconds, and a time in milliseconds since 1970. */
 export interface UseCacheEntry {
-  value: ReadableStream<Uint8Array>;
+  value: Stream;
   tags: string[];
   stale: number;
   timestamp: number;

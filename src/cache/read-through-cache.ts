@@ -11,7 +11,7 @@ import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom } from '../runtime/random';
 import type { CacheValue } from '../serde/typed-serde';
 import { TypedSerde } from '../serde/typed-serde';
-import type { Serde } from '../serde/serde';
+import type { Fixed, Serde } from '../serde/serde';
 import { cacheSettings, callSettings, expireOf, tagList, type CacheOptions, type CacheSettings, type EntryOptions, type EntrySettings } from './cache-options';
 import { Caller, type Load } from './engine/caller';
 import { Durations } from './engine/durations';
@@ -175,8 +175,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * Rejects with what the loader throws, with `CacheLoadTimeoutError`, `MemcacheOverloadedError`, the reason of `signal`,
    * or `MemcacheIllegalInputError`; never with a failure of the cache.
    */
-  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<NoInfer<T>>): Promise<T>;
-  get<T extends Out & In>(key: Key, load: Loader<T | undefined>, options?: EntryOptions<NoInfer<T>>): Promise<T | undefined>;
+  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<Fixed<T>>): Promise<T>;
+  get<T extends Out & In>(key: Key, load: Loader<T | undefined>, options?: EntryOptions<Fixed<T>>): Promise<T | undefined>;
   get(key: Key, load: Load, options?: EntryOptions<never>): Promise<unknown> {
     let place: Place;
     let settings: EntrySettings;
@@ -196,7 +196,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * `undefined`. The keys that this process is to load go to one call of `load`. An Error for one key rejects the call, after the others
    * were stored.
    */
-  getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<NoInfer<T>>): Promise<Map<K, T>>;
+  getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>>;
   async getMany(keys: Iterable<Key>, load: ManyLoader<Key, unknown>, options?: EntryOptions<never>): Promise<Map<Key, unknown>> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
     const list = keyList(keys);
@@ -225,7 +225,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   /** A function with the arguments of `load` whose results are cached, each under the key that `options.key` makes of the arguments. */
   wrap<A extends unknown[], T extends Out & In>(
     load: (...args: A) => Promise<T> | T,
-    options: { key: (...args: A) => Key } & EntryOptions<NoInfer<T>>,
+    options: { key: (...args: A) => Key } & EntryOptions<Fixed<T>>,
   ): (...args: A) => Promise<T> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
     if (!hasMethods(options, 'key')) throw new MemcacheIllegalInputError('key must be a function that makes a key of the arguments');

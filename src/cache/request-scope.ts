@@ -1,13 +1,14 @@
 import type { Keys } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
 import { keyText, type Key } from '../protocol/key';
+import type { Fixed } from '../serde/serde';
 import type { EntryOptions } from './cache-options';
 import type { Loader, ManyLoader } from './types';
 
 /** The reads of a cache. */
 export interface CacheReads<Out, In> {
-  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<NoInfer<T>>): Promise<T>;
-  getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<NoInfer<T>>): Promise<Map<K, T>>;
+  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<Fixed<T>>): Promise<T>;
+  getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>>;
   peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
 }
 
@@ -24,14 +25,14 @@ export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
   }
 
   /** As the cache's `get`, at most once per key. */
-  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<NoInfer<T>>): Promise<T>;
-  get<T extends Out & In>(key: Key, load: Loader<T | undefined>, options?: EntryOptions<NoInfer<T>>): Promise<T | undefined>;
-  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<NoInfer<T>>): Promise<T | undefined> {
+  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<Fixed<T>>): Promise<T>;
+  get<T extends Out & In>(key: Key, load: Loader<T | undefined>, options?: EntryOptions<Fixed<T>>): Promise<T | undefined>;
+  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<Fixed<T>>): Promise<T | undefined> {
     return this.#once(key, () => this.#cache.get<T>(key, load, options));
   }
 
   /** As the cache's `getMany`, for those keys that this request has not read. */
-  async getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<NoInfer<T>>): Promise<Map<K, T>> {
+  async getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>> {
     const list = [...keys];
     const missing = list.filter((key) => !this.#results.has(idOf(key)));
     if (missing.length > 0) {

@@ -1,6 +1,8 @@
 /** What must compile and, behind `@ts-expect-error`, what must not. The compiler is the test; nothing here runs. */
-import { RetryingClient, Client, CompressedSerde, HashClient, JsonSerde, MISS, PooledClient, PythonSerde, RawSerde, StringSerde, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
+import { RetryingClient, Client, CompressedSerde, ElastiCacheClient, FallbackClient, HashClient, JsonSerde, MISS, PooledClient, PythonSerde, RawSerde, StringSerde, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
 import type { CacheValue, Codec, Serde, ValueWithCas } from '../../src';
+import { ReadThroughCache } from '../../src/cache';
+import { EmbeddedClient } from '../../src/embedded';
 
 interface User {
   name: string;
@@ -28,12 +30,20 @@ export async function everyClientReadsUsers(): Promise<void> {
     hash: new HashClient([server], { serde }),
     retrying: new RetryingClient(new Client(server, { serde })),
     retryingHash: new RetryingClient(new HashClient([server], { serde })),
+    fallback: new FallbackClient([new Client(server, { serde }), new PooledClient(server, { serde })]),
+    cloud: new ElastiCacheClient(server, { serde }),
+    embedded: new EmbeddedClient(undefined, { serde }),
   };
   is<User | undefined>()(await clients.one.get('k'));
   is<User | undefined>()(await clients.pooled.get('k'));
   is<User | undefined>()(await clients.hash.get('k'));
   is<User | undefined>()(await clients.retrying.get('k'));
   is<User | undefined>()(await clients.retryingHash.get('k'));
+  is<User | undefined>()(await clients.fallback.get('k'));
+  is<User | undefined>()(await clients.cloud.get('k'));
+  is<User | undefined>()(await clients.embedded.get('k'));
+  is<User | undefined>()(await new ReadThroughCache(clients.one).peek('k'));
+  is<User>()(await new ReadThroughCache(clients.one).get('k', (): User => ({ name: 'Ada' })));
 
   for (const client of Object.values(clients)) {
     const many = await client.getMany(['a', 'b']);
