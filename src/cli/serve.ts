@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { MemcacheIllegalInputError } from '../errors';
+import { systemClock } from '../runtime/clock';
 import { MemcachedServer, MemoryStore, Persistence, RedisServer, type Credentials } from '../server';
 import { parseServeOptions, UsageError, type Listener, type ServeOptions, type SnapshotOptions, type TlsFiles } from './options';
 import { userChange } from './user';
@@ -32,7 +33,8 @@ A memcached-compatible server in this process, in the foreground. Options are me
   -u, --user=NAME               become this user when all is opened, before anybody is served
   -o, --extended=LIST           idle_timeout=SECONDS, ssl_…; tuning of slabs and LRU has no effect
       --redis-port=NUM          serve Redis's clients too, on the same addresses
-  -v, -vv                       events; commands too
+  -v, -vv                       events; commands too, with their keys
+      --log=text|json           how they are told, on stderr (default: text)
   -t, -f, -n, -L, -U 0, -B ascii  accepted, without effect
       --snapshot=FILE           keep the items in a file from one run to the next
       --save-interval=SECONDS   how often it is written if something has changed (default: 60; 0: only at the end)
@@ -91,8 +93,8 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   const { maxConnections, maxCommandsPerTurn, backlog, idleTimeout, flush, dump, verbosity } = options;
   const auth = authFile === undefined ? [] : readAuthFile(authFile);
   const tls = tlsFiles === undefined ? {} : { tls: readTlsFiles(tlsFiles) };
-  const log = (line: string): void => {
-    io.stderr(`${line}\n`);
+  const log = (line: string, level = 1): void => {
+    io.stderr(options.log === 'json' ? jsonLine(LEVELS[level] ?? 'debug', line) : `${line}\n`);
   };
   const store = new MemoryStore({ maxBytes, maxItemSize, evict, cas });
   const persistence = options.snapshot && (await openSnapshot(store, options.snapshot, log));
@@ -143,8 +145,17 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   const addresses = servers.map((server) => server.address);
   const redisAddresses = redisServers.map((server) => server.address);
   const forRedis = redisAddresses.length === 0 ? '' : `, for Redis clients on ${redisAddresses.join(', ')}`;
-  io.stdout(`tsmemcache listening on ${addresses.join(', ')}${forRedis}\n`);
+  const line = `tsmemcache listening on ${addresses.join(', ')}${forRedis}`;
+  io.stdout(options.log === 'json' ? jsonLine('info', line, { addresses, redisAddresses }) : `${line}\n`);
   return { addresses, redisAddresses, close };
+}
+
+/** What a level of detail is called in JSON. */
+const LEVELS = ['warning', 'error', 'debug'];
+
+/** One event on one line. */
+function jsonLine(level: string, message: string, more: object = {}): string {
+  return `${JSON.stringify({ time: new Date(systemClock.time()).toISOString(), level, message, ...more })}\n`;
 }
 
 /** A listener with an address in place of a name: names are looked up beforehand, as that takes turns of the event loop. */

@@ -19,3 +19,5 @@ export type { Clock, Timer } from '../runtime/clock';
 export { ManualClock } from '../runtime/manual-clock';
 export { StoreStats } from './engine/stats';
 export { COMPATIBLE_VERSION } from './memcached/commands/version';
+export { EMBEDDED_CHANNELS, type ConnectionMessage, type ExecutedMessage, type ServerMessage } from './net/channels';
+export type { EmbeddedMetrics } from './shared/metrics';

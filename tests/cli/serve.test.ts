@@ -81,6 +81,19 @@ describe('serve', () => {
     expect(stderr.match(/^WARNING: 0\.0\.0\.0:\d+ serves everybody .*$/gm)).toHaveLength(2);
   });
 
+  it('tells its events as JSON, one a line', async () => {
+    const server = await run('-p', '0', '-l', '0.0.0.0', '-v', '--log', 'json');
+    if (typeof server === 'number') throw new Error(stderr);
+    const [address = ''] = server.addresses;
+    await ask(address.replace('0.0.0.0', '127.0.0.1'), 'x'.repeat(5000));
+    expect(JSON.parse(stdout)).toMatchObject({ level: 'info', message: expect.stringContaining('listening') as string, addresses: [address], redisAddresses: [] });
+    const events = stderr.trim().split('\n').map((line) => JSON.parse(line) as { time: string; level: string; message: string });
+    expect(events.map(({ level }) => level)).toEqual(['warning', 'error']);
+    expect(events[0]?.message).toContain('there is no authentication');
+    expect(events[1]?.message).toContain('closing a connection');
+    for (const { time } of events) expect(Math.abs(Date.parse(time) - Date.now())).toBeLessThan(60_000);
+  });
+
   it('writes its process id, and takes the file away again', async () => {
     const file = join(folder, 'pid');
     const server = await run('-p', '0', '-P', file);

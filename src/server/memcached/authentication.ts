@@ -1,6 +1,6 @@
 import { latin1Slice } from '../../protocol/bytes';
 import type { Exchange } from './commands/exchange';
-import type { Verb } from './commands/verbs';
+import { VERB_NAMES, type Verb } from './commands/verbs';
 
 /** The longest data block of somebody unknown, in bytes; longer ones end the session. */
 const MAX_TOKEN = 16 * 1024;
@@ -11,6 +11,7 @@ const SHORTEST_LINE = 6;
 /** `set <any> <any> <any> <bytes>` with the data `<username> <password>` → `STORED`, and the session may begin. */
 export const AUTHENTICATE: Verb = {
   name: 'set',
+  index: VERB_NAMES.indexOf('set'),
   execute: authenticate,
   keyToken: 1,
   lengthToken: 4,
@@ -22,7 +23,8 @@ export const AUTHENTICATE: Verb = {
 
 /** Whatever else is sent before. */
 export const UNAUTHENTICATED: Verb = {
-  name: '',
+  name: 'unknown',
+  index: 0,
   execute(exchange) {
     if (exchange.lineLength - 1 < SHORTEST_LINE) exchange.finish();
     else exchange.reply('CLIENT_ERROR unauthenticated');

@@ -4,6 +4,8 @@ import { Listener } from '../net/listener';
 import { faultHook, type Faults } from '../shared/faults';
 import { ServerContext, type ClusterConfig } from './commands/context';
 import { SERVER_OPTIONS, type MemcachedServerOptions } from './options';
+import { metricsOf, type EmbeddedMetrics } from '../shared/metrics';
+import { VERB_NAMES } from './commands/verbs';
 import { Session } from './session';
 
 /**
@@ -46,6 +48,7 @@ export class MemcachedServer {
     this.faults = faults;
     this.port = listener.port;
     this.address = listener.address;
+    context.address = listener.address;
     const { host, path, tls, backlog, pathMode, idleTimeout, maxCommandsPerTurn } = listener.settings;
     context.settings
       .set('tcpport', this.port)
@@ -60,6 +63,7 @@ export class MemcachedServer {
     listener.serve({
       clock: context.store.clock,
       connections: context.connections,
+      protocol: 'memcached',
       open: !context.requiresAuthentication,
       refusal: 'ERROR Too many open connections',
       log: (line, level) => {
@@ -72,6 +76,11 @@ export class MemcachedServer {
   /** The items. */
   get store(): MemoryStore {
     return this.#context.store;
+  }
+
+  /** What it has done since its start. */
+  get metrics(): EmbeddedMetrics {
+    return metricsOf(this.#context, VERB_NAMES);
   }
 
   /** The cluster that this server says it is part of; change it at will, with a higher version. */

@@ -49,6 +49,7 @@ export class Session extends CommandSession<Exchange> {
     if (context.verbosity > 1 && exchange.authenticated) context.log(`< ${exchange.frame.line()}`, 2);
     const verb = this.#verb;
     const { line } = exchange;
+    context.count(verb?.index ?? 0);
     if (verb === undefined) {
       unknown(exchange);
     } else if (line.count < verb.fewest || (exchange.lineLength < SHORTEST_LINE && exchange.authenticated)) {
@@ -57,6 +58,10 @@ export class Session extends CommandSession<Exchange> {
       if (verb.noreply && line.noreply) exchange.silent = true;
       verb.execute(exchange);
     }
+  }
+
+  protected override get commandName(): string {
+    return this.#verb?.name ?? 'unknown';
   }
 
   protected override describe(): CommandInfo {

@@ -3,6 +3,7 @@ import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from
 import { createServer as createTlsServer } from 'node:tls';
 import { settingsOf, type Settings } from '../../options/option';
 import type { Timer } from '../../runtime/clock';
+import { connectChannel, disconnectChannel, refuseChannel, type ConnectionMessage, type ServerMessage } from './channels';
 import { Connection } from './connection';
 import { LISTENER_OPTIONS, type ListenerOptions } from './options';
 import type { Service, SocketSession } from './service';
@@ -112,6 +113,7 @@ export class Listener<S extends SocketSession> {
     guard(socket, service);
     if (this.#sockets.size >= connections.maxConnections) {
       connections.rejected++;
+      if (refuseChannel.hasSubscribers) refuseChannel.publish(this.#message(service));
       if (this.#plain) socket.write(`${service.refusal}\r\n`);
       socket.destroySoon();
       return;
@@ -128,11 +130,24 @@ export class Listener<S extends SocketSession> {
 
   #begin(socket: Socket, service: Service<S>): void {
     const { maxCommandsPerTurn } = this.settings;
-    const connection = new Connection(socket, service, maxCommandsPerTurn, this.#nextId++, this.#listenAddress);
+    const id = this.#nextId++;
+    const connection = new Connection(socket, service, maxCommandsPerTurn, id, this.#listenAddress);
     this.#connections.set(socket, connection);
+    this.#tell(connectChannel, service, id);
     socket.once('close', () => {
       this.#connections.delete(socket);
+      this.#tell(disconnectChannel, service, id);
     });
+  }
+
+  #message(service: Service<S>): ServerMessage {
+    return { server: this.address, protocol: service.protocol };
+  }
+
+  #tell(channel: typeof connectChannel, service: Service<S>, connection: number): void {
+    if (!channel.hasSubscribers) return;
+    const message: ConnectionMessage = { ...this.#message(service), connection };
+    channel.publish(message);
   }
 
   #watchIdle(service: Service<S>, idleTimeout: number): void {

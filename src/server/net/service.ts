@@ -57,6 +57,7 @@ export interface ConnectionStats {
 /** What serves the clients of a listener. */
 export interface Service<S extends SocketSession> {
   readonly clock: Clock;
+  readonly protocol: 'memcached' | 'redis';
   /** Counts what the connections do. */
   readonly connections: ConnectionStats;
   /** Whether everybody is served, without a password. */

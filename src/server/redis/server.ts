@@ -2,6 +2,8 @@ import { checkOptionNames, settingsOf } from '../../options/option';
 import { checkValue } from '../../options/rule';
 import { STORE, type MemoryStore } from '../engine/store';
 import { Listener } from '../net/listener';
+import { metricsOf, type EmbeddedMetrics } from '../shared/metrics';
+import { COMMAND_NAMES } from './commands/command';
 import { RedisContext } from './commands/context';
 import { REDIS_OPTIONS, type RedisServerOptions } from './options';
 import { RedisSession } from './session';
@@ -24,6 +26,7 @@ export class RedisServer {
   /** The items. */
   readonly store: MemoryStore;
   readonly #listener: Listener<RedisSession>;
+  readonly #context: RedisContext;
   #closing: Promise<void> | undefined;
 
   /**
@@ -42,9 +45,11 @@ export class RedisServer {
   private constructor(listener: Listener<RedisSession>, options: RedisServerOptions) {
     const context = new RedisContext(options);
     this.#listener = listener;
+    this.#context = context;
     this.store = context.store;
     this.port = listener.port;
     this.address = listener.address;
+    context.address = listener.address;
     context.port = listener.port;
     context.listClients = () =>
       Array.from(listener.connections, ({ info, session }) => {
@@ -56,6 +61,7 @@ export class RedisServer {
     listener.serve({
       clock: context.store.clock,
       connections: context.connections,
+      protocol: 'redis',
       open: !context.requiresAuthentication,
       refusal: '-ERR max number of clients reached',
       log: (line, level) => {
@@ -63,6 +69,11 @@ export class RedisServer {
       },
       openSession: (output, limits, id) => new RedisSession(context, output, limits, id),
     });
+  }
+
+  /** What it has done since its start. */
+  get metrics(): EmbeddedMetrics {
+    return metricsOf(this.#context, COMMAND_NAMES);
   }
 
   /** Ends the server and every connection, and leaves the store open. May be called again. */

@@ -18,6 +18,7 @@ const MAX_QUOTED = 128;
 /** One client's conversation in Redis's protocol. */
 export class RedisSession extends CommandSession<RedisExchange> {
   protected override readonly reader: RequestReader;
+  #command: Command | undefined;
 
   constructor(context: RedisContext, output: SessionOutput, limits: TurnLimits = {}, id = 1) {
     super(context, new RedisExchange(context, output, id), limits, id);
@@ -50,12 +51,18 @@ export class RedisSession extends CommandSession<RedisExchange> {
     const { exchange } = this;
     exchange.context.commands++;
     const command = findCommand(exchange);
+    this.#command = command;
+    exchange.context.count(command?.index ?? 0);
     const { transaction } = exchange;
     let answered: void | Promise<void> = undefined;
     if (transaction !== undefined && command?.atOnce !== true) enqueue(exchange, transaction, command);
     else answered = command?.execute(exchange);
     this.reader.restricted = !exchange.authenticated;
     return answered ?? undefined;
+  }
+
+  protected override get commandName(): string {
+    return this.#command?.name ?? 'unknown';
   }
 
   protected override describe(): CommandInfo {

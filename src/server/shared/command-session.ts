@@ -1,3 +1,4 @@
+import { commandChannel, type ExecutedMessage } from '../net/channels';
 import type { SocketSession, TurnLimits } from '../net/service';
 import type { Context } from './context';
 import type { CommandInfo, Execution } from './execution';
@@ -80,7 +81,10 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
   protected perform(): void {
     const { exchange } = this;
     const { hook } = this.#context;
+    const heard = commandChannel.hasSubscribers;
+    const since = heard ? this.#context.store.clock.now() : 0;
     const answered = hook === undefined ? this.execute() : hook(this.#execution());
+    if (heard) this.#publish(since);
     if (answered !== undefined) this.#wait(answered);
     const enough = ++this.#commands >= this.#maxCommands || exchange.produced >= this.#maxReplyBytes;
     if (enough || exchange.ended || answered !== undefined) this.reader.stop();
@@ -88,6 +92,9 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
 
   /** Executes the command that the reader has read; the promise settles when its answer comes later. */
   protected abstract execute(): Promise<void> | undefined;
+
+  /** The name of that command, once it was executed. */
+  protected abstract get commandName(): string;
 
   /** Describes that command to a hook. */
   protected abstract describe(): CommandInfo;
@@ -108,6 +115,18 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
       replies: this.exchange,
       execute: () => this.execute(),
     };
+  }
+
+  #publish(since: number): void {
+    const { address, protocol, store } = this.#context;
+    const message: ExecutedMessage = {
+      server: address,
+      protocol,
+      connection: this.id,
+      command: this.commandName,
+      duration: store.clock.now() - since,
+    };
+    commandChannel.publish(message);
   }
 
   #wait(answered: Promise<void>): void {

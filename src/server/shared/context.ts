@@ -50,13 +50,19 @@ export class Context {
   verbosity: number;
   authCommands = 0;
   authErrors = 0;
+  /** Where its server listens; `embedded` without one. */
+  address = 'embedded';
   /** Comes between each command and its execution. */
   hook: ExecuteHook | undefined;
+  readonly protocol: 'memcached' | 'redis';
+  /** By the index of a command; 0 for those that do not exist. */
+  readonly #executed: number[] = [];
   readonly #startedAt: number;
   readonly #log: (line: string, level: number) => void;
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
-  constructor(store: MemoryStore, options: SharedOptions) {
+  constructor(protocol: Context['protocol'], store: MemoryStore, options: SharedOptions) {
+    this.protocol = protocol;
     this.store = store;
     const { auth, flush, dump, verbosity, log } = settingsOf(SHARED_OPTIONS, options);
     this.auth = 'username' in auth ? [auth] : auth;
@@ -74,6 +80,16 @@ export class Context {
   /** Whole seconds since the start. */
   get uptime(): number {
     return Math.floor((this.store.clock.now() - this.#startedAt) / 1000);
+  }
+
+  /** Counts a command. */
+  count(index: number): void {
+    this.#executed[index] = (this.#executed[index] ?? 0) + 1;
+  }
+
+  /** How often the command of this index was executed. */
+  executed(index: number): number {
+    return this.#executed[index] ?? 0;
   }
 
   /** Whether somebody who may use the server gave this name and password; counted. */

@@ -37,7 +37,7 @@ export class ServerContext extends Context {
 
   constructor(options: ServerContextOptions = {}) {
     const { maxBytes, maxItemSize, evict, cas, clock } = options;
-    super(options.store ?? new MemoryStore({ maxBytes, maxItemSize, evict, cas, clock }), options);
+    super('memcached', options.store ?? new MemoryStore({ maxBytes, maxItemSize, evict, cas, clock }), options);
     this.#ownsStore = options.store === undefined;
     this.shutdown = options.shutdown;
     this.cluster = options.cluster;

@@ -18,6 +18,8 @@ import { lru, lruCrawler, slabs } from './tuning';
 /** A command of the text protocol. */
 export interface Verb {
   readonly name: string;
+  /** Its place in the counts; 0 is for commands that do not exist. */
+  readonly index: number;
   /** Executes the command: `exchange.line` has its tokens, `exchange.frame` its data block. */
   readonly execute: (exchange: Exchange) => void;
   /** The token that is the first key; 0 when the command has none. */
@@ -78,8 +80,11 @@ function define(name: string, execute: Verb['execute'], rest: Partial<Verb> = {}
   for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) | 0;
   if (VERBS.has(hash)) throw new Error(`two verbs have the hash of ${name}`);
   const rules = { keyToken: 0, lengthToken: 0, flagsFrom: 0, fewest: 1, noreply: false, mayBeIndented: false, ...rest };
-  VERBS.set(hash, { name, execute, ...rules });
+  VERBS.set(hash, { name, execute, index: VERBS.size + 1, ...rules });
 }
+
+/** The names of all commands, each at its index. */
+export const VERB_NAMES: readonly string[] = ['unknown', ...Array.from(VERBS.values(), ({ name }) => name)];
 
 /** The command that the line begins with. Found without making a string of it, which would cost as much as a `get`. */
 export function findVerb(line: CommandLine): Verb | undefined {

@@ -7,6 +7,8 @@ export type CommandFlag = 'write' | 'readonly' | 'denyoom' | 'fast' | 'admin' | 
 export interface Command {
   /** In lower case; `client|setname` for a command within a command. */
   readonly name: string;
+  /** Its place in the counts; 0 is for commands that do not exist. */
+  readonly index: number;
   /** How many arguments it has, its name included; -n for at least n. */
   readonly arity: number;
   readonly flags: readonly CommandFlag[];
@@ -24,6 +26,11 @@ export interface Command {
 
 const NONE: ReadonlyMap<string, Command> = new Map();
 
+const names = ['unknown'];
+
+/** The names of all commands, those within others included, each at its index. */
+export const COMMAND_NAMES: readonly string[] = names;
+
 /** The keys of a command on one key. */
 export const ONE_KEY: Command['keys'] = [1, 1, 1];
 /** The keys of a command on all its arguments. */
@@ -37,7 +44,7 @@ export function command(
   execute: Command['execute'],
   rest: Partial<Pick<Command, 'keys' | 'takesLargeValues' | 'atOnce'>> = {},
 ): Command {
-  return { name, arity, flags, execute, keys: [0, 0, 0], takesLargeValues: false, atOnce: false, subcommands: NONE, ...rest };
+  return { name, index: names.push(name) - 1, arity, flags, execute, keys: [0, 0, 0], takesLargeValues: false, atOnce: false, subcommands: NONE, ...rest };
 }
 
 /** Describes a command that has commands within it; `execute` is for when none of them is named. */

@@ -39,7 +39,7 @@ export class RedisContext extends Context {
   listClients: () => Iterable<RedisClientInfo> = () => [];
 
   constructor(options: RedisContextOptions) {
-    super(options.store, options);
+    super('redis', options.store, options);
     this.saveControl = options.saveControl;
     this.startedAt = Math.floor(this.store.clock.time() / 1000);
   }

@@ -1,0 +1,62 @@
+import type { Context } from './context';
+
+/** What a server has done since its start, and what it holds now: a snapshot. */
+export interface EmbeddedMetrics {
+  /** Where it listens. */
+  readonly server: string;
+  readonly protocol: 'memcached' | 'redis';
+  /** In seconds. */
+  readonly uptime: number;
+  readonly connections: { readonly open: number; readonly max: number; readonly total: number; readonly rejected: number };
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** How often each command was executed, by its name; `unknown` for those that do not exist. */
+  readonly commands: Readonly<Record<string, number>>;
+  readonly authentications: { readonly total: number; readonly failed: number };
+  /** What the store says; all servers on one store say the same. */
+  readonly store: {
+    readonly items: number;
+    /** What is held against the limit. */
+    readonly bytes: number;
+    readonly maxBytes: number;
+    readonly hits: number;
+    readonly misses: number;
+    readonly evictions: number;
+    readonly expired: number;
+  };
+}
+
+/** @param names of the commands, by their index in the counts */
+export function metricsOf(context: Context, names: readonly string[]): EmbeddedMetrics {
+  const { store, connections } = context;
+  const { stats } = store;
+  const commands: Record<string, number> = {};
+  for (const [index, name] of names.entries()) {
+    const count = context.executed(index);
+    if (count > 0) commands[name] = count;
+  }
+  return {
+    server: context.address,
+    protocol: context.protocol,
+    uptime: context.uptime,
+    connections: {
+      open: connections.current,
+      max: connections.maxConnections,
+      total: connections.total,
+      rejected: connections.rejected,
+    },
+    bytesRead: connections.bytesRead,
+    bytesWritten: connections.bytesWritten,
+    commands,
+    authentications: { total: context.authCommands, failed: context.authErrors },
+    store: {
+      items: store.size,
+      bytes: store.usedBytes,
+      maxBytes: store.maxBytes,
+      hits: stats.getHits,
+      misses: stats.getMisses,
+      evictions: stats.evictions,
+      expired: stats.reclaimed,
+    },
+  };
+}
