@@ -54,6 +54,15 @@ it('a memcached server counts what it does, by the command', async () => {
   await server.close();
 });
 
+it('counts what is flushed as reclaimed, as memcached does, and whom it closes for idleness', async () => {
+  const server = await MemcachedServer.start({ idleTimeout: 50 });
+  expect(await talk(server.address, 'set a 0 0 1\r\nx\r\nflush_all\r\nstats\r\n')).toMatch(/STAT idle_kicks 0\r\n[^]*STAT reclaimed 1\r\n/);
+  const idle = connect(Number(server.address.split(':')[1]), '127.0.0.1');
+  await once(idle, 'close');
+  expect(await talk(server.address, 'stats\r\n')).toContain('STAT idle_kicks 1\r\n');
+  await server.close();
+});
+
 it('counts who gave which password, and nothing else of it', async () => {
   const server = await MemcachedServer.start({ auth: { username: 'user', password: SECRET } });
   await talk(server.address, `set a 0 0 10\r\nuser wrong\r\nset a 0 0 12\r\nuser ${SECRET}\r\nget k\r\n`);

@@ -25,7 +25,7 @@ export class StoreStats {
   evictions = 0;
   evictedUnfetched = 0;
   expiredUnfetched = 0;
-  /** Items removed because their time was over, whoever noticed. */
+  /** Items removed because their time was over, whoever noticed, or because everything was flushed. */
   reclaimed = 0;
 
   reset(): void {

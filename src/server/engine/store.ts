@@ -546,6 +546,7 @@ export class MemoryStore {
   #clear(): void {
     this.#changes++;
     this.#flushAt = 0;
+    this.stats.reclaimed += this.#items.size;
     this.#lastStored = undefined;
     // Not cleared: a walk may still be on its way through it.
     this.#items = new KeyIndex();

@@ -52,7 +52,7 @@ export class Session extends CommandSession<Exchange> {
     context.count(verb?.index ?? 0);
     if (verb === undefined) {
       unknown(exchange);
-    } else if (line.count < verb.fewest || (exchange.lineLength < SHORTEST_LINE && exchange.authenticated)) {
+    } else if (line.count < verb.fewest || (line.isShort && exchange.lineLength < SHORTEST_LINE && exchange.authenticated)) {
       exchange.reply(BAD_FORMAT);
     } else {
       if (verb.noreply && line.noreply) exchange.silent = true;

@@ -154,7 +154,9 @@ export class Listener<S extends SocketSession> {
     this.#idleTimer = service.clock.setTimeout(
       () => {
         for (const connection of this.#connections.values()) {
-          if (connection.idle > idleTimeout) connection.destroy();
+          if (connection.idle <= idleTimeout) continue;
+          service.connections.idleKicks++;
+          connection.destroy();
         }
         this.#watchIdle(service, idleTimeout);
       },

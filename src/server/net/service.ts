@@ -52,6 +52,8 @@ export interface ConnectionStats {
   bytesRead: number;
   bytesWritten: number;
   yields: number;
+  /** Closed because they completed no command for too long. */
+  idleKicks: number;
 }
 
 /** What serves the clients of a listener. */

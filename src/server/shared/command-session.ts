@@ -25,6 +25,8 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
   readonly #maxCommands: number;
   readonly #maxReplyBytes: number;
   #commands = 0;
+  /** Whether anybody listens to what this push does. */
+  #heard = false;
   #pending: Promise<void> | undefined;
 
   protected constructor(context: Context, exchange: E, limits: TurnLimits, id: number) {
@@ -61,6 +63,7 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     if (exchange.ended) return end;
     if (this.#pending !== undefined) return start;
     this.#commands = 0;
+    this.#heard = commandChannel.hasSubscribers;
     exchange.produced = 0;
     let at = end;
     try {
@@ -81,10 +84,9 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
   protected perform(): void {
     const { exchange } = this;
     const { hook } = this.#context;
-    const heard = commandChannel.hasSubscribers;
-    const since = heard ? this.#context.store.clock.now() : 0;
+    const since = this.#heard ? this.#context.store.clock.now() : 0;
     const answered = hook === undefined ? this.execute() : hook(this.#execution());
-    if (heard) this.#publish(since);
+    if (this.#heard) this.#publish(since);
     if (answered !== undefined) this.#wait(answered);
     const enough = ++this.#commands >= this.#maxCommands || exchange.produced >= this.#maxReplyBytes;
     if (enough || exchange.ended || answered !== undefined) this.reader.stop();

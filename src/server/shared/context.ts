@@ -46,6 +46,7 @@ export class Context {
     bytesRead: 0,
     bytesWritten: 0,
     yields: 0,
+    idleKicks: 0,
   };
   verbosity: number;
   authCommands = 0;

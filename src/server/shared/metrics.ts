@@ -22,6 +22,7 @@ export interface EmbeddedMetrics {
     readonly hits: number;
     readonly misses: number;
     readonly evictions: number;
+    /** Flushed ones included. */
     readonly expired: number;
   };
 }

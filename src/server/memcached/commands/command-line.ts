@@ -105,6 +105,11 @@ export class CommandLine {
     return true;
   }
 
+  /** Whether it has no more than two bytes. */
+  get isShort(): boolean {
+    return this.#end <= 2;
+  }
+
   /** Whether blanks stand before the first token. */
   get indented(): boolean {
     return this.#starts[0] !== 0;

@@ -101,6 +101,7 @@ function general({ store, context }: Exchange, stat: Stat): void {
   stat('store_no_memory', counters.storeNoMemory);
   stat('auth_cmds', context.authCommands);
   stat('auth_errors', context.authErrors);
+  if (Number(context.settings.get('idle_timeout') ?? 0) > 0) stat('idle_kicks', sockets.idleKicks);
   stat('bytes_read', sockets.bytesRead);
   stat('bytes_written', sockets.bytesWritten);
   stat('limit_maxbytes', store.maxBytes);
@@ -239,6 +240,10 @@ function connections({ context }: Exchange, stat: Stat): void {
 function detail(exchange: Exchange): void {
   const { line, context } = exchange;
   const { prefixes } = context;
+  if (!context.dumpEnabled) {
+    exchange.reply('CLIENT_ERROR stats detail not allowed');
+    return;
+  }
   if (line.abbreviates(2, 'on') || line.abbreviates(2, 'off')) {
     prefixes.enabled = line.abbreviates(2, 'on');
     exchange.reply('OK');
