@@ -13,6 +13,7 @@ const MEASUREMENTS: Readonly<Record<string, readonly [file: string, tells: strin
   hash: ['hash', 'what each placement costs per key'],
   micro: ['micro', 'the parts of a call, one by one'],
   observation: ['observation', 'what the meter and the channels cost'],
+  cache: ['cache/run', 'the read-through cache beside those of npm: loads per expiry, latency, CPU per hit'],
   'cache-pictures': ['cache/pictures', 'the pictures of docs/cache.md: recorded runs in virtual time'],
   profile: ['profile', 'a CPU profile of one row'],
 };

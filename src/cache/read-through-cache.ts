@@ -419,7 +419,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void): Promise<unknown> {
     return new Promise((resolve) => {
-      const caller = new Caller(load, settings, this.#clock.now(), resolve);
+      const caller = new Caller(load, settings, resolve);
       caller.onDecided = onDecided;
       if (signal !== undefined) {
         caller.follow(signal, () => {

@@ -10,9 +10,10 @@ export function overview(metrics: ReadonlyMap<string, ServerMetrics>, table: obj
 const MAX_SHOWN = 12;
 
 function serversOf(metrics: ReadonlyMap<string, ServerMetrics>): object {
-  const shown: Record<string, object | string> = {};
+  const shown: Record<string, string> = {};
   for (const [server, { state, connections, pending, hits, misses, calls, errors }] of [...metrics].slice(0, MAX_SHOWN)) {
-    shown[server] = { state, connections, pending, calls: sum(calls), hits, misses, errors: sum(errors) };
+    // A line each, so that all of them fit a screen.
+    shown[server] = `${state}; connections: ${connections}, pending: ${pending}, calls: ${sum(calls)}, hits: ${hits}, misses: ${misses}, errors: ${sum(errors)}`;
   }
   if (metrics.size > MAX_SHOWN) shown['…'] = `${metrics.size - MAX_SHOWN} more`;
   return shown;

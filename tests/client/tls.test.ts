@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { Client, HashClient, PooledClient, type CacheValue, type ClientOptions } from '../../src';
+import { Client, HashClient, PooledClient, type ClientOptions } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { TestAuthority, type Identity } from '../support/certificates';
 import { failure } from '../support/contract';
@@ -25,7 +25,7 @@ describeWithOpenssl('TLS', () => {
     stranger.remove();
   });
 
-  async function withClient<R>(options: ClientOptions<CacheValue>, use: (client: Client) => Promise<R>, port = server.port): Promise<R> {
+  async function withClient<R>(options: ClientOptions, use: (client: Client) => Promise<R>, port = server.port): Promise<R> {
     const client = new Client(['localhost', port], options);
     try {
       return await use(client);
@@ -57,7 +57,7 @@ describeWithOpenssl('TLS', () => {
     }
   });
 
-  it.each<[string, () => ClientOptions<CacheValue>, RegExp]>([
+  it.each<[string, () => ClientOptions, RegExp]>([
     ['verifies by default', () => ({ tls: true }), /self-signed|unable to|issuer/],
     ['trusts no other authority', () => ({ tls: { ca: stranger.ca } }), /self-signed|unable to|issuer|signature/],
     ['insists on the name', () => ({ tls: { ca: authority.ca, servername: 'example.org' } }), /example\.org/],

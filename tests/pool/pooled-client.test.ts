@@ -1,4 +1,4 @@
-import { PooledClient, type CacheValue, type PooledClientOptions } from '../../src';
+import { PooledClient, type PooledClientOptions } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { failure, rejection } from '../support/contract';
 import { freePort } from '../support/memcached';
@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 /** A client whose time stands still, and how many sockets it has opened. */
-function makeClient(options: PooledClientOptions<CacheValue> = {}): { client: PooledClient; clock: VirtualClock; opened: () => number } {
+function makeClient(options: PooledClientOptions = {}): { client: PooledClient; clock: VirtualClock; opened: () => number } {
   const clock = new VirtualClock();
   let opened = 0;
   const connect: Connect = (...args) => {

@@ -8,7 +8,7 @@ import tsJest from 'ts-jest';
 
 const defect = JSON.parse(env.PLANTED_DEFECT ?? 'null');
 
-// eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- JavaScript has no types
+ 
 const plant = (source, path) => (path === defect?.file ? source.replace(defect.find, () => defect.replace) : source);
 
 export default {

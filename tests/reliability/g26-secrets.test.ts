@@ -34,7 +34,7 @@ function expectDiscreet(thing: unknown): void {
   for (const secret of SECRETS) expect(shown(thing)).not.toContain(secret);
 }
 
-const options: ClientOptions<CacheValue> = { auth: { username: 'user', password: PASSWORD }, timeout: 200, connectTimeout: 200 };
+const options: ClientOptions = { auth: { username: 'user', password: PASSWORD }, timeout: 200, connectTimeout: 200 };
 
 it('no client shows its password, nor what is under way on it', async () => {
   const server = await MemcachedServer.start({ auth: [{ username: 'user', password: PASSWORD }] });

@@ -19,7 +19,7 @@ export class Caller {
   readonly load: Load;
   readonly settings: EntrySettings;
   /** When it called, in milliseconds of the monotonic clock. */
-  readonly since: number;
+  since = 0;
   /** What it gets when nothing better can be had. */
   old: Old | undefined = undefined;
   readonly #resolve: (value: unknown) => void;
@@ -29,10 +29,9 @@ export class Caller {
   onDecided: (() => void) | undefined = undefined;
   onSettled: (() => void) | undefined = undefined;
 
-  constructor(load: Load, settings: EntrySettings, since: number, resolve: (value: unknown) => void) {
+  constructor(load: Load, settings: EntrySettings, resolve: (value: unknown) => void) {
     this.load = load;
     this.settings = settings;
-    this.since = since;
     this.#resolve = resolve;
   }
 

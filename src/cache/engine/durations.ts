@@ -8,7 +8,7 @@ const LIMIT = 10_000;
 /** How much the latest load counts. */
 const WEIGHT = 0.3;
 
-interface Known {
+export interface Known {
   delta: number;
   /** Seconds for which the last value was fresh. */
   expire: number;
@@ -36,24 +36,29 @@ export class Durations {
     return this.#keys.get(wireKey)?.delta ?? this.#all;
   }
 
+  /** What has been seen of the loads of a key. */
+  known(wireKey: string): Known | undefined {
+    return this.#keys.get(wireKey);
+  }
+
   /** Seconds: a place-holder is to live longer than the load, or a slow key would be loaded for ever. */
   lease(wireKey: string, lease: number): number {
-    const delta = this.#keys.get(wireKey)?.delta;
-    return delta === undefined ? lease : Math.min(3600, Math.max(lease, Math.ceil(1 + (2 * delta) / 1000)));
+    return this.leaseFor(this.#keys.get(wireKey), lease);
+  }
+
+  leaseFor(known: Known | undefined, lease: number): number {
+    return known === undefined ? lease : Math.min(3600, Math.max(lease, Math.ceil(1 + (2 * known.delta) / 1000)));
   }
 
   /** Seconds before its end in which a value may be refreshed, drawn anew for each read: XFetch's rule. */
-  early(wireKey: string, { earlyRefresh, expire }: EntrySettings): number {
+  early(known: Known | undefined, { earlyRefresh, expire }: EntrySettings): number {
     if (earlyRefresh === 0) return 0;
-    const known = this.#keys.get(wireKey);
     const life = typeof expire === 'number' ? expire : known?.expire;
     if (life === undefined || life < 2) return 0;
-    const gap = this.gap(wireKey, earlyRefresh);
+    const mean = earlyRefresh * (known?.delta ?? this.#all);
+    // Of a short load hardly one draw in a thousand million is longer than a second.
+    if (mean < 50) return 1;
+    const gap = -mean * Math.log(1 - this.#random());
     return gap <= 1000 ? 1 : Math.min(Math.ceil(gap / 1000), Math.floor(life / 2));
-  }
-
-  /** The draw itself, in milliseconds. */
-  gap(wireKey: string, earlyRefresh: number): number {
-    return -earlyRefresh * this.of(wireKey) * Math.log(1 - this.#random());
   }
 }

@@ -59,6 +59,8 @@ export class Reader {
   readonly #errors = new RecentMap<string, { readonly error: unknown; readonly until: number }>(LIMIT);
   /** Keys whose refresh failed in this process. */
   readonly #failedRefreshes = new RecentMap<string, number>(LIMIT);
+  /** When this tick began, in whole milliseconds. */
+  #now = 0;
   /** Questions under way whose answer may begin a refresh. */
   #reserved = 0;
   readonly #onLate = (read: Read): void => {
@@ -82,6 +84,9 @@ export class Reader {
 
   /** Sees to it that the caller gets its answer. */
   read(place: Place, caller: Caller): void {
+    // One look at the clock serves a tick; whole milliseconds are kept in the object itself.
+    if (this.#tick.size === 0) this.#now = Math.floor(this.#context.clock.now());
+    caller.since = this.#now;
     const shared = this.#tick.get(place.wireKey);
     if (shared !== undefined) {
       shared.callers.push(caller);
@@ -96,7 +101,7 @@ export class Reader {
     if (this.#tick.size === 0) process.nextTick(this.#endTick);
     this.#tick.set(place.wireKey, read);
     if (gate.leases === undefined) void this.#open(read);
-    else this.#send(gate.leases, read);
+    else this.#send(gate.leases, read, this.#now);
   }
 
   /** A write of this process: nobody joins what is under way. */
@@ -136,20 +141,20 @@ export class Reader {
     else this.#send(gate.leases, read);
   }
 
-  #send(leases: Leases, read: Read): void {
-    const { loads, durations, slots, clock, settings, limits, near, epoch, gate } = this.#context;
+  #send(leases: Leases, read: Read, now = Math.floor(this.#context.clock.now())): void {
+    const { loads, durations, slots, settings, limits, near, epoch, gate } = this.#context;
     const { place, lead } = read;
     const { wireKey } = place;
-    const now = clock.now();
+    const known = durations.known(wireKey);
     const flight = loads.of(wireKey);
     read.sentAt = now;
     read.epoch = epoch();
     // A token is asked for only by one who can use it.
     const paused = this.#errors.size > 0 && this.#pausedError(wireKey, now) !== undefined;
-    read.lease = paused || (flight !== undefined && now >= flight.leaseEnds) ? 0 : durations.lease(wireKey, lead.settings.lease);
+    read.lease = paused || (flight !== undefined && now >= flight.leaseEnds) ? 0 : durations.leaseFor(known, lead.settings.lease);
     const busy = !read.forced && (loads.background + this.#reserved >= settings.maxBackground || !slots.free);
     if (flight === undefined && !busy) {
-      read.refresh = refreshBelow(lead.settings.keep, durations.early(wireKey, lead.settings));
+      read.refresh = refreshBelow(lead.settings.keep, durations.early(known, lead.settings));
       if (read.refresh > 0) this.#reserved++;
     } else read.refresh = 0;
     read.near = near;

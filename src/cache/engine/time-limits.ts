@@ -91,6 +91,8 @@ class Line {
 export class TimeLimits {
   readonly #clock: Clock;
   readonly #lines = new Map<number, Line>();
+  #lastLimit = 0;
+  #lastLine: Line | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -99,16 +101,23 @@ export class TimeLimits {
   /** @param limit in milliseconds; 0 for none */
   add(item: Limited, limit: number, now: number): void {
     if (limit === 0) return;
+    if (limit === this.#lastLimit && this.#lastLine !== undefined) {
+      this.#lastLine.add(item, now);
+      return;
+    }
     let line = this.#lines.get(limit);
     if (line === undefined) {
       if (this.#lines.size >= 100) this.#lines.clear();
       this.#lines.set(limit, (line = new Line(this.#clock, limit)));
     }
+    this.#lastLimit = limit;
+    this.#lastLine = line;
     line.add(item, now);
   }
 
   close(): void {
     for (const line of this.#lines.values()) line.close();
     this.#lines.clear();
+    this.#lastLine = undefined;
   }
 }

@@ -6,9 +6,9 @@ import type { Random } from '../../runtime/random';
 const O = 79;
 let lastOpaque = 0;
 
-/** A number that comes back only after a thousand million commands. */
+/** A number that comes back after a million commands: many times what may wait on one connection. */
 export function nextOpaque(): number {
-  return (lastOpaque = (lastOpaque + 1) % 1_000_000_000);
+  return (lastOpaque = (lastOpaque + 1) % 1_000_000);
 }
 
 /**

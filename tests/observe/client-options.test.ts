@@ -1,0 +1,157 @@
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { CHANNELS, Client, HashClient, RetryingClient } from '../../src';
+import { failure, illegal } from '../support/contract';
+import { runAlone } from '../support/alone';
+import { startMemcached, type MemcachedProcess } from '../support/memcached';
+import type { BrokenSubscriberReport } from './alone/broken-subscriber';
+import { Recorder } from './recorder';
+
+let server: MemcachedProcess;
+let dead: string;
+beforeAll(async () => {
+  server = await startMemcached();
+  const gone = await startMemcached();
+  await gone.stop();
+  dead = gone.address;
+});
+afterAll(async () => {
+  await server.stop();
+});
+
+describe('diagnostics', () => {
+  it('key tells what the function makes of the first key, and nothing when it throws or gives no string', async () => {
+    const recorder = new Recorder();
+    const functions = [(key: unknown) => String(key).split(':')[0] ?? '', () => { throw new Error('no'); }, () => illegal(7)];
+    for (const key of functions) {
+      const client = new Client(server.address, { diagnostics: { key } });
+      await client.get('user:1');
+      await client.getMany(['page:1', 'page:2']);
+      await client.version();
+      await client.close();
+    }
+    recorder.stop();
+    expect(recorder.of(CHANNELS.command, 'start').map(({ key }) => key)).toEqual(['user', 'page', ...new Array<undefined>(7).fill(undefined)]);
+  });
+
+  it('sample is the share of calls that are told, connections apart', async () => {
+    const recorder = new Recorder();
+    for (const sample of [0, 0.5]) {
+      const client = new Client(server.address, { diagnostics: { sample } });
+      for (let i = 0; i < 400; i++) await client.get('a');
+      await client.close();
+      const { length } = recorder.of(CHANNELS.command).filter(({ clientId }) => clientId === client.clientId);
+      expect(length).toBeGreaterThanOrEqual(sample * 400 * 0.7);
+      expect(length).toBeLessThanOrEqual(sample * 400 * 1.3);
+    }
+    recorder.stop();
+    expect(recorder.of(CHANNELS.connect)).toHaveLength(2);
+    expect(recorder.unbalanced(CHANNELS.command)).toEqual([]);
+  });
+
+  it.each([7, { keys: 1 }, { key: 'x' }, { sample: 2 }, { sample: -0.1 }, { sample: NaN }, { sample: '1' }])('%j is refused', (diagnostics) => {
+    expect(() => new Client(server.address, { diagnostics: illegal(diagnostics) })).toThrow(/diagnostics must be/);
+  });
+});
+
+it('says what came of each call', async () => {
+  const recorder = new Recorder();
+  const client = new Client(server.address);
+  await client.set('k', 'v');
+  await client.add('k', 'v');
+  await client.get('k');
+  await client.get('none');
+  await client.getMany(['k', 'none', 'none2']);
+  await client.cas('k', 'w', '1234567');
+  await client.cas('none', 'w', '1');
+  await client.delete('k');
+  await client.delete('k');
+  await client.set('k', 'v', { noreply: true });
+  await client.incr('k').catch(() => undefined);
+  await client.version();
+  await client.close();
+  recorder.stop();
+  expect(recorder.of(CHANNELS.command).map(({ command, keyCount, outcome, hits, error }) => [command, keyCount, outcome, hits, error?.code])).toEqual([
+    ['set', 1, 'stored', undefined, undefined],
+    ['add', 1, 'notStored', undefined, undefined],
+    ['get', 1, 'hit', 1, undefined],
+    ['get', 1, 'miss', 0, undefined],
+    ['get', 3, undefined, 1, undefined],
+    ['cas', 1, 'exists', undefined, undefined],
+    ['cas', 1, 'miss', undefined, undefined],
+    ['delete', 1, 'ok', undefined, undefined],
+    ['delete', 1, 'miss', undefined, undefined],
+    ['set', 1, 'ok', undefined, undefined],
+    ['incr', 1, undefined, undefined, 'MEMCACHE_CLIENT_ERROR'],
+    ['version', 0, 'ok', undefined, undefined],
+  ]);
+  expect(recorder.of(CHANNELS.command).every(({ clientId, server: at }) => clientId === client.clientId && at === server.address)).toBe(true);
+  expect(recorder.of(CHANNELS.command).some((message) => 'result' in message)).toBe(false);
+});
+
+it('what wraps a client has its number, and a retry is told with its reason', async () => {
+  const recorder = new Recorder();
+  const inner = new Client(dead);
+  const client = new RetryingClient(inner, { attempts: 3 });
+  expect(client.clientId).toBe(inner.clientId);
+  await client.get('a').catch(() => undefined);
+  await client.close();
+  recorder.stop();
+  const told = { clientId: client.clientId, command: 'get', delayMs: 0, code: 'MEMCACHE_CONNECT', certainty: 'notSent' };
+  expect(recorder.of(CHANNELS.retry)).toEqual([{ ...told, attempt: 1 }, { ...told, attempt: 2 }]);
+  expect(recorder.of(CHANNELS.command)).toMatchObject([{ attempts: 3, error: { code: 'MEMCACHE_CONNECT' } }]);
+});
+
+it('servers and their states are told', async () => {
+  const recorder = new Recorder();
+  const client = new HashClient([server.address, dead], { retryTimeout: 10, retryAttempts: 1 });
+  const key = Array.from({ length: 50 }, (_, i) => `k${i}`).find((each) => client.serverFor(each) === dead) ?? '';
+  for (let i = 0; i < 200 && recorder.of(CHANNELS.serverState).length < 2; i++) {
+    await client.get(key).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await client.removeServer(dead);
+  await client.close();
+  recorder.stop();
+  const { clientId } = client;
+  expect(recorder.of(CHANNELS.serverState)).toEqual([
+    { clientId, server: dead, from: 'healthy', to: 'failing', code: 'MEMCACHE_CONNECT' },
+    { clientId, server: dead, from: 'failing', to: 'dead', code: 'MEMCACHE_CONNECT' },
+  ]);
+  expect(recorder.of(CHANNELS.servers).at(-1)).toEqual({ clientId, added: [], removed: [dead] });
+});
+
+it('a subscriber that throws harms no call: Node reports what it threw', async () => {
+  const { reported, ...seen } = await runAlone<BrokenSubscriberReport>(join(__dirname, 'alone', 'broken-subscriber.ts'), {});
+  expect(seen).toEqual({ stored: true, read: 'x', errors: 0 });
+  expect(reported).toBeGreaterThan(0);
+});
+
+it('callerStack: errors carry the stack of the call, each its own', async () => {
+  const client = new Client(dead, { callerStack: true });
+  async function here(): Promise<unknown> {
+    return failure(client.get('a'));
+  }
+  async function there(): Promise<unknown> {
+    return failure(client.get('b'));
+  }
+  const [one, other] = (await Promise.all([here(), there()])) as [Error, Error];
+  expect(one.stack).toMatch(/--- the call ---\n.*Client\.get[^]*at here /);
+  expect(other.stack).toMatch(/--- the call ---\n.*Client\.get[^]*at there /);
+  expect(one.stack).not.toContain('at there ');
+  expect(one).toMatchObject({ code: 'MEMCACHE_CONNECT', server: dead, command: 'get' });
+  expect(other.message).toBe(one.message);
+  await client.close();
+});
+
+it('inspect shows servers, states and the options that differ, in one screen and without secrets', async () => {
+  const client = new Client(server.address, { auth: { username: 'user', password: 'pa55w0rd' }, tls: false, timeout: 500, noDelay: true, keyPrefix: 'app:' });
+  const shown = inspect(client);
+  expect(shown).toContain(server.address);
+  expect(shown).toMatch(/healthy[^]*timeout: 500[^]*app:/);
+  expect(shown).not.toMatch(/pa55w0rd|noDelay/);
+  await client.close();
+  const many = new HashClient(Array.from({ length: 100 }, (_, i) => `10.0.0.${i + 1}`));
+  expect(inspect(many).split('\n').length).toBeLessThan(60);
+  await many.close();
+});
