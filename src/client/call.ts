@@ -15,7 +15,8 @@ const ANSWERED = 4;
 const SEPARATE = 8;
 const IN_COMPANY = 16;
 const TWINNED = 32;
-const ON_LAST_CHANCE = 64;
+const FIRST_CHANCE = 64;
+const SECOND_CHANCE = 128;
 
 /**
  * One execution of a command on one connection: the promise, and where it stands. A call that has settled keeps its
@@ -93,7 +94,7 @@ export class Call<R> {
 
   /** As if it had not been written: it is to be sent over another connection. */
   rewind(): void {
-    this.#marks &= SETTLED | SEPARATE | ON_LAST_CHANCE;
+    this.#marks &= SETTLED | SEPARATE | FIRST_CHANCE | SECOND_CHANCE;
     this.reader = undefined;
   }
 
@@ -118,14 +119,15 @@ export class Call<R> {
     if (this.#deadline === UNSET) this.deadline = deadline;
   }
 
-  /** Whether its deadline is the last one, since it came due while the process stood still. */
-  get onLastChance(): boolean {
-    return (this.#marks & ON_LAST_CHANCE) !== 0;
+  /** How often it was given more time, since it came due while the process stood still. */
+  get chances(): number {
+    if ((this.#marks & FIRST_CHANCE) === 0) return 0;
+    return (this.#marks & SECOND_CHANCE) === 0 ? 1 : 2;
   }
 
-  giveLastChance(deadline: number): void {
+  giveChance(deadline: number): void {
     this.deadline = deadline;
-    this.#marks |= ON_LAST_CHANCE;
+    this.#marks |= this.chances === 0 ? FIRST_CHANCE : SECOND_CHANCE;
   }
 
   resolve(result: R): void {

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Client, HashClient, MemcacheError, PooledClient, RetryingClient, type ClientOptions, type ServerMetrics } from '../../src';
 import { EmbeddedClient } from '../../src/embedded';
 import { Relay } from '../../tools/relay';
@@ -145,10 +146,11 @@ describe.each(CLASSES)('%s', (_, make) => {
   it('its sums agree and every call is in them, whatever breaks', async () => {
     const random = new SeededRandom(11);
     const port = server.port;
+    let replies = 0;
     let strikes = 0;
     const relay = await Relay.start(port, () => ({
       fromServer: (bytes, client) => {
-        if (random.chance(0.04)) {
+        if (++replies % 20 === 0) {
           strikes++;
           if (random.chance(0.3)) client.resetAndDestroy();
           else if (random.chance(0.5)) client.end(bytes.subarray(0, random.below(bytes.length)));
@@ -162,7 +164,10 @@ describe.each(CLASSES)('%s', (_, make) => {
       const calls = Array.from({ length: 1 + random.below(12) }, () => randomCall(client, random, ledger));
       await Promise.allSettled(calls);
       expect(sumsAgree(only(client))).toBe(true);
+      // A server that is left alone after a strike is hardly met by the next one.
+      if (only(client).state !== 'healthy') await setTimeout(6);
     }
+    while (only(client).pending > 0) await setTimeout(1);
     const metrics = only(client);
     expect(strikes).toBeGreaterThan(3);
     expect(sum(metrics.errors)).toBeGreaterThan(0);
@@ -197,7 +202,7 @@ it('latency is counted once per answered call: joined gets singly, a call for ma
 it('latency runs from the write to the reply', async () => {
   const relay = await Relay.start(server.port, () => ({
     fromServer: (bytes, client) => {
-      setTimeout(() => client.write(bytes), 50);
+      void setTimeout(50).then(() => client.write(bytes));
     },
   }));
   const client = new Client(relay.address);

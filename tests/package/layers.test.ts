@@ -34,7 +34,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** Within a folder, which of its rooms each room may import; files that lie in the folder itself may import all of them. */
 const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   serde: { pickle: [], zlib: [], structured: [] },
-  client: { commands: ['wire'], wire: ['commands'], policies: ['commands'] },
+  // A policy has commands of its own to send: a probe, a copy of an item.
+  client: { commands: [], wire: [], policies: ['commands'] },
   hash: { placement: [], discovery: [] },
   server: {
     engine: [],

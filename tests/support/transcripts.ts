@@ -17,5 +17,5 @@ export const transcripts: readonly (readonly [name: string, call: (client: Clien
   ['a quiet mg', (c) => c.executeMeta(new MetaCommand('mg', 'a', ['v', 'q', 'Oo'])).then(({ value }) => value?.toString()), 'VA 2 Oo\r\nMN\r\nMN\r\n'.replace('MN\r\nMN', 'xy\r\nMN'), 'xy'],
   ['raw', (c) => c.raw('stats x', 'END\r\n').then(String), 'STAT x\r\nEND\r\n', 'STAT x\r\n'],
   ['setMany', (c) => c.setMany({ a: 1, b: 2 }), 'NOT_STORED\r\nSTORED\r\n', ['a']],
-  ['a noreply and a get', (c) => Promise.all([c.delete('a', { noreply: true }), c.get('a')]), `ERROR\r\nMN\r\n${HIT}`, [true, 'hello']],
+  ['a noreply and a get', (c) => Promise.all([c.delete('a', { noreply: true }), c.get('a')]), `ERROR\r\nVERSION 1.6.18\r\n${HIT}`, [true, 'hello']],
 ];

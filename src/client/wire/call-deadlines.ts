@@ -6,7 +6,9 @@
  * - it is due after the time-out and the stalls of its own lifetime, at most 200 ms for each stall, and at most the time-out for
  *   all together;
  * - if it comes due during a stall, it has one more chance: it is judged when the socket was read again, and as much
- *   time as the stall took, 20 to 200 ms, has passed since the stall's end.
+ *   time as the stall took, 20 to 200 ms, has passed since the stall's end;
+ * - if that passes during another stall, it has a second chance, and no third. A machine that is as busy as the process
+ *   takes away the processor just after the process has used much of it.
  */
 import type { Clock, Timer } from '../../runtime/clock';
 import { withoutStacks } from '../../runtime/without-stacks';
@@ -16,8 +18,9 @@ import type { Call } from '../call';
 const STALL = 5;
 /** The most of one stall that is made up for. */
 const MAX_STALL = 200;
-/** The shortest last chance: what was to be sent is perhaps only sent now. */
+/** The shortest chance: what was to be sent is perhaps only sent now. */
 const MIN_CHANCE = 20;
+const MAX_CHANCES = 2;
 
 /** What has a deadline. */
 export interface Timed {
@@ -25,9 +28,9 @@ export interface Timed {
   readonly deadline: number;
   /** {@link Stalls.total} when it began. */
   readonly stallsBefore: number;
-  /** Whether its deadline is the last one, to which nothing is added any more. */
-  readonly onLastChance: boolean;
-  giveLastChance(deadline: number): void;
+  /** How many chances it was given. Nothing is added to the deadline of one. */
+  readonly chances: number;
+  giveChance(deadline: number): void;
 }
 
 /** How long the event loop stood still, as far as somebody noticed. */
@@ -45,6 +48,11 @@ class Stalls {
 
   get totalBeforeLast(): number {
     return this.#total - this.#counted;
+  }
+
+  /** How long the stall was that has ended by now, or hardly before; 0 if none has. */
+  endedAt(now: number): number {
+    return now - this.#to <= STALL ? this.#to - this.#from : 0;
   }
 
   /** Takes note that the event loop did not turn between two times; how long the whole stall is that this was a part of. */
@@ -89,7 +97,7 @@ export class Verdict {
 
   /** When it is due, as it looks now. */
   dueAt(timed: Timed): number {
-    if (timed.onLastChance) return timed.deadline;
+    if (timed.chances > 0) return timed.deadline;
     return timed.deadline + Math.min(Math.max(0, this.#stalls - timed.stallsBefore), this.#mostStalls);
   }
 
@@ -139,7 +147,9 @@ export class Deadlines {
     const verdict = this.#verdict(now);
     const due = verdict.dueAt(timed);
     if (due > now) return false;
-    if (now - due > STALL) this.#giveLastChance(timed, now, now - due);
+    // A stall that has just ended may have been longer than what is made up for it.
+    const stall = Math.max(now - due, this.stalls.endedAt(now));
+    if (stall > STALL) this.#giveChance(timed, now, stall);
     return verdict.isDue(timed);
   }
 
@@ -173,7 +183,7 @@ export class Deadlines {
       const stall = this.stalls.note(due, now);
       // What came due in this stall did so without the stall's being made up for, whoever took note of it first.
       const verdict = new Verdict(now, this.stalls.totalBeforeLast, this.#mostStalls);
-      for (const timed of this.#keeper.timed()) if (verdict.isDue(timed)) this.#giveLastChance(timed, now, stall);
+      for (const timed of this.#keeper.timed()) if (verdict.isDue(timed)) this.#giveChance(timed, now, stall);
     }
     // Where a test has faked the timers but not the time, the timers are right.
     const ahead = Math.max(0, due - now);
@@ -196,8 +206,8 @@ export class Deadlines {
     return new Verdict(time, this.stalls.total, this.#mostStalls);
   }
 
-  #giveLastChance(timed: Timed, now: number, stall: number): void {
-    if (!timed.onLastChance) timed.giveLastChance(now + Math.min(Math.max(stall, MIN_CHANCE), MAX_STALL));
+  #giveChance(timed: Timed, now: number, stall: number): void {
+    if (timed.chances < MAX_CHANCES) timed.giveChance(now + Math.min(Math.max(stall, MIN_CHANCE), MAX_STALL));
   }
 }
 
@@ -205,13 +215,18 @@ export class Deadlines {
 const EACH_UP_TO = 16;
 const EVERY = 32;
 
-/** The deadlines of calls: each begins when it is made, as far as one can tell without looking at the clock each time. */
+/**
+ * The deadlines of calls: each begins when it is made, as far as one can tell without looking at the clock each time.
+ * The calls of a tick begin together, unless it stands still: what one answer keeps waiting then comes due together.
+ */
 export class CallDeadlines extends Deadlines {
   readonly #timeout: number;
   /** When the tick began, on the monotonic clock. */
   #tick = 0;
   /** The last look at the clock. */
   #now = 0;
+  /** When the calls begin that are made now. */
+  #since = 0;
   #calls = 0;
 
   constructor(clock: Clock, timeout: number, keeper: DeadlineKeeper) {
@@ -221,7 +236,7 @@ export class CallDeadlines extends Deadlines {
 
   /** To be called before the first call of a tick begins. */
   startTick(): number {
-    this.#tick = this.#now = this.clock.now();
+    this.#tick = this.#now = this.#since = this.clock.now();
     this.#calls = 0;
     this.dropLostTimer();
     return this.#now;
@@ -229,8 +244,11 @@ export class CallDeadlines extends Deadlines {
 
   begin(call: Call<unknown>): void {
     const calls = this.#calls++;
-    if (calls > 0 && (calls < EACH_UP_TO || calls % EVERY === 0)) this.look();
-    call.begin(this.#timeout === 0 ? Infinity : this.#now + this.#timeout, this.stalls.total);
+    if (calls > 0 && (calls < EACH_UP_TO || calls % EVERY === 0)) {
+      const now = this.look();
+      if (now - this.#since > STALL) this.#since = now;
+    }
+    call.begin(this.#timeout === 0 ? Infinity : this.#since + this.#timeout, this.stalls.total);
     this.watch(call.deadline, this.#now);
   }
 
@@ -266,15 +284,15 @@ export function fairTimeout(clock: Clock, deadline: number, timeout: number, cal
 export class OneDeadline implements Timed {
   deadline: number;
   stallsBefore: number;
-  onLastChance = false;
+  chances = 0;
 
   constructor(deadline: number, stallsBefore = 0) {
     this.deadline = deadline;
     this.stallsBefore = stallsBefore;
   }
 
-  giveLastChance(deadline: number): void {
+  giveChance(deadline: number): void {
     this.deadline = deadline;
-    this.onLastChance = true;
+    this.chances++;
   }
 }
