@@ -109,15 +109,24 @@ describe('a call that is not answered', () => {
     expect(silence.when(call)).toBe(200 + late + chance);
   });
 
-  it('has one such chance, however the process goes on', async () => {
+  it('has two such chances, however the process goes on', async () => {
     const silence = new Silence(200);
     const call = silence.call();
     await silence.clock.advance(0);
-    silence.clock.jump(250);
-    await silence.clock.advance(0);
-    silence.clock.jump(400);
-    await silence.clock.advance(0);
-    expect(silence.when(call)).toBe(650);
+    for (const stall of [250, 400, 300]) {
+      expect(silence.when(call)).toBeUndefined();
+      silence.clock.jump(stall);
+      await silence.clock.advance(0);
+    }
+    expect(silence.when(call)).toBe(950);
+  });
+
+  it('has one when a pool looks at it just after a stall that was longer than what is made up for', async () => {
+    const silence = new Silence(50);
+    const call = silence.call(101);
+    expect(silence.deadlines.isDue(call, silence.clock.now())).toBe(false);
+    await silence.clock.advance(1000);
+    expect(silence.when(call)).toBe(202);
   });
 
   it('is on time when late by less than a stall', async () => {

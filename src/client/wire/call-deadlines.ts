@@ -122,6 +122,8 @@ export class Deadlines {
   readonly #keeper: DeadlineKeeper;
   #timer: Timer | undefined;
   #due = Infinity;
+  /** What the timer has found, until it is carried out. */
+  #found: Verdict | undefined;
   #closed = false;
 
   /** @param timeout in milliseconds, 0 = no limit: the most that stalls may add to a deadline */
@@ -144,6 +146,7 @@ export class Deadlines {
 
   /** Whether something that is not settled yet must be given up now: the timer may only be on its way. */
   isDue(timed: Timed, now: number): boolean {
+    if (this.#found?.isDue(timed) === true) return true;
     const verdict = this.#verdict(now);
     const due = verdict.dueAt(timed);
     if (due > now) return false;
@@ -195,7 +198,9 @@ export class Deadlines {
       return;
     }
     // Timers come before input: the socket is read once more first.
+    this.#found = verdict;
     this.clock.setImmediate(() => {
+      this.#found = undefined;
       if (this.#closed) return;
       const later = withoutStacks(() => this.#keeper.judge(verdict));
       this.#set(later, this.clock.now() + ahead);
