@@ -47,9 +47,11 @@ function bound(fate: Fate, turns: readonly { from: number; to: number }[]): numb
   let stalls = 0;
   for (const { from, to } of turns) if (to > fate.begun && from < fate.settled) stalls += Math.min(to - Math.max(from, fate.begun), 200);
   const due = fate.begun + TIMEOUT + Math.min(stalls, TIMEOUT);
-  const passing = turns.find(({ to }) => to >= due);
-  if (passing === undefined) return Infinity;
-  const chance = passing.to + Math.min(Math.max(passing.to - passing.from, 20), 200);
+  const first = turns.find(({ to }) => to >= due);
+  if (first === undefined) return Infinity;
+  const second = turns.find(({ to }) => to >= first.to + Math.min(Math.max(first.to - first.from, 20), 200));
+  if (second === undefined) return Infinity;
+  const chance = second.to + 20;
   // It is noticed in the turn after the one in which it ends, and judged after the next look at the sockets.
   const index = turns.findIndex(({ to }) => to >= chance);
   return index < 0 ? Infinity : (turns[index + 3]?.to ?? Infinity);

@@ -7,8 +7,8 @@
  *   all together;
  * - if it comes due during a stall, it has one more chance: it is judged when the socket was read again, and as much
  *   time as the stall took, 20 to 200 ms, has passed since the stall's end;
- * - if that passes during another stall, it has a second chance, and no third. A machine that is as busy as the process
- *   takes away the processor just after the process has used much of it.
+ * - if that passes during another stall, it has a second chance, of 20 ms, and no third. A machine that is as busy as the
+ *   process takes away the processor just after the process has used much of it.
  */
 import type { Clock, Timer } from '../../runtime/clock';
 import { withoutStacks } from '../../runtime/without-stacks';
@@ -212,7 +212,8 @@ export class Deadlines {
   }
 
   #giveChance(timed: Timed, now: number, stall: number): void {
-    if (timed.chances < MAX_CHANCES) timed.giveChance(now + Math.min(Math.max(stall, MIN_CHANCE), MAX_STALL));
+    if (timed.chances === 0) timed.giveChance(now + Math.min(Math.max(stall, MIN_CHANCE), MAX_STALL));
+    else if (timed.chances < MAX_CHANCES) timed.giveChance(now + MIN_CHANCE);
   }
 }
 
