@@ -16,6 +16,8 @@ export interface ReplyReader<R> {
    * @throws MemcacheError what the caller shall get instead of a result.
    */
   read(frame: Frame, server: string): R | typeof MORE;
+  /** The key, as it travels, of the value that most likely comes next: its line is read faster. */
+  readonly expectedKey?: string | undefined;
 }
 
 /**
@@ -200,6 +202,10 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
 
   write(request: RequestWriter): void {
     request.text(`${this.verb} ${this.wireKey}${afterLastKey(this.wireKey)}\r\n`);
+  }
+
+  get expectedKey(): string {
+    return this.wireKey;
   }
 
   /** Whether the frame is a value for this key. */
