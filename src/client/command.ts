@@ -107,6 +107,10 @@ abstract class BaseCommand<R> {
   get since(): string | undefined {
     return undefined;
   }
+  /** Whether it may be written at any time, whatever the server is. One question in place of three, where each call is asked. */
+  get ordinary(): boolean {
+    return this.rawUntil === undefined && !(this.hasBlock && this.since !== undefined);
+  }
   /** Whether twemproxy, mcrouter and memcached's proxy all know it. */
   get throughProxies(): boolean {
     return true;

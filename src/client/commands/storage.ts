@@ -35,6 +35,10 @@ export class StoreCommand extends KeyCommand<boolean> {
     return true;
   }
 
+  override get ordinary(): boolean {
+    return true;
+  }
+
   readonly #item: Item;
 
   constructor(verb: StorageVerb, wireKey: string, key: Key, item: Item, noreply: boolean) {
