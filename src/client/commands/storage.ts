@@ -178,7 +178,7 @@ export class SetManyCommand extends KeysCommand<Key[]> {
       // Most entries have the flags and the time of their neighbour.
       if (entry.flags !== last?.flags || entry.exptime !== last.exptime) middle = ` ${entry.flags} ${entry.exptime} `;
       last = entry;
-      request.text('set ' + entry.wireKey + middle + entry.block.length + end);
+      request.text(`set ${entry.wireKey}${middle}${entry.block.length}${end}`);
       request.block(entry.block);
     }
   }
