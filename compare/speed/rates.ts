@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   const failures = new Set<string>();
   const bar = new SingleBar({ format: '{bar} {value}/{total}  {what}', hideCursor: true, clearOnComplete: true });
   bar.start(total, 0, { what: '' });
-  await withServers(3, async (ports) => {
+  await withServers(Math.max(...wanted.map(({ servers }) => servers)), async (ports) => {
     // Rounds are interleaved, so that a slow minute of the machine is everybody's.
     for (let round = 0; round < rounds; round++) {
       for (const row of wanted) {

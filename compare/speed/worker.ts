@@ -1,6 +1,7 @@
 /** Runs one row with one client in a process of its own: its CPU time is then the client's and nobody else's. */
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Adapter } from './clients/adapter';
 import { answer, WARM_UP, type Measurement, type Order } from './order';
 import { makeLoad, rows, type Load, type Row } from './rows';
@@ -9,7 +10,7 @@ async function check(client: Adapter, row: Row, load: Load): Promise<void> {
   for (const key of load.keys) await client.set(key, load.value);
   const [key = ''] = load.keys;
   const value = await client.get(key);
-  if (value !== true && String(value) !== load.value) throw new Error(`the client does not read back what it stored for ${row.name}`);
+  if (value !== true && !isDeepStrictEqual(value, load.value)) throw new Error(`the client does not read back what it stored for ${row.name}`);
 }
 
 async function measure(client: Adapter, row: Row, load: Load, { milliseconds, profile }: Order): Promise<Measurement> {

@@ -233,10 +233,13 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     checkOptions(options);
     const items: Entry[] = [];
     const tooLarge: Entry[] = [];
-    const expire = options?.expire;
+    const exptime = this.#exptimeOf(options);
+    const given = this.#flagsOf(options);
     for (const [key, value] of pairs(entries)) {
-      const item = { wireKey: this.#encodeKey(key), key, ...this.#item('set', key, value, options, expire) };
-      (item.block.length > this.#maxValueSize ? tooLarge : items).push(item);
+      const wireKey = this.#encodeKey(key);
+      const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'set');
+      const block = toBlock(data);
+      (block.length > this.#maxValueSize ? tooLarge : items).push({ wireKey, key, block, flags: given ?? flags, exptime });
     }
     const noreply = this.#noreply(options);
     if (tooLarge.length > 0) return this.#setSome(items, tooLarge, noreply, options);
@@ -608,10 +611,20 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return noreply === undefined ? byDefault : checked('noreply', noreply, SWITCH);
   }
 
-  #item(verb: string, key: Key, value: In, options: StoreOptions | undefined, expire = options?.expire): Item {
-    const exptime = expire === undefined ? 0 : encodeExptime(expire, this.#clock.time);
+  #item(verb: string, key: Key, value: In, options: StoreOptions | undefined): Item {
+    const exptime = this.#exptimeOf(options);
     const { data, flags } = serializeValue(this.#serde, value, keyText(key), verb);
-    return { block: toBlock(data), flags: options?.flags === undefined ? flags : encodeClientFlags(options.flags), exptime };
+    return { block: toBlock(data), flags: this.#flagsOf(options) ?? flags, exptime };
+  }
+
+  #exptimeOf(options: StoreOptions | undefined): number {
+    const expire = options?.expire;
+    return expire === undefined ? 0 : encodeExptime(expire, this.#clock.time);
+  }
+
+  /** Those that were given, in place of the serde's. */
+  #flagsOf(options: StoreOptions | undefined): number | undefined {
+    return options?.flags === undefined ? undefined : encodeClientFlags(options.flags);
   }
 
   #checkSize(size: number, consequence = ''): void {

@@ -16,6 +16,8 @@ export interface ReplyReader<R> {
    * @throws MemcacheError what the caller shall get instead of a result.
    */
   read(frame: Frame, server: string): R | typeof MORE;
+  /** The key, as it travels, of the value that most likely comes next: its line is read faster. */
+  readonly expectedKey?: string | undefined;
 }
 
 /**
@@ -104,6 +106,10 @@ abstract class BaseCommand<R> {
   /** The first version of memcached that knows it; undefined for what all know. */
   get since(): string | undefined {
     return undefined;
+  }
+  /** Whether it may be written at any time, whatever the server is. One question in place of three, where each call is asked. */
+  get ordinary(): boolean {
+    return this.rawUntil === undefined && !(this.hasBlock && this.since !== undefined);
   }
   /** Whether twemproxy, mcrouter and memcached's proxy all know it. */
   get throughProxies(): boolean {
@@ -200,6 +206,10 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
 
   write(request: RequestWriter): void {
     request.text(`${this.verb} ${this.wireKey}${afterLastKey(this.wireKey)}\r\n`);
+  }
+
+  get expectedKey(): string {
+    return this.wireKey;
   }
 
   /** Whether the frame is a value for this key. */

@@ -17,6 +17,11 @@ export type BlockRule = (buffer: Buffer, start: number, end: number) => number;
 
 /** How one end reads its peer. */
 export interface FrameRules {
+  /**
+   * Reads the line that most likely comes next in one pass: it puts into the frame what the line says, and `end`.
+   * Optional; {@link NO_BLOCK} when another line stands there, or not all of it, which is then read as any line.
+   */
+  readonly foresee?: (frame: Frame, buffer: Buffer, start: number, end: number) => number;
   readonly blockLength: BlockRule;
   /** A longer line is refused, in bytes; asked only for lines beyond {@link SHORT_LINE}. */
   readonly maxLine: (buffer: Buffer, start: number, end: number) => number;
@@ -61,6 +66,12 @@ export class Frame {
   oversized = false;
   /** Whether `buffer` was made for this frame alone, so that a part of it may be kept. */
   owned = false;
+  /** The key of a value that was foreseen; undefined for every other line, which is yet to be read. */
+  key: string | undefined;
+  /** Its flags. */
+  flags = 0;
+  /** Where its cas begins, which ends with the line; 0 when there is none. */
+  casStart = 0;
 
   /** The line as text, one character per byte. */
   line(): string {
@@ -139,6 +150,17 @@ export class FrameReader {
 
   /** Delivers the frame at `at` when all of it is here; else keeps what there is. */
   #readInPlace(buffer: Buffer, at: number, end: number): number {
+    const { foresee } = this.#rules;
+    if (foresee !== undefined) {
+      const frame = this.#frame;
+      const size = foresee(frame, buffer, at, end);
+      const next = frame.end + size + 4;
+      if (size !== NO_BLOCK && next <= end) {
+        this.#deliver(buffer, at, frame.end, frame.end + 2, size, false);
+        return next;
+      }
+      frame.key = undefined;
+    }
     let lineFeed = at;
     while (lineFeed < end && buffer[lineFeed] !== LF) lineFeed++;
     if (lineFeed === end) {

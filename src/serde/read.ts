@@ -47,9 +47,11 @@ export function deserializeValue<Out>(
   verb: string,
 ): Out | typeof MISS {
   try {
-    if (serde.deserializeInPlace !== undefined) return serde.deserializeInPlace(buffer, start, end, flags, key);
+    // What may be kept is given to `deserialize`: bytes read in place are copied once more.
+    const keeps = owned && end - start >= SHARE_FROM;
+    if (serde.deserializeInPlace !== undefined && !keeps) return serde.deserializeInPlace(buffer, start, end, flags, key);
     const data = buffer.subarray(start, end);
-    return serde.deserialize(owned && data.length >= SHARE_FROM ? data : Buffer.from(data), flags, key);
+    return serde.deserialize(keeps ? data : Buffer.from(data), flags, key);
   } catch (cause) {
     throw new MemcacheSerdeError(`the serde could not read the value${reason(cause)}`, {
       command: verb,

@@ -1,9 +1,13 @@
-/** The least that all clients have in common. Values are text; what a client returns is checked once, before it is measured. */
+/** The least that all clients have in common. What a client returns is checked once, before it is measured. */
 export interface Adapter {
   get(key: string): Promise<unknown>;
-  set(key: string, value: string): Promise<unknown>;
+  set(key: string, value: unknown): Promise<unknown>;
+  delete(key: string): Promise<unknown>;
   /** The values found, as many as there are. */
   getMany(keys: string[]): Promise<number>;
+  /** The best way the client has to write several; without one, calls side by side. */
+  setMany?(keys: string[], value: unknown): Promise<unknown>;
+  deleteMany?(keys: string[]): Promise<unknown>;
   close(): Promise<void> | void;
 }
 

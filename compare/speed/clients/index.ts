@@ -1,7 +1,7 @@
 import type { MakeAdapter } from './adapter';
-import { makeMemcache, makeMemcacheClient, makeMemcacheClientNoreply, makeMemcached, makeMemjs } from './peers';
+import { makeMemcache, makeMemcacheClient, makeMemcacheClientCompressing, makeMemcacheClientNoreply, makeMemcached, makeMemjs } from './peers';
 import { makeRaw, makeRawPromise } from './raw';
-import { makeClient, makeCluster, makeCompressed, makeHash, makeNoreply, makePooled, makeRawSerde, makeRetrying } from './tsmemcache';
+import { makeCalls, makeClient, makeCluster, makeCompressed, makeHash, makeNoreply, makePooled, makePools, makeRawSerde, makeRetrying } from './tsmemcache';
 
 /** What a client is to the comparison. */
 export type Role = 'ours' | 'peer' | 'ceiling';
@@ -37,6 +37,7 @@ export const ourKinds: readonly Contestant[] = [
   { name: 'PooledClient, 4 connections', role: 'ours', make: makePooled },
   { name: 'HashClient, 1 server', role: 'ours', make: makeHash },
   cluster,
+  { name: 'HashClient of pools, 3 servers', role: 'ours', make: makePools },
   { name: 'RetryingClient', role: 'ours', make: makeRetrying },
   compressed,
   { name: 'RawSerde', role: 'ours', make: makeRawSerde },
@@ -49,3 +50,20 @@ export const withoutReplies: readonly Contestant[] = [
 ];
 
 export const compressing: readonly Contestant[] = [tsmemcache, compressed];
+
+/** Clients that write any value as it is, and give it back. */
+export const withSerde: readonly Contestant[] = [tsmemcache, memcached, memcacheClient];
+
+/** Clients that compress large values when told to. */
+export const compressingPeers: readonly Contestant[] = [compressed, { name: 'memcache-client, compression', role: 'peer', make: makeMemcacheClientCompressing }];
+
+/** Clients of one server that can write and delete. */
+export const writing: readonly Contestant[] = [tsmemcache, memcached, memjs, memcacheClient, memcache];
+
+/** Our other calls beside `get`. */
+export const ourCalls: readonly Contestant[] = [tsmemcache, ...Object.entries(makeCalls).map(([name, make]): Contestant => ({ name, role: 'ours', make }))];
+
+/** A cluster of many servers beside one. */
+export function manyServers(count: number): readonly Contestant[] {
+  return [tsmemcache, { name: `HashClient, ${count} servers`, role: 'ours', make: makeCluster }];
+}

@@ -15,7 +15,8 @@ function promise(call: (callback: Callback) => void): Promise<unknown> {
 
 interface Memcached {
   get(key: string, callback: Callback): void;
-  set(key: string, value: string, lifetime: number, callback: Callback): void;
+  set(key: string, value: unknown, lifetime: number, callback: Callback): void;
+  del(key: string, callback: Callback): void;
   getMulti(keys: string[], callback: Callback): void;
   end(): void;
 }
@@ -26,6 +27,7 @@ export const makeMemcached: MakeAdapter = (site) => {
   return {
     get: (key) => promise((done) => { client.get(key, done); }),
     set: (key, value) => promise((done) => { client.set(key, value, 0, done); }),
+    delete: (key) => promise((done) => { client.del(key, done); }),
     getMany: async (keys) => Object.keys((await promise((done) => { client.getMulti(keys, done); })) as object).length,
     close: () => { client.end(); },
   };
@@ -33,7 +35,8 @@ export const makeMemcached: MakeAdapter = (site) => {
 
 interface Memjs {
   get(key: string): Promise<{ value: Buffer | null }>;
-  set(key: string, value: string, options: object): Promise<boolean>;
+  set(key: string, value: unknown, options: object): Promise<boolean>;
+  delete(key: string): Promise<boolean>;
   close(): void;
 }
 
@@ -43,6 +46,7 @@ export const makeMemjs: MakeAdapter = (site) => {
   return {
     get: async (key) => (await client.get(key)).value?.toString(),
     set: (key, value) => client.set(key, value, {}),
+    delete: (key) => client.delete(key),
     // It has no multi-get.
     getMany: async (keys) => (await Promise.all(keys.map((key) => client.get(key)))).length,
     close: () => { client.close(); },
@@ -52,28 +56,33 @@ export const makeMemjs: MakeAdapter = (site) => {
 interface MemcacheClient {
   get(keys: string): Promise<{ value: unknown } | undefined>;
   get(keys: string[]): Promise<object>;
-  set(key: string, value: string, options: object): Promise<unknown>;
+  set(key: string, value: unknown, options: object): Promise<unknown>;
+  delete(key: string): Promise<unknown>;
   shutdown(): void;
 }
 
-function memcacheClient(site: Site, noreply: boolean): Adapter {
+function memcacheClient(site: Site, more: { readonly noreply?: boolean; readonly compress?: boolean }): Adapter {
   const { MemcacheClient } = require('memcache-client') as { MemcacheClient: new (options: object) => MemcacheClient };
   const client = new MemcacheClient({ server: addressesOf(site)[0], cmdTimeout: 10_000 });
   return {
     get: async (key) => (await client.get(key))?.value,
-    set: (key, value) => client.set(key, value, { noreply }),
+    set: (key, value) => client.set(key, value, more),
+    // It rejects when there was nothing to delete.
+    delete: (key) => client.delete(key).catch(() => false),
     getMany: async (keys) => Object.keys(await client.get(keys)).length,
     close: () => { client.shutdown(); },
   };
 }
 
-export const makeMemcacheClient: MakeAdapter = (site) => memcacheClient(site, false);
-export const makeMemcacheClientNoreply: MakeAdapter = (site) => memcacheClient(site, true);
+export const makeMemcacheClient: MakeAdapter = (site) => memcacheClient(site, {});
+export const makeMemcacheClientNoreply: MakeAdapter = (site) => memcacheClient(site, { noreply: true });
+export const makeMemcacheClientCompressing: MakeAdapter = (site) => memcacheClient(site, { compress: true });
 
 interface Memcache {
   get(key: string): Promise<string | undefined>;
   gets(keys: string[]): Promise<Map<string, string>>;
-  set(key: string, value: string): Promise<boolean>;
+  set(key: string, value: unknown): Promise<boolean>;
+  delete(key: string): Promise<boolean>;
   disconnect(): Promise<void>;
 }
 
@@ -83,6 +92,7 @@ export const makeMemcache: MakeAdapter = async (site) => {
   return {
     get: (key) => client.get(key),
     set: (key, value) => client.set(key, value),
+    delete: (key) => client.delete(key),
     getMany: async (keys) => (await client.gets(keys)).size,
     close: () => client.disconnect(),
   };

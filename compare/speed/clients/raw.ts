@@ -126,7 +126,8 @@ function rawConnection(port: number, buildValues: boolean): Adapter {
 
   return {
     get: (key) => request(`mg ${key} f v\r\n`),
-    set: (key, value) => request(`ms ${key} ${value.length} F16\r\n`, value),
+    set: (key, value) => request(`ms ${key} ${String(value).length} F16\r\n`, String(value)),
+    delete: (key) => request(`md ${key}\r\n`),
     getMany: async (keys) => ((await request(`get ${keys.join(' ')}\r\n`)) as unknown[]).length,
     close: () => {
       socket.destroy();
@@ -141,6 +142,7 @@ function rawCluster(connections: readonly Adapter[]): Adapter {
   return {
     get: (key) => ownerOf(key).get(key),
     set: (key, value) => ownerOf(key).set(key, value),
+    delete: (key) => ownerOf(key).delete(key),
     getMany: async (keys) => {
       const shares = connections.map((): string[] => []);
       for (const key of keys) shares[indexOf(key)]?.push(key);

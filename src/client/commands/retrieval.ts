@@ -199,6 +199,7 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
     let failure: unknown;
     let seen = false;
     return {
+      expectedKey: this.wireKey,
       read: (frame, server) => {
         if (!seen && isValueFor(frame, this.wireKey)) {
           seen = true;
@@ -404,6 +405,10 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
     this.#keys = keys;
     this.#lineEnds = lineEnds;
     this.#take = take;
+  }
+
+  get expectedKey(): string | undefined {
+    return this.#wireKeys[this.#next];
   }
 
   read(frame: Frame, server: string): Map<Key, R> | typeof MORE {

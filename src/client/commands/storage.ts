@@ -35,6 +35,10 @@ export class StoreCommand extends KeyCommand<boolean> {
     return true;
   }
 
+  override get ordinary(): boolean {
+    return true;
+  }
+
   readonly #item: Item;
 
   constructor(verb: StorageVerb, wireKey: string, key: Key, item: Item, noreply: boolean) {
@@ -168,8 +172,13 @@ export class SetManyCommand extends KeysCommand<Key[]> {
 
   write(request: RequestWriter): void {
     const end = this.noreply ? ' noreply\r\n' : '\r\n';
+    let middle = '';
+    let last: Entry | undefined;
     for (const entry of this.#entries) {
-      request.text(head('set', entry.wireKey, entry) + end);
+      // Most entries have the flags and the time of their neighbour.
+      if (entry.flags !== last?.flags || entry.exptime !== last.exptime) middle = ` ${entry.flags} ${entry.exptime} `;
+      last = entry;
+      request.text(`set ${entry.wireKey}${middle}${entry.block.length}${end}`);
       request.block(entry.block);
     }
   }

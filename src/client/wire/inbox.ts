@@ -36,6 +36,11 @@ export class Inbox {
     this.#times = times;
   }
 
+  /** The key of the value that most likely comes next. */
+  get expectedKey(): string | undefined {
+    return this.#calls.head?.reader?.expectedKey;
+  }
+
   /**
    * @throws FrameError when the frame cannot be what the next call awaits; that call has not been told
    * @throws SpoilingReply when the call has been told, and the position in the stream is in doubt

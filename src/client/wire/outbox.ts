@@ -86,18 +86,19 @@ export class Outbox {
     let call: Call<unknown> | undefined;
     while (this.#raw === undefined && this.#asking === undefined && this.#request.size < WRITE_SIZE && (call = this.#calls.next) !== undefined) {
       // Withdrawn in time: without a reader it awaits nothing, and is passed over when its turn comes.
+      const { command } = call;
       if (call.settled) call.endsReply = false;
-      else if (call.command instanceof JoinableGet && !separately && !call.separate) this.#join(call, call.command);
-      else if (call.command.rawUntil !== undefined) {
-        if (!this.#isAlone()) break;
-        if (this.#write(call, call.command)) this.#raw = call;
-      } else if (call.command.noreply) {
+      else if (command instanceof JoinableGet && !separately && !call.separate) this.#join(call, command);
+      else if (command.noreply) {
         if (this.#calls.written >= this.#maxUnanswered) break;
         this.#writeUnanswered(call);
-      } else if (this.#knowsMeta !== true && call.command.hasBlock && call.command.since !== undefined) {
-        if (this.#knowsMeta === undefined) this.#ask(call);
-        else call.reject(unknownCommand(call.command, this.#server, 'notSent'));
-      } else this.#write(call, separately || call.separate ? (call.command.separated ?? call.command) : call.command);
+      } else if (command.ordinary) this.#write(call, separately || call.separate ? (command.separated ?? command) : command);
+      else if (command.rawUntil !== undefined) {
+        if (!this.#isAlone()) break;
+        if (this.#write(call, command)) this.#raw = call;
+      } else if (this.#knowsMeta === undefined) this.#ask(call);
+      else if (this.#knowsMeta) this.#write(call, command);
+      else call.reject(unknownCommand(command, this.#server, 'notSent'));
       this.#calls.advance();
     }
     this.#endLine();

@@ -95,7 +95,8 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#handshake = settings.auth && new Handshake(settings.address.name, settings.auth);
     this.#outbox = new Outbox(this.#calls, this.#request, settings.maxPending, settings.address.name);
     this.#inbox = new Inbox(this.#calls, settings.address.name, this.#times);
-    this.#reader = new FrameReader(replyRules(settings.maxValueSize), (frame) => {
+    const expectedKey = (): string | undefined => this.#inbox.expectedKey;
+    this.#reader = new FrameReader(replyRules(settings.maxValueSize, expectedKey), (frame) => {
       this.#onFrame(frame);
     });
     this.#limitConnect();
