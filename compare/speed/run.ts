@@ -7,6 +7,7 @@ const MEASUREMENTS: Readonly<Record<string, readonly [file: string, tells: strin
   rates: ['rates', 'CPU, rate and latency of each kind of call beside the other clients (the default)'],
   costs: ['costs', 'what users feel beside speed: import, package, memory, garbage'],
   pool: ['head-of-line', 'small reads while somebody reads a large value'],
+  languages: ['languages', 'CPU of a get beside clients of other languages, those that are installed'],
   'multi-core': ['multi-core', 'calls per second of 1, 2, … processes'],
   serdes: ['serdes', 'CPU to write and read a value, by serde'],
   servers: ['servers', 'the embedded server beside memcached and redis-server'],
@@ -19,7 +20,7 @@ const MEASUREMENTS: Readonly<Record<string, readonly [file: string, tells: strin
 };
 
 /** What writes its figures into the documentation. */
-const WRITTEN = ['rates', 'costs', 'multi-core', 'serdes', 'pool', 'servers'];
+const WRITTEN = ['rates', 'costs', 'languages', 'multi-core', 'serdes', 'pool', 'servers'];
 
 function measure(what: string, options: readonly string[]): number {
   const [file] = MEASUREMENTS[what] ?? [];
