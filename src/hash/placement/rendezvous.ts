@@ -26,7 +26,14 @@ interface Contender {
 interface Contest {
   readonly contenders: readonly Contender[];
   readonly equalWeights: boolean;
+  /** Who won the keys that were asked for last; undefined where asking all again takes no longer. */
+  readonly winners: Map<string, string> | undefined;
 }
+
+/** A contender takes 17 ns, and a winner that is remembered 40. */
+const REMEMBER_FROM = 6;
+/** So many winners take about a megabyte; then they are forgotten together. */
+const MAX_WINNERS = 8192;
 
 /**
  * Rendezvous hashing exactly as pymemcache's `HashClient` does it: the node whose text `NODE-KEY` has the greatest
@@ -53,10 +60,22 @@ export class RendezvousHash extends Placement<Contest> {
         return { name, weight, state: murmur3Continue(begin, this.#text.fill(`${name}-`)) };
       }),
       equalWeights: nodes.every(({ weight }) => weight === nodes[0]?.weight),
+      winners: nodes.length < REMEMBER_FROM ? undefined : new Map(),
     };
   }
 
-  protected override place({ contenders, equalWeights }: Contest, key: string): string | undefined {
+  protected override place(contest: Contest, key: string): string | undefined {
+    const { winners } = contest;
+    if (winners === undefined) return this.#compete(contest, key);
+    let winner = winners.get(key);
+    if (winner !== undefined) return winner;
+    winner = this.#compete(contest, key);
+    if (winners.size === MAX_WINNERS) winners.clear();
+    if (winner !== undefined) winners.set(key, winner);
+    return winner;
+  }
+
+  #compete({ contenders, equalWeights }: Contest, key: string): string | undefined {
     const text = this.#text.fill(key);
     let winner: string | undefined;
     let best = -1;
