@@ -157,9 +157,10 @@ export class Wire implements Carrier, DeadlineKeeper {
   #connect(): Transport {
     const { address, connect } = this.#settings;
     let made = false;
+    let failed = false;
     const whenMade = (callback: () => void): void => {
       if (made) callback();
-      else nextTick(callback);
+      else nextTick(() => { if (!failed) callback(); });
     };
     try {
       const transport: unknown = connect(address, this.#settings, {
@@ -171,6 +172,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       if (!isTransport(transport)) throw new TypeError('the option connect must return a transport');
       return transport;
     } catch (error) {
+      failed = true;
       nextTick(() => { this.#onClose(error instanceof Error ? error : new Error(String(error))); });
       return NO_TRANSPORT;
     } finally {
@@ -491,7 +493,11 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#state = 'ended';
     this.#deadlines.close();
     this.#connectTimer?.close();
-    this.#transport.destroy();
+    try {
+      this.#transport.destroy();
+    } catch {
+      // One of the user's own; the callers are to be told all the same.
+    }
     const unsent: Call<unknown>[] = [];
     const lost: { call: Call<unknown>; certainty: Certainty }[] = [];
     for (const { call, written } of this.#calls) {
