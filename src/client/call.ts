@@ -42,6 +42,11 @@ export class Call<R> {
     this.#resolve = resolve;
   }
 
+  /** Whether it ends when its caller wants it to. */
+  get mayBeAborted(): boolean {
+    return this.#unfollow !== undefined;
+  }
+
   /** Whether its promise has settled. */
   get settled(): boolean {
     return (this.#marks & SETTLED) !== 0;

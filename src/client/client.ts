@@ -642,7 +642,7 @@ function notStoredOf(outcome: PromiseSettledResult<Key[]>, command: SetManyComma
   if (outcome.status === 'fulfilled') return outcome.value;
   const reason: unknown = outcome.reason;
   if (reason instanceof MemcachePartialError) return reason.partial as Key[];
-  return reason instanceof MemcacheError && reason.certainty === 'notSent' ? command.whenNotSent : [];
+  return reason instanceof MemcacheError && reason.certainty === 'notSent' ? (command.whenNotSent ?? []) : [];
 }
 
 function isExecutor(server: unknown): server is Executor {

@@ -124,6 +124,11 @@ abstract class BaseCommand<R> {
     return undefined;
   }
 
+  /** The same request when an earlier attempt may have been executed; undefined when that makes no difference. */
+  get again(): Command<R> | undefined {
+    return undefined;
+  }
+
   /** Adds the request to what is being written. */
   abstract write(request: RequestWriter): void;
 

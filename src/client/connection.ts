@@ -21,8 +21,18 @@ export interface ConnectionObserver {
   readonly meter?: ServerMeter | undefined;
   /** Nothing is awaited any more. */
   onIdle?(): void;
-  /** The connection could not be made, or was lost while something was awaited: once per connection, however many calls it had. */
-  onTrouble?(failure: unknown): void;
+  /**
+   * The connection could not be made, or was lost while something was awaited: once per connection, however many calls it had.
+   *
+   * @param heard whether the server has said something over it
+   */
+  onTrouble?(failure: unknown, heard: boolean): void;
+  /**
+   * These were certainly not executed, since the connection never worked; whether somebody else sends them.
+   *
+   * @param noPlace whether the server has said that it is one too many
+   */
+  takeBack?(calls: readonly Call<unknown>[], noPlace: boolean): boolean;
 }
 
 /**
@@ -53,12 +63,13 @@ export class Connection implements Executor {
       onBrokenReply: () => {
         separatelyUntil = clock.now() + SEPARATELY_FOR;
       },
+      takeBack: (calls, noPlace) => observer.takeBack?.(calls, noPlace) === true,
       onIdle: () => observer.onIdle?.(),
       onEnd: (wire, unsent, failure) => {
         if (this.#wire === wire) this.#wire = undefined;
-        if (failure !== undefined) observer.onTrouble?.(failure);
+        if (failure !== undefined) observer.onTrouble?.(failure, wire.isHeard);
         // Not a byte of these has left: they go on over the next connection.
-        for (const call of unsent) this.add(call);
+        if (wire.isHeard || unsent.length === 0 || observer.takeBack?.(unsent, false) !== true) for (const call of unsent) this.add(call);
         if (this.pending === 0) observer.onIdle?.();
       },
     };
@@ -72,6 +83,11 @@ export class Connection implements Executor {
   /** How many calls are waiting for their reply, or to be sent. */
   get pending(): number {
     return this.#wire?.pending ?? 0;
+  }
+
+  /** Whether there is a connection that has worked. */
+  get isHeard(): boolean {
+    return this.#wire?.isHeard === true;
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {

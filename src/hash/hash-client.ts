@@ -86,8 +86,8 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     const router = new HashRouter(hasher ?? new RendezvousHash(), health, ({ server }, observer) => {
       const observing: ConnectionObserver = {
         ...observer,
-        onTrouble: (failure) => {
-          observer.onTrouble?.(failure);
+        onTrouble: (failure, heard) => {
+          observer.onTrouble?.(failure, heard);
           onTrouble();
         },
       };

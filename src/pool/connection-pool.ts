@@ -9,7 +9,7 @@ import { nextClientId } from '../client/observe';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { checkValue, MILLISECONDS, wholeNumber } from '../options/rule';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
-import { Dispatcher, type DispatcherSettings, type PoolStats } from './dispatcher';
+import { Dispatcher, type Borrower, type DispatcherSettings, type PoolStats } from './dispatcher';
 import { createLoans, type LoanOptions, type Loans } from './loans';
 
 /** How a pool of connections behaves, beside its connections. All durations are in milliseconds. */
@@ -59,7 +59,7 @@ export class ConnectionPool implements Executor {
   readonly meter: ServerMeter;
   readonly monitor: Monitor;
   readonly #settings: DispatcherSettings;
-  readonly #makeLoans: () => Loans<Connection>;
+  readonly #makeLoans: (borrower: Borrower) => Loans<Connection>;
   #dispatcher: Dispatcher | undefined;
   readonly #closings = new Closings();
 
@@ -74,7 +74,7 @@ export class ConnectionPool implements Executor {
     this.meter = meter;
     this.monitor = monitorOf(meter, () => this.pending);
     this.#settings = { meter, clock, timeout, acquireTimeout, maxWaiting };
-    this.#makeLoans = () => lendConnections(server, options, { ...observer, meter }, loanOptions);
+    this.#makeLoans = (borrower) => lendConnections(server, options, { ...observer, meter }, loanOptions, borrower);
   }
 
   /** How many connections there are, and how many calls wait for one. */
@@ -89,7 +89,7 @@ export class ConnectionPool implements Executor {
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
     if (options?.signal?.aborted) return refusedByCaller(this.meter, command, options.signal);
-    const dispatcher = (this.#dispatcher ??= new Dispatcher(this.#settings, this.#makeLoans()));
+    const dispatcher = (this.#dispatcher ??= new Dispatcher(this.#settings, this.#makeLoans));
     if (dispatcher.isFull) return this.#overloaded(command);
     return startCall(dispatcher, command, options);
   }
@@ -118,16 +118,20 @@ function lendConnections(
   options: ConnectionOptions,
   observer: ConnectionObserver,
   loanOptions: LoanOptions,
+  borrower: Borrower,
 ): Loans<Connection> {
   const connect = (): Connection => {
     const connection: Connection = new Connection(server, options, {
       ...observer,
       onIdle: () => {
-        loans.giveBack(connection);
+        borrower.onIdle(connection);
       },
+      onTrouble: (failure, heard) => {
+        if (!borrower.isOneTooMany(connection, heard)) observer.onTrouble?.(failure, heard);
+      },
+      takeBack: (calls, noPlace) => borrower.takeBack(connection, calls, noPlace),
     });
     return connection;
   };
-  const loans = createLoans(connect, (connection) => connection.close(), loanOptions);
-  return loans;
+  return createLoans(connect, (connection) => connection.close(), loanOptions);
 }

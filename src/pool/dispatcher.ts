@@ -6,6 +6,7 @@ import { poolWaits, timeouts } from '../client/observe';
 import { CallDeadlines, OneDeadline, type DeadlineKeeper, type Timed, type Verdict } from '../client/wire/call-deadlines';
 import { nextTick, type Clock } from '../runtime/clock';
 import { withoutStacks } from '../runtime/without-stacks';
+import { Growth } from './growth';
 import type { Loans } from './loans';
 
 /** The state of a pool. */
@@ -29,6 +30,24 @@ export interface DispatcherSettings {
   readonly maxWaiting: number;
 }
 
+/** What a connection that was lent tells. */
+export interface Borrower {
+  /** Nothing is awaited on it any more. */
+  onIdle(connection: Connection): void;
+  /**
+   * It was in trouble. Whether the server only has no place for it, while others work: it is not used for a while then.
+   *
+   * @param heard whether the server has said something over it
+   */
+  isOneTooMany(connection: Connection, heard: boolean): boolean;
+  /**
+   * Sends calls that were certainly not executed over another one, unless none works.
+   *
+   * @param noPlace whether the server has said that this is one too many: then another one that is being made will do
+   */
+  takeBack(connection: Connection, calls: readonly Call<unknown>[], noPlace: boolean): boolean;
+}
+
 /** Calls made in one tick. */
 interface Batch {
   calls: Call<unknown>[];
@@ -42,7 +61,7 @@ interface Batch {
 const MAX_LOAD = 1024;
 
 /** Lets calls wait in their order until a connection is free, and sends all that wait then on their way together. */
-export class Dispatcher implements Carrier, DeadlineKeeper {
+export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   readonly #settings: DispatcherSettings;
   readonly #loans: Loans<Connection>;
   readonly #deadlines: CallDeadlines;
@@ -55,10 +74,13 @@ export class Dispatcher implements Carrier, DeadlineKeeper {
   #stale = false;
   #borrowing = false;
   #onDrained: (() => void) | undefined;
+  readonly #growth: Growth;
+  #closed = false;
 
-  constructor(settings: DispatcherSettings, loans: Loans<Connection>) {
+  constructor(settings: DispatcherSettings, lend: (borrower: Borrower) => Loans<Connection>) {
     this.#settings = settings;
-    this.#loans = loans;
+    this.#loans = lend(this);
+    this.#growth = new Growth(settings.clock, (connection) => { this.#loans.giveBack(connection); });
     this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
   }
 
@@ -68,7 +90,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper {
 
   get stats(): PoolStats {
     const { size, available, borrowed } = this.#loans.stats;
-    return { size, available, borrowed, waiting: this.#waiting };
+    const resting = this.#growth.size;
+    return { size: size - resting, available, borrowed: borrowed - resting, waiting: this.#waiting };
   }
 
   /** How many calls wait for a connection or for their reply. */
@@ -110,13 +133,46 @@ export class Dispatcher implements Carrier, DeadlineKeeper {
     batch.calls.push(call);
   }
 
+  onIdle(connection: Connection): void {
+    if (!this.#growth.has(connection)) this.#loans.giveBack(connection);
+  }
+
+  isOneTooMany(connection: Connection, heard: boolean): boolean {
+    return !heard && this.#othersWork(connection) && this.#growth.rest(connection);
+  }
+
+  takeBack(connection: Connection, calls: readonly Call<unknown>[], noPlace: boolean): boolean {
+    // What tries a connection that rests must not be answered over another one.
+    if (this.#closed || this.#growth.isTrying(connection) || !this.#othersWork(connection, noPlace) || !this.#growth.rest(connection)) return false;
+    const { acquireTimeout, clock } = this.#settings;
+    const now = clock.now();
+    const until = new OneDeadline(acquireTimeout === 0 ? Infinity : now + acquireTimeout, this.#deadlines.stallsBefore);
+    this.#batches.unshift({ calls: [...calls], since: now, until });
+    this.#size += calls.length;
+    this.#deadlines.watch(until.deadline, now);
+    for (const call of calls) {
+      call.rewind();
+      this.#deadlines.watch(call.deadline, now);
+    }
+    this.#borrow();
+    return true;
+  }
+
+  /** Whether another connection works, or perhaps will. */
+  #othersWork(connection: Connection, perhaps = false): boolean {
+    for (const other of this.#loans.all) if (other !== connection && (other.isHeard || (perhaps && other.pending > 0))) return true;
+    return false;
+  }
+
   /** Lets the calls that it has finish. Whoever calls this adds no more. */
   async close(): Promise<void> {
+    this.#growth.end();
     if (this.#borrowing || this.#batches.length > 0) {
       await new Promise<void>((resolve) => {
         this.#onDrained = resolve;
       });
     }
+    this.#closed = true;
     this.#deadlines.close();
     await this.#loans.close();
   }
@@ -165,11 +221,14 @@ export class Dispatcher implements Carrier, DeadlineKeeper {
       return;
     }
     this.#borrowing = true;
+    if (this.#growth.size > 0) this.#growth.tryIfDue();
     const hadToWait = this.#loans.exhausted;
     void this.#loans.borrow().then((connection) => {
       this.#borrowing = false;
-      if (hadToWait && poolWaits.heard) this.#tellOfWait();
-      if (this.#load(connection) === 0) this.#loans.giveBack(connection);
+      if (this.#growth.size === 0 || connection.isHeard || !this.isOneTooMany(connection, false)) {
+        if (hadToWait && poolWaits.heard) this.#tellOfWait();
+        if (this.#load(connection) === 0) this.#loans.giveBack(connection);
+      }
       this.#borrow();
     });
   }

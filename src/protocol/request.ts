@@ -11,6 +11,7 @@ export class RequestWriter {
   #chunks: (string | Uint8Array)[] = [];
   #chunkedSize = 0;
   readonly #beginning = { text: '', chunks: 0, size: 0 };
+  #copies = false;
 
   /** Bytes gathered so far. */
   get size(): number {
@@ -30,13 +31,18 @@ export class RequestWriter {
     }
     // No array of ours is empty: small ones have become text.
     if (data.length === 0) throw detached();
-    this.#chunks.push(this.#text, data);
+    this.#chunks.push(this.#text, this.#copies && typeof data !== 'string' ? Buffer.from(data) : data);
     this.#chunkedSize += this.#text.length + data.length;
     this.#text = '\r\n';
   }
 
-  /** Remembers where a command begins. */
-  begin(): void {
+  /**
+   * Remembers where a command begins.
+   *
+   * @param copies whether the caller may have his arrays back before they are sent
+   */
+  begin(copies: boolean): void {
+    this.#copies = copies;
     this.#beginning.text = this.#text;
     this.#beginning.chunks = this.#chunks.length;
     this.#beginning.size = this.#chunkedSize;
@@ -87,18 +93,19 @@ let slabUsed = 0;
 
 /**
  * Prepares a block for {@link RequestWriter.block}: the result has as many elements as bytes, and changes no more unless it
- * is longer than {@link COPIED_UP_TO}. Text that is not ASCII is encoded.
+ * is longer than {@link COPIED_UP_TO} and `always` is not true. Text that is not ASCII is encoded.
  *
+ * @param always whether bytes are copied however many they are
  * @throws MemcacheIllegalInputError when the bytes are gone already
  */
-export function toBlock(data: string | Uint8Array): string | Uint8Array {
+export function toBlock(data: string | Uint8Array, always = false): string | Uint8Array {
   if (typeof data === 'string') return Buffer.byteLength(data) === data.length ? data : Buffer.from(data);
   if (data.length <= TEXT_UP_TO) {
     if (data.length === 0 && isDetached(data)) throw detached();
     return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
   }
   if (data.length <= COPIED_UP_TO) return copyOf(data);
-  return isResizable(data.buffer) ? Buffer.from(data) : data;
+  return always || isResizable(data.buffer) ? Buffer.from(data) : data;
 }
 
 function copyOf(data: Uint8Array): Uint8Array {

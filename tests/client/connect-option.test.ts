@@ -20,6 +20,14 @@ const ends: [what: string, connect: Connect][] = [
     handler.onClose(cause);
     return transport({});
   }],
+  ['opens before it throws', (_address, _options, handler) => {
+    handler.onOpen();
+    throw cause;
+  }],
+  ['returns a transport that cannot be ended', (_address, _options, handler) => {
+    setImmediate(() => { handler.onClose(cause); });
+    return transport({ destroy: () => { throw cause; } });
+  }],
   ['returns a transport that cannot be written to', (_address, _options, handler) => {
     handler.onOpen();
     return transport({ write: () => { throw cause; } });

@@ -3,7 +3,7 @@ import { Client, MemcacheIllegalInputError, PooledClient, RawSerde, type ClientO
 import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
 import { describeWithMemcached } from '../support/describe';
-import { startMemcached } from '../support/memcached';
+import { isOlderThan, startMemcached } from '../support/memcached';
 import { turns } from '../support/virtual-clock';
 
 type Bytes = Client<Buffer, string | Uint8Array>;
@@ -156,6 +156,51 @@ describeWithMemcached('over a memcached that does not read for a while', () => {
       await memcached.stop();
     }
   }, 60_000);
+});
+
+describeWithMemcached('over a memcached that reads late', () => {
+  const early: [name: string, write: (client: Bytes, key: string, value: Buffer, signal: AbortSignal) => Promise<unknown>][] = [
+    ['set with noreply', (client, key, value) => client.set(key, value, { noreply: true })],
+    ['setMany with noreply', (client, key, value) => client.setMany([[key, value]], { noreply: true })],
+    ['set that is aborted', (client, key, value, signal) => client.set(key, value, { signal })],
+    ...(isOlderThan('1.6.0') ? [] : [['metaSet that is aborted', (client, key, value, signal) => client.metaSet(key, value, { signal })] satisfies (typeof early)[number]]),
+  ];
+
+  it.each(early)('%s: a large value may be overwritten once the promise has settled', async (_, write) => {
+    const memcached = await startMemcached(['-m', '512']);
+    const client = new Client(memcached.address, { serde: new RawSerde(), timeout: 20_000 });
+    const abort = new AbortController();
+    try {
+      // Its version is known then.
+      await client.metaSet('first', '').catch(() => undefined);
+      await client.version();
+      process.kill(memcached.pid, 'SIGSTOP');
+      const keys = Array.from({ length: 12 }, (_key, i) => `k${i}`);
+      const calls: Promise<unknown>[] = [];
+      for (const key of keys) {
+        const value = Buffer.alloc(900_000, 'a');
+        calls.push(write(client, key, value, abort.signal).catch(() => undefined).then(() => value.fill('b')));
+        await turns(1);
+      }
+      await turns(5);
+      abort.abort();
+      await turns(5);
+      process.kill(memcached.pid, 'SIGCONT');
+      await Promise.all(calls);
+      let stored = 0;
+      for (const key of keys) {
+        const value = await client.get(key);
+        if (value === undefined) continue;
+        stored++;
+        expect(value.indexOf('b')).toBe(-1);
+      }
+      expect(stored).toBeGreaterThan(0);
+    } finally {
+      process.kill(memcached.pid, 'SIGCONT');
+      await client.close();
+      await memcached.stop();
+    }
+  }, 30_000);
 });
 
 it('a serde that returns nothing is a serde that failed', async () => {

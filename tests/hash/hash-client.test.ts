@@ -1,4 +1,4 @@
-import { Client, HashClient, MemcachePartialError, type HashClientOptions } from '../../src';
+import { Client, HashClient, MemcachePartialError, RetryingClient, type HashClientOptions } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
 import { failure, rejection } from '../support/contract';
@@ -271,6 +271,22 @@ describe('setMany', () => {
     expect([...(error.partial as string[])].sort()).toEqual([...own].sort());
     const others = KEYS.filter((key) => !own.includes(key));
     expect((await client.getMany(others)).size).toBe(others.length);
+    await client.close();
+  });
+
+  it.each([1, 3])('repeated after a time-out, does not call a key not stored that the first attempt may have stored (%i servers)', async (count) => {
+    const cluster = new HashClient(servers.slice(0, count).map(({ address }) => address), { clock, connect, random: () => 1, retryTimeout: 60_000 });
+    const client = new RetryingClient(cluster, { attempts: 3 });
+    first().next((connection) => connection.hold());
+    const outcome = rejection(client.setMany(entries));
+    await turns();
+    await clock.advance(1001);
+    // From then on nothing is sent to that server.
+    const error = await outcome;
+    expect(error).toMatchObject({ certainty: 'maybeExecuted' });
+    if (count > 1) expect((error as MemcachePartialError).partial).toEqual([]);
+    // What no attempt has sent is not stored.
+    expect([...(await client.setMany(entries))].sort()).toEqual(keysOf(cluster, first().address).sort());
     await client.close();
   });
 

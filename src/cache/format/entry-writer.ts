@@ -36,7 +36,8 @@ export class EntryWriter {
     if (flags >= ENVELOPE_FLAG) throw new MemcacheSerdeError('the serde uses bit 31 of the flags, which marks the entries of a ReadThroughCache', { command: 'ms' });
     // Without bytes and flags it would look like a place-holder.
     const empty = data.length === 0 && flags === 0;
-    if (!empty && tags === '') return this.#checked({ block: toBlock(data), flags });
+    // Copied, since whoever loaded it goes on before it is stored, and the near cache keeps it.
+    if (!empty && tags === '') return this.#checked({ block: toBlock(data, true), flags });
     return this.#checked({ block: toBlock(seal(empty && tags === '' ? 'e' : 'v', tags, data)), flags: flags + ENVELOPE_FLAG });
   }
 

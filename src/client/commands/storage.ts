@@ -146,11 +146,14 @@ export class SetManyCommand extends KeysCommand<Key[]> {
   }
 
   readonly #entries: readonly Entry[];
+  /** Whether an earlier attempt may have stored them. */
+  readonly #again: boolean;
 
-  constructor(entries: readonly Entry[], noreply: boolean) {
+  constructor(entries: readonly Entry[], noreply: boolean, again = false) {
     super();
     this.#entries = entries;
     this.noreply = noreply;
+    this.#again = again;
   }
 
   routingParts(): KeyPart[] {
@@ -158,15 +161,23 @@ export class SetManyCommand extends KeysCommand<Key[]> {
   }
 
   pick(indices: readonly number[]): SetManyCommand {
-    return new SetManyCommand(pickAt(this.#entries, indices), this.noreply);
+    return new SetManyCommand(pickAt(this.#entries, indices), this.noreply, this.#again);
   }
 
   merge(results: readonly Key[][]): Key[] {
     return results.flat();
   }
 
-  /** A key whose server cannot be reached is a key that was not stored. */
-  override get whenNotSent(): Key[] {
+  /** A key whose server cannot be reached is a key that was not stored, unless it was reached before. */
+  override get whenNotSent(): Key[] | undefined {
+    return this.#again ? undefined : this.#keys;
+  }
+
+  override get again(): SetManyCommand {
+    return new SetManyCommand(this.#entries, this.noreply, true);
+  }
+
+  get #keys(): Key[] {
     return this.#entries.map((entry) => entry.key);
   }
 

@@ -133,14 +133,17 @@ export class Retrier implements Executor {
 
   async #again<R>(command: Command<R>, options: ExecuteOptions | undefined, failure: unknown, life: number): Promise<R> {
     const failures = [failure];
+    let next = command;
     for (let made = 1; made < this.#attempts && life === this.#life && this.#mayRepeat(command, failures.at(-1)); made++) {
       const delay = this.#delayAfter(made, failures);
       if (!(await this.#pause(delay, options)) || life !== this.#life) break;
-      this.#count(command, made, delay, failures.at(-1), options);
+      const last = failures.at(-1);
+      this.#count(command, made, delay, last, options);
+      if (!(last instanceof MemcacheError && last.certainty === 'notSent')) next = command.again ?? command;
       try {
-        return await this.#next.execute(command, options);
-      } catch (next) {
-        failures.push(next);
+        return await this.#next.execute(next, options);
+      } catch (error) {
+        failures.push(error);
       }
     }
     throw weakestFailure(failures);

@@ -118,7 +118,8 @@ export class Outbox {
 
   /** Adds the bytes of a command, all of them or none: a value may be there no more, which is its caller's affair alone. */
   #add(call: Call<unknown>, command: Command<unknown>): boolean {
-    this.#request.begin();
+    // Its promise settles now, or whenever the caller gives it up: the system may not have taken all of it by then.
+    this.#request.begin(command.noreply || call.mayBeAborted);
     try {
       command.write(this.#request);
       return true;

@@ -1,11 +1,13 @@
 import {
   MemcacheConnectError,
   MemcacheError,
+  MemcacheServerError,
   MemcacheTimeoutError,
   MemcacheUnexpectedCloseError,
   MemcacheUnknownError,
   type Certainty,
 } from '../../errors';
+import { latin1Slice } from '../../protocol/bytes';
 import { FrameError, FrameReader, type Frame } from '../../protocol/frame';
 import { replyRules } from '../../protocol/reply';
 import { RequestWriter } from '../../protocol/request';
@@ -44,6 +46,12 @@ export interface WireOwner {
   readonly separately: boolean;
   /** A reply for several keys was broken by an error. */
   onBrokenReply(): void;
+  /**
+   * These were certainly not executed, since the connection never worked; whether they will be sent over another one.
+   *
+   * @param noPlace whether the server has said that it is one too many
+   */
+  takeBack(calls: readonly Call<unknown>[], noPlace: boolean): boolean;
   /** Nothing is awaited any more. */
   onIdle(): void;
   /**
@@ -85,6 +93,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   #dial: ConnectMessage | undefined;
   /** When it began to be made, and then when it was. */
   #since: number;
+  #heard = false;
 
   constructor(settings: ConnectionSettings, owner: WireOwner) {
     this.#settings = settings;
@@ -111,6 +120,11 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** How many calls wait for something. */
   get pending(): number {
     return this.#calls.size;
+  }
+
+  /** Whether the server has said something over it: before that it may be one connection more than it has a place for. */
+  get isHeard(): boolean {
+    return this.#heard;
   }
 
   /** Takes a call; it is written at the end of this tick, or when the connection is open and the socket takes it. */
@@ -144,9 +158,10 @@ export class Wire implements Carrier, DeadlineKeeper {
   #connect(): Transport {
     const { address, connect } = this.#settings;
     let made = false;
+    let failed = false;
     const whenMade = (callback: () => void): void => {
       if (made) callback();
-      else nextTick(callback);
+      else nextTick(() => { if (!failed) callback(); });
     };
     try {
       const transport: unknown = connect(address, this.#settings, {
@@ -158,6 +173,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       if (!isTransport(transport)) throw new TypeError('the option connect must return a transport');
       return transport;
     } catch (error) {
+      failed = true;
       nextTick(() => { this.#onClose(error instanceof Error ? error : new Error(String(error))); });
       return NO_TRANSPORT;
     } finally {
@@ -289,6 +305,13 @@ export class Wire implements Carrier, DeadlineKeeper {
   #onData(buffer: Buffer, length: number): void {
     if (this.#state === 'ended') return;
     this.meter.read(length);
+    if (!this.#heard) {
+      if (latin1Slice(buffer, 0, Math.min(length, NO_PLACE.length)) === NO_PLACE) {
+        this.#onNoPlace();
+        return;
+      }
+      this.#heard = true;
+    }
     try {
       if (this.#raw !== undefined) this.#readRaw(this.#raw, buffer.subarray(0, length));
       else if (this.#calls.head === undefined && this.#state === 'ready') throw new FrameError('the server sent something that was not asked for');
@@ -426,12 +449,21 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#giveUp((command) => new MemcacheConnectError(message, { ...this.#about('notSent', cause), command }));
   }
 
+  /** The server says so before it reads anything, so none of the calls was executed, written or not. */
+  #onNoPlace(): void {
+    this.#giveUp((command) => new MemcacheServerError('Too many open connections', { ...this.#about('notSent'), command }), true);
+  }
+
   /** The connection never became usable, so that no call was executed. */
-  #giveUp(failure: (command?: string) => MemcacheError): void {
+  #giveUp(failure: (command?: string) => MemcacheError, noPlace = false): void {
     if (this.#state === 'ended') return;
     const error = failure();
     this.meter.connectFailed();
     this.#tellOfDial(error);
+    if (!this.#retired && this.#areTakenBack(noPlace)) {
+      this.#end(error.message, error);
+      return;
+    }
     const errors = new Map<string, MemcacheError>();
     for (const { call } of this.#calls) {
       if (call.settled) continue;
@@ -446,6 +478,15 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#end(error.message, error, error);
   }
 
+  /** Whether the calls go on over another connection. */
+  #areTakenBack(noPlace: boolean): boolean {
+    const calls: Call<unknown>[] = [];
+    for (const { call } of this.#calls) if (!call.settled) calls.push(call);
+    if (calls.length === 0 || !this.#owner.takeBack(calls, noPlace)) return false;
+    this.#calls.clear();
+    return true;
+  }
+
   /** Rejects what awaits a reply, unless it only reads and is to be repeated, and hands back what was never written. */
   #end(message: string, cause?: unknown, failure?: unknown, repeatsReads = false): void {
     if (this.#state === 'ended') return;
@@ -453,7 +494,11 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#state = 'ended';
     this.#deadlines.close();
     this.#connectTimer?.close();
-    this.#transport.destroy();
+    try {
+      this.#transport.destroy();
+    } catch {
+      // One of the user's own; the callers are to be told all the same.
+    }
     const unsent: Call<unknown>[] = [];
     const lost: { call: Call<unknown>; certainty: Certainty }[] = [];
     for (const { call, written } of this.#calls) {
@@ -537,6 +582,9 @@ function isError(value: unknown): value is Error {
 function isTransport(value: unknown): value is Transport {
   return hasMethods(value, 'write', 'cork', 'uncork', 'destroy', 'ref', 'unref');
 }
+
+/** What a server says to a connection that is one too many, before it closes it. */
+const NO_PLACE = 'ERROR Too many open connections';
 
 /** What those whose reply cannot be read are told. */
 const UNREADABLE = 'MEMCACHE_UNKNOWN';

@@ -24,10 +24,10 @@ export class SnapshotFiles {
     this.#unfinished = `${basename(this.path)}.tmp-`;
   }
 
-  /** Removes what a crash has left unfinished. */
+  /** Removes what a crash has left unfinished; where that is not allowed any more it does no harm. */
   async removeUnfinished(): Promise<void> {
     for (const name of await readdir(this.#folder)) {
-      if (name.startsWith(this.#unfinished)) await rm(join(this.#folder, name), { force: true });
+      if (name.startsWith(this.#unfinished)) await rm(join(this.#folder, name), { force: true }).catch(() => undefined);
     }
   }
 

@@ -1,0 +1,145 @@
+/** A server that has no place for all the connections that a pool may have: those that work are used, and the rest is tried seldom. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HashClient, PooledClient, type PooledClientOptions } from '../../src';
+import { MemcachedServer } from '../../src/server';
+import { failure } from '../support/contract';
+import { isOlderThan, memcachedBinary, startMemcached } from '../support/memcached';
+import { ScriptedServer } from '../support/scripted-server';
+
+const PLACES = 4;
+
+type Make = (address: string, options?: PooledClientOptions) => PooledClient | HashClient;
+const kinds: readonly (readonly [string, Make])[] = [
+  ['PooledClient', (address, options) => new PooledClient(address, options)],
+  ['PooledClient that fails fast', (address, options) => new PooledClient(address, { retryTimeout: 1000, ...options })],
+  ['HashClient of pools', (address, options) => new HashClient([address], { usePooling: true, ...options })],
+];
+
+interface Served {
+  readonly address: string;
+  stop(): Promise<void>;
+}
+
+const servers: (readonly [string, (() => Promise<Served>) | undefined])[] = [
+  ['the embedded server', async () => {
+    const server = await MemcachedServer.start({ maxConnections: PLACES });
+    return { address: server.address, stop: () => server.close() };
+  }],
+  ['memcached', memcachedBinary() === undefined ? undefined : startFullMemcached],
+];
+
+/** With so few places memcached itself has no file left to start with, so all others are taken here. It says so only if it is told to, up to 1.4. */
+async function startFullMemcached(): Promise<Served> {
+  const memcached = await startMemcached(['-c', '40', '-t', '1', ...(isOlderThan('1.5.0') ? ['-o', 'maxconns_fast'] : [])]);
+  const taken: Socket[] = [];
+  for (;;) {
+    const socket = connect(memcached.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('version\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    if (answer.includes('Too many')) break;
+    taken.push(socket);
+  }
+  for (const socket of taken.splice(0, PLACES)) socket.destroy();
+  await sleep(50);
+  return {
+    address: memcached.address,
+    stop: async () => {
+      for (const socket of taken) socket.destroy();
+      await memcached.stop();
+    },
+  };
+}
+
+describe.each(servers)('%s with places for four connections', (_, start) => {
+  (start === undefined ? it.skip.each(kinds) : it.each(kinds))('%s: of 3000 calls by 30 callers none fails', async (_kind, make) => {
+    const server = await start?.() ?? { address: '', stop: () => Promise.resolve() };
+    const client = make(server.address, { maxPoolSize: 16 });
+    const failures: unknown[] = [];
+    await Promise.all(
+      Array.from({ length: 30 }, async (_caller, caller) => {
+        for (let i = 0; i < 100; i++) {
+          const call = i % 3 === 0 ? client.set(`${caller}`, i) : i % 3 === 1 ? client.get(`${caller}`) : client.incr(`${caller}`);
+          await call.catch((error: unknown) => failures.push(error));
+          if (i % 10 === 0) await sleep(1);
+        }
+      }),
+    );
+    expect(failures).toEqual([]);
+    const [metrics] = client.metrics().values();
+    // The pool may have dialled for all of its connections at first.
+    expect(metrics?.connects).toBeLessThan(40);
+    expect(await client.get('0')).toBe(99);
+    if (client instanceof HashClient) expect(client.servers()).toMatchObject([{ state: 'healthy' }]);
+    await client.close();
+    await server.stop();
+  });
+});
+
+describe('a server without a place', () => {
+  let server: MemcachedServer;
+  beforeEach(async () => {
+    server = await MemcachedServer.start({ maxConnections: 2 });
+  });
+  afterEach(() => server.close());
+
+  it('where none works, says so, and nothing was executed', async () => {
+    const [first, second] = [new PooledClient(server.address), new PooledClient(server.address)];
+    await Promise.all([first.version(), second.version()]);
+    const third = new PooledClient(server.address);
+    expect(await failure(third.incr('k'))).toMatchObject({ code: 'MEMCACHE_SERVER_ERROR', message: 'Too many open connections', certainty: 'notSent', command: 'incr' });
+    await first.close();
+    await sleep(20);
+    expect(await third.get('k')).toBeUndefined();
+    await Promise.all([second.close(), third.close()]);
+  });
+
+  it('one that becomes free is used', async () => {
+    const other = new PooledClient(server.address);
+    await other.version();
+    const client = new PooledClient(server.address, { maxPoolSize: 3 });
+    const load = async (): Promise<void> => {
+      const calls: Promise<unknown>[] = [];
+      for (let i = 0; i < 6; i++) {
+        calls.push(client.get('k'));
+        await new Promise(setImmediate);
+      }
+      await Promise.all(calls);
+    };
+    for (let i = 0; i < 10; i++) await load();
+    expect(server.store.stats).toBeDefined();
+    expect(client.poolStats.size).toBe(1);
+    await other.close();
+    const until = performance.now() + 5000;
+    while (client.poolStats.size < 2 && performance.now() < until) {
+      await load();
+      await sleep(10);
+    }
+    expect(client.poolStats.size).toBe(2);
+    const closing = performance.now();
+    await client.close();
+    expect(performance.now() - closing).toBeLessThan(500);
+  });
+});
+
+it('a connection that is never answered, while others are, is not the server’s failure, and is not used again at once', async () => {
+  const server = await ScriptedServer.start();
+  server.put('k', 'v');
+  const client = new HashClient([server.address], { usePooling: true, maxPoolSize: 3, timeout: 150 });
+  await client.get('k');
+  for (let i = 0; i < 2; i++) server.next((connection) => connection.hold());
+  const outcomes: Promise<unknown>[] = [];
+  for (let i = 0; i < 60; i++) {
+    outcomes.push(client.get('k').catch((error: unknown) => (error as { code?: unknown }).code));
+    await new Promise(setImmediate);
+  }
+  await Promise.all(outcomes);
+  expect(client.servers()).toMatchObject([{ state: 'healthy', failures: 0 }]);
+  const before = server.connections.length;
+  for (let i = 0; i < 100; i++) expect(await client.get('k')).toBe('v');
+  expect(server.connections.length - before).toBeLessThanOrEqual(1);
+  await client.close();
+  await server.close();
+});
