@@ -91,7 +91,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
           onTrouble();
         },
       };
-      return usePooling ? new ConnectionPool(server, options, observing) : new Connection(server, options, observing, 'turn');
+      return usePooling ? new ConnectionPool(server, options, observing, 'turn') : new Connection(server, options, observing, 'turn');
     });
     if (typeof servers === 'function') {
       const follower = new ClusterFollower(router, servers, { clock, timeout });

@@ -6,6 +6,7 @@ import { Connection, monitorOf, overloaded, refusedByCaller, type ConnectionObse
 import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
 import { ServerMeter } from '../client/meter';
 import { nextClientId } from '../client/observe';
+import type { Gathering } from '../client/wire/wire';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { checkValue, MILLISECONDS, wholeNumber } from '../options/rule';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
@@ -64,7 +65,7 @@ export class ConnectionPool implements Executor {
   readonly #closings = new Closings();
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
-  constructor(server: ServerInput, options: PoolOptions = {}, observer: ConnectionObserver = {}) {
+  constructor(server: ServerInput, options: PoolOptions = {}, observer: ConnectionObserver = {}, gathering: Gathering = 'tick') {
     const address = parseServerAddress(server);
     const { clock, timeout } = connectionSettings(address, options);
     const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settingsOf(POOL_OPTIONS, options);
@@ -73,7 +74,7 @@ export class ConnectionPool implements Executor {
     const meter = observer.meter ?? new ServerMeter(address.name, nextClientId());
     this.meter = meter;
     this.monitor = monitorOf(meter, () => this.pending);
-    this.#settings = { meter, clock, timeout, acquireTimeout, maxWaiting };
+    this.#settings = { gathering, meter, clock, timeout, acquireTimeout, maxWaiting };
     this.#makeLoans = (borrower) => lendConnections(server, options, { ...observer, meter }, loanOptions, borrower);
   }
 

@@ -4,6 +4,7 @@ import type { Connection } from '../client/connection';
 import type { ServerMeter } from '../client/meter';
 import { poolWaits, timeouts } from '../client/observe';
 import { CallDeadlines, OneDeadline, type DeadlineKeeper, type Timed, type Verdict } from '../client/wire/call-deadlines';
+import type { Gathering } from '../client/wire/wire';
 import { nextTick, type Clock } from '../runtime/clock';
 import { withoutStacks } from '../runtime/without-stacks';
 import { Growth } from './growth';
@@ -23,6 +24,7 @@ export interface PoolStats {
 
 /** What a dispatcher must know. Durations are in milliseconds, 0 = no limit. */
 export interface DispatcherSettings {
+  readonly gathering: Gathering;
   readonly meter: ServerMeter;
   readonly clock: Clock;
   readonly timeout: number;
@@ -73,6 +75,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   /** Whether there may be withdrawn calls among them. */
   #stale = false;
   #borrowing = false;
+  /** Whether the calls of this turn of the event loop are being gathered. */
+  #turning = false;
   #onDrained: (() => void) | undefined;
   readonly #growth: Growth;
   #closed = false;
@@ -208,9 +212,20 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     nextTick(() => {
       if (batch === this.#current) this.#current = undefined;
       this.#deadlines.look();
-      this.#borrow();
+      if (this.#settings.gathering === 'tick') this.#borrow();
+      else this.#borrowInTime();
     });
     return batch;
+  }
+
+  /** The calls of a whole turn of the event loop share a loan: one for those of each tick made four times the writes. */
+  #borrowInTime(): void {
+    if (this.#turning) return;
+    this.#turning = true;
+    this.#settings.clock.setImmediate(() => {
+      this.#turning = false;
+      this.#borrow();
+    });
   }
 
   /** One request for a loan at a time is enough: whoever gets it takes along all that wait. */

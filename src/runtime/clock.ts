@@ -22,6 +22,8 @@ export interface Clock {
   setTimeout(callback: () => void, delay: number): Timer;
   /** Calls back after the event loop has looked for input once. */
   setImmediate(callback: () => void): void;
+  /** Whether a test moves it: then the process has not stood still when time passes within a tick. */
+  readonly isDriven?: boolean;
 }
 
 /** The longest delay that Node's timers take, in milliseconds; they would fire at once for a longer one. */
@@ -69,6 +71,7 @@ function hasUnref(handle: unknown): handle is { unref(): void } {
 }
 
 const RealDate = globalThis.Date;
+const setTimeoutAtLoad = globalThis.setTimeout;
 /** What the wall clock showed when the monotonic one began, in whole milliseconds as tests count them. */
 const EPOCH = Math.round(Date.now() - performance.now());
 
@@ -90,5 +93,8 @@ export const systemClock: Clock = {
   setTimeout: (callback, delay) => new SystemTimer(callback, delay),
   setImmediate: (callback) => {
     realSetImmediate(callback);
+  },
+  get isDriven() {
+    return globalThis.setTimeout !== setTimeoutAtLoad;
   },
 };

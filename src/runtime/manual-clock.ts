@@ -16,6 +16,7 @@ interface Pending extends Timer {
  * ```
  */
 export class ManualClock implements Clock {
+  readonly isDriven = true;
   #now = 0;
   readonly #startedAt: number;
   readonly #timers = new Set<Pending>();

@@ -52,7 +52,8 @@ class Stalls {
 
   /** How long the stall was that has ended by now, or hardly before; 0 if none has. */
   endedAt(now: number): number {
-    return now - this.#to <= STALL ? this.#to - this.#from : 0;
+    const ago = now - this.#to;
+    return ago >= 0 && ago <= STALL ? this.#to - this.#from : 0;
   }
 
   /** Takes note that the event loop did not turn between two times; how long the whole stall is that this was a part of. */
@@ -188,9 +189,9 @@ export class Deadlines {
       const verdict = new Verdict(now, this.stalls.totalBeforeLast, this.#mostStalls);
       for (const timed of this.#keeper.timed()) if (verdict.isDue(timed)) this.#giveChance(timed, now, stall);
     }
-    // Where a test has faked the timers but not the time, the timers are right.
+    // Where a test has faked the timers but not the time, the timers are right, and the time is not that of its stalls.
     const ahead = Math.max(0, due - now);
-    const verdict = this.#verdict(now + ahead);
+    const verdict = ahead > STALL ? new Verdict(due, 0, 0) : this.#verdict(now + ahead);
     let next = Infinity;
     for (const timed of this.#keeper.timed()) next = Math.min(next, verdict.dueAt(timed));
     if (next > now + ahead) {
@@ -261,7 +262,7 @@ export class CallDeadlines extends Deadlines {
   /** To be called when the tick ends, and when what began in it goes on: the caller may have held up the event loop. */
   look(): number {
     this.#now = this.clock.now();
-    if (this.#now - this.#tick > STALL) this.stalls.note(this.#tick, this.#now);
+    if (this.#now - this.#tick > STALL && this.clock.isDriven !== true) this.stalls.note(this.#tick, this.#now);
     return this.#now;
   }
 }
