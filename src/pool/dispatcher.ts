@@ -21,7 +21,7 @@ export interface PoolStats {
   readonly waiting: number;
 }
 
-/** What a dispatcher must know. Durations are in milliseconds, 0 = no limit. */
+/** The settings of a dispatcher. Durations are in milliseconds, 0 = no limit. */
 export interface DispatcherSettings {
   readonly meter: ServerMeter;
   readonly clock: Clock;
@@ -57,10 +57,10 @@ interface Batch {
   readonly until: Timed;
 }
 
-/** A loan sets out with no more calls than this, so that a burst spreads over the connections. */
+/** A loan starts with at most this many calls, so that a burst spreads over the connections. */
 const MAX_LOAD = 1024;
 
-/** Lets calls wait in their order until a connection is free, and sends all that wait then on their way together. */
+/** Lets calls wait in order until a connection is free, and then sends all that wait together. */
 export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   readonly #settings: DispatcherSettings;
   readonly #loans: Loans<Connection>;
@@ -107,10 +107,10 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     return waiting;
   }
 
-  /** Whether no more calls may wait. Those withdrawn in the meantime give up their places here. */
+  /** Whether no more calls may wait. Calls withdrawn since give up their places here. */
   get isFull(): boolean {
     if (this.#size < this.#settings.maxWaiting) return false;
-    // Looking at all of them for each call that is refused would make overload worse.
+    // Looking through all of them for each call that is refused would make overload worse.
     if (!this.#stale) return true;
     this.#stale = false;
     this.#size = 0;
@@ -158,13 +158,13 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     return true;
   }
 
-  /** Whether another connection works, or perhaps will. */
+  /** Whether another connection works, or with `perhaps` may come to work. */
   #othersWork(connection: Connection, perhaps = false): boolean {
     for (const other of this.#loans.all) if (other !== connection && (other.isHeard || (perhaps && other.pending > 0))) return true;
     return false;
   }
 
-  /** Lets the calls that it has finish. Whoever calls this adds no more. */
+  /** Lets the calls that it has finish. The caller must add no more. */
   async close(): Promise<void> {
     this.#growth.end();
     if (this.#borrowing || this.#batches.length > 0) {
@@ -213,7 +213,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     return batch;
   }
 
-  /** One request for a loan at a time is enough: whoever gets it takes along all that wait. */
+  /** One request for a loan at a time is enough: it takes along all calls that wait. */
   #borrow(): void {
     if (this.#borrowing) return;
     if (this.#batches.length === 0) {
@@ -233,7 +233,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     });
   }
 
-  /** Of each call that the next loan takes along. */
+  /** Publishes the wait of each call that the next loan takes along. */
   #tellOfWait(): void {
     const { clientId, server } = this.meter;
     const now = this.#settings.clock.now();
@@ -248,7 +248,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     }
   }
 
-  /** Sends the calls that have waited longest on their way; how many there were. */
+  /** Sends the calls that have waited longest, and returns how many there were. */
   #load(connection: Connection): number {
     const now = this.#settings.clock.now();
     const late: Call<unknown>[] = [];
@@ -259,7 +259,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
       this.#size -= calls.length;
       for (const call of calls) {
         if (call.settled) continue;
-        // Its turn has come too late, a moment before the timer would say so.
+        // Its deadline has passed; the timer would only notice a moment later.
         if (this.#deadlines.isDue(call, now)) late.push(call);
         else {
           connection.add(call);
