@@ -1,6 +1,6 @@
 import type { Context } from './context';
 
-/** What a server has done since its start, and what it holds now: a snapshot. */
+/** What a server has counted since its start, and what it holds now: a snapshot. */
 export interface EmbeddedMetrics {
   /** Where it listens. */
   readonly server: string;
@@ -13,10 +13,10 @@ export interface EmbeddedMetrics {
   /** How often each command was executed, by its name; `unknown` for those that do not exist. */
   readonly commands: Readonly<Record<string, number>>;
   readonly authentications: { readonly total: number; readonly failed: number };
-  /** What the store says; all servers on one store say the same. */
+  /** The metrics of the store, the same for all servers on one store. */
   readonly store: {
     readonly items: number;
-    /** What is held against the limit. */
+    /** The bytes that count towards the limit. */
     readonly bytes: number;
     readonly maxBytes: number;
     readonly hits: number;
