@@ -34,7 +34,7 @@ export const FAILURES: Rule<Failures> = valueThat("'miss' or 'throw'", (value) =
 
 /** A prefix or namespace: part of every key, so it must leave room for the rest. */
 export const WORD: Rule<string> = valueThat(
-  '1 to 100 characters of printable ASCII without spaces',
+  '1 to 100 printable ASCII characters without whitespace',
   (value) => typeof value === 'string' && /^[\x21-\x7e]{1,100}$/.test(value),
 );
 
