@@ -393,6 +393,28 @@ it('a server that is removed while it is dead stays away', async () => {
   await client.close();
 });
 
+it('a probe that is answered after its server was removed gives it no keys', async () => {
+  const client = makeClient({ retryAttempts: 0, deadTimeout: 5000 });
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  const [key = ''] = keysOf(client, server.address);
+  await kill(server);
+  await failure(client.get(key));
+  gone.clear();
+  let answer: () => void = () => undefined;
+  server.next(() => new Promise((resolve) => (answer = resolve)));
+  await clock.advance(5000);
+  await client.get(key);
+  await turns(10);
+  expect(client.servers().find(({ name }) => name === server.address)).toMatchObject({ state: 'dead', inFlight: 1 });
+  const removed = client.removeServer(server.address);
+  answer();
+  await removed;
+  expect(client.serverFor(key)).not.toBe(server.address);
+  expect(await client.get(key)).toBeUndefined();
+  await client.close();
+});
+
 it('a weight is a share of the keys', async () => {
   const [first, second] = servers.map(({ address }) => address);
   const client = new HashClient([{ server: first ?? '', weight: 3 }, { server: second ?? '' }]);
