@@ -97,7 +97,7 @@ export class KeyvMemcache extends EventEmitter {
 
   /** Empties the namespace, and no other one, by starting a new generation. Rejects when that fails, whatever `failures` says. */
   async clear(): Promise<void> {
-    await orElse('throw', this.#generation.clear(), undefined, this.#heard);
+    await orElse('throw', this.#generation.clear(), undefined, this.#onError);
   }
 
   /** Does nothing: the client belongs to the program. */
@@ -112,11 +112,11 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   #orElse<R>(work: () => Promise<R>, otherwise: R): Promise<R> {
-    return orElse(this.#failures, work(), otherwise, this.#heard);
+    return orElse(this.#failures, work(), otherwise, this.#onError);
   }
 
   /** An `error` event without a listener would end the process. */
-  readonly #heard = (error: Error): void => {
+  readonly #onError = (error: Error): void => {
     if (this.listenerCount('error') > 0) this.emit('error', error);
   };
 }

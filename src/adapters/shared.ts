@@ -70,13 +70,13 @@ export function keyOf(client: AdapterClient, prefix: string, key: string): strin
   return prefix + safeKey(key, MAX_KEY_LENGTH - Buffer.byteLength(client.options?.keyPrefix ?? '') - prefix.length);
 }
 
-/** `result`. With `miss`, an error of the cache becomes `otherwise`, and is passed to `heard`. */
-export async function orElse<R>(failures: Failures, result: Promise<R>, otherwise: R, heard?: (error: MemcacheError) => void): Promise<R> {
+/** `result`. With `miss`, an error of the cache becomes `otherwise`, and is passed to `onError`. */
+export async function orElse<R>(failures: Failures, result: Promise<R>, otherwise: R, onError?: (error: MemcacheError) => void): Promise<R> {
   try {
     return await result;
   } catch (error) {
     if (!(error instanceof MemcacheError)) throw error;
-    heard?.(error);
+    onError?.(error);
     if (failures === 'throw') throw error;
     return otherwise;
   }

@@ -30,11 +30,11 @@ A memcached-compatible server in this process, in the foreground. Options are me
   -Y, --auth-file=FILE          text authentication, a line user:password each
   -Z, --enable-ssl              TLS: -o ssl_chain_cert=FILE,ssl_key=FILE
   -P, --pidfile=FILE            write the process id
-  -u, --user=NAME               become this user when all is opened, before anybody is served
+  -u, --user=NAME               become this user when everything is open, before anybody is served
   -o, --extended=LIST           idle_timeout=SECONDS, ssl_…; tuning of slabs and LRU has no effect
       --redis-port=NUM          serve Redis clients too, on the same addresses
   -v, -vv                       events; commands too, with their keys
-      --log=text|json           how they are told, on stderr (default: text)
+      --log=text|json           format of the log, on stderr (default: text)
   -t, -f, -n, -L, -U 0, -B ascii  accepted, without effect
       --snapshot=FILE           keep the items in a file from one run to the next
       --save-interval=SECONDS   how often it is written if something has changed (default: 60; 0: only at the end)
@@ -42,7 +42,7 @@ A memcached-compatible server in this process, in the foreground. Options are me
   -V, --version                 version
 
 Not served: the binary protocol and SASL (-B binary, -S), UDP, extstore, the proxy, a memory file (-e), running as a daemon
-(-d). What is not legal ends with status 2.
+(-d). Illegal values end with status 2.
 `;
 
 /** The parts of the process that the program uses. */

@@ -31,8 +31,9 @@ export type Entries<V> = Iterable<readonly [key: Key, value: V]> | Readonly<Reco
 export type Keys<K extends Key> = Iterable<K> & object;
 
 /**
- * The dozen methods that most code needs. Every client class has them, so code that takes a `CacheApi`
- * works over one server, a pool, a cluster, with retries, and over the embedded store in tests.
+ * The dozen methods that most code needs. Every client class has them, so code that takes a `CacheApi` works over one server, a
+ * pool, a cluster, with retries, and over the embedded store in tests. They reject with `MemcacheError` (a miss is not an
+ * error), or with the reason of an aborted `signal`.
  *
  * `CacheApi<unknown, string>` is any client that can store strings.
  *

@@ -35,12 +35,12 @@ export class CallObserver {
 
   /** Passes the call to `executor`, observed. */
   execute<R>(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
-    const isTold = commands.heard && (this.#sample === 1 || systemRandom() < this.#sample);
-    const result = isTold ? this.#tell(executor, command, options) : executor.execute(command, options);
+    const isPublished = commands.heard && (this.#sample === 1 || systemRandom() < this.#sample);
+    const result = isPublished ? this.#publish(executor, command, options) : executor.execute(command, options);
     return this.#callerStack ? withCaller(result) : result;
   }
 
-  #tell<R>(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
+  #publish<R>(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
     const message: CommandMessage = {
       clientId: this.#clientId,
       command: command.verb,

@@ -120,7 +120,7 @@ export class FrameReader {
     return this.#held !== undefined || this.#skip > 0;
   }
 
-  /** Called from within `onFrame`: `push` returns after this frame. The next `push` goes on. */
+  /** Called from within `onFrame`: `push` returns after this frame. The next `push` continues. */
   stop(): void {
     this.#stopped = true;
   }

@@ -125,7 +125,7 @@ function families(servers: ReadonlyMap<string, ServerMetrics>): Family[] {
     { name: 'retries_total', type: 'counter', help: 'Calls that were repeated after a failure of the server.', samples: one(({ retries }) => retries) },
     { name: 'connects_total', type: 'counter', help: 'Connections that were made.', samples: one(({ connects }) => connects) },
     { name: 'connect_failures_total', type: 'counter', help: 'Connections that could not be made.', samples: one(({ connectFailures }) => connectFailures) },
-    { name: 'disconnects_total', type: 'counter', help: 'Connections that are over, whoever ended them.', samples: one(({ disconnects }) => disconnects) },
+    { name: 'disconnects_total', type: 'counter', help: 'Connections that have ended, whoever ended them.', samples: one(({ disconnects }) => disconnects) },
     { name: 'read_bytes_total', type: 'counter', help: 'Bytes read from the server.', samples: one(({ bytesRead }) => bytesRead) },
     { name: 'written_bytes_total', type: 'counter', help: 'Bytes written to the server.', samples: one(({ bytesWritten }) => bytesWritten) },
     {

@@ -3,7 +3,7 @@ export class PickleSink {
   #buffer = Buffer.allocUnsafe(256);
   #length = 0;
 
-  /** Makes room for `count` bytes and tells where they begin. */
+  /** Makes room for `count` bytes, and returns where they begin. */
   #grow(count: number): number {
     const start = this.#length;
     this.#length += count;

@@ -19,7 +19,7 @@ export class PickleSource {
     return this.#at === this.#end;
   }
 
-  /** Steps over `count` bytes, and tells where they begin. */
+  /** Skips `count` bytes, and returns where they begin. */
   #skip(count: number): number {
     const start = this.#at;
     if (count > this.#end - start) throw malformed('it is cut short');

@@ -12,7 +12,7 @@ import { BINARY_KEY, PADDED, STALE } from '../engine/item';
  *               key value
  *
  * Each checksum is the CRC-32 of all bytes of the file before it, other checksums left out. A record that does not fit
- * a block goes on in the next ones; its head is never divided.
+ * a block continues in the next ones; its head is never divided.
  */
 
 export const MAGIC = Buffer.from('TSMCSNAP', 'latin1');

@@ -145,7 +145,7 @@ export class RequestReader implements RequestHolder {
     return upTo;
   }
 
-  /** Where the line ends that is being read and goes on at `at`; `end` when that is not in the buffer yet. */
+  /** The end of the line that is being read and continues at `at`; `end` when it is not in the buffer yet. */
   #lineIn(held: Buffer, buffer: Buffer, at: number, end: number): number {
     if (held[0] !== ASTERISK) {
       const lineFeed = find(LF, buffer, at, end);
