@@ -43,7 +43,9 @@ export const RATE_LIMIT_OPTIONS = {
 
 /** The number of requests in this window, and when it ends. */
 export interface RateLimitInfo {
+  /** Requests so far, this one included. */
   totalHits: number;
+  /** The end of the window. */
   resetTime: Date;
 }
 

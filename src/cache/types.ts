@@ -64,6 +64,7 @@ export const EVENT_NAMES = [
   'overloaded',
 ] as const;
 
+/** The name of an event. */
 export type CacheEventName = (typeof EVENT_NAMES)[number];
 
 /** Something that a cache has done. It never holds a value. */
@@ -73,11 +74,13 @@ export interface CacheEvent {
   readonly key: Key;
   /** How long it took, in milliseconds, where that makes sense. */
   readonly ms?: number | undefined;
+  /** What went wrong, for events of failures. */
   readonly error?: unknown;
   /** How old the value was: `fresh`, `stale` (in the time of `stale`), `error` (in that of `staleIfError`), or `cold`. */
   readonly zone?: Zone | undefined;
 }
 
+/** The part of its life that a value is in. */
 export type Zone = 'fresh' | 'stale' | 'error' | 'cold';
 
 /** How often each event has happened, and the present gauges. */

@@ -34,9 +34,11 @@ export interface Counted<R> {
 export interface Latency {
   /** Calls that were answered. Gets that shared a line count singly, a call for many keys once per server. */
   readonly count: number;
+  /** All their times together. */
   readonly sum: number;
   /** Half of the calls took no longer. This and the following are off by at most 5 %; 0 without a call. */
   readonly p50: number;
+  /** Of a hundred calls ninety took no longer; the following likewise. */
   readonly p90: number;
   readonly p99: number;
   readonly p999: number;
@@ -59,12 +61,15 @@ export interface ServerMetrics {
    * Their sum is that of `hits`, `misses`, `stored`, `notStored`, `exists`, `ok`, `aborted` and all `errors`.
    */
   readonly calls: Readonly<Record<string, number>>;
+  /** Keys that were read and found. */
   readonly hits: number;
   /** Keys that were not there, whatever the command: also `delete`, `touch`, `incr`, `decr` and `cas`. */
   readonly misses: number;
   /** Keys whose read was answered: `hits`, and the misses of commands that read. */
   readonly lookups: number;
+  /** Values that were stored. */
   readonly stored: number;
+  /** Values that were not stored by the command's own rule: `add` of a key that was there, `replace` of one that was not. */
   readonly notStored: number;
   /** `cas` that was refused because the item had changed. */
   readonly exists: number;
@@ -72,18 +77,21 @@ export interface ServerMetrics {
   readonly ok: number;
   /** Calls that were aborted by their signal. */
   readonly aborted: number;
-  /** By code. */
+  /** Calls that failed, by the code of the error. */
   readonly errors: Readonly<Record<string, number>>;
   /** Of the errors, those that `ignoreErrors` turned into misses. */
   readonly ignored: number;
   /** How often a call was repeated after a failure of this server. */
   readonly retries: number;
+  /** Connections that were made. */
   readonly connects: number;
+  /** Connections that could not be made. */
   readonly connectFailures: number;
   /** Connections that have ended, whoever ended them. */
   readonly disconnects: number;
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** How long replies took. */
   readonly latency: Latency;
 }
 

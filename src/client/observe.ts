@@ -113,6 +113,7 @@ export interface CommandMessage extends OfClient {
 export interface ConnectMessage extends OfClient {
   readonly server: string;
   readonly tls: boolean;
+  /** Set at the end, if no connection could be made. */
   error?: ObservedError | undefined;
 }
 
@@ -137,6 +138,7 @@ export interface ConnectionClosedMessage extends OfClient {
 /** On {@link CHANNELS.batch}. */
 export interface BatchMessage extends OfClient {
   readonly server: string;
+  /** How many calls were written. */
   readonly calls: number;
   readonly bytes: number;
 }
@@ -144,6 +146,7 @@ export interface BatchMessage extends OfClient {
 /** On {@link CHANNELS.poolWait}. */
 export interface PoolWaitMessage extends OfClient {
   readonly server: string;
+  /** How long the call has waited, in milliseconds. */
   readonly waitMs: number;
   /** How many calls still wait. */
   readonly waiting: number;
@@ -163,7 +166,7 @@ export interface ServerStateMessage extends OfClient {
 
 /** On {@link CHANNELS.servers}. */
 export interface ServersMessage extends OfClient {
-  /** Names of servers. */
+  /** The names of the servers that were added and removed. */
   readonly added: readonly string[];
   readonly removed: readonly string[];
 }
@@ -173,12 +176,12 @@ export interface RetryMessage extends OfClient {
   readonly command: string;
   /** How many attempts were made. */
   readonly attempt: number;
+  /** Milliseconds until the next attempt. */
   readonly delayMs: number;
-  /** Of the error. */
+  /** The code of the error of the last attempt. */
   readonly code: string;
   readonly certainty: Certainty;
 }
-
 
 /** On {@link CHANNELS.timeout}. */
 export interface TimeoutMessage extends OfClient {
@@ -202,7 +205,9 @@ export interface OverloadMessage extends OfClient {
 export interface LoadMessage extends OfClient {
   /** The cache's name. */
   readonly name: string;
+  /** What `diagnostics.key` makes of the key. */
   key?: string | undefined;
+  /** `loaded` or `load-error`. */
   outcome?: string | undefined;
   /** Age of the value that is replaced, in milliseconds. */
   ageMs?: number | undefined;
@@ -213,7 +218,7 @@ export interface LoadMessage extends OfClient {
 export interface CacheMessage extends OfClient {
   /** The cache's name. */
   readonly name: string;
-  /** What happened: `hit`, `stale`, `coalesced`, `filled` … */
+  /** What happened: the name of the event, such as `hit`, `stale-hit` or `load`. */
   readonly outcome: string;
   /** Age of the value, in milliseconds. */
   readonly ageMs?: number | undefined;

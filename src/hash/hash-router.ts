@@ -29,6 +29,7 @@ export type OpenServer = (member: Member, observer: ConnectionObserver) => Serve
 export interface ServerStatus {
   /** Its node name: `host:port`, or the path of its socket. */
   readonly name: string;
+  /** Its share of the keys, relative to the others. */
   readonly weight: number;
   readonly state: HealthState;
   /** Failures since it was last healthy. */

@@ -17,8 +17,9 @@ export const MISS: unique symbol = Symbol('tsmemcache.miss');
  * operation as `MemcacheSerdeError` with the thrown value as `cause`.
  */
 export interface Serde<Out, In = Out> {
+  /** The bytes and flags to store; the bytes must not change afterwards. */
   serialize(value: In, key: string): SerializedValue;
-  /** `data` is the serde's to keep. */
+  /** The value, or {@link MISS}. `data` belongs to the serde, which may keep it. */
   deserialize(data: Buffer, flags: number, key: string): Out | typeof MISS;
   /**
    * Optional, for speed: the same as `deserialize` for the bytes `buffer[start, end)`, which are overwritten
