@@ -25,13 +25,13 @@ export interface ConnectionObserver {
   /**
    * The connection could not be made, or was lost while something was awaited: once per connection, however many calls it had.
    *
-   * @param heard whether the server has said something over it
+   * @param heard whether the server has sent anything over it
    */
   onTrouble?(failure: unknown, heard: boolean): void;
   /**
-   * These were certainly not executed, since the connection never worked; whether somebody else sends them.
+   * Offers calls that were certainly not executed, since the connection never worked; returns whether the observer takes them.
    *
-   * @param noPlace whether the server has said that it is one too many
+   * @param noPlace whether the server has said that the connection is beyond its limit
    */
   takeBack?(calls: readonly Call<unknown>[], noPlace: boolean): boolean;
 }
@@ -86,7 +86,7 @@ export class Connection implements Executor {
     return this.#wire?.pending ?? 0;
   }
 
-  /** Whether there is a connection that has worked. */
+  /** Whether there is a connection over which the server has sent something. */
   get isHeard(): boolean {
     return this.#wire?.isHeard === true;
   }

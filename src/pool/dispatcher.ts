@@ -30,20 +30,22 @@ export interface DispatcherSettings {
   readonly maxWaiting: number;
 }
 
-/** What a connection that was lent tells. */
+/** Is told what happens to a connection that was lent. */
 export interface Borrower {
-  /** Nothing is awaited on it any more. */
+  /** Nothing is awaited on the connection any more. */
   onIdle(connection: Connection): void;
   /**
-   * It was in trouble. Whether the server only has no place for it, while others work: it is not used for a while then.
+   * The connection was in trouble. Returns whether the server merely has no place for it while others work: it then rests for a
+   * while.
    *
-   * @param heard whether the server has said something over it
+   * @param heard whether the server has sent anything over it
    */
   isOneTooMany(connection: Connection, heard: boolean): boolean;
   /**
-   * Sends calls that were certainly not executed over another one, unless none works.
+   * Sends calls that were certainly not executed over another connection; returns false when none works.
    *
-   * @param noPlace whether the server has said that this is one too many: then another one that is being made will do
+   * @param noPlace whether the server has said that this connection is beyond its limit: another one that is still being made
+   *   is then enough
    */
   takeBack(connection: Connection, calls: readonly Call<unknown>[], noPlace: boolean): boolean;
 }
@@ -142,7 +144,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   }
 
   takeBack(connection: Connection, calls: readonly Call<unknown>[], noPlace: boolean): boolean {
-    // What tries a connection that rests must not be answered over another one.
+    // The call that tries a resting connection must not be answered over another one.
     if (this.#closed || this.#growth.isTrying(connection) || !this.#othersWork(connection, noPlace) || !this.#growth.rest(connection)) return false;
     const { acquireTimeout, clock } = this.#settings;
     const now = clock.now();

@@ -15,7 +15,7 @@ import { MAX_REPLY_LINE } from './limits';
 /**
  * How a client reads: blocks up to `maxValueSize` bytes, lines up to {@link MAX_REPLY_LINE}, CR LF only.
  *
- * @param expectedKey - tells for which key the next value most likely is, as it travels; undefined when nobody knows
+ * @param expectedKey - returns the key, as it travels, that the next value is most likely for; undefined when that is not known
  */
 export function replyRules(maxValueSize: number, expectedKey: () => string | undefined = nobodyKnows): FrameRules {
   return {

@@ -39,7 +39,7 @@ export class RequestWriter {
   /**
    * Remembers where a command begins.
    *
-   * @param copies whether the caller may have his arrays back before they are sent
+   * @param copies whether the caller may change its arrays before they are sent
    */
   begin(copies: boolean): void {
     this.#copies = copies;

@@ -44,12 +44,12 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'the parser outlives its socket',
     rule: 'L0',
     file: 'client/wire/wire.ts',
-    find: `this.#reader = new FrameReader(replyRules(settings.maxValueSize), (frame) => {
+    find: `this.#reader = new FrameReader(replyRules(settings.maxValueSize, expectedKey), (frame) => {
       this.#onFrame(frame);
     });`,
     replace: `const shared = settings as ConnectionSettings & { reader?: FrameReader; onFrame?: (frame: Frame) => void };
     shared.onFrame = (frame) => { this.#onFrame(frame); };
-    this.#reader = shared.reader ??= new FrameReader(replyRules(settings.maxValueSize), (frame) => shared.onFrame?.(frame));`,
+    this.#reader = shared.reader ??= new FrameReader(replyRules(settings.maxValueSize, expectedKey), (frame) => shared.onFrame?.(frame));`,
     caughtBy: [MISBEHAVING, 'a server that misbehaves FIN in the value'],
   },
   {

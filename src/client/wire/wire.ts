@@ -122,7 +122,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     return this.#calls.size;
   }
 
-  /** Whether the server has said something over it: before that it may be one connection more than it has a place for. */
+  /** Whether the server has sent anything over it: before that, the connection may be beyond the server's limit. */
   get isHeard(): boolean {
     return this.#heard;
   }

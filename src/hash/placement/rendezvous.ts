@@ -26,13 +26,13 @@ interface Contender {
 interface Contest {
   readonly contenders: readonly Contender[];
   readonly equalWeights: boolean;
-  /** Who won the keys that were asked for last; undefined where asking all again takes no longer. */
+  /** The owners of recent keys; undefined when hashing for all nodes again takes no longer. */
   readonly winners: Map<string, string> | undefined;
 }
 
-/** A contender takes 17 ns, and a winner that is remembered 40. */
+/** Hashing for a node takes 17 ns, and looking up a remembered owner 40. */
 const REMEMBER_FROM = 6;
-/** So many winners take about a megabyte; then they are forgotten together. */
+/** This many owners take about a megabyte; beyond that all are forgotten. */
 const MAX_WINNERS = 8192;
 
 /**
