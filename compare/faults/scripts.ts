@@ -168,13 +168,13 @@ const replies: readonly Fault[] = [
   },
   {
     name: 'two-errors',
-    title: 'a set is refused with two error lines, three gets behind it',
+    title: 'a set is refused with two error lines, three gets after it',
     calls: [set(FAULT, 'x', 'error'), ...besides],
     server: reply(({ dialect, request }) => dialect.failure(request, 'out of memory') + dialect.failure(request, 'and once more')),
   },
   {
     name: 'noreply-error',
-    title: 'an error line to a noreply set, a get behind it',
+    title: 'an error line to a noreply set, a get after it',
     calls: [{ operation: 'noreply set', key: FAULT, value: 'x', right: 'value or error' }, ...besides.slice(0, 1)],
     server: reply(({ dialect, request }) => dialect.failure(request, 'out of memory')),
     only: 'text',

@@ -32,7 +32,7 @@ function chosen<T extends { name: string }>(all: readonly T[], names: string | u
   if (names === undefined) return all.filter(byDefault);
   const wanted = names.split(',').map((name) => name.trim());
   const unknown = wanted.filter((name) => !all.some((entry) => entry.name === name));
-  if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; there are ${[...new Set(all.map(({ name }) => name))].join(', ')}`);
+  if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; the choices are ${[...new Set(all.map(({ name }) => name))].join(', ')}`);
   return all.filter(({ name }) => wanted.includes(name));
 }
 

@@ -4,9 +4,12 @@ import { checkClient, FAILURES, Generation, GENERATION_OPTIONS, orElse, secondsO
 
 /** How a {@link KeyvMemcache} behaves. */
 export interface KeyvMemcacheOptions extends GenerationOptions {
-  /** In front of every key, beside Keyv's own namespace; `clear` clears this and nothing else. @default 'keyv' */
+  /** The beginning of every key, in front of Keyv's own namespace; `clear` clears this and nothing else. @default 'keyv' */
   namespace?: string | undefined;
-  /** Whether an error of the cache is a miss (`false` for a write), or rejects. Keyv hides those of reads. @default 'miss' */
+  /**
+   * Whether an error of the cache counts as a miss (`false` for a write), or rejects. Keyv itself hides errors of reads.
+   * @default 'miss'
+   */
   failures?: Failures | undefined;
 }
 
@@ -16,8 +19,8 @@ export const KEYV_OPTIONS = { namespace: option(WORD), failures: option(FAILURES
 /**
  * A store for Keyv, and so for cache-manager and `@nestjs/cache-manager`: `new Keyv({ store: new KeyvMemcache(client) })`.
  *
- * Any key will do (see `safeKey`). Milliseconds to live are rounded up to seconds. There is no iterator: memcached lists
- * no keys. `error` is emitted when somebody listens.
+ * Any string can be a key (see `safeKey`). Milliseconds to live are rounded up to seconds. There is no iterator: memcached
+ * cannot list keys. `error` is emitted when somebody listens.
  */
 export class KeyvMemcache extends EventEmitter {
   /** Read and written by Keyv. */
@@ -51,7 +54,7 @@ export class KeyvMemcache extends EventEmitter {
     this.#generation = this.#newGeneration();
   }
 
-  /** What Keyv stored; `undefined` on a miss. */
+  /** The string that Keyv stored; `undefined` on a miss. */
   get<Value>(key: string): Promise<Value | undefined>;
   get(key: string): Promise<unknown> {
     return this.#orElse<unknown>(async () => readable(await this.#client.get(await this.#generation.keyOf(key))), undefined);
@@ -70,21 +73,21 @@ export class KeyvMemcache extends EventEmitter {
     );
   }
 
-  /** @param ttl - milliseconds; negative is gone at once, none or 0 is for ever */
+  /** @param ttl - milliseconds; negative: gone at once; undefined or 0: for ever */
   set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     return this.#orElse(async () => {
       const expire = ttl === undefined || ttl === 0 ? 0 : secondsOf(ttl);
-      // Without a serializer of Keyv's it is the client's serde that says what may be stored.
+      // Without a serializer of Keyv's, the client's serde decides what may be stored.
       return this.#client.set(await this.#generation.keyOf(key), value as string, { expire, noreply: false });
     }, false);
   }
 
-  /** Whether it was there. */
+  /** Deletes `key`; whether it was there. */
   delete(key: string): Promise<boolean> {
     return this.#orElse(async () => this.#client.delete(await this.#generation.keyOf(key), { noreply: false }), false);
   }
 
-  /** Whether all of them were there. */
+  /** Deletes all `keys`; whether all of them were there. */
   deleteMany(keys: string[]): Promise<boolean> {
     return this.#orElse(async () => {
       const itemKeys = new Set(await this.#generation.keysOf(keys));
@@ -92,12 +95,12 @@ export class KeyvMemcache extends EventEmitter {
     }, false);
   }
 
-  /** Makes the namespace empty, by a new generation; other namespaces keep what they have. Rejects when that fails, whatever `failures` says. */
+  /** Empties the namespace, and no other one, by starting a new generation. Rejects when that fails, whatever `failures` says. */
   async clear(): Promise<void> {
-    await orElse('throw', this.#generation.clear(), undefined, this.#heard);
+    await orElse('throw', this.#generation.clear(), undefined, this.#onError);
   }
 
-  /** Nothing: who made the client closes it. */
+  /** Does nothing: the client belongs to the program. */
   disconnect(): Promise<void> {
     return Promise.resolve();
   }
@@ -109,11 +112,11 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   #orElse<R>(work: () => Promise<R>, otherwise: R): Promise<R> {
-    return orElse(this.#failures, work(), otherwise, this.#heard);
+    return orElse(this.#failures, work(), otherwise, this.#onError);
   }
 
-  /** An `error` that nobody listens to would end the process. */
-  readonly #heard = (error: Error): void => {
+  /** An `error` event without a listener would end the process. */
+  readonly #onError = (error: Error): void => {
     if (this.listenerCount('error') > 0) this.emit('error', error);
   };
 }

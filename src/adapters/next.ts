@@ -6,18 +6,22 @@ import { Tags, type Durations } from './tags';
 
 /** How a cache handler behaves. */
 export interface CacheHandlerOptions {
-  /** In front of every key; with an id of the build in it each build has a cache of its own. @default 'next:' */
+  /** The beginning of every key. With the id of the build in it, each build has a cache of its own. @default 'next:' */
   prefix?: string | undefined;
-  /** Milliseconds to live of an entry without an end of its own; 0 = until memcached needs the room. @default 0 */
+  /** Milliseconds to live of an entry that does not expire by itself; 0 = until memcached needs the room. @default 0 */
   ttl?: number | undefined;
-  /** Whether an error of the cache is a miss and a write that is forgotten, or rejects. A tag that cannot be revalidated always rejects. @default 'miss' */
+  /**
+   * Whether an error of the cache counts as a miss (a write is then lost), or rejects. Revalidating a tag always rejects on an
+   * error.
+   * @default 'miss'
+   */
   failures?: Failures | undefined;
 }
 
 /** The options of {@link createCacheHandler}. */
 export const NEXT_OPTIONS = { prefix: option(WORD, 'next:'), ttl: option(LIFETIME, 0), failures: option(FAILURES, 'miss') } satisfies OptionTable<CacheHandlerOptions>;
 
-/** What the types in use call `ReadableStream`; those of older Nodes have no global one. */
+/** The type of a web stream: global where the types of Node have it, else from node:stream/web. */
 type Stream = typeof globalThis extends { ReadableStream: { prototype: infer Global } } ? Global : NodeStream<Uint8Array>;
 
 /** An entry of `use cache`, as Next.js has it: seconds, and a time in milliseconds since 1970. */
@@ -30,7 +34,7 @@ export interface UseCacheEntry {
   revalidate: number;
 }
 
-/** The part of Next.js's contexts that is read. */
+/** The part of Next.js's contexts that is used. */
 interface Context {
   readonly tags?: readonly string[] | undefined;
   readonly softTags?: readonly string[] | undefined;
@@ -45,7 +49,7 @@ export interface IncrementalEntry {
   cacheControl?: unknown;
 }
 
-/** What is stored of an entry of either kind. */
+/** The stored form of an entry of either kind. */
 interface Stored {
   readonly time: number;
   readonly tags: readonly string[];
@@ -76,8 +80,9 @@ export interface NextCacheHandler {
  * Both of Next.js's cache handlers over memcached, in one value: the default export of the file that `cacheHandler` names,
  * of the one that `cacheHandlers` names, or of both.
  *
- * A tag is one item that tells when it was revalidated, by the clocks of the servers; all tags of an entry are read in one
- * trip, so that a revalidation holds for every server at its next request. Entries larger than an item are cut into pieces.
+ * A tag is one item that holds the time of its last revalidation, by the clocks of the web servers; all tags of an entry are
+ * read in one trip, so that every web server sees a revalidation at its next request. Entries larger than an item are cut into
+ * pieces.
  *
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
@@ -88,7 +93,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
   const clock = clockOf(client);
   const items = new Pieces(client, `${prefix}e:`);
   const allTags = new Tags(client, `${prefix}t:`);
-  /** Writes of this process that are under way: who reads meanwhile waits for them. */
+  /** Writes of this process that are under way: reads of the same key wait for them. */
   const pending = new Map<string, Promise<void>>();
 
   async function write(key: string, stored: Stored, seconds: number): Promise<void> {
@@ -99,7 +104,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
   async function fresh(key: string, tags: readonly string[]): Promise<{ readonly stored: Stored; readonly stale: boolean } | undefined> {
     const text = await items.read(key);
     const stored = text === undefined ? undefined : (JSON.parse(text) as Stored);
-    // On a miss too: an entry made after this moment is then newer than its tags.
+    // Also on a miss: tags that are created now are older than the entry that will be made.
     const state = await allTags.freshness([...(stored?.tags ?? []), ...tags], stored?.time ?? 0);
     return stored === undefined || state === 'expired' ? undefined : { stored, stale: state === 'stale' };
   }
@@ -124,7 +129,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
       return allTags.update(typeof tags === 'string' ? [tags] : tags, durations);
     }
 
-    /** Nothing is kept for a request. */
+    /** Does nothing: nothing is kept per request. */
     resetRequestCache(): void {}
 
     static async get(key: string, softTags: readonly string[] = []): Promise<UseCacheEntry | undefined> {
@@ -139,7 +144,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
       const work = (async (): Promise<void> => {
         const { value, ...entry } = await pendingEntry;
         if (entry.expire <= 0) return;
-        // A stream that fails leaves nothing behind.
+        // When the stream fails, nothing is stored.
         const bytes = await new Response(value).arrayBuffer().catch(() => undefined);
         if (bytes === undefined) return;
         const stored = { time: entry.timestamp, tags: entry.tags, entry: { ...entry, bytes: Buffer.from(bytes).toString('base64') } };
@@ -155,7 +160,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
       return Promise.resolve();
     }
 
-    /** Soft tags are judged by `get`. */
+    /** Soft tags are checked by `get`. */
     static getExpiration(): Promise<number> {
       return Promise.resolve(Infinity);
     }
@@ -170,7 +175,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
   };
 }
 
-/** A value of the incremental cache: bytes, and maps of bytes, stand beside what JSON can hold. */
+/** A value of the incremental cache: bytes, and maps of bytes, are kept apart from what JSON can hold. */
 interface Encoded {
   readonly value: object | null;
   readonly bytes?: Readonly<Record<string, string>>;

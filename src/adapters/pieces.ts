@@ -5,7 +5,7 @@ import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 export class Pieces {
   readonly #client: AdapterClient;
   readonly #prefix: string;
-  /** In characters: in UTF-8 each is three bytes at the most; a serde and the server have something to add. */
+  /** In characters, each at most three bytes in UTF-8; leaves room for what the serde and the server add. */
   readonly #length: number;
 
   constructor(client: AdapterClient, prefix: string) {
@@ -14,7 +14,7 @@ export class Pieces {
     this.#length = Math.max(64, Math.floor(((client.options?.maxValueSize ?? DEFAULT_MAX_VALUE_SIZE) - 512) / 3));
   }
 
-  /** Undefined when it, or a piece of it, is not there. */
+  /** The string; undefined when it, or a piece of it, is missing. */
   async read(key: string): Promise<string | undefined> {
     const text = textOf(await this.#client.get(this.#item(key)));
     if (text === undefined || text.startsWith('{')) return text;
@@ -31,14 +31,14 @@ export class Pieces {
       await this.#client.set(this.#item(key), text, options);
       return;
     }
-    // The pieces of two writers are never mixed, and none is read before all are there.
+    // The id keeps the pieces of two writers apart, and the head is written last, so that no piece is read before all are there.
     const id = uniqueWord();
     const entries = pieces.map((piece, index) => [this.#item(`${id}:${index}`), piece] as const);
     const missing = await this.#client.setMany(entries, options);
     if (missing.length === 0) await this.#client.set(this.#item(key), `${id}:${pieces.length}`, options);
   }
 
-  /** No pair of surrogates is torn: half of one is no character. */
+  /** Never cuts within a surrogate pair: UTF-8 cannot carry half of one. */
   #cut(text: string): string[] {
     const pieces: string[] = [];
     for (let start = 0, end; start < text.length; start = end) {

@@ -4,7 +4,7 @@ import { checkValue, SWITCH, valueThat, type Rule } from '../options/rule';
 import type { MetaArithmeticOptions } from '../client/commands/meta-options';
 import { checkClient, clockOf, FAILURES, keyOf, orElse, secondsOf, WORD, type AdapterClient, type Failures } from './shared';
 
-/** A client that counts; every client class does. */
+/** A client that can count; every client class can. */
 export interface CountingClient extends AdapterClient {
   metaArithmetic(key: string, options: MetaArithmeticOptions<number>): Promise<Count>;
 }
@@ -16,17 +16,17 @@ interface Count {
 
 /** How a {@link MemcacheRateLimitStore} behaves. */
 export interface RateLimitStoreOptions {
-  /** In front of every key; two limiters need two. @default 'rl:' */
+  /** The beginning of every key; two limiters need different ones. @default 'rl:' */
   prefix?: string | undefined;
-  /** Milliseconds of a window, in whole seconds, rounded up. @default what express-rate-limit says at `init`, else 60000 */
+  /** Milliseconds of a window, in whole seconds, rounded up. @default what express-rate-limit passes to `init`, else 60000 */
   windowMs?: number | undefined;
-  /** Whether an error of the cache reaches the limiter, or lets the request pass. @default 'throw' */
+  /** Whether an error of the cache rejects (`throw`), or lets the request pass (`miss`). @default 'throw' */
   failures?: Failures | undefined;
   /**
    * Whether the servers know meta commands (memcached 1.6): a count and the end of its window are then one item and one
    * trip, and a window begins with its first request. Otherwise, and for a client with `proxy: true`, windows begin at
    * whole multiples of their length on the clocks of the processes, and a request is one to three trips.
-   * @default true; a server that does not know them costs one more trip per request
+   * @default true; with a server that does not know them each request takes one more trip
    */
   meta?: boolean | undefined;
 }
@@ -41,19 +41,21 @@ export const RATE_LIMIT_OPTIONS = {
   meta: option(SWITCH, true),
 } satisfies OptionTable<RateLimitStoreOptions>;
 
-/** How many requests there were in this window, and when it ends. */
+/** The number of requests in this window, and when it ends. */
 export interface RateLimitInfo {
+  /** Requests so far, this one included. */
   totalHits: number;
+  /** The end of the window. */
   resetTime: Date;
 }
 
 /**
  * A store for express-rate-limit that any number of processes share.
  *
- * There is no `resetAll`: one item would then decide over all limits, and be lost with them.
+ * There is no `resetAll`: it would need one item that all limits depend on, and losing that item would reset them all.
  */
 export class MemcacheRateLimitStore {
-  /** Other processes count in the same place. */
+  /** Tells express-rate-limit that other processes share the counts. */
   readonly localKeys = false;
   readonly prefix: string;
   readonly #client: CountingClient;
@@ -86,7 +88,7 @@ export class MemcacheRateLimitStore {
     return orElse(this.#failures, this.#increment(key), this.#info(1));
   }
 
-  /** Takes a request back; a count does not sink below 0. */
+  /** Takes a request back; a count never falls below 0. */
   decrement(key: string): Promise<void> {
     return orElse(this.#failures, this.#decrement(key), undefined);
   }
@@ -96,7 +98,7 @@ export class MemcacheRateLimitStore {
     return orElse(this.#failures, this.#get(key), undefined);
   }
 
-  /** Begins a new window with the next request. */
+  /** Forgets the count of `key`: the next request begins a new window. */
   resetKey(key: string): Promise<void> {
     return orElse(this.#failures, this.#reset(key), undefined);
   }
@@ -107,7 +109,7 @@ export class MemcacheRateLimitStore {
     const item = this.#windowKey(key);
     const counted = await this.#client.incr(item, 1, { noreply: false });
     if (counted !== undefined) return this.#info(counted);
-    // The item outlives its window by another one: no clock is exact.
+    // The item outlives its window by a whole window, as the clocks of processes differ.
     if (await this.#client.add(item, '1', { expire: this.#seconds * 2, noreply: false })) return this.#info(1);
     return this.#info((await this.#client.incr(item, 1, { noreply: false })) ?? 1);
   }
@@ -118,7 +120,7 @@ export class MemcacheRateLimitStore {
   }
 
   async #get(key: string): Promise<RateLimitInfo | undefined> {
-    // Counting by 0 reads a count whatever the client's serde is.
+    // Adding 0 reads a count whatever the client's serde is.
     const answer = await this.#count(key, { delta: 0, returnTtl: true });
     if (answer !== undefined) return answer.value === undefined ? undefined : this.#info(answer.value, answer.ttl);
     const count = await this.#client.incr(this.#windowKey(key), 0, { noreply: false });
@@ -135,18 +137,18 @@ export class MemcacheRateLimitStore {
     try {
       return await this.#client.metaArithmetic(keyOf(this.#client, this.prefix, key), options);
     } catch (error) {
-      // It is asked again each time: in a cluster of several versions every process must count a key in the same place.
+      // Tried again each time: in a cluster of several versions, every process must count a key in the same way.
       if (error instanceof MemcacheUnknownCommandError) return undefined;
       throw error;
     }
   }
 
-  /** The item of the window of today's clock. */
+  /** The key of the window that the clock is in. */
   #windowKey(key: string): string {
     return keyOf(this.#client, `${this.prefix}${Math.floor(this.#time() / this.#seconds)}:`, key);
   }
 
-  /** Without a time to live of the item, the window is that of the clock. */
+  /** Without the item's time to live, the window ends by the clock. */
   #info(totalHits: number, ttl = this.#seconds - (this.#time() % this.#seconds)): RateLimitInfo {
     return { totalHits, resetTime: new Date(clockOf(this.#client).time() + Math.max(ttl, 0) * 1000) };
   }

@@ -6,11 +6,11 @@ import { checkClient, clockOf, FAILURES, keyOf, LIFETIME, orElse, secondsOf, tex
 
 /** How a {@link MemcacheSessionStore} behaves. */
 export interface SessionStoreOptions {
-  /** In front of every session's id. @default 'sess:' */
+  /** The beginning of every key, before the session's id. @default 'sess:' */
   prefix?: string | undefined;
-  /** Milliseconds that a session without an expiry of its own is kept after it was used. @default 86400000, a day */
+  /** Milliseconds for which a session that does not expire by itself is kept after its last use. @default 86400000, a day */
   ttl?: number | undefined;
-  /** Whether an error of the cache reaches the framework, or is a session that is not there and a write that is forgotten. @default 'throw' */
+  /** Whether an error of the cache is passed to the framework, or counts as a miss (a write is then lost). @default 'throw' */
   failures?: Failures | undefined;
 }
 
@@ -23,7 +23,7 @@ export const SESSION_OPTIONS = {
   failures: option(FAILURES, 'throw'),
 } satisfies OptionTable<SessionStoreOptions>;
 
-/** What is read of a session; all else is the program's. */
+/** The part of a session that is used; the rest belongs to the program. */
 interface SessionLike {
   readonly cookie?: {
     readonly expires?: Date | string | boolean | null | undefined;
@@ -32,46 +32,46 @@ interface SessionLike {
   };
 }
 
-/** What express-session gives its store: the makers of requests' sessions. */
+/** What express-session passes to its store: the request whose session is made. */
 interface RequestLike {
   sessionID: string;
   session?: object;
   sessionStore?: unknown;
 }
 
-/** The classes of express-session. */
+/** Two classes of express-session. */
 interface Makers {
   readonly Session: new (request: RequestLike, data: object) => object;
   readonly Cookie: new (cookie: object) => object;
 }
 
-/** A client that replaces; every client class does. */
+/** A client that has `replace`; every client class has. */
 export interface SessionClient extends AdapterClient {
   replace(key: string, value: string, options?: StoreOptions): Promise<boolean>;
 }
 
 type Done = (error?: unknown) => void;
-/** As both frameworks call it; what a session holds is for them and the program to know. */
+/** The callback of both frameworks; the contents of a session are typed by them and the program. */
 type Found<Session> = (error: unknown, session?: Session | null) => void;
 
-/** How many ids of sessions that were found are remembered. */
+/** How many ids of found sessions are remembered. */
 const REMEMBERED = 10_000;
 
 /**
  * A store for express-session and @fastify/session.
  *
- * A session lives as long as its cookie; `touch` sends `touch`, so that it undoes nobody's save. A session that was
- * destroyed while a request used it stays destroyed: that request's save finds nothing to replace. There are no `all` and
- * `length`, since memcached lists no keys, and no `clear`, since it could only wipe what other programs keep as well.
+ * A session lives as long as its cookie. `touch` only changes the time to live, so that it cannot undo another request's save.
+ * A session that was destroyed while a request used it stays destroyed: that request's save finds nothing to replace. There are
+ * no `all` and `length`, since memcached cannot list keys, and no `clear`, since it would wipe the items of other programs too.
  */
 export class MemcacheSessionStore extends EventEmitter {
-  /** Given by express-session. */
+  /** Set by express-session. */
   declare generate: (request: RequestLike) => void;
   readonly #client: SessionClient;
   readonly #prefix: string;
   readonly #ttl: number;
   readonly #failures: Failures;
-  /** Sessions that this process has seen in the cache, in the order in which it did. */
+  /** The ids of sessions that this process has seen in the cache, oldest first. */
   readonly #found = new Set<string>();
   #makers: Makers | undefined;
 
@@ -87,7 +87,7 @@ export class MemcacheSessionStore extends EventEmitter {
     this.#failures = failures;
   }
 
-  /** The session of `id`; none when it is not there. */
+  /** Passes the session of `id` to `found`, or nothing when there is none. */
   get<Session>(id: string, found: Found<Session>): void {
     this.#tell<Session | undefined>(found, undefined, async () => {
       const text = textOf(await this.#client.get(this.#key(id)));
@@ -110,17 +110,17 @@ export class MemcacheSessionStore extends EventEmitter {
     });
   }
 
-  /** Lets a session live on, whatever another request has saved meanwhile. */
+  /** Extends a session's life, and leaves what another request may have saved. */
   touch(id: string, session: object, done?: Done): void {
     this.#tell(done, false, async () => this.#client.touch(this.#key(id), this.#expireOf(session), { noreply: false }));
   }
 
-  /** Ends a session. */
+  /** Deletes a session. */
   destroy(id: string, done?: Done): void {
     this.#tell(done, false, async () => this.#client.delete(this.#key(id), { noreply: false }));
   }
 
-  // ── what express-session has in the class that its stores extend ────────────────────────────────────────────
+  // ── what express-session's class Store has ──────────────────────────────────────────────────────────────────
 
   /** Ends the session of `request` and begins another one. */
   regenerate(request: RequestLike, done: Done): void {
@@ -147,14 +147,14 @@ export class MemcacheSessionStore extends EventEmitter {
     const { expires, originalMaxAge = null } = session.cookie ?? {};
     const cookie = new Cookie(session.cookie ?? {});
     if (typeof expires === 'string') Object.assign(cookie, { expires: new Date(expires) });
-    // To set `expires` sets this too.
+    // Setting `expires` has changed this too.
     Object.assign(cookie, { originalMaxAge });
     return (request.session = new Session(request, { ...session, cookie }));
   }
 
-  /** The classes of express-session, which is not imported: whoever has no Express has no need of it. */
+  /** The classes of express-session, which is not imported: programs without Express do not have it. */
   #findMakers(request: RequestLike): Makers {
-    // What `generate` assigns must not reach the request.
+    // `generate` assigns to what it is given, which must not be the request itself.
     const scratch = Object.create(request) as RequestLike & { session: { cookie: object } };
     this.generate(scratch);
     return { Session: scratch.session.constructor as Makers['Session'], Cookie: scratch.session.cookie.constructor as Makers['Cookie'] };
@@ -182,7 +182,7 @@ export class MemcacheSessionStore extends EventEmitter {
       (result) => done?.(null, result),
       (error: unknown) => done?.(error),
     ).catch((error: unknown) => {
-      // What a callback throws is its own mistake: it ends where one without promises would.
+      // An error of the callback must not reject our promise: it is thrown as without promises.
       process.nextTick(() => { throw error; });
     });
   }

@@ -1,4 +1,4 @@
-/** What the adapters have in common: their keys, times to live, generations, and what becomes of failures. */
+/** What the adapters have in common: keys, times to live, generations, and the handling of failures. */
 import type { CacheApi } from '../client/cache-api';
 import { MemcacheError, MemcacheIllegalInputError } from '../errors';
 import { option, settingsOf, type OptionTable } from '../options/option';
@@ -8,7 +8,7 @@ import { safeKey } from '../protocol/safe-key';
 import { systemClock, type Clock } from '../runtime/clock';
 import { nodeCrypto } from '../runtime/crypto';
 
-/** Any client that can store strings. An adapter never closes it. */
+/** Any client that can store strings. No adapter closes it. */
 export interface AdapterClient extends CacheApi<unknown, string> {
   readonly options?: {
     readonly keyPrefix?: string | Uint8Array | undefined;
@@ -17,12 +17,16 @@ export interface AdapterClient extends CacheApi<unknown, string> {
   };
 }
 
-/** What becomes of an error of the cache: `miss`, reads find nothing and writes say `false`; `throw`, the caller gets it. */
+/** How errors of the cache are handled. `miss`: reads find nothing and writes return `false`; `throw`: the caller gets the error. */
 export type Failures = 'miss' | 'throw';
 
-/** Options of every adapter that stores under names of other people's choice. */
+/** Options of every adapter whose namespace can be cleared. */
 export interface GenerationOptions {
-  /** Milliseconds for which a process may go on with what another one has cleared; 0 = none, for one more trip per call. @default 1000 */
+  /**
+   * Milliseconds for which a process may still see what another one has cleared; 0 = not at all, at the price of one more trip
+   * per call.
+   * @default 1000
+   */
   generationTtl?: number | undefined;
 }
 
@@ -30,7 +34,7 @@ export const FAILURES: Rule<Failures> = valueThat("'miss' or 'throw'", (value) =
 
 /** A prefix or namespace: part of every key, so it must leave room for the rest. */
 export const WORD: Rule<string> = valueThat(
-  '1 to 100 characters of printable ASCII without spaces',
+  '1 to 100 printable ASCII characters without whitespace',
   (value) => typeof value === 'string' && /^[\x21-\x7e]{1,100}$/.test(value),
 );
 
@@ -39,14 +43,14 @@ export const LIFETIME: Rule<number> = valueThat('a number, 0 or more', (value) =
 
 export const GENERATION_OPTIONS = { generationTtl: option(LIFETIME, 1000) } satisfies OptionTable<GenerationOptions>;
 
-/** @throws MemcacheIllegalInputError when it is none */
+/** @throws MemcacheIllegalInputError when `client` lacks a method */
 export function checkClient(client: unknown, ...methods: readonly string[]): void {
   if (hasMethods(client, 'get', 'getMany', 'gets', 'set', 'add', 'delete', ...methods)) return;
   throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
 }
 
 /**
- * Seconds for `expire` out of milliseconds to live: rounded up, since 0 seconds would be for ever; -1 when none are left,
+ * Seconds for `expire` out of milliseconds to live: rounded up, since 0 seconds would be for ever; -1 when no time is left,
  * 0 (for ever) beyond thirty years.
  */
 export function secondsOf(milliseconds: number): number {
@@ -55,7 +59,7 @@ export function secondsOf(milliseconds: number): number {
   return milliseconds > 1e12 ? 0 : Math.ceil(milliseconds / 1000);
 }
 
-/** A stored string, also through a serde that reads bytes. */
+/** A stored string, even if the serde reads it as bytes. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   return value instanceof Uint8Array ? Buffer.from(value).toString() : undefined;
@@ -66,13 +70,13 @@ export function keyOf(client: AdapterClient, prefix: string, key: string): strin
   return prefix + safeKey(key, MAX_KEY_LENGTH - Buffer.byteLength(client.options?.keyPrefix ?? '') - prefix.length);
 }
 
-/** `result`; with `miss`, an error of the cache becomes `otherwise`, and is told to `heard`. */
-export async function orElse<R>(failures: Failures, result: Promise<R>, otherwise: R, heard?: (error: MemcacheError) => void): Promise<R> {
+/** `result`. With `miss`, an error of the cache becomes `otherwise`, and is passed to `onError`. */
+export async function orElse<R>(failures: Failures, result: Promise<R>, otherwise: R, onError?: (error: MemcacheError) => void): Promise<R> {
   try {
     return await result;
   } catch (error) {
     if (!(error instanceof MemcacheError)) throw error;
-    heard?.(error);
+    onError?.(error);
     if (failures === 'throw') throw error;
     return otherwise;
   }
@@ -83,12 +87,12 @@ export function clockOf(client: AdapterClient): Clock {
   return client.options?.clock ?? systemClock;
 }
 
-/** A word that nobody else makes. */
+/** A random word that is never repeated. */
 export function uniqueWord(): string {
   return nodeCrypto().randomBytes(9).toString('base64url');
 }
 
-/** Listing is what memcached cannot do; an empty list would be a lie. */
+/** memcached cannot list keys, and an empty list would be wrong. */
 export function noListing(what: string): MemcacheIllegalInputError {
   return new MemcacheIllegalInputError(`${what} would have to list keys, which memcached cannot do`);
 }
@@ -96,8 +100,8 @@ export function noListing(what: string): MemcacheIllegalInputError {
 /**
  * A namespace that can be cleared on its own: `flush_all` would wipe what other programs keep.
  *
- * One item holds a random word that is part of every key of the namespace. To clear it is to replace that word; when the
- * item is lost the namespace is empty, never wrong.
+ * One item holds a random word that is part of every key of the namespace. Clearing it replaces that word; when the item is
+ * lost the namespace is empty, never wrong.
  */
 export class Generation {
   readonly #client: AdapterClient;
@@ -105,18 +109,18 @@ export class Generation {
   readonly #ttl: number;
   #known: { readonly word: string; readonly until: number } | undefined;
   #reading: Promise<string> | undefined;
-  /** Which reading is in force: one that was under way when the namespace was cleared tells the past. */
+  /** Counts the clearings: a reading that began before one is outdated. */
   #epoch = 0;
 
   constructor(client: AdapterClient, name: string, options: GenerationOptions) {
     this.#client = client;
     this.#name = safeKey(name, 100);
     this.#ttl = settingsOf(GENERATION_OPTIONS, options).generationTtl;
-    // A client whose prefix leaves no room is noticed now.
+    // Fails now if the client's prefix leaves no room.
     keyOf(client, this.#prefix(uniqueWord()), '');
   }
 
-  /** The keys of the items that `names` have in the present generation. */
+  /** The keys of the items of `names` in the current generation. */
   async keysOf(names: readonly string[]): Promise<string[]> {
     const prefix = this.#prefix(await this.#word());
     return names.map((name) => keyOf(this.#client, prefix, name));
@@ -127,7 +131,7 @@ export class Generation {
     return key;
   }
 
-  /** From now on nothing is there; elsewhere after `generationTtl`, at the latest. */
+  /** Empties the namespace: for this process at once, for others after at most `generationTtl`. */
   async clear(): Promise<void> {
     const word = uniqueWord();
     this.#epoch++;
@@ -155,7 +159,7 @@ export class Generation {
   }
 
   #word(): Promise<string> {
-    // What is shared may have been asked before somebody cleared: exactness shares nothing.
+    // A shared reading may have begun before another process cleared, which `0` rules out.
     if (this.#ttl === 0) return this.#read();
     const known = this.#known;
     if (known !== undefined && this.#now() < known.until) return Promise.resolve(known.word);
@@ -176,7 +180,7 @@ export class Generation {
     if (found !== undefined) return found;
     const word = uniqueWord();
     if (await this.#client.add(this.#item, word, { noreply: false })) return word;
-    // Somebody else was first. Lost again at this very moment, our own word stands for an empty namespace.
+    // Another process was first. If its item is lost already, our own word stands for an empty namespace.
     return textOf(await this.#client.get(this.#item)) ?? word;
   }
 }

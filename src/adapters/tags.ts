@@ -1,19 +1,19 @@
 import { clockOf, keyOf, textOf, type AdapterClient } from './shared';
 
-/** Seconds after which what is marked as stale must not be served any more; at once, when there are none. */
+/** Seconds for which entries may be served as stale after a revalidation; not at all when undefined. */
 export interface Durations {
   readonly expire?: number | undefined;
 }
 
-/** When what bears a tag became stale, and when it ceased to be served: milliseconds since 1970. */
+/** Since when older entries with the tag are stale, and since when they are expired: milliseconds since 1970. */
 interface Tag {
   readonly stale?: number;
   readonly expired?: number;
 }
 
 /**
- * Tags that entries bear, one item each that tells when it was revalidated. A tag whose item was lost is taken as
- * revalidated now: an entry may be made once too often, but none is served that should not be.
+ * The tags of entries: one item each, with the time of its last revalidation. A tag whose item was lost counts as revalidated
+ * now: an entry may be made once too often, but an outdated one is never served.
  */
 export class Tags {
   readonly #client: AdapterClient;
@@ -24,10 +24,10 @@ export class Tags {
     this.#prefix = prefix;
   }
 
-  /** How fresh what was made at `made` is. */
+  /** How fresh an entry made at `made` is. */
   async freshness(tags: readonly string[], made: number): Promise<'fresh' | 'stale' | 'expired'> {
     const now = clockOf(this.#client).time();
-    // An entry made from now on is newer than the tags that are made here.
+    // Entries made from now on are newer than tags that are created here.
     const known = await this.#create(tags, now - 1);
     if (known.size < new Set(tags).size) return 'expired';
     const all = [...known.values()];
@@ -35,7 +35,7 @@ export class Tags {
     return all.some(({ stale = 0 }) => stale > made) ? 'stale' : 'fresh';
   }
 
-  /** Makes those of `tags` that are not there, so that what was made at `made` is fresh and all that is older expired. */
+  /** Creates those of `tags` that are missing, so that an entry made at `made` is fresh and older ones are expired. */
   async make(tags: readonly string[], made: number): Promise<void> {
     await this.#create(tags, made - 1);
   }
@@ -43,14 +43,15 @@ export class Tags {
   /** Revalidates `tags`: stale now and expired after `durations.expire`, or expired now. */
   async update(tags: readonly string[], durations?: Durations): Promise<void> {
     const clock = clockOf(this.#client);
-    // What was made in this millisecond is older; what is made after this call is newer, so the millisecond must be over by then.
+    // Entries made in this millisecond must count as older, and those made after this call as newer, so it resolves only in the
+    // next millisecond.
     const now = clock.time() + 1;
     const updates = [...new Set(tags)].map(async (tag) => {
       if (durations !== undefined && (await this.#mark(tag, now, durations))) return;
       await this.#client.set(this.#item(tag), JSON.stringify({ expired: now } satisfies Tag), { noreply: false });
     });
     await Promise.all(updates);
-    // Bounded, as a clock of tests stands still.
+    // Bounded, as a test's clock may stand still.
     for (let turns = 0; clock.time() < now && turns < 10_000; turns++) {
       await new Promise<void>((resolve) => {
         clock.setImmediate(resolve);
@@ -58,7 +59,7 @@ export class Tags {
     }
   }
 
-  /** False for a tag that is not there, or that others change all the time: all that bears it is then to expire. */
+  /** False for a tag that is missing, or that others keep changing: its entries then expire at once. */
   async #mark(tag: string, stale: number, { expire }: Durations): Promise<boolean> {
     for (let attempt = 0; attempt < 8; attempt++) {
       const [value, cas] = await this.#client.gets(this.#item(tag));
@@ -70,7 +71,7 @@ export class Tags {
     return false;
   }
 
-  /** Those that were there; the others are made. */
+  /** The tags that were there; the others are created. */
   async #create(tags: readonly string[], expired: number): Promise<Map<string, Tag>> {
     const known = new Map<string, Tag>();
     if (tags.length === 0) return known;

@@ -6,11 +6,11 @@ import { checkClient, FAILURES, Generation, GENERATION_OPTIONS, LIFETIME, noList
 export interface MemcacheDriverOptions extends GenerationOptions {
   /** Any client; the driver does not close it. */
   client: AdapterClient;
-  /** In front of every key; `clear` clears this and nothing else. @default 'unstorage' */
+  /** The beginning of every key; `clear` clears this and nothing else. @default 'unstorage' */
   base?: string | undefined;
   /** Seconds to live of an item stored without a `ttl` of its own; 0 = for ever. @default 0 */
   ttl?: number | undefined;
-  /** Whether an error of the cache is a miss (a write that is forgotten), or rejects. @default 'miss' */
+  /** Whether an error of the cache counts as a miss (a write is then lost), or rejects. @default 'miss' */
   failures?: Failures | undefined;
 }
 
@@ -23,7 +23,7 @@ export const DRIVER_OPTIONS = {
   ...GENERATION_OPTIONS,
 } satisfies OptionTable<MemcacheDriverOptions>;
 
-/** What unstorage gives with a call. */
+/** The options that unstorage passes with a call. */
 interface ItemOptions {
   readonly ttl?: number | undefined;
 }
@@ -37,14 +37,14 @@ export interface MemcacheDriver {
   hasItem(key: string): Promise<boolean>;
   getItem(key: string): Promise<string | null>;
   getItems(items: readonly { readonly key: string }[]): Promise<{ key: string; value: string | null }[]>;
-  /** @param options.ttl - seconds, rounded up; 0 is for ever, negative is gone at once */
+  /** @param options.ttl - seconds, rounded up; 0: for ever; negative: gone at once */
   setItem(key: string, value: string, options?: ItemOptions): Promise<void>;
   removeItem(key: string): Promise<void>;
-  /** @throws MemcacheIllegalInputError always: memcached lists no keys, and an empty list would be a lie */
+  /** @throws MemcacheIllegalInputError always: memcached cannot list keys, and an empty list would be wrong */
   getKeys(base?: string): Promise<string[]>;
-  /** Makes the storage empty; a part of it would have to be listed, and rejects. */
+  /** Empties the storage. Rejects for a part of it (`base`), which would have to be listed. */
   clear(base?: string): Promise<void>;
-  /** Nothing: who made the client closes it. */
+  /** Does nothing: the client belongs to the program. */
   dispose(): void;
 }
 

@@ -7,15 +7,16 @@ import type { Clock } from '../runtime/clock';
 import type { Random } from '../runtime/random';
 import type { CacheEvent } from './types';
 
-/** What may be said per cache and per call. */
+/** Options of a cache that a single call can override. */
 export interface EntryOptions<T = unknown> extends CallOptions {
   /**
-   * Seconds for which a value is fresh, or a function that tells them; 0 for never ending, negative for "do not store".
+   * Seconds for which a value is fresh, or a function that returns them; 0 for ever, negative for "do not store".
    * @default 60
    */
   expire?: number | ((value: T, key: Key) => number) | undefined;
   /**
-   * Seconds after that for which the old value is served while one reader refreshes it. The same for all readers of a key.
+   * Seconds after that for which the old value is served while one reader refreshes it. All readers of a key must use the same
+   * value.
    * @default 0
    */
   stale?: number | undefined;
@@ -24,27 +25,35 @@ export interface EntryOptions<T = unknown> extends CallOptions {
    * @default as `stale`
    */
   staleIfError?: number | undefined;
-  /** The part of `expire` by which a life may be shortened at random, so that what was stored together does not expire together; none below 10 s. @default 0.1 */
+  /**
+   * The share of `expire`, 0 to 1, by which a life may be shortened at random, so that what was stored together does not expire
+   * together; not applied below 10 s.
+   * @default 0.1
+   */
   jitter?: number | undefined;
   /** How eagerly one reader refreshes a value shortly before it expires: the β of XFetch; 0 = not at all. @default 1 */
   earlyRefresh?: number | undefined;
-  /** Seconds for which a place-holder lives, and after which another reader takes over a refresh that nobody finished; from 2. @default 10 */
+  /**
+   * Seconds for which a place-holder lives, and after which another reader takes over a refresh that was not finished; at least
+   * 2.
+   * @default 10
+   */
   lease?: number | undefined;
-  /** Milliseconds for which a caller waits for somebody else's load before it loads too. @default 2000 */
+  /** Milliseconds for which a caller waits for another process's load before it loads too. @default 2000 */
   leaseWait?: number | undefined;
-  /** With an old value: milliseconds for which a caller waits for the new one; 0 = it does not wait. @default 0 */
+  /** Milliseconds for which a caller that could have the old value waits for the new one; 0 = it does not wait. @default 0 */
   softTimeout?: number | undefined;
   /** Milliseconds after which a load is aborted and its callers reject with `CacheLoadTimeoutError`, or get the old value; 0 = no limit. @default 0 */
   loadTimeout?: number | undefined;
-  /** Milliseconds that the cache may cost one call, the wait for somebody else's load apart. @default 100 */
+  /** Milliseconds that the cache may cost one call, not counting the wait for another process's load. @default 100 */
   cacheTimeout?: number | undefined;
-  /** Seconds for which `undefined`, "no such thing", is stored; without it, it is not. @default none */
+  /** Seconds for which a loader's `undefined` ("there is no such value") is stored; without this option it is not stored. @default none */
   negativeExpire?: number | undefined;
   /** Milliseconds for which a key whose load has failed rejects with that error, without loading, in this process. @default 0 */
   errorPause?: number | undefined;
-  /** Names by which entries are invalidated together, at most 16: an array, or a function of the value. */
+  /** At most 16 names by which entries are invalidated together: an array, or a function of the value. */
   tags?: readonly string[] | ((value: T) => readonly string[]) | undefined;
-  /** Whether a load is aborted when its last caller has gone; by default it finishes, and is stored. @default false */
+  /** Whether a load is aborted when its last caller has given up; by default it finishes, and its value is stored. @default false */
   abortUnused?: boolean | undefined;
 }
 
@@ -52,29 +61,36 @@ export interface EntryOptions<T = unknown> extends CallOptions {
 export interface NearCacheOptions {
   /** The most entries. @default 10000 */
   maxEntries?: number | undefined;
-  /** The most memory, in bytes, keys and overhead included. @default 67108864 */
+  /** The most memory in bytes, keys and overhead included. @default 67108864 */
   maxBytes?: number | undefined;
-  /** Milliseconds for which an entry may be served without asking the server: what other processes change is seen after this. @default 1000 */
+  /**
+   * Milliseconds for which an entry may be served without asking the server: changes by other processes are seen after this.
+   * @default 1000
+   */
   ttl?: number | undefined;
   /** Which values are kept: those that are read often, or all. @default 'hot' */
   admit?: 'hot' | 'all' | undefined;
-  /** Whether all callers get the same object, as it was when it was first read; by default each gets one of its own. @default false */
+  /** Whether all callers get the same object, the one that was first read; by default each caller gets its own copy. @default false */
   share?: boolean | undefined;
-  /** Whether the server is asked each time whether the entry is still the same: nothing outdated is served, only bytes are saved. @default false */
+  /**
+   * Whether the server is asked each time whether the entry is still the same: nothing outdated is served, and only the
+   * transfer of values is saved.
+   * @default false
+   */
   validate?: boolean | undefined;
-  /** Milliseconds after `ttl` for which an entry is served when neither the server nor the loader can be had. @default 0 */
+  /** Milliseconds after `ttl` for which an entry is still served when both the server and the loader fail. @default 0 */
   staleIfError?: number | undefined;
 }
 
-/** How a circuit that is opened by failures behaves. */
+/** When the circuit opens, and for how long: while it is open, calls skip the cache. */
 export interface CircuitOptions {
-  /** Failures in a row that open it. @default 5 */
+  /** Consecutive failures that open it. @default 5 */
   failures?: number | undefined;
-  /** Milliseconds for which calls then do without the cache; after that one at a time tries. @default 1000 */
+  /** Milliseconds for which calls then skip the cache; after that one call at a time tries it. @default 1000 */
   pause?: number | undefined;
 }
 
-/** How a {@link ReadThroughCache} behaves. Times in seconds are those the server counts; all others are milliseconds. */
+/** How a {@link ReadThroughCache} behaves. Times that the server keeps are in seconds, all others in milliseconds. */
 export interface CacheOptions<T = unknown> extends Omit<EntryOptions<T>, 'signal'> {
   /**
    * Sets the keys of this cache apart, so that `invalidateNamespace` can invalidate them together. Without it the keys on
@@ -82,13 +98,17 @@ export interface CacheOptions<T = unknown> extends Omit<EntryOptions<T>, 'signal
    * @default none
    */
   namespace?: string | undefined;
-  /** Milliseconds after which the versions of tags and namespace are asked again. @default 1000 */
+  /** Milliseconds for which known versions of tags and of the namespace are used without asking the server. @default 1000 */
   tagMaxAge?: number | undefined;
-  /** Loads at once; more wait. @default 256 */
+  /** The most loads at the same time; others wait. @default 256 */
   maxLoads?: number | undefined;
-  /** Loads that may wait; one more is refused: the old value if there is one, else `MemcacheOverloadedError`. @default 10000 */
+  /**
+   * The most loads that may wait. One more is refused: its callers get the old value if there is one, else
+   * `MemcacheOverloadedError`.
+   * @default 10000
+   */
   maxQueuedLoads?: number | undefined;
-  /** Refreshes behind callers' backs at once, of `maxLoads`. @default 32 */
+  /** The most background refreshes at the same time, as a part of `maxLoads`. @default 32 */
   maxBackground?: number | undefined;
   /** Milliseconds for which `close` waits for background loads and stores before it aborts them. @default 5000 */
   closeTimeout?: number | undefined;
@@ -96,23 +116,23 @@ export interface CacheOptions<T = unknown> extends Omit<EntryOptions<T>, 'signal
   chunk?: { maxValue: number } | undefined;
   /** A near cache in this process. @default none */
   l1?: NearCacheOptions | undefined;
-  /** When calls do without the cache after it has failed them. @default { failures: 5, pause: 1000 } */
+  /** When calls skip the cache after failures. @default { failures: 5, pause: 1000 } */
   circuit?: CircuitOptions | undefined;
-  /** How many keys whose deletion has failed are remembered, to be deleted again. @default 10000 */
+  /** How many keys whose deletion failed are remembered, to be deleted later. @default 10000 */
   recovery?: number | undefined;
   /** The name of this cache in messages on `tsmemcache:load` and `tsmemcache:cache`. @default the namespace, or '' */
   name?: string | undefined;
-  /** What is published on `diagnostics_channel`. By default no key is. */
+  /** What messages on `diagnostics_channel` may show of a key. @default no keys */
   diagnostics?: { key?: ((key: Key) => string) | undefined } | undefined;
-  /** Hears what happens. What it throws is ignored. */
+  /** Called with each event. Errors that it throws are ignored. */
   observe?: ((event: CacheEvent) => void) | undefined;
   /** The source of time, for tests. @default the client's */
   clock?: Clock | undefined;
-  /** The source of random numbers, for tests. @default the machine's */
+  /** The source of random numbers, for tests. @default `Math.random` */
   random?: Random | undefined;
 }
 
-/** About seventy years: what is longer is a mistake. */
+/** About seventy years: anything longer is a mistake. */
 const MAX_SECONDS = 2 ** 31 - 1;
 const MAX_COUNT = 2 ** 30;
 const SECONDS = wholeNumber(0, MAX_SECONDS);
@@ -141,7 +161,7 @@ function part(most: number): Rule<number> {
   return valueThat(`a number from 0 to ${most}`, (value) => typeof value === 'number' && value >= 0 && value <= most);
 }
 
-/** What one call may be given, `signal` apart. */
+/** The options of a call, without `signal`. */
 export const ENTRY_OPTIONS = {
   expire: option(EXPIRE, 60),
   stale: option(SECONDS, 0),
@@ -185,7 +205,7 @@ const DIAGNOSTICS_OPTIONS = { key: option(functionOf<(key: Key) => string>()) } 
 const NAMESPACE = valueThat<string>('1 to 100 printable ASCII characters without whitespace', (value) => typeof value === 'string' && /^[!-~]{1,100}$/.test(value));
 const GROUP: Rule<object> = valueThat('an object', (value) => typeof value === 'object' && value !== null);
 
-/** What a cache may be given. */
+/** The options of a cache. */
 export const CACHE_OPTIONS = {
   ...ENTRY_OPTIONS,
   namespace: option(NAMESPACE),
@@ -236,7 +256,7 @@ export interface NearSettings {
   readonly staleIfError: number;
 }
 
-/** What a whole cache has. */
+/** The settings of a cache. */
 export interface CacheSettings {
   readonly entry: EntrySettings;
   readonly namespace: string | undefined;
@@ -278,7 +298,7 @@ export function cacheSettings(options: CacheOptions<never>): CacheSettings {
   };
 }
 
-/** The settings of options within an option; its name stands before theirs in messages. */
+/** The settings of an option that is an object of options; messages name both. */
 function group<Table extends Parameters<typeof settingsOf>[0]>(name: string, table: Table, options: object): ReturnType<typeof settingsOf<Table>> {
   checkOptionNames(options, table);
   for (const [option, { rule }] of Object.entries(table)) {
@@ -289,7 +309,7 @@ function group<Table extends Parameters<typeof settingsOf>[0]>(name: string, tab
 }
 
 /**
- * What one call says on top of what its cache says; the settings of the cache when it says nothing.
+ * The settings of one call: its options on top of the settings of the cache.
  *
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
@@ -306,7 +326,7 @@ export function callSettings(options: EntryOptions<never> | undefined, base: Ent
   }
   if (!said) return base;
   const { expire, tags, stale = base.stale } = options;
-  // Who says for how long an old value may be served says so for errors too, unless those have a time of their own.
+  // A call's `stale` applies to errors too, unless `staleIfError` is set.
   const staleIfError = options.staleIfError ?? (base.staleIfError === base.stale ? stale : base.staleIfError);
   return {
     expire: (expire as EntrySettings['expire'] | undefined) ?? base.expire,
@@ -327,18 +347,18 @@ export function callSettings(options: EntryOptions<never> | undefined, base: Ent
   };
 }
 
-/** How long a value is fresh. @throws MemcacheIllegalInputError when the function of the user returns no number */
+/** How long a value is fresh. @throws MemcacheIllegalInputError when the user's function does not return a number */
 export function expireOf(expire: EntrySettings['expire'], value: unknown, key: Key): number {
   if (typeof expire === 'number') return expire;
   const seconds: unknown = expire(value, key);
   if (typeof seconds !== 'number' || Number.isNaN(seconds) || seconds > MAX_SECONDS) {
     throw new MemcacheIllegalInputError('expire must return a number of seconds');
   }
-  // A part of a second is a second: 0 would be for ever.
+  // Rounded up: 0 would be for ever.
   return Math.ceil(seconds);
 }
 
-/** @throws MemcacheIllegalInputError when these are no names of tags */
+/** @throws MemcacheIllegalInputError when these are not names of tags */
 export function tagList(tags: unknown): readonly string[] {
   checkValue('tags', TAG_NAMES, tags);
   return [...new Set(tags as readonly string[])];

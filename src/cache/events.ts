@@ -2,7 +2,7 @@ import { cacheEvents } from '../client/observe';
 import type { Key } from '../protocol/key';
 import { EVENT_NAMES, type CacheEvent, type CacheEventName, type Zone } from './types';
 
-/** Counts what happens, and tells it to whoever listens. */
+/** Counts events, and passes them to listeners. */
 export class Events {
   readonly counts = Object.fromEntries(EVENT_NAMES.map((name) => [name, 0])) as Record<CacheEventName, number>;
   readonly #observe: ((event: CacheEvent) => void) | undefined;
@@ -15,7 +15,7 @@ export class Events {
     this.#keyShown = keyShown;
   }
 
-  /** Whether somebody listens. */
+  /** Whether anybody listens. */
   get heard(): boolean {
     return this.#observe !== undefined || cacheEvents.heard;
   }
@@ -29,7 +29,7 @@ export class Events {
     }
   }
 
-  /** What may be published of a key. */
+  /** What messages may show of a key. */
   keyShown(key: Key): string | undefined {
     try {
       return this.#keyShown?.(key);
@@ -38,7 +38,7 @@ export class Events {
     }
   }
 
-  /** A listener is a guest: what it throws, or rejects with, is its own affair. */
+  /** Errors and rejections of a listener must not affect the cache. */
   #tell(observe: (event: CacheEvent) => unknown, event: CacheEvent): void {
     try {
       const result = observe(event);

@@ -13,8 +13,8 @@ interface Wanted {
 }
 
 /**
- * The loads of one `getMany`: all keys that are won by the time that every key has been asked for go to one call of the
- * loader; those that turn out later to be this process's go to further ones.
+ * The loads of one `getMany`: all keys that this process is to load by the time that the cache has answered for every key go to
+ * one call of the loader; keys that fall to it later go to further calls.
  */
 export class Batch {
   readonly #load: (keys: readonly Key[], context: ManyLoadContext) => unknown;
@@ -36,7 +36,7 @@ export class Batch {
     return load;
   }
 
-  /** It is known of one more key whether it must be loaded here. */
+  /** To be called once per key, when it is known whether it must be loaded here. */
   readonly decided = (): void => {
     if (--this.#undecided === 0) this.#fire();
   };
@@ -59,18 +59,18 @@ export class Batch {
     if (wanted.length > 0) void this.#run(wanted);
   }
 
-  /** One place among the loads, however many keys. */
+  /** Takes one place among the loads, however many keys it has. */
   async #run(wanted: readonly Wanted[]): Promise<void> {
     if (!this.#slots.take()) {
       const turn = this.#slots.wait();
       if (turn === undefined) {
-        for (const { reject } of wanted) reject(new MemcacheOverloadedError('too many loads wait; see maxLoads and maxQueuedLoads'));
+        for (const { reject } of wanted) reject(new MemcacheOverloadedError('too many loads are waiting; see maxLoads and maxQueuedLoads'));
         return;
       }
       await turn;
     }
     const controller = new AbortController();
-    // It has no use any more when none of its keys has.
+    // The call is aborted when all of its keys were aborted.
     let left = wanted.length;
     for (const { signal } of wanted) {
       signal.addEventListener('abort', () => {

@@ -42,8 +42,8 @@ import { Versions } from './tags/versions';
 import type { CacheStats, Loader, ManyLoader } from './types';
 
 /**
- * Values that are loaded when the cache does not have them: one load per key for all processes together, and never an
- * outdated value for good.
+ * A cache that loads the values it does not have: one load per key for all processes together, and no outdated value stays for
+ * good.
  *
  * ```ts
  * const cache = new ReadThroughCache(new Client('localhost:11211'), { expire: 60, stale: 30 });
@@ -51,10 +51,10 @@ import type { CacheStats, Loader, ManyLoader } from './types';
  * await cache.delete('user:1'); // after a write to the database
  * ```
  *
- * Failures of the cache never reject a read: then the loader is run, and nothing is stored. Errors of loaders reach all
- * callers as they are. Closing it does not close the client.
+ * Failures of the cache never reject a read: the loader then runs, and nothing is stored. Errors of loaders reach all callers
+ * as they are. Closing the cache does not close the client.
  *
- * @typeParam Out - what reading gives; inferred from the client
+ * @typeParam Out - what reading returns; inferred from the client
  * @typeParam In - what storing accepts; inferred from the client
  */
 export class ReadThroughCache<Out = CacheValue, In = Out> {
@@ -76,12 +76,12 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   readonly #recovery: Recovery;
   readonly #writer: EntryWriter;
   readonly #durations: Durations;
-  /** The last write under way of each key. */
+  /** For each key, its last write under way. */
   readonly #writes = new Map<string, Promise<void>>();
   #epoch = 0;
 
   /**
-   * @param client any client; it is not closed by this
+   * @param client any client; the cache does not close it
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
   constructor(client: Client<Out, In>, options: CacheOptions<Out & In> = {}) {
@@ -163,13 +163,13 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     });
   }
 
-  /** The option `name`: by it messages and metrics tell caches apart. */
+  /** The option `name`, by which messages and metrics tell caches apart. */
   get name(): string {
     return this.#settings.name;
   }
 
   /**
-   * The value of `key`: the cache's, or what `load` gives, which is then stored. Of all processes one loads at a time;
+   * The value of `key`: the cached one, or what `load` returns, which is then stored. Only one process loads a key at a time;
    * the others wait for it, or get the old value where the options allow that.
    *
    * Rejects with what the loader throws, with `CacheLoadTimeoutError`, `MemcacheOverloadedError`, the reason of `signal`,
@@ -192,9 +192,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /**
-   * The values of all `keys`, by the caller's own keys and in their order; what the loader knows nothing of is
-   * `undefined`. The keys that this process is to load go to one call of `load`. An Error for one key rejects the call, after the others
-   * were stored.
+   * The values of all `keys`, by the caller's own keys and in their order; `undefined` for keys that the loader does not
+   * return. The keys that this process is to load go to one call of `load`. An Error for one key rejects the call, after the
+   * others were stored.
    */
   getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>>;
   async getMany(keys: Iterable<Key>, load: ManyLoader<Key, unknown>, options?: EntryOptions<never>): Promise<Map<Key, unknown>> {
@@ -222,7 +222,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return result;
   }
 
-  /** A function with the arguments of `load` whose results are cached, each under the key that `options.key` makes of the arguments. */
+  /**
+   * A cached version of `load`: a function with the same arguments, whose results are cached under the key that `options.key`
+   * makes from them.
+   */
   wrap<A extends unknown[], T extends Out & In>(
     load: (...args: A) => Promise<T> | T,
     options: { key: (...args: A) => Key } & EntryOptions<Fixed<T>>,
@@ -242,7 +245,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     };
   }
 
-  /** What the cache has, outdated or not; `undefined` on a miss, and for what is stored as "no such thing". It runs no loader and takes no token. */
+  /**
+   * The cached value, outdated or not; `undefined` on a miss, and for a stored "no such value". It runs no loader, and leaves a
+   * refresh to other readers.
+   */
   peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
   async peek(key: Key, options?: CallOptions): Promise<unknown> {
     const place = await this.#place(key);
@@ -254,12 +260,12 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return reply.value;
   }
 
-  /** Stores a value; it wins over any load under way. Whether it was stored. Rejects as the client's `set` does. */
+  /** Stores a value, which wins over any load under way; resolves with whether it was stored. Rejects as the client's `set` does. */
   async set(key: Key, value: In, options?: EntryOptions<never>): Promise<boolean> {
     const settings = callSettings(options, this.#settings.entry);
     if (value === undefined) throw new MemcacheIllegalInputError('value must not be undefined; use delete');
     encodeKey(key, this.#rules);
-    // What is given now is what is stored, whatever becomes of it until it is sent.
+    // Serialized now: the caller may change the value before it is sent.
     const serialized = this.#writer.serialize(key, value);
     const fresh = expireOf(settings.expire, value, key);
     const names = typeof settings.tags === 'function' ? tagList(settings.tags(value)) : (settings.tags ?? []);
@@ -271,12 +277,12 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         return false;
       }
       const words = names.length === 0 ? '' : await this.#versions.snapshot(names);
-      if (words === undefined) throw new MemcacheError('the versions of the tags cannot be had from the server', { command: 'set' });
+      if (words === undefined) throw new MemcacheError('the versions of the tags could not be read from the server', { command: 'set' });
       let block;
       try {
         block = this.#writer.block(serialized, words);
       } catch (error) {
-        // What was there is out of date.
+        // The old entry is out of date.
         if (error instanceof MemcacheIllegalInputError) await this.#delete(place, options);
         throw error;
       }
@@ -290,15 +296,19 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     });
   }
 
-  /** Deletes the entry, for everybody; loads under way do not bring back what they began with. Whether it was there. Rejects as the client's `delete` does. */
+  /**
+   * Deletes the entry for all processes, and resolves with whether it was there. A load under way does not store its outdated
+   * value afterwards. Rejects as the client's `delete` does.
+   */
   async delete(key: Key, options?: CallOptions): Promise<boolean> {
     const place = await this.#place(key);
     return this.#inOrder(place, () => this.#delete(place, options));
   }
 
   /**
-   * Marks the entry as outdated: it is served for `stale` more seconds at the most while one reader refreshes it. Without `stale`, or
-   * where servers have no meta commands, it is deleted. Whether it was there. Rejects as the client's `delete` does.
+   * Marks the entry as outdated, and resolves with whether it was there: it is served for at most `stale` more seconds while
+   * one reader refreshes it. Without `stale`, or on servers without meta commands, it is deleted. Rejects as the client's
+   * `delete` does.
    */
   async invalidate(key: Key, options?: EntryOptions<never>): Promise<boolean> {
     const settings = callSettings(options, this.#settings.entry);
@@ -321,8 +331,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /**
-   * Runs `write`, a change of what the entries of `keys` are made of, and deletes them. Before that they are made to end
-   * within 5 seconds, so that a crash in between leaves nothing outdated for longer. What `write` throws is rejected with, as is a failed deletion.
+   * Runs `write`, which changes the data behind the entries of `keys`, and then deletes these entries. Beforehand they are set
+   * to expire within 5 seconds, so that a crash in between leaves nothing outdated for longer. Rejects with what `write`
+   * throws, or with the error of a failed deletion.
    */
   async change<R>(keys: Key | (Keys<Key> & { readonly length?: never }) | readonly Key[], write: () => Promise<R> | R): Promise<R> {
     if (typeof write !== 'function') throw new MemcacheIllegalInputError('write must be a function');
@@ -341,7 +352,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return result;
   }
 
-  /** Makes all entries with one of these tags misses. Other processes see it within `tagMaxAge`. */
+  /** Invalidates all entries with one of these tags: they become misses. Other processes see it within `tagMaxAge`. */
   async invalidateTags(tags: string | readonly string[]): Promise<void> {
     const names = tagList(typeof tags === 'string' ? [tags] : tags);
     this.#epoch++;
@@ -351,7 +362,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     this.#reader.forgetAll((flight) => flight.lead.settings.tags !== undefined);
   }
 
-  /** Makes all entries of this cache misses. Other processes see it within `tagMaxAge`. Needs the option `namespace`. */
+  /** Invalidates all entries of this cache: they become misses. Other processes see it within `tagMaxAge`. Needs the option `namespace`. */
   async invalidateNamespace(): Promise<void> {
     if (this.#settings.namespace === undefined) throw new MemcacheIllegalInputError('invalidateNamespace needs the option namespace');
     this.#epoch++;
@@ -361,18 +372,18 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     this.#reader.forgetAll(() => true);
   }
 
-  /** For one request: the same reads, each key at most once. It remembers values and rejections, and sees no invalidation. */
+  /** The same reads for one request, each key at most once. The scope remembers values and rejections, and sees no invalidation. */
   scope(): RequestScope<Out, In> {
     return new RequestScope<Out, In>(this);
   }
 
-  /** How often each event happened, and the gauges `loads`, `queued`, `flights`, `l1-entries`, `l1-bytes`. */
+  /** How often each event has happened, and the gauges `loads`, `queued`, `flights`, `l1-entries`, `l1-bytes`. */
   stats(): CacheStats {
     return { ...this.#events.counts, loads: this.#slots.used, queued: this.#slots.queued, flights: this.#loads.flights, 'l1-entries': this.#near?.entries ?? 0, 'l1-bytes': this.#near?.bytes ?? 0 };
   }
 
   /**
-   * Waits for background loads and stores, `closeTimeout` at the most; then aborts them. The client stays open, and the cache
+   * Waits at most `closeTimeout` for background loads and stores, then aborts them. The client stays open, and the cache
    * may be used again.
    */
   async close(): Promise<void> {
@@ -397,7 +408,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return this.close();
   }
 
-  // ── the ways of a call ──────────────────────────────────────────────────────────────────────────────────
+  // ── how a call is carried ───────────────────────────────────────────────────────────────────────────────
 
   #get(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void): Promise<unknown> {
     if (signal?.aborted === true) {
@@ -430,12 +441,12 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     });
   }
 
-  /** The value in this process is served only if the server says that it is still the same. */
+  /** Serves the value of the near cache only if the server confirms that it is still the same. */
   async #getValidated(near: NearCache, place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void): Promise<unknown> {
     const known = near.validated(place);
     if (known !== undefined && this.#gate.abilities?.leases === true) {
       const identity = await this.#within(settings.cacheTimeout, this.#executor.execute(new IdentityGet(place.wireKey, place.key)));
-      // The token came unasked: it is for the next reader, which is the one below.
+      // The server gave a token that was not asked for: it is passed on to the next reader, which is the one below.
       if (identity?.won === true) await this.#gate.leases?.takeOver(place, identity.cas).catch(() => false);
       const same = identity !== undefined && !identity.outdated && identity.cas === known.cas ? known.open() : undefined;
       if (same !== undefined) {
@@ -447,7 +458,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return this.#ask(place, load, settings, signal, onDecided);
   }
 
-  /** Undefined when it fails or takes longer. */
+  /** The result of `work`; undefined when it fails or takes longer than `limit`. */
   #within<R>(limit: number, work: Promise<R>): Promise<R | undefined> {
     return new Promise((resolve) => {
       const timer = limit === 0 ? undefined : this.#clock.setTimeout(() => { resolve(undefined); }, limit);
@@ -456,7 +467,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     });
   }
 
-  /** With a namespace: its version is a part of the key. */
+  /** With a namespace, whose version is a part of the key. */
   async #getSpaced(key: Key, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
     encodeKey(key, this.#longestRules());
     const rules = await this.#spacedRules();
@@ -500,14 +511,14 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return result;
   }
 
-  /** What this process has written, its loads must not undo. */
+  /** After a write of this process, its loads under way must not undo it. */
   #wrote(place: Place): void {
     this.#epoch++;
     this.#reader.forget(place.wireKey);
     this.#near?.forget(place.wireKey);
   }
 
-  /** A deletion that failed is made good as soon as the server is back. */
+  /** A deletion failed: it is repeated as soon as the server is back. */
   #lost(place: Place, settings: EntrySettings, error: unknown): void {
     if (!(error instanceof MemcacheError) || error instanceof MemcacheIllegalInputError) return;
     const { expire, keep } = settings;
@@ -530,19 +541,19 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     }
   }
 
-  /** Before the first write to a server it must be known what it can do. Rejects as the first command would. */
+  /** What the servers can do must be known before the first write. Rejects as the first command would. */
   async #leases(): Promise<Leases> {
     if (this.#gate.leases === undefined) await this.#gate.ready(0);
     const { leases } = this.#gate;
-    if (leases === undefined) throw new MemcacheError('what the servers can do is not known');
+    if (leases === undefined) throw new MemcacheError('the versions of the servers are not known');
     return leases;
   }
 }
 
-/** Seconds for which entries live at the most while what they are made of is being changed. */
+/** The most seconds that entries live while `change` writes the data behind them. */
 const CHANGE_LIMIT = 5;
 
-/** No tag has this name. */
+/** Stands for the namespace among the tags; no tag may have this name. */
 const NAMESPACE = ' ';
 
 function failed(error: unknown): Promise<never> {
@@ -565,7 +576,7 @@ function clientIdOf(client: object): number {
   return 'clientId' in client && typeof client.clientId === 'number' ? client.clientId : nextClientId();
 }
 
-/** Which server owns a key; the same for all where the client does not tell. */
+/** Returns the name of the server that owns a key; '' for all keys where the client does not say. */
 function serverOfKeys(client: object): (place: Place) => string {
   if (!('serverFor' in client) || typeof client.serverFor !== 'function') return () => '';
   const placing = client as { serverFor(key: Key): string | undefined };

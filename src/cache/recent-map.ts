@@ -1,4 +1,4 @@
-/** A map of what was used last: beyond `limit` entries the one unused longest goes. */
+/** A map with a limit: beyond it the entry that was unused longest is dropped. */
 export class RecentMap<K, V> {
   readonly #limit: number;
   readonly #entries = new Map<K, V>();
@@ -11,7 +11,7 @@ export class RecentMap<K, V> {
     return this.#entries.size;
   }
 
-  /** Without counting as a use. */
+  /** Does not count as a use. */
   get(key: K): V | undefined {
     return this.#entries.get(key);
   }

@@ -5,7 +5,7 @@ import type { Fixed } from '../serde/serde';
 import type { EntryOptions } from './cache-options';
 import type { Loader, ManyLoader } from './types';
 
-/** The reads of a cache. */
+/** The methods of a cache that read. */
 export interface CacheReads<Out, In> {
   get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<Fixed<T>>): Promise<T>;
   getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>>;
@@ -13,8 +13,8 @@ export interface CacheReads<Out, In> {
 }
 
 /**
- * The reads of a cache for one request: each key at most once, so that all of the request sees the same value. It
- * remembers values and rejections, sees no invalidation, and is to be dropped with the request.
+ * The reads of a cache for one request: each key at most once, so that the whole request sees the same value. It remembers
+ * values and rejections, sees no invalidation, and should not outlive the request.
  */
 export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
   readonly #cache: CacheReads<Out, In>;
@@ -44,7 +44,7 @@ export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
     return values;
   }
 
-  /** What this request has read already, else as the cache's `peek`. */
+  /** What this request has already read, else as the cache's `peek`. */
   async peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined> {
     const known = this.#results.get(idOf(key));
     return known === undefined ? this.#cache.peek<T>(key, options) : ((await known) as T | undefined);

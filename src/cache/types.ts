@@ -1,30 +1,36 @@
 import type { Key } from '../protocol/key';
 
-/** What a loader is told. */
+/** The argument of a loader. */
 export interface LoadContext<T> {
   /** The caller's key. */
   readonly key: Key;
-  /** Fires when the result is not wanted any more: `loadTimeout` has passed, the cache was closed, or, with `abortUnused`, the last caller has gone. */
+  /**
+   * Fires when the result is no longer wanted: `loadTimeout` has passed, the cache was closed, or, with `abortUnused`, the last
+   * caller has given up.
+   */
   readonly signal: AbortSignal;
-  /** The outdated value, if there is one: for conditional requests. Returning it renews it. */
+  /** The outdated value, if there is one, for conditional requests. Returning it makes it fresh again. */
   readonly old: T | undefined;
 }
 
-/** Computes the value of a key. `undefined` says that there is no such thing. */
+/** Computes the value of a key. `undefined` means that there is no such value. */
 export type Loader<T> = (context: LoadContext<T>) => T | Promise<T>;
 
-/** What a loader of many keys is told. */
+/** The second argument of a loader of many keys. */
 export interface ManyLoadContext {
   readonly signal: AbortSignal;
 }
 
-/** What a {@link ManyLoader} gives: a map, or values in the order of the keys; an `Error` stands for a key that failed, a missing key for `undefined`. */
+/**
+ * What a {@link ManyLoader} returns: a Map, or an array of values in the order of the keys. An `Error` as a value means that
+ * this key failed; a key that is not in the Map is `undefined`.
+ */
 export type ManyLoaded<K, T> = ReadonlyMap<K, T> | readonly (T | Error)[];
 
 /** Computes the values of several keys in one call. */
 export type ManyLoader<K, T> = (keys: readonly K[], context: ManyLoadContext) => ManyLoaded<K, T> | Promise<ManyLoaded<K, T>>;
 
-/** What a cache has done, one name per kind of event; `stats()` counts them, `observe` and `tsmemcache:cache` tell them. */
+/** The names of events: `stats()` counts them, `observe` and the channel `tsmemcache:cache` report them. */
 export const EVENT_NAMES = [
   'hit',
   'l1-hit',
@@ -58,24 +64,27 @@ export const EVENT_NAMES = [
   'overloaded',
 ] as const;
 
+/** The name of an event. */
 export type CacheEventName = (typeof EVENT_NAMES)[number];
 
-/** One thing that a cache has done. It never holds a value. */
+/** Something that a cache has done. It never holds a value. */
 export interface CacheEvent {
   readonly type: CacheEventName;
   /** The caller's key. */
   readonly key: Key;
   /** How long it took, in milliseconds, where that makes sense. */
   readonly ms?: number | undefined;
+  /** What went wrong, for events of failures. */
   readonly error?: unknown;
   /** How old the value was: `fresh`, `stale` (in the time of `stale`), `error` (in that of `staleIfError`), or `cold`. */
   readonly zone?: Zone | undefined;
 }
 
+/** The part of its life that a value is in. */
 export type Zone = 'fresh' | 'stale' | 'error' | 'cold';
 
-/** How often each event happened, and how things stand now. */
+/** How often each event has happened, and the present gauges. */
 export type CacheStats = Record<CacheEventName | CacheGauge, number>;
 
-/** What a cache has at this moment. */
+/** Numbers that describe a cache at this moment. */
 export type CacheGauge = 'loads' | 'queued' | 'flights' | 'l1-entries' | 'l1-bytes';

@@ -11,7 +11,7 @@ commands:
   --version   version
 `;
 
-/** Each command is loaded only when it is asked for: a server does not load the client. */
+/** Each command is loaded only when it is needed: a server does not load the client. */
 async function main(): Promise<void> {
   const [command, ...args] = process.argv.slice(2);
   switch (command) {

@@ -4,9 +4,9 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 /** What `tsmemcache serve` was asked to do. */
 export interface ServeOptions {
   readonly listeners: readonly Listener[];
-  /** Where Redis's clients are served too. */
+  /** Where Redis clients are served too. */
   readonly redisListeners: readonly TcpListener[];
-  /** Lets clients in only with a line of this file; `user:password` each. */
+  /** Only users in this file may log in: a line `user:password` for each. */
   readonly authFile: string | undefined;
   readonly tls: TlsFiles | undefined;
   readonly maxBytes: number;
@@ -23,11 +23,11 @@ export interface ServeOptions {
   readonly dump: boolean;
   readonly verbosity: number;
   readonly pidFile: string | undefined;
-  /** The user to become once everything is opened. */
+  /** The user to switch to once everything is open. */
   readonly user: string | undefined;
-  /** How events are told. */
+  /** The format of the log. */
   readonly log: 'text' | 'json';
-  /** Where the items are kept from one run to the next. */
+  /** Where the items are saved from one run to the next. */
   readonly snapshot: SnapshotOptions | undefined;
 }
 
@@ -56,7 +56,7 @@ export interface TlsFiles {
   readonly minVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 }
 
-/** Why the program cannot start: what was asked for, and the rule. */
+/** Why the program cannot start: the option, and its rule. */
 export class UsageError extends Error {
   /** The exit status. */
   readonly status: number;
@@ -70,7 +70,7 @@ export class UsageError extends Error {
 const FLAG = { type: 'boolean' } as const;
 const TEXT = { type: 'string' } as const;
 
-/** Long names are memcached's; `short` its letters. What has no letter is ours. */
+/** Long names and letters (`short`) are memcached's; options without a letter are our own. */
 const OPTIONS = {
   port: { ...TEXT, short: 'p' },
   'udp-port': { ...TEXT, short: 'U' },
@@ -112,7 +112,7 @@ const OPTIONS = {
   version: { ...FLAG, short: 'V' },
 } satisfies ParseArgsConfig['options'];
 
-/** What this server does not do: asking for it is an error rather than a surprise. */
+/** What this server does not do: these options are an error, so that nobody is surprised later. */
 const REFUSED = {
   'enable-sasl': '-S: SASL belongs to the binary protocol, which is not served; use -Y for text authentication',
   daemon: '-d: runs in the foreground only; use your service manager',
@@ -217,7 +217,7 @@ function entries<K extends string, V>(record: Readonly<Record<K, V>>): [K, V][] 
   return Object.entries(record) as [K, V][];
 }
 
-/** The value of an option, digits and nothing else; `usual` when it is not given. */
+/** The value of an option, digits and nothing else; `usual` when the option is not given. */
 function number(option: string, text: string | undefined, usual: number, least: number, most = LARGEST_INT): number {
   if (text === undefined) return usual;
   const value = Number(text);

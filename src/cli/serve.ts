@@ -30,11 +30,11 @@ A memcached-compatible server in this process, in the foreground. Options are me
   -Y, --auth-file=FILE          text authentication, a line user:password each
   -Z, --enable-ssl              TLS: -o ssl_chain_cert=FILE,ssl_key=FILE
   -P, --pidfile=FILE            write the process id
-  -u, --user=NAME               become this user when all is opened, before anybody is served
+  -u, --user=NAME               become this user when everything is open, before anybody is served
   -o, --extended=LIST           idle_timeout=SECONDS, ssl_…; tuning of slabs and LRU has no effect
-      --redis-port=NUM          serve Redis's clients too, on the same addresses
+      --redis-port=NUM          serve Redis clients too, on the same addresses
   -v, -vv                       events; commands too, with their keys
-      --log=text|json           how they are told, on stderr (default: text)
+      --log=text|json           format of the log, on stderr (default: text)
   -t, -f, -n, -L, -U 0, -B ascii  accepted, without effect
       --snapshot=FILE           keep the items in a file from one run to the next
       --save-interval=SECONDS   how often it is written if something has changed (default: 60; 0: only at the end)
@@ -42,10 +42,10 @@ A memcached-compatible server in this process, in the foreground. Options are me
   -V, --version                 version
 
 Not served: the binary protocol and SASL (-B binary, -S), UDP, extstore, the proxy, a memory file (-e), running as a daemon
-(-d). What is not legal ends with status 2.
+(-d). Illegal values end with status 2.
 `;
 
-/** What the program uses of its process. */
+/** The parts of the process that the program uses. */
 export interface ServeIo {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
@@ -53,11 +53,11 @@ export interface ServeIo {
 
 /** A server that runs until {@link RunningServer.close}. */
 export interface RunningServer {
-  /** Where it listens for memcached's clients. */
+  /** Where it listens for memcached clients. */
   readonly addresses: readonly string[];
-  /** Where it listens for Redis's clients. */
+  /** Where it listens for Redis clients. */
   readonly redisAddresses: readonly string[];
-  /** Ends the server, and saves the items where that is asked for; rejects when that is not possible. */
+  /** Stops the server, and saves the items if `--snapshot` was given; rejects when they could not be saved. */
   close(): Promise<void>;
 }
 
@@ -114,7 +114,7 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
       if (options.pidFile !== undefined) unlinkSync(options.pidFile);
     }
   };
-  // Why the last save has failed is in the log.
+  // The log says why the last save failed.
   const onShutdown = (): Promise<void> => close().catch(() => undefined);
   try {
     const become = options.user === undefined ? undefined : await userChange(options.user);
@@ -122,7 +122,7 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
       Promise.all(options.listeners.map(resolved)),
       Promise.all(options.redisListeners.map(resolved)),
     ]);
-    // All listen before the event loop turns: nothing is read until the user is changed.
+    // All of them listen before the event loop turns, so that nothing is read before the user is changed.
     const opened = await Promise.allSettled([
       ...listeners.map(async (listener) => {
         const start = (at: Listener): Promise<MemcachedServer> => MemcachedServer.start({ ...shared, shutdown, onShutdown, ...at });
@@ -150,7 +150,7 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   return { addresses, redisAddresses, close };
 }
 
-/** What a level of detail is called in JSON. */
+/** The names of the levels of detail in JSON. */
 const LEVELS = ['warning', 'error', 'debug'];
 
 /** One event on one line. */
@@ -158,7 +158,7 @@ function jsonLine(level: string, message: string, more: object = {}): string {
   return `${JSON.stringify({ time: new Date(systemClock.time()).toISOString(), level, message, ...more })}\n`;
 }
 
-/** A listener with an address in place of a name: names are looked up beforehand, as that takes turns of the event loop. */
+/** The listener with its host name resolved: a look-up takes turns of the event loop, so it is done beforehand. */
 async function resolved<L extends Listener>(listener: L): Promise<L> {
   if (!('host' in listener) || isIP(listener.host) !== 0) return listener;
   try {
@@ -201,8 +201,9 @@ function readAuthFile(path: string): Credentials[] {
     if (colon < 1 || colon === line.length - 1) throw new UsageError(`The authfile [${path}] has a line without user:password`);
     users.push({ username: line.slice(0, colon), password: line.slice(colon + 1) });
   }
-  // memcached starts with an empty file, and then lets nobody in: so must this.
-  if (users.length === 0) throw new UsageError(`The authfile [${path}] names nobody`);
+  // memcached starts with an empty file and then lets nobody in. Here no users would mean no authentication, so an empty file
+  // is refused.
+  if (users.length === 0) throw new UsageError(`The authfile [${path}] has no users`);
   return users;
 }
 

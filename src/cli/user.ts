@@ -3,9 +3,9 @@ import { promisify } from 'node:util';
 import { UsageError } from './options';
 
 /**
- * Looks up a user, to become it later in one go.
+ * Looks up a user, so that the process can become that user later without waiting.
  *
- * @returns what makes the process that user; nothing when it is that already
+ * @returns a function that makes the process that user; undefined when it is that user already
  * @throws UsageError when there is no such user, or only root could become it
  */
 export async function userChange(name: string): Promise<(() => void) | undefined> {
@@ -25,7 +25,7 @@ export async function userChange(name: string): Promise<(() => void) | undefined
 /** Every Node on a system with users has it; its types do not. */
 type WithGroups = typeof process & { initgroups(user: string, extraGroup: number): void };
 
-/** Asks the system's own program, as Node cannot. */
+/** Asks the program `id`, as Node cannot look up users. */
 async function idOf(name: string, what: '-u' | '-g'): Promise<number> {
   try {
     const { stdout } = await promisify(execFile)('id', [what, name]);

@@ -1,9 +1,9 @@
-/** Who waits for a signal, and is to be told when it fires. */
+/** The callbacks of each signal, and its one listener. */
 const waiting = new WeakMap<AbortSignal, { readonly callbacks: Set<() => void>; readonly onAbort: () => void }>();
 
 /**
- * Calls back when `signal` fires, unless the returned function is called first. However many calls follow one signal, it
- * has one listener: more than ten would make Node warn of a leak, and each costs four times as much as an entry in a set.
+ * Calls back when `signal` fires, unless the returned function is called first. However many calls follow a signal, it has one
+ * listener: more than ten would make Node warn of a leak, and each costs four times as much as an entry in a set.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   let entry = waiting.get(signal);

@@ -14,29 +14,30 @@ export interface StoreOptions extends CallOptions {
   expire?: Expire | undefined;
   /** 32-bit flags to keep beside the value instead of the serde's. */
   flags?: number | undefined;
-  /** Ask the server not to answer; the call then tells success once it is written. @default `defaultNoreply` */
+  /** Ask the server not to answer: the call then resolves as if it had succeeded as soon as it is written. @default `defaultNoreply` */
   noreply?: boolean | undefined;
 }
 
 /** How a call is made that the server may be asked not to answer. */
 export interface NoreplyOptions extends CallOptions {
-  /** Ask the server not to answer; the call then tells success once it is written. @default `defaultNoreply` */
+  /** Ask the server not to answer: the call then resolves as if it had succeeded as soon as it is written. @default `defaultNoreply` */
   noreply?: boolean | undefined;
 }
 
 /** What `setMany` takes: a `Map`, any iterable of pairs, or an object. */
 export type Entries<V> = Iterable<readonly [key: Key, value: V]> | Readonly<Record<string, V>>;
 
-/** Many keys. A string is iterable too, but is one key. */
+/** Several keys. A single string is refused: it is iterable too, but is one key. */
 export type Keys<K extends Key> = Iterable<K> & object;
 
 /**
- * The dozen methods that code which uses a cache needs. Every client class has them, so code that takes a `CacheApi`
- * works over one server, a pool, a cluster, with retries, and over the embedded store in tests.
+ * The dozen methods that most code needs. Every client class has them, so code that takes a `CacheApi` works over one server, a
+ * pool, a cluster, with retries, and over the embedded store in tests. They reject with `MemcacheError` (a miss is not an
+ * error), or with the reason of an aborted `signal`.
  *
  * `CacheApi<unknown, string>` is any client that can store strings.
  *
- * @typeParam Out - what reading gives
+ * @typeParam Out - what reading returns
  * @typeParam In - what storing accepts
  */
 export interface CacheApi<Out = CacheValue, In = Out> {
@@ -44,24 +45,24 @@ export interface CacheApi<Out = CacheValue, In = Out> {
   get(key: Key, options?: CallOptions): Promise<Out | undefined>;
   /** The value of `key` and the token for a later `cas`; `[undefined, undefined]` on a miss. */
   gets(key: Key, options?: CallOptions): Promise<ValueWithCas<Out>>;
-  /** The values of those `keys` that were found, by the caller's own keys and in their order. */
+  /** The values of those `keys` that were found: a Map by the caller's own keys, in their order. */
   getMany(keys: Keys<Key>, options?: CallOptions): Promise<Map<Key, Out>>;
   /** Stores `value` under `key`; `true` when stored. */
   set(key: Key, value: In, options?: StoreOptions): Promise<boolean>;
-  /** Stores all `entries`; the keys that were not stored. */
+  /** Stores all `entries`; resolves with the keys that were not stored. */
   setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]>;
   /** Stores `value` if there is no such key; `false` when there is. */
   add(key: Key, value: In, options?: StoreOptions): Promise<boolean>;
-  /** Stores `value` if the item is as `gets` found it; `false` changed meanwhile, `undefined` no such key. */
+  /** Stores `value` if the item is as `gets` found it: `true` stored, `false` changed since, `undefined` no such key. */
   cas(key: Key, value: In, cas: string, options?: StoreOptions): Promise<boolean | undefined>;
-  /** Deletes `key`; whether it was there. */
+  /** Deletes `key`; resolves with whether it was there. */
   delete(key: Key, options?: NoreplyOptions): Promise<boolean>;
-  /** Deletes all `keys`; how many were there. */
+  /** Deletes all `keys`; resolves with how many were there. */
   deleteMany(keys: Keys<Key>, options?: NoreplyOptions): Promise<number>;
-  /** Lets `key` expire as `expire` says; whether it was there. */
+  /** Sets when `key` expires; resolves with whether it was there. */
   touch(key: Key, expire: Expire, options?: NoreplyOptions): Promise<boolean>;
-  /** Adds `delta` to the number stored under `key`; the new count, `undefined` on a miss. */
+  /** Adds `delta` to the number stored under `key`; resolves with the new count, `undefined` on a miss. */
   incr(key: Key, delta?: number, options?: NoreplyOptions): Promise<number | undefined>;
-  /** As {@link incr}, subtracting; stops at 0. */
+  /** Like {@link incr}, but subtracts; stops at 0. */
   decr(key: Key, delta?: number, options?: NoreplyOptions): Promise<number | undefined>;
 }

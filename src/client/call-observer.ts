@@ -6,15 +6,15 @@ import type { ExecuteOptions, Executor } from './executor';
 import { HIT, MISS, type Outcome } from './meter';
 import { commands, observed, type CommandMessage, type CommandOutcome } from './observe';
 
-/** What is told on the channels of `CHANNELS`, beyond the default. */
+/** What is published on the channels of `CHANNELS`, beyond the default. */
 export interface DiagnosticsOptions {
-  /** Makes of the first key of a call what may be told of it, for example its prefix. By default nothing is told. */
+  /** Returns what may be published of the first key of a call, for example its prefix. @default nothing is published */
   key?: ((key: Key) => string) | undefined;
-  /** The share of calls that are told on `CHANNELS.command`, from 0 to 1. @default 1 */
+  /** The share of calls that are published on `CHANNELS.command`, from 0 to 1. @default 1 */
   sample?: number | undefined;
 }
 
-/** Tells of the calls of one client, when somebody listens, and notes where they were made. */
+/** Publishes the calls of one client, if anybody listens, and with `callerStack` notes where they were made. */
 export class CallObserver {
   readonly #clientId: number;
   readonly #key: ((key: Key) => string) | undefined;
@@ -28,19 +28,19 @@ export class CallObserver {
     this.#callerStack = callerStack;
   }
 
-  /** Whether there is nothing to do for the next call. */
+  /** Whether the next call needs no observation. */
   get idle(): boolean {
     return !this.#callerStack && !commands.heard;
   }
 
-  /** Hands the call over. */
+  /** Passes the call to `executor`, observed. */
   execute<R>(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
-    const isTold = commands.heard && (this.#sample === 1 || systemRandom() < this.#sample);
-    const result = isTold ? this.#tell(executor, command, options) : executor.execute(command, options);
+    const isPublished = commands.heard && (this.#sample === 1 || systemRandom() < this.#sample);
+    const result = isPublished ? this.#publish(executor, command, options) : executor.execute(command, options);
     return this.#callerStack ? withCaller(result) : result;
   }
 
-  #tell<R>(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
+  #publish<R>(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
     const message: CommandMessage = {
       clientId: this.#clientId,
       command: command.verb,
@@ -75,7 +75,7 @@ export class CallObserver {
       const shown: unknown = this.#key(firstKey);
       return typeof shown === 'string' ? shown : undefined;
     } catch {
-      // A call does not fail because it cannot be told of.
+      // An error of the user's function must not fail the call.
       return undefined;
     }
   }
@@ -84,7 +84,7 @@ export class CallObserver {
 /** By {@link Outcome}. */
 const NAMES: readonly CommandOutcome[] = ['hit', 'miss', 'miss', 'stored', 'notStored', 'exists', 'ok'];
 
-/** An executor of the user's own may throw: that is a call that failed like any other. */
+/** A user's own executor may throw; the call then rejects like any other. */
 function handOver<R>(executor: Executor, command: Command<R>, options: ExecuteOptions): Promise<R> {
   try {
     return executor.execute(command, options);
@@ -106,7 +106,7 @@ function describe<R>(command: Command<R>, result: R, message: CommandMessage): v
   message.hits = seen.hits;
 }
 
-/** What a command says of its result; one for all, since it says it at once. */
+/** Takes what a command says of its result; one object for all calls, as it is read at once. */
 const seen = {
   outcome: undefined as CommandOutcome | undefined,
   hits: undefined as number | undefined,
@@ -127,7 +127,7 @@ async function withCaller<R>(result: Promise<R>): Promise<R> {
     return await result;
   } catch (error) {
     if (!(error instanceof MemcacheError)) throw error;
-    // The first line is a message, and the next two are of this class and the client's inside.
+    // The first line is the message; the next two are frames of this class and of the client.
     const frames = here.stack?.split('\n').slice(3) ?? [];
     const own = placed.has(error) ? copyOf(error) : error;
     placed.add(own);
@@ -136,7 +136,7 @@ async function withCaller<R>(result: Promise<R>): Promise<R> {
   }
 }
 
-/** Calls that fail for one reason may share their error, but not the place where they were made. */
+/** A copy, as several calls may fail with the same error, but were made in different places. */
 function copyOf(error: MemcacheError): MemcacheError {
   return Object.create(Object.getPrototypeOf(error) as object, Object.getOwnPropertyDescriptors(error)) as MemcacheError;
 }

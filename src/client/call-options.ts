@@ -1,4 +1,4 @@
-/** The options of single calls, by name. Their rules are those of the arguments that they become. */
+/** The names of the options of single calls. They are checked like the arguments that they become. */
 import type {
   MetaArithmeticOptions,
   MetaDeleteOptions,
@@ -7,7 +7,7 @@ import type {
 } from './commands/meta-options';
 import type { CallOptions } from './executor';
 
-/** Those of all classic commands: who keeps one object for several of them need not take it apart. */
+/** One list for all classic commands, so that an object of options can be used for several of them. */
 export const CALL_OPTIONS = { signal: true, expire: true, flags: true, noreply: true, graceful: true };
 
 type MetaNames = CallOptions & MetaGetOptions & MetaSetOptions & MetaDeleteOptions & MetaArithmeticOptions<number>;

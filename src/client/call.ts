@@ -4,11 +4,11 @@ import type { Command, ReplyReader } from './command';
 import type { ExecuteOptions } from './executor';
 import type { Outcome, ServerMeter } from './meter';
 
-/** Deadlines that are no time: one that is not set yet, and none. */
+/** Deadlines that are not a time: not set yet, and never. */
 const UNSET = -1;
 const NEVER = -2;
 
-/** What is so of a call, one bit each. */
+/** The marks of a call, one bit each. */
 const SETTLED = 1;
 const SHARES_REPLY = 2;
 const ANSWERED = 4;
@@ -20,7 +20,7 @@ const SECOND_CHANCE = 128;
 
 /**
  * One execution of a command on one connection: the promise, and where it stands. A call that has settled keeps its
- * place in the queue, so that its reply, when it comes, is taken by nobody else.
+ * place in the queue, so that its reply, when it comes, is not taken for another call's.
  *
  * Many thousands may wait, so it is kept small: with its command and its promise about 300 bytes of heap.
  */
@@ -35,7 +35,7 @@ export class Call<R> {
   readonly #resolve: (result: R | Promise<never>) => void;
   #unfollow: (() => void) | undefined;
 
-  /** @param resolve of its promise; it rejects through the same function, as another one would take 72 bytes more */
+  /** @param resolve of its promise; it rejects through the same function, as a second one would take 72 bytes more */
   constructor(command: Command<R>, meter: ServerMeter, resolve: (result: R | Promise<never>) => void) {
     this.command = command;
     this.#meter = meter;
@@ -61,7 +61,7 @@ export class Call<R> {
     this.#marks = ends ? this.#marks & ~SHARES_REPLY : this.#marks | SHARES_REPLY;
   }
 
-  /** Whether its own part of a shared reply has come. */
+  /** Whether its own part of a shared reply has arrived. */
   get answered(): boolean {
     return (this.#marks & ANSWERED) !== 0;
   }
@@ -97,13 +97,13 @@ export class Call<R> {
     this.#marks |= TWINNED;
   }
 
-  /** As if it had not been written: it is to be sent over another connection. */
+  /** Makes it as if it had not been written, so that it can be sent over another connection. */
   rewind(): void {
     this.#marks &= SETTLED | SEPARATE | FIRST_CHANCE | SECOND_CHANCE;
     this.reader = undefined;
   }
 
-  /** When its time-out is over, stalls not counted: on the monotonic clock, in milliseconds; `Infinity` for never. */
+  /** When its time-out is over, not counting stalls: in milliseconds of the monotonic clock; `Infinity` for never. */
   get deadline(): number {
     return this.#deadline === NEVER ? Infinity : this.#deadline;
   }
@@ -112,12 +112,12 @@ export class Call<R> {
     this.#deadline = time === Infinity ? NEVER : Math.ceil(time);
   }
 
-  /** For how long the process had stood still when it began. */
+  /** The total length of the stalls before it began. */
   get stallsBefore(): number {
     return this.#stallsBefore;
   }
 
-  /** Its time runs from now on. One that was given a deadline by its caller keeps it, and one that has begun goes on. */
+  /** Starts its time. A deadline given by the caller stays, and a call that has begun is not changed. */
   begin(deadline: number, stallsBefore: number): void {
     if (this.#stallsBefore !== UNSET) return;
     this.#stallsBefore = stallsBefore;
@@ -141,14 +141,14 @@ export class Call<R> {
     this.#resolve(result);
   }
 
-  /** As {@link resolve}, where it is known what the result means. */
+  /** Like {@link resolve}, when the outcome is known. */
   resolveAs(result: R, verb: string, outcome: Outcome): void {
     if (!this.#settle()) return;
     this.#meter.succeedAs(verb, outcome);
     this.#resolve(result);
   }
 
-  /** It is written, and the server was told not to answer. */
+  /** Resolves a call that is written, and that the server was asked not to answer. */
   resolveUnanswered(): void {
     if (!this.#settle()) return;
     this.#meter.unanswered(this.command);
@@ -162,7 +162,7 @@ export class Call<R> {
     this.#reject(reason);
   }
 
-  /** Rejects with the signal's reason when it fires; `onWithdrawn` is told when nobody waits any longer then. */
+  /** Rejects with the signal's reason when it fires; `onWithdrawn` is then called, unless the call had settled. */
   follow(signal: AbortSignal, onWithdrawn?: () => void): void {
     this.#unfollow = onAbort(signal, () => {
       if (this.#settle()) {
@@ -186,21 +186,21 @@ export class Call<R> {
   }
 }
 
-/** Not all who make an error know where it happens. */
+/** Adds server and command to errors that were made where they are not known. */
 function locate(error: MemcacheError, server: string, command: string): void {
   if (error.server === undefined) Object.assign(error, { server });
   if (error.command === undefined) Object.assign(error, { command });
 }
 
-/** What takes calls. */
+/** Takes calls, and sees to their replies. */
 export interface Carrier {
   readonly meter: ServerMeter;
   add(call: Call<unknown>): void;
-  /** Is told when the caller of one has aborted it. */
+  /** Called when a call was aborted. */
   readonly onWithdrawn?: () => void;
 }
 
-/** Where every call for a server begins: its promise. */
+/** Begins a call, as every call to a server does: makes its promise and hands it to `carrier`. */
 export function startCall<R>(carrier: Carrier, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
   return new Promise<R>((resolve) => {
     const call = new Call(command, carrier.meter, resolve);

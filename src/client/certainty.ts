@@ -1,29 +1,29 @@
 import { MemcacheError, MemcachePartialError, type Certainty } from '../errors';
 
-/** From the one that tells least about the server's side to the one that tells most. */
+/** From the one that says least about the server's side to the one that says most. */
 const WEAKEST_FIRST: readonly Certainty[] = ['maybeExecuted', 'executed', 'notSent'];
 
 /**
- * What is known of a call that was made of several attempts, or went to several servers: no more than of the one of them of which
- * least is known. A write that was lost once and refused later may have been executed.
+ * The certainty of a call that took several attempts, or went to several servers: that of the attempt or part of which least is
+ * known. A write that was lost once and refused later may have been executed.
  */
 export function weakestCertainty(all: readonly Certainty[]): Certainty {
   return WEAKEST_FIRST.find((certainty) => all.includes(certainty)) ?? 'notSent';
 }
 
-/** The last of the `failures` whose certainty is the weakest of all: the one error that is true of them together. */
+/** The last of the `failures` with the weakest certainty of all: the one error that is true of all of them. */
 export function weakestFailure(failures: readonly unknown[]): unknown {
   const errors = failures.filter((failure) => failure instanceof MemcacheError);
-  // An abort, or what user code threw, says nothing about certainty and is passed on.
+  // An abort, or an error of user code, has no certainty and is passed on.
   if (errors.length < failures.length) return failures.find((failure) => !(failure instanceof MemcacheError));
   const weakest = weakestCertainty(errors.map(({ certainty }) => certainty));
   return errors.findLast(({ certainty }) => certainty === weakest);
 }
 
-/** What went wrong with the parts of a call, by server; of two failures of one server that of which less is known. */
+/** What went wrong with the parts of a call, by server; of two failures of one server, the one with the weaker certainty. */
 export class Failures {
   readonly #byServer = new Map<string, MemcacheError>();
-  /** Whether a part did succeed. */
+  /** Whether some part was answered. */
   #someAnswered = false;
 
   get any(): boolean {
@@ -31,13 +31,13 @@ export class Failures {
   }
 
   /**
-   * @param server - its name, where the error may not tell it
-   * @throws what is not an error of this package: an abort is the caller's own wish, not a server's failure
+   * @param server - its name, for errors that do not name it
+   * @throws any error that is not of this package, such as the reason of an abort, which is not a server's failure
    */
   addOutcome(outcome: PromiseSettledResult<unknown>, server?: string): void {
     if (outcome.status === 'fulfilled') this.#someAnswered = true;
     else if (outcome.reason instanceof MemcachePartialError) {
-      // Some of its servers answered, unless nothing was sent at all.
+      // Some of the servers behind it answered, unless nothing was sent.
       this.#someAnswered ||= outcome.reason.certainty !== 'notSent';
       for (const [name, each] of outcome.reason.failures) this.#add(name, each);
     } else if (outcome.reason instanceof MemcacheError) this.#add(server ?? outcome.reason.server ?? 'the cluster', outcome.reason);
@@ -49,13 +49,13 @@ export class Failures {
     if (before === undefined || weakestFailure([before, failure]) === failure) this.#byServer.set(server, failure);
   }
 
-  /** The error that tells of all of them, and of what came of the other parts. */
+  /** The error that carries all failures, and the result of the other parts. */
   toError(command: string, partial: unknown): MemcachePartialError {
     const [cause] = this.#byServer.values();
     const certainties = new Set([...this.#byServer.values()].map(({ certainty }) => certainty));
     if (this.#someAnswered) certainties.add('executed');
     const [only] = certainties;
-    // Where parts differ, some of the call was executed and some was not: it must not be repeated lightly.
+    // Parts of different certainty: a part of the call may have been executed, so the whole must not be repeated lightly.
     const certainty = certainties.size === 1 ? only : 'maybeExecuted';
     return new MemcachePartialError(partial, this.#byServer, { command, cause, certainty });
   }

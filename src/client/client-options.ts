@@ -12,12 +12,13 @@ import { connectSocket, type Connect, type TlsOptions } from './wire/transport';
 /** How a connection behaves. All durations are in milliseconds. */
 export interface ConnectionOptions {
   /**
-   * How long making a connection may take, name look-up, TLS and authentication included; 0 = no limit.
+   * How long making a connection may take, including name look-up, TLS and authentication; 0 = no limit.
    * @default 1000
    */
   connectTimeout?: number | undefined;
   /**
-   * How long a call may take, from the call to its result; 0 = no limit. A reply that trickles in does not extend it.
+   * How long a call may take, from the call to its result; 0 = no limit. A reply that trickles in does not extend it. After it
+   * the call rejects with `MemcacheTimeoutError`.
    * @default 1000
    */
   timeout?: number | undefined;
@@ -27,7 +28,7 @@ export interface ConnectionOptions {
    */
   noDelay?: boolean | undefined;
   /**
-   * TCP keep-alive: `true`, or the idle time before the first probe.
+   * TCP keep-alive: `true`, or the idle time before the first keep-alive packet.
    * @default false
    */
   keepAlive?: boolean | number | undefined;
@@ -37,7 +38,7 @@ export interface ConnectionOptions {
    * @default false, or true for a `memcacheds://` address
    */
   tls?: boolean | TlsOptions | undefined;
-  /** Credentials of memcached's text authentication; they win over those in the address. */
+  /** Credentials of memcached's text authentication; they take precedence over those in the address. */
   auth?: Credentials | undefined;
   /**
    * How many calls may be waiting for a reply on one connection; one more is refused with `MemcacheOverloadedError`.
@@ -45,14 +46,14 @@ export interface ConnectionOptions {
    */
   maxPending?: number | undefined;
   /**
-   * The largest value, in bytes, sent or received. Set it when the server was started with another `-I`.
+   * The largest value, in bytes, sent or received. Set it to the server's own limit if it was started with `-I`.
    * @default 1048576
    */
   maxValueSize?: number | undefined;
   /**
-   * Whether a proxy stands between: twemproxy, mcrouter, memcached's own. Every key then travels in a line of its own, and
-   * what not every proxy knows is refused with `MemcacheUnknownCommandError` before a byte is sent: `gat`, `gats`, the meta
-   * commands, `stats`, `flushAll`, `verbosity`, `cacheMemlimit`, `shutdown`.
+   * Whether the server is a proxy: twemproxy, mcrouter, memcached's own. Every key then travels in a line of its own, and
+   * commands that some of these proxies do not know are refused with `MemcacheUnknownCommandError` before a byte is sent:
+   * `gat`, `gats`, the meta commands, `stats`, `flushAll`, `verbosity`, `cacheMemlimit`, `shutdown`.
    * @default false
    */
   proxy?: boolean | undefined;
@@ -62,44 +63,44 @@ export interface ConnectionOptions {
   connect?: Connect | undefined;
 }
 
-/** How a client behaves, beside its connection. */
+/** How a client behaves, in addition to its connection. */
 export interface ClientOptions<Out = CacheValue, In = Out> extends ConnectionOptions {
   /** How values become bytes and flags, and back. @default a `TypedSerde`: what goes in comes out */
   serde?: Serde<Out, In> | undefined;
   /**
-   * Put in front of every key; never part of a result, nor of the placement in a cluster.
+   * Put in front of every key; it is never part of a result, and does not affect which server of a cluster owns a key.
    * @default ''
    */
   keyPrefix?: string | Uint8Array | undefined;
   /**
-   * Whether bytes beyond ASCII (text is sent as UTF-8) are allowed in keys.
+   * Whether keys may hold bytes beyond ASCII (strings are sent as UTF-8).
    * @default false
    */
   allowUnicodeKeys?: boolean | undefined;
   /**
-   * Whether set, add, replace, append, prepend, setMany, delete, deleteMany, touch and flushAll ask the server not to
-   * answer when a call does not say. They then tell success whatever happens.
+   * Whether set, add, replace, append, prepend, setMany, delete, deleteMany, touch and flushAll ask the server not to answer,
+   * unless a call has its own `noreply`. They then resolve as if they had succeeded, whatever happens.
    * @default false
    */
   defaultNoreply?: boolean | undefined;
   /**
-   * Whether a read that fails is a miss instead of an error: get, gets, gat, gats, getMany, getsMany, metaGet, stats,
-   * version. Illegal input stays an error, and so do failed writes. A function hears each error that became a miss;
-   * `metrics()` counts them.
+   * Whether a read that fails is a miss instead of an error: get, gets, gat, gats, getMany, getsMany, metaGet, stats, version.
+   * Illegal input and failed writes stay errors. A function is called with each error that became a miss; `metrics()` counts
+   * them.
    * @default false
    */
   ignoreErrors?: boolean | ((error: MemcacheError) => void) | undefined;
   /**
-   * Whether errors carry the stack of the call, below that of the place where they arose. Costs a few microseconds a call.
+   * Whether errors carry the stack of the call, below that of the place where they arose. It costs a few microseconds per call.
    * @default false
    */
   callerStack?: boolean | undefined;
-  /** What is told on the channels of `CHANNELS`, beyond the default. */
+  /** What is published on the channels of `CHANNELS`, beyond the default. */
   diagnostics?: DiagnosticsOptions | undefined;
   /**
-   * Milliseconds, 0 = off. After trouble with the server, calls fail at once, with the class of the last failure and `notSent`,
-   * for a quarter to the whole of this time (a random part of it, so that many clients do not come back at once); then one call at
-   * a time probes the server, until it answers. Without it every call of an outage waits for its time-out.
+   * After trouble with the server, calls fail at once, with the class of the last failure and `notSent`, for a quarter to the
+   * whole of this time (at random, so that many clients do not return at once); then one call at a time probes the server until
+   * it answers. 0 = off: every call during an outage waits for its time-out.
    * @default 0
    */
   retryTimeout?: number | undefined;
@@ -117,7 +118,7 @@ const TLS = valueThat<boolean | TlsOptions>(
   (value) => SWITCH.allows(value) || (typeof value === 'object' && value !== null),
 );
 
-/** The server splits `username password` at every space, and the lines of its file at the first colon. */
+/** memcached splits `username password` at spaces, and the lines of its password file at the first colon. */
 const USERNAME = /^[^\s:\p{Cc}]+$/u;
 const PASSWORD = /^[^\s\p{Cc}]+$/u;
 
@@ -127,7 +128,7 @@ const AUTH = valueThat<Credentials>(
   (name, auth) => `${name}${badCredential(auth) ?? ''}`,
 );
 
-/** What is wrong with credentials, to stand after the name of the option. */
+/** What is wrong with credentials: the rest of a message that begins with the name of the option. */
 function badCredential(auth: unknown): string | undefined {
   if (typeof auth !== 'object' || auth === null) return ` must be ${AUTH.is}`;
   const { username, password }: { username?: unknown; password?: unknown } = auth;
@@ -155,7 +156,7 @@ export const CONNECTION_OPTIONS = {
   connect: option(functionOf<Connect>(), connectSocket),
 } satisfies OptionTable<ConnectionOptions>;
 
-/** Whether keys have a legal prefix depends on `allowUnicodeKeys`: the client itself looks again. */
+/** Only the type: whether the prefix is legal depends on `allowUnicodeKeys`, and the client checks that itself. */
 const PREFIX: Rule<string | Uint8Array> = valueThat(
   'a string or bytes',
   (value) => typeof value === 'string' || value instanceof Uint8Array,
@@ -190,7 +191,7 @@ export const CLIENT_OPTIONS = {
 /** {@link ConnectionOptions} for one server, checked, with every default filled in. */
 export interface ConnectionSettings extends Omit<Settings<typeof CONNECTION_OPTIONS>, 'keepAlive' | 'tls'> {
   readonly address: ServerAddress;
-  /** Idle milliseconds before the first keep-alive probe; undefined for none. */
+  /** Idle milliseconds before the first keep-alive packet; undefined for no keep-alive. */
   readonly keepAlive: number | undefined;
   readonly tls: TlsOptions | undefined;
 }
@@ -210,6 +211,6 @@ export function connectionSettings(address: ServerAddress, options: ConnectionOp
     keepAlive: keepAlive === false ? undefined : keepAlive === true ? 0 : keepAlive,
     tls: typeof tls === 'object' ? tls : (tls ?? address.tls) ? {} : undefined,
   };
-  // Not enumerable: no inspection or JSON of the settings may show the password.
+  // Not enumerable, so that the password shows neither in an inspection nor in JSON.
   return Object.defineProperty(plain, 'auth', { value: auth && { username: auth.username, password: auth.password }, enumerable: false });
 }

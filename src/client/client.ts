@@ -48,30 +48,29 @@ import { failFast } from './policies/fail-fast';
 import { ProxyGate } from './proxy-gate';
 import type { ServerInput } from './server-address';
 
-/** The type of keys that were given as literals, so that a Map by them can be asked for any text. */
+/** The key type of a Map by literal keys, widened so that it can be asked for any string. */
 type Widened<K extends Key> = K extends string ? string : K;
 
 /**
  * A memcached client.
  *
- * **Connection.** It opens with the first call and again after it was lost; any number of calls may be under way, and
- * those of one tick leave together. A call that gets no reply within `timeout` rejects and ends the connection, so
- * that a late reply reaches nobody.
+ * **Connection.** It opens with the first call, and again after it was lost. Any number of calls may be under way, and those of
+ * one tick are sent together. A call that gets no reply within `timeout` rejects and ends the connection, so that a late reply
+ * cannot reach another call.
  *
- * **Keys and values.** Keys are checked before anything is sent. Values pass through the `serde`; the default gives
- * back what went in.
+ * **Keys and values.** Keys are checked before anything is sent. Values pass through the `serde`; the default returns what went in.
  *
  * **Errors.** Methods return promises and never throw; the constructor throws. Every error is a `MemcacheError` with a
- * stable `code` and a `certainty` that tells whether the server may have executed the command.
+ * stable `code` and a `certainty` that says whether the server may have executed the command.
  *
- * @typeParam Out - what reading gives; inferred from the serde
+ * @typeParam Out - what reading returns; inferred from the serde
  * @typeParam In - what storing accepts; inferred from the serde
  */
 export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
-  /** The options of this class, by name; classes that have more say so. */
+  /** The options of this class, by name; subclasses with more options override it. */
   protected static readonly optionNames: object = CLIENT_OPTIONS;
 
-  /** What carries the commands of this client; policies are put in front of it: `new Client(policy(client.executor), client.options)`. */
+  /** Carries the commands of this client; a policy goes in front of it: `new Client(policy(client.executor), client.options)`. */
   readonly executor: Executor;
   readonly #options: ClientOptions<Out, In>;
   readonly #serde: Serde<Out, In>;
@@ -83,11 +82,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** How many errors became misses, by server; undefined when none do. */
   readonly #ignored: Map<string, number> | undefined;
   readonly #observer: CallObserver;
-  /** By which its messages on `CHANNELS` are known; what wraps a client has the same number. */
+  /** The number that its messages on `CHANNELS` carry; a client that wraps this one has the same number. */
   readonly clientId: number;
 
   /**
-   * @param server - the server in any of the forms of the README, or an executor that knows where to go
+   * @param server - the server in any of the forms that the README lists, or an executor
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
   constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
@@ -110,7 +109,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     this.#options = options;
   }
 
-  /** Those of its options that concern keys and values, for another client over the same or another executor. */
+  /** Its options for keys, values and errors, for another client over the same or another executor. */
   get options(): ClientOptions<Out, In> {
     const { serde, keyPrefix, allowUnicodeKeys, defaultNoreply, ignoreErrors, maxValueSize, clock, diagnostics, callerStack } = this.#options;
     return { serde, keyPrefix, allowUnicodeKeys, defaultNoreply, ignoreErrors, maxValueSize, clock, diagnostics, callerStack };
@@ -140,7 +139,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.#read(() => new GetsCommand(this.#encodeKey(key), key, this.#serde), options, miss);
   }
 
-  /** The value of `key`, which from now on expires as `expire` says; `undefined` on a miss. */
+  /** The value of `key`, and sets when it expires; `undefined` on a miss. */
   gat<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<Fixed<T> | undefined>;
   gat(key: Key, expire: Expire, options?: CallOptions): Promise<Out | undefined> {
     return this.#read(
@@ -150,7 +149,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     );
   }
 
-  /** As {@link gat}, with the token for a later `cas`; `[undefined, undefined]` on a miss. */
+  /** Like {@link gat}, with the token for a later `cas`; `[undefined, undefined]` on a miss. */
   gats<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<Fixed<T>>>;
   gats(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<Out>> {
     const miss: ValueWithCas<Out> = [undefined, undefined];
@@ -161,13 +160,13 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     );
   }
 
-  /** The values of those `keys` that were found, by the caller's own keys and in their order. */
+  /** The values of those `keys` that were found: a Map by the caller's own keys, in their order. */
   getMany<K extends Key, T extends Out = Out>(keys: Keys<K>, options?: CallOptions): Promise<Map<Widened<K>, Fixed<T>>>;
   getMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, Out>> {
     return this.#readMany(keys, options, (wireKeys, all) => GetManyCommand.get(wireKeys, all, this.#serde));
   }
 
-  /** As {@link getMany}, each value with the token for a later `cas`. */
+  /** Like {@link getMany}, each value with the token for a later `cas`. */
   getsMany<K extends Key, T extends Out = Out>(
     keys: Keys<K>,
     options?: CallOptions,
@@ -198,19 +197,19 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.#store('replace', key, value, options);
   }
 
-  /** Adds the bytes of `value` behind those stored; `false` when there is no such key. `expire` and flags stay as they are. */
+  /** Adds the bytes of `value` after those stored; `false` when there is no such key. `expire` and flags stay as they are. */
   append(key: Key, value: In, options?: StoreOptions): Promise<boolean> {
     return this.#store('append', key, value, options);
   }
 
-  /** Adds the bytes of `value` in front of those stored; `false` when there is no such key. `expire` and flags stay as they are. */
+  /** Adds the bytes of `value` before those stored; `false` when there is no such key. `expire` and flags stay as they are. */
   prepend(key: Key, value: In, options?: StoreOptions): Promise<boolean> {
     return this.#store('prepend', key, value, options);
   }
 
   /**
-   * Stores `value` if the item has not changed since `gets` returned `cas`: `true` stored, `false` changed meanwhile,
-   * `undefined` no such key. It waits for the answer unless `noreply` is given here: `defaultNoreply` does not apply.
+   * Stores `value` if the item has not changed since `gets` returned `cas`: `true` stored, `false` changed since, `undefined`
+   * no such key. It waits for the answer unless `noreply` is given here: `defaultNoreply` does not apply.
    */
   cas(key: Key, value: In, cas: string, options?: StoreOptions): Promise<boolean | undefined> {
     return this.#run(() => {
@@ -222,12 +221,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   }
 
   /**
-   * Stores all `entries`, in one round trip; the keys that were not stored. Among them are those whose value is larger than
-   * `maxValueSize`, which are deleted, and those of a server of a cluster that could not be asked. Nothing is sent when one of
-   * the entries is not legal.
+   * Stores all `entries` in one round trip, and resolves with the keys that were not stored. Among them are keys whose value is
+   * larger than `maxValueSize`, which are deleted, and keys whose server, in a cluster, could not be reached. Nothing is sent
+   * when one of the entries is not legal.
    *
-   * It rejects when a server failed and may have stored what it was sent: with `MemcachePartialError` if there is more to tell,
-   * whose `partial` holds the keys that were certainly not stored.
+   * It rejects when a server failed and may have stored what it was sent; with several servers, or values that are too large,
+   * that is a `MemcachePartialError`, whose `partial` holds the keys that were certainly not stored.
    */
   async setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]> {
     checkOptions(options);
@@ -248,12 +247,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   // ── items ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Deletes `key`; whether it was there. */
+  /** Deletes `key`; resolves with whether it was there. */
   delete(key: Key, options?: NoreplyOptions): Promise<boolean> {
     return this.#run(() => new DeleteCommand(this.#encodeKey(key), key, this.#noreply(options)), options);
   }
 
-  /** Deletes all `keys`, in one round trip; how many were there (with `noreply`: how many were asked for). */
+  /** Deletes all `keys` in one round trip; resolves with how many were there (with `noreply`: how many were given). */
   async deleteMany(keys: Keys<Key>, options?: NoreplyOptions): Promise<number> {
     checkOptions(options);
     const all = keyList(keys);
@@ -263,7 +262,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.#execute(new DeleteManyCommand(wireKeys, all, noreply), options);
   }
 
-  /** Lets `key` expire as `expire` says; whether it was there. */
+  /** Sets when `key` expires; resolves with whether it was there. */
   touch(key: Key, expire: Expire, options?: NoreplyOptions): Promise<boolean> {
     return this.#run(
       () => new TouchCommand(this.#encodeKey(key), key, this.#exptime(expire), this.#noreply(options)),
@@ -272,10 +271,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   }
 
   /**
-   * Adds `delta` to the decimal number stored under `key`; the new count in the type of `delta`, `undefined` on a miss.
+   * Adds `delta` (default 1) to the decimal number stored under `key`; resolves with the new count in the type of `delta`,
+   * `undefined` on a miss.
    *
-   * Counts are unsigned 64-bit numbers and wrap around. A count that no `number` holds exactly rejects with
-   * `MemcacheInexactNumberError`, which carries it. Waits for the answer unless `noreply` is given here.
+   * Counts are unsigned 64-bit numbers and wrap around. A count that a `number` cannot hold exactly rejects with
+   * `MemcacheInexactNumberError`, whose `exact` has it. It waits for the answer unless `noreply` is given here.
    */
   incr(key: Key, delta?: number, options?: NoreplyOptions): Promise<number | undefined>;
   incr(key: Key, delta: bigint, options?: NoreplyOptions): Promise<bigint | undefined>;
@@ -283,7 +283,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.#count('incr', key, delta, options);
   }
 
-  /** As {@link incr}, subtracting; stops at 0. */
+  /** Like {@link incr}, but subtracts; stops at 0. */
   decr(key: Key, delta?: number, options?: NoreplyOptions): Promise<number | undefined>;
   decr(key: Key, delta: bigint, options?: NoreplyOptions): Promise<bigint | undefined>;
   decr(key: Key, delta: number | bigint = 1, options?: NoreplyOptions): Promise<number | bigint | undefined> {
@@ -292,12 +292,15 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   // ── servers ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The version of each server, by its name. */
+  /** The version of each server: a Map by server name. */
   version(options?: CallOptions): Promise<Map<string, string>> {
     return this.#read(() => new VersionCommand(), options, new Map<string, string>());
   }
 
-  /** The statistics of each server, by its name: names and values as the server writes them. The last argument may be options. */
+  /**
+   * The statistics of each server: a Map by server name, of names and values as the server writes them. The last argument may
+   * be options.
+   */
   stats(...args: string[] | [...string[], CallOptions]): Promise<Map<string, Map<string, string>>> {
     const last = args.at(-1);
     const options = typeof last === 'object' ? last : undefined;
@@ -309,7 +312,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     );
   }
 
-  /** Makes all items of all servers expire, `delay` seconds from now. */
+  /** Makes all items of all servers expire in `delay` seconds. */
   flushAll(delay = 0, options?: NoreplyOptions): Promise<void> {
     return this.#run(() => {
       const seconds = checked('delay', delay, SECONDS);
@@ -332,7 +335,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.#run(() => ClosingCommand.shutdown(checked('graceful', options?.graceful ?? false, SWITCH)), options);
   }
 
-  /** Says `quit` to each server, and closes. The client may be used again. */
+  /** Sends `quit` to each server, and closes. The client may be used again. */
   async quit(options?: CallOptions): Promise<void> {
     try {
       await this.#run(() => ClosingCommand.quit(), options);
@@ -361,13 +364,13 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return metaWriteResult(await this.#meta('ms', key, tokens, options, item.data));
   }
 
-  /** Deletes an item, or marks it as stale. (`md`) */
+  /** Deletes an item, or with `invalidate` marks it as stale. (`md`) */
   async metaDelete(key: Key, options: MetaDeleteOptions & CallOptions = {}): Promise<MetaWriteResult> {
     checkOptions(options, META_OPTIONS);
     return metaWriteResult(await this.#meta('md', key, metaDeleteFlags(options, this.#clock.time), options));
   }
 
-  /** Counts up or down, creating the counter if asked to; the count is in the type of `delta`, or a number. (`ma`) */
+  /** Counts up or down, and with `vivify` creates the counter on a miss; the count is in the type of `delta`, or a number. (`ma`) */
   async metaArithmetic<N extends number | bigint = number>(
     key: Key,
     options: MetaArithmeticOptions<N> & CallOptions = {},
@@ -378,18 +381,21 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return metaCount(await this.#meta('ma', key, tokens, options), exact) as MetaCount<N>;
   }
 
-  /** Asks every server for a sign of life. (`mn`) */
+  /** Asks every server to answer, which shows that it is alive. (`mn`) */
   metaNoop(options?: CallOptions): Promise<void> {
     return this.#run(() => new NoopCommand(), options);
   }
 
-  /** What the server knows about an item, name by name; `undefined` on a miss. (`me`) */
+  /** What the server knows about an item, a Map by name; `undefined` on a miss. (`me`) */
   async metaDebug(key: Key, options?: CallOptions): Promise<Map<string, string> | undefined> {
     checkOptions(options);
     return metaDebugInfo(await this.#meta('me', key, [], options));
   }
 
-  /** Sends a hand-made meta command; the prefix is put in front of its key. A quiet one that is not answered gives the code that stands for silence. */
+  /**
+   * Sends a hand-made meta command; `keyPrefix` is put in front of its key. When a quiet command gets no answer, the result has
+   * the code that the silence stands for.
+   */
   async executeMeta(command: MetaCommand, options?: CallOptions): Promise<MetaResult> {
     checkOptions(options);
     if (!(command instanceof MetaCommand)) throw new MemcacheIllegalInputError('command must be a MetaCommand');
@@ -397,8 +403,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   }
 
   /**
-   * Sends any one line and returns what comes back up to `endToken`, without it. Nothing else is sent on the connection
-   * meanwhile; an error line rejects. Neither prefix nor key check applies.
+   * Sends any one line, and resolves with the bytes that come back before `endToken`. Nothing else is sent on the connection
+   * meanwhile; an error line rejects. Neither the prefix nor the key check applies.
    */
   raw(command: string, endToken: string | Uint8Array = '\r\n', options?: CallOptions): Promise<Buffer> {
     return this.#run(() => {
@@ -406,14 +412,14 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
         throw new MemcacheIllegalInputError('command must be one line of printable ASCII');
       }
       const until = typeof endToken === 'string' || endToken instanceof Uint8Array ? Buffer.from(endToken) : EMPTY;
-      if (until.length === 0) throw new MemcacheIllegalInputError('endToken must be a text or bytes, and not empty');
+      if (until.length === 0) throw new MemcacheIllegalInputError('endToken must be a string or bytes, and not empty');
       return new RawCommand(command, until);
     }, options);
   }
 
-  // ── life ────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Lets what is in flight finish within the time-out, then closes. Idempotent; the client may be used again. */
+  /** Lets calls under way finish, for at most `timeout`, then closes. Idempotent; the client may be used again. */
   close(): Promise<void> {
     return this.executor.close();
   }
@@ -422,11 +428,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.close();
   }
 
-  // ── seen from outside ───────────────────────────────────────────────────────────────────────────────────
+  // ── observation ─────────────────────────────────────────────────────────────────────────────────────────
 
   /**
    * What was counted since the client was made, by server: calls, outcomes, errors, connections, bytes and latency. It lists
-   * every configured server before its first call, and goes on after `close`. A snapshot, which asks nobody.
+   * every configured server before its first call, and continues after `close`. A snapshot, at once: no server is asked.
    */
   metrics(): Map<string, ServerMetrics> {
     const metrics = this.executor.monitor?.metrics() ?? new Map<string, ServerMetrics>();
@@ -437,20 +443,23 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return metrics;
   }
 
-  /** For `util.inspect`, and so for `console.log`: its servers and the options that differ from the default, without secrets. */
+  /** For `util.inspect` and `console.log`: the servers, and the options that differ from the default, without secrets. */
   [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
     const { optionNames } = this.constructor as typeof Client;
     return `${this.constructor.name} ${inspect(overview(this.metrics(), optionNames, this.#options), { ...options, depth: 3 })}`;
   }
 
-  // ── the ways of a call ──────────────────────────────────────────────────────────────────────────────────
+  // ── how a call is carried ───────────────────────────────────────────────────────────────────────────────
 
   /** Where every call begins. */
   #execute<R>(command: Command<R>, options: CallOptions | undefined): Promise<R> {
     return this.#observer.idle ? this.executor.execute(command, options) : this.#observer.execute(this.executor, command, options);
   }
 
-  /** A failed read as a miss. Illegal input and what `proxy` refuses are the caller's mistake, and an abort the caller's wish: these stay. */
+  /**
+   * Turns a failed read into a miss. Illegal input and what `proxy` refuses are mistakes of the caller, and an abort was asked
+   * for: these still reject.
+   */
   async #orMiss<R>(result: Promise<R>, miss: R): Promise<R> {
     try {
       return await result;
@@ -458,7 +467,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       const isRefusal = error instanceof MemcacheUnknownCommandError && error.certainty === 'notSent';
       if (!(error instanceof MemcacheError) || error instanceof MemcacheIllegalInputError || isRefusal) throw error;
       this.#ignore(error);
-      // Of a call to several servers, those that answered are no miss.
+      // Of a call to several servers, the results of those that answered are kept.
       return error instanceof MemcachePartialError ? (error.partial as R) : miss;
     }
   }
@@ -471,7 +480,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     try {
       this.#onIgnored?.(error);
     } catch {
-      // Errors are to be ignored here.
+      // The option is called ignoreErrors: its own errors are ignored too.
     }
   }
 
@@ -534,7 +543,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     throw new Error('unreachable');
   }
 
-  /** Stores `items` and deletes `tooLarge`, since what their keys held would be out of date; the keys that were not stored. */
+  /**
+   * Stores `items` and deletes `tooLarge`, since what their keys held would be out of date; resolves with the keys that were
+   * not stored.
+   */
   async #setSome(items: readonly Entry[], tooLarge: readonly Entry[], noreply: boolean, options?: CallOptions): Promise<Key[]> {
     const command = new SetManyCommand(items, noreply);
     const storing = items.length === 0 ? [] : this.#execute(command, options);
@@ -649,13 +661,13 @@ function isExecutor(server: unknown): server is Executor {
   return typeof server === 'object' && server !== null && 'execute' in server;
 }
 
-/** Used where a class was given no serde: `Out` and `In` then are its own. */
+/** The serde when none was given: `Out` and `In` are then its types. */
 function defaultSerde<Out, In>(): Serde<Out, In> {
   return new TypedSerde() as Serde<CacheValue> as Serde<Out, In>;
 }
 
 function failed(error: unknown): Promise<never> {
-  // What user code throws (an option's getter, say) is passed on as it is.
+  // An error of user code (a getter in the options, say) is passed on as it is.
   // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
   return Promise.reject(error);
 }
@@ -696,7 +708,7 @@ const SECONDS = wholeNumber(0, 2 ** 31 - 1);
 const MEGABYTES = wholeNumber(1, 2 ** 31 - 1);
 const LEVEL = wholeNumber(0, 2 ** 31 - 1);
 
-/** An argument that keeps to its rule; what is not given does not. */
+/** An argument that must keep to its rule; undefined does not. */
 function checked<T>(name: string, value: T, rule: Rule<T>): T {
   checkValue(name, rule, value);
   return value;

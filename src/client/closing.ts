@@ -1,8 +1,8 @@
-/** The closings of something that can be used again after `close()`: none ends before those that began earlier. */
+/** The closings of something that can be used again after `close()`: none resolves before those that began earlier. */
 export class Closings {
   #last: Promise<void> | undefined;
 
-  /** @returns when this one has ended, and all before it */
+  /** @returns a promise that resolves when this one and all before it have ended */
   add(closing: Promise<void> | undefined): Promise<void> {
     if (closing === undefined && this.#last === undefined) return Promise.resolve();
     const both = Promise.all([this.#last, closing]).then(() => {

@@ -4,7 +4,7 @@ import { isValueFor, replyError } from '../protocol/reply';
 import type { RequestWriter } from '../protocol/request';
 import { HIT, MISS, OK, type Tally } from './meter';
 
-/** What {@link ReplyReader.read} gives while the reply goes on. */
+/** Returned by {@link ReplyReader.read} while the reply is not complete. */
 export const MORE: unique symbol = Symbol('more');
 
 /** Reads the frames of one reply. */
@@ -13,7 +13,7 @@ export interface ReplyReader<R> {
    * Takes the next frame of the reply.
    *
    * @returns the result with the last frame, {@link MORE} before.
-   * @throws MemcacheError what the caller shall get instead of a result.
+   * @throws MemcacheError, which the caller gets instead of a result.
    */
   read(frame: Frame, server: string): R | typeof MORE;
   /** The key, as it travels, of the value that most likely comes next: its line is read faster. */
@@ -21,11 +21,11 @@ export interface ReplyReader<R> {
 }
 
 /**
- * Thrown by a reader: an error line stands inside a reply of several parts, and nobody can tell whether the rest follows.
- * memcached's proxy goes on after it, memcached and twemproxy do not.
+ * Thrown by a reader: an error line stands inside a reply of several parts, and it cannot be known whether the rest follows.
+ * memcached's proxy continues after it, memcached and twemproxy do not.
  */
 export class BrokenReply extends Error {
-  /** What the server said. */
+  /** The server's error. */
   override readonly cause: Error;
 
   constructor(cause: Error) {
@@ -34,32 +34,32 @@ export class BrokenReply extends Error {
   }
 }
 
-/** What a fallback over several caches must know of a command that reads. */
+/** How a fallback over several caches handles a command that reads. */
 export interface Reading<R> {
-  /** The command for what `result` lacks; `undefined` when nothing is missing. */
+  /** The command that asks for what `result` lacks; `undefined` when nothing is missing. */
   rest(result: R): Command<R> | undefined;
-  /** The result of both. */
+  /** Combines two results. */
   join(first: R, second: R): R;
   /** The keys of what `result` holds. */
   hits(result: R): readonly KeyOf[];
-  /** The result of a cache that is not written to: {@link NO_CAS} stands in place of its tokens, which mean nothing elsewhere. */
+  /** The result with {@link NO_CAS} in place of its tokens, for a cache that is not written to: its tokens mean nothing elsewhere. */
   withoutTokens(result: R): R;
 }
 
-/** What a fallback over several caches must know of a command that deletes. */
+/** How a fallback over several caches handles a command that deletes. */
 export interface Deleting<R> {
-  /** The keys as they travel; undefined for all keys there are, and where it cannot be told. */
+  /** The keys as they travel; undefined for all keys, and when they are not known. */
   readonly wireKeys: readonly string[] | undefined;
-  /** What a cache that was left behind is told. */
+  /** The command for the older caches. */
   readonly elsewhere: Command<R>;
-  /** Whether the others are told only after the first has agreed: its tokens are its own. */
+  /** Whether the older caches get theirs only if the first agreed: its tokens mean nothing to them. */
   onlyAfter?(result: R): boolean;
 }
 
-/** The token of an item that the cache which is written to does not have. No server gives this one out. */
+/** Stands for the token of an item that only an older cache has. No server makes this number. */
 export const NO_CAS = '18446744073709551615';
 
-/** A key as a command has it. */
+/** A key in both of its forms. */
 export interface KeyOf {
   readonly wireKey: string;
   readonly key: Key;
@@ -71,21 +71,21 @@ export interface KeyOf {
  */
 export type Command<R> = KeyCommand<R> | KeysCommand<R> | ServerCommand<R>;
 
-/** What all commands have. What is the same for all of a class is a getter: a field would be eight bytes in each call that waits. */
+/** What all commands have. Constants of a class are getters: a field would take eight bytes in each call that waits. */
 abstract class BaseCommand<R> {
   /** The protocol's word, for example `get`. */
   abstract readonly verb: string;
   /** Whom it concerns: the owner of one key, the owners of several keys, or every server. */
   abstract readonly scope: 'key' | 'keys' | 'server';
-  /** Whether sending it twice has the effect of sending it once. */
+  /** Whether sending it twice has the same effect as sending it once. */
   abstract readonly idempotent: boolean;
-  /** Whether the server is told not to answer. The command then settles with {@link unanswered} once it is written. */
+  /** Whether the server is asked not to answer. The command then settles with {@link unanswered} once it is written. */
   readonly noreply: boolean = false;
   /** Whether a data block follows the line: a refused line may then leave the block to be read as commands. */
   get hasBlock(): boolean {
     return false;
   }
-  /** Whether nothing else may be on the connection meanwhile, since the reply has no known shape; the text that ends it. */
+  /** The token that ends a reply of unknown shape; nothing else may then be on the connection. Undefined for all other commands. */
   get rawUntil(): Buffer | undefined {
     return undefined;
   }
@@ -98,12 +98,12 @@ abstract class BaseCommand<R> {
     return undefined;
   }
 
-  /** Says what `result` means, key by key. */
+  /** Tells `tally` the outcome of each key. */
   tally(_result: R, tally: Tally): void {
     tally.add(OK, this.keyCount || 1);
   }
 
-  /** The first version of memcached that knows it; undefined for what all know. */
+  /** The first version of memcached that knows it; undefined when all versions do. */
   get since(): string | undefined {
     return undefined;
   }
@@ -115,11 +115,11 @@ abstract class BaseCommand<R> {
   get throughProxies(): boolean {
     return true;
   }
-  /** Whether the server's answer is to close the connection. */
+  /** Whether the server answers by closing the connection. */
   get closes(): boolean {
     return false;
   }
-  /** The same request with a line, and so a reply, for each key; undefined when it has no line with several keys. */
+  /** The same request with a line, and so a reply, for each key; undefined when each key has a line anyway. */
   get separated(): Command<R> | undefined {
     return undefined;
   }
@@ -132,20 +132,20 @@ abstract class BaseCommand<R> {
   /** Adds the request to what is being written. */
   abstract write(request: RequestWriter): void;
 
-  /** The reader for one reply: the command itself when one frame is enough. */
+  /** A reader for one reply: the command itself when one frame is enough. */
   abstract reader(): ReplyReader<R>;
 
-  /** How a result is completed by another server's; `undefined` for commands that do not only read. */
+  /** How a fallback completes the result from another cache; `undefined` for commands that do not only read. */
   get reading(): Reading<R> | undefined {
     return undefined;
   }
 
-  /** How it is made known to caches that were left behind; `undefined` for commands that do not delete. */
+  /** How a fallback passes it on to older caches; `undefined` for commands that do not delete. */
   get deleting(): Deleting<R> | undefined {
     return undefined;
   }
 
-  /** With {@link NO_CAS} for its token: the command that stores if there is still no such item. */
+  /** When its token is {@link NO_CAS}: the command that stores only if there is still no such item. */
   get ifAbsent(): Command<R> | undefined {
     return undefined;
   }
@@ -178,7 +178,7 @@ export abstract class KeyCommand<R> extends BaseCommand<R> implements ReplyReade
     this.key = key;
   }
 
-  /** What a cluster places the key by; never prefixed. */
+  /** The part of the key that a cluster places it by; never prefixed. */
   get routingPart(): KeyPart {
     return routingPart(this.key);
   }
@@ -201,7 +201,7 @@ export abstract class KeyCommand<R> extends BaseCommand<R> implements ReplyReade
 /**
  * A retrieval of one key that may share its line with its neighbours: the connection writes the gets of one tick as
  * `get k1 k2 …`. A server of Debian's age makes one system call per `get` line, so this makes gets four times cheaper;
- * and since each `VALUE` names its key, a stream out of step is seen at once.
+ * and since each `VALUE` names its key, a stream out of step is noticed at once.
  */
 export abstract class JoinableGet<R> extends KeyCommand<R> {
   abstract override readonly verb: 'get' | 'gets';
@@ -225,7 +225,7 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
   abstract hit(frame: Frame): R;
   abstract miss(): R;
 
-  /** What a result means: a serde may make nothing of what is there. */
+  /** The outcome: an item is a miss too if the serde says so. */
   meaning(result: R): typeof HIT | typeof MISS {
     return result === undefined ? MISS : HIT;
   }
@@ -234,23 +234,23 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
     tally.add(this.meaning(result), 1);
   }
 
-  /** Joined gets are read by the connection, which knows whose turn it is. */
+  /** Never called: joined gets are read by the connection, which knows whose turn it is. */
   read(frame: Frame, server: string): never {
     throw this.refuse(frame, server);
   }
 }
 
-/** memcached's proxy takes a last key of this name for the flag, and does not answer. */
+/** memcached's proxy takes a last key of this name for the flag, and then does not answer. */
 const FLAG = 'noreply';
-/** The key that is asked for as well in that case. */
+/** The key that is then asked for as well. */
 const STOPGAP = 'noreply-';
 
-/** What stands after the last key of a line of `get` or `gets`: usually nothing. */
+/** What follows the last key in a line of `get` or `gets`: usually nothing. */
 export function afterLastKey(wireKey: string): string {
   return wireKey === FLAG ? ` ${STOPGAP}` : '';
 }
 
-/** Whether the frame is a value that only {@link afterLastKey} asked for: it is nobody's. */
+/** Whether the frame is a value that only {@link afterLastKey} asked for, so that no call gets it. */
 export function isStopgap(frame: Frame, lastKey: string): boolean {
   return lastKey === FLAG && isValueFor(frame, STOPGAP);
 }
@@ -262,7 +262,7 @@ export abstract class KeysCommand<R> extends BaseCommand<R> {
   }
 
 
-  /** What a cluster places the keys by, in order. */
+  /** The parts of the keys that a cluster places them by, in order. */
   abstract routingParts(): KeyPart[];
 
   get keyCount(): number {
@@ -273,19 +273,19 @@ export abstract class KeysCommand<R> extends BaseCommand<R> {
   abstract pick(indices: readonly number[]): KeysCommand<R>;
 
   /**
-   * One result out of those of the parts.
+   * Merges the results of the parts.
    *
    * @param owners - for each key the index of its part's result, where all parts have one
    */
   abstract merge(results: readonly R[], owners?: readonly number[]): R;
 
-  /** The result when it was certainly not executed, if it can say so; without one the call fails. */
+  /** The result if it was certainly not executed; undefined if the call must fail then. */
   get whenNotSent(): R | undefined {
     return undefined;
   }
 }
 
-/** A command that every server is to receive. */
+/** A command that every server receives. */
 export abstract class ServerCommand<R> extends BaseCommand<R> {
   get scope(): 'server' {
     return 'server';
@@ -296,6 +296,6 @@ export abstract class ServerCommand<R> extends BaseCommand<R> {
   }
 
 
-  /** One result out of those of the servers. */
+  /** Merges the results of the servers. */
   abstract merge(results: readonly R[]): R;
 }

@@ -10,12 +10,13 @@ import { parseServerAddress, type ServerInput } from './server-address';
 import { Wire, type Gathering, type WireOwner } from './wire/wire';
 
 /**
- * How long each key has a line of its own after a reply for several was broken by an error, in milliseconds: a proxy one of whose
- * servers is dead answers every such line so, and each costs the connection. Behind a proxy, `proxy: true` spares the first one too.
+ * How long each key has a line of its own after a reply for several was broken by an error, in milliseconds: a proxy one of
+ * whose servers is dead answers every such line in that way, and each costs the connection. The option `proxy: true` avoids
+ * even the first one.
  */
 const SEPARATELY_FOR = 60_000;
 
-/** Whom a {@link Connection} tells how it fares: a pool that lends it, a cluster that watches its server's health. */
+/** Is told what happens to a {@link Connection}: a pool that lends it, a cluster that watches its server's health. */
 export interface ConnectionObserver {
   /** Counts what happens to the server; one of its own by default. */
   readonly meter?: ServerMeter | undefined;
@@ -24,13 +25,13 @@ export interface ConnectionObserver {
   /**
    * The connection could not be made, or was lost while something was awaited: once per connection, however many calls it had.
    *
-   * @param heard whether the server has said something over it
+   * @param heard whether the server has sent anything over it
    */
   onTrouble?(failure: unknown, heard: boolean): void;
   /**
-   * These were certainly not executed, since the connection never worked; whether somebody else sends them.
+   * Offers calls that were certainly not executed, since the connection never worked; returns whether the observer takes them.
    *
-   * @param noPlace whether the server has said that it is one too many
+   * @param noPlace whether the server has said that the connection is beyond its limit
    */
   takeBack?(calls: readonly Call<unknown>[], noPlace: boolean): boolean;
 }
@@ -68,7 +69,7 @@ export class Connection implements Executor {
       onEnd: (wire, unsent, failure) => {
         if (this.#wire === wire) this.#wire = undefined;
         if (failure !== undefined) observer.onTrouble?.(failure, wire.isHeard);
-        // Not a byte of these has left: they go on over the next connection.
+        // No byte of these was sent: the next connection takes them.
         if (wire.isHeard || unsent.length === 0 || observer.takeBack?.(unsent, false) !== true) for (const call of unsent) this.add(call);
         if (this.pending === 0) observer.onIdle?.();
       },
@@ -85,7 +86,7 @@ export class Connection implements Executor {
     return this.#wire?.pending ?? 0;
   }
 
-  /** Whether there is a connection that has worked. */
+  /** Whether there is a connection over which the server has sent something. */
   get isHeard(): boolean {
     return this.#wire?.isHeard === true;
   }
@@ -96,7 +97,7 @@ export class Connection implements Executor {
     return startCall(this, command, options);
   }
 
-  /** Carries a call that was made elsewhere; no bound applies. */
+  /** Takes a call that was made elsewhere; `maxPending` does not apply. */
   add(call: Call<unknown>): void {
     (this.#wire ??= new Wire(this.#settings, this.#owner)).add(call);
   }
@@ -118,7 +119,7 @@ export class Connection implements Executor {
   }
 }
 
-/** A call is refused, since `pending` others wait. */
+/** Refuses a call, since `pending` others wait. */
 export function overloaded(meter: ServerMeter, command: Command<unknown>, pending: number, message: string): Promise<never> {
   const { server, clientId } = meter;
   const { verb } = command;
@@ -126,19 +127,19 @@ export function overloaded(meter: ServerMeter, command: Command<unknown>, pendin
   return refused(meter, command, new MemcacheOverloadedError(message, { server, command: verb }));
 }
 
-/** A call for a server that is not made. */
+/** Rejects a call before it is made, and counts it. */
 export function refused(meter: ServerMeter, command: Command<unknown>, error: MemcacheError): Promise<never> {
   meter.fail(command, error);
   return rejected(error);
 }
 
-/** A call whose signal has fired before it was made. */
+/** Rejects a call whose signal fired before it was made, and counts it. */
 export function refusedByCaller(meter: ServerMeter, command: Command<unknown>, signal: AbortSignal): Promise<never> {
   meter.abort(command);
   return rejected(signal.reason);
 }
 
-/** What is seen of the way to one server. */
+/** The monitor of an executor for one server. */
 export function monitorOf(meter: ServerMeter, pending: () => number): Monitor {
   const { clientId, server } = meter;
   return { clientId, server, metrics: () => new Map([[server, meter.snapshot(pending())]]) };

@@ -2,24 +2,24 @@ import type { Command } from './command';
 import type { ServerMetrics } from './meter';
 import type { CommandMessage } from './observe';
 
-/** What every call may be given. */
+/** The options of every call. */
 export interface CallOptions {
   /**
-   * Aborts the call: it rejects at once with the signal's reason. What was already sent may still be executed by the
-   * server; its reply is dropped.
+   * Aborts the call: it rejects at once with the signal's reason. If it was already sent, the server may still execute it; its
+   * reply is dropped.
    */
   signal?: AbortSignal | undefined;
 }
 
-/** What executors hand down beside the command. */
+/** What executors pass down besides the command. */
 export interface ExecuteOptions extends CallOptions {
   /** When the call must have settled, on the monotonic clock, in milliseconds; by default `timeout` from now. A layer never extends it. */
   deadline?: number | undefined;
-  /** What is told of the call to those who listen; only there when somebody does. */
+  /** The message published for the call; only there if anybody listens. */
   trace?: CommandMessage | undefined;
 }
 
-/** An executor as it is seen from outside. */
+/** What can be seen of an executor from outside. */
 export interface Monitor {
   /** The number that messages on `CHANNELS` have. */
   readonly clientId: number;
@@ -35,8 +35,8 @@ export interface Monitor {
  */
 export interface Executor {
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R>;
-  /** Lets what is in flight finish within the time-out, then frees everything. The executor may be used again. */
+  /** Lets calls under way finish, for at most the time-out, then frees everything. The executor may be used again. */
   close(): Promise<void>;
-  /** For `metrics()` of the client; a policy passes on that of its executor. */
+  /** For `metrics()` of the client; a policy returns that of the executor it stands before. */
   readonly monitor?: Monitor | undefined;
 }

@@ -1,8 +1,11 @@
-/** What is counted of each server, always: whole numbers, and how long replies took. */
+/** What is always counted per server: whole numbers, and how long replies took. */
 import { MemcacheError } from '../errors';
 import type { ServerState } from './observe';
 
-/** What may come of a call, key by key: places in a meter's counts. `MISS` is a read that found nothing, `NOT_FOUND` another command. */
+/**
+ * The outcomes of a call, key by key: indices of a meter's counts. `MISS` is a read that found nothing, `NOT_FOUND` any other
+ * command that did.
+ */
 export const HIT = 0;
 export const MISS = 1;
 export const NOT_FOUND = 2;
@@ -12,18 +15,18 @@ export const EXISTS = 5;
 export const OK = 6;
 export type Outcome = typeof HIT | typeof MISS | typeof NOT_FOUND | typeof STORED | typeof NOT_STORED | typeof EXISTS | typeof OK;
 
-/** Takes what came of a call. */
+/** Takes the outcomes of a call. */
 export interface Tally {
   add(outcome: Outcome, keys: number): void;
 }
 
-/** What a meter must know of a command. */
+/** The part of a command that a meter uses. */
 export interface Counted<R> {
   /** The protocol's verb. */
   readonly verb: string;
   /** How many keys it concerns; 0 for a command to servers, which counts as one call. */
   readonly keyCount: number;
-  /** Says what `result` is, key by key. */
+  /** Tells `tally` the outcome of each key. */
   tally(result: R, tally: Tally): void;
 }
 
@@ -31,69 +34,77 @@ export interface Counted<R> {
 export interface Latency {
   /** Calls that were answered. Gets that shared a line count singly, a call for many keys once per server. */
   readonly count: number;
+  /** All their times together. */
   readonly sum: number;
-  /** Half of the calls took no longer; the error of this and the following is at most 5 %. 0 without a call. */
+  /** Half of the calls took no longer. This and the following are off by at most 5 %; 0 without a call. */
   readonly p50: number;
+  /** Of a hundred calls ninety took no longer; the following likewise. */
   readonly p90: number;
   readonly p99: number;
   readonly p999: number;
-  /** The longest, exactly. */
+  /** The exact maximum. */
   readonly max: number;
-  /** `[upper bound, calls]`, in rising order, those without calls left out; a bound is not in its own bucket. */
+  /** `[upper bound, calls]`, in rising order, those without calls left out; a time equal to a bound is in the next bucket. */
   readonly buckets: readonly (readonly [upTo: number, calls: number])[];
 }
 
-/** What `client.metrics()` tells of one server. Numbers only grow, except `connections` and `pending`. */
+/** What `client.metrics()` returns for one server. Numbers only grow, except `connections` and `pending`. */
 export interface ServerMetrics {
-  /** As `servers()` has it. Where nothing watches the server: `failing` from a failure of its connection to the next answer. */
+  /** As in `servers()`. For a server whose health is not watched: `failing` from a failure of its connection to the next answer. */
   readonly state: ServerState;
   /** Connections that can be used. */
   readonly connections: number;
   /** Calls that wait for a connection or for their reply. */
   readonly pending: number;
   /**
-   * Calls that have settled, by the protocol's verb; a call for many keys counts each key, and every attempt counts.
+   * Calls that have settled, by the protocol's verb; a call for several keys counts once per key, and every attempt counts.
    * Their sum is that of `hits`, `misses`, `stored`, `notStored`, `exists`, `ok`, `aborted` and all `errors`.
    */
   readonly calls: Readonly<Record<string, number>>;
+  /** Keys that were read and found. */
   readonly hits: number;
-  /** Keys that were not there, asked for by any command: also `delete`, `touch`, `incr`, `decr` and `cas`. */
+  /** Keys that were not there, whatever the command: also `delete`, `touch`, `incr`, `decr` and `cas`. */
   readonly misses: number;
-  /** Keys that were read and answered: `hits`, and the misses of commands that read. */
+  /** Keys whose read was answered: `hits`, and the misses of commands that read. */
   readonly lookups: number;
+  /** Values that were stored. */
   readonly stored: number;
+  /** Values that were not stored by the command's own rule: `add` of a key that was there, `replace` of one that was not. */
   readonly notStored: number;
-  /** `cas` that came too late. */
+  /** `cas` that was refused because the item had changed. */
   readonly exists: number;
-  /** Everything else that succeeded, and what asks for no reply once it is written. */
+  /** Everything else that succeeded, and `noreply` commands once they are written. */
   readonly ok: number;
-  /** Calls that their signal ended. */
+  /** Calls that were aborted by their signal. */
   readonly aborted: number;
-  /** By code. */
+  /** Calls that failed, by the code of the error. */
   readonly errors: Readonly<Record<string, number>>;
   /** Of the errors, those that `ignoreErrors` turned into misses. */
   readonly ignored: number;
   /** How often a call was repeated after a failure of this server. */
   readonly retries: number;
+  /** Connections that were made. */
   readonly connects: number;
+  /** Connections that could not be made. */
   readonly connectFailures: number;
-  /** Connections that are over, whoever ended them. */
+  /** Connections that have ended, whoever ended them. */
   readonly disconnects: number;
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** How long replies took. */
   readonly latency: Latency;
 }
 
 /** Sixteen buckets to each doubling: a bucket's middle is at most 1/32 of it away from what it holds. */
 const PER_OCTAVE = 16;
-/** 2^-10 ms, about a microsecond, and 2^22 ms, more than an hour. What is shorter or longer goes into the first or last bucket. */
+/** 2^-10 ms, about a microsecond, and 2^22 ms, more than an hour. Shorter or longer times go into the first or last bucket. */
 const FIRST_OCTAVE = -10;
 const OCTAVES = 32;
 const BUCKETS = OCTAVES * PER_OCTAVE;
 
 /** A log-linear histogram of milliseconds. */
 export class Histogram {
-  /** Made with the first time, 4 KiB. */
+  /** 4 KiB, allocated with the first time. */
   #buckets: Float64Array | undefined;
   #count = 0;
   #sum = 0;
@@ -122,7 +133,7 @@ export class Histogram {
   }
 }
 
-/** The log of the time is that of its bucket's octave; within an octave buckets are equally wide. */
+/** The logarithm gives the octave; within an octave buckets are equally wide. */
 function bucketOf(time: number): number {
   if (!(time > 0)) return 0;
   const octave = Math.floor(Math.log2(time));
@@ -156,7 +167,7 @@ function middleBelow(upTo: number): number {
   return upTo - 2 ** octave / PER_OCTAVE / 2;
 }
 
-/** How many keys a failed call had, where that is not one. */
+/** How many keys a failed call had, if not one. */
 const keysOfError = new WeakMap<object, number>();
 
 /** For how many keys a call failed with `error`. */
@@ -171,12 +182,12 @@ export function failedKeys(error: object): number {
 export class ServerMeter implements Tally {
   /** The server's name. */
   readonly server: string;
-  /** That of the client for which it counts. */
+  /** The id of the client for which it counts. */
   readonly clientId: number;
   /** By {@link Outcome}. */
   readonly #outcomes = new Float64Array(7);
   readonly #calls = new Map<string, number>();
-  /** Calls of one verb in a row that are not yet in `#calls`: most calls come after one of their own kind. */
+  /** Calls of one verb in a row that are not yet in `#calls`: most calls follow one of the same verb. */
   #verb = '';
   #run = 0;
   readonly #errors = new Map<string, number>();
@@ -202,14 +213,14 @@ export class ServerMeter implements Tally {
     command.tally(result, this);
   }
 
-  /** A call for one key, of which it is known what its result means: the hot path. */
+  /** A call for one key with a known outcome: the hot path. */
   succeedAs(verb: string, outcome: Outcome): void {
     if (verb !== this.#verb) this.#turnTo(verb);
     this.#run++;
     this.add(outcome, 1);
   }
 
-  /** The server was told not to answer, and the command is written. */
+  /** A `noreply` command was written. */
   unanswered({ verb, keyCount }: Counted<never>): void {
     this.#count(verb, keyCount);
     this.add(OK, keyCount || 1);
@@ -223,7 +234,7 @@ export class ServerMeter implements Tally {
     if (keys > 1 && error instanceof MemcacheError) keysOfError.set(error, keys);
   }
 
-  /** Its signal ended it. */
+  /** A call was aborted by its signal. */
   abort({ verb, keyCount }: Counted<never>): void {
     this.#count(verb, keyCount);
     this.#aborted += keyCount || 1;
@@ -259,7 +270,7 @@ export class ServerMeter implements Tally {
     this.#troubled = true;
   }
 
-  /** A connection that could be used is over. */
+  /** A usable connection has ended. */
   disconnected(failed: boolean): void {
     this.#disconnects++;
     if (failed) this.#troubled = true;
@@ -279,12 +290,12 @@ export class ServerMeter implements Tally {
     this.#troubled = false;
   }
 
-  /** Whoever watches the server knows its state. */
+  /** From now on the state is that of `watch`. */
   watchedBy(watch: { readonly state: ServerState }): void {
     this.#watch = watch;
   }
 
-  // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────
+  // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param pending - calls that wait */
   snapshot(pending: number): ServerMetrics {
@@ -317,7 +328,7 @@ export class ServerMeter implements Tally {
 
 const SEVERITY: readonly ServerState[] = ['healthy', 'failing', 'dead'];
 
-/** The sum of what two tell of one server; its state is the worse of the two. */
+/** Adds up two metrics of one server; its state is the worse of the two. */
 export function addMetrics(a: ServerMetrics, b: ServerMetrics): ServerMetrics {
   const sums = Object.fromEntries(
     Object.entries(a).flatMap(([name, value]: [string, unknown]) =>
@@ -347,7 +358,7 @@ function addLatencies(a: Latency, b: Latency): Latency {
   return latencyOf(inOrder, a.count + b.count, a.sum + b.sum, Math.max(a.max, b.max));
 }
 
-/** The metrics of several sources by server, added up where they know the same one. */
+/** The metrics of several sources by server, added up for servers that several of them have. */
 export function mergeMetrics(sources: Iterable<ReadonlyMap<string, ServerMetrics>>): Map<string, ServerMetrics> {
   const merged = new Map<string, ServerMetrics>();
   for (const source of sources) {

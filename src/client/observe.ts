@@ -1,8 +1,8 @@
 /**
- * What is published on `node:diagnostics_channel`: the names, the messages, and how a thing that takes time is told.
+ * What is published on `node:diagnostics_channel`: the names, the messages, and how an operation is traced.
  *
- * Nothing is made unless somebody listens. No message holds a key, a value, credentials, a line of the wire or a
- * server's own words; a sanitized first key is there when the option `diagnostics.key` makes one.
+ * No message is made unless somebody listens. None holds a key, a value, credentials, a line of the protocol or the text of a
+ * server's error; only the option `diagnostics.key` can add a sanitized first key.
  */
 import { channel, tracingChannel, type Channel, type TracingChannel } from 'node:diagnostics_channel';
 import { MemcacheError, type Certainty } from '../errors';
@@ -16,9 +16,9 @@ export const CHANNELS = {
   command: 'tsmemcache:command',
   /** Tracing: a connection being made, TLS and authentication included. */
   connect: 'tsmemcache:connect',
-  /** A connection can be used. */
+  /** A connection has become usable. */
   connectionReady: 'tsmemcache:connection:ready',
-  /** A connection that could be used is over. */
+  /** A usable connection has ended. */
   connectionClosed: 'tsmemcache:connection:closed',
   /** Calls were written to a socket together. */
   batch: 'tsmemcache:batch',
@@ -32,7 +32,7 @@ export const CHANNELS = {
   retry: 'tsmemcache:retry',
   /** The deadline of a call has passed. */
   timeout: 'tsmemcache:timeout',
-  /** A call was refused, since too many wait. */
+  /** A call was refused because too many were waiting. */
   overload: 'tsmemcache:overload',
   /** Tracing: the loader of a read-through cache. */
   load: 'tsmemcache:load',
@@ -40,10 +40,10 @@ export const CHANNELS = {
   cache: 'tsmemcache:cache',
 } as const;
 
-/** What came of a call for one key. */
+/** The outcome of a call for one key. */
 export type CommandOutcome = 'hit' | 'miss' | 'stored' | 'notStored' | 'exists' | 'ok';
 
-/** What is told of an error: no words of a server, no cause, no value. Its stack is that of the error. */
+/** What is published of an error: no text of a server, no cause, no value. Its stack is that of the error. */
 export class ObservedError extends Error {
   /** The code of the error; `ABORTED` when the caller's signal fired, `ERROR` for what is not an error of this package. */
   readonly code: string;
@@ -62,9 +62,9 @@ export class ObservedError extends Error {
 }
 
 /**
- * What may be told of `error` to whoever listens.
+ * The part of `error` that may be published.
  *
- * @param signal - of the call: its reason is the caller's own affair
+ * @param signal - that of the call: its reason is not published
  */
 export function observed(error: unknown, signal?: AbortSignal): ObservedError {
   if (error instanceof MemcacheError) {
@@ -79,18 +79,18 @@ export function observed(error: unknown, signal?: AbortSignal): ObservedError {
   return new ObservedError(name, wordOf(error, 'code', /^[A-Z][A-Z0-9_]{1,39}$/) ?? 'ERROR');
 }
 
-/** A property that is one word, such as `ECONNRESET`; anything else might be a message. */
+/** The property, if it is a single word such as `ECONNRESET`: anything else might be a message. */
 function wordOf(error: unknown, property: 'name' | 'code', pattern: RegExp): string | undefined {
   const word: unknown = typeof error === 'object' && error !== null && property in error ? (error as Record<string, unknown>)[property] : undefined;
   return typeof word === 'string' && pattern.test(word) ? word : undefined;
 }
 
-/** Everything that is told names the client; `client.clientId` has the same number. */
+/** Every message names the client by its `client.clientId`. */
 interface OfClient {
   readonly clientId: number;
 }
 
-/** On {@link CHANNELS.command}. What stands behind `key` is there at the end. */
+/** On {@link CHANNELS.command}. The properties after `key` are set at the end. */
 export interface CommandMessage extends OfClient {
   /** The protocol's verb, as in `error.command`. */
   readonly command: string;
@@ -100,11 +100,11 @@ export interface CommandMessage extends OfClient {
   server?: string | undefined;
   /** What `diagnostics.key` makes of the first key. */
   key?: string | undefined;
-  /** For one key. */
+  /** Only for a call for one key. */
   outcome?: CommandOutcome | undefined;
   /** How many of the keys were found, for commands that read. */
   hits?: number | undefined;
-  /** How often it was tried. */
+  /** How many attempts were made. */
   attempts?: number | undefined;
   error?: ObservedError | undefined;
 }
@@ -113,13 +113,14 @@ export interface CommandMessage extends OfClient {
 export interface ConnectMessage extends OfClient {
   readonly server: string;
   readonly tls: boolean;
+  /** Set at the end, if no connection could be made. */
   error?: ObservedError | undefined;
 }
 
 /** On {@link CHANNELS.connectionReady}. */
 export interface ConnectionReadyMessage extends OfClient {
   readonly server: string;
-  /** Milliseconds that it took to be made. */
+  /** How long it took to connect, in milliseconds. */
   readonly durationMs: number;
 }
 
@@ -128,7 +129,7 @@ export interface ConnectionClosedMessage extends OfClient {
   readonly server: string;
   /** The code of what went wrong; undefined when nothing did. */
   readonly code: string | undefined;
-  /** How many calls waited on it. */
+  /** How many calls were waiting on it. */
   readonly pending: number;
   /** Milliseconds since it was ready. */
   readonly ageMs: number;
@@ -137,6 +138,7 @@ export interface ConnectionClosedMessage extends OfClient {
 /** On {@link CHANNELS.batch}. */
 export interface BatchMessage extends OfClient {
   readonly server: string;
+  /** How many calls were written. */
   readonly calls: number;
   readonly bytes: number;
 }
@@ -144,6 +146,7 @@ export interface BatchMessage extends OfClient {
 /** On {@link CHANNELS.poolWait}. */
 export interface PoolWaitMessage extends OfClient {
   readonly server: string;
+  /** How long the call has waited, in milliseconds. */
   readonly waitMs: number;
   /** How many calls still wait. */
   readonly waiting: number;
@@ -163,7 +166,7 @@ export interface ServerStateMessage extends OfClient {
 
 /** On {@link CHANNELS.servers}. */
 export interface ServersMessage extends OfClient {
-  /** Names of servers. */
+  /** The names of the servers that were added and removed. */
   readonly added: readonly string[];
   readonly removed: readonly string[];
 }
@@ -171,22 +174,22 @@ export interface ServersMessage extends OfClient {
 /** On {@link CHANNELS.retry}. */
 export interface RetryMessage extends OfClient {
   readonly command: string;
-  /** How often it was tried. */
+  /** How many attempts were made. */
   readonly attempt: number;
+  /** Milliseconds until the next attempt. */
   readonly delayMs: number;
-  /** Of the error. */
+  /** The code of the error of the last attempt. */
   readonly code: string;
   readonly certainty: Certainty;
 }
-
 
 /** On {@link CHANNELS.timeout}. */
 export interface TimeoutMessage extends OfClient {
   readonly server: string | undefined;
   readonly command: string;
-  /** How many calls wait there. */
+  /** How many calls wait for that server. */
   readonly pending: number;
-  /** The time that it had, in milliseconds. */
+  /** The limit that it exceeded, in milliseconds. */
   readonly limitMs: number;
 }
 
@@ -194,15 +197,17 @@ export interface TimeoutMessage extends OfClient {
 export interface OverloadMessage extends OfClient {
   readonly server: string;
   readonly command: string;
-  /** How many calls wait there: the bound that was met. */
+  /** How many calls wait for that server: the limit that was reached. */
   readonly pending: number;
 }
 
-/** On {@link CHANNELS.load}. What stands behind `name` is there at the end. */
+/** On {@link CHANNELS.load}. The properties after `name` are set at the end. */
 export interface LoadMessage extends OfClient {
   /** The cache's name. */
   readonly name: string;
+  /** What `diagnostics.key` makes of the key. */
   key?: string | undefined;
+  /** `loaded` or `load-error`. */
   outcome?: string | undefined;
   /** Age of the value that is replaced, in milliseconds. */
   ageMs?: number | undefined;
@@ -213,7 +218,7 @@ export interface LoadMessage extends OfClient {
 export interface CacheMessage extends OfClient {
   /** The cache's name. */
   readonly name: string;
-  /** What happened: `hit`, `stale`, `coalesced`, `filled` … */
+  /** What happened: the name of the event, such as `hit`, `stale-hit` or `load`. */
   readonly outcome: string;
   /** Age of the value, in milliseconds. */
   readonly ageMs?: number | undefined;
@@ -237,7 +242,7 @@ export interface ChannelMessages {
   'tsmemcache:cache': CacheMessage;
 }
 
-/** A channel for things that happen at one moment. */
+/** A channel for events. */
 export class Notices<Name extends keyof ChannelMessages> {
   readonly #channel: Channel;
 
@@ -245,7 +250,7 @@ export class Notices<Name extends keyof ChannelMessages> {
     this.#channel = channel(name);
   }
 
-  /** Whether somebody listens: a message is made only then. */
+  /** Whether anybody listens: a message is made only then. */
   get heard(): boolean {
     return this.#channel.hasSubscribers;
   }
@@ -256,8 +261,7 @@ export class Notices<Name extends keyof ChannelMessages> {
 }
 
 /**
- * A channel for things that take time, told as `tracingChannel` of Node tells them, but for the result: no message ever
- * holds that.
+ * A channel for operations, published as by Node's `tracingChannel`, except that no message ever holds the result.
  */
 export class Traces<Name extends keyof ChannelMessages> {
   readonly #channel: TracingChannel<ChannelMessages[Name]>;
@@ -266,13 +270,16 @@ export class Traces<Name extends keyof ChannelMessages> {
     this.#channel = tracingChannel<ChannelMessages[Name]>(name);
   }
 
-  /** Whether somebody listens. */
+  /** Whether anybody listens. */
   get heard(): boolean {
     const { start, end, asyncStart, asyncEnd, error } = this.#channel;
     return start.hasSubscribers || asyncEnd.hasSubscribers || end.hasSubscribers || asyncStart.hasSubscribers || error.hasSubscribers;
   }
 
-  /** `start`, then `run` in the context that the stores bound to it make, then `end`. Whoever calls this calls {@link finish} once. */
+  /**
+   * Publishes `start`, calls `run` in the context of the stores bound to the channel, and publishes `end`. The caller must call
+   * {@link finish} once.
+   */
   begin<T>(message: ChannelMessages[Name], run: () => T): T {
     return this.#channel.start.runStores(message, () => {
       try {
@@ -283,7 +290,7 @@ export class Traces<Name extends keyof ChannelMessages> {
     });
   }
 
-  /** `error` if the message has one, then `asyncStart` and `asyncEnd`. */
+  /** Publishes `error` if the message has one, then `asyncStart` and `asyncEnd`. */
   finish(message: ChannelMessages[Name] & { readonly error?: ObservedError | undefined }): void {
     const { error, asyncStart, asyncEnd } = this.#channel;
     if (message.error !== undefined) error.publish(message);
@@ -308,7 +315,7 @@ export const cacheEvents = new Notices(CHANNELS.cache);
 
 let lastClientId = 0;
 
-/** A number for a client, by which messages are told apart. */
+/** A number for a new client, which its messages carry. */
 export function nextClientId(): number {
   return ++lastClientId;
 }

@@ -1,12 +1,12 @@
 import type { AnyOptionTable } from '../options/option';
 import type { ServerMetrics } from './meter';
 
-/** What one wants to see of a client at a glance: a screen at the most, and no secret. */
+/** A client at a glance, for `util.inspect`: at most a screen, and no secrets. */
 export function overview(metrics: ReadonlyMap<string, ServerMetrics>, table: object, options: object): object {
   return { servers: serversOf(metrics), options: givenOptions(table, options) };
 }
 
-/** No more servers than this are shown one by one. */
+/** At most this many servers are shown. */
 const MAX_SHOWN = 12;
 
 function serversOf(metrics: ReadonlyMap<string, ServerMetrics>): object {
@@ -23,7 +23,7 @@ function sum(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((total, count) => total + count, 0);
 }
 
-/** Those that differ from their default. */
+/** The options that differ from their default. */
 function givenOptions(table: object, options: object): object {
   const given: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
@@ -33,7 +33,7 @@ function givenOptions(table: object, options: object): object {
   return given;
 }
 
-/** Credentials and what TLS is given are not shown, and of other objects no more than their class. */
+/** Credentials and TLS options are hidden, and other objects show only their class. */
 function shownOption(name: string, value: unknown): unknown {
   if (name === 'auth' || (name === 'tls' && typeof value === 'object')) return '(not shown)';
   if (value instanceof Uint8Array) return `${value.length} bytes`;

@@ -4,8 +4,8 @@ import { rejected } from './connection';
 import type { ExecuteOptions, Executor, Monitor } from './executor';
 
 /**
- * The policy behind the option `proxy`: what not every proxy knows is refused here. Most of them would close the connection without a
- * word, and all that is in flight on it would be lost.
+ * The policy behind the option `proxy`: refuses commands that not every proxy knows. Most proxies would close the connection
+ * without an answer, and all calls on it would be lost.
  */
 export class ProxyGate implements Executor {
   readonly #next: Executor;

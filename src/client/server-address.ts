@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net';
 import { MemcacheIllegalInputError } from '../errors';
 
-/** A memcached server: see the README for the forms of text. */
+/** A memcached server: see the README for the forms of strings. */
 export type ServerInput =
   | string
   | readonly [host: string, port: number]
@@ -29,7 +29,7 @@ export interface ServerAddress {
 const DEFAULT_PORT = 11211;
 
 /**
- * Reads any of the accepted forms.
+ * Parses any of the accepted forms.
  *
  * @throws MemcacheIllegalInputError
  */
@@ -91,13 +91,13 @@ function tcp(host: unknown, port: unknown): ServerAddress {
 
 function unix(path: unknown): ServerAddress {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-    throw new MemcacheIllegalInputError('server: the path of the unix socket must be a text that is not empty');
+    throw new MemcacheIllegalInputError('server: the path of the unix socket must be a string that is not empty');
   }
   return { name: path, endpoint: { path }, tls: false };
 }
 
 function illegal(): MemcacheIllegalInputError {
-  // The text is not repeated: it may hold a password.
+  // The input is not repeated: it may hold a password.
   return new MemcacheIllegalInputError(
     'server must be "host", "host:port", "[ipv6]:port", "/path.sock", "unix:/path.sock", ' +
       '"memcached://user:password@host:port", "memcacheds://…", [host, port], { host, port } or { path }',

@@ -5,7 +5,7 @@ import type { CacheValue } from '../serde';
 import { MemoryStore, ServerContext } from '../server';
 import { connectInProcess } from './session-transport';
 
-/** Options of an {@link EmbeddedClient}: those of a client that have a meaning without a server. */
+/** Options of an {@link EmbeddedClient}: those of a client that mean something without a server. */
 export type EmbeddedClientOptions<Out = CacheValue, In = Out> = Omit<
   ClientOptions<Out, In>,
   'auth' | 'connect' | 'connectTimeout' | 'keepAlive' | 'noDelay' | 'retryTimeout' | 'tls'
@@ -21,8 +21,8 @@ export class EmbeddedClient<Out = CacheValue, In = Out> extends Client<Out, In> 
   readonly store: MemoryStore;
 
   /**
-   * @param given - where the items are kept; by default a store of its own, of 64 MiB, whose items expire by the `clock` of
-   *   the options
+   * @param given - where the items are kept. By default a store of its own, of 64 MiB, whose items expire by the `clock` of the
+   *   options
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
   constructor(given?: MemoryStore, options: EmbeddedClientOptions<Out, In> = {}) {

@@ -50,7 +50,7 @@ class SessionTransport implements Transport {
   }
 
   cork(): void {
-    // What is written in one tick leaves together anyhow.
+    // What is written in one tick leaves together in any case.
   }
 
   uncork(): void {
@@ -86,7 +86,7 @@ class SessionTransport implements Transport {
   }
 }
 
-/** Bytes are not copied but for those of the caller's own: both sides have taken what they need by the end of the next tick. */
+/** Only bytes that belong to the caller are copied: both sides have taken what they need by the end of the next tick. */
 function toBuffer(data: string | Uint8Array): Buffer {
   if (typeof data === 'string') return Buffer.from(data, 'latin1');
   return data.length > COPIED_UP_TO ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);

@@ -15,7 +15,7 @@
  */
 export type Certainty = 'notSent' | 'maybeExecuted' | 'executed';
 
-/** What an error knows beside its message. */
+/** What an error carries besides its message. */
 export interface MemcacheErrorOptions {
   /** Name of the server concerned, for example `127.0.0.1:11211`. */
   server?: string | undefined;
@@ -86,7 +86,7 @@ export class MemcacheIllegalInputError extends MemcacheClientError {
   static { nameErrors(this, 'MemcacheIllegalInputError'); }
 }
 
-/** A counter was asked for as a number and is beyond 2^53; it was changed all the same. */
+/** A counter was asked for as a number and is beyond 2^53; the server did change it. {@link exact} has the count. */
 export class MemcacheInexactNumberError extends MemcacheClientError {
   override readonly code = 'MEMCACHE_INEXACT_NUMBER';
   static { nameErrors(this, 'MemcacheInexactNumberError'); }
@@ -94,7 +94,7 @@ export class MemcacheInexactNumberError extends MemcacheClientError {
   readonly #exact: bigint;
 
   constructor(exact: bigint, command: string, server?: string) {
-    super('the count is beyond 2^53, so no number holds it; pass a bigint as delta to get a bigint (this one: error.exact)', {
+    super('the count is beyond 2^53, which a number does not hold exactly; pass a bigint as delta to get a bigint (this count is error.exact)', {
       command,
       server,
       certainty: 'executed',
@@ -138,13 +138,13 @@ export class CacheLoadTimeoutError extends MemcacheTimeoutError {
   static { nameErrors(this, 'CacheLoadTimeoutError'); }
 }
 
-/** The server refused the credentials, or asks for some where none were given. */
+/** The server refused the credentials, or requires credentials where none were given. */
 export class MemcacheAuthenticationError extends MemcacheError {
   override readonly code = 'MEMCACHE_AUTHENTICATION';
   static { nameErrors(this, 'MemcacheAuthenticationError'); }
 }
 
-/** A bound on waiting work is reached (`maxPending`, or a pool's `maxWaiting`); the call was refused at once. */
+/** A limit on waiting work is reached (`maxPending`, or a pool's `maxWaiting`); the call was refused at once. */
 export class MemcacheOverloadedError extends MemcacheError {
   override readonly code = 'MEMCACHE_OVERLOADED';
   static { nameErrors(this, 'MemcacheOverloadedError'); }
@@ -177,12 +177,12 @@ export class MemcachePartialError extends MemcacheError {
   readonly #failures: ReadonlyMap<string, MemcacheError>;
 
   constructor(partial: unknown, failures: ReadonlyMap<string, MemcacheError>, options: MemcacheErrorOptions = {}) {
-    super(`${failures.size} of the servers asked failed: ${[...failures.keys()].join(', ')}; see partial and failures`, options);
+    super(`${failures.size} of the servers failed: ${[...failures.keys()].join(', ')}; see partial and failures`, options);
     this.#partial = partial;
     this.#failures = failures;
   }
 
-  /** The result as far as it came: of the type that the call would have had. */
+  /** The result of the servers that answered, of the type that the call would have had. */
   get partial(): unknown {
     return this.#partial;
   }
@@ -194,8 +194,8 @@ export class MemcachePartialError extends MemcacheError {
 }
 
 /**
- * Gives the errors of a class their name, where JavaScript's own errors have it: `stack` shows it then. As a literal,
- * since the names of classes are lost when a bundle is minified.
+ * Gives the errors of a class their name on the prototype, as JavaScript's own errors have it, so that `stack` shows it. The
+ * name is a literal, since the names of classes are lost when a bundle is minified.
  */
 function nameErrors({ prototype }: { readonly prototype: object }, name: string): void {
   Object.defineProperty(prototype, 'name', { value: name, configurable: true, writable: true });

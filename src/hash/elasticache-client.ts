@@ -8,14 +8,14 @@ export interface ElastiCacheClientOptions<Out = CacheValue, In = Out> extends Ha
 
 /**
  * A cluster client that follows the list of servers of Amazon ElastiCache or Google Memorystore: what the configuration
- * endpoint answers to `config get cluster`. When the list changes, only the keys that must move do, and calls under way
- * finish where they are.
+ * endpoint answers to `config get cluster`. When the list changes, only the keys that must move do, and calls under way finish
+ * on the server they were sent to.
  */
 export class ElastiCacheClient<Out = CacheValue, In = Out> extends HashClient<Out, In> {
   protected static override readonly optionNames: object = { ...super.optionNames, ...ELASTICACHE_OPTIONS };
 
   /**
-   * @param configEndpoint for example `my-cluster.abc.cfg.use1.cache.amazonaws.com:11211`
+   * @param configEndpoint the server that knows the list, for example `my-cluster.abc.cfg.use1.cache.amazonaws.com:11211`
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
   constructor(configEndpoint: ServerInput, options: ElastiCacheClientOptions<Out, In> = {}) {

@@ -20,35 +20,36 @@ import type { HealthSettings } from '../client/policies/server-health';
 /** How a {@link HashClient} behaves. All durations are in milliseconds. */
 export interface HashClientOptions<Out = CacheValue, In = Out> extends ClientOptions<Out, In>, PoolOptions {
   /**
-   * Which server owns which key. An instance that no other client uses.
+   * Chooses the server of each key. The instance must not be shared with another client.
    * @default a `RendezvousHash`, which places keys as pymemcache does
    */
   hasher?: Hasher | undefined;
   /**
-   * How many probes a failing server gets before it is called dead and its keys move to the others.
+   * How many probes a failing server gets before it is dead and its keys move to the others.
    * @default 2
    */
   retryAttempts?: number | undefined;
   /**
-   * Time until a failing server is probed, at the latest; until then calls for it fail at once.
+   * The longest time until a failing server is probed (a quarter to the whole of it, at random); until then calls for it fail
+   * at once.
    * @default 1000
    */
   retryTimeout?: number | undefined;
   /**
-   * Time until a dead server is probed again, at the latest.
+   * The longest time until a dead server is probed again (a quarter to the whole of it, at random).
    * @default 60000
    */
   deadTimeout?: number | undefined;
   /**
-   * Whether each server gets a pool of connections instead of one; then the options of `PooledClient` apply.
+   * Whether each server gets a pool of connections instead of a single one; the options of `PooledClient` then apply.
    * @default false
    */
   usePooling?: boolean | undefined;
-  /** The source of chance, for tests. @default the machine's */
+  /** The source of random numbers, for tests. @default `Math.random` */
   random?: Random | undefined;
 }
 
-/** The options that a cluster has beside those of a client and of pools. */
+/** The options of a cluster, without those of a client and of pools. */
 export const HASH_OPTIONS = {
   hasher: option(
     objectWith<Hasher>('an object with the functions addNode, removeNode and getNode, for example new KetamaHash()', 'addNode', 'removeNode', 'getNode'),
@@ -64,18 +65,18 @@ export const HASH_OPTIONS = {
  * A client for several servers that share the keys. Each key has an owner, the same in every process that knows the same
  * servers, in pymemcache too; calls for many keys go to all owners at once.
  *
- * When a server fails, calls for its keys fail at once (or miss, with `ignoreErrors`) until it is probed; after
- * `retryAttempts` vain probes it is dead and its keys move to the others until it answers a probe.
+ * When a server fails, calls for its keys fail at once (or miss, with `ignoreErrors`) until it is probed; after `retryAttempts`
+ * failed probes it is dead, and its keys move to the others until it answers a probe.
  */
 export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...POOL_OPTIONS, ...HASH_OPTIONS };
 
   readonly #router: HashRouter;
-  /** Who keeps the list of servers. */
+  /** Where servers are added and removed by hand. */
   readonly #members: Pick<HashRouter, 'add' | 'remove'>;
 
   /**
-   * @param servers the servers, or a source that tells them, such as {@link srvDiscovery}: it is asked with the first call
+   * @param servers the servers, or a source of them such as {@link srvDiscovery}, which is asked when the first call is made
    * @throws MemcacheIllegalInputError naming the option or server that is not legal
    */
   constructor(servers: (Iterable<ClusterServer> & object) | Discovery, options: HashClientOptions<Out, In> = {}) {
@@ -113,31 +114,31 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     this.#router = router;
   }
 
-  /** The name of the server that owns `key`, without asking anybody; `undefined` when no server is known or left. */
+  /** The name of the server that owns `key`, at once; `undefined` when no server is known, or all are dead. */
   serverFor(key: Key): string | undefined {
     return this.#router.serverFor(routingPart(key));
   }
 
-  /** Each server's state. */
+  /** The state of each server: a snapshot, at once. */
   servers(): ServerStatus[] {
     return this.#router.servers();
   }
 
   /**
-   * Adds a server, also while calls are under way; it owns its share of the keys from now on. It stays until it is removed
-   * by hand, whatever a source says.
+   * Adds a server, even while calls are under way; it owns its share of the keys from now on. It stays until it is removed by
+   * hand, whatever a source lists.
    *
-   * @throws MemcacheIllegalInputError when it is not legal, or in the cluster already
+   * @throws MemcacheIllegalInputError when the server is not legal, or is in the cluster already
    */
   addServer(server: ClusterServer): void {
     this.#members.add(toMember(server));
   }
 
   /**
-   * Removes a server for good, also while calls are under way; those it has finish. It does not come back by itself, nor
-   * because a source has it in its list.
+   * Removes a server for good, even while calls are under way; the calls that it has finish. It does not come back, not even
+   * when a source lists it.
    *
-   * @returns when its connections are closed
+   * @returns a promise that resolves when its connections are closed
    * @throws MemcacheIllegalInputError when it is not in the cluster
    */
   removeServer(server: ServerInput): Promise<void> {

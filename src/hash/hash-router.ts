@@ -17,7 +17,7 @@ import type { Member } from './discovery/member';
 import { Guard } from '../client/policies/fail-fast';
 import { isServersFault, ServerHealth, type HealthSettings, type HealthState } from '../client/policies/server-health';
 
-/** An executor for one server, and how much waits on it. */
+/** An executor for one server, and how many calls wait on it. */
 export interface ServerExecutor extends Executor {
   readonly pending: number;
 }
@@ -29,11 +29,12 @@ export type OpenServer = (member: Member, observer: ConnectionObserver) => Serve
 export interface ServerStatus {
   /** Its node name: `host:port`, or the path of its socket. */
   readonly name: string;
+  /** Its share of the keys, relative to the others. */
   readonly weight: number;
   readonly state: HealthState;
-  /** Failures since it last was healthy. */
+  /** Failures since it was last healthy. */
   readonly failures: number;
-  /** Milliseconds until it is probed, at the latest with the next call after that; 0 when it is healthy. */
+  /** Milliseconds until it may be probed, which the next call after that does; 0 when it is healthy. */
   readonly nextProbe: number;
   /** Calls that wait for it. */
   readonly inFlight: number;
@@ -44,7 +45,7 @@ interface Node {
   readonly weight: number;
   readonly meter: ServerMeter;
   readonly executor: ServerExecutor;
-  /** Stands before the executor. */
+  /** Fails calls fast while the server is in trouble. */
   readonly guard: Guard;
 }
 
@@ -55,25 +56,25 @@ interface Share {
 }
 
 /**
- * Sends each command to the server that owns its key, splits those of many keys among their owners, and sends those
- * for servers to all of them at once.
+ * Sends each command to the server that owns its key, splits one for several keys among their owners, and sends a server
+ * command to all servers at once.
  *
- * A server in trouble keeps its keys while it is failing, so that a moment's trouble does not scatter them; calls for
- * it fail at once. When it is dead its keys move to the others, until a probe is answered.
+ * A server in trouble keeps its keys while it is failing, so that brief trouble does not scatter them; calls for it fail at
+ * once. When it is dead its keys move to the others, until a probe is answered.
  */
 export class HashRouter implements Executor {
   readonly #hasher: Hasher;
   readonly #open: OpenServer;
   readonly #health: HealthSettings;
   readonly #nodes = new Map<string, Node>();
-  /** Of the servers that are there, and of some that were: those go on counting when they come back. */
+  /** The meters of the servers, and of some that were removed: these continue when the server comes back. */
   readonly #meters = new Map<string, ServerMeter>();
   readonly monitor: Monitor = {
     clientId: nextClientId(),
     server: undefined,
     metrics: () => new Map([...this.#nodes.values()].map(({ name, meter, executor }) => [name, meter.snapshot(executor.pending)])),
   };
-  /** How many servers are dead: those must be looked after. */
+  /** How many servers are dead: these must be probed. */
   #dead = 0;
 
   constructor(hasher: Hasher, health: HealthSettings, open: OpenServer) {
@@ -95,9 +96,9 @@ export class HashRouter implements Executor {
   }
 
   /**
-   * Adds a server; its share of the keys is its own from now on.
+   * Adds a server; it owns its share of the keys from now on.
    *
-   * @throws MemcacheIllegalInputError when it is there already
+   * @throws MemcacheIllegalInputError when it is in the cluster already
    */
   add(member: Member): void {
     this.#add(member);
@@ -127,9 +128,9 @@ export class HashRouter implements Executor {
   }
 
   /**
-   * Removes a server for good. Its calls in flight finish; their end is awaited by the returned promise.
+   * Removes a server for good. Its calls in flight finish; the returned promise resolves after that.
    *
-   * @throws MemcacheIllegalInputError when it is not there
+   * @throws MemcacheIllegalInputError when it is not in the cluster
    */
   remove(name: string): Promise<void> {
     const closed = this.#remove(name);
@@ -152,10 +153,10 @@ export class HashRouter implements Executor {
     const before = new Set(this.#nodes.keys());
     const left: Node[] = [];
     for (const node of this.#nodes.values()) if (wanted.get(node.name)?.weight !== node.weight) left.push(node);
-    // The new ones come first, so that there is never nobody to ask.
+    // New servers are added first, so that there is always a server to ask.
     const reweighted = new Set(left.filter(({ name }) => wanted.has(name)).map(({ name }) => name));
     for (const member of wanted.values()) if (!this.#nodes.has(member.name)) this.#add(member);
-    // Their calls under way finish; nobody has to wait for that.
+    // Their calls under way finish in the background.
     for (const { name } of left) void this.#remove(name);
     for (const name of reweighted) {
       const member = wanted.get(name);
@@ -207,7 +208,7 @@ export class HashRouter implements Executor {
 
   #toOwners<R>(command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
     const shares = new Map<string | undefined, Share>();
-    /** For each key the place of its share among the others. */
+    /** For each key, the index of its share. */
     const owners: number[] = [];
     let index = 0;
     for (const part of command.routingParts()) {
@@ -242,7 +243,7 @@ export class HashRouter implements Executor {
     return this.#gather(command, nodes, results);
   }
 
-  /** A part that was certainly not executed is lost; some commands have a result for that. */
+  /** A part that was certainly not executed fails the call, unless the command has a result for that case. */
   #sendPart<R>(node: Node, command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
     return node.guard.execute(command, options).catch((error: unknown) => this.#lost(command, error));
   }
@@ -259,7 +260,7 @@ export class HashRouter implements Executor {
     const failures = new Failures();
     for (const [index, outcome] of settled.entries()) {
       if (outcome.status === 'fulfilled') results.push(outcome.value);
-      // A proxy, one of whose servers failed: what the others had is worth having.
+      // Behind this server is a proxy, one of whose servers failed: the result of the others is kept.
       else if (outcome.reason instanceof MemcachePartialError) results.push(outcome.reason.partial as R);
       failures.addOutcome(outcome, nodes[index]?.name);
     }
@@ -274,7 +275,7 @@ export class HashRouter implements Executor {
 
   // ── health ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The keys of a server that is dead are those of the others. */
+  /** The keys of a dead server move to the others. */
   #onChange(node: Node, before: HealthState): void {
     if (this.#nodes.get(node.name) !== node) return;
     if (node.guard.health.state === 'dead') {
@@ -286,7 +287,7 @@ export class HashRouter implements Executor {
     }
   }
 
-  /** A dead server owns no keys, so no caller would find out that it is back. */
+  /** A dead server owns no keys, so no call of a user would find out that it is back. */
   #probeDead(): void {
     for (const { guard } of this.#nodes.values()) if (guard.health.state === 'dead') guard.probe();
   }
@@ -297,10 +298,10 @@ export class HashRouter implements Executor {
   }
 }
 
-/** This many servers that are gone are remembered with what they counted. */
+/** The meters of this many removed servers are kept. */
 const MAX_REMEMBERED = 64;
 
-/** A call to several servers has none that could be told. */
+/** A call to several servers has no single server for its trace to name. */
 function ofSeveral(options: ExecuteOptions | undefined): ExecuteOptions | undefined {
   return options?.trace === undefined ? options : { ...options, trace: undefined };
 }

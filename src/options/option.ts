@@ -5,10 +5,10 @@
 import { MemcacheIllegalInputError } from '../errors';
 import { checkValue, type Rule } from './rule';
 
-/** One option; what it is for is told where its type is declared. */
+/** One option. What it is for stands in the docstring of its type. */
 export interface Option<T> {
   readonly rule: Rule<T>;
-  /** What holds when it is not given; undefined when nothing does. */
+  /** The value when it is not given; undefined when there is none. */
   readonly default: T | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface OptionWithoutDefault<T> extends Option<T> {
 /** All options of `Options`, none of which can be forgotten. */
 export type OptionTable<Options> = { readonly [Name in keyof Options]-?: Option<Exclude<Options[Name], undefined>> };
 
-/** A table of whatever options. */
+/** A table of any options. */
 export type AnyOptionTable = Readonly<Record<string, Option<unknown>>>;
 
 /** The options of a table, with their defaults filled in. */
@@ -37,17 +37,17 @@ export type Settings<Table> = {
       : never;
 };
 
-/** An option with a value that holds when it is not given. */
+/** An option with a default. */
 export function option<T>(rule: Rule<T>, byDefault: T): OptionWithDefault<T>;
-/** An option that stays undefined when it is not given. */
+/** An option without a default: undefined when it is not given. */
 export function option<T>(rule: Rule<T>): OptionWithoutDefault<T>;
 export function option<T>(rule: Rule<T>, byDefault?: T): Option<T> {
   return { rule, default: byDefault };
 }
 
 /**
- * The values of the options of `table`, with their defaults. Names that the table does not have are not looked at: they
- * may belong to another one (see {@link checkOptionNames}).
+ * The values of the options of `table`, with their defaults. Names that the table lacks are ignored: they may belong to another
+ * table (see {@link checkOptionNames}).
  *
  * @throws MemcacheIllegalInputError naming the option and its rule
  */
@@ -62,9 +62,9 @@ export function settingsOf<Table extends AnyOptionTable>(table: Table, options: 
 }
 
 /**
- * Refuses a name that nobody knows, a mistake that would go unnoticed: an item stored with `{ ttl: 60 }` never expires.
+ * Refuses an unknown name, which would otherwise go unnoticed: an item stored with `{ ttl: 60 }` would never expire.
  *
- * @throws MemcacheIllegalInputError for what is no object, and for a name that is not in `known`
+ * @throws MemcacheIllegalInputError when `options` is not an object, or has a name that is not in `known`
  */
 export function checkOptionNames(options: unknown, known: object): void {
   if (typeof options !== 'object' || options === null) {
@@ -72,6 +72,6 @@ export function checkOptionNames(options: unknown, known: object): void {
   }
   for (const name in options) {
     if (Object.hasOwn(known, name)) continue;
-    throw new MemcacheIllegalInputError(`there is no option ${JSON.stringify(name.slice(0, 40))}; there are ${Object.keys(known).join(', ')}`);
+    throw new MemcacheIllegalInputError(`there is no option ${JSON.stringify(name.slice(0, 40))}; the options are ${Object.keys(known).join(', ')}`);
   }
 }

@@ -1,15 +1,15 @@
 /** What a value of an option must be. */
 import { MemcacheIllegalInputError } from '../errors';
 
-/** A rule for values: `is` ends the sentence `timeout must be …`. */
+/** A rule for values: `is` completes the sentence `timeout must be …`. */
 export interface Rule<T> {
   readonly is: string;
   readonly allows: (value: unknown) => boolean;
-  /** What is wrong with a value, where `NAME must be IS` does not tell enough. */
+  /** What is wrong with a value, where `NAME must be IS` does not say enough. */
   readonly explain?: (name: string, value: unknown) => string;
-  /** What is counted, where that is no number of things. */
+  /** The unit of the number, unless it is a plain count. */
   readonly unit?: 'ms' | 'bytes';
-  /** Only says which type the rule is for. */
+  /** Never set: it carries the type that the rule is for. */
   readonly type?: T;
 }
 
@@ -40,7 +40,7 @@ export function objectWith<T>(what: string, ...methods: readonly (keyof T & stri
   return { is: what, allows: (value) => hasMethods(value, ...methods) };
 }
 
-/** A string with something in it. */
+/** A string that is not empty. */
 export const STRING: Rule<string> = { is: 'a string that is not empty', allows: (value) => typeof value === 'string' && value !== '' };
 
 /** One of these words. */
@@ -64,7 +64,7 @@ export function hasMethods(value: unknown, ...names: readonly string[]): boolean
   return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
 }
 
-/** @throws MemcacheIllegalInputError saying what `name` must be, unless `value` is so */
+/** @throws MemcacheIllegalInputError saying what `name` must be, when `value` is not */
 export function checkValue(name: string, rule: Rule<unknown>, value: unknown): void {
   if (rule.allows(value)) return;
   throw new MemcacheIllegalInputError(rule.explain?.(name, value) ?? `${name} must be ${rule.is}`);

@@ -13,20 +13,20 @@ import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { Dispatcher, type Borrower, type DispatcherSettings, type PoolStats } from './dispatcher';
 import { createLoans, type LoanOptions, type Loans } from './loans';
 
-/** How a pool of connections behaves, beside its connections. All durations are in milliseconds. */
+/** How a pool behaves, in addition to its connections. All durations are in milliseconds. */
 export interface PoolOptions extends ConnectionOptions {
   /**
-   * The most connections there may be.
+   * The most connections that there may be.
    * @default 4
    */
   maxPoolSize?: number | undefined;
   /**
-   * So many connections are kept however long they are idle.
+   * This many connections stay open, however long they are idle.
    * @default 0
    */
   minPoolSize?: number | undefined;
   /**
-   * A connection not used for so long is closed; 0 = never.
+   * A connection that was not used for this time is closed; 0 = never.
    * @default 0
    */
   poolIdleTimeout?: number | undefined;
@@ -42,7 +42,7 @@ export interface PoolOptions extends ConnectionOptions {
   maxWaiting?: number | undefined;
 }
 
-/** The options that a pool has beside those of its connections. */
+/** The options of a pool, without those of its connections. */
 export const POOL_OPTIONS = {
   maxPoolSize: option(wholeNumber(1, 65_536), 4),
   minPoolSize: option(wholeNumber(0, 65_536), 0),
@@ -52,9 +52,9 @@ export const POOL_OPTIONS = {
 } satisfies OptionTable<Omit<PoolOptions, keyof ConnectionOptions>>;
 
 /**
- * Several connections to one server. A connection is lent not to a call but to all calls that wait at that moment; they
- * travel pipelined, and the loan ends when the last of them is answered. A loan per call would cost fifteen times as
- * much, for want of anything to pipeline. A new connection is made only when calls wait and all others are out.
+ * Several connections to one server. A connection is lent not to a call but to all calls that wait at that moment; they travel
+ * pipelined, and the loan ends when the last of them is answered. A loan per call would cost fifteen times as much, as nothing
+ * would be left to pipeline. A new connection is made only when calls wait and all others are lent.
  */
 export class ConnectionPool implements Executor {
   readonly meter: ServerMeter;
@@ -113,7 +113,7 @@ export class ConnectionPool implements Executor {
   }
 }
 
-/** Connections that come back by themselves when nothing more is awaited on them. */
+/** Lends connections, and takes each back when nothing is awaited on it any more. */
 function lendConnections(
   server: ServerInput,
   options: ConnectionOptions,

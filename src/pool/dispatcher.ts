@@ -22,7 +22,7 @@ export interface PoolStats {
   readonly waiting: number;
 }
 
-/** What a dispatcher must know. Durations are in milliseconds, 0 = no limit. */
+/** The settings of a dispatcher. Durations are in milliseconds, 0 = no limit. */
 export interface DispatcherSettings {
   readonly gathering: Gathering;
   readonly meter: ServerMeter;
@@ -32,20 +32,22 @@ export interface DispatcherSettings {
   readonly maxWaiting: number;
 }
 
-/** What a connection that was lent tells. */
+/** Is told what happens to a connection that was lent. */
 export interface Borrower {
-  /** Nothing is awaited on it any more. */
+  /** Nothing is awaited on the connection any more. */
   onIdle(connection: Connection): void;
   /**
-   * It was in trouble. Whether the server only has no place for it, while others work: it is not used for a while then.
+   * The connection was in trouble. Returns whether the server merely has no place for it while others work: it then rests for a
+   * while.
    *
-   * @param heard whether the server has said something over it
+   * @param heard whether the server has sent anything over it
    */
   isOneTooMany(connection: Connection, heard: boolean): boolean;
   /**
-   * Sends calls that were certainly not executed over another one, unless none works.
+   * Sends calls that were certainly not executed over another connection; returns false when none works.
    *
-   * @param noPlace whether the server has said that this is one too many: then another one that is being made will do
+   * @param noPlace whether the server has said that this connection is beyond its limit: another one that is still being made
+   *   is then enough
    */
   takeBack(connection: Connection, calls: readonly Call<unknown>[], noPlace: boolean): boolean;
 }
@@ -59,10 +61,10 @@ interface Batch {
   readonly until: Timed;
 }
 
-/** A loan sets out with no more calls than this, so that a burst spreads over the connections. */
+/** A loan starts with at most this many calls, so that a burst spreads over the connections. */
 const MAX_LOAD = 1024;
 
-/** Lets calls wait in their order until a connection is free, and sends all that wait then on their way together. */
+/** Lets calls wait in order until a connection is free, and then sends all that wait together. */
 export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   readonly #settings: DispatcherSettings;
   readonly #loans: Loans<Connection>;
@@ -111,10 +113,10 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     return waiting;
   }
 
-  /** Whether no more calls may wait. Those withdrawn in the meantime give up their places here. */
+  /** Whether no more calls may wait. Calls withdrawn since give up their places here. */
   get isFull(): boolean {
     if (this.#size < this.#settings.maxWaiting) return false;
-    // Looking at all of them for each call that is refused would make overload worse.
+    // Looking through all of them for each call that is refused would make overload worse.
     if (!this.#stale) return true;
     this.#stale = false;
     this.#size = 0;
@@ -146,7 +148,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   }
 
   takeBack(connection: Connection, calls: readonly Call<unknown>[], noPlace: boolean): boolean {
-    // What tries a connection that rests must not be answered over another one.
+    // The call that tries a resting connection must not be answered over another one.
     if (this.#closed || this.#growth.isTrying(connection) || !this.#othersWork(connection, noPlace) || !this.#growth.rest(connection)) return false;
     const { acquireTimeout, clock } = this.#settings;
     const now = clock.now();
@@ -162,13 +164,13 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     return true;
   }
 
-  /** Whether another connection works, or perhaps will. */
+  /** Whether another connection works, or with `perhaps` may come to work. */
   #othersWork(connection: Connection, perhaps = false): boolean {
     for (const other of this.#loans.all) if (other !== connection && (other.isHeard || (perhaps && other.pending > 0))) return true;
     return false;
   }
 
-  /** Lets the calls that it has finish. Whoever calls this adds no more. */
+  /** Lets the calls that it has finish. The caller must add no more. */
   async close(): Promise<void> {
     this.#growth.end();
     if (this.#borrowing || this.#batches.length > 0) {
@@ -228,7 +230,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     });
   }
 
-  /** One request for a loan at a time is enough: whoever gets it takes along all that wait. */
+  /** One request for a loan at a time is enough: it takes along all calls that wait. */
   #borrow(): void {
     if (this.#borrowing) return;
     if (this.#batches.length === 0) {
@@ -248,7 +250,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     });
   }
 
-  /** Of each call that the next loan takes along. */
+  /** Publishes the wait of each call that the next loan takes along. */
   #tellOfWait(): void {
     const { clientId, server } = this.meter;
     const now = this.#settings.clock.now();
@@ -263,7 +265,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     }
   }
 
-  /** Sends the calls that have waited longest on their way; how many there were. */
+  /** Sends the calls that have waited longest, and returns how many there were. */
   #load(connection: Connection): number {
     const now = this.#settings.clock.now();
     const late: Call<unknown>[] = [];
@@ -274,7 +276,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
       this.#size -= calls.length;
       for (const call of calls) {
         if (call.settled) continue;
-        // Its turn has come too late, a moment before the timer would say so.
+        // Its deadline has passed; the timer would only notice a moment later.
         if (this.#deadlines.isDue(call, now)) late.push(call);
         else {
           connection.add(call);

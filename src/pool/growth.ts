@@ -2,12 +2,12 @@ import { VersionCommand } from '../client/commands/admin';
 import type { Connection } from '../client/connection';
 import type { Clock } from '../runtime/clock';
 
-/** Milliseconds until a connection more is tried after one was in vain; each time in vain doubles it. */
+/** Milliseconds until a resting connection is tried again; each failure doubles it. */
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8000;
 
 /**
- * Lets the connections rest for which the server has no place, while others work. Of those one at a time is tried again, when calls
+ * Lets connections rest for which the server has no place, while others work. One of them at a time is tried again when calls
  * are waiting: with `version`, so that no call depends on it.
  */
 export class Growth {
@@ -19,13 +19,13 @@ export class Growth {
   #nextTry = 0;
   #ended = false;
 
-  /** @param giveBack is told which one need not rest any more */
+  /** @param giveBack called with a connection that need not rest any more */
   constructor(clock: Clock, giveBack: (connection: Connection) => void) {
     this.#clock = clock;
     this.#giveBack = giveBack;
   }
 
-  /** How many rest. */
+  /** How many connections rest. */
   get size(): number {
     return this.#resting.size;
   }
@@ -38,7 +38,7 @@ export class Growth {
     return this.#trying === connection;
   }
 
-  /** Whether it rests from now on; not when nothing is to rest any more. */
+  /** Lets a connection rest; returns false once {@link end} was called. */
   rest(connection: Connection): boolean {
     if (this.#ended) return false;
     if (this.#resting.size === 0) this.#nextTry = this.#clock.now() + this.#wait;
@@ -52,7 +52,7 @@ export class Growth {
     if (connection !== undefined && this.#trying === undefined && this.#clock.now() >= this.#nextTry) void this.#try(connection);
   }
 
-  /** Nothing rests any more. */
+  /** From now on no connection rests. */
   end(): void {
     this.#ended = true;
     const resting = [...this.#resting];

@@ -1,21 +1,21 @@
 import type * as genericPool from 'generic-pool';
 
-/** Things that are lent to one borrower at a time. The only place that knows generic-pool. */
+/** Lends members of a pool, each to one borrower at a time. The only file that knows generic-pool. */
 export interface Loans<T> {
-  /** Lends one, making it if need be; waits its turn when all are out. Never rejects. */
+  /** Lends a member, making one if need be; waits its turn when all are lent. Never rejects. */
   borrow(): Promise<T>;
-  /** Takes back what was lent; what is not out is ignored. */
-  giveBack(thing: T): void;
+  /** Takes back a member that was lent; any other is ignored. */
+  giveBack(member: T): void;
   readonly stats: LoanStats;
   /** Whether the next borrower has to wait until one comes back. */
   readonly exhausted: boolean;
-  /** Those that exist. */
+  /** All members, lent or not. */
   readonly all: Iterable<T>;
   /** Waits until all are back, then disposes of them. */
   close(): Promise<void>;
 }
 
-/** How many there are, and where. */
+/** How many members there are, and how many of them are lent. */
 export interface LoanStats {
   readonly size: number;
   /** Ready to be lent. */
@@ -23,32 +23,32 @@ export interface LoanStats {
   readonly borrowed: number;
 }
 
-/** How many there may be, and for how long. */
+/** How many members there may be, and for how long. */
 export interface LoanOptions {
   readonly max: number;
   readonly min: number;
-  /** Milliseconds after which one that is not used is disposed of, down to `min`; 0 = never. */
+  /** Milliseconds after which an unused member is disposed of, as long as more than `min` are left; 0 = never. */
   readonly idleTimeout: number;
 }
 
 /**
  * Lends what `make` makes. `make` must not fail and do no I/O: generic-pool repeats a failing factory in a loop that
  * starves the event loop, its waiters cannot be withdrawn, and a member that dies while idle is lent all the same. So
- * its members are shells that open, and heal, on use; waiting with a time limit is the borrower's own affair.
+ * its members are shells that open, and heal, on use; a time limit for waiting is left to the borrower.
  */
-export function createLoans<T>(make: () => T, dispose: (thing: T) => Promise<void>, options: LoanOptions): Loans<T> {
+export function createLoans<T>(make: () => T, dispose: (member: T) => Promise<void>, options: LoanOptions): Loans<T> {
   const { max, min, idleTimeout } = options;
   const all = new Set<T>();
-  /** Those that a borrower has in hands. */
+  /** The members that are lent. */
   const out = new Set<T>();
   const create = (): Promise<T> => {
-    const thing = make();
-    all.add(thing);
-    return Promise.resolve(thing);
+    const member = make();
+    all.add(member);
+    return Promise.resolve(member);
   };
-  const destroy = (thing: T): Promise<void> => {
-    all.delete(thing);
-    return dispose(thing);
+  const destroy = (member: T): Promise<void> => {
+    all.delete(member);
+    return dispose(member);
   };
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded on first use: importing it takes 7 ms
   const { createPool } = require('generic-pool') as typeof genericPool;
@@ -57,9 +57,9 @@ export function createLoans<T>(make: () => T, dispose: (thing: T) => Promise<voi
     {
       max,
       min,
-      // The one used last is lent first, so that the others can grow old.
+      // The one used last is lent first, so that the others become idle.
       fifo: false,
-      // Left at 0 its members would never be looked at; its timer does not keep the process alive.
+      // At 0 it would never look for idle members; its timer does not keep the process alive.
       ...(idleTimeout > 0 && {
         softIdleTimeoutMillis: idleTimeout,
         idleTimeoutMillis: Number.MAX_SAFE_INTEGER,
@@ -71,13 +71,13 @@ export function createLoans<T>(make: () => T, dispose: (thing: T) => Promise<voi
   return {
     all,
     borrow: async () => {
-      const thing = await pool.acquire();
-      out.add(thing);
-      return thing;
+      const member = await pool.acquire();
+      out.add(member);
+      return member;
     },
-    giveBack: (thing) => {
+    giveBack: (member) => {
       // Giving back twice would be an unhandled rejection, or would take it from the next borrower.
-      if (out.delete(thing)) void pool.release(thing);
+      if (out.delete(member)) void pool.release(member);
     },
     get stats() {
       return { size: pool.size, available: pool.available, borrowed: pool.borrowed };

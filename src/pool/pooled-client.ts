@@ -28,7 +28,7 @@ export class PooledClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     this.#pool = next;
   }
 
-  /** How many connections there are, and how many calls wait for one. */
+  /** How many connections there are, and how many calls wait for one: a snapshot, at once. */
   get poolStats(): PoolStats {
     return this.#pool.stats;
   }

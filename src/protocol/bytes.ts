@@ -17,9 +17,9 @@ export function utf8Slice(buffer: Buffer, start: number, end: number): string {
 }
 
 /**
- * Reads `buffer[start, end)` as an unsigned decimal number: digits only, no sign, no blank.
+ * Reads `buffer[start, end)` as an unsigned decimal number: digits only, no sign, no space.
  *
- * @returns -1 when it is empty, has another character than a digit, or more than 15 digits (so 2^53 is never reached).
+ * @returns -1 when it is empty, has a character that is not a digit, or has more than 15 digits (so 2^53 is never reached).
  */
 export function readDecimal(buffer: Uint8Array, start: number, end: number): number {
   if (start >= end || end - start > 15) return -1;
@@ -32,7 +32,7 @@ export function readDecimal(buffer: Uint8Array, start: number, end: number): num
   return value;
 }
 
-/** Where the token that begins at `start` ends: at the next blank, or at `end`. */
+/** Where the token that begins at `start` ends: at the next space, or at `end`. */
 export function tokenEnd(buffer: Uint8Array, start: number, end: number): number {
   let at = start;
   while (at < end && buffer[at] !== 32) at++;

@@ -9,10 +9,10 @@
 
 import { latin1Slice } from './bytes';
 
-/** What a {@link BlockRule} answers for a line that no data block follows. */
+/** What a {@link BlockRule} returns for a line that no data block follows. */
 export const NO_BLOCK = -1;
 
-/** Tells how many bytes of data follow the line `buffer[start, end)`, or {@link NO_BLOCK}. It may throw to refuse the line. */
+/** Returns how many bytes of data follow the line `buffer[start, end)`, or {@link NO_BLOCK}. It may throw to refuse the line. */
 export type BlockRule = (buffer: Buffer, start: number, end: number) => number;
 
 /** How one end reads its peer. */
@@ -84,7 +84,7 @@ export class Frame {
     return this.owned && block.length >= SHARE_FROM ? block : Buffer.from(block);
   }
 
-  /** Whether the line begins with `word`, followed by a blank or the line's end. */
+  /** Whether the line begins with `word`, followed by a space or the line's end. */
   startsWith(word: string): boolean {
     const { buffer, start, end } = this;
     const after = start + word.length;
@@ -120,7 +120,7 @@ export class FrameReader {
     return this.#held !== undefined || this.#skip > 0;
   }
 
-  /** Called from within `onFrame`: `push` returns after this frame. The next `push` goes on. */
+  /** Called from within `onFrame`: `push` returns after this frame. The next `push` continues. */
   stop(): void {
     this.#stopped = true;
   }

@@ -1,5 +1,5 @@
 /**
- * Keys. The rules hold for the bytes that travel: encoded, behind the prefix. A length counted in characters, or a
+ * Keys. The rules hold for the bytes that travel: encoded, after the prefix. A length counted in characters, or a
  * check made before the encoding, would let a value be read as commands (memcached up to 1.6.18 executes the data block
  * of a line whose key is too long).
  */
@@ -7,10 +7,10 @@ import { MemcacheIllegalInputError } from '../errors';
 import { latin1Slice } from './bytes';
 import { MAX_KEY_LENGTH } from './limits';
 
-/** One part of a key. Text is sent as UTF-8. */
+/** One part of a key. A string is sent as UTF-8. */
 export type KeyPart = string | Uint8Array;
 
-/** A key: text, bytes, or `[routingKey, key]`, placed by the first and stored under the second. */
+/** A key: a string, bytes, or `[routingKey, key]`, placed by the first and stored under the second. */
 export type Key = KeyPart | readonly [routingKey: KeyPart, key: KeyPart];
 
 /** How the keys of one client are made into bytes. */
@@ -77,15 +77,15 @@ export function storedPart(key: Key): KeyPart {
   return isPair(key) ? key[1] : key;
 }
 
-/** What `key` is placed by on a server: its routing part if it has one; never prefixed. */
+/** The part that chooses the server: the routing part if `key` has one, else the key; never prefixed. */
 export function routingPart(key: Key): KeyPart {
   return isPair(key) ? key[0] : key;
 }
 
 /**
- * The stored part as text, as serdes see it.
+ * The stored part as a string, as serdes see it.
  *
- * @throws MemcacheIllegalInputError when it is neither text nor bytes
+ * @throws MemcacheIllegalInputError when it is neither a string nor bytes
  */
 export function keyText(key: Key): string {
   const part = storedPart(key);
@@ -104,7 +104,7 @@ function encodeBytes(part: unknown, name: string, allowUnicode: boolean): string
     throw new MemcacheIllegalInputError(
       byte >= 0x80
         ? `${name} must be ASCII: byte ${index} is ${hex}; allowUnicodeKeys: true permits it`
-        : `${name} must not hold blanks or control characters: byte ${index} is ${hex}`,
+        : `${name} must not hold whitespace or control characters: byte ${index} is ${hex}`,
     );
   }
   return latin1Slice(bytes, 0, bytes.length);
@@ -120,7 +120,7 @@ function toBytes(part: unknown, name: string): Buffer {
   const bytes = Buffer.from(part);
   // Every lone surrogate would become the same three bytes: two different keys would be one.
   if (bytes.includes(REPLACEMENT) && /\p{Surrogate}/u.test(part)) {
-    throw new MemcacheIllegalInputError(`${name} must be well-formed text: it holds a lone surrogate`);
+    throw new MemcacheIllegalInputError(`${name} must be a well-formed string: it holds a lone surrogate`);
   }
   return bytes;
 }

@@ -1,4 +1,4 @@
-/** Limits of the text protocol (memcached's `doc/protocol.txt`) and the bounds both ends hold against a hostile peer. */
+/** Limits of the text protocol (memcached's `doc/protocol.txt`) and the bounds that both ends enforce against a hostile peer. */
 
 /** The longest key, in bytes as sent: after the prefix, and after base64 where that is used. */
 export const MAX_KEY_LENGTH = 250;

@@ -1,4 +1,4 @@
-/** Numbers as requests have them, checked. Each throws `MemcacheIllegalInputError` naming the argument. */
+/** Numbers as requests write them, checked. Each throws `MemcacheIllegalInputError` naming the argument. */
 import { MemcacheIllegalInputError } from '../errors';
 import { isUint64 } from './bytes';
 import { MAX_FLAGS } from './limits';
@@ -16,7 +16,7 @@ export function encodeCount(name: string, value: unknown): string {
 /** A cas token: decimal text of 64 bits. */
 export function encodeCas(name: string, value: unknown): string {
   if (typeof value !== 'string' || !isUint64(value)) {
-    throw new MemcacheIllegalInputError(`${name} must be a cas token as gets returns it: a text of decimal digits`);
+    throw new MemcacheIllegalInputError(`${name} must be a cas token as gets returns it: a string of decimal digits`);
   }
   return value;
 }

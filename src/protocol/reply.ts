@@ -15,7 +15,7 @@ import { MAX_REPLY_LINE } from './limits';
 /**
  * How a client reads: blocks up to `maxValueSize` bytes, lines up to {@link MAX_REPLY_LINE}, CR LF only.
  *
- * @param expectedKey - tells for which key the next value most likely is, as it travels; undefined when nobody knows
+ * @param expectedKey - returns the key, as it travels, that the next value is most likely for; undefined when that is not known
  */
 export function replyRules(maxValueSize: number, expectedKey: () => string | undefined = nobodyKnows): FrameRules {
   return {
@@ -94,7 +94,7 @@ function lineStartsWith(buffer: Buffer, start: number, end: number, word: string
   return true;
 }
 
-/** Where the token behind `count` tokens begins. */
+/** Where the token after `count` tokens begins. */
 function afterTokens(buffer: Buffer, start: number, end: number, count: number): number {
   let at = start;
   for (let i = 0; i < count; i++) at = tokenEnd(buffer, at, end) + 1;
@@ -136,7 +136,7 @@ export function valueCas(frame: Frame): string {
   return cas;
 }
 
-/** The tokens of a line behind the first `skip` ones. */
+/** The tokens of a line after the first `skip` ones. */
 export function tokens(frame: Frame, skip = 0): string[] {
   return frame.line().split(' ').slice(skip);
 }
@@ -146,10 +146,10 @@ export function isWord(frame: Frame, word: string): boolean {
   return frame.end - frame.start === word.length && frame.startsWith(word);
 }
 
-/** What is known of the command whose reply could not be taken. */
+/** What an error says of the command whose reply could not be used. */
 export interface Asked {
   readonly verb: string;
-  /** The first version of memcached that knows it; undefined for what all know. */
+  /** The first version of memcached that knows it; undefined when all versions do. */
   readonly since?: string | undefined;
 }
 
@@ -179,7 +179,7 @@ export function replyError(frame: Frame, asked: Asked, server: string): Memcache
       : new MemcacheClientError(text, answered);
   }
   if (line.startsWith('SERVER_ERROR')) return new MemcacheServerError(errorText(line, 'SERVER_ERROR'), answered);
-  // Said to a connection before anything is read from it.
+  // The server says this to a new connection before it reads anything from it.
   if (line.startsWith('ERROR Too many open connections')) {
     return new MemcacheServerError(errorText(line, 'ERROR'), { ...origin, certainty: 'notSent' });
   }
@@ -206,7 +206,7 @@ const OTHERS: readonly (readonly [pattern: RegExp, protocol: string])[] = [
   [/^\\x1[56]\\x03/, 'TLS; see the option tls'],
 ];
 
-/** What a line is that makes no sense. The line itself is not shown: it may be a part of a value. */
+/** What an unexpected line looks like. The line itself is not shown: it may be a part of a value. */
 function looksLike(line: string): string {
   const word = OWN_WORD.exec(line)?.[0];
   if (word !== undefined) return `it begins with ${word}`;

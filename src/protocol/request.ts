@@ -23,7 +23,7 @@ export class RequestWriter {
     this.#text += text;
   }
 
-  /** Adds a data block and the CR LF behind it. A string must be of one character per byte. */
+  /** Adds a data block and the CR LF after it. A string must be of one character per byte. */
   block(data: string | Uint8Array): void {
     if (typeof data === 'string' && data.length < APART_FROM) {
       this.#text += data + '\r\n';
@@ -39,7 +39,7 @@ export class RequestWriter {
   /**
    * Remembers where a command begins.
    *
-   * @param copies whether the caller may have his arrays back before they are sent
+   * @param copies whether the caller may change its arrays before they are sent
    */
   begin(copies: boolean): void {
     this.#copies = copies;
@@ -81,7 +81,7 @@ const APART_FROM = 8192;
 const TEXT_UP_TO = 2048;
 
 /**
- * Bytes up to this size are copied, so that the caller may go on using the array at once; larger ones belong to the client
+ * Bytes up to this size are copied, so that the caller may use the array again at once; larger ones belong to the client
  * until the promise settles. Copying costs a tenth of a set of 16 KB, and a fifth of one of 64 KB.
  */
 export const COPIED_UP_TO = 65_536;
@@ -92,11 +92,11 @@ let slab: Buffer | undefined;
 let slabUsed = 0;
 
 /**
- * Prepares a block for {@link RequestWriter.block}: the result has as many elements as bytes, and changes no more unless it
- * is longer than {@link COPIED_UP_TO} and `always` is not true. Text that is not ASCII is encoded.
+ * Prepares a block for {@link RequestWriter.block}: the result has one element per byte, and does not change any more unless it
+ * is longer than {@link COPIED_UP_TO} and `always` is not true. A string that is not ASCII is encoded.
  *
- * @param always whether bytes are copied however many they are
- * @throws MemcacheIllegalInputError when the bytes are gone already
+ * @param always whether bytes are copied however many there are
+ * @throws MemcacheIllegalInputError when the bytes are gone, because their buffer was transferred
  */
 export function toBlock(data: string | Uint8Array, always = false): string | Uint8Array {
   if (typeof data === 'string') return Buffer.byteLength(data) === data.length ? data : Buffer.from(data);
@@ -119,7 +119,7 @@ function copyOf(data: Uint8Array): Uint8Array {
   return copy;
 }
 
-/** Node 20 does not tell; but nothing can be made of a buffer that is gone. */
+/** Node 20 has no `detached`; but a view of a buffer that was transferred cannot be made. */
 function isDetached(data: Uint8Array): boolean {
   try {
     return new Uint8Array(data.buffer).length < 0;

@@ -8,7 +8,7 @@ const HEAD_LENGTH = 32;
 const DIGEST_LENGTH = 44;
 
 const LEGAL = /^[\x21-\x7e]+$/;
-/** What this function makes itself: were such keys left as they are, somebody could name another key's item. */
+/** What this function makes. Such a key is digested too: left as it is, it could name another key's item. */
 const DIGESTED = /^.{0,32}#[\w-]{43}$/;
 
 /**
@@ -18,7 +18,7 @@ const DIGESTED = /^.{0,32}#[\w-]{43}$/;
  * `#`, and 43 characters of SHA-256 in base64url: 76 at the most. Two different strings never get the same key.
  *
  * @param room - how many bytes the key may have: 250 less the `keyPrefix` of the client; at least 44
- * @throws MemcacheIllegalInputError when `key` is not a string, or there is no room
+ * @throws MemcacheIllegalInputError when `key` is not a string, or `room` is not from 44 to 250
  */
 export function safeKey(key: string, room: number = MAX_KEY_LENGTH): string {
   if (typeof key !== 'string') throw new MemcacheIllegalInputError('key must be a string');

@@ -1,4 +1,4 @@
-/** Time as the rest of the package sees it, so that tests can turn the hands themselves. */
+/** Time as the rest of the package sees it, so that tests can control it. */
 // eslint-disable-next-line no-restricted-imports -- the clock is where the timers of the system are
 import * as timers from 'node:timers';
 
@@ -8,7 +8,7 @@ export interface Timer {
   unref(): unknown;
   /** Cancels the timer; harmless afterwards. */
   close(): unknown;
-  /** Whether it can be trusted no more, since the process's timers have been exchanged: faked, or restored. */
+  /** Whether it may never fire, because the process's timers were replaced after it was set: faked, or restored. */
   readonly isLost?: boolean;
 }
 
@@ -30,21 +30,21 @@ export interface Clock {
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * What passes replies on is taken when this module is loaded, so that it goes on while a test's fake timers stand still.
- * The module's function is the real one even where the global has been faked already.
+ * Replies are passed on by the `setImmediate` of the time when this module was loaded, so that they arrive while a test's fake
+ * timers stand still. The module's function is the real one even where the global has been faked already.
  */
 const { setImmediate: realSetImmediate } = timers;
 const realNextTick = process.nextTick.bind(process);
 
-/** Calls back when the present tick, with all its microtasks, is over. Fake timers do not hold it up. */
+/** Calls back when the current tick, with all its microtasks, is over. Fake timers do not hold it up. */
 export function nextTick(callback: () => void): void {
   realNextTick(callback);
 }
 
-/** One of the process's timers. Nothing is expected of what `setTimeout` returns: elsewhere it has no methods. */
+/** A timer of the process. It relies on no method of what `setTimeout` returns: other run-times return a number. */
 class SystemTimer implements Timer {
   readonly #setTimeout = globalThis.setTimeout;
-  /** The one that belongs to the `setTimeout` in use: fake timers complain about those of others. */
+  /** The one that belongs to the `setTimeout` in use: fake timers complain about timers that they did not make. */
   readonly #clearTimeout = globalThis.clearTimeout;
   readonly #handle: unknown;
 
@@ -76,16 +76,16 @@ const setTimeoutAtLoad = globalThis.setTimeout;
 const EPOCH = Math.round(Date.now() - performance.now());
 
 /**
- * Milliseconds on the monotonic clock. A test that fakes `Date` means it for durations too: whether it fakes `performance` or
- * not, and also when it sets the time instead of letting it pass.
+ * Milliseconds on the monotonic clock. A test that fakes `Date` expects durations to follow, whether or not it fakes
+ * `performance` too, and also when it sets the time instead of letting it pass.
  */
 function now(): number {
   return globalThis.Date === RealDate ? performance.now() : Date.now() - EPOCH;
 }
 
 /**
- * The machine's own clock, the default everywhere. Time and timers are those of the moment of the call, so that fake
- * timers rule them; what passes replies on is not.
+ * The machine's own clock, the default everywhere. Time and timers are looked up at each call, so that fake timers control
+ * them; `setImmediate`, which passes replies on, is not.
  */
 export const systemClock: Clock = {
   now,

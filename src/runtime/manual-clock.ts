@@ -6,7 +6,7 @@ interface Pending extends Timer {
 }
 
 /**
- * A clock for tests: it stands still until it is turned, and its timers fire in order, each at its own time.
+ * A clock for tests: it stands still until it is advanced, and its timers fire in order, each at its own time.
  *
  * ```ts
  * const clock = new ManualClock();
@@ -22,7 +22,7 @@ export class ManualClock implements Clock {
   readonly #timers = new Set<Pending>();
   readonly #held = new Set<Pending>();
 
-  /** @param startedAt what the wall clock shows at first, in milliseconds since 1970; by default the present */
+  /** @param startedAt what the wall clock shows at first, in milliseconds since 1970; the present time by default */
   constructor(startedAt: number = systemClock.time()) {
     this.#startedAt = startedAt;
   }
@@ -49,7 +49,7 @@ export class ManualClock implements Clock {
     return timer;
   }
 
-  /** As the machine's clock does: the event loop turns, however the time stands. */
+  /** As with the machine's clock: the event loop turns whether or not time passes. */
   setImmediate(callback: () => void): void {
     systemClock.setImmediate(callback);
   }
@@ -64,7 +64,7 @@ export class ManualClock implements Clock {
     return this.#held.size;
   }
 
-  /** Turns the clock on by so many milliseconds. */
+  /** Lets this many milliseconds pass: every timer that is due by then fires. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds;
     for (;;) {

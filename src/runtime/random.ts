@@ -1,5 +1,5 @@
-/** A number from 0 (included) to 1 (excluded), so that tests can replay a run. */
+/** A source of random numbers from 0 (included) to 1 (excluded); an option, so that tests can replay a run. */
 export type Random = () => number;
 
-/** The machine's own, the default everywhere. */
+/** `Math.random`, the default everywhere. */
 export const systemRandom: Random = () => Math.random();

@@ -1,15 +1,15 @@
 import { MemcacheSerdeError } from '../errors';
 
 /**
- * What reading one value may make, in units of 8 bytes or so: half a million containers, or eight million numbers. Values
- * that memcached takes, compressed ones of ordinary data included, stay far below it.
+ * How much memory reading one value may take, in units of about 8 bytes: half a million containers, or eight million numbers.
+ * Values that memcached stores, compressed ones of ordinary data included, stay far below it.
  */
 const MAX_UNITS = 8 * 1024 * 1024;
 
 /** An empty container, a Buffer, a Date: everything that is an object of its own. */
 export const OBJECT_UNITS = 16;
 
-/** A few bytes can ask for a lot of memory, so reading pays for what it makes before it makes it. */
+/** A few bytes can ask for a lot of memory, so a reader charges for what it makes before it makes it. */
 export class Budget {
   #left = MAX_UNITS;
 
@@ -20,7 +20,7 @@ export class Budget {
   }
 }
 
-/** From here on V8 keeps elements in a table that has no room for those between. */
+/** From this index on V8 keeps elements in a sparse table, with no room for those in between. */
 const SPARSE_FROM = 5000;
 
 /**
@@ -35,7 +35,7 @@ export class ElementCost {
     this.#budget = budget;
   }
 
-  /** @throws MemcacheSerdeError when there is not so much memory */
+  /** @throws MemcacheSerdeError when the budget is used up */
   chargeKey(index: number): void {
     if (index <= this.#highest || index >= SPARSE_FROM) return;
     this.#budget.charge((index - this.#highest) * 1.5);

@@ -12,7 +12,7 @@ export interface CompressedSerdeOptions {
   level?: CompressionLevel | undefined;
   /** The longest value that is read, in bytes after decompression; a longer one is an error. @default 67_108_864 (64 MiB) */
   maxOutput?: number | undefined;
-  /** Another codec. Everyone who reads the values must have the same. @default zlib's format, as in Python */
+  /** Another codec. Every client that reads the values must have the same one. @default zlib's format, as in Python */
   codec?: Codec | undefined;
 }
 
@@ -21,9 +21,9 @@ export const DEFAULT_MAX_OUTPUT = 64 * 1024 * 1024;
 /**
  * Values of another serde, compressed where that makes them smaller; `FLAG_COMPRESSED` is added to their flags.
  *
- * With the default codec, pymemcache's `CompressedSerde` and python-memcached read what this one stores, and the other
- * way round. What is read need not be trusted: at no time is more than `maxOutput` and 1 MiB in use for a value that is
- * refused, and one that was changed, cut short or added to is refused by its checksum and its end.
+ * With the default codec, pymemcache's `CompressedSerde` and python-memcached read what this one stores, and the other way
+ * round. Values need not be trusted when they are read: one that is refused never takes more than `maxOutput` and 1 MiB of
+ * memory, and one that was changed, cut short or added to fails its checksum or its length.
  */
 export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
   readonly #inner: Serde<Out, In>;
@@ -73,13 +73,13 @@ export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
   #decompress(data: Buffer): Buffer {
     const plain = this.#codec.decompress(data, this.#maxOutput);
     if (plain.length > this.#maxOutput) {
-      throw new MemcacheSerdeError(`the codec put out more than the ${this.#maxOutput} bytes of maxOutput`, { certainty: 'executed' });
+      throw new MemcacheSerdeError(`the codec produced more than the ${this.#maxOutput} bytes of maxOutput`, { certainty: 'executed' });
     }
     return Buffer.from(plain.buffer, plain.byteOffset, plain.length);
   }
 }
 
-/** @throws MemcacheIllegalInputError unless a serde is there to be wrapped */
+/** @throws MemcacheIllegalInputError when `inner` is not a serde */
 export function checkInner<Out, In>(inner: Serde<Out, In> | undefined): Serde<Out, In> {
   if (typeof inner === 'object' && typeof inner.serialize === 'function' && typeof inner.deserialize === 'function') return inner;
   throw new MemcacheIllegalInputError('inner must be a serde, for example new JsonSerde()');

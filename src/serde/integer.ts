@@ -1,31 +1,31 @@
 import { MemcacheSerdeError } from '../errors';
 
-/** A decremented counter keeps its old length, filled up with blanks. */
+/** A decremented counter keeps its old length, padded with spaces. */
 const INTEGER = /^-?[0-9]+ *$/;
 
 /** Reading takes time that grows with the square of the length; this many digits take a millisecond. */
 const MAX_LENGTH = 20_000;
 
-/** @throws MemcacheSerdeError for text that is no integer, or one of more than 20 000 characters */
+/** @throws MemcacheSerdeError for a string that is not an integer, or has more than 20 000 characters */
 export function toBigInt(text: string): bigint {
   if (text.length > MAX_LENGTH || !INTEGER.test(text)) {
-    throw new MemcacheSerdeError('what should be an integer is none', { certainty: 'executed' });
+    throw new MemcacheSerdeError('the item is flagged as an integer, but is not one', { certainty: 'executed' });
   }
   return BigInt(text.trimEnd());
 }
 
-/** Other languages' integers have no bound; those that a number cannot hold come as bigint. */
+/** Other languages' integers have no bound: a bigint when a number cannot hold it exactly. */
 export function toInteger(text: string): number | bigint {
   return narrow(toBigInt(text));
 }
 
-/** As a number where a number holds it exactly. */
+/** A number if that holds it exactly, else the bigint. */
 export function narrow(exact: bigint): number | bigint {
   const number = Number(exact);
   return Number.isSafeInteger(number) ? number : exact;
 }
 
-/** @throws MemcacheSerdeError for a bigint of more than 20 000 characters, which would not be read again */
+/** @throws MemcacheSerdeError for a bigint of more than 20 000 characters, which could not be read back */
 export function integerText(value: bigint): string {
   const text = String(value);
   if (text.length > MAX_LENGTH) throw new MemcacheSerdeError(`the bigint has more than ${MAX_LENGTH} digits`);

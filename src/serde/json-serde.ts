@@ -16,7 +16,7 @@ export class JsonSerde<T = unknown> implements Serde<T> {
   readonly #reviver: JsonSerdeOptions<T>['reviver'];
   readonly #validate: (value: unknown) => T;
 
-  /** @throws MemcacheIllegalInputError when `reviver` or `validate` is no function */
+  /** @throws MemcacheIllegalInputError when `reviver` or `validate` is not a function */
   constructor(options: JsonSerdeOptions<T> = {}) {
     for (const name of ['reviver', 'validate'] as const) {
       const option: unknown = options[name];
@@ -45,10 +45,10 @@ export class JsonSerde<T = unknown> implements Serde<T> {
   }
 }
 
-/** @throws MemcacheSerdeError for what JSON has no form of: undefined, a function, a symbol */
+/** @throws MemcacheSerdeError for what JSON cannot hold: undefined, a function, a symbol */
 export function toJson(value: unknown): string {
   const json = JSON.stringify(value) as string | undefined;
-  if (json === undefined) throw new MemcacheSerdeError(`JSON has no form of a value of type ${typeof value}`);
+  if (json === undefined) throw new MemcacheSerdeError(`JSON cannot hold a value of type ${typeof value}`);
   return json;
 }
 
@@ -58,6 +58,6 @@ export function parseJson(text: string, reviver?: (this: unknown, key: string, v
     return JSON.parse(text, reviver) as unknown;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new MemcacheSerdeError('the item is flagged as JSON and is none', { certainty: 'executed' });
+    throw new MemcacheSerdeError('the item is flagged as JSON, but is not JSON', { certainty: 'executed' });
   }
 }

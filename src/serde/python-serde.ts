@@ -17,13 +17,13 @@ export interface PythonSerdeOptions {
 }
 
 /**
- * What pymemcache's `pickle_serde` and `compressed_serde`, and python-memcached, store and read: text, bytes and integers
- * as they are, everything else as a pickle.
+ * What pymemcache's `pickle_serde` and `compressed_serde`, and python-memcached, store and read: strings, bytes and integers as
+ * they are, everything else as a pickle.
  *
  * - Reading: None is null; int a number or, past 2^53, a bigint; bytes and bytearray a Buffer; list and tuple an Array; set
- *   and frozenset a Set; dict an object or, unless all its keys are text, a Map; datetime and date a Date (in UTC when they
+ *   and frozenset a Set; dict an object or, unless all its keys are strings, a Map; datetime and date a Date (in UTC when they
  *   name no zone). Only plain data is read: a pickle that asks for anything else is refused, and none can run code.
- * - Writing: null, booleans, numbers, bigints, text, bytes, Dates, Arrays, Maps, Sets and plain objects, nested and
+ * - Writing: null, booleans, numbers, bigints, strings, bytes, Dates, Arrays, Maps, Sets and plain objects, nested and
  *   circular. Properties that are undefined are left out. Wrap it in a `CompressedSerde` to store compressed; reading needs none.
  */
 export class PythonSerde implements Serde<CacheValue> {

@@ -2,11 +2,11 @@ import { MemcacheSerdeError } from '../errors';
 import { FLAG_BYTES } from './flags';
 import type { Serde, SerializedValue } from './serde';
 
-/** Bytes as they are, with flags 0; text is stored as its UTF-8 bytes. It reads items of whatever flags as a Buffer. */
+/** Bytes as they are, with flags 0; a string is stored as its UTF-8 bytes. It reads every item as a Buffer, whatever its flags. */
 export class RawSerde implements Serde<Buffer, Uint8Array | string> {
   serialize(value: Uint8Array | string): SerializedValue {
     if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
-      throw new MemcacheSerdeError(`a RawSerde stores bytes or text, not a value of type ${typeof value}`);
+      throw new MemcacheSerdeError(`a RawSerde stores bytes or strings, not a value of type ${typeof value}`);
     }
     return { data: value, flags: FLAG_BYTES };
   }

@@ -1,4 +1,4 @@
-/** How a client calls serdes: whatever they do, it harms only the call at hand. */
+/** How a client calls serdes: whatever they do, only the call at hand is affected. */
 import { MemcacheSerdeError } from '../errors';
 import { MAX_FLAGS } from '../protocol/limits';
 import type { MISS, Serde, SerializedValue } from './serde';
@@ -9,7 +9,7 @@ const SHARE_FROM = 4096;
 /**
  * The bytes and flags of a value.
  *
- * @throws MemcacheSerdeError with what the serde threw as `cause`, or naming what it returned that it must not
+ * @throws MemcacheSerdeError with what the serde threw as `cause`, or naming what is wrong with what it returned
  */
 export function serializeValue<In>(serde: Serde<unknown, In>, value: In, key: string, verb: string): SerializedValue {
   let serialized: SerializedValue;
@@ -32,7 +32,7 @@ export function serializeValue<In>(serde: Serde<unknown, In>, value: In, key: st
 }
 
 /**
- * The value of `buffer[start, end)`; `owned` tells that nobody else writes to the buffer.
+ * The value of `buffer[start, end)`; `owned` means that nobody else writes to the buffer.
  *
  * @throws MemcacheSerdeError with what the serde threw as `cause`
  */
@@ -61,7 +61,7 @@ export function deserializeValue<Out>(
   }
 }
 
-/** Our own serdes say what to do about it; what other code says may hold a part of the value. */
+/** The messages of our own serdes say what to do; those of other code may quote a part of the value. */
 function reason(cause: unknown): string {
   return cause instanceof MemcacheSerdeError ? `: ${cause.message}` : '; see cause';
 }

@@ -7,18 +7,19 @@ export interface SerializedValue {
 /** A `T` that takes no part in inference: `NoInfer`, for TypeScript before 5.4. */
 export type Fixed<T> = [T][T extends unknown ? 0 : never];
 
-/** What a serde's reading methods return for bytes that shall count as a miss. */
+/** A serde's reading methods return it for bytes that are to count as a miss. */
 export const MISS: unique symbol = Symbol('tsmemcache.miss');
 
 /**
- * Values to bytes and back, synchronously. `Out` is what reading gives, `In` what storing accepts.
+ * Turns values into bytes and back, synchronously. `Out` is what reading returns, `In` what storing accepts.
  *
- * `key` is the caller's own key as text, without prefix. What a serde throws reaches the caller of that one
+ * `key` is the caller's own key as a string, without prefix. What a serde throws reaches the caller of that one
  * operation as `MemcacheSerdeError` with the thrown value as `cause`.
  */
 export interface Serde<Out, In = Out> {
+  /** The bytes and flags to store; the bytes must not change afterwards. */
   serialize(value: In, key: string): SerializedValue;
-  /** `data` is the serde's to keep. */
+  /** The value, or {@link MISS}. `data` belongs to the serde, which may keep it. */
   deserialize(data: Buffer, flags: number, key: string): Out | typeof MISS;
   /**
    * Optional, for speed: the same as `deserialize` for the bytes `buffer[start, end)`, which are overwritten

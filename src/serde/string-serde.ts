@@ -3,10 +3,10 @@ import { utf8Slice } from '../protocol/bytes';
 import { FLAG_TEXT } from './flags';
 import type { Serde, SerializedValue } from './serde';
 
-/** Text only, as UTF-8. It reads items of whatever flags as text. */
+/** Strings only, as UTF-8. It reads every item as a string, whatever its flags. */
 export class StringSerde implements Serde<string> {
   serialize(value: string): SerializedValue {
-    if (typeof value !== 'string') throw new MemcacheSerdeError(`a StringSerde stores text, not a value of type ${typeof value}`);
+    if (typeof value !== 'string') throw new MemcacheSerdeError(`a StringSerde stores strings, not a value of type ${typeof value}`);
     return { data: checkWellFormed(value), flags: FLAG_TEXT };
   }
 
@@ -22,15 +22,15 @@ export class StringSerde implements Serde<string> {
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const NOT_LATIN1 = /[^\x00-\xff]/;
 
-/** @throws MemcacheSerdeError for text with lone surrogates, which UTF-8 cannot carry: it would come back changed */
+/** @throws MemcacheSerdeError for a string with lone surrogates, which UTF-8 cannot carry: it would come back changed */
 export function checkWellFormed(text: string): string {
   if (!isWellFormed(text)) {
-    throw new MemcacheSerdeError('the text holds a lone surrogate, which UTF-8 cannot carry; store it as JSON or bytes');
+    throw new MemcacheSerdeError('the string holds a lone surrogate, which UTF-8 cannot carry; store it as JSON or bytes');
   }
   return text;
 }
 
-/** Whether UTF-8 can carry the text: it holds no half of a surrogate pair alone. */
+/** Whether UTF-8 can carry the string: it holds no lone half of a surrogate pair. */
 export function isWellFormed(text: string): boolean {
   return !NOT_LATIN1.test(text) || !LONE_SURROGATE.test(text);
 }

@@ -4,7 +4,7 @@ import { FLAG_STRUCTURED } from './flags';
 import type { Fixed, Serde, SerializedValue } from './serde';
 import { scanStructured } from './structured/scan';
 
-/** The version of V8's format stands in the flags, above the bit that tells the format. */
+/** The version of V8's format stands in the flags, above the bit that marks the format. */
 const VERSION_UNIT = 2 * FLAG_STRUCTURED;
 /** What Node 20 writes; older forms of the format are not needed, and their oddities not wanted. */
 const OLDEST_VERSION = 15;
@@ -36,7 +36,7 @@ export class StructuredSerde<T = unknown> implements Serde<T> {
   deserialize(data: Buffer, flags: number): Fixed<T> {
     checkVersion(data, flags);
     scanStructured(data);
-    // Typed arrays that are read are views of the bytes they are read from, so those are to be theirs alone.
+    // Typed arrays that are read are views of the bytes they are read from, so these must not be shared.
     const own = Buffer.from(new Uint8Array(data).buffer);
     try {
       return deserialize(own) as T;
@@ -60,5 +60,5 @@ function checkVersion(data: Buffer, flags: number): void {
       certainty: 'executed',
     });
   }
-  if (data[1] !== version) throw new MemcacheSerdeError('the structured value is not of the version that its flags tell', { certainty: 'executed' });
+  if (data[1] !== version) throw new MemcacheSerdeError('the version in the structured value is not the one in its flags', { certainty: 'executed' });
 }

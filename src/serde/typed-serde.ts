@@ -16,13 +16,14 @@ import { parseJson, toJson } from './json-serde';
 import type { Serde, SerializedValue } from './serde';
 import { checkWellFormed } from './string-serde';
 
-/** What a {@link TypedSerde} carries: text, bytes, numbers, bigints, booleans, null, and whatever JSON can hold. */
+/** What a {@link TypedSerde} carries: strings, bytes, numbers, bigints, booleans, null, and whatever JSON can hold. */
 export type CacheValue = string | number | bigint | boolean | null | object;
 
 /**
- * What goes in comes out: text as text, bytes as a Buffer, numbers as numbers (NaN, the infinities and -0 too), bigints as
- * bigints, and arrays and objects as JSON has them. What JSON cannot hold at all (a Map, a Date, a Promise not awaited) is refused. Text, bytes and integers are stored as pymemcache and
- * python-memcached store them, so both sides read each other's.
+ * What goes in comes out: strings as strings, bytes as a Buffer, numbers as numbers (NaN, the infinities and -0 too), bigints
+ * as bigints, and arrays and objects as JSON has them. What JSON cannot hold at all (a Map, a Date, a Promise not awaited) is
+ * refused. Strings, bytes and integers are stored as pymemcache and python-memcached store them, so both sides read each
+ * other's.
  */
 export class TypedSerde implements Serde<CacheValue> {
   serialize(value: CacheValue): SerializedValue {
@@ -37,7 +38,7 @@ export class TypedSerde implements Serde<CacheValue> {
         return { data: integerText(value), flags: FLAG_LONG };
       default:
         if (value instanceof Uint8Array) return { data: value, flags: FLAG_BYTES };
-        if (!isJson(value)) throw new MemcacheSerdeError(`JSON would lose what a ${nameOf(value)} holds or is: use a StructuredSerde, or store a part of it`);
+        if (!isJson(value)) throw new MemcacheSerdeError(`JSON cannot carry a ${nameOf(value)}: use a StructuredSerde, or store a plain part of it`);
         return { data: toJson(value), flags: FLAG_JSON };
     }
   }
@@ -66,7 +67,7 @@ export class TypedSerde implements Serde<CacheValue> {
   }
 }
 
-/** Of these JSON makes an empty object, a string, or an object of numbers. By name, since each realm has a class of its own. */
+/** JSON turns these into an empty object, a string, or an object of numbers. Known by name, since each realm has its own classes. */
 const NOT_JSON = new Set([
   'Map', 'Set', 'Promise', 'RegExp', 'ArrayBuffer', 'SharedArrayBuffer', 'WeakMap', 'WeakSet', 'WeakRef', 'Error', 'Date',
   'Generator', 'AsyncGenerator', 'Array Iterator', 'Map Iterator', 'Set Iterator', 'String Iterator', 'Iterator Helper',
@@ -82,7 +83,7 @@ function isJson(value: boolean | object | null): value is boolean | null | Recor
   return !ArrayBuffer.isView(value) && !NOT_JSON.has(kind) && !OWN_CLASSES.some((type) => value instanceof type);
 }
 
-/** Their subclasses may call themselves what they like. */
+/** By class too, as their subclasses may have any name. */
 const OWN_CLASSES = [Map, Set, Promise, Error, Date];
 
 function nameOf(value: object): string {
@@ -90,7 +91,7 @@ function nameOf(value: object): string {
   return typeof constructor === 'function' && !['', 'Object'].includes(constructor.name) ? constructor.name : kindOf(value);
 }
 
-/** What the value is, whatever realm it comes from. */
+/** The name of the value's built-in class, in whichever realm it was made. */
 function kindOf(value: object): string {
   return Object.prototype.toString.call(value).slice('[object '.length, -1);
 }

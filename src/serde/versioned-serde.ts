@@ -4,7 +4,7 @@ import { checkInner } from './compressed-serde';
 import { MISS, type Serde, type SerializedValue } from './serde';
 
 /**
- * Values of another serde, of which only those of one version are read: any other is a miss, to be computed and stored
+ * Values of another serde, of which only those of one version are read: any other is a miss, so that it is computed and stored
  * anew. Change the version on the day that the type of the values changes, and old and new processes can share a server.
  *
  * Stored is `#`, the version, a line feed, and then the bytes of the inner serde, with its flags:
@@ -16,13 +16,13 @@ export class VersionedSerde<Out, In = Out> implements Serde<Out, In> {
   readonly #prefix: string;
 
   /**
-   * @param version - a number, or 1 to 64 printable ASCII characters without blanks
+   * @param version - a number, or 1 to 64 printable ASCII characters without whitespace
    * @throws MemcacheIllegalInputError when the version is neither
    */
   constructor(inner: Serde<Out, In>, version: number | string) {
     const text = typeof version === 'number' || typeof version === 'string' ? String(version) : '';
     if (!/^[!-~]{1,64}$/.test(text)) {
-      throw new MemcacheIllegalInputError('version must be a number or 1 to 64 printable ASCII characters without blanks');
+      throw new MemcacheIllegalInputError('version must be a number or 1 to 64 printable ASCII characters without whitespace');
     }
     this.#inner = checkInner(inner);
     this.#prefix = `#${text}\n`;

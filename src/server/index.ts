@@ -1,4 +1,4 @@
-/** The embedded memcached-compatible server. It loads no client code and has no dependency. */
+/** The embedded memcached-compatible server. It loads no code of the client and has no dependencies. */
 export { MemcachedServer } from './memcached/server';
 export type { MemcachedServerOptions } from './memcached/options';
 export { RedisServer } from './redis/server';

@@ -11,7 +11,7 @@ import { MemcacheIllegalInputError } from '../errors';
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** One line: what stands after the family's name, the labels, and the number. */
+/** One line: the suffix of the family's name, the labels, and the number. */
 export interface Sample {
   readonly suffix?: '_bucket' | '_sum' | '_count';
   readonly labels: Labels;
@@ -26,7 +26,7 @@ export interface Family {
   readonly samples: readonly Sample[];
 }
 
-/** The families that have samples; the empty string when none has. */
+/** The exposition text of the families that have samples; the empty string when none has. */
 export function exposition(families: readonly Family[], prefix: string, common: Labels): string {
   const lines: string[] = [];
   for (const { name, help, type, samples } of families) {
@@ -50,7 +50,7 @@ function number(value: number): string {
   return value === Infinity ? '+Inf' : String(value);
 }
 
-/** @throws MemcacheIllegalInputError when it cannot begin the name of a metric */
+/** @throws MemcacheIllegalInputError when `prefix` cannot begin the name of a metric */
 export function checkPrefix(prefix: unknown): string {
   if (typeof prefix !== 'string' || !/^(?:[a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(prefix)) {
     throw new MemcacheIllegalInputError('prefix must be a string of letters, digits, "_" and ":" that does not begin with a digit');
@@ -61,7 +61,7 @@ export function checkPrefix(prefix: unknown): string {
 /**
  * Labels for every sample.
  *
- * @param taken - names that the samples have of their own
+ * @param taken - the names of the labels that samples set themselves
  * @throws MemcacheIllegalInputError naming the label that is not legal
  */
 export function checkLabels(labels: unknown, taken: readonly string[]): Labels {
@@ -69,7 +69,7 @@ export function checkLabels(labels: unknown, taken: readonly string[]): Labels {
   for (const [name, value] of Object.entries(labels)) {
     const shown = JSON.stringify(name.slice(0, 40));
     if (!/^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) throw new MemcacheIllegalInputError(`labels: ${shown} cannot be the name of a label`);
-    if (taken.includes(name)) throw new MemcacheIllegalInputError(`labels: ${shown} is the name of a label that the metrics have already`);
+    if (taken.includes(name)) throw new MemcacheIllegalInputError(`labels: ${shown} is a label that the metrics have already`);
     if (typeof value !== 'string') throw new MemcacheIllegalInputError(`labels: ${shown} must be a string`);
   }
   return labels as Labels;

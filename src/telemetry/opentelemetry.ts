@@ -1,5 +1,5 @@
 /**
- * Spans and metrics of OpenTelemetry, by its conventions for database clients.
+ * OpenTelemetry spans and metrics, by its conventions for database clients.
  *
  * https://opentelemetry.io/docs/specs/semconv/db/
  */
@@ -19,24 +19,24 @@ import {
 import { CHANNELS, type ChannelMessages, type CommandMessage, type ObservedError } from '../client/observe';
 import { systemClock } from '../runtime/clock';
 
-/** What {@link instrument} reports to, and what beside the stable conventions. */
+/** Where {@link instrument} reports to, and whether it goes beyond the stable conventions. */
 export interface InstrumentOptions {
   /** Where spans go. @default the global one at the time of the call */
   tracerProvider?: TracerProvider | undefined;
   /** Where metrics go. @default the global one at the time of the call */
   meterProvider?: MeterProvider | undefined;
   /**
-   * Whether to report `db.client.connection.count`, `.create_time` and `.wait_time` too, whose conventions may still change.
+   * Whether to report `db.client.connection.count`, `.create_time` and `.wait_time` too; their conventions may still change.
    * @default false
    */
   connectionMetrics?: boolean | undefined;
 }
 
 const NAME = 'tsmemcache';
-/** In seconds: a cache is faster than the databases for which the conventions have their list. */
+/** In seconds. The list in the conventions is for databases, which are slower than a cache. */
 const BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What is under way. */
+/** A span that has not ended. */
 interface Open {
   readonly span: Span;
   /** On the monotonic clock, in milliseconds. */
@@ -48,9 +48,9 @@ interface Open {
  * call, a child of the span that is active where the call is made, and the metric `db.client.operation.duration`. A call
  * that is repeated is one span. The loads of a read-through cache are spans of kind INTERNAL.
  *
- * Neither keys nor values are reported, nor what a server says.
+ * Keys, values and the messages of servers are never reported.
  *
- * @returns ends what is under way and stops reporting
+ * @returns a function that stops reporting, and ends the spans of calls under way
  */
 export function instrument(options: InstrumentOptions = {}): () => void {
   const tracer = (options.tracerProvider ?? trace.getTracerProvider()).getTracer(NAME);
@@ -63,7 +63,7 @@ export function instrument(options: InstrumentOptions = {}): () => void {
   const open = new Map<object, Open>();
 
   const start = (message: object, name: string, kind: SpanKind, attributes: Attributes): void => {
-    // The caller's context is still the active one: what is batched with other calls comes later.
+    // The caller's context is only active now: calls are batched later.
     open.set(message, { span: tracer.startSpan(name, { kind, attributes }, context.active()), since: systemClock.now() });
   };
   const end = (message: object, attributes: Attributes, error: ObservedError | undefined): Open | undefined => {
@@ -83,7 +83,7 @@ export function instrument(options: InstrumentOptions = {}): () => void {
       const { outcome, hits, attempts, error } = message;
       const attributes = attributesOf(message);
       const more = defined({ 'tsmemcache.outcome': outcome, 'tsmemcache.hits': hits, 'tsmemcache.attempts': attempts });
-      // The owner of a key is known by now.
+      // The key's owner is known by now.
       open.get(message)?.span.updateName(nameOf(message));
       const entry = end(message, { ...attributes, ...more }, error);
       if (entry === undefined) return;
@@ -123,7 +123,7 @@ export function instrument(options: InstrumentOptions = {}): () => void {
   };
 }
 
-/** As the conventions have it: the operation, and the server where it is one. */
+/** By the conventions: the operation, and the server if there is only one. */
 function nameOf({ command, server }: CommandMessage): string {
   return server === undefined ? command : `${command} ${server}`;
 }
@@ -132,7 +132,7 @@ function attributesOf({ command, server }: CommandMessage): Attributes {
   return { 'db.system.name': 'memcached', 'db.operation.name': command, ...(server !== undefined && addressOf(server)) };
 }
 
-/** Not for metrics: each size would be a series of its own. One is no batch. */
+/** Not for metrics, where each size would be a series of its own. One key is not a batch. */
 function batchSize({ keyCount }: CommandMessage): Attributes {
   return keyCount >= 2 ? { 'db.operation.batch.size': keyCount } : {};
 }
@@ -143,12 +143,12 @@ function addressOf(server: string): Attributes {
   return host === undefined ? { 'server.address': server } : { 'server.address': host, 'server.port': Number(port) };
 }
 
-/** Without those that are not known. */
+/** The attributes that are known. */
 function defined(attributes: Attributes): Attributes {
   return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
 }
 
-/** What a processor or exporter throws must not end the process, as it would in a subscriber. */
+/** Subscribes; an error of a processor or exporter must not end the process, as one thrown in a subscriber would. */
 function on<Name extends keyof ChannelMessages>(
   name: Name,
   listener: (message: ChannelMessages[Name]) => void,
@@ -159,7 +159,7 @@ function on<Name extends keyof ChannelMessages>(
     try {
       listener(message as ChannelMessages[Name]);
     } catch {
-      // A call is worth more than its report.
+      // A failing report must not fail the call.
     }
   };
   subscribe(channel, onMessage);

@@ -4,12 +4,12 @@ import type { ServerState } from '../client/observe';
 import { MemcacheIllegalInputError } from '../errors';
 import { checkLabels, checkPrefix, exposition, type Family, type Labels, type Sample } from './exposition';
 
-/** A client of any class, or what has the metrics of one. */
+/** A client of any class, or any object with `metrics()`. */
 export interface MetricsSource {
   metrics(): ReadonlyMap<string, ServerMetrics>;
 }
 
-/** A `ReadThroughCache`, or what counts as one does. */
+/** A `ReadThroughCache`, or any object with its `name` and `stats()`. */
 export interface CacheSource {
   readonly name: string;
   stats(): Readonly<Record<string, number>>;
@@ -19,16 +19,16 @@ export interface CacheSource {
 export interface PrometheusOptions {
   /** Begins the name of every metric. @default 'tsmemcache_' */
   prefix?: string | undefined;
-  /** Put on every sample, for example `{ app: 'shop' }`. @default none */
+  /** Labels of every sample, for example `{ app: 'shop' }`. @default none */
   labels?: Readonly<Record<string, string>> | undefined;
 }
 
 const OWN_LABELS = ['cache', 'event', 'server', 'command', 'outcome', 'code', 'state', 'le'];
 
 /**
- * The metrics of `clients`, by server, for an endpoint that Prometheus scrapes. Numbers of several clients for one server
- * are added; a client that is given twice counts once. Of a client and one that wraps it (`RetryingClient`), give the outer.
- * A `ReadThroughCache` among them adds what it has counted, under its `name`.
+ * The metrics of `clients`, by server, for an endpoint that Prometheus scrapes. The numbers of several clients for one server
+ * are added up; a client that is given twice counts once. Of a client and one that wraps it (`RetryingClient`), give only the
+ * outer one. A `ReadThroughCache` among them adds its own counts, under its `name`.
  *
  * @returns the exposition text; the empty string when no server is known
  * @throws MemcacheIllegalInputError naming the option that is not legal
@@ -52,16 +52,16 @@ function isCache(source: unknown): source is CacheSource {
   return typeof source === 'object' && source !== null && !isSource(source) && 'name' in source && 'stats' in source && typeof source.stats === 'function';
 }
 
-/** What caches have at the moment; all else that they count are events. */
+/** The gauges of a cache; everything else that it counts is an event. */
 const GAUGES: Readonly<Record<string, readonly [name: string, help: string]>> = {
-  loads: ['cache_loads', 'Loaders that run.'],
+  loads: ['cache_loads', 'Loaders that are running.'],
   queued: ['cache_queued_loads', 'Loads that wait for their turn.'],
   flights: ['cache_flights', 'Keys that are being loaded or stored.'],
   'l1-entries': ['cache_near_entries', 'Entries in the near cache.'],
   'l1-bytes': ['cache_near_bytes', 'Bytes in the near cache.'],
 };
 
-/** The counts of caches of one name are added. */
+/** The counts of caches with the same name are added up. */
 function cacheFamilies(caches: readonly CacheSource[]): Family[] {
   const sums = new Map<string, Map<string, number>>();
   for (const cache of caches) {
@@ -86,7 +86,7 @@ function isSource(client: unknown): client is MetricsSource {
   return typeof client === 'object' && client !== null && 'metrics' in client && typeof client.metrics === 'function';
 }
 
-/** The outcomes of `ServerMetrics`, as the label has them. */
+/** The outcomes of `ServerMetrics`, by the value of the label. */
 const OUTCOMES = { hit: 'hits', miss: 'misses', stored: 'stored', not_stored: 'notStored', exists: 'exists', ok: 'ok', aborted: 'aborted' } as const;
 
 const STATES: readonly ServerState[] = ['healthy', 'failing', 'dead'];
@@ -111,7 +111,7 @@ function families(servers: ReadonlyMap<string, ServerMetrics>): Family[] {
     {
       name: 'outcomes_total',
       type: 'counter',
-      help: 'Calls that did not fail, by what came of them.',
+      help: 'Calls that did not fail, by outcome.',
       samples: by('outcome', (metrics) => Object.fromEntries(Object.entries(OUTCOMES).map(([name, field]) => [name, metrics[field]]))),
     },
     {
@@ -125,7 +125,7 @@ function families(servers: ReadonlyMap<string, ServerMetrics>): Family[] {
     { name: 'retries_total', type: 'counter', help: 'Calls that were repeated after a failure of the server.', samples: one(({ retries }) => retries) },
     { name: 'connects_total', type: 'counter', help: 'Connections that were made.', samples: one(({ connects }) => connects) },
     { name: 'connect_failures_total', type: 'counter', help: 'Connections that could not be made.', samples: one(({ connectFailures }) => connectFailures) },
-    { name: 'disconnects_total', type: 'counter', help: 'Connections that are over, whoever ended them.', samples: one(({ disconnects }) => disconnects) },
+    { name: 'disconnects_total', type: 'counter', help: 'Connections that have ended, whoever ended them.', samples: one(({ disconnects }) => disconnects) },
     { name: 'read_bytes_total', type: 'counter', help: 'Bytes read from the server.', samples: one(({ bytesRead }) => bytesRead) },
     { name: 'written_bytes_total', type: 'counter', help: 'Bytes written to the server.', samples: one(({ bytesWritten }) => bytesWritten) },
     {
@@ -137,7 +137,7 @@ function families(servers: ReadonlyMap<string, ServerMetrics>): Family[] {
   ];
 }
 
-/** Upper bounds in milliseconds, 1/16 ms to 16 s: powers of two are bounds of the meter's own buckets too, so that nothing is estimated. */
+/** Upper bounds in milliseconds, 1/16 ms to 16 s: powers of two are bounds of the meter's own buckets too, so that the counts are exact. */
 const BOUNDS = Array.from({ length: 19 }, (_, index) => 2 ** (index - 4));
 
 function histogram({ buckets, count, sum }: Latency): Sample[] {
@@ -154,7 +154,7 @@ function histogram({ buckets, count, sum }: Latency): Sample[] {
 export type StatsOptions = Pick<PrometheusOptions, 'labels'>;
 
 /**
- * The statistics of servers under the names of Prometheus' `memcached_exporter`, so that its dashboards and alerts fit;
+ * The statistics of servers under the names of Prometheus' `memcached_exporter`, so that its dashboards and alerts can be used;
  * the label `server` tells servers apart.
  *
  * @param stats - what `await client.stats()` gives
@@ -186,7 +186,7 @@ export function statsToPrometheus(stats: ReadonlyMap<string, ReadonlyMap<string,
   );
 }
 
-/** The metrics that are one number of `stats`: name, type, the number's name there, help. */
+/** The metrics that are a single statistic: name, type, the statistic's name, help. */
 const PLAIN: readonly (readonly [name: string, type: 'counter' | 'gauge', stat: string, help: string])[] = [
   ['uptime_seconds', 'gauge', 'uptime', 'Seconds since the server was started.'],
   ['time_seconds', 'gauge', 'time', 'The time of the server, in seconds since 1970.'],
@@ -201,14 +201,14 @@ const PLAIN: readonly (readonly [name: string, type: 'counter' | 'gauge', stat: 
   ['current_connections', 'gauge', 'curr_connections', 'Connections that are open.'],
   ['max_connections', 'gauge', 'max_connections', 'Connections that may be open.'],
   ['connections_total', 'counter', 'total_connections', 'Connections that were opened.'],
-  ['connections_rejected_total', 'counter', 'rejected_connections', 'Connections that were refused, too many being open.'],
+  ['connections_rejected_total', 'counter', 'rejected_connections', 'Connections that were refused because too many were open.'],
   ['connections_yielded_total', 'counter', 'conn_yields', 'Times that a connection had to wait for its turn.'],
-  ['connections_listener_disabled_total', 'counter', 'listen_disabled_num', 'Times that the limit of connections was met.'],
+  ['connections_listener_disabled_total', 'counter', 'listen_disabled_num', 'Times that the limit of connections was reached.'],
   ['accepting_connections', 'gauge', 'accepting_conns', 'Whether connections are accepted.'],
-  ['items_evicted_total', 'counter', 'evictions', 'Items that had to make room before their time.'],
+  ['items_evicted_total', 'counter', 'evictions', 'Items that were evicted to make room.'],
   ['items_reclaimed_total', 'counter', 'reclaimed', 'Items stored in the room of one that had expired.'],
-  ['item_too_large_total', 'counter', 'store_too_large', 'Items that were refused, being too large.'],
-  ['item_no_memory_total', 'counter', 'store_no_memory', 'Items that were refused for want of memory.'],
+  ['item_too_large_total', 'counter', 'store_too_large', 'Items that were refused because they were too large.'],
+  ['item_no_memory_total', 'counter', 'store_no_memory', 'Items that were refused because memory was short.'],
   ['direct_reclaims_total', 'counter', 'direct_reclaims', 'Times that a store had to make room itself.'],
   ['malloced_bytes', 'gauge', 'total_malloced', 'Bytes in slab pages.'],
   ['lru_crawler_starts_total', 'counter', 'lru_crawler_starts', 'Times that the crawler was started.'],
@@ -224,7 +224,7 @@ function commandsOf(values: ReadonlyMap<string, string>): Sample[] {
     ...sampleOf({ command, status: 'hit' }, numberIn(values, `${command}_hits`)),
     ...sampleOf({ command, status: 'miss' }, numberIn(values, `${command}_misses`)),
   ]);
-  // cmd_set counts what cas did once more.
+  // cmd_set includes the cas commands.
   const [set, ...cas] = ['cmd_set', 'cas_hits', 'cas_misses', 'cas_badval'].map((name) => numberIn(values, name));
   const sets = set === undefined ? undefined : cas.reduce<number>((rest, count) => rest - (count ?? 0), set);
   return [
@@ -235,7 +235,7 @@ function commandsOf(values: ReadonlyMap<string, string>): Sample[] {
   ];
 }
 
-/** What a server does not tell is left out. */
+/** No sample where the server does not report the number. */
 function sampleOf(labels: Labels, value: number | undefined): Sample[] {
   return value === undefined ? [] : [{ labels, value }];
 }

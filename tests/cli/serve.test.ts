@@ -159,7 +159,7 @@ describe('serve', () => {
     await ask(address, 'set k 0 0 1\r\n1\r\n');
     rmSync(home, { recursive: true });
     await expect(server.close()).rejects.toThrow('ENOENT');
-    expect(stderr).toContain('is not saved');
+    expect(stderr).toContain('could not be saved');
     expect(existsSync(pid)).toBe(false);
     await expect(ask(address, 'version\r\n')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });

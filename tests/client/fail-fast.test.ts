@@ -44,7 +44,7 @@ describe.each<[string, (options: ClientOptions) => Client]>([
     expect(await late(client.get('k'))).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'maybeExecuted' });
     const refused = await failure(client.get('k'));
     expect(refused).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'notSent', server: server.address, command: 'get', cause: { code: 'MEMCACHE_TIMEOUT' } });
-    expect(refused.message).toContain('is failing and is tried again in');
+    expect(refused.message).toContain('is failing and is probed again in');
     // Not before a quarter of the time is over.
     await clock.advance(RETRY / 4 - 1);
     for (let i = 0; i < 20; i++) await failure(client.set('k', 'x'));

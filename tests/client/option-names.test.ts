@@ -18,7 +18,7 @@ import { illegal, rejection } from '../support/contract';
 const client = new Client();
 
 it.each<[string, () => unknown, string]>([
-  ['Client', () => new Client('a', illegal({ timeOut: 5 })), '"timeOut"; there are connectTimeout, timeout,'],
+  ['Client', () => new Client('a', illegal({ timeOut: 5 })), '"timeOut"; the options are connectTimeout, timeout,'],
   ['Client, an option of pools', () => new Client('a', illegal({ maxPoolSize: 5 })), '"maxPoolSize"'],
   ['PooledClient', () => new PooledClient('a', illegal({ poolSize: 5 })), 'maxPoolSize'],
   ['HashClient', () => new HashClient(['a'], illegal({ retries: 5 })), 'retryAttempts'],
@@ -49,7 +49,7 @@ it.each<[string, () => unknown, string]>([
 });
 
 it.each<[string, () => Promise<unknown>, string]>([
-  ['set with ttl', () => client.set('k', 1, illegal({ ttl: 60 })), '"ttl"; there are signal, expire'],
+  ['set with ttl', () => client.set('k', 1, illegal({ ttl: 60 })), '"ttl"; the options are signal, expire'],
   ['delete with expires', () => client.delete('k', illegal({ expires: 60 })), '"expires"'],
   ['get with noReply', () => client.get('k', illegal({ noReply: true })), '"noReply"'],
   ['getMany with timeout', () => client.getMany(['k'], illegal({ timeout: 60 })), '"timeout"'],

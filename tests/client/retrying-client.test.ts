@@ -152,7 +152,7 @@ it.each<[string, () => number]>([
   const client = makeClient({ retryDelay });
   const error = await failure(client.set('k', 'x'));
   expect(error).toBeInstanceOf(MemcacheIllegalInputError);
-  expect(error.message).toContain('retryDelay must give a number of milliseconds from 0 to 2147483647');
+  expect(error.message).toContain('retryDelay must return a number of milliseconds from 0 to 2147483647');
   expect(error).toMatchObject({ certainty: 'maybeExecuted', cause: { code: 'MEMCACHE_UNEXPECTED_CLOSE' } });
   expect(server.connections).toHaveLength(1);
   await client.close();

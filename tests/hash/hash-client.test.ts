@@ -96,19 +96,19 @@ it('failing: its keys fail at once; dead: they move to the others; back: they ar
   const before = new Map(others.map((other) => [other, client.serverFor(other)]));
   await client.set(key, 'here');
   await kill(server);
-  // The first call finds out; until the next trial nobody asks.
+  // The first call finds out; until the next probe nobody asks.
   expect(await failure(client.get(key))).toMatchObject({ code: 'MEMCACHE_CONNECT', server: server.address, certainty: 'notSent' });
   expect(client.servers()[0]).toMatchObject({ state: 'failing' });
   opened = [];
-  for (let i = 0; i < 50; i++) expect((await failure(client.get(key))).message).toContain('is failing and is tried again in');
+  for (let i = 0; i < 50; i++) expect((await failure(client.get(key))).message).toContain('is failing and is probed again in');
   expect(opened).toEqual([]);
   expect(await client.set(others[0] ?? '', 'fine')).toBe(true);
   opened = [];
-  for (let trial = 0; trial < 2; trial++) {
+  for (let probe = 0; probe < 2; probe++) {
     await clock.advance(1000);
     const outcomes = await Promise.all(own.slice(0, 20).map((one) => failure(client.get(one))));
     expect(new Set(outcomes.map(({ code }) => code))).toEqual(new Set(['MEMCACHE_CONNECT']));
-    expect(opened).toHaveLength(trial + 1);
+    expect(opened).toHaveLength(probe + 1);
   }
   // Dead: exactly its keys have moved.
   expect(client.servers()[0]).toMatchObject({ state: 'dead' });
@@ -390,6 +390,28 @@ it('a server that is removed while it is dead stays away', async () => {
   expect(client.serverFor(key)).not.toBe(server.address);
   client.addServer(server.address);
   expect(client.serverFor(key)).toBe(server.address);
+  await client.close();
+});
+
+it('a probe that is answered after its server was removed gives it no keys', async () => {
+  const client = makeClient({ retryAttempts: 0, deadTimeout: 5000 });
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  const [key = ''] = keysOf(client, server.address);
+  await kill(server);
+  await failure(client.get(key));
+  gone.clear();
+  let answer: () => void = () => undefined;
+  server.next(() => new Promise((resolve) => (answer = resolve)));
+  await clock.advance(5000);
+  await client.get(key);
+  await turns(10);
+  expect(client.servers().find(({ name }) => name === server.address)).toMatchObject({ state: 'dead', inFlight: 1 });
+  const removed = client.removeServer(server.address);
+  answer();
+  await removed;
+  expect(client.serverFor(key)).not.toBe(server.address);
+  expect(await client.get(key)).toBeUndefined();
   await client.close();
 });
 

@@ -98,8 +98,8 @@ test('an unknown hash is refused', () => {
 });
 
 test('an option that does not exist is refused', () => {
-  expect(() => new ModuloHash(illegal({ hash: 'md5', lik: 'x' }))).toThrow('there is no option "lik"; there are hash');
-  expect(() => new KetamaHash(illegal({ like: 'x' }))).toThrow('there is no option "like"; there are weighted, hash');
+  expect(() => new ModuloHash(illegal({ hash: 'md5', lik: 'x' }))).toThrow('there is no option "lik"; the options are hash');
+  expect(() => new KetamaHash(illegal({ like: 'x' }))).toThrow('there is no option "like"; the options are weighted, hash');
   expect(() => new KetamaHash(illegal({ weighted: 1 }))).toThrow('weighted must be true or false');
-  expect(() => new RendezvousHash(illegal({ sead: 1 }))).toThrow('there is no option "sead"; there are seed');
+  expect(() => new RendezvousHash(illegal({ sead: 1 }))).toThrow('there is no option "sead"; the options are seed');
 });

@@ -14,7 +14,7 @@
 export const LADDER = ['L0', 'L1', 'L2', 'L3', 'L4', 'L5', 'L6', 'L7', 'L8'] as const;
 
 /** Other rules whose absence is a classic defect. */
-export type Guard = 'bytes' | 'cache' | 'certainty' | 'injection' | 'limits' | 'pool' | 'retry' | 'serde' | 'settling' | 'time';
+export type Guard = 'bytes' | 'cache' | 'certainty' | 'cluster' | 'injection' | 'limits' | 'pool' | 'retry' | 'serde' | 'server' | 'settling' | 'time';
 
 /** A defect that some client has had, as a change of our sources. */
 export interface PlantedDefect {
@@ -33,6 +33,10 @@ export interface PlantedDefect {
 
 const MISBEHAVING = 'client/misbehaving-servers.test.ts';
 const MODEL = 'cache/model.test.ts';
+const CLUSTER = 'hash/hash-client.test.ts';
+const FOLLOWER = 'hash/cluster-follower.test.ts';
+const STORE = 'server/engine/store.test.ts';
+const SESSION = 'server/memcached/session.test.ts';
 
 export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   // ── the ladder ──
@@ -40,12 +44,12 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'the parser outlives its socket',
     rule: 'L0',
     file: 'client/wire/wire.ts',
-    find: `this.#reader = new FrameReader(replyRules(settings.maxValueSize), (frame) => {
+    find: `this.#reader = new FrameReader(replyRules(settings.maxValueSize, expectedKey), (frame) => {
       this.#onFrame(frame);
     });`,
     replace: `const shared = settings as ConnectionSettings & { reader?: FrameReader; onFrame?: (frame: Frame) => void };
     shared.onFrame = (frame) => { this.#onFrame(frame); };
-    this.#reader = shared.reader ??= new FrameReader(replyRules(settings.maxValueSize), (frame) => shared.onFrame?.(frame));`,
+    this.#reader = shared.reader ??= new FrameReader(replyRules(settings.maxValueSize, expectedKey), (frame) => shared.onFrame?.(frame));`,
     caughtBy: [MISBEHAVING, 'a server that misbehaves FIN in the value'],
   },
   {
@@ -302,8 +306,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'a connection that is given back twice is lent to two',
     rule: 'pool',
     file: 'pool/loans.ts',
-    find: 'if (out.delete(thing)) void pool.release(thing);',
-    replace: 'pool.release(thing).then(undefined, () => undefined);',
+    find: 'if (out.delete(member)) void pool.release(member);',
+    replace: 'pool.release(member).then(undefined, () => undefined);',
     caughtBy: ['pool/loans.test.ts', 'giving back twice takes nothing'],
   },
 
@@ -432,5 +436,193 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     find: 'return age > this.#context.durations.lease(place.wireKey, settings.lease) * 1000;',
     replace: 'return age > Infinity;',
     caughtBy: ['cache/scenarios.test.ts', 'deaths 7, 8'],
+  },
+
+  // ── clusters ──
+  {
+    name: 'a node that was removed loses its place in the order, and every later one moves up',
+    rule: 'cluster',
+    file: 'hash/placement/placement.ts',
+    find: 'this.#weights.set(name, ABSENT);',
+    replace: 'this.#weights.delete(name);',
+    caughtBy: ['hash/placement.test.ts', 'ModuloHash of python-memcached however nodes fail and come back'],
+  },
+  {
+    name: 'of two nodes with the same hash the first one added wins',
+    rule: 'cluster',
+    file: 'hash/placement/rendezvous.ts',
+    find: 'if (score > best || (score === best && winner !== undefined && isGreater(name, winner))) {',
+    replace: 'if (score > best) {',
+    caughtBy: ['hash/rendezvous.test.ts', "pymemcache's placements in a tie"],
+  },
+  {
+    name: 'each connection that fails counts, so that a pool kills its server at once',
+    rule: 'cluster',
+    file: 'client/policies/server-health.ts',
+    find: "if (this.#state !== 'healthy' && !this.#probing) return;",
+    replace: '',
+    caughtBy: ['hash/server-health.test.ts', 'trouble of many connections at once counts once'],
+  },
+  {
+    name: 'the keys of a dead server stay with it',
+    rule: 'cluster',
+    file: 'hash/hash-router.ts',
+    find: 'this.#hasher.removeNode(node.name);',
+    replace: '',
+    caughtBy: [CLUSTER, 'failing: its keys fail at once'],
+  },
+  {
+    name: 'a dead server is never probed again',
+    rule: 'cluster',
+    file: 'hash/hash-router.ts',
+    find: 'if (this.#dead > 0) this.#probeDead();',
+    replace: '',
+    caughtBy: [CLUSTER, 'failing: its keys fail at once'],
+  },
+  {
+    name: 'a server that was removed while it was dead owns keys again when its probe is answered',
+    rule: 'cluster',
+    file: 'hash/hash-router.ts',
+    find: 'if (this.#nodes.get(node.name) !== node) return;',
+    replace: '',
+    caughtBy: [CLUSTER, 'a probe that is answered after its server was removed'],
+  },
+  {
+    name: 'what some servers answered passes for the whole',
+    rule: 'cluster',
+    file: 'hash/hash-router.ts',
+    find: 'if (failures.any) throw',
+    replace: 'if (failures.any && results.length === 0) throw',
+    caughtBy: [CLUSTER, 'partial failures carry what came'],
+  },
+  {
+    name: 'setMany calls keys not stored that may have been stored',
+    rule: 'certainty',
+    file: 'hash/hash-router.ts',
+    find: "error.certainty === 'notSent' && isServersFault(error);",
+    replace: 'isServersFault(error);',
+    caughtBy: [CLUSTER, 'setMany after a time-out'],
+  },
+  {
+    name: 'a call that one server executed and another was not sent is said to be as uncertain as its first failure',
+    rule: 'certainty',
+    file: 'client/certainty.ts',
+    find: "certainties.size === 1 ? only : 'maybeExecuted';",
+    replace: 'only;',
+    caughtBy: [CLUSTER, 'the certainty of a call to several servers'],
+  },
+  {
+    name: 'an empty list of servers empties the cluster',
+    rule: 'cluster',
+    file: 'hash/discovery/follower.ts',
+    find: "if (servers.length === 0) throw new MemcacheNoServersError('the list of servers is empty');",
+    replace: '',
+    caughtBy: [FOLLOWER, 'a source that fails later, or has an empty list'],
+  },
+  {
+    name: 'a server that was removed by hand comes back with the next list',
+    rule: 'cluster',
+    file: 'hash/discovery/follower.ts',
+    find: '!this.#removed.has(name) && ',
+    replace: '',
+    caughtBy: [FOLLOWER, 'what is done by hand'],
+  },
+  {
+    name: 'an outdated list of a managed cluster replaces the newer one',
+    rule: 'cluster',
+    file: 'hash/discovery/elasticache.ts',
+    find: 'if (config === undefined || found.version > config.version) config = found;',
+    replace: 'config = found;',
+    caughtBy: ['hash/elasticache-client.test.ts', 'a version of old changes nothing'],
+  },
+
+  // ── the embedded server ──
+  {
+    name: 'a value stored without an expiry ends with the deadline of the one it replaced',
+    rule: 'server',
+    file: 'server/engine/store.ts',
+    find: 'if (item.deadline !== 0 || item.heapIndex >= 0) {',
+    replace: 'if (item.deadline !== 0) {',
+    caughtBy: [STORE, 'MemoryStore expires by the deadline of the present value'],
+  },
+  {
+    name: 'reading an item does not keep it from being evicted',
+    rule: 'server',
+    file: 'server/engine/store.ts',
+    find: 'else item.accessed = this.#time.seconds();\n    this.#lru.bump(item);',
+    replace: 'else item.accessed = this.#time.seconds();',
+    caughtBy: [STORE, 'MemoryStore evicts what was unused longest'],
+  },
+  {
+    name: 'a cas that is too old stores all the same',
+    rule: 'server',
+    file: 'server/engine/store.ts',
+    find: 'if (!request.orStale || request.cas === 0 || request.cas > old.cas)',
+    replace: 'if (request.cas === 0 || request.cas > old.cas)',
+    caughtBy: [STORE, 'MemoryStore stores each mode by its own rule'],
+  },
+  {
+    name: 'incr leaves the cas as it was, so that a later cas undoes it',
+    rule: 'server',
+    file: 'server/engine/store.ts',
+    find: "item.cas = this.#nextCas();\n    return { outcome: 'counted'",
+    replace: "return { outcome: 'counted'",
+    caughtBy: [STORE, 'MemoryStore stores a new cas for every change'],
+  },
+  {
+    name: 'a set of a value that is too large leaves the old one, which is out of date',
+    rule: 'server',
+    file: 'server/engine/store.ts',
+    find: "if (mode === 'set') this.delete(key);\n    return 'tooLarge';",
+    replace: "return 'tooLarge';",
+    caughtBy: [STORE, 'MemoryStore stores nothing too large'],
+  },
+  {
+    name: 'the block of a line with a key that is too long is executed as commands',
+    rule: 'injection',
+    file: 'server/memcached/commands/verbs.ts',
+    find: 'line.count < verb.fewest) return -1;',
+    replace: 'line.count < verb.fewest || line.hasLongToken) return -1;',
+    caughtBy: [SESSION, 'Session never executes a data block of a line with a key that is too long'],
+  },
+  {
+    name: 'after a noreply command the session stays silent',
+    rule: 'server',
+    file: 'server/memcached/commands/exchange.ts',
+    find: 'this.silent = false;',
+    replace: '',
+    caughtBy: [SESSION, 'Session says nothing when asked not to'],
+  },
+  {
+    name: 'commands that carry no data are executed before authentication',
+    rule: 'server',
+    file: 'server/memcached/session.ts',
+    find: 'if (authenticated) this.#verb = verb;',
+    replace: 'if (authenticated || verb?.lengthToken === 0) this.#verb = verb;',
+    caughtBy: [SESSION, 'Session authentication comes first'],
+  },
+  {
+    name: 'a snapshot shows values that were stored while it was written',
+    rule: 'server',
+    file: 'server/engine/store.ts',
+    find: 'this.#announce(item);\n    item.value = value;\n    item.flags = flags;',
+    replace: 'item.value = value;\n    item.flags = flags;',
+    caughtBy: ['server/engine/walk.test.ts', 'a walk hands out each item once'],
+  },
+  {
+    name: 'the checksums of a snapshot are not compared',
+    rule: 'server',
+    file: 'server/snapshot/snapshot-reader.ts',
+    find: "if (bytes.readUInt32LE(length) !== this.#crc) this.#refuse('wrong checksum');",
+    replace: '',
+    caughtBy: ['server/snapshot/snapshot-reader.test.ts', 'a snapshot of many blocks cannot borrow a block'],
+  },
+  {
+    name: 'EXEC does not look whether a watched key has changed',
+    rule: 'server',
+    file: 'server/redis/commands/transactions.ts',
+    find: 'const changed = watch.hasChanged(store);',
+    replace: 'const changed = false;',
+    caughtBy: ['server/redis/transactions.test.ts', 'executes nothing when another client sets it'],
   },
 ];

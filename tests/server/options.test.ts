@@ -21,7 +21,7 @@ async function refusal(start: () => unknown): Promise<string> {
   throw new Error('not refused');
 }
 
-const credentials = 'auth must be { username, password } or an array of such, both strings that are not empty';
+const credentials = 'auth must be { username, password }, both strings that are not empty, or an array of these';
 const milliseconds = 'a number of milliseconds from 0 to 2147483647';
 const natural = 'a whole number from 1 to 9007199254740991';
 
@@ -106,14 +106,14 @@ it('what has no default is asked for', async () => {
 it('names that are unknown are refused with those that there are', async () => {
   const store = new MemoryStore();
   expect(await refusal(() => MemcachedServer.start(plain({ prot: 1 })))).toMatch(
-    /^there is no option "prot"; there are host, port, path, .*, auth, .*, maxBytes, .*, faults$/,
+    /^there is no option "prot"; the options are host, port, path, .*, auth, .*, maxBytes, .*, faults$/,
   );
   expect(await refusal(() => RedisServer.start(plain({ store, maxBytes: 1 })))).toMatch(/^there is no option "maxBytes"; .*, saveControl$/);
   expect(await refusal(() => new MemoryStore(plain({ port: 1 })))).toBe(
-    'there is no option "port"; there are maxBytes, maxItemSize, evict, cas, clock',
+    'there is no option "port"; the options are maxBytes, maxItemSize, evict, cas, clock',
   );
   expect(await refusal(() => Persistence.open(store, plain({ file: 'f', intervall: 1 })))).toBe(
-    'there is no option "intervall"; there are file, interval, log',
+    'there is no option "intervall"; the options are file, interval, log',
   );
   expect(await refusal(() => MemcachedServer.start(plain({ toString: 1 })))).toContain('there is no option "toString"');
 });

@@ -2,14 +2,14 @@ import { onAbort } from '../../client/abort';
 import type { Key } from '../../protocol/key';
 import type { EntrySettings } from '../cache-options';
 
-/** What is run to make a value. */
+/** Runs the user's loader. */
 export interface Load {
   (context: { readonly key: Key; readonly signal: AbortSignal; readonly old: unknown }): unknown;
-  /** Of a call for many keys: all of its loads take one place among the loads. */
+  /** Whether it belongs to a call for many keys, which takes one place among the loads for all of them. */
   batched?: boolean;
 }
 
-/** An outdated value in a caller's hand. */
+/** An outdated value that a caller could get. */
 export interface Old {
   readonly value: unknown;
 }
@@ -20,12 +20,12 @@ export class Caller {
   readonly settings: EntrySettings;
   /** When it called, in milliseconds of the monotonic clock. */
   since = 0;
-  /** What it gets when nothing better can be had. */
+  /** The value that it gets if nothing better comes. */
   old: Old | undefined = undefined;
   readonly #resolve: (value: unknown) => void;
   #unfollow: (() => void) | undefined = undefined;
   settled = false;
-  /** Told once it has its answer, or waits for a load. */
+  /** Called once it has its answer, or waits for a load. */
   onDecided: (() => void) | undefined = undefined;
   onSettled: (() => void) | undefined = undefined;
 
@@ -35,7 +35,7 @@ export class Caller {
     this.#resolve = resolve;
   }
 
-  /** False when it had settled before. */
+  /** Returns false when it had settled before. */
   answer(value: unknown): boolean {
     if (!this.#settle()) return false;
     this.#resolve(value);
@@ -65,7 +65,7 @@ export class Caller {
     return true;
   }
 
-  /** It is known what becomes of it. */
+  /** To be called when it has its answer, or waits for a load. */
   decide(): void {
     const { onDecided } = this;
     if (onDecided === undefined) return;

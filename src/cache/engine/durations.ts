@@ -2,10 +2,10 @@ import type { Random } from '../../runtime/random';
 import type { EntrySettings } from '../cache-options';
 import { RecentMap } from '../recent-map';
 
-/** Whose load takes how long: milliseconds, as far as nothing is known. */
+/** The assumed duration of a load until one was measured, in milliseconds. */
 const UNKNOWN = 100;
 const LIMIT = 10_000;
-/** How much the latest load counts. */
+/** The weight of the latest load in the moving average. */
 const WEIGHT = 0.3;
 
 export interface Known {
@@ -14,7 +14,7 @@ export interface Known {
   expire: number;
 }
 
-/** How long loads take: a moving average per key, else of all, and what follows for leases and early refreshes. */
+/** How long loads take: a moving average per key, else over all keys; and the leases and early refreshes that follow from it. */
 export class Durations {
   readonly #keys = new RecentMap<string, Known>(LIMIT);
   readonly #random: Random;
@@ -31,17 +31,17 @@ export class Durations {
     this.#keys.set(wireKey, { delta: mean, expire });
   }
 
-  /** Milliseconds. */
+  /** How long a load of this key takes, in milliseconds. */
   of(wireKey: string): number {
     return this.#keys.get(wireKey)?.delta ?? this.#all;
   }
 
-  /** What has been seen of the loads of a key. */
+  /** The measurements of a key, if there are any. */
   known(wireKey: string): Known | undefined {
     return this.#keys.get(wireKey);
   }
 
-  /** Seconds: a place-holder is to live longer than the load, or a slow key would be loaded for ever. */
+  /** The lease in seconds: a place-holder must live longer than the load, or a slow key would never be stored. */
   lease(wireKey: string, lease: number): number {
     return this.leaseFor(this.#keys.get(wireKey), lease);
   }
@@ -50,13 +50,13 @@ export class Durations {
     return known === undefined ? lease : Math.min(3600, Math.max(lease, Math.ceil(1 + (2 * known.delta) / 1000)));
   }
 
-  /** Seconds before its end in which a value may be refreshed, drawn anew for each read: XFetch's rule. */
+  /** Seconds before its end in which a value may be refreshed, drawn at random for each read by XFetch's rule. */
   early(known: Known | undefined, { earlyRefresh, expire }: EntrySettings): number {
     if (earlyRefresh === 0) return 0;
     const life = typeof expire === 'number' ? expire : known?.expire;
     if (life === undefined || life < 2) return 0;
     const mean = earlyRefresh * (known?.delta ?? this.#all);
-    // Of a short load hardly one draw in a thousand million is longer than a second.
+    // For a short load, hardly one draw in a thousand million is longer than a second.
     if (mean < 50) return 1;
     const gap = -mean * Math.log(1 - this.#random());
     return gap <= 1000 ? 1 : Math.min(Math.ceil(gap / 1000), Math.floor(life / 2));

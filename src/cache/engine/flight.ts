@@ -2,12 +2,12 @@ import type { Place } from '../exchange/leases';
 import type { Caller, Old } from './caller';
 
 /**
- * What a load was chosen by, and so what its result may replace:
+ * Why a process loads a key, and so what its result may replace:
  *
- * - `lease`: an empty place-holder of its own; freed when nothing comes of the load
- * - `token`: an outdated item; left as it is when the load fails, which makes all wait before they try again
- * - `guard`: an item that it merely has seen: one that cannot be read, or somebody else's place-holder
- * - `add`: nothing was there, and no place could be had
+ * - `lease`: an empty place-holder of its own; freed when the load fails
+ * - `token`: an outdated item; left as it is when the load fails, so that nobody tries again before the lease has passed
+ * - `guard`: an item that it has merely seen: one that cannot be read, or another process's place-holder
+ * - `add`: there was no item, and no place-holder could be made
  * - `none`: the cache cannot be reached: nothing is stored
  */
 export type Claim = 'lease' | 'token' | 'guard' | 'add' | 'none';
@@ -17,11 +17,11 @@ export class Flight {
   readonly place: Place;
   readonly lead: Caller;
   readonly claim: Claim;
-  /** The CAS under which its result is stored; '' without. */
+  /** The CAS that the item must still have when its result is stored; '' for none. */
   readonly cas: string;
   /** When its place-holder ends, on the monotonic clock. */
   readonly leaseEnds: number;
-  /** Nobody waits for it; it may be aborted with the cache. */
+  /** Whether it is a refresh that no caller waits for; `close` aborts it. */
   readonly background: boolean;
   readonly old: Old | undefined;
   readonly callers: Caller[];
@@ -29,14 +29,14 @@ export class Flight {
   state: 'queued' | 'loading' | 'loaded' | 'failed' = 'queued';
   /** After a write of this process: nobody joins it any more, and its result is stored nowhere. */
   detached = false;
-  /** Whether loading has started has no use any more: it was aborted or took too long. */
+  /** Whether its result is no longer wanted: it was aborted, or took too long. */
   over = false;
   value: unknown = undefined;
-  /** On the monotonic clock; negative before. */
+  /** On the monotonic clock; negative before it starts. */
   startedAt = -1;
-  /** The versions of its tags as they were before it began; undefined without tags, or when they can only be told by the value. */
+  /** The versions of its tags as they were before it began; undefined without tags, or when the tags are a function of the value. */
   tags: string | Promise<string | undefined> | undefined;
-  /** The count of own writes when it began: after another one the near cache does not take its result. */
+  /** How often this process had written when it began: if it has written since, the near cache does not take the result. */
   epoch = 0;
   #controller: AbortController | undefined;
 
@@ -51,7 +51,7 @@ export class Flight {
     this.old = old;
   }
 
-  /** Made when the loader first looks at it: most never do. */
+  /** Made when the loader first reads it: most never do. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;
@@ -63,12 +63,12 @@ export class Flight {
     this.#controller.abort(reason);
   }
 
-  /** Whether a caller that came now may have its result. */
+  /** Whether a new caller may get its result. */
   get joinable(): boolean {
     return !this.detached && !this.over && this.state !== 'failed';
   }
 
-  /** Whether somebody still waits. */
+  /** Whether a caller still waits for it. */
   get wanted(): boolean {
     return this.callers.some((caller) => !caller.settled);
   }

@@ -12,12 +12,12 @@ import type { Pending } from './pending';
 import type { Slots } from './slots';
 import type { Storing } from './storing';
 
-/** What a load is begun for. */
+/** What is needed to begin a load. */
 export interface LoadRequest {
   readonly place: Place;
-  /** Whose loader, options and async context it has. */
+  /** The caller whose loader, options and async context are used. */
   readonly lead: Caller;
-  /** Those who wait for it. */
+  /** The callers that wait for it. */
   readonly callers: Caller[];
   readonly claim: Claim;
   readonly cas?: string;
@@ -27,7 +27,7 @@ export interface LoadRequest {
   readonly zone: Zone;
 }
 
-/** What loads need to know of the cache around them. */
+/** The parts of the cache that loads use. */
 export interface LoadsContext {
   readonly settings: CacheSettings;
   readonly clock: Clock;
@@ -36,11 +36,11 @@ export interface LoadsContext {
   readonly pending: Pending;
   readonly storing: Storing;
   readonly origin: { readonly clientId: number; readonly name: string };
-  /** Told of each load that failed. */
+  /** Called for each load that failed. */
   onFailed(flight: Flight, error: unknown): void;
 }
 
-/** All loads of a cache: one at a time per key, so many in all. */
+/** All loads of a cache: one at a time per key, and at most `maxLoads` in all. */
 export class Loads {
   readonly #context: LoadsContext;
   readonly #flights = new Map<string, Flight>();
@@ -63,12 +63,12 @@ export class Loads {
     return this.#background;
   }
 
-  /** The load of a key that may be joined. */
+  /** The load of a key, if callers may join it. */
   of(wireKey: string): Flight | undefined {
     return this.#flights.size === 0 ? undefined : this.#flights.get(wireKey);
   }
 
-  /** After this nobody joins the load of this key, and its result is stored nowhere. */
+  /** From now on no caller joins the load of this key, and its result is not stored. */
   detach(wireKey: string): void {
     const flight = this.#flights.get(wireKey);
     if (flight === undefined) return;
@@ -80,7 +80,7 @@ export class Loads {
     for (const [wireKey, flight] of this.#flights) if (which(flight)) this.detach(wireKey);
   }
 
-  /** Adds a caller to a load that is under way, or has just ended. */
+  /** Adds a caller to a load that is under way, or has just finished. */
   join(flight: Flight, caller: Caller): void {
     if (flight.state === 'loaded') this.#answer(flight, caller);
     else {
@@ -90,12 +90,12 @@ export class Loads {
     }
   }
 
-  /** A caller has gone. */
+  /** To be called when a caller has given up. */
   onGone(wireKey: string): void {
     const flight = this.#flights.get(wireKey);
     if (flight === undefined || flight.background || !flight.lead.settings.abortUnused || flight.wanted) return;
     if (flight.state !== 'loading' && flight.state !== 'queued') return;
-    this.#end(flight, new DOMException('nobody waits for it any more', 'AbortError'), true);
+    this.#end(flight, new DOMException('no caller waits for this load any more', 'AbortError'), true);
   }
 
   begin({ place, lead, callers, claim, cas = '', leaseEnds = Infinity, background = false, old, zone }: LoadRequest): Flight {
@@ -114,7 +114,7 @@ export class Loads {
         events.emit('overloaded', place.key);
         this.#refuse(flight);
       } else {
-        // The callback belongs to the first caller's async context, as this does.
+        // The callback keeps the async context of the first caller, which is the present one.
         void turn.then(() => {
           if (flight.over || (!background && !flight.wanted)) {
             slots.give();
@@ -170,7 +170,7 @@ export class Loads {
     );
   }
 
-  /** The loader has come to its end, in time or not. */
+  /** The loader has finished, in time or not. */
   #settle(flight: Flight, value: unknown, error: unknown, failed: boolean, message: LoadMessage | undefined): void {
     const { clock, events, pending, storing } = this.#context;
     const { place } = flight;
@@ -188,7 +188,7 @@ export class Loads {
     }
     flight.state = 'loaded';
     flight.value = value;
-    // The store is on its way before anybody can ask again.
+    // Sent before the callers are answered, so that it comes before whatever they ask next.
     const stored = storing.store(flight, value, ms);
     for (const caller of flight.callers) this.#answer(flight, caller);
     flight.callers.length = 0;
@@ -215,7 +215,7 @@ export class Loads {
     else void released.then(() => { pending.end(); });
   }
 
-  /** It is over before the loader is: too late, unwanted, or closed. */
+  /** Ends a flight before its loader has finished: too late, not wanted any more, or the cache was closed. */
   #end(flight: Flight, reason: unknown, abort: boolean): void {
     const queued = flight.state === 'queued';
     if (abort) flight.abort(reason);
@@ -228,13 +228,13 @@ export class Loads {
     this.#fail(flight, reason);
   }
 
-  /** No place for it. */
+  /** Refuses a load, since too many wait. */
   #refuse(flight: Flight): void {
     const { maxLoads, maxQueuedLoads } = this.#context.settings;
     flight.over = true;
     this.#running.delete(flight);
     if (flight.background) this.#background--;
-    this.#fail(flight, new MemcacheOverloadedError(`${maxLoads} loads are under way and ${maxQueuedLoads} wait; see maxLoads and maxQueuedLoads`));
+    this.#fail(flight, new MemcacheOverloadedError(`${maxLoads} loads are under way and ${maxQueuedLoads} are waiting; see maxLoads and maxQueuedLoads`));
   }
 
   #leave(flight: Flight): void {
@@ -280,12 +280,12 @@ export class Loads {
       this.#context.events.emit('load-timeout', flight.place.key, { ms: loadTimeout });
       this.#end(flight, error, true);
     }, loadTimeout);
-    // A refresh keeps no process alive; a call that somebody awaits does, as any call under way.
+    // A refresh does not keep the process alive; a load that a caller awaits does, like any call.
     if (flight.background) timer.unref();
     this.#timers.set(flight, timer);
   }
 
-  /** Whoever has an old value waits for `softTimeout` at the most. */
+  /** A caller that could have the old value waits at most `softTimeout`. */
   #limitWait(flight: Flight, caller: Caller): void {
     const { softTimeout } = caller.settings;
     if (caller.old === undefined || softTimeout === 0) return;

@@ -1,4 +1,4 @@
-/** Work that goes on after its callers have their answers: stores, releases, refreshes. */
+/** Work that continues after its callers have their answers: stores, releases, refreshes. */
 export class Pending {
   #count = 0;
   #idle: (() => void)[] = [];
@@ -18,7 +18,7 @@ export class Pending {
     for (const resolve of idle) resolve();
   }
 
-  /** Follows a promise to its end; a failure is told to `onError`. */
+  /** Tracks a promise until it settles; a rejection is passed to `onError`. */
   track(work: Promise<unknown>, onError: (error: unknown) => void): void {
     this.begin();
     work.then(
@@ -32,7 +32,7 @@ export class Pending {
     );
   }
 
-  /** When nothing is under way any more. */
+  /** Resolves when nothing is under way any more. */
   whenIdle(): Promise<void> {
     if (this.#count === 0) return Promise.resolve();
     return new Promise((resolve) => {

@@ -3,39 +3,39 @@ import type { Ask, Reply } from '../exchange/reply';
 import type { Caller } from './caller';
 import type { Limited } from './time-limits';
 
-/** What keeps values in this process. */
+/** The near cache, as reading sees it. */
 export interface NearTaker {
-  /** Whether reads are to tell how often an item is read. */
+  /** Whether reads must ask the server how often an item is read. */
   readonly looksAtUse: boolean;
-  /** Whether an item that was read shall be kept. */
+  /** Whether to keep an item that was read. */
   wants(hot: boolean): boolean;
   onRead(read: Read, reply: Reply): void;
-  /** A value past its time, for want of any other. */
+  /** A value past its time, for when there is no other. */
   lastResort(place: Place): { readonly value: unknown } | undefined;
 }
 
 /** One question to the cache, for all callers of one tick. */
 export class Read implements Ask, Limited {
   readonly place: Place;
-  /** Whose options and loader count. */
+  /** The caller whose options and loader are used. */
   readonly lead: Caller;
   readonly callers: Caller[];
   lease = 0;
   refresh = 0;
   near: NearTaker | undefined;
   due = 0;
-  /** Whether it needs no time limit any more. */
+  /** Whether its time limit no longer applies. */
   over = false;
-  /** Its callers went on without it. */
+  /** Whether its callers continued without it. */
   late = false;
-  /** Whether a token is asked for although no refresh may be begun behind anybody's back. */
+  /** Whether it asks for a token although no background refresh may begin. */
   forced = false;
-  /** How often it was asked again. */
+  /** How often it was repeated. */
   round = 0;
   sentAt = 0;
-  /** The count of own writes when it was sent. */
+  /** How often this process had written when it was sent. */
   epoch = 0;
-  /** Told when it is known what comes of it. */
+  /** Called when the answer has been judged. */
   onJudged: (() => void) | undefined = undefined;
   readonly #onLate: (read: Read) => void;
 

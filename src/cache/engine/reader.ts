@@ -22,7 +22,7 @@ import type { Storing } from './storing';
 import type { TimeLimits } from './time-limits';
 import { Waits } from './waits';
 
-/** What reading needs of the cache around it. */
+/** The parts of the cache that reading uses. */
 export interface ReaderContext {
   readonly settings: CacheSettings;
   readonly clock: Clock;
@@ -38,24 +38,24 @@ export interface ReaderContext {
   readonly limits: TimeLimits;
   readonly pending: Pending;
   readonly near: NearTaker | undefined;
-  /** The server that owns a key, where that is known. */
+  /** The server that owns a key; '' where that is not known. */
   readonly serverOf: (place: Place) => string;
   /** How often this process has written. */
   readonly epoch: () => number;
 }
 
 const LIMIT = 10_000;
-/** Asked again for an entry that turned out to be of no use: not for ever. */
+/** How often a key is asked for when its entry turns out to be unusable. */
 const ROUNDS = 3;
 
-/** The way of a read: it asks the cache, and decides by the answer whether to answer, to load, to join or to wait. */
+/** Carries out reads: asks the cache, and by its answer resolves the call, loads, joins a load, or waits. */
 export class Reader {
   readonly #context: ReaderContext;
-  /** The questions of this tick: who asks the same in it shares the answer. */
+  /** The questions of this tick: calls for the same key share the answer. */
   readonly #tick = new Map<string, Read>();
   readonly #sightings = new Sightings();
   readonly #waits: Waits;
-  /** Keys whose load failed: until when not to try again. */
+  /** Keys whose load failed, and until when they are not loaded again. */
   readonly #errors = new RecentMap<string, { readonly error: unknown; readonly until: number }>(LIMIT);
   /** Keys whose refresh failed in this process. */
   readonly #failedRefreshes = new RecentMap<string, number>(LIMIT);
@@ -82,9 +82,9 @@ export class Reader {
     });
   }
 
-  /** Sees to it that the caller gets its answer. */
+  /** Begins a read; the caller will get its answer. */
   read(place: Place, caller: Caller): void {
-    // One look at the clock serves a tick; whole milliseconds are kept in the object itself.
+    // The clock is read once per tick; whole milliseconds need no object of their own on the heap.
     if (this.#tick.size === 0) this.#now = Math.floor(this.#context.clock.now());
     caller.since = this.#now;
     const shared = this.#tick.get(place.wireKey);
@@ -104,7 +104,7 @@ export class Reader {
     else this.#send(gate.leases, read, this.#now);
   }
 
-  /** A write of this process: nobody joins what is under way. */
+  /** After a write of this process: no caller joins what is under way. */
   forget(wireKey: string): void {
     this.#tick.delete(wireKey);
     this.#context.loads.detach(wireKey);
@@ -128,7 +128,7 @@ export class Reader {
 
   // ── asking ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** First it must be known what the servers can do. */
+  /** Waits until it is known what the servers can do. */
   async #open(read: Read): Promise<void> {
     const { gate } = this.#context;
     try {
@@ -149,7 +149,7 @@ export class Reader {
     const flight = loads.of(wireKey);
     read.sentAt = now;
     read.epoch = epoch();
-    // A token is asked for only by one who can use it.
+    // A token is asked for only if this process could use it.
     const paused = this.#errors.size > 0 && this.#pausedError(wireKey, now) !== undefined;
     read.lease = paused || (flight !== undefined && now >= flight.leaseEnds) ? 0 : durations.leaseFor(known, lead.settings.lease);
     const busy = !read.forced && (loads.background + this.#reserved >= settings.maxBackground || !slots.free);
@@ -173,7 +173,7 @@ export class Reader {
     );
   }
 
-  /** For those who wait. */
+  /** Asks again for callers that wait. */
   #ask(place: Place, callers: Caller[], done: () => void): void {
     const { gate, circuits, serverOf, loads } = this.#context;
     const [lead] = callers;
@@ -213,7 +213,8 @@ export class Reader {
     if (read.refresh > 0) this.#reserved--;
     if (!circuits.quiet) circuits.ok(serverOf(read.place));
     if (read.late) {
-      // Its callers have gone on; an invalidation may lie between their load and this token, so that it is not for them.
+      // Its callers have continued without it. Something may have been invalidated between their load and this token, so they
+      // must not use it.
       if (!reply.won) return;
       if (reply.cold) void storing.free(read.place, reply.cas);
       else gate.leases?.takeOver(read.place, reply.cas).catch((error: unknown) => { events.emit('cache-error', read.place.key, { error }); });
@@ -264,7 +265,7 @@ export class Reader {
     read.judged();
   }
 
-  /** A tag of it has changed: it goes, so that one reader is chosen anew. */
+  /** One of the entry's tags has changed: the entry is deleted, so that one reader is chosen to load it. */
   #invalid(read: Read, reply: Reply): void {
     const { gate, events } = this.#context;
     events.emit('miss', read.place.key);
@@ -284,7 +285,7 @@ export class Reader {
     else this.#value(read, reply);
   }
 
-  /** Not even a place-holder: none was asked for, or the server has no room for it. */
+  /** There is no item, nor a place-holder: none was asked for, or the server had no room for it. */
   #nothing(read: Read): void {
     const { loads, clock, events } = this.#context;
     const { place, lead, callers } = read;
@@ -324,7 +325,7 @@ export class Reader {
     this.#waits.add(place, callers, reply.cas);
   }
 
-  /** As a miss, but what is there is replaced only if it is still the same. */
+  /** A miss, except that the item is replaced only if it is still the same. */
   #unreadable(read: Read, reply: Reply): void {
     const { loads, events } = this.#context;
     const { place, lead, callers } = read;
@@ -338,7 +339,7 @@ export class Reader {
     const { near } = this.#context;
     const { settings } = read.lead;
     const { ttl } = reply;
-    // A token has no time limit of its own: since when it has been seen must be known, whoever holds it.
+    // Tokens do not expire, so it must be known for how long this one has been out, whoever holds it.
     const age = (reply.held || reply.won) && !reply.timed ? this.#sightings.age(read.place.wireKey, reply.cas, this.#context.clock.now()) : 0;
     if (!reply.marked && (ttl === -1 || ttl >= settings.keep)) {
       if (reply.wanted) near?.onRead(read, reply);
@@ -358,7 +359,7 @@ export class Reader {
     this.#inFront(read, reply, age, servable ? 'stale' : 'error');
   }
 
-  /** The old value is in hand, and is given only if nothing better comes. */
+  /** There is an old value, which callers get only if nothing better comes in time. */
   #inFront(read: Read, reply: Reply, age: number, zone: Zone): void {
     const { loads, clock, gate, events } = this.#context;
     const { place, lead, callers } = read;
@@ -401,7 +402,7 @@ export class Reader {
     loads.begin({ place, lead, callers: [], claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply), background: true, old: { value: reply.value }, zone });
   }
 
-  /** Somebody else has the token of a value that is served meanwhile. Who has had it for too long may be dead. */
+  /** Another process has the token of a value that is still served. If it has had it for too long, it may be dead. */
   #watch(read: Read, reply: Reply, age: number): void {
     const { gate, events, pending } = this.#context;
     const { place, lead } = read;
@@ -426,7 +427,7 @@ export class Reader {
 
   // ── without the cache ───────────────────────────────────────────────────────────────────────────────────
 
-  /** The cache cannot be asked. One load per key in this process all the same. */
+  /** Loads without the cache; still with one load per key in this process. */
   #without(place: Place, callers: Caller[]): void {
     const { loads, clock, near, events } = this.#context;
     const lead = leadOf(callers);
@@ -449,7 +450,7 @@ export class Reader {
     loads.begin({ place, lead, callers, claim: 'none', leaseEnds: 0, old: lead.old, zone: lead.old === undefined ? 'cold' : 'error' });
   }
 
-  /** Somebody else's load takes too long. */
+  /** Another process's load takes too long. */
   #impatient(place: Place, callers: Caller[], cas: string): void {
     const { loads, events } = this.#context;
     const lead = leadOf(callers);
@@ -473,17 +474,20 @@ export class Reader {
   }
 }
 
-/** Below which time to live a reader is told to refresh: strictly below, and an item that is not kept has one second left in its last. */
+/**
+ * The time to live below which the server tells a reader to refresh. It compares strictly, and an item that is not kept has one
+ * second left in its last second.
+ */
 function refreshBelow(keep: number, early: number): number {
   return keep === 0 && early > 0 ? early + 1 : keep + early;
 }
 
-/** When the item ends, and the token with it: after that whoever comes joins the refresh, which nothing has made worthless. */
+/** When the item expires, and the token with it. Callers that come later join the refresh: its result is still good. */
 function endOf({ sentAt }: Read, { ttl }: Reply): number {
   return ttl < 0 ? Infinity : sentAt + ttl * 1000;
 }
 
-/** Whose loader is run: that of the first who still waits. */
+/** The caller whose loader runs: the first that still waits. */
 function leadOf(callers: readonly Caller[]): Caller | undefined {
   return callers.find((caller) => !caller.settled);
 }

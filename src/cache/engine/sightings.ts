@@ -2,11 +2,11 @@ import { RecentMap } from '../recent-map';
 
 const LIMIT = 10_000;
 
-/** Since when this process has seen a token in other hands. A token has no time limit of its own: whoever holds it may be dead. */
+/** For how long this process has seen tokens that others hold. Tokens do not expire, and their holder may be dead. */
 export class Sightings {
   readonly #seen = new RecentMap<string, { readonly cas: string; readonly since: number }>(LIMIT);
 
-  /** For how many milliseconds it has been seen. */
+  /** For how many milliseconds this token has been seen. */
   age(wireKey: string, cas: string, now: number): number {
     const seen = this.#seen.get(wireKey);
     if (seen?.cas === cas) return now - seen.since;

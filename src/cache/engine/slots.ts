@@ -1,4 +1,4 @@
-/** How many loads may run at once, and how many wait for their turn. */
+/** Limits how many loads run at once, and how many wait for their turn. */
 export class Slots {
   readonly #limit: number;
   readonly #maxQueued: number;
@@ -23,14 +23,14 @@ export class Slots {
     return this.#used < this.#limit;
   }
 
-  /** Takes a place at once, or false. */
+  /** Takes a place at once; false when there is none. */
   take(): boolean {
     if (!this.free) return false;
     this.#used++;
     return true;
   }
 
-  /** Waits for a place; undefined when too many wait already. Whoever gets one gives it back. */
+  /** Waits for a place, which must be given back; undefined when too many wait already. */
   wait(): Promise<void> | undefined {
     if (this.queued >= this.#maxQueued) return undefined;
     return new Promise((resolve) => {

@@ -7,14 +7,14 @@ import type { Versions } from '../tags/versions';
 import type { Durations } from './durations';
 import type { Flight } from './flight';
 
-/** Whoever keeps a copy of what was stored. */
+/** The near cache, as storing sees it. */
 export interface StoredListener {
   onStored(flight: Flight, block: Block, fresh: number, tags: string): void;
 }
 
-/** What storing needs of the cache around it. */
+/** The parts of the cache that storing uses. */
 export interface StoringContext {
-  /** Undefined as long as no server has said what it can. */
+  /** Undefined as long as it is not known what the servers can do. */
   readonly leases: () => Leases | undefined;
   readonly writer: EntryWriter;
   readonly events: Events;
@@ -24,14 +24,14 @@ export interface StoringContext {
   readonly near: StoredListener | undefined;
   /** How often this process has written. */
   readonly epoch: () => number;
-  /** Splits what is too large; undefined when that is off. */
+  /** Splits a value that is too large into pieces; undefined when that is off. */
   readonly chunks: ((place: Place, value: unknown, seconds: number, tags: string) => Promise<Block>) | undefined;
 }
 
-/** From this expire on a life is shortened at random. */
+/** Lives of at least this many seconds are shortened at random. */
 const JITTER_FROM = 10;
 
-/** Brings results of loads to the server, each only in the place that it was loaded for; else frees that place. */
+/** Stores the results of loads, each only in the place that it was loaded for; without a result it frees that place. */
 export class Storing {
   readonly #context: StoringContext;
 
@@ -39,14 +39,14 @@ export class Storing {
     this.#context = context;
   }
 
-  /** Before the load: the versions of tags as they are then. */
+  /** Before the load: notes the versions of its tags. */
   prepare(flight: Flight): void {
     const { tags } = flight.lead.settings;
     flight.epoch = this.#context.epoch();
     if (Array.isArray(tags) && tags.length > 0 && flight.claim !== 'none') flight.tags = this.#context.versions.snapshot(tags as readonly string[]);
   }
 
-  /** @returns when the server has answered; undefined when there is nothing to wait for */
+  /** @returns a promise that resolves when the server has answered; undefined when nothing is stored */
   store(flight: Flight, value: unknown, ms: number): Promise<void> | undefined {
     const { durations } = this.#context;
     const { place, lead } = flight;
@@ -69,7 +69,7 @@ export class Storing {
     );
   }
 
-  /** Frees the place. @param loaded whether there is a newer value, so that an old one must go too */
+  /** Frees the place. @param loaded whether there is a newer value, so that an old one must be deleted too */
   release(flight: Flight, loaded: boolean): Promise<void> | undefined {
     const { claim, place, cas, detached } = flight;
     if (claim === 'none' || claim === 'add' || cas === '') return undefined;
@@ -123,7 +123,7 @@ export class Storing {
     }
     const store = leases();
     if (store === undefined) return;
-    // Between the load and now somebody may have written.
+    // This process may have written since the load.
     if (flight.detached) return this.release(flight, true);
     try {
       const entry: NewEntry = { ...block, fresh: life, keep: lead.settings.keep, delta: ms };

@@ -1,19 +1,19 @@
 import type { Clock, Timer } from '../../runtime/clock';
 
-/** What has a time limit. */
+/** Something with a time limit. */
 export interface Limited {
-  /** When it comes due, on the monotonic clock. */
+  /** When it is due, on the monotonic clock. */
   due: number;
-  /** Whether it needs none any more. */
+  /** Whether the limit no longer applies. */
   readonly over: boolean;
   onTime(): void;
 }
 
-/** A timer that comes later than this, in milliseconds, says that the event loop stood still. */
+/** A timer that fires more than this late, in milliseconds, shows that the event loop was blocked. */
 const STALL = 5;
 const MAX_GRACE = 200;
 
-/** One timer for all that have the same time limit: they come due in the order in which they came. */
+/** One timer for everything with the same time limit: they are due in the order in which they were added. */
 class Line {
   readonly #clock: Clock;
   readonly #limit: number;
@@ -42,7 +42,7 @@ class Line {
     const timer = this.#clock.setTimeout(() => {
       const now = this.#clock.now();
       const late = now - (this.#items[this.#head]?.due ?? now);
-      // What has come meanwhile is to be read first: being late is the cache's only when this process was free to listen.
+      // Replies that arrived meanwhile are read first: the cache is only late if this process was free to listen.
       if (late > STALL) this.#later(Math.min(late, MAX_GRACE), now);
       else this.#clock.setImmediate(() => { this.#judge(now); });
     }, delay);
@@ -67,11 +67,11 @@ class Line {
     }
     this.#trim();
     const next = this.#items[this.#head];
-    // What came due may have begun something with the same limit, and so have set it.
+    // What was due may have added something with the same limit, which has set the timer.
     if (next !== undefined && !this.#isSet) this.#set(Math.max(0, next.due - this.#clock.now()));
   }
 
-  /** Lets go of what is over: nothing is kept of a call that has settled. */
+  /** Drops what is over, so that no memory is kept for calls that have settled. */
   #trim(): void {
     while (this.#items[this.#head]?.over === true) this.#head++;
     if (this.#head === this.#items.length) this.#items = [];

@@ -19,15 +19,15 @@ class Wait {
   }
 }
 
-/** What those who wait do. */
+/** What happens to callers that wait. */
 export interface WaitActions {
   /** Asks again for these callers. When the answer has been judged, `done` is called. */
   ask(place: Place, callers: Caller[], done: () => void): void;
-  /** Somebody has waited long enough. */
+  /** These callers have waited for `leaseWait`. */
   impatient(place: Place, callers: Caller[], cas: string): void;
 }
 
-/** Those whose value somebody else is loading: one of them per key asks again, at growing distances. */
+/** Callers whose value another process is loading: one question per key is repeated for all, at growing intervals. */
 export class Waits {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -40,7 +40,7 @@ export class Waits {
     this.#actions = actions;
   }
 
-  /** @param cas of the item that somebody else holds */
+  /** @param cas that of the place-holder or token of the other process */
   add(place: Place, callers: readonly Caller[], cas: string): void {
     let wait = this.#waits.get(place.wireKey);
     if (wait === undefined) this.#waits.set(place.wireKey, (wait = new Wait(place)));
@@ -57,7 +57,7 @@ export class Waits {
     let delay = wait.pause * (0.75 + 0.5 * this.#random());
     for (const caller of wait.callers) delay = Math.min(delay, Math.max(0, caller.since + caller.settings.leaseWait - now));
     wait.pause = Math.min(LONGEST, wait.pause * 1.5);
-    // It keeps the process alive, as any call does that somebody awaits.
+    // It keeps the process alive, like any call that a caller awaits.
     this.#clock.setTimeout(() => {
       wait.scheduled = false;
       this.#onTime(wait);

@@ -1,7 +1,7 @@
 /**
- * Leases without meta commands: whoever `add`s the place-holder is to load. It stands under the key itself, so that any
- * client's `delete` ends it. Entries say in their envelope when they are no longer fresh, by the clock of whoever stored
- * them; a second key, `<key>~r`, says who refreshes.
+ * Leases without meta commands: the process that `add`s the place-holder loads. It stands under the key itself, so that any
+ * client's `delete` ends it. The envelope of an entry holds the time until which it is fresh, by the clock of the process that
+ * stored it; a second key, `<key>~r`, belongs to the process that refreshes.
  *
  *     1 l <owner>\n                                  a place-holder
  *     1 v x=<fresh until> d=<load took> [tags]\n…    a value; x in milliseconds since 1970, 0 for ever
@@ -58,7 +58,7 @@ export class ClassicLeases implements Leases {
     this.#reader.read(reply, place.key, item.bytes, 0, item.bytes.length, true, item.flags, Math.max(1, ask.copies));
     const until = takeTimes(reply);
     if (until !== undefined) await this.#age(place, ask, reply, until);
-    // How often it is read is not known here.
+    // Without meta commands it is not known how often an item is read.
     if (reply.unreadable === undefined && ask.wantsBytes(true)) {
       reply.wanted = true;
       if (typeof reply.value === 'object') reply.bytes = item.bytes;
@@ -80,12 +80,12 @@ export class ClassicLeases implements Leases {
     return stored ? 'stored' : 'exists';
   }
 
-  /** There is no conditional deletion: what has this CAS is replaced by something that has expired. */
+  /** There is no conditional deletion: the item with this CAS is replaced by one that has expired already. */
   async release({ wireKey, key }: Place, cas: string): Promise<boolean> {
     return (await this.#executor.execute(new CasCommand(wireKey, key, { block: '', flags: 0, exptime: -1 }, cas, false))) === true;
   }
 
-  /** Tokens end by themselves here. */
+  /** Nothing to do: tokens expire here. */
   takeOver(): Promise<boolean> {
     return Promise.resolve(false);
   }
@@ -98,7 +98,7 @@ export class ClassicLeases implements Leases {
     return this.#executor.execute(new PlainGet('gets', wireKey, key));
   }
 
-  /** How old it is, and whether this reader is to refresh it. */
+  /** Finds out how old the entry is, and whether this reader is to refresh it. */
   async #age(place: Place, ask: Ask, reply: Reply, until: number): Promise<void> {
     if (until === 0) return;
     reply.ttl = Math.max(0, ask.keep + Math.floor((until - this.#clock.time()) / 1000));
@@ -116,12 +116,12 @@ export class ClassicLeases implements Leases {
   }
 }
 
-/** The key that says who refreshes; none where it would be too long. */
+/** The key of the refresher's mark; undefined when it would be too long. */
 function markerOf({ wireKey }: Place): string | undefined {
   return wireKey.length + 2 <= MAX_KEY_LENGTH ? `${wireKey}~r` : undefined;
 }
 
-/** Takes the times out of what an envelope says; undefined when it has none. */
+/** Takes the times out of the words of an envelope, and returns until when it is fresh; undefined when there are none. */
 function takeTimes(reply: Reply): number | undefined {
   const match = /^x=(\d{1,15}) d=\d{1,15}(?: |$)/.exec(reply.tags);
   if (match === null) return undefined;
@@ -129,7 +129,7 @@ function takeTimes(reply: Reply): number | undefined {
   return Number(match[1]);
 }
 
-/** The entry in an envelope that says how long it is fresh. */
+/** Puts the entry into an envelope with its times. */
 function withTimes(block: string | Uint8Array, flags: number, times: string): { block: string | Uint8Array; flags: number } {
   const bytes = typeof block === 'string' ? Buffer.from(block, 'latin1') : Buffer.from(block.buffer, block.byteOffset, block.byteLength);
   const envelope = flags >= ENVELOPE_FLAG ? openEnvelope(bytes, 0, bytes.length) : undefined;

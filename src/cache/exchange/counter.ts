@@ -12,14 +12,17 @@ import { checkReply, nextOpaque } from './tokens';
 export interface Version {
   /** Compared for equality, never by order. */
   readonly number: string;
-  /** Seconds since it was last changed; `Infinity` if it was not, as far as the server knows. */
+  /** Seconds since it was last changed; `Infinity` if the server does not know of a change. */
   readonly age: number;
 }
 
-/** A changed counter lives this long, so that its time to live tells when that was. The longest that is not taken for a date. */
+/**
+ * A changed counter lives this long, so that its remaining time to live shows when that was. It is the longest that the server
+ * does not take for a date.
+ */
 export const COUNTER_LIFE = 2_592_000;
 
-/** Reads a counter, making it where there is none; or changes it. */
+/** Reads a counter, creating it if there is none; or changes it. */
 export class CounterCommand extends KeyCommand<Version> {
   readonly #first: number;
   readonly #change: boolean;
@@ -35,12 +38,12 @@ export class CounterCommand extends KeyCommand<Version> {
     return 'ma';
   }
 
-  /** Changed twice it is changed. */
+  /** True: what matters is that it changes, not by how much. */
   get idempotent(): boolean {
     return true;
   }
 
-  /** A cache that was left behind has its own counter. */
+  /** An older cache of a fallback has its own counter. */
   override get deleting(): Deleting<Version> | undefined {
     return this.#change ? { wireKeys: [this.wireKey], elsewhere: this } : undefined;
   }

@@ -4,10 +4,10 @@ import type { Clock } from '../../runtime/clock';
 import type { Leases } from './leases';
 import { abilitiesOf, VersionProbe, type Abilities } from './version-probe';
 
-/** After this, servers that could not do everything are asked again: they may have been replaced. */
+/** Milliseconds after which servers that lack something are asked again: they may have been upgraded. */
 const ASK_AGAIN = 60_000;
 
-/** What servers can do is settled before the first word to them. */
+/** Finds out what the servers can do before anything else is sent to them. */
 export class Gate {
   readonly #executor: Executor;
   readonly #clock: Clock;
@@ -15,10 +15,10 @@ export class Gate {
   #abilities: Abilities | undefined;
   #leases: Leases | undefined;
   #probe: Promise<void> | undefined;
-  /** Whether a connection has never been made: then the time for it does not count. */
+  /** Whether no connection was ever made: the time for the first one does not count against the limit. */
   #patient = true;
   #askAgainAt = Infinity;
-  /** Whether meta commands were refused by what said that it knows them. */
+  /** Whether meta commands were refused although the version has them. */
   #refused = false;
 
   constructor(executor: Executor, clock: Clock, make: (abilities: Abilities) => Leases) {
@@ -27,7 +27,7 @@ export class Gate {
     this.#make = make;
   }
 
-  /** The way to read and store; undefined as long as it is not known. */
+  /** How to read and store; undefined as long as it is not known. */
   get leases(): Leases | undefined {
     return this.#leases;
   }
@@ -36,7 +36,7 @@ export class Gate {
     return this.#abilities;
   }
 
-  /** Asks the servers, unless it is being done. @param limit milliseconds for the answer once there is a connection */
+  /** Asks the servers, unless that is under way. @param limit milliseconds for the answer once there is a connection */
   ready(limit: number): Promise<void> {
     this.#probe ??= this.#ask(limit).finally(() => {
       this.#probe = undefined;
@@ -44,17 +44,17 @@ export class Gate {
     return this.#probe;
   }
 
-  /** Now and then, behind everybody's back: servers without all abilities. */
+  /** Now and then, in the background: asks servers again that lack something. */
   refresh(now: number, limit: number): void {
     if (now < this.#askAgainAt) return;
     this.#askAgainAt = now + ASK_AGAIN;
     this.ready(limit).catch(() => undefined);
   }
 
-  /** A server did not understand: it may be another one than the one that was asked. */
+  /** A server did not understand a command: it may not be the one that was asked for its version. */
   suspect(error: unknown): void {
     if (!(error instanceof MemcacheClientError) || error instanceof MemcacheIllegalInputError) return;
-    // Something stands between that tells a version and does not let meta commands through, such as the option `proxy`.
+    // Something in between answers `version` but does not pass on meta commands, such as the option `proxy`.
     if (error instanceof MemcacheUnknownCommandError && this.#abilities?.leases === true) this.#refused = true;
     this.#leases = undefined;
   }
@@ -72,9 +72,9 @@ export class Gate {
       const giveUp = (error: unknown): void => {
         timer?.close();
         this.#patient = false;
-        // Those that have answered are better than nothing.
+        // The versions of those that have answered are better than nothing.
         if (answers.size > 0) take(answers);
-        else reject(error instanceof Error ? error : new Error('the servers cannot be asked', { cause: error }));
+        else reject(error instanceof Error ? error : new Error('the servers could not be asked', { cause: error }));
       };
       const wait = (): void => {
         if (timer !== undefined || limit === 0) return;
@@ -89,7 +89,7 @@ export class Gate {
       if (!this.#patient) wait();
       this.#executor.execute(new VersionProbe(wait, answers)).then(take, (error: unknown) => {
         if (error instanceof MemcachePartialError && error.partial instanceof Map && error.partial.size > 0) take(error.partial as Map<string, string>);
-        // A server that knows no `version` has nothing newer either.
+        // A server that does not know `version` knows nothing newer either.
         else if (error instanceof MemcacheUnknownCommandError) take(new Map([['', '']]));
         else giveUp(error);
       });

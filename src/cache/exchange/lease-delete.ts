@@ -12,7 +12,7 @@ import { checkReply, codeOf, nextOpaque } from './tokens';
 export interface DeleteCondition {
   /** Only if the item has this CAS. */
   readonly cas?: string | undefined;
-  /** Mark it as invalid instead: the next reader wins. */
+  /** Mark it as invalid instead of deleting it: the next reader gets the token. */
   readonly mark?: boolean | undefined;
   /** With `mark`: the time to live from now on, as the protocol has it. */
   readonly exptime?: number | undefined;
@@ -20,7 +20,7 @@ export interface DeleteCondition {
   readonly newCas?: string | undefined;
 }
 
-/** Whether it was done. */
+/** Deletes or marks an item; resolves with whether it was done. */
 export class LeaseDelete extends KeyCommand<boolean> {
   readonly #condition: DeleteCondition;
   readonly #opaque = nextOpaque();
@@ -38,7 +38,7 @@ export class LeaseDelete extends KeyCommand<boolean> {
     return this.#condition.cas === undefined;
   }
 
-  /** An older cache must not go on with what was invalidated; a CAS is one cache's own. */
+  /** An older cache of a fallback must not serve what was invalidated; the CAS is only valid in the first. */
   override get deleting(): Deleting<boolean> | undefined {
     return this.#condition.cas === undefined ? { wireKeys: [this.wireKey], elsewhere: this } : undefined;
   }

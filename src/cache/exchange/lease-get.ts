@@ -13,7 +13,7 @@ import { checkOpaque, checkReply, codeOf, nextOpaque } from './tokens';
 
 /**
  * The one read of this layer. It is `metaGet` without its arrays: the tokens are read as bytes, and the value is made in
- * place, so that a hit costs about as much as one of `get`.
+ * place, so that a hit costs about as much as one by `get`.
  */
 export class LeaseGet extends KeyCommand<Reply> {
   readonly #ask: Ask;
@@ -33,12 +33,12 @@ export class LeaseGet extends KeyCommand<Reply> {
     return 'mg';
   }
 
-  /** Who asks twice may get a token that nobody uses. */
+  /** Sent twice, it could take a token that nobody uses. */
   get idempotent(): boolean {
     return this.#ask.lease === 0 && this.#ask.refresh === 0;
   }
 
-  /** For the time of a migration: what is not here may be in an older cache. Only one who takes no token is sent there. */
+  /** During a migration, a missing item may be in an older cache. Only a read that takes no token is sent there. */
   override get reading(): Reading<Reply> | undefined {
     if (!this.idempotent) return undefined;
     return {

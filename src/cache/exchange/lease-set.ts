@@ -9,7 +9,7 @@ import type { RequestWriter } from '../../protocol/request';
 import type { Stored } from './reply';
 import { checkReply, codeOf, nextOpaque } from './tokens';
 
-/** What is stored, and under which condition. */
+/** What is stored, and on which condition. */
 export interface LeaseItem {
   readonly block: string | Uint8Array;
   readonly flags: number;
@@ -25,7 +25,7 @@ const OUTCOMES: Readonly<Record<string, Stored>> = { HD: 'stored', NS: 'notStore
 
 const TALLIED: Readonly<Record<Stored, Outcome>> = { stored: STORED, exists: EXISTS, notFound: NOT_FOUND, notStored: NOT_STORED };
 
-/** Stores what was loaded. Never with `I`: with an older CAS that would replace a newer value. */
+/** Stores what was loaded. Never with `I`, which would let an older CAS replace a newer value. */
 export class LeaseSet extends KeyCommand<Stored> {
   readonly #item: LeaseItem;
   readonly #opaque = nextOpaque();

@@ -1,7 +1,7 @@
 import type { Key } from '../../protocol/key';
 import type { Ask, Reply, Stored } from './reply';
 
-/** A key as the caller has it, and as it travels. */
+/** A key as the caller gave it, and as it travels. */
 export interface Place {
   readonly key: Key;
   readonly wireKey: string;
@@ -19,14 +19,14 @@ export interface NewEntry {
   readonly delta: number;
 }
 
-/** How one loader among all processes is chosen, and how its result replaces only what it was chosen for. */
+/** How one of all processes is chosen to load, and how its result replaces only the item that it was chosen for. */
 export interface Leases {
   read(place: Place, ask: Ask): Promise<Reply>;
   /** @param unless a CAS; `add`: only if there is none; undefined: in any case */
   store(place: Place, entry: NewEntry, unless: string | undefined): Promise<Stored>;
   /** Deletes the item if it still has this CAS. */
   release(place: Place, cas: string): Promise<boolean>;
-  /** Gives a token that nobody uses to the next reader. */
+  /** Passes a token that this process cannot use to the next reader. */
   takeOver(place: Place, cas: string): Promise<boolean>;
   /** Marks the item as outdated; it stays for at most `stale` seconds. */
   invalidate(place: Place, stale: number): Promise<boolean>;

@@ -10,16 +10,16 @@ import type { Ask, Reply, Stored } from './reply';
 import { TimeLeft } from './time-left';
 import type { CasNumbers } from './tokens';
 
-/** Leases as memcached has them from 1.6.10 on: the server makes the place-holder and tells one reader. */
+/** Leases as memcached has them from 1.6.10 on: the server makes the place-holder, and gives one reader the token. */
 export class MetaLeases implements Leases {
   readonly #executor: Executor;
   readonly #reader: EntryReader;
   readonly #clock: Clock;
-  /** Undefined where servers give all CAS numbers themselves. */
+  /** Undefined when the servers make all CAS numbers. */
   readonly #casNumbers: CasNumbers | undefined;
-  /** Whether an older cache is asked for what the first misses: then a place-holder must not come first. */
+  /** Whether an older cache is asked for what the first misses: a place-holder must then not be made before that. */
   readonly #fallsThrough: boolean;
-  /** The tokens of the last read: those of most reads are the same. */
+  /** The flags of the last read: most reads have the same. */
   #lease = -1;
   #refresh = -1;
   #tokens = '';
@@ -49,10 +49,10 @@ export class MetaLeases implements Leases {
     return this.#executor.execute(new LeaseDelete(wireKey, key, { cas, mark: true, newCas: this.#casNumbers?.next() }));
   }
 
-  /** The time that it has is looked at first: to be invalidated again and again must not keep it for ever. */
+  /** Reads the item's time to live first: an entry that is invalidated again and again must not live for ever. */
   async invalidate({ wireKey, key }: Place, stale: number): Promise<boolean> {
     const left = await this.#executor.execute(new TimeLeft(wireKey, key));
-    // 0 would be for ever; an item with no whole second left is gone in a moment.
+    // 0 would be for ever; an item with less than a second left gets a whole one.
     const seconds = left === undefined || left < 0 ? stale : Math.max(1, Math.min(left, stale));
     return this.#executor.execute(new LeaseDelete(wireKey, key, { mark: true, exptime: this.#exptime(seconds), newCas: this.#casNumbers?.next() }));
   }
@@ -67,7 +67,7 @@ export class MetaLeases implements Leases {
     return this.#executor.execute(new LeaseGet(wireKey, key, ask, tokens, this.#reader));
   }
 
-  /** First as any read goes, from cache to cache; what none of them has, or has outdated, is asked of the first with a token. */
+  /** Reads from cache to cache like any read; when none has the entry, or it is outdated, the first is asked again, with a token. */
   async #readThrough({ wireKey, key }: Place, ask: Ask): Promise<Reply> {
     const plain: Ask = { lease: 0, refresh: 0, copies: ask.copies, keep: ask.keep, use: ask.use, wantsBytes: (hot) => ask.wantsBytes(hot) };
     const found = await this.#executor.execute(new LeaseGet(wireKey, key, plain, leaseTokens(0, 0, ask.use), this.#reader));

@@ -30,7 +30,7 @@ export class PlainGet extends JoinableGet<PlainItem | undefined> {
     return undefined;
   }
 
-  /** For the time of a migration: what one cache misses another may have. */
+  /** During a migration, another cache may have what this one misses. */
   override get reading(): Reading<PlainItem | undefined> {
     return {
       rest: (item) => (item === undefined ? this : undefined),

@@ -1,41 +1,41 @@
-/** What a read told, whatever protocol it went over. */
+/** The result of a read, by whichever commands it was made. */
 export class Reply {
   /** Whether an item was there. */
   found = false;
-  /** Whether it is a place-holder: somebody loads, nothing is there yet. */
+  /** Whether it is a place-holder: a process is loading, and there is no value yet. */
   cold = false;
-  /** This caller, and no other, is to load. (`W`) */
+  /** Whether this caller, and no other, is to load. (`W`) */
   won = false;
-  /** Somebody else loads. (`Z`) */
+  /** Whether another process is loading. (`Z`) */
   held = false;
-  /** A token in other hands ends by itself. */
+  /** Whether the token of another process expires by itself. */
   timed = false;
-  /** It was invalidated. (`X`) */
+  /** Whether it was invalidated. (`X`) */
   marked = false;
   /** Seconds to live; -1 for ever. */
   ttl = -1;
   /** Empty unless it is needed: with `won`, `held`, `marked`, or when the value cannot be read. */
   cas = '';
-  /** The value stands for "no such thing". */
+  /** Whether the entry says that there is no such value. */
   negative = false;
   value: unknown = undefined;
   /** The value once more for each further caller, so that no two share an object. */
   copies: unknown[] | undefined = undefined;
   /** The versions of its tags at the time of its load: `name=version …`. */
   tags = '';
-  /** The value is there and cannot be read. */
+  /** Why the value cannot be read; undefined when it can. */
   unreadable: unknown = undefined;
-  /** Whether the near cache shall keep it. */
+  /** Whether the near cache is to keep it. */
   wanted = false;
-  /** Its bytes in memory of their own, where the near cache shall keep them; and their flags. */
+  /** A copy of its bytes, if the near cache is to keep them; and their flags. */
   bytes: Buffer | undefined = undefined;
   flags = 0;
 }
 
-/** What became of a store. */
+/** The outcome of a store. */
 export type Stored = 'stored' | 'exists' | 'notFound' | 'notStored';
 
-/** What a read asks. */
+/** The parameters of a read. */
 export interface Ask {
   /** Seconds that a place-holder lives; 0 to make none. */
   readonly lease: number;
@@ -45,8 +45,8 @@ export interface Ask {
   readonly copies: number;
   /** Seconds for which an item stays after it is no longer fresh. */
   readonly keep: number;
-  /** Whether it is to be told how often the item is read. */
+  /** Whether the reply is to say how often the item is read. */
   readonly use: boolean;
-  /** Whether the near cache wants the item. @param hot whether it is read often */
+  /** Whether the near cache wants to keep the item. @param hot whether it is read often */
   wantsBytes(hot: boolean): boolean;
 }

@@ -1,4 +1,4 @@
-/** What all meta commands of this layer share: opaques that prove whose reply it is, and new CAS numbers. */
+/** What all meta commands of this layer share: opaques that prove which command a reply belongs to, and new CAS numbers. */
 import { FrameError, type Frame } from '../../protocol/frame';
 import { tokenEnd } from '../../protocol/bytes';
 import type { Random } from '../../runtime/random';
@@ -6,7 +6,7 @@ import type { Random } from '../../runtime/random';
 const O = 79;
 let lastOpaque = 0;
 
-/** A number that comes back after a million commands: many times what may wait on one connection. */
+/** The next opaque. It repeats after a million commands, many times more than may wait on one connection. */
 export function nextOpaque(): number {
   return (lastOpaque = (lastOpaque + 1) % 1_000_000);
 }
@@ -22,7 +22,7 @@ export function checkOpaque(buffer: Buffer, start: number, end: number, number: 
   if (value !== number) throw new FrameError('a meta reply does not bring back the opaque of its request');
 }
 
-/** Looks for the opaque in a line without a value. Memcached before 1.6.18 gives none back with `EN`. */
+/** Checks the opaque in a line without a value. Memcached before 1.6.18 does not return it with `EN`. */
 export function checkReply(frame: Frame, number: number, mayLack: boolean): void {
   const { buffer, end } = frame;
   let at = frame.start + 3;
@@ -45,8 +45,8 @@ export function codeOf(frame: Frame): string {
 }
 
 /**
- * CAS numbers that no other life of a server repeats: those that a server makes itself begin anew with each start, so an
- * old lease would match a new one. A random half, and a half that counts.
+ * CAS numbers that a restarted server does not repeat: a server's own numbers begin again at each start, so that an old lease
+ * could match a new one. One half is random, the other counts up.
  */
 export class CasNumbers {
   readonly #random: Random;

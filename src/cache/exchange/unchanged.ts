@@ -7,12 +7,12 @@ import type { Frame } from '../../protocol/frame';
 import type { RequestWriter } from '../../protocol/request';
 import { checkReply, codeOf, nextOpaque } from './tokens';
 
-/** What an item is now. */
+/** The present identity of an item. */
 export interface Identity {
   readonly cas: string;
-  /** It was invalidated, or is no item any more but a place. */
+  /** Whether it was invalidated, or is a place-holder. */
   readonly outdated: boolean;
-  /** The server has given this reader the token to refresh it, unasked. */
+  /** Whether the server gave this reader the token to refresh it, which was not asked for. */
   readonly won: boolean;
 }
 

@@ -2,12 +2,12 @@ import { VersionCommand } from '../../client/commands/admin';
 import type { Frame } from '../../protocol/frame';
 import type { RequestWriter } from '../../protocol/request';
 
-/** `version`, which also tells when it is written: then there is a connection. */
+/** `version`, which also reports when it is written: by then there is a connection. */
 export class VersionProbe extends VersionCommand {
   readonly #onWritten: () => void;
   readonly #answers: Map<string, string>;
 
-  /** @param answers gets the versions as they come, in case not all do */
+  /** @param answers filled with the versions as they arrive, in case some never do */
   constructor(onWritten: () => void, answers: Map<string, string>) {
     super();
     this.#onWritten = onWritten;
@@ -26,7 +26,7 @@ export class VersionProbe extends VersionCommand {
   }
 }
 
-/** What all servers asked can do. */
+/** What all of the servers can do. */
 export interface Abilities {
   /** Meta commands as of 1.6.10; else place-holders are made by `add`. */
   readonly leases: boolean;

@@ -5,7 +5,7 @@ import { MemcacheSerdeError } from '../../errors';
 import type { Reply } from '../exchange/reply';
 import { ENVELOPE_FLAG, openEnvelope } from './envelope';
 
-/** Makes values of bytes, as callers shall get them. */
+/** Turns the bytes of entries into values for callers. */
 export class EntryReader {
   readonly #serde: Serde<unknown, unknown>;
 
@@ -25,7 +25,7 @@ export class EntryReader {
     if (flags >= ENVELOPE_FLAG) {
       const envelope = openEnvelope(buffer, start, end);
       if (envelope === undefined) {
-        reply.unreadable = new MemcacheSerdeError('the entry has the flag of an envelope and is none', { certainty: 'executed' });
+        reply.unreadable = new MemcacheSerdeError('the entry is flagged as an envelope, but is not one', { certainty: 'executed' });
         return kind;
       }
       ({ kind, words, start: from } = envelope);

@@ -11,7 +11,7 @@ export interface Block {
   readonly flags: number;
 }
 
-/** Makes entries of values. */
+/** Turns values into entries. */
 export class EntryWriter {
   readonly #serde: Serde<unknown, unknown>;
   readonly #maxValueSize: number;
@@ -26,7 +26,7 @@ export class EntryWriter {
     return this.block(this.serialize(key, value), tags);
   }
 
-  /** What the serde makes of it. @throws MemcacheSerdeError when it refuses */
+  /** The value as the serde writes it. @throws MemcacheSerdeError when it refuses */
   serialize(key: Key, value: unknown): SerializedValue {
     return serializeValue(this.#serde, value, keyText(key), 'ms');
   }
@@ -34,14 +34,14 @@ export class EntryWriter {
   /** @throws MemcacheIllegalInputError when it is too large */
   block({ data, flags }: SerializedValue, tags: string): Block {
     if (flags >= ENVELOPE_FLAG) throw new MemcacheSerdeError('the serde uses bit 31 of the flags, which marks the entries of a ReadThroughCache', { command: 'ms' });
-    // Without bytes and flags it would look like a place-holder.
+    // A plain entry without bytes and flags would look like a place-holder.
     const empty = data.length === 0 && flags === 0;
     // Copied, since whoever loaded it goes on before it is stored, and the near cache keeps it.
     if (!empty && tags === '') return this.#checked({ block: toBlock(data, true), flags });
     return this.#checked({ block: toBlock(seal(empty && tags === '' ? 'e' : 'v', tags, data)), flags: flags + ENVELOPE_FLAG });
   }
 
-  /** What says that there is no such thing. */
+  /** The entry that says that there is no such value. */
   negative(tags: string): Block {
     return { block: toBlock(seal('n', tags, '')), flags: ENVELOPE_FLAG };
   }

@@ -1,10 +1,10 @@
 /**
- * How entries stand on the server. *Plain*: the serde's bytes and flags. *Envelope*, only where an entry needs more: bit
+ * How entries are stored on the server. *Plain*: the serde's bytes and flags. *Envelope*, only where an entry needs more: bit
  * 31 of the flags is set, and a line of ASCII stands before the serde's bytes:
  *
  *     1 <kind>[ <name>=<value>]*\n
  *
- * kinds: `v` a value, `n` no such thing, `c` chunks, `e` empty bytes, `l` a place-holder (without meta commands).
+ * kinds: `v` a value, `n` no such value, `c` chunks, `e` empty bytes, `l` a place-holder (without meta commands).
  */
 import { latin1Slice } from '../../protocol/bytes';
 
@@ -20,7 +20,7 @@ export interface Envelope {
   readonly start: number;
 }
 
-/** No line is longer: 16 tags of 200 characters and their versions. */
+/** The longest line: 16 tags of 200 characters and their versions. */
 const MAX_HEAD = 4096;
 
 /** Reads the line at the beginning of `buffer[start, end)`; undefined when there is none. */

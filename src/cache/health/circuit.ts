@@ -7,7 +7,7 @@ interface State {
   probing: boolean;
 }
 
-/** Spares calls the wait for a server that fails them one after the other. */
+/** Spares calls the wait for a server that keeps failing. */
 export class Circuits {
   readonly #clock: Clock;
   readonly #limit: number;
@@ -15,8 +15,8 @@ export class Circuits {
   readonly #states = new Map<string, State>();
 
   /**
-   * @param limit failures in a row that open it
-   * @param pause milliseconds for which calls then do without
+   * @param limit consecutive failures that open it
+   * @param pause milliseconds for which calls then skip the server
    */
   constructor(clock: Clock, limit: number, pause: number) {
     this.#clock = clock;
@@ -24,12 +24,12 @@ export class Circuits {
     this.#pause = pause;
   }
 
-  /** Whether all is well everywhere: then nobody need ask further. */
+  /** Whether no server has failed lately, so that calls need not be checked one by one. */
   get quiet(): boolean {
     return this.#states.size === 0;
   }
 
-  /** Whether a call may go to this server. Of those to one that failed, one at a time may. */
+  /** Whether a call may go to this server. After `pause`, one call at a time may try a server whose circuit is open. */
   admits(server: string): boolean {
     const state = this.#states.get(server);
     if (state === undefined || state.openUntil === 0) return true;

@@ -4,10 +4,10 @@ import type { Place } from '../exchange/leases';
 
 const FIRST = 100;
 const LONGEST = 10_000;
-/** So many are tried at once. */
+/** This many deletions are tried at once. */
 const AT_ONCE = 64;
 
-/** What recovery needs of the cache around it. */
+/** The parts of the cache that recovery uses. */
 export interface RecoveryContext {
   readonly clock: Clock;
   readonly random: Random;
@@ -19,11 +19,11 @@ export interface RecoveryContext {
 
 interface Lost {
   readonly place: Place;
-  /** When the entry is gone by itself, on the monotonic clock. */
+  /** When the entry has expired in any case, on the monotonic clock. */
   readonly until: number;
 }
 
-/** Deletions that failed are made good: tried again, at growing distances, until done or until the entry has expired by itself. */
+/** Repeats deletions that failed, at growing intervals, until they succeed or the entry has expired. */
 export class Recovery {
   readonly #context: RecoveryContext;
   readonly #lost = new Map<string, Lost>();
@@ -51,7 +51,7 @@ export class Recovery {
     this.#schedule();
   }
 
-  /** It was deleted or replaced. */
+  /** To be called when the entry was deleted or replaced. */
   forget(wireKey: string): void {
     if (this.#lost.size > 0) this.#lost.delete(wireKey);
   }
@@ -77,7 +77,7 @@ export class Recovery {
     this.#timer = timer;
   }
 
-  /** Whether the server still cannot be reached. */
+  /** Tries again; resolves with whether some deletions still fail. */
   async #tryAll(): Promise<boolean> {
     const { clock, remove, onRecovered } = this.#context;
     for (const [wireKey, { until }] of this.#lost) if (clock.now() >= until) this.#lost.delete(wireKey);

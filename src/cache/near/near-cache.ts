@@ -12,12 +12,12 @@ import type { Versions } from '../tags/versions';
 
 /** A value in this process. */
 interface Near {
-  /** What is handed out: a primitive, or with `share` any value. */
+  /** The value that callers get: a primitive, or with `share` any value. */
   readonly value: unknown;
-  /** For all others: what it is made of, anew for each reader, so that none can change another's. */
+  /** For all other values their bytes, read anew for each caller, so that no caller can change another's value. */
   readonly bytes: Buffer | undefined;
   readonly flags: number;
-  /** When it must not be served any more without asking, on the monotonic clock. */
+  /** Until when it may be served without asking the server, on the monotonic clock. */
   readonly until: number;
   readonly tags: string;
   /** Its CAS, with `validate`. */
@@ -25,12 +25,12 @@ interface Near {
   readonly size: number;
 }
 
-/** What an entry costs beside key and value: the object, its places in the map and in the lists. */
+/** The memory of an entry besides key and value, in bytes: the object, its places in the map and the lists. */
 const OVERHEAD = 256;
-/** Of the values that are read often one in this many is taken at each read. */
+/** One in this many reads of a hot value puts it into the near cache. */
 const ONE_IN = 8;
 
-/** Whether nobody can change it. */
+/** Whether it cannot be changed. */
 function isPrimitive(value: unknown): boolean {
   return typeof value !== 'object' || value === null;
 }
@@ -67,18 +67,18 @@ export class NearCache {
     return this.#settings.validate;
   }
 
-  /** Whether reads are to tell how often an item is read. */
+  /** Whether reads must ask the server how often an item is read. */
   get looksAtUse(): boolean {
     return this.#settings.admit === 'hot';
   }
 
-  /** Whether an item that was read shall be kept. @param hot whether it is read often */
+  /** Whether to keep an item that was read. @param hot whether it is read often */
   wants(hot: boolean): boolean {
     if (this.#settings.admit === 'all') return true;
     return hot && this.#random() * ONE_IN < 1;
   }
 
-  /** What may be served without asking. */
+  /** The value, if it may be served without asking the server. */
   get(place: Place, now: number): { readonly value: unknown } | undefined {
     const near = this.#entries.get(place.wireKey);
     if (near === undefined || now >= near.until) return undefined;
@@ -86,14 +86,14 @@ export class NearCache {
     return this.#open(place, near);
   }
 
-  /** The value that has this CAS, if it is the one that is kept. */
+  /** The value and its CAS, to be served if the server confirms the CAS. */
   validated(place: Place): { readonly cas: string; readonly open: () => { readonly value: unknown } | undefined } | undefined {
     const near = this.#entries.get(place.wireKey);
     if (near === undefined || near.cas === '' || this.#clock.now() >= near.until || (near.tags !== '' && this.#versions.check(near.tags) !== true)) return undefined;
     return { cas: near.cas, open: () => this.#open(place, near) };
   }
 
-  /** A value past its time, for want of any other. */
+  /** A value past its time, for when there is no other. */
   lastResort(place: Place): { readonly value: unknown } | undefined {
     const near = this.#entries.get(place.wireKey);
     if (near === undefined || this.#clock.now() >= near.until + this.#settings.staleIfError) return undefined;
@@ -127,7 +127,7 @@ export class NearCache {
     const kept = isPrimitive(value) || share;
     if (!kept && bytes === undefined) return;
     const size = OVERHEAD + place.wireKey.length + (kept ? sizeOf(value, bytes) : (bytes?.length ?? 0)) + tags.length;
-    // Where the server is asked each time, only the value's own life counts.
+    // With `validate` the server is asked each time, so only the value's own life counts.
     const until = this.#clock.now() + (this.#settings.validate ? life : Math.min(ttl, life));
     this.#entries.set(place.wireKey, { value: kept ? value : undefined, bytes: kept ? undefined : bytes, flags, until, tags, cas, size });
   }

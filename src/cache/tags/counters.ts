@@ -16,7 +16,7 @@ export class ServerCounters implements Counters {
   readonly #placeOf: (name: string) => Place;
   readonly #limit: number;
 
-  /** @param limit milliseconds for which it is waited to learn what the servers can do */
+  /** @param limit milliseconds to wait until it is known what the servers can do */
   constructor(executor: Executor, gate: Gate, random: Random, placeOf: (name: string) => Place, limit: number) {
     this.#executor = executor;
     this.#gate = gate;
@@ -44,11 +44,11 @@ export class ServerCounters implements Counters {
   async #readClassic({ wireKey, key }: Place, first: number): Promise<Version> {
     for (let round = 0; round < 3; round++) {
       const item = await this.#executor.execute(new PlainGet('get', wireKey, key));
-      // Without meta commands it cannot be told when it was changed.
+      // Without meta commands it is not known when it was changed.
       if (item !== undefined) return { number: item.bytes.toString('latin1').trim(), age: 0 };
       await this.#executor.execute(new StoreCommand('add', wireKey, key, { block: String(first), flags: 0, exptime: 0 }, false));
     }
-    throw new Error('a counter does not stay on the server');
+    throw new Error('the server does not keep the counter of a tag');
   }
 
   async #changeClassic(place: Place, first: number): Promise<Version> {

@@ -12,13 +12,13 @@ export interface Counters {
 
 interface Known {
   number: string;
-  /** When it was asked, on the monotonic clock. */
+  /** When it was asked for, on the monotonic clock. */
   askedAt: number;
 }
 
 /**
- * The versions of tags and namespaces: random numbers on the server, compared for equality only, so that no clock matters
- * and a lost one makes entries invalid, never valid again.
+ * The versions of tags and namespaces: random numbers on the server, compared for equality only, so that they depend on no
+ * clock, and a lost counter makes entries invalid, never valid again.
  */
 export class Versions {
   readonly #counters: Counters;
@@ -36,23 +36,23 @@ export class Versions {
     this.#limit = limit;
   }
 
-  /** The version, if it was asked lately. */
+  /** The version, if it was asked for lately. */
   current(name: string): string | undefined {
     const known = this.#known.get(name);
     return known !== undefined && this.#clock.now() - known.askedAt <= this.#maxAge ? known.number : undefined;
   }
 
-  /** The last version that was heard, however long ago. */
+  /** The last known version, however old. */
   last(name: string): string | undefined {
     return this.#known.get(name)?.number;
   }
 
-  /** Asks for those that are not current, so that the answers come with the entry's own. */
+  /** Asks for those that are not current, so that the answers arrive together with the entry. */
   prefetch(names: readonly string[]): void {
     for (const name of names) if (this.current(name) === undefined) void this.ask(name);
   }
 
-  /** Asks the server; the last known one when it cannot be reached, undefined without one. It never rejects. */
+  /** Asks the server for the version. When it cannot be reached: the last known version, or undefined. It never rejects. */
   ask(name: string): Promise<Version | undefined> {
     let asked = this.#asked.get(name);
     if (asked === undefined) {
@@ -62,7 +62,7 @@ export class Versions {
     return asked;
   }
 
-  /** `name=version …` of all, as entries carry it; undefined when one of them cannot be had. */
+  /** `name=version …` for all names, as entries carry it; undefined when a version cannot be read. */
   snapshot(names: readonly string[]): string | Promise<string | undefined> {
     const words = names.map((name) => this.#word(name));
     if (!words.includes(undefined)) return words.join(' ');
@@ -73,8 +73,8 @@ export class Versions {
   }
 
   /**
-   * As {@link snapshot}, when the names were not known before the load: only versions that provably are older than its
-   * beginning.
+   * As {@link snapshot}, when the names were not known before the load: only versions that are certainly older than the
+   * beginning of the load.
    */
   async since(names: readonly string[], startedAt: number): Promise<string | undefined> {
     const words: string[] = [];
@@ -94,7 +94,7 @@ export class Versions {
     return words.join(' ');
   }
 
-  /** Whether all these versions are the present ones. */
+  /** Whether all these versions are current. */
   check(words: string): boolean | Promise<boolean> {
     const pairs = words.split(' ').map((word): [string, string] => {
       const at = word.lastIndexOf('=');
@@ -102,11 +102,11 @@ export class Versions {
     });
     const doubtful = pairs.filter(([name, number]) => this.current(name) !== number);
     if (doubtful.length === 0) return true;
-    // Of two versions that differ the one that this process knows may be the older.
+    // When two versions differ, the one that this process knows may be the older one.
     return Promise.all(doubtful.map(async ([name, number]) => (await this.ask(name))?.number === number)).then((same) => !same.includes(false));
   }
 
-  /** Makes everything that has the present version invalid. */
+  /** Changes the version, which invalidates all entries that carry the present one. */
   async change(name: string): Promise<void> {
     const startedAt = this.#clock.now();
     const { number } = await this.#counters.change(name);
@@ -139,7 +139,7 @@ export class Versions {
       timer?.unref();
       this.#counters.read(name).then((version) => {
         timer?.close();
-        // What was changed meanwhile by this process is newer.
+        // A change by this process since then is newer.
         const known = this.#known.get(name);
         if (known !== undefined && known.askedAt > askedAt) {
           resolve({ number: known.number, age: 0 });

@@ -15,8 +15,8 @@ import { pickAt } from './pick';
 import { KeyCommand, KeysCommand, type Deleting, type ReplyReader } from '../command';
 
 /**
- * What stands after a key to be deleted. Since 1.6.40 memcached takes a key `noreply` at the end of the line for the flag, and does
- * not answer; a time of 0, which all of them take, stands after that one key.
+ * What follows a key to be deleted. Since 1.6.40 memcached takes a key `noreply` at the end of the line for the flag, and
+ * does not answer; so after that key follows a time of 0, which all versions accept.
  */
 function afterDeleted(wireKey: string, noreply: boolean): string {
   if (noreply) return ' noreply\r\n';

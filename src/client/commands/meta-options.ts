@@ -8,11 +8,11 @@ import { encodeCas, encodeClientFlags, encodeCount } from '../../protocol/number
 export interface MetaOptions {
   /** Sends the key in base64, so that it may hold any bytes; at most 186 of them. (`b`) */
   base64?: boolean | undefined;
-  /** A token of up to 31 characters that the reply brings back; by default one is made up, and checked. (`O`) */
+  /** A token of up to 31 characters that the reply repeats; by default one is generated and checked. (`O`) */
   opaque?: string | undefined;
 }
 
-/** What `metaGet` asks for and does. */
+/** What `metaGet` returns and does. */
 export interface MetaGetOptions extends MetaOptions {
   /** Return the value. @default true (`v`, `f`) */
   value?: boolean | undefined;
@@ -32,13 +32,13 @@ export interface MetaGetOptions extends MetaOptions {
   noLruBump?: boolean | undefined;
   /** Set the time to live. (`T`) */
   expire?: Expire | undefined;
-  /** On a miss create an empty item that lives this long; the creator sees `won`. Seconds. (`N`) */
+  /** On a miss create an empty item that lives this many seconds; the creator sees `won`. (`N`) */
   vivify?: number | undefined;
-  /** With less than this many seconds to live, one reader sees `won` and should refresh the item. (`R`) */
+  /** When the item has less than this many seconds to live, one reader sees `won` and should refresh it. (`R`) */
   recache?: number | undefined;
-  /** Leave the value out when the cas is this one; needs memcached 1.6.40. (`C`) */
+  /** Leave out the value when the item has this cas; needs memcached 1.6.40. (`C`) */
   unlessCas?: string | undefined;
-  /** The cas of an item that is created; needs memcached 1.6.27. (`E`) */
+  /** The cas for an item that is created; needs memcached 1.6.27. (`E`) */
   newCas?: string | undefined;
 }
 
@@ -50,13 +50,13 @@ export interface MetaSetOptions extends MetaOptions {
   expire?: Expire | undefined;
   /** Client flags instead of the serde's. (`F`) */
   flags?: number | undefined;
-  /** Store only if the cas is this one. (`C`) */
+  /** Store only if the item has this cas. (`C`) */
   cas?: string | undefined;
-  /** With `cas`: an older cas is accepted, and the item stored as stale. (`I`) */
+  /** With `cas`: accept an older cas too, and then store the item as stale. (`I`) */
   invalidate?: boolean | undefined;
   /** In the modes append and prepend: create the item on a miss, to live this many seconds; needs memcached 1.6.20. (`N`) */
   vivify?: number | undefined;
-  /** The cas to give it; needs memcached 1.6.27. (`E`) */
+  /** The new cas of the item; needs memcached 1.6.27. (`E`) */
   newCas?: string | undefined;
   /** Return the new cas. (`c`) */
   returnCas?: boolean | undefined;
@@ -64,7 +64,7 @@ export interface MetaSetOptions extends MetaOptions {
 
 /** How `metaDelete` deletes. */
 export interface MetaDeleteOptions extends MetaOptions {
-  /** Delete only if the cas is this one. (`C`) */
+  /** Delete only if the item has this cas. (`C`) */
   cas?: string | undefined;
   /** Mark as stale instead of deleting: one reader sees `won`, the others `stale`. (`I`) */
   invalidate?: boolean | undefined;
@@ -72,7 +72,7 @@ export interface MetaDeleteOptions extends MetaOptions {
   expire?: Expire | undefined;
   /** Remove the value and keep the item; needs memcached 1.6.27. (`x`) */
   removeValue?: boolean | undefined;
-  /** The cas to give it; needs memcached 1.6.27. (`E`) */
+  /** The new cas of the item; needs memcached 1.6.27. (`E`) */
   newCas?: string | undefined;
 }
 
@@ -84,13 +84,13 @@ export interface MetaArithmeticOptions<N extends number | bigint> extends MetaOp
   delta?: N | undefined;
   /** On a miss create the counter, to live this many seconds. (`N`) */
   vivify?: number | undefined;
-  /** The count it is created with. @default 0 (`J`) */
+  /** The count of a counter that is created. @default 0 (`J`) */
   initial?: N | undefined;
   /** Set the time to live. (`T`) */
   expire?: Expire | undefined;
-  /** Count only if the cas is this one. (`C`) */
+  /** Count only if the item has this cas. (`C`) */
   cas?: string | undefined;
-  /** The cas to give it; needs memcached 1.6.27. (`E`) */
+  /** The new cas of the item; needs memcached 1.6.27. (`E`) */
   newCas?: string | undefined;
   /** Return the cas token. (`c`) */
   returnCas?: boolean | undefined;
@@ -183,7 +183,7 @@ function common({ base64, opaque }: MetaOptions): string[] {
   if (on('b', 'base64', base64) !== undefined) given.push('b');
   if (opaque !== undefined) {
     if (typeof opaque !== 'string' || !/^[\x21-\x7e]+$/.test(opaque) || opaque.length > MAX_OPAQUE_LENGTH) {
-      throw new MemcacheIllegalInputError(`opaque must be 1 to ${MAX_OPAQUE_LENGTH} printable characters without blanks`);
+      throw new MemcacheIllegalInputError(`opaque must be 1 to ${MAX_OPAQUE_LENGTH} printable ASCII characters without whitespace`);
     }
     given.push(`O${opaque}`);
   }

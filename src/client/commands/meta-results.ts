@@ -1,4 +1,4 @@
-/** The answers to typed meta commands, out of the letters of {@link MetaResult}. */
+/** The answers to typed meta commands, read from the letters of a {@link MetaResult}. */
 import { MemcacheInexactNumberError, MemcacheUnknownError } from '../../errors';
 import { isUint64 } from '../../protocol/bytes';
 import { keyText, type Key } from '../../protocol/key';
@@ -6,9 +6,9 @@ import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
 import type { MetaResult } from './meta';
 
-/** An item as `metaGet` returns it: what was asked for, and the three words about its freshness. */
+/** An item as `metaGet` returns it: what was asked for, and three flags about its freshness. */
 export interface MetaItem<V> {
-  /** Undefined when it was not asked for, and when the serde says that it is a miss. */
+  /** Undefined when it was not asked for, or the serde says that it is a miss. */
   value: V | undefined;
   /** Client flags. */
   flags: number | undefined;
@@ -22,23 +22,23 @@ export interface MetaItem<V> {
   hitBefore: boolean | undefined;
   /** Seconds since it was last read. */
   lastAccess: number | undefined;
-  /** This caller, and no other, is to refresh the item. */
+  /** Whether this caller, and no other, is to refresh the item. */
   won: boolean;
-  /** The item was marked as stale. */
+  /** Whether the item was marked as stale. */
   stale: boolean;
-  /** Somebody else is refreshing the item. With no value yet, `size` 0 is a place-holder. */
+  /** Whether another caller is refreshing the item. An item of `size` 0 is then a place-holder without a value yet. */
   recaching: boolean;
 }
 
-/** What became of a `metaSet` or `metaDelete`. */
+/** The outcome of a `metaSet` or `metaDelete`. */
 export interface MetaWriteResult {
-  /** `done` stored or deleted; `notStored` by the mode's own rule; `exists` the cas differs; `notFound` no such key. */
+  /** `done`: stored or deleted; `notStored`: refused by the mode's own rule; `exists`: the cas differs; `notFound`: no such key. */
   status: 'done' | 'notStored' | 'exists' | 'notFound';
   /** The new cas, when asked for and stored. */
   cas: string | undefined;
 }
 
-/** What became of a `metaArithmetic`. */
+/** The outcome of a `metaArithmetic`. */
 export interface MetaCount<N extends number | bigint> extends MetaWriteResult {
   /** The new count; undefined unless `status` is `done`. */
   value: N | undefined;
@@ -67,13 +67,14 @@ export function metaItem<V>(result: MetaResult, serde: Serde<V, never>, key: Key
   if (bytes !== undefined && !(bytes.length === 0 && (item.won || item.recaching))) {
     const read = deserializeValue(serde, bytes, 0, bytes.length, true, item.flags ?? 0, keyText(key), 'mg');
     if (read !== MISS) item.value = read;
-    // To be told to refresh it, or its token, is worth knowing of a value that the serde calls a miss, too.
+    // An item that the serde calls a miss is still returned if it has something to say: that this caller is to refresh it, or
+    // its token.
     else if (result.flags.every((flag) => /^[fOkb]/.test(flag))) return undefined;
   }
   return item;
 }
 
-/** What one flag of a reply says about an item; those that say nothing, as the opaque, are passed over. */
+/** What one flag of a reply says about an item; flags without information, such as the opaque, are ignored. */
 function setFlag(item: MetaItem<unknown>, flag: string): void {
   switch (flag[0]) {
     case 'f':
@@ -137,7 +138,7 @@ export function metaDebugInfo(result: MetaResult): Map<string, string> | undefin
   );
 }
 
-/** What a decimal flag says. */
+/** The number in a decimal flag. */
 function toNumber(flag: string): number {
   const digits = flag.slice(1);
   if (!/^-?[0-9]{1,15}$/.test(digits)) throw unreadable(`the flag ${flag[0] ?? ''}`, 'mg');

@@ -32,7 +32,7 @@ export class MetaCommand {
   readonly code: MetaCode;
   readonly key: Key;
   readonly flags: readonly string[];
-  /** The data block, which `ms` alone has; it may be empty. */
+  /** The data block, which only `ms` has; it may be empty. */
   readonly value: string | Uint8Array | undefined;
 
   /** @throws MemcacheIllegalInputError */
@@ -46,10 +46,10 @@ export class MetaCommand {
     if (new Set(tokens.map((flag) => flag[0])).size < tokens.length) {
       throw new MemcacheIllegalInputError('flags must not name the same flag twice');
     }
-    // One place is left for the opaque that tells replies apart; the server takes 20.
-    if (tokens.length > 17) throw new MemcacheIllegalInputError('flags must be at most 17');
+    // The server takes 20 tokens, and one is kept for the opaque that tells replies apart.
+    if (tokens.length > 17) throw new MemcacheIllegalInputError('flags must hold at most 17 tokens');
     if ((code === 'ms') !== (value !== undefined)) {
-      throw new MemcacheIllegalInputError(code === 'ms' ? 'value must be given for ms' : `value is not for ${code}`);
+      throw new MemcacheIllegalInputError(code === 'ms' ? 'value must be given for ms' : `value must not be given for ${code}`);
     }
     if (value !== undefined && typeof value !== 'string' && !(value instanceof Uint8Array)) {
       throw new MemcacheIllegalInputError('value must be a string or a Uint8Array');
@@ -68,7 +68,7 @@ function checkFlags(flags: unknown): string[] {
 
 function checkFlag(flag: unknown): string {
   if (typeof flag !== 'string' || !/^[A-Za-z][\x21-\x7e]{0,100}$/.test(flag)) {
-    throw new MemcacheIllegalInputError('flags must be tokens of a letter and an argument without blanks, such as "v" or "T30"');
+    throw new MemcacheIllegalInputError('flags must be tokens of a letter and an argument without whitespace, such as "v" or "T30"');
   }
   if (flag.startsWith('O') && flag.length > MAX_OPAQUE_LENGTH + 1) {
     throw new MemcacheIllegalInputError(`the opaque must be at most ${MAX_OPAQUE_LENGTH} characters long`);
@@ -82,7 +82,7 @@ export class MetaResult {
   readonly code: string;
   /** Size of the value in bytes; undefined without one. */
   readonly size: number | undefined;
-  /** The tokens behind the code, in the server's order; for `ME` the `name=value` pairs. */
+  /** The tokens after the code, in the server's order; for `ME` the `name=value` pairs. */
   readonly flags: readonly string[];
   readonly value: Buffer | undefined;
 
@@ -128,7 +128,7 @@ const META_SINCE = '1.6.0';
 let lastOpaque = 0;
 
 /**
- * One meta command on its way. Every reply must bring back the opaque that was sent, which proves that it belongs to
+ * One meta command on its way. Every reply must bring back the opaque that was sent, which proves that the reply belongs to
  * this request.
  */
 export class MetaRequest extends KeyCommand<MetaResult> {
@@ -239,7 +239,7 @@ export class MetaRequest extends KeyCommand<MetaResult> {
     if (this.#ownOpaque && this.#opaque !== undefined) line += ' ' + this.#opaque;
     request.text(line + '\r\n');
     if (this.#block !== undefined) request.block(this.#block);
-    // A quiet command may not be answered at all: MN tells that the moment for it has passed.
+    // A quiet command may not be answered: MN then shows that no answer will come.
     if (this.#quiet) request.text('mn\r\n');
   }
 
@@ -340,7 +340,7 @@ export class NoopCommand extends ServerCommand<void> implements ReplyReader<void
   }
 
   read(frame: Frame, server: string): void {
-    // So memcached 1.5.19 to 1.5.22.
+    // memcached 1.5.19 to 1.5.22 answers so.
     if (isWord(frame, 'EN')) throw unknownCommand(this, server);
     if (!isWord(frame, 'MN')) throw this.refuse(frame, server);
   }

@@ -30,7 +30,7 @@ import {
 /** A value with the token that a later `cas` needs; both undefined on a miss. */
 export type ValueWithCas<V> = [value: V, cas: string] | [value: undefined, cas: undefined];
 
-/** What reading needs of a serde. */
+/** The reading half of a serde. */
 type Deserializer<V> = Serde<V, never>;
 
 /** Makes a result of a `VALUE` frame. */
@@ -143,7 +143,7 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
   readonly #serde: Deserializer<V>;
   readonly #take: Take<V, R>;
   readonly #withoutToken: (hit: R) => R;
-  /** One object for all misses, so that a result can be told to be one. */
+  /** One object for all misses, so that a result can be recognised as one. */
   readonly #miss: R;
 
   private constructor(
@@ -291,7 +291,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     return new GetManyCommand(this.verb, wireKeys, keys, this.#serde, this.#take, this.#withoutToken, separate);
   }
 
-  /** In the order of the keys, whoever answered first. */
+  /** In the order of the keys, not in that of the answers. */
   merge(results: readonly Map<Key, R>[], owners?: readonly number[]): Map<Key, R> {
     const merged = new Map<Key, R>();
     if (owners !== undefined) {
@@ -307,7 +307,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     for (const key of this.#keys) {
       for (const result of results) {
         const value = result.get(key);
-        // A serde may make undefined of what is there.
+        // A serde may turn a hit into undefined.
         if (value === undefined && !result.has(key)) continue;
         merged.set(key, value as R);
         break;

@@ -2,7 +2,7 @@
  *     set|add|replace|append|prepend <key> <flags> <exptime> <bytes> [noreply]\r\n<data>\r\n
  *     cas <key> <flags> <exptime> <bytes> <cas unique> [noreply]\r\n<data>\r\n
  *
- * Replies: STORED, NOT_STORED, and for cas EXISTS (changed meanwhile) and NOT_FOUND.
+ * Replies: STORED, NOT_STORED, and for cas EXISTS (changed since) and NOT_FOUND.
  */
 import type { Frame } from '../../protocol/frame';
 import { routingPart, type Key, type KeyPart } from '../../protocol/key';
@@ -16,7 +16,7 @@ import { KeyCommand, KeysCommand, NO_CAS, type Command, type ReplyReader } from 
 /** The unconditional storage words. */
 export type StorageVerb = 'set' | 'add' | 'replace' | 'append' | 'prepend';
 
-/** What is stored: a block as {@link toBlock} makes it, and what stands beside it. */
+/** What is stored: a block as {@link toBlock} makes it, its flags and exptime. */
 export interface Item {
   readonly block: string | Uint8Array;
   readonly flags: number;
@@ -73,7 +73,7 @@ export class StoreCommand extends KeyCommand<boolean> {
   }
 }
 
-/** `true` stored, `false` changed meanwhile, `undefined` no such key. */
+/** `true` stored, `false` changed since, `undefined` no such key. */
 export class CasCommand extends KeyCommand<boolean | undefined> {
   get verb(): 'cas' {
     return 'cas';

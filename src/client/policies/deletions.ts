@@ -4,7 +4,7 @@ const BUCKETS = 1024;
 
 /**
  * Which keys were deleted when, so that what was read before is not written back afterwards. It remembers buckets of keys, not
- * keys: a neighbour's deletion may keep a key from being written back, and that is all.
+ * keys: the deletion of another key in the bucket can at worst keep a key from being written back.
  */
 export class Deletions {
   #now = 0;
@@ -15,12 +15,12 @@ export class Deletions {
   #lastOfAll = 0;
   #allUnderWay = 0;
 
-  /** A moment, for {@link untouchedSince}. */
+  /** The present moment, for {@link untouchedSince}. */
   now(): number {
     return ++this.#now;
   }
 
-  /** @param keys - undefined for all keys there are */
+  /** @param keys - undefined for all keys */
   begin(keys: readonly string[] | undefined): void {
     this.#mark(keys, 1);
   }

@@ -18,17 +18,20 @@ import { nextClientId, observed, serverStates } from '../observe';
 import { parseServerAddress, type ServerInput } from '../server-address';
 import { ServerHealth, type HealthState } from './server-health';
 
-/** What a {@link Guard} tells and is told about its server. */
+/** What a {@link Guard} needs to know about its server, and reports to. */
 export interface Guarded {
   /** Counts what happens to the server, and knows its name. */
   readonly meter: ServerMeter;
-  /** The error that a call gets which is not sent. */
+  /** The error for a call that is not sent. */
   refusal(message: string, failure: unknown, options: MemcacheErrorOptions): MemcacheError;
   /** The server's state has changed. */
   onChange?(before: HealthState): void;
 }
 
-/** Stands before one server: while it is in trouble, calls for it fail at once, but for the probes that find out when it is back. */
+/**
+ * Stands before one server. While the server is in trouble, calls for it fail at once, except for the probes that find out when
+ * it is back.
+ */
 export class Guard implements Executor {
   readonly health: ServerHealth;
   readonly #next: Executor;
@@ -43,7 +46,7 @@ export class Guard implements Executor {
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
     if (this.health.state === 'healthy') return this.#next.execute(command, options);
-    // What asks for no answer proves nothing: the server may have stopped reading.
+    // A noreply command proves nothing, since the server may have stopped reading: a probe of our own is sent.
     if (command.noreply) this.probe();
     else if (this.health.admitProbe()) return this.#probeWith(command, options);
     const { meter } = this.#guarded;
@@ -51,7 +54,7 @@ export class Guard implements Executor {
     return refused(meter, command, this.#refusal(command));
   }
 
-  /** Finds out whether the server is back, if the time for that has come. */
+  /** Sends a probe, if the time for one has come. */
   probe(): void {
     if (this.health.admitProbe()) void this.#probeWith(new VersionCommand()).catch(() => undefined);
   }
@@ -71,7 +74,7 @@ export class Guard implements Executor {
     return this.#next.monitor;
   }
 
-  /** The answer to a call that was let through, be it an error, shows that the server is back. */
+  /** Sends a call as the probe: any answer, even an error, shows that the server is back. */
   async #probeWith<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
     try {
       const result = await this.#next.execute(command, options);
@@ -105,7 +108,7 @@ export class Guard implements Executor {
     const { state, lastFailure, untilNextProbe } = this.health;
     const { server } = this.#guarded.meter;
     return this.#guarded.refusal(
-      `the server ${server} is ${state} and is tried again in ${Math.ceil(untilNextProbe)} ms; see cause for what went wrong`,
+      `the server ${server} is ${state} and is probed again in ${Math.ceil(untilNextProbe)} ms; see cause for what went wrong`,
       lastFailure,
       { server, command, cause: lastFailure, certainty: 'notSent' },
     );
@@ -113,11 +116,11 @@ export class Guard implements Executor {
 }
 
 /**
- * Lets the calls of a client for one server fail fast while the server is in trouble. Without a `retryTimeout` nothing stands
- * before the server.
+ * Lets the calls of a client for one server fail fast while the server is in trouble. Without a `retryTimeout` calls go
+ * straight to the server.
  *
- * @param open - opens the way to the server
- * @returns what to call, and what was opened
+ * @param open - opens the executor for the server
+ * @returns the executor for calls, and the one that was opened
  */
 export function failFast<T extends Executor>(
   server: ServerInput,
@@ -135,7 +138,7 @@ export function failFast<T extends Executor>(
       guard.onTrouble(failure);
     },
   });
-  // There is nobody else to ask, so it is never given up.
+  // There is no other server to ask, so it never becomes dead.
   const health = new ServerHealth({ clock, random: systemRandom, retryAttempts: Infinity, retryTimeout, deadTimeout: retryTimeout });
   const guard = new Guard(next, health, { meter, refusal: sameKind });
   return { executor: guard, next };

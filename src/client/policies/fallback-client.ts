@@ -21,14 +21,14 @@ import { SWITCH } from '../../options/rule';
 /** How a {@link FallbackClient} behaves. */
 export interface FallbackOptions {
   /**
-   * Whether a cache that fails is a cache that misses, as long as another one answers.
+   * Whether a cache that fails counts as a miss, as long as another one answers.
    * @default true
    */
   ignoreFailures?: boolean | undefined;
   /**
-   * Whether what an older cache had is copied into the first, with the time it has left to live, unless the first has it
-   * by then. It happens behind the reader's back; `close` waits for it. Needs meta commands (memcached 1.6). A key that
-   * another process deletes at the same moment may be copied all the same.
+   * Whether a hit in an older cache is copied into the first, with its remaining time to live, unless the first has the key by
+   * then. The reader does not wait for it; `close` does. Needs meta commands (memcached 1.6). A key that another process
+   * deletes at the same moment may still be copied.
    * @default false
    */
   copyHits?: boolean | undefined;
@@ -45,12 +45,13 @@ export const FALLBACK_OPTIONS = {
  * through to the next cache for what they miss, writes go to the first, deletes (`metaDelete` too) and `flushAll` to all of them
  * and wait for all of them.
  *
- * A `cas` after a `gets` that an older cache answered stores only if the first still has no such item: the token stands for that.
+ * A `cas` after a `gets` that an older cache answered stores only if the first cache still has no such item: that is what its
+ * token means.
  *
- * Keys and values follow the options of the first client.
+ * The options of the first client apply to keys and values.
  */
 export class FallbackClient<Out = CacheValue, In = Out> extends Client<Out, In> {
-  /** @throws MemcacheIllegalInputError when there is no client */
+  /** @throws MemcacheIllegalInputError when `clients` is not an array of at least one client */
   constructor(clients: readonly Client<Out, In>[], options: FallbackOptions = {}) {
     const list: unknown = clients;
     if (!Array.isArray(list) || !list.every((client) => client instanceof Client)) {
@@ -65,9 +66,9 @@ export class FallbackClient<Out = CacheValue, In = Out> extends Client<Out, In> 
 
 /** A copy of an item into the first cache, while it is being made. */
 interface Copy {
-  /** Its key was deleted meanwhile. */
+  /** Whether its key was deleted meanwhile. */
   cancelled: boolean;
-  /** It is being stored, and can only be taken back. */
+  /** Whether it is being stored already, so that it can only be deleted again. */
   storing: boolean;
   readonly done: Promise<void>;
 }
@@ -98,11 +99,11 @@ export class Fallback implements Executor {
   }
 
   async close(): Promise<void> {
-    // What calls under way find is not copied any more.
+    // From now on, hits of calls under way are not copied.
     this.#deletions?.begin(undefined);
     this.#deletions?.end(undefined);
     await Promise.all(Array.from(this.#copies.values(), ({ done }) => done));
-    // One after the other, since what misses in one goes on to the next.
+    // One after the other, since what one cache misses is asked of the next.
     for (const executor of this.#executors) await executor.close();
   }
 
@@ -129,12 +130,12 @@ export class Fallback implements Executor {
         if (!this.#ignoreFailures || !isCachesFault(error)) throw error;
         failures.push(error);
         if (!(error instanceof MemcachePartialError)) continue;
-        // What the others of its servers had is worth having.
+        // The results of its other servers are kept.
         result = error.partial as R;
       }
       if (executor !== this.#executors[0]) {
         for (const hit of reading.hits(result)) this.#copy(hit, executor, since);
-        // Spent on the first cache, a token of this one could hit on an item that has nothing to do with it.
+        // In the first cache, a token of this one could match an unrelated item.
         result = reading.withoutTokens(result);
       }
       found = { result: found === undefined ? result : reading.join(found.result, result) };
@@ -145,11 +146,11 @@ export class Fallback implements Executor {
     return found.result;
   }
 
-  /** What is deleted in the first must not come back from an older cache. */
+  /** Deletes in all caches: what is deleted in the first must not come back from an older one. */
   async #delete<R>(command: Command<R>, deleting: Deleting<R>, options: ExecuteOptions | undefined): Promise<R> {
     const { wireKeys, elsewhere } = deleting;
     const [first, ...older] = this.#executors;
-    // Nothing is awaited before the first is told: what the caller does next comes after it.
+    // Nothing is awaited before this, so that the deletion precedes whatever the caller does next.
     const deletion = first.execute(command, options);
     const copies = this.#cancelCopies(wireKeys);
     this.#deletions?.begin(wireKeys);
@@ -166,7 +167,7 @@ export class Fallback implements Executor {
     }
   }
 
-  /** A copy under way would bring back what is deleted; those that may have to be taken back. */
+  /** Cancels copies under way, which would bring back what is deleted; returns those that may have been stored already. */
   #cancelCopies(wireKeys: readonly string[] | undefined): Promise<void>[] {
     const storing: Promise<void>[] = [];
     if (this.#copies.size === 0) return storing;
@@ -186,7 +187,7 @@ export class Fallback implements Executor {
     const copy: Copy = { cancelled: false, storing: false, done: new Promise<void>((resolve) => (settle = resolve)) };
     this.#copies.set(wireKey, copy);
     void this.#copyItem(hit, from, copy)
-      // A copy that fails is one that is not there: the next reader finds the old one again.
+      // A copy that fails is missing, and the next reader finds the old item again.
       .catch(() => undefined)
       .finally(() => {
         this.#copies.delete(wireKey);
@@ -194,11 +195,11 @@ export class Fallback implements Executor {
       });
   }
 
-  /** Bytes and flags as they are, whatever serde wrote them. */
+  /** Copies bytes and flags as they are, whichever serde wrote them. */
   async #copyItem({ key, wireKey }: KeyOf, from: Executor, copy: Copy): Promise<void> {
     const item = await from.execute(new MetaRequest(new MetaCommand('mg', key, ['v', 'f', 't']), wireKey));
     const ttl = item.flag('t');
-    // One that is stale is to be made anew, and one that is about to expire is not worth it.
+    // A stale item must be made anew, and one that is about to expire is not worth copying.
     if (copy.cancelled || item.value === undefined || ttl === undefined || ttl === '0' || item.flag('X') !== undefined) return;
     const flags = ['ME', 'c', `F${item.flag('f') ?? '0'}`];
     if (ttl !== '-1') flags.push(`T${encodeExptime(Number(ttl), this.#clock.time)}`);
@@ -206,23 +207,23 @@ export class Fallback implements Executor {
     const stored = await this.#executors[0].execute(new MetaRequest(new MetaCommand('ms', key, flags, item.value), wireKey));
     const cas = stored.flag('c');
     if (!this.#wasCancelled(copy) || stored.code !== 'HD' || cas === undefined) return;
-    // It may have come after the deletion. Whatever has been stored since then stays.
+    // The copy may have been stored after the deletion, so it is deleted; by its cas, so that newer items stay.
     await this.#executors[0].execute(new MetaRequest(new MetaCommand('md', key, [`C${cas}`]), wireKey));
   }
 
-  /** Asked anew, since it changes while others are awaited. */
+  /** A function, since TypeScript would assume that `cancelled` does not change across an `await`. */
   #wasCancelled(copy: Copy): boolean {
     return copy.cancelled;
   }
 }
 
-/** No more copies than this are under way; what is not copied now is copied when it is read the next time. */
+/** The most copies under way; a hit that is not copied now may be copied when it is read again. */
 const MAX_COPIES = 256;
 
 /**
- * What the first cache answered, when all of them did.
+ * The result of the first cache, if all of them succeeded.
  *
- * @throws MemcacheError what went wrong, with the weakest certainty of all
+ * @throws MemcacheError the failure with the weakest certainty of all
  */
 function resultOf<R>(command: string, outcomes: readonly PromiseSettledResult<R>[]): R {
   const results = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
@@ -233,7 +234,7 @@ function resultOf<R>(command: string, outcomes: readonly PromiseSettledResult<R>
   return results[0] as R;
 }
 
-/** Whether another cache may do better: not with a request that is wrong, nor with a value that cannot be read. */
+/** Whether another cache may succeed: not with a wrong request, nor with a value that cannot be read. */
 function isCachesFault(error: unknown): boolean {
   if (error instanceof MemcachePartialError) return [...error.failures.values()].every(isCachesFault);
   return error instanceof MemcacheError && !(error instanceof MemcacheClientError || error instanceof MemcacheSerdeError);

@@ -18,22 +18,22 @@ export type ErrorClass = abstract new (...args: never[]) => Error;
 /** When, how often and after which errors a call is repeated. */
 export interface RetryOptions {
   /**
-   * How often a call is made at the most, the first time included.
+   * The most attempts that are made, the first one included.
    * @default 2
    */
   attempts?: number | undefined;
   /**
-   * Milliseconds between two attempts: a number, or a function of the number of attempts made, such as {@link backoff}.
-   * A function that throws, or gives no such number, makes the call reject with `MemcacheIllegalInputError`.
+   * Milliseconds between two attempts: a number, or a function of the number of attempts made so far, such as {@link backoff}.
+   * If the function throws, or returns anything but such a number, the call rejects with `MemcacheIllegalInputError`.
    * @default 0
    */
   retryDelay?: number | ((attempt: number) => number) | undefined;
   /**
-   * Only after errors of these classes, their subclasses included.
+   * Repeat a call only after errors of these classes or their subclasses.
    * @default after every `MemcacheError`
    */
   retryFor?: readonly ErrorClass[] | undefined;
-  /** Not after errors of these classes, their subclasses included. */
+  /** Do not repeat a call after errors of these classes or their subclasses. */
   doNotRetryFor?: readonly ErrorClass[] | undefined;
   /**
    * Whether a call that is not idempotent (`incr`, `append`, `add`, `cas` …) is repeated although the server may have
@@ -44,12 +44,12 @@ export interface RetryOptions {
 }
 
 /**
- * A client that repeats the calls of another that failed. It takes any client: single, pooled or of a cluster.
+ * A client that repeats failed calls of another client: single, pooled or of a cluster.
  *
- * A call is repeated when it provably was not executed, or when executing it twice is executing it once; each attempt
- * has the `timeout` of the client it goes through. What the server answered (`certainty: 'executed'`) and illegal input
- * are final. When all attempts fail, the call rejects with the last of the errors whose `certainty` is the weakest: a write that
- * timed out and was refused afterwards may have been executed.
+ * A call is repeated when it was certainly not executed, or when executing it twice has the same effect as executing it once;
+ * each attempt has the `timeout` of the client it goes through. What the server answered (`certainty: 'executed'`) and illegal
+ * input are final. When all attempts fail, the call rejects with the last of the errors whose `certainty` is the weakest: a
+ * write that timed out and was refused afterwards may have been executed.
  */
 export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
@@ -61,7 +61,7 @@ export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> 
 }
 
 const ERROR_CLASSES = valueThat<readonly ErrorClass[]>(
-  'an array of classes of errors',
+  'an array of error classes',
   (value) => Array.isArray(value) && value.every(isErrorClass),
 );
 
@@ -89,11 +89,11 @@ export class Retrier implements Executor {
   readonly #retryFor: readonly ErrorClass[];
   readonly #doNotRetryFor: readonly ErrorClass[];
   readonly #retryAmbiguous: boolean;
-  /** Ends each of the pauses between attempts. */
+  /** For each pause between attempts, a function that ends it. */
   readonly #pauses = new Set<() => void>();
-  /** Repeats, by the server whose failure they came after. */
+  /** How many calls were repeated, by the server that had failed. */
   readonly #repeats = new Map<string, number>();
-  /** Counts how often it was closed: a call of an earlier life is not repeated. */
+  /** Counts the closings: a call from before one is not repeated. */
   #life = 0;
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
@@ -124,7 +124,7 @@ export class Retrier implements Executor {
     return { clientId: monitor.clientId, server: monitor.server, metrics: () => withRetries(monitor.metrics(), this.#repeats) };
   }
 
-  /** Calls that wait for their next attempt are not made again: it would open what is being closed. */
+  /** Calls that wait for their next attempt fail now: the attempt would open what is being closed. */
   async close(): Promise<void> {
     this.#life++;
     for (const end of [...this.#pauses]) end();
@@ -159,7 +159,7 @@ export class Retrier implements Executor {
     retries.publish({ clientId: this.monitor?.clientId ?? 0, command: verb, attempt, delayMs, code, certainty });
   }
 
-  /** The delay that was asked for, which may come from a function of the user's. */
+  /** The delay after `made` attempts, from the option or the user's function. */
   #delayAfter(made: number, failures: readonly unknown[]): number {
     const failure = weakestFailure(failures);
     const certainty = failure instanceof MemcacheError ? failure.certainty : undefined;
@@ -171,7 +171,7 @@ export class Retrier implements Executor {
     }
     if (typeof delay === 'number' && MILLISECONDS.allows(delay)) return delay;
     throw new MemcacheIllegalInputError(
-      `retryDelay must give ${MILLISECONDS.is}, not ${describeValue(delay)}; see cause for what was to be repeated`,
+      `retryDelay must return ${MILLISECONDS.is}, not ${describeValue(delay)}; see cause for what was to be repeated`,
       { cause: failure, certainty },
     );
   }
@@ -186,12 +186,12 @@ export class Retrier implements Executor {
       case 'maybeExecuted':
         return command.idempotent || this.#retryAmbiguous;
       case 'executed':
-        // Repeated only by those who name the class: the same request gets the same answer.
+        // Repeated only if `retryFor` names the class: the same request usually gets the same answer.
         return this.#retryFor.length > 0;
     }
   }
 
-  /** Waits, unless the call is aborted meanwhile; false when it would be too late afterwards, or the client is closed. */
+  /** Waits; rejects when the call is aborted. Resolves with false when the deadline would be over by then, or the client is closed. */
   async #pause(delay: number, options: ExecuteOptions | undefined): Promise<boolean> {
     const { signal, deadline = Infinity } = options ?? {};
     if (this.#clock.now() + delay >= deadline) return false;
@@ -230,18 +230,18 @@ function withRetries(metrics: Map<string, ServerMetrics>, repeats: ReadonlyMap<s
   return metrics;
 }
 
-/** For a message: numbers as they are, of all else only what kind of thing it is. */
+/** For a message: a number as it is, anything else by its type. */
 function describeValue(value: unknown): string {
   return typeof value === 'number' ? String(value) : `a value of type ${typeof value}`;
 }
 
 /** How {@link backoff} grows. */
 export interface BackoffOptions {
-  /** The first delay at the most, in milliseconds. @default 20 */
+  /** The upper limit of the first delay, in milliseconds. @default 20 */
   base?: number | undefined;
-  /** No delay is longer, in milliseconds. @default 1000 */
+  /** The longest delay, in milliseconds. @default 1000 */
   max?: number | undefined;
-  /** The source of chance, for tests. @default the machine's */
+  /** The source of random numbers, for tests. @default `Math.random` */
   random?: Random | undefined;
 }
 
@@ -253,8 +253,8 @@ export const BACKOFF_OPTIONS = {
 } satisfies OptionTable<BackoffOptions>;
 
 /**
- * A delay that doubles from attempt to attempt, of which a random part is taken so that many clients do not come back
- * at the same moment. For `retryDelay`.
+ * A function for `retryDelay`: a random part of a limit that doubles from attempt to attempt, so that many clients do not come
+ * back at the same moment.
  */
 export function backoff(options: BackoffOptions = {}): (attempt: number) => number {
   checkOptionNames(options, BACKOFF_OPTIONS);

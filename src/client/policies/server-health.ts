@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 
 /**
- * How a server fares:
+ * The state of a server:
  *
  *     healthy ── trouble ──▶ failing ── trouble on retryAttempts probes ──▶ dead
  *        ▲                      │                                            │
@@ -15,15 +15,15 @@ export type HealthState = 'healthy' | 'failing' | 'dead';
 export interface HealthSettings {
   readonly clock: Clock;
   readonly random: Random;
-  /** How many probes a failing server gets before it is called dead. */
+  /** How many probes a failing server gets before it is dead. */
   readonly retryAttempts: number;
-  /** Milliseconds until a failing server is probed, at the latest. */
+  /** The longest time until a failing server is probed, in milliseconds. */
   readonly retryTimeout: number;
-  /** Milliseconds until a dead server is probed, at the latest. */
+  /** The longest time until a dead server is probed, in milliseconds. */
   readonly deadTimeout: number;
 }
 
-/** The state machine of one server. It has no timer: it moves with calls and with what comes of them. */
+/** The state machine of one server. It has no timer: calls and their outcomes move it. */
 export class ServerHealth {
   readonly #settings: HealthSettings;
   #state: HealthState = 'healthy';
@@ -41,7 +41,7 @@ export class ServerHealth {
     return this.#state;
   }
 
-  /** Failures since it last was healthy. */
+  /** Failures since it was last healthy. */
   get failures(): number {
     return this.#failures;
   }
@@ -56,8 +56,8 @@ export class ServerHealth {
   }
 
   /**
-   * Whether a probe may be sent: of a server that is not healthy one call at a time finds out how it is, when its time has
-   * come. Whoever is told so reports the end of the probe with {@link onProbeEnd}.
+   * Whether a probe may be sent now: while a server is not healthy, one call at a time, when the time has come. If so, the
+   * caller must report the end of the probe by {@link onProbeEnd}.
    */
   admitProbe(): boolean {
     if (this.#state === 'healthy' || this.#probing || this.#settings.clock.now() < this.#nextProbe) return false;
@@ -69,7 +69,7 @@ export class ServerHealth {
   onTrouble(failure: unknown): void {
     if (!isServersFault(failure)) return;
     this.#lastFailure = failure;
-    // The other connections, and the calls already under way, fail for the same reason: that counts once.
+    // Other connections and calls already under way fail for the same reason, which counts once.
     if (this.#state !== 'healthy' && !this.#probing) return;
     this.#failures++;
     if (this.#state === 'failing') this.#probes++;
@@ -89,21 +89,21 @@ export class ServerHealth {
     this.#lastFailure = undefined;
   }
 
-  /** A probe is over. When nothing came of it, such as when it was aborted, there is another one soon. */
+  /** A probe is over. If it had no outcome, as when it was aborted, another one follows soon. */
   onProbeEnd(): void {
     if (!this.#probing) return;
     this.#probing = false;
     this.#wait(this.#settings.retryTimeout);
   }
 
-  /** A quarter to the whole of `delay`, so that the many clients of a server that comes back do not come all at once. */
+  /** A quarter to the whole of `delay`, so that the clients of a server that comes back do not all come at once. */
   #wait(delay: number): void {
     const { clock, random } = this.#settings;
     this.#nextProbe = clock.now() + delay * (0.25 + 0.75 * random());
   }
 }
 
-/** Whether a failure speaks against the server: one of its answers, or a mistake in the request, does not. */
+/** Whether a failure is the server's fault: an answer of the server, or a mistake in the request, is not. */
 export function isServersFault(failure: unknown): boolean {
   return !(failure instanceof MemcacheClientError || failure instanceof MemcacheAuthenticationError);
 }

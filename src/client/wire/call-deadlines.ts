@@ -16,7 +16,7 @@ import type { Call } from '../call';
 
 /** When the event loop has not turned for longer than this, in milliseconds, it stood still. */
 const STALL = 5;
-/** The most of one stall that is made up for. */
+/** The most of one stall that is added to a deadline. */
 const MAX_STALL = 200;
 /** The shortest chance: what was to be sent is perhaps only sent now. */
 const MIN_CHANCE = 20;
@@ -33,7 +33,7 @@ export interface Timed {
   giveChance(deadline: number): void;
 }
 
-/** How long the event loop stood still, as far as somebody noticed. */
+/** Keeps account of how long the event loop stood still, as far as anybody noticed. */
 class Stalls {
   /** The last stall. */
   #from = -Infinity;
@@ -84,7 +84,7 @@ function stallsOf(clock: Clock): Stalls {
   return stalls;
 }
 
-/** Tells what is due at one moment. */
+/** Decides what is due at one moment. */
 export class Verdict {
   readonly #time: number;
   readonly #stalls: number;
@@ -96,7 +96,7 @@ export class Verdict {
     this.#mostStalls = mostStalls;
   }
 
-  /** When it is due, as it looks now. */
+  /** When it is due, as far as is known now. */
   dueAt(timed: Timed): number {
     if (timed.chances > 0) return timed.deadline;
     return timed.deadline + Math.min(Math.max(0, this.#stalls - timed.stallsBefore), this.#mostStalls);
@@ -135,12 +135,12 @@ export class Deadlines {
     this.#keeper = keeper;
   }
 
-  /** What is so of a {@link Timed} that begins now. */
+  /** {@link Timed.stallsBefore} of something that begins now. */
   get stallsBefore(): number {
     return this.stalls.total;
   }
 
-  /** Makes sure that `deadline` is noticed. */
+  /** Makes sure that the timer fires by `deadline`. */
   watch(deadline: number, now = this.clock.now()): void {
     if (deadline < this.#due) this.#set(deadline, now);
   }
@@ -151,7 +151,7 @@ export class Deadlines {
     const verdict = this.#verdict(now);
     const due = verdict.dueAt(timed);
     if (due > now) return false;
-    // A stall that has just ended may have been longer than what is made up for it.
+    // A stall that has just ended may have been longer than what is added for it.
     const stall = Math.max(now - due, this.stalls.endedAt(now));
     if (stall > STALL) this.#giveChance(timed, now, stall);
     return verdict.isDue(timed);

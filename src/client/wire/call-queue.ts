@@ -51,7 +51,7 @@ export class CallQueue {
     return this.#ring[position & (this.#ring.length - 1)];
   }
 
-  /** The written call `offset` places behind the head. */
+  /** The written call `offset` places after the head. */
   behindHead(offset: number): Call<unknown> | undefined {
     return this.#head + offset < this.#next ? this.#ring[(this.#head + offset) & (this.#ring.length - 1)] : undefined;
   }

@@ -22,7 +22,7 @@ export class Handshake {
     request.block(secret);
   }
 
-  /** Takes the answer: nothing when it let us in, or what a call is told when it did not. */
+  /** Takes the answer: undefined when we are logged in, else a function that makes the error for a call. */
   refusal(frame: Frame): ((command?: string) => MemcacheAuthenticationError) | undefined {
     if (isWord(frame, 'STORED')) return undefined;
     const server = this.#server;

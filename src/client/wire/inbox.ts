@@ -7,7 +7,7 @@ import { BrokenReply, isStopgap, JoinableGet, MORE } from '../command';
 import type { ReplyTimes } from './reply-times';
 import { isWorthRepeating, spoils } from './spoils';
 
-/** A reply that was delivered, as an error, and after which the connection must not be used. */
+/** The call has its reply, as an error, and the connection must not be used any more. */
 export class SpoilingReply extends Error {
   constructor(cause: unknown) {
     super(cause instanceof Error ? cause.message : 'a reply cannot be trusted', { cause });

@@ -2,12 +2,12 @@ import type { CallQueue } from './call-queue';
 import type { Call } from '../call';
 import { JoinableGet } from '../command';
 
-/** Twice as many places as a line has keys, so that one is found at once. */
+/** Twice as many places as a line has keys, so that a place is found quickly. */
 const PLACES = 512;
 
 /**
- * The keys of the `get` line being gathered, to notice one that is asked for twice. A table that is never emptied: what
- * another line left in it does not count. A `Map` would cost 5 % of a get.
+ * The keys of the `get` line being gathered, to notice one that is asked for twice. The table is never emptied: entries of
+ * earlier lines are ignored. A `Map` would cost 5 % of a get.
  */
 export class LineKeys {
   readonly #calls: CallQueue;

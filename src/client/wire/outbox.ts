@@ -13,7 +13,7 @@ const MAX_JOINED = 256;
 const MAX_LINE = 15_000;
 /**
  * Commands without an answer are done once they are written. A caller that awaits each, one after the other, never lets
- * the event loop turn: with so many unfinished calls the next of them waits until the server has caught up.
+ * the event loop turn: with this many unfinished calls the next of them waits until the server has caught up.
  */
 const MAX_UNANSWERED = 1024;
 
@@ -22,7 +22,7 @@ const MAX_UNANSWERED = 1024;
  *
  * - Gets in a row become one line, `get k1 k2 …`, in which no key stands twice; only the last of them ends the reply.
  * - A run of noreply commands is closed by a fence, whose answer the last of them awaits.
- * - A raw command is written only when nothing else is awaited, and nothing is written behind it.
+ * - A raw command is written only when nothing else is awaited, and nothing is written after it.
  * - Before the first meta command with a data block the server is asked for its version: one that does not know the command would
  *   take the data for commands.
  */
@@ -48,7 +48,7 @@ export class Outbox {
   #raw: Call<unknown> | undefined;
   /** Whether the server has meta commands, once its version is known. */
   #knowsMeta: boolean | undefined;
-  /** The call in whose place the version is awaited; nothing is written behind it. */
+  /** The call in whose place the version is awaited; nothing is written after it. */
   #asking: Call<unknown> | undefined;
   readonly #server: string;
   readonly #fenceReader = new FenceReader((line) => {
@@ -116,7 +116,7 @@ export class Outbox {
     return true;
   }
 
-  /** Adds the bytes of a command, all of them or none: a value may be there no more, which is its caller's affair alone. */
+  /** Adds the bytes of a command, all of them or none: the memory of a value may be gone, which must fail only that call. */
   #add(call: Call<unknown>, command: Command<unknown>): boolean {
     // Its promise settles now, or whenever the caller gives it up: the system may not have taken all of it by then.
     this.#request.begin(command.noreply || call.mayBeAborted);

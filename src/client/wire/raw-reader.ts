@@ -19,7 +19,8 @@ export class RawReader {
   }
 
   /**
-   * @returns the reply without the token, and whether bytes came behind it; `undefined` while it is not complete.
+   * @returns the reply without the token, and whether no bytes came after the token (`clean`); `undefined` while it is not
+   *   complete.
    * @throws MemcacheError when the server answered with an error line, or the reply is too large
    */
   push(chunk: Buffer): { reply: Buffer; clean: boolean } | undefined {

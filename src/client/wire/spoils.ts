@@ -12,8 +12,8 @@ import {
  * Which failures spoil a connection: all that leave a doubt about the position in the stream. This is the only place
  * that decides it.
  *
- * - A serde's failure, a count too large for a number, or a part that is missing, is told after a reply that was read to
- *   its end: no doubt.
+ * - A serde's failure, a count too large for a number, or a part that is missing, comes after a reply that was read to its end:
+ *   no doubt.
  * - `SERVER_ERROR …` stands for the whole reply and a refused block was swallowed: no doubt. Inside a reply of several
  *   parts it is a {@link BrokenReply}, which is not judged here.
  * - `CLIENT_ERROR …` or a bare `ERROR` to a line without a block (`cannot increment …`, an unknown command): no doubt.

@@ -6,7 +6,7 @@ import type { ServerAddress } from '../server-address';
 /** Options of `tls.connect` that make sense for a client. */
 export type TlsOptions = Omit<tls.ConnectionOptions, 'host' | 'port' | 'path' | 'socket' | 'lookup' | 'timeout'>;
 
-/** What a transport tells its owner. `onClose` is the last call, and the only one that always comes. */
+/** The callbacks of a transport. `onClose` is the last call, and the only one that always comes. */
 export interface TransportHandler {
   onOpen(): void;
   /** `buffer[0, length)` is overwritten by the next read. */
@@ -32,7 +32,7 @@ export interface Transport {
   unref(): void;
 }
 
-/** What a transport must know to open a stream. */
+/** What a transport needs to open a stream. */
 export interface TransportOptions {
   readonly noDelay: boolean;
   /** Idle milliseconds before the first keep-alive probe; undefined for none. */
@@ -80,7 +80,7 @@ function openSocket(address: ServerAddress, options: TransportOptions, onread: n
     const { connect } = require('node:tls') as typeof tls;
     return connect(tlsOptions);
   } catch (error) {
-    // A certificate or key that cannot be read throws at once; it is told like every other failure to connect.
+    // A certificate or key that cannot be read throws at once; it is reported like every other failure to connect.
     return new net.Socket().destroy(error instanceof Error ? error : undefined);
   }
 }

@@ -38,7 +38,7 @@ const IDLE = 1000;
  */
 export type Gathering = 'tick' | 'turn';
 
-/** Whom a connection tells of the turns of its life. */
+/** Is told of what happens to a connection. */
 export interface WireOwner {
   readonly gathering: Gathering;
   readonly meter: ServerMeter;
@@ -122,7 +122,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     return this.#calls.size;
   }
 
-  /** Whether the server has said something over it: before that it may be one connection more than it has a place for. */
+  /** Whether the server has sent anything over it: before that, the connection may be beyond the server's limit. */
   get isHeard(): boolean {
     return this.#heard;
   }
@@ -370,7 +370,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (call?.settled === false) this.#times.answered(this.#calls.headPosition);
     this.#calls.shift();
     call?.resolve(answer.reply);
-    if (!answer.clean) throw new FrameError('bytes came behind the end token of a raw command');
+    if (!answer.clean) throw new FrameError('bytes came after the end token of a raw command');
   }
 
   // ── time ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -397,7 +397,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       }
     }
     if (late.length > 0) this.#spoil(late[0]);
-    else if (!wanted && this.#state !== 'ready') this.#cannotConnect('nobody waits for it any more');
+    else if (!wanted && this.#state !== 'ready') this.#cannotConnect('no call waits for it any more');
     return earliest;
   }
 
@@ -406,8 +406,8 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (timeouts.heard && !call.settled) {
       timeouts.publish({ ...this.#origin, command, pending: this.pending, limitMs: this.#settings.timeout });
     }
-    const what = certainty === 'notSent' ? 'could not be sent' : 'was not answered';
-    return new MemcacheTimeoutError(`"${command}" ${what} in time by ${this.#name}; see the option timeout`, {
+    const what = certainty === 'notSent' ? 'could not be sent in time to' : 'was not answered in time by';
+    return new MemcacheTimeoutError(`"${command}" ${what} ${this.#name}; see the option timeout`, {
       ...this.#about(certainty),
       command,
     });
@@ -433,7 +433,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     }
     const closed = this.#closed;
     this.#closed = [];
-    // Whoever waits for the end is told after all callers: their promises reject a few microtasks from now.
+    // Those who wait for the end are told after all callers, whose promises reject a few microtasks from now.
     if (closed.length > 0) this.#settings.clock.setImmediate(() => { for (const resolve of closed) resolve(); });
   }
 
@@ -583,13 +583,13 @@ function isTransport(value: unknown): value is Transport {
   return hasMethods(value, 'write', 'cork', 'uncork', 'destroy', 'ref', 'unref');
 }
 
-/** What a server says to a connection that is one too many, before it closes it. */
+/** What a server sends to a connection beyond its limit, before it closes it. */
 const NO_PLACE = 'ERROR Too many open connections';
 
-/** What those whose reply cannot be read are told. */
+/** The code of the error for calls whose reply cannot be read. */
 const UNREADABLE = 'MEMCACHE_UNKNOWN';
 
-/** In place of one that could not be made. */
+/** Stands for a transport that could not be made. */
 const NO_TRANSPORT: Transport = {
   write: nothing,
   cork: nothing,
@@ -601,5 +601,5 @@ const NO_TRANSPORT: Transport = {
 };
 
 function nothing(): void {
-  // There is nothing to be done.
+  // There is nothing to do.
 }

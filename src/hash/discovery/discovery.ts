@@ -1,22 +1,22 @@
 import type { ClusterServer } from './member';
 
-/** What a source of servers is given by the client that follows it. */
+/** What the client passes to a source of servers. */
 export interface DiscoveryContext {
   /** Fires when the client is closed. */
   readonly signal: AbortSignal;
   /**
-   * Waits before the source looks again: this many milliseconds (`Infinity`: without limit), less when a server gets into
-   * trouble, and no longer than until the client is closed. It does not keep the process alive. When the client has been closed
-   * already it rejects with the signal's reason.
+   * Waits before the source looks again: this many milliseconds (`Infinity`: without limit), or less when a server gets into
+   * trouble or the client is closed. It does not keep the process alive. It rejects with the signal's reason when the client is
+   * closed already.
    */
   readonly wait: (milliseconds: number) => Promise<void>;
 }
 
 /**
  * Where a cluster's list of servers comes from. Each list that is yielded replaces the one before; the source ends when
- * `context.signal` fires, or when the list will not change any more. When it throws, the list stays as it is, and the
- * source is asked again a little later. As long as there is no list, calls reject with `MemcacheNoServersError`: at once when the
- * source ends without one, with what it threw as `cause` when it throws.
+ * `context.signal` fires, or when the list will not change any more. When it throws, the list stays as it is, and the source is
+ * started again a second later. While there is no list, calls wait for it; they reject with `MemcacheNoServersError` when the
+ * source ends without one, or throws (`cause` is what it threw).
  *
  * ```ts
  * const fromFile: Discovery = async function* ({ signal, wait }) {

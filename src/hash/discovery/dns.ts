@@ -1,4 +1,4 @@
-/** Lists of servers from the DNS, asked again and again. */
+/** Lists of servers from the DNS, which is asked repeatedly. */
 import { lookup, resolveSrv } from 'node:dns/promises';
 import { MemcacheIllegalInputError } from '../../errors';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
@@ -8,7 +8,7 @@ import type { ClusterServer } from './member';
 
 /** How often the DNS is asked. */
 export interface DnsOptions {
-  /** Milliseconds between two looks; trouble with a server makes the next one come sooner. @default 60000 */
+  /** Milliseconds between two look-ups; trouble with a server brings the next one forward. @default 60000 */
   refreshInterval?: number | undefined;
 }
 
@@ -16,7 +16,7 @@ export interface DnsOptions {
 export interface DnsDiscoveryOptions extends DnsOptions {
   /** The port of every server. @default 11211 */
   port?: number | undefined;
-  /** Resolves the name. @default `lookup` of node:dns, which asks the system */
+  /** Resolves the name. @default `lookup` of node:dns, which asks the operating system */
   lookup?: ((name: string) => Promise<readonly { readonly address: string }[]>) | undefined;
 }
 
@@ -48,7 +48,7 @@ export const SRV_OPTIONS = {
 } satisfies OptionTable<SrvDiscoveryOptions>;
 
 /**
- * A cluster of all the addresses that a name has, for example a headless service of Kubernetes.
+ * A source for {@link HashClient}: all addresses of a name, for example of a headless service of Kubernetes.
  *
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
@@ -60,14 +60,14 @@ export function dnsDiscovery(name: string, options: DnsDiscoveryOptions = {}): D
   const find = settings.lookup ?? ((host) => lookup(host, { all: true, verbatim: true }));
   return repeatedly(refreshInterval, async () => {
     const addresses = await find(name);
-    // In one order whatever the resolver's; an address may be there once per socket type.
+    // Sorted, as resolvers rotate the order; an address may be listed once per socket type.
     return [...new Set(addresses.map(({ address }) => address))].sort().map((host) => ({ host, port }));
   });
 }
 
 /**
- * A cluster of the servers in the SRV records of a name (`_memcache._tcp.example.org`): those of the best priority, each
- * with its weight.
+ * A source for {@link HashClient}: the servers in the SRV records of a name (`_memcache._tcp.example.org`) that have the best
+ * priority, each with its weight.
  *
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
@@ -96,6 +96,6 @@ function repeatedly(interval: number, find: () => Promise<readonly ClusterServer
 
 function checkName(name: unknown): void {
   if (typeof name !== 'string' || !/^[A-Za-z0-9._-]{1,253}$/.test(name)) {
-    throw new MemcacheIllegalInputError('name must be a name of the DNS');
+    throw new MemcacheIllegalInputError('name must be a DNS name');
   }
 }

@@ -15,11 +15,11 @@ import type { Discovery } from './discovery';
 
 /** How the servers of a managed cluster are found. */
 export interface ElastiCacheOptions {
-  /** Milliseconds between two looks at the list; trouble with a server makes the next one come sooner. @default 60000 */
+  /** Milliseconds between two look-ups of the list; trouble with a server brings the next one forward. @default 60000 */
   refreshInterval?: number | undefined;
   /**
    * Whether servers are known by their private address instead of their host name: faster, and the placement of
-   * pymemcache's client; but certificates are made out to host names. What the list does not have, the other stands in for.
+   * pymemcache's client; but certificates are issued for host names. Where the list has only one of the two, that one is used.
    * @default true, with TLS false
    */
   useVpc?: boolean | undefined;
@@ -43,13 +43,14 @@ interface ClusterNode {
   readonly port: number;
 }
 
-/** No more than this many of those who know the list are asked before a look counts as failed. */
+/** At most this many servers are asked for the list before a look-up counts as failed. */
 const MAX_ASKED = 3;
-/** After a look that failed, milliseconds until the next one. */
+/** Milliseconds until the next look-up after one that failed. */
 const RETRY_AFTER = 1000;
 
 /**
- * The list of servers of Amazon ElastiCache or Google Memorystore: what `configEndpoint` answers to `config get cluster`.
+ * A source for {@link HashClient}: the servers of Amazon ElastiCache or Google Memorystore, as `configEndpoint` answers to
+ * `config get cluster`.
  *
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
@@ -61,15 +62,16 @@ export function elastiCacheDiscovery(configEndpoint: ServerInput, options: Elast
     let config: ClusterConfig | undefined;
     let failed = 0;
     while (!signal.aborted) {
-      // Any server of the cluster can answer when the endpoint does not; each time others are asked first.
+      // Any server of the cluster can answer when the endpoint does not; they take turns, so that one that hangs is not asked
+      // each time.
       const known = config?.nodes.map((node) => serverOf(node, useVpc)) ?? [];
       const from = failed % Math.max(1, known.length);
       try {
         const found = await askAnyOf([configEndpoint, ...known.slice(from), ...known.slice(0, from)], options, signal);
-        // A lower version is an answer of old, from a server that has not heard the news.
+        // A lower version is an outdated answer, from a server that does not have the new list yet.
         if (config === undefined || found.version > config.version) config = found;
       } catch (error) {
-        // What is known is kept: an answer of old must not be believed after a failed look either.
+        // The known list is kept: an outdated answer must not be believed after a failed look-up either.
         if (config === undefined || isOver(signal)) throw error;
         failed++;
         await wait(Math.min(RETRY_AFTER, interval));
@@ -85,7 +87,7 @@ function serverOf({ host, ip, port }: ClusterNode, useVpc: boolean): { host: str
   return { host: useVpc ? ip || host : host || ip, port };
 }
 
-/** Asked anew, since it changes while others are awaited. */
+/** A function, since TypeScript would assume that `aborted` does not change across an `await`. */
 function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }
@@ -150,5 +152,5 @@ function parseNode(text: string): ClusterNode {
 }
 
 function malformed(): MemcacheUnknownError {
-  return new MemcacheUnknownError('the answer to "config get cluster" makes no sense', { command: 'config', certainty: 'executed' });
+  return new MemcacheUnknownError('the answer to "config get cluster" cannot be understood', { command: 'config', certainty: 'executed' });
 }

@@ -9,7 +9,7 @@ import type { Clock, Timer } from '../../runtime/clock';
 import type { Discovery, DiscoveryContext } from './discovery';
 import { toMember, type ClusterServer, type Member } from './member';
 
-/** What follows the list: a router, which knows its servers by name. */
+/** The router whose servers are kept up to date; it knows them by name. */
 export interface Membership extends Executor {
   readonly monitor: Monitor;
   add(member: Member): void;
@@ -21,28 +21,28 @@ export interface Membership extends Executor {
 /** How a cluster is followed. */
 export interface FollowSettings {
   readonly clock: Clock;
-  /** How long a call may take, waiting for the first list included, in milliseconds; 0 = no limit. */
+  /** How long a call may take, the wait for the first list included, in milliseconds; 0 = no limit. */
   readonly timeout: number;
 }
 
-/** A source that failed is asked again after this time, in milliseconds. */
+/** Milliseconds until a source that failed is started again. */
 const RETRY_AFTER = 1000;
 
-/** However much trouble there is, a source is not asked more often than this, in milliseconds. */
+/** The least time between two look-ups of a source in milliseconds, however much trouble there is. */
 const LEAST_WAIT = 1000;
 
 /**
- * Keeps a router's servers those of a {@link Discovery}. It starts with the first call, which waits for the first list;
- * afterwards it only passes calls on.
+ * Keeps the servers of a router equal to those of a {@link Discovery}. It starts with the first call, which waits for the first
+ * list; afterwards it only passes calls on.
  */
 export class ClusterFollower implements Executor {
   readonly #router: Membership;
   readonly #discovery: Discovery;
   readonly #settings: FollowSettings;
-  /** What was done by hand holds against the list. */
+  /** Servers added or removed by hand: this overrides the list. */
   readonly #added = new Map<string, Member>();
   readonly #removed = new Set<string>();
-  /** What goes on between the first call and `close`. */
+  /** The run of the source between the first call and `close`. */
   #following: Following | undefined;
 
   constructor(router: Membership, discovery: Discovery, settings: FollowSettings) {
@@ -145,15 +145,15 @@ type OnKnown = (failure: Failure | undefined) => void;
 /** One run of a source, from the first call to `close`. */
 class Following {
   hasList = false;
-  /** The source has said that it has no list. It is asked again, but nobody has to wait for that. */
+  /** The source ended without a list. It is asked again, but calls do not wait for that. */
   hasNone = false;
   readonly #clock: Clock;
   readonly #onList: (servers: readonly ClusterServer[]) => void;
   readonly #abort = new AbortController();
   readonly #waiting = new Set<OnKnown>();
-  /** Keeps the process alive for the calls that wait: nothing else may, before there is a connection. */
+  /** Keeps the process alive for the calls that wait: before there is a connection, nothing else does. */
   #keepAlive: Timer | undefined;
-  /** Each ends one of the waits of the source before its time. */
+  /** Each ends one wait of the source early. */
   readonly #wakes = new Set<() => void>();
   #lastLook = -Infinity;
   #failure: Failure | undefined;
@@ -165,15 +165,15 @@ class Following {
     void this.#follow(discovery);
   }
 
-  /** What went wrong with the last look, if it did. */
+  /** What went wrong with the last look-up, if anything. */
   get failure(): Failure | undefined {
     return this.#failure;
   }
 
   /**
-   * Calls back with nothing when there is a list, and with what went wrong when the source fails before there is one.
+   * Calls back with `undefined` when there is a list, and with the failure when the source fails before there is one.
    *
-   * @returns what takes the callback back
+   * @returns a function that cancels the callback
    */
   whenKnown(callback: OnKnown): () => void {
     this.#waiting.add(callback);
@@ -184,7 +184,7 @@ class Following {
     };
   }
 
-  /** Ends waits before their time. */
+  /** Ends waits early. */
   hurry(): void {
     for (const wake of [...this.#wakes]) wake();
   }
@@ -198,13 +198,13 @@ class Following {
   async #follow(discovery: Discovery): Promise<void> {
     const { signal } = this.#abort;
     const context: DiscoveryContext = { signal, wait: (milliseconds) => this.#wait(milliseconds) };
-    // The call that started this is to hear of what goes wrong at once.
+    // The call that started this must have registered before a failure is reported.
     await Promise.resolve();
     while (!signal.aborted) {
       this.#lastLook = this.#clock.now();
       try {
         for await (const servers of discovery(context)) {
-          // A source that does not look at its signal is left where it is.
+          // A source that ignores its signal is abandoned.
           if (this.#isOver()) return;
           this.#take(servers);
         }
@@ -218,7 +218,7 @@ class Following {
     }
   }
 
-  /** Asked anew, since it changes while others are awaited. */
+  /** A function, since TypeScript would assume that the state does not change across an `await`. */
   #isOver(): boolean {
     return this.#abort.signal.aborted;
   }
@@ -229,7 +229,7 @@ class Following {
     this.#tell(this.#failure);
   }
 
-  /** An empty list is no list: a cluster of no servers helps nobody. */
+  /** An empty list counts as a failure: a cluster without servers is of no use. */
   #take(servers: readonly ClusterServer[]): void {
     this.#lastLook = this.#clock.now();
     if (!Array.isArray(servers)) throw new MemcacheIllegalInputError('a source of servers must yield arrays of servers');
@@ -254,7 +254,7 @@ class Following {
     this.#keepAlive = undefined;
   }
 
-  /** For the source. */
+  /** The `wait` that the source is given. */
   async #wait(milliseconds: unknown): Promise<void> {
     if (typeof milliseconds !== 'number' || Number.isNaN(milliseconds)) {
       throw new MemcacheIllegalInputError('wait must be given a number of milliseconds; Infinity waits until there is trouble with a server');
@@ -263,12 +263,15 @@ class Following {
     await this.#sleepUntilNextLook(Math.max(0, milliseconds));
   }
 
-  /** A source that goes on after its end, without looking at its signal, is thrown out; one that catches that as well stops here for good. */
+  /**
+   * Ends a source that continues after `close` without looking at its signal: the first wait rejects; if that is caught, the
+   * next never settles.
+   */
   #afterEnd(): Promise<void> {
     if (this.#waitedAfterEnd) return new Promise<void>(() => undefined);
     this.#waitedAfterEnd = true;
     const thrownOut: Promise<void> = rejected(this.#abort.signal.reason);
-    // Perhaps nobody looks at it.
+    // The source may not await it.
     thrownOut.catch(() => undefined);
     return thrownOut;
   }
@@ -280,7 +283,7 @@ class Following {
     if (hurried && early > 0) await this.#sleep(early);
   }
 
-  /** Whether it was ended before its time. */
+  /** Resolves with whether it was ended early. */
   #sleep(milliseconds: number): Promise<boolean> {
     if (this.#isOver()) return Promise.resolve(true);
     return new Promise((resolve) => {
@@ -292,7 +295,7 @@ class Following {
       const wake = (): void => {
         end(true);
       };
-      // What is longer than a timer can be is without limit.
+      // A wait longer than any timer has no limit.
       const timer = milliseconds > LONGEST_TIMER ? undefined : this.#clock.setTimeout(() => { end(false); }, milliseconds);
       timer?.unref();
       this.#wakes.add(wake);

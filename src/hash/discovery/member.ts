@@ -1,7 +1,7 @@
 import { parseServerAddress, type ServerInput } from '../../client/server-address';
 import { MemcacheIllegalInputError } from '../../errors';
 
-/** A server of a cluster, with the share of the keys it is to have (default 1). */
+/** A server of a cluster, with its weight: its share of the keys, relative to the others (default 1). */
 export type ClusterServer =
   | ServerInput
   | { readonly server: ServerInput; readonly weight?: number | undefined }
@@ -25,7 +25,7 @@ export function toMember(entry: ClusterServer): Member {
   return { name: parseServerAddress(server).name, server, weight };
 }
 
-/** Whether given beside the server or beside its host, a weight is a weight. */
+/** A weight may stand beside the server or beside its host. */
 function apart(entry: ClusterServer): { server: ServerInput; weight: number } {
   if (typeof entry !== 'object') return { server: entry, weight: 1 };
   if ('server' in entry) return { server: entry.server, weight: entry.weight ?? 1 };

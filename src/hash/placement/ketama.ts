@@ -9,8 +9,8 @@ import type { WeightedNode } from './placement';
 /** Options of {@link KetamaHash}. */
 export interface KetamaHashOptions {
   /**
-   * libmemcached's `ketama_weighted` rather than `ketama`; @default false. Without it the ring is still weighted as
-   * soon as a node has another weight than 1, but keys keep their hash, as over there.
+   * libmemcached's `ketama_weighted` rather than `ketama`; @default false. Without it the ring is still weighted as soon as a
+   * node has a weight other than 1, but keys keep their hash, as in libmemcached.
    */
   weighted?: boolean;
   /** The hash of the keys, and of the unweighted ring's points; @default `md5` if `weighted`, else `one-at-a-time`. */
@@ -23,7 +23,7 @@ export const KETAMA_OPTIONS = {
   hash: option(KEY_HASH),
 } satisfies OptionTable<KetamaHashOptions>;
 
-/** Points on the circle of 32-bit numbers, in ascending order, and who owns them. */
+/** Points on the circle of 32-bit numbers, in ascending order, and their owners. */
 interface Ring {
   readonly points: Uint32Array;
   /** Indices of `names`. */
@@ -39,14 +39,14 @@ const POINTS_PER_DIGEST = 4;
  * The hash ring of libmemcached, as pylibmc and PHP's memcached use it: `ketama` (also its `consistent`) and
  * `ketama_weighted`, point for point.
  *
- * A key belongs to the first point that is not less than its hash. A node that comes or goes moves about its own share
- * of the keys.
+ * A key belongs to the first point that is not less than its hash. When a node comes or goes, only about its own share of the
+ * keys moves.
  */
 export class KetamaHash extends Placement<Ring> {
   readonly #weighted: boolean;
   readonly #hash: KeyHash;
 
-  /** @throws MemcacheIllegalInputError naming the option that is not legal, or that there is not */
+  /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(options: KetamaHashOptions = {}) {
     super();
     checkOptionNames(options, KETAMA_OPTIONS);
@@ -94,7 +94,7 @@ function weightedPoints(nodes: readonly WeightedNode[]): number[][] {
 
 /**
  * 40 on average; when weights differ, a node that comes or goes may change the count of every other. libmemcached
- * computes in C's `float`, whose rounding decides about whole digests: 25 equal nodes have 39 each.
+ * computes in C's `float`, whose rounding can cost a whole digest: 25 equal nodes have 39 each.
  */
 function digestCount(weight: number, total: number, nodeCount: number): number {
   const share = Math.fround(Math.fround(weight) / Math.fround(total));

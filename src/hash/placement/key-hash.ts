@@ -5,7 +5,7 @@ import { md5 } from './md5';
 import { oneAtATime } from './one-at-a-time';
 
 /**
- * A hash of keys of libmemcached's: `one-at-a-time` is its default, `crc` 15 bits of CRC-32, `md5` the first four bytes
+ * One of libmemcached's hashes of keys: `one-at-a-time` is its default, `crc` 15 bits of CRC-32, `md5` the first four bytes
  * of the digest.
  */
 export type KeyHashName = 'one-at-a-time' | 'crc' | 'md5';
@@ -24,15 +24,15 @@ export function keyHash(name: KeyHashName): KeyHash {
   return KEY_HASHES[name];
 }
 
-/** What the name of a hash must be. */
+/** The rule for the name of a hash. */
 export const KEY_HASH = oneOf<KeyHashName>('one-at-a-time', 'crc', 'md5');
 
-/** Bits 16 to 30 of CRC-32, which is all that the C clients and python-memcached use of it. */
+/** Bits 16 to 30 of CRC-32, the only part that the C clients and python-memcached use. */
 export function crc15(bytes: string): number {
   return (crc32(bytes) >>> 16) & 0x7fff;
 }
 
-/** The bytes of a key, one character per byte: those it was given as, or the text's in UTF-8. */
+/** The bytes of a key, one character per byte: those that it was given as, or those of the string in UTF-8. */
 export function keyBytes(key: string, bytes: Uint8Array | undefined): string {
   return bytes === undefined ? utf8Bytes(key) : latin1Slice(asBuffer(bytes), 0, bytes.length);
 }

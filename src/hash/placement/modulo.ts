@@ -9,9 +9,9 @@ import type { WeightedNode } from './placement';
 /** Options of {@link ModuloHash}. */
 export interface ModuloHashOptions {
   /**
-   * The client whose placements to share: `python-memcached` (1.60 and later; `python-memcached-1.59` is the one up to that version,
-   * which puts one key in 32 768 elsewhere), or libmemcached's `modula` distribution with one of its key hashes, of which
-   * `one-at-a-time` is the default over there.
+   * The client whose placement is shared: `python-memcached` (1.60 and later; `python-memcached-1.59` for versions up to that
+   * one, which place one key in 32 768 differently), or libmemcached's `modula` distribution with one of its key hashes, of
+   * which `one-at-a-time` is libmemcached's default.
    */
   hash: PythonMemcached | KeyHashName;
 }
@@ -40,7 +40,7 @@ export class ModuloHash extends Placement<Buckets> {
   readonly #hash: KeyHash;
   readonly #weighted: boolean;
 
-  /** @throws MemcacheIllegalInputError naming the option that is not legal, or that there is not */
+  /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(options: ModuloHashOptions) {
     super();
     checkOptionNames(options, MODULO_OPTIONS);
@@ -51,11 +51,10 @@ export class ModuloHash extends Placement<Buckets> {
   }
 
   /**
-   * Appends a node to the order; a name already present only changes its weight, and one that was removed takes its old
-   * place.
+   * Appends a node to the order; a name already present only changes its weight, and one that was removed gets its old place back.
    *
    * @param weight - a whole number; @default 1
-   * @throws MemcacheIllegalInputError when the weight is not a whole number from 1.
+   * @throws MemcacheIllegalInputError when the weight is not a whole number of 1 or more.
    */
   override addNode(name: string, weight = 1): void {
     if (!Number.isSafeInteger(weight)) {
@@ -81,7 +80,7 @@ export class ModuloHash extends Placement<Buckets> {
 
 const PYTHON_HASHES: Readonly<Record<PythonMemcached, KeyHash>> = {
   'python-memcached': crc15,
-  // Never 0, which was taken for "no hash".
+  // Never 0, which python-memcached took for "no hash".
   'python-memcached-1.59': (bytes) => crc15(bytes) || 1,
 };
 

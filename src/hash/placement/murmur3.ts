@@ -1,9 +1,9 @@
-/** MurmurHash3, 32 bits, as pymemcache computes it: over the code points of a text, of which it uses the low 8 bits. */
+/** MurmurHash3, 32 bits, as pymemcache computes it: over the code points of a string, of which it uses the low 8 bits. */
 
 // Looked up once: in a vm context, where test runners put their tests, each look-up of a global takes 0.3 us.
 const { imul } = Math;
 
-/** A hash that has read the beginning of a text, so that a beginning shared by many texts is read once. */
+/** A hash that has read the beginning of a string, so that a beginning shared by many strings is read once. */
 export interface Murmur3State {
   /** The hash of the blocks of four characters that are complete. */
   readonly hash: number;
@@ -27,14 +27,14 @@ export function murmur3(text: string, seed = 0): number {
   return murmur3End(murmur3Begin(seed), packed.fill(text));
 }
 
-/** A text made ready to be hashed four characters at a time, so that a text behind many beginnings is read once. */
+/** A string packed to be hashed four characters at a time, so that a string that follows many beginnings is read once. */
 export class PackedText {
-  /** Four characters each, the first in the low byte; the last that counts is filled up with zeros. */
+  /** Four characters each, the first in the low byte; the last one in use is padded with zeros. */
   words = new Int32Array(64);
   /** How many characters, that is code points, there are. */
   length = 0;
 
-  /** Takes `text` in place of what was there. */
+  /** Replaces the contents by `text`. */
   fill(text: string): this {
     if (text.length >> 2 >= this.words.length) this.words = new Int32Array((text.length >> 2) + 1);
     let length = 0;
@@ -57,7 +57,7 @@ export class PackedText {
 
 const packed = new PackedText();
 
-/** The state before any text. */
+/** The state before anything was read. */
 export function murmur3Begin(seed: number): Murmur3State {
   return { hash: seed | 0, block: 0, bits: 0, length: 0 };
 }
@@ -67,7 +67,7 @@ export function murmur3Continue(state: Murmur3State, text: PackedText): Murmur3S
   return read(state, text, { ...state });
 }
 
-/** The end of a text that is only hashed: a new object per server and key would be most of what placing a key allocates. */
+/** Reused for every result: a new object per server and key would be most of what placing a key allocates. */
 const end = murmur3Begin(0);
 
 /** The hash of what `state` has read, followed by `text`. */

@@ -1,6 +1,6 @@
 /**
- * Bob Jenkins' one-at-a-time hash of `bytes`, one character per byte, as libmemcached computes it: C's `char` is signed
- * where its clusters were built, so that bytes from 0x80 on count as negative.
+ * Bob Jenkins' one-at-a-time hash of `bytes`, one character per byte, as libmemcached computes it: C's `char` is signed on the
+ * platforms where it runs, so bytes from 0x80 on count as negative.
  */
 export function oneAtATime(bytes: string): number {
   let hash = 0;

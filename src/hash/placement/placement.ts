@@ -1,29 +1,29 @@
 import { MemcacheIllegalInputError } from '../../errors';
 import type { Hasher } from './hasher';
 
-/** A node and its share. */
+/** A node and its weight. */
 export interface WeightedNode {
   readonly name: string;
   readonly weight: number;
 }
 
-/** Marks a node that has left in {@link Placement}'s list; no node can be added with it. */
+/** Marks a node that has left in {@link Placement}'s list; a node cannot be added with this weight. */
 const ABSENT = 0;
 
 /**
- * What the placements have in common: the list of nodes, and a table that is made of it when the next key is placed, so
- * that adding a hundred nodes makes one table.
+ * The common part of all placements: the list of nodes, and a table that is made from it when the next key is placed, so that
+ * adding a hundred nodes makes one table.
  */
 export abstract class Placement<Table> implements Hasher {
-  // A node that has left keeps its seat: where the order of the nodes counts, a server that comes back after a failure
-  // must get its own keys again, and not push every other server one seat along.
+  // A node that was removed keeps its position: where the order of the nodes counts, a server that comes back after a failure
+  // must get its own keys again, and not shift every other server by one.
   readonly #weights = new Map<string, number>();
   #table: Table | undefined;
 
   /**
-   * Lets `name` own keys; a name already present only changes its weight, and one that was removed takes its old place.
+   * Lets `name` own keys; for a name already present only the weight changes, and one that was removed gets its old position back.
    *
-   * @param weight - how many times the keys of a node of weight 1; @default 1
+   * @param weight - how many times as many keys as a node of weight 1; @default 1
    * @throws MemcacheIllegalInputError when the weight is not a finite number above 0.
    */
   addNode(name: string, weight = 1): void {

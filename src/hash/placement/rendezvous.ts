@@ -7,7 +7,7 @@ import type { WeightedNode } from './placement';
 
 /** Options of {@link RendezvousHash}. */
 export interface RendezvousHashOptions {
-  /** An integer that all processes must share, taken modulo 2^32; @default 0, as pymemcache's. */
+  /** An integer that all processes must share, taken modulo 2^32; @default 0, as in pymemcache. */
   seed?: number;
 }
 
@@ -19,34 +19,34 @@ export const RENDEZVOUS_OPTIONS = {
 interface Contender {
   readonly name: string;
   readonly weight: number;
-  /** The hash of `NAME-`, ready to go on with a key. */
+  /** The hash of `NAME-`, to be continued with a key. */
   readonly state: Murmur3State;
 }
 
 interface Contest {
   readonly contenders: readonly Contender[];
   readonly equalWeights: boolean;
-  /** Who won the keys that were asked for last; undefined where asking all again takes no longer. */
+  /** The owners of recent keys; undefined when hashing for all nodes again takes no longer. */
   readonly winners: Map<string, string> | undefined;
 }
 
-/** A contender takes 17 ns, and a winner that is remembered 40. */
+/** Hashing for a node takes 17 ns, and looking up a remembered owner 40. */
 const REMEMBER_FROM = 6;
-/** So many winners take about a megabyte; then they are forgotten together. */
+/** This many owners take about a megabyte; beyond that all are forgotten. */
 const MAX_WINNERS = 8192;
 
 /**
- * Rendezvous hashing exactly as pymemcache's `HashClient` does it: the node whose text `NODE-KEY` has the greatest
- * {@link murmur3} hash owns the key, the greater name in a tie.
+ * Rendezvous hashing exactly as pymemcache's `HashClient` does it: the node whose string `NODE-KEY` has the greatest {@link
+ * murmur3} hash owns the key; in a tie, the greater name.
  *
- * A node that leaves moves its own keys and no others. Weights, which pymemcache does not have, are proportional
+ * When a node leaves, only its own keys move. Weights, which pymemcache does not have, are proportional
  * shares; with equal weights every key is where pymemcache puts it. The order in which nodes are added does not matter.
  */
 export class RendezvousHash extends Placement<Contest> {
   readonly #seed: number;
   readonly #text = new PackedText();
 
-  /** @throws MemcacheIllegalInputError naming the option that is not legal, or that there is not */
+  /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(options: RendezvousHashOptions = {}) {
     super();
     checkOptionNames(options, RENDEZVOUS_OPTIONS);
@@ -81,7 +81,7 @@ export class RendezvousHash extends Placement<Contest> {
     let best = -1;
     for (const { name, weight, state } of contenders) {
       const hash = murmur3End(state, text);
-      // The weighted score grows with the hash, so among equals the logarithm changes nothing and can be spared.
+      // The weighted score grows with the hash, so with equal weights the logarithm would change nothing.
       const score = equalWeights ? hash : weightedScore(hash, weight);
       if (score > best || (score === best && winner !== undefined && isGreater(name, winner))) {
         winner = name;

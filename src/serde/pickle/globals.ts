@@ -1,4 +1,4 @@
-/** What pickles of plain data call: these few functions, and nothing else whatever a pickle may ask for. */
+/** The few functions that pickles of plain data call; whatever else a pickle asks for is refused. */
 import type { Budget } from '../budget';
 import { malformed } from './malformed';
 
@@ -29,7 +29,7 @@ const set: Build = ([items = [], ...rest], budget) => {
   return new Set(items as Iterable<unknown>);
 };
 
-/** `_codecs.encode(text, 'latin1')`: bytes, for a protocol that has none. */
+/** `_codecs.encode(text, 'latin1')`: bytes, in a protocol that has no type for them. */
 const encode: Build = ([text, encoding, ...rest], budget) => {
   const isLatin1 = encoding === 'latin1' || encoding === 'latin-1';
   if (rest.length > 0 || typeof text !== 'string' || !isLatin1 || /[^\x00-\xff]/.test(text)) return wrongArguments();
@@ -52,7 +52,7 @@ function dateOf(data: Buffer): Date {
   return date;
 }
 
-/** What Python 2 wrote is text where it is ASCII. */
+/** What Python 2 wrote is a string if it is ASCII. */
 function packed(data: unknown, length: number): Buffer {
   const bytesOf = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
   return Buffer.isBuffer(bytesOf) && bytesOf.length === length ? bytesOf : wrongArguments();
@@ -98,7 +98,7 @@ const GLOBALS: ReadonlyMap<string, Global> = new Map(
 
 /** @throws MemcacheSerdeError naming the global, unless it is one of the few that make plain data */
 export function findGlobal(module: unknown, name: unknown): Global {
-  if (typeof module !== 'string' || typeof name !== 'string') throw malformed('the name of a global is no text');
+  if (typeof module !== 'string' || typeof name !== 'string') throw malformed('the name of a global is not a string');
   const path = `${module}.${name}`;
   const found = GLOBALS.get(path);
   if (found !== undefined) return found;

@@ -1,8 +1,8 @@
-/** The last step of reading: Python's dicts become objects or Maps, and nothing that is not plain data is let through. */
+/** The last step of reading: Python's dicts become objects or Maps, and anything that is not plain data is refused. */
 import { ElementCost, type Budget } from '../budget';
 import { malformed } from './malformed';
 
-/** How deep lists, dicts and sets may lie in each other; Python's own pickler does not reach it. */
+/** How deep lists, dicts and sets may be nested; Python's own pickler gives up earlier. */
 export const MAX_DEPTH = 1000;
 
 /** A dict while it is being read: keys and values in turn. */
@@ -13,10 +13,10 @@ export class Dict {
 type Container = unknown[] | Set<unknown> | Dict;
 
 /**
- * What `root` stands for. Lists are changed in place; dicts whose keys are all text become objects, others Maps. What is
- * shared stays shared, in circles too.
+ * The plain value that `root` stands for. Lists are changed in place; dicts whose keys are all strings become objects, others
+ * Maps. Shared and circular references stay as they are.
  *
- * @throws MemcacheSerdeError for what is no data, for dicts and sets as keys, and for values nested too deep
+ * @throws MemcacheSerdeError for what is not data, for dicts and sets as keys, and for values nested too deep
  */
 export function toPlain(root: unknown, budget: Budget): unknown {
   return new Finisher(budget).finish(root);
@@ -26,7 +26,7 @@ class Finisher {
   readonly #budget: Budget;
   readonly #dicts = new Map<Dict, object>();
   readonly #seen = new Set<unknown>();
-  /** What is still to be gone through, instead of a recursion that hostile data could drive too deep. */
+  /** What is still to be converted: a list, as hostile data could drive a recursion too deep. */
   readonly #todo: { container: Container; depth: number }[] = [];
 
   constructor(budget: Budget) {
@@ -44,7 +44,7 @@ class Finisher {
     return plain;
   }
 
-  /** What stands for `value`, whose own contents are left for later. */
+  /** The replacement of `value`; its contents are converted later. */
   #replace(value: unknown, depth: number): unknown {
     if (typeof value !== 'object' || value === null || value instanceof Date || Buffer.isBuffer(value)) return value;
     if (value instanceof Dict) return this.#dicts.get(value) ?? this.#newDict(value, depth);
@@ -70,7 +70,7 @@ class Finisher {
   }
 
   #key(key: unknown, depth: number): unknown {
-    if (key instanceof Dict) throw malformed('a dict is no key');
+    if (key instanceof Dict) throw malformed('a dict cannot be a key');
     return this.#replace(key, depth);
   }
 

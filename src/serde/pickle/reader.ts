@@ -1,5 +1,5 @@
 /**
- * Reading Python's pickles, protocols 0 to 5, as far as they hold plain data.
+ * Reads Python's pickles, protocols 0 to 5, that hold plain data.
  *
  * A pickle is a program for a machine with a stack. This one has no operation that imports, calls or builds anything
  * but the few functions of `globals.ts`, none of which can do more than make a value.
@@ -19,7 +19,7 @@ const HIGHEST_PROTOCOL = 5;
 
 /**
  * The value of the pickle in `data[start, end)`: None as null, ints as numbers or, past 2^53, bigints, bytes as Buffers,
- * lists and tuples as Arrays, sets as Sets, dicts as objects or, unless all keys are text, as Maps, datetimes as Dates.
+ * lists and tuples as Arrays, sets as Sets, dicts as objects or, unless all keys are strings, as Maps, datetimes as Dates.
  *
  * @throws MemcacheSerdeError for everything that is not exactly one pickle of plain data
  */
@@ -48,14 +48,14 @@ class PickleReader {
       this.#step(opcode);
     }
     const value = this.#pop();
-    if (!this.#source.ended || this.#stack.length > 0) throw malformed('something is left over');
+    if (!this.#source.ended || this.#stack.length > 0) throw malformed('something is left over at its end');
     return value;
   }
 
   #step(opcode: string): void {
     const source = this.#source;
     switch (opcode) {
-      // Frames and the protocol: nothing to do but to check.
+      // The protocol and frames are only checked.
       case '\x80': if (source.uint8() > HIGHEST_PROTOCOL) throw malformed('its protocol is newer than 5'); return;
       case '\x95': source.uint64(); return;
 
@@ -127,7 +127,7 @@ class PickleReader {
     this.#stack.push(value);
   }
 
-  /** Where what may be popped begins: an open container does not take what lies below it. */
+  /** The lowest position that may be popped: an open container must not take what lies below it. */
   get #floor(): number {
     return this.#marks.at(-1) ?? 0;
   }
@@ -156,19 +156,19 @@ class PickleReader {
 
   #append(items: readonly unknown[]): void {
     const list = this.#top();
-    if (!Array.isArray(list)) throw malformed('what is appended to is no list');
+    if (!Array.isArray(list)) throw malformed('it appends to something that is not a list');
     for (const item of items) list.push(item);
   }
 
   #addPairs(items: readonly unknown[]): void {
     const dict = this.#top();
-    if (!(dict instanceof Dict) || items.length % 2 === 1) throw malformed('what gets a key is no dict');
+    if (!(dict instanceof Dict) || items.length % 2 === 1) throw malformed('it sets a key of something that is not a dict');
     for (const item of items) dict.items.push(item);
   }
 
   #addToSet(items: readonly unknown[]): void {
     const set = this.#top();
-    if (!(set instanceof Set)) throw malformed('what is added to is no set');
+    if (!(set instanceof Set)) throw malformed('it adds to something that is not a set');
     for (const item of items) set.add(item);
   }
 
@@ -178,12 +178,12 @@ class PickleReader {
   }
 
   #recall(at: number): void {
-    if (!this.#memo.has(at)) throw malformed('it refers to what is not there');
+    if (!this.#memo.has(at)) throw malformed('it refers to a memo entry that is not there');
     this.#push(this.#memo.get(at));
   }
 
   #call(callee: unknown, args: unknown): void {
-    if (!(callee instanceof Global) || !Array.isArray(args)) throw malformed('it calls what is no function');
+    if (!(callee instanceof Global) || !Array.isArray(args)) throw malformed('it calls something that is not a function');
     this.#push(callee.call(args, this.#budget));
   }
 }
@@ -196,11 +196,11 @@ function intOrBool(line: string): number | bigint | boolean {
 function float(line: string): number {
   const special = /^([+-]?)(inf|nan)$/.exec(line);
   if (special !== null) return special[2] === 'nan' ? Number.NaN : Number(`${special[1] ?? ''}Infinity`);
-  if (!/^[+-]?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?$/.test(line)) throw malformed('a float that is none');
+  if (!/^[+-]?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?$/.test(line)) throw malformed('a malformed float');
   return Number(line);
 }
 
-/** Some lengths are signed, and no length is negative. */
+/** Some lengths are read as signed numbers, and a negative one is malformed. */
 function length(value: number): number {
   if (value < 0) throw malformed('a negative length');
   return value;

@@ -3,7 +3,7 @@ export class PickleSink {
   #buffer = Buffer.allocUnsafe(256);
   #length = 0;
 
-  /** Makes room for `count` bytes and tells where they begin. */
+  /** Makes room for `count` bytes, and returns where they begin. */
   #grow(count: number): number {
     const start = this.#length;
     this.#length += count;
@@ -31,7 +31,7 @@ export class PickleSink {
     this.#buffer.writeUInt16LE(value, start);
   }
 
-  /** Also of negative numbers, in two's complement. */
+  /** A signed number, in two's complement. */
   int32(value: number): void {
     const start = this.#grow(4);
     this.#buffer.writeInt32LE(value | 0, start);
@@ -42,7 +42,7 @@ export class PickleSink {
     this.#buffer.writeDoubleBE(value, start);
   }
 
-  /** Text as UTF-8, with its length in front; it has none for halves of surrogate pairs. */
+  /** Text as UTF-8, with its length in front; it must not hold a lone half of a surrogate pair. */
   text(text: string): void {
     const start = this.#grow(4 + text.length * 3);
     const length = this.#buffer.write(text, start + 4);

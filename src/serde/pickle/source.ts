@@ -19,7 +19,7 @@ export class PickleSource {
     return this.#at === this.#end;
   }
 
-  /** Steps over `count` bytes, and tells where they begin. */
+  /** Skips `count` bytes, and returns where they begin. */
   #skip(count: number): number {
     const start = this.#at;
     if (count > this.#end - start) throw malformed('it is cut short');
@@ -43,7 +43,7 @@ export class PickleSource {
     return this.#data.readInt32LE(this.#skip(4));
   }
 
-  /** A length of eight bytes; those past 2^53 are as good as any other that is too long. */
+  /** A length of eight bytes; one past 2^53 loses precision, but is too long in any case. */
   uint64(): number {
     return Number(this.#data.readBigUInt64LE(this.#skip(8)));
   }

@@ -1,8 +1,8 @@
-/** The forms of text in pickles. */
+/** The encodings of text in pickles. */
 import { utf8Slice } from '../../protocol/bytes';
 import { malformed } from './malformed';
 
-/** Python's 'surrogatepass': UTF-8 in which half a surrogate pair has three bytes, as any other character of its range. */
+/** Python's 'surrogatepass': UTF-8 in which a lone half of a surrogate pair takes three bytes, like any other code point of its range. */
 export function encodeText(text: string): Buffer {
   return Buffer.concat(
     Array.from(text, (character) => {
@@ -24,7 +24,7 @@ export function decodeText(data: Buffer, start: number, end: number): string {
   return decodeStrictly(data.subarray(start, end));
 }
 
-/** By the first byte of a character: how many follow, and the least code that takes so many. */
+/** By the first byte of a character: how many more follow, and the least code point that needs that many. */
 function sequence(first: number): { more: number; least: number; bits: number } {
   if (first < 0x80) return { more: 0, least: 0, bits: first };
   if (first >= 0xc0 && first < 0xe0) return { more: 1, least: 0x80, bits: first & 31 };
@@ -49,7 +49,7 @@ function decodeStrictly(data: Uint8Array): string {
   return parts.join('');
 }
 
-/** Python's 'raw-unicode-escape': Latin-1, with `\uXXXX` and `\UXXXXXXXX` for what that has no form of. */
+/** Python's 'raw-unicode-escape': Latin-1, with `\uXXXX` and `\UXXXXXXXX` for what Latin-1 lacks. */
 export function decodeRawUnicodeEscape(line: string): string {
   return line.replace(/\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/g, (_, short?: string, long?: string) => {
     const code = Number.parseInt(short ?? long ?? '', 16);
@@ -72,7 +72,10 @@ export function decodeRepr(line: string): Buffer {
   return Buffer.from(text, 'latin1');
 }
 
-/** Python 2 has one type for text and bytes. As Python 3 does, ASCII is taken for text; what Python 3 refuses comes as bytes. */
+/**
+ * Python 2 has one type for text and bytes. As Python 3 does, ASCII is taken for text; anything else, which Python 3 refuses,
+ * becomes bytes.
+ */
 export function fromPython2(bytes: Buffer): string | Buffer {
   return bytes.every((byte) => byte < 0x80) ? bytes.toString('latin1') : bytes;
 }

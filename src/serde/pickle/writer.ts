@@ -1,4 +1,4 @@
-/** Writing plain data as a pickle of protocol 2, which every Python since 2.3 reads. */
+/** Writes plain data as a pickle of protocol 2, which every Python since 2.3 reads. */
 import { MemcacheSerdeError } from '../../errors';
 import { isInteger } from '../integer';
 import { isWellFormed } from '../string-serde';
@@ -6,20 +6,20 @@ import { MAX_DEPTH } from './plain';
 import { PickleSink } from './sink';
 import { encodeText } from './text';
 
-/** A value that is still to be written, or (`after`) what completes the container whose items are written by then. */
+/** A value that is still to be written, or (`after`) the end of a container, once its items have been written. */
 interface Task {
   readonly value?: unknown;
   readonly depth: number;
-  /** Whether it is to be a dict's key or in a set, where Python takes a tuple and no list. */
+  /** Whether it is a dict's key or in a set, where Python takes a tuple but not a list. */
   readonly hashable: boolean;
   readonly after?: (() => void) | undefined;
 }
 
 /**
- * The pickle of `value`: null as None, integers as int, other numbers as float, text as str, Buffers as bytes, Arrays as
+ * The pickle of `value`: null as None, integers as int, other numbers as float, strings as str, Buffers as bytes, Arrays as
  * lists (as tuples where Python wants them hashable), objects and Maps as dicts, Sets as sets, Dates as datetimes in UTC.
  *
- * @throws MemcacheSerdeError for what has no such form, and for values nested deeper than 1000
+ * @throws MemcacheSerdeError for what a pickle cannot hold, and for values nested deeper than 1000
  */
 export function writePickle(value: unknown): Buffer {
   return new PickleWriter().write(value);
@@ -27,14 +27,14 @@ export function writePickle(value: unknown): Buffer {
 
 class PickleWriter {
   readonly #sink = new PickleSink();
-  /** What is written already, by its number: it is referred to, so that shared values stay shared, in circles too. */
+  /** The numbers of values already written: a value that comes again is referred to, so that shared and circular references survive. */
   readonly #memo = new Map<unknown, number>();
-  /** The same of the Arrays that were written as tuples. */
+  /** The same for Arrays that were written as tuples. */
   readonly #tuples = new Map<unknown, number>();
-  /** The same of functions, by name. */
+  /** The same for functions, by name. */
   readonly #globals = new Map<string, number>();
   #memoized = 0;
-  /** What is still to be written, the next one last: no recursion, so no depth of a value exhausts the stack. */
+  /** What is still to be written, the next one last: a list, so that no depth of a value exhausts the stack. */
   readonly #todo: Task[] = [];
 
   write(root: unknown): Buffer {
@@ -67,7 +67,7 @@ class PickleWriter {
         else if (!this.#refer(hashable && Array.isArray(value) ? this.#tuples : this.#memo, value)) this.#writeObject(value, depth, hashable);
         return;
       default:
-        throw new MemcacheSerdeError(`a pickle has no form of a value of type ${typeof value}`);
+        throw new MemcacheSerdeError(`a pickle cannot hold a value of type ${typeof value}`);
     }
   }
 
@@ -76,11 +76,11 @@ class PickleWriter {
     else if (value instanceof Date) this.#writeDate(value);
     else if (depth === MAX_DEPTH) throw new MemcacheSerdeError(`the value is nested deeper than ${MAX_DEPTH}`);
     else if (Array.isArray(value)) this.#writeArray(value, depth + 1, hashable);
-    else if (hashable) throw new MemcacheSerdeError('Python takes text, numbers, bytes, dates and lists of them as keys and in sets, nothing else');
+    else if (hashable) throw new MemcacheSerdeError('keys of Maps and members of Sets must be strings, numbers, bytes, dates or lists of these: Python takes nothing else');
     else if (value instanceof Set) this.#writeSet(value, depth + 1);
     else if (value instanceof Map) this.#writeDict(value, [...(value as Map<unknown, unknown>)], depth + 1);
     else if (isPlain(value)) this.#writeDict(value, Object.entries(value).filter(([, item]) => item !== undefined), depth + 1);
-    else throw new MemcacheSerdeError(`a pickle has no form of a ${value.constructor.name}; plain objects, Arrays, Maps, Sets, Dates and bytes are written`);
+    else throw new MemcacheSerdeError(`a pickle cannot hold a ${value.constructor.name}; it can hold plain objects, Arrays, Maps, Sets, Dates and bytes`);
   }
 
   /** Whether the value was written before; it is then referred to. */
@@ -150,7 +150,7 @@ class PickleWriter {
     this.#sink.bytes(Buffer.from(hex, 'hex').reverse());
   }
 
-  /** Protocol 2 has no bytes: Python writes them as Latin-1 text and the call that makes bytes of it. */
+  /** Protocol 2 has no bytes: Python writes them as Latin-1 text and a call that turns it into bytes. */
   #writeBytes(value: Uint8Array): void {
     this.#writeLatin1(Buffer.from(value.buffer, value.byteOffset, value.length).toString('latin1'));
     this.#remember(this.#memo, value);
@@ -173,7 +173,7 @@ class PickleWriter {
   /** `datetime(year(2) month day hour minute second microsecond(3), timezone(timedelta(0, 0, 0)))` */
   #writeDate(date: Date): void {
     const year = date.getUTCFullYear();
-    if (!(year >= 1 && year <= 9999)) throw new MemcacheSerdeError("Python's dates are those of the years 1 to 9999");
+    if (!(year >= 1 && year <= 9999)) throw new MemcacheSerdeError("the date is outside of Python's range, the years 1 to 9999");
     const fields = Buffer.alloc(10);
     fields.writeUInt16BE(year);
     fields.set([date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()], 2);

@@ -1,14 +1,14 @@
 /**
- * Looking through bytes of node:v8's format before V8 reads them.
+ * Checks bytes in node:v8's format before V8 reads them.
  *
- * V8 keeps within the bytes, but believes the lengths of arrays: 56 bytes that tell of eight arrays of thirty million
- * elements end the process. What is let through here makes no more than a bounded amount of memory.
+ * V8 keeps within the bytes, but trusts the lengths of arrays: 56 bytes that announce eight arrays of thirty million elements
+ * end the process. What passes here takes a bounded amount of memory.
  */
 import { MemcacheSerdeError } from '../../errors';
 import { latin1Slice } from '../../protocol/bytes';
 import { Budget, ElementCost, OBJECT_UNITS } from '../budget';
 
-/** What a value begins with, and what ends one that holds others: V8's `SerializationTag`. */
+/** The byte that begins a value, or ends one that holds others: V8's `SerializationTag`. */
 const enum Tag {
   Undefined = 0x5f, // _
   Null = 0x30, // 0
@@ -59,7 +59,7 @@ interface Container {
   readonly end: Tag;
   /** How many values come before the keys begin; in a Map or Set there are no keys. */
   elements: number;
-  /** Of a key and its value, whether the key is next; of an error, whether its cause is. */
+  /** In an object, whether a key is next and not its value; in an error, whether its cause is. */
   keyIsNext: boolean;
   cost: ElementCost | undefined;
 }
@@ -97,7 +97,7 @@ class Scan {
     if (this.#at !== this.#data.length) throw malformed();
   }
 
-  /** The next tag; V8 puts zeros before one to align what follows. */
+  /** The next tag; V8 puts zeros before one for alignment. */
   #tag(): Tag {
     let tag;
     do tag = this.#byte();
@@ -123,7 +123,7 @@ class Scan {
     throw malformed();
   }
 
-  /** Steps over `count` bytes, and tells where they begin. */
+  /** Skips `count` bytes, and returns where they begin. */
   #skip(count: number): number {
     const start = this.#at;
     if (count > this.#data.length - start) throw malformed();
@@ -148,7 +148,7 @@ class Scan {
     container.keyIsNext = !container.keyIsNext;
   }
 
-  /** Steps over what follows the tag. Returns the number that it would be as a key, or 0. */
+  /** Skips what follows the tag. Returns the number that it would be as a key, or 0. */
   #content(tag: Tag): number {
     switch (tag) {
       case Tag.Undefined:
@@ -245,7 +245,7 @@ class Scan {
     this.#open.push({ end, elements, keyIsNext: end !== Tag.ErrorEnd, cost: undefined });
   }
 
-  /** An object ends with the number of its properties; arrays tell their length once more. */
+  /** An object ends with the number of its properties; arrays repeat their length. */
   #close(end: Tag): void {
     this.#open.pop();
     this.#varint();

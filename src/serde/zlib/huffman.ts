@@ -3,13 +3,13 @@ import { corrupt } from './corrupt';
 
 /** The longest code, in bits. */
 const MAX_LENGTH = 15;
-/** Codes up to this length are found by one look into a table; the few longer ones by a walk. */
+/** Codes up to this length are found by one table look-up; the few longer ones by a walk. */
 const TABLE_BITS = 10;
 export const TABLE_MASK = (1 << TABLE_BITS) - 1;
 
 /** A code; `set` makes it another one, so that no block allocates. */
 export class HuffmanCode {
-  /** By the next `TABLE_BITS` bits: symbol << 4 | length, or 0 where `find` must be asked. */
+  /** By the next `TABLE_BITS` bits: symbol << 4 | length, or 0 where {@link find} must be called. */
   readonly table = new Uint16Array(1 << TABLE_BITS);
   /** How many codes there are of each length. */
   readonly #counts = new Uint16Array(MAX_LENGTH + 1);
@@ -22,10 +22,10 @@ export class HuffmanCode {
   }
 
   /**
-   * Takes the code whose symbols have these lengths, 0 for a symbol without a code.
+   * Becomes the code whose symbols have these lengths, 0 for a symbol without a code.
    *
-   * @throws MemcacheSerdeError when no such code exists, or when it leaves bits without a meaning; only a code of one
-   * symbol and one bit, or of none at all, may (zlib writes such codes where a block has one distance, or no distance)
+   * @throws MemcacheSerdeError when no such code exists, or when some bits would have no meaning. Only a code of one symbol and
+   *   one bit, or of no symbol, may leave such bits (zlib writes these for a block with one distance, or none)
    */
   set(lengths: Uint8Array, mayBePartial: boolean): void {
     const counts = this.#counts.fill(0);
@@ -70,7 +70,7 @@ export class HuffmanCode {
   /**
    * symbol << 4 | length of the code at the low end of `bits`.
    *
-   * @throws MemcacheSerdeError when no code is there
+   * @throws MemcacheSerdeError when the bits are no code
    */
   find(bits: number): number {
     let code = 0;

@@ -1,18 +1,18 @@
 /**
- * Inflating (RFC 1951) of bytes that nobody vouches for.
+ * Inflates (RFC 1951) bytes that are not trusted.
  *
- * fflate compresses, but is not asked to read: its inflater takes a value that was cut short, or has bytes behind its
- * end, for a good one, does not tell where a stream ends, and when fed in slices, the only way to bound what it puts
- * out, leaves two to three times that as garbage behind.
+ * fflate compresses, but does not read: its inflater accepts a value that was cut short, or has bytes after its end, does not
+ * say where a stream ends, and when fed in slices, the only way to bound its output, leaves two to three times the output as
+ * garbage.
  */
 import { corrupt, truncated } from './corrupt';
 import { HuffmanCode, TABLE_MASK } from './huffman';
 import { Output } from './output';
 
-/** Symbols 257 to 285 of a literal/length code: the shortest match each means, and how many bits are to be added to it. */
+/** Symbols 257 to 285 of a literal/length code: the shortest match of each, and how many extra bits to add to it. */
 const MATCH_LENGTHS = Uint16Array.of(3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258);
 const MATCH_LENGTH_BITS = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0);
-/** The same of the 30 symbols of a distance code. */
+/** The same for the 30 symbols of a distance code. */
 const DISTANCES = Uint16Array.of(
   1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577,
 );
@@ -28,14 +28,14 @@ const literalCode = new HuffmanCode(288);
 const distanceCode = new HuffmanCode(32);
 const lengths = new Uint8Array(288 + 32);
 
-/** The codes of blocks that bring none. */
+/** The codes of blocks without codes of their own. */
 function setFixedCodes(): void {
   lengths.fill(8, 0, 144).fill(9, 144, 256).fill(7, 256, 280).fill(8, 280, 288).fill(5, 288, 320);
   literalCode.set(lengths.subarray(0, 288), false);
   distanceCode.set(lengths.subarray(288, 320), false);
 }
 
-/** What was read, and where it ended: the first byte that is not a part of it. */
+/** The output, and where the stream ended: the first byte after it. */
 export interface Inflated {
   readonly output: Buffer;
   readonly end: number;
@@ -55,7 +55,7 @@ class Inflater {
   readonly #output: Output;
   /** The byte to be read next. */
   #at: number;
-  /** Bits read and not used yet, the next one lowest, and how many they are: always below 32. */
+  /** Bits read but not used yet, the next one lowest, and their number: always below 32. */
   #held = 0;
   #heldCount = 0;
   /** How much of the output's chunk is written. */
@@ -109,7 +109,7 @@ class Inflater {
     }
   }
 
-  /** Goes on at the next whole byte. */
+  /** Continues at the next whole byte. */
   #giveBackBytes(): void {
     this.#at -= this.#heldCount >>> 3;
     this.#held = 0;
@@ -137,7 +137,7 @@ class Inflater {
     this.#written = 0;
   }
 
-  /** The codes that a block brings. */
+  /** Reads the codes that a block brings along. */
   #readCodes(): void {
     const literals = this.#bits(5) + 257;
     const distances = this.#bits(5) + 1;
@@ -189,7 +189,7 @@ class Inflater {
         ({ chunk, limit } = output);
         written = 0;
       }
-      // 24 bits are enough for a code of 15 and 5 bits after it. Past the end the bits are 0, and counted as not there.
+      // 24 bits are enough for a code of 15 and 5 bits after it. Past the end the bits are 0, and are not counted.
       while (heldCount < 24 && at < data.length) {
         held |= (data[at++] ?? 0) << heldCount;
         heldCount += 8;

@@ -5,12 +5,12 @@ import { corrupt } from './corrupt';
 const LONGEST_MATCH = 258;
 const CHUNK_LENGTH = 256 * 1024;
 
-/** The first chunk of every value; most values need no other. Nothing of it is handed out. */
+/** The first chunk of every value; most values need no other. No part of it is returned. */
 let firstChunk: Buffer | undefined;
 
 /**
- * Where inflating writes: a list of chunks, so that growing copies nothing and a value that is too large has cost no
- * more than what was allowed and one chunk.
+ * The output of inflating: a list of chunks, so that growing copies nothing, and a value that is too large costs no more than
+ * the allowed size and one chunk.
  */
 export class Output {
   readonly #max: number;
@@ -26,15 +26,15 @@ export class Output {
     this.chunk = firstChunk ??= Buffer.allocUnsafeSlow(CHUNK_LENGTH);
   }
 
-  /** As far as the chunk may be filled before `next` is called. */
+  /** How far the chunk may be filled before `next` is called. */
   get limit(): number {
     return this.chunk.length - LONGEST_MATCH;
   }
 
   /**
-   * Puts the chunk aside, of which `used` bytes are written, and takes another.
+   * Sets the chunk aside, of which `used` bytes are written, and starts another.
    *
-   * @throws MemcacheSerdeError when that is more than is allowed
+   * @throws MemcacheSerdeError when that is more than `max` bytes
    */
   next(used: number): void {
     this.#put(used);
@@ -44,13 +44,13 @@ export class Output {
   /**
    * Copies `length` bytes from `distance` bytes before `at` to `at`, where they begin in the previous chunk.
    *
-   * @throws MemcacheSerdeError when there never were that many bytes
+   * @throws MemcacheSerdeError when fewer bytes than that were written
    */
   copyFromPrevious(at: number, distance: number, length: number): void {
     const { chunk, previous } = this;
     const from = previous.length + at - distance;
     if (from < 0) throw corrupt();
-    // A match may reach into what it writes itself, so byte by byte.
+    // Byte by byte, as a match may overlap its own output.
     for (let i = 0; i < length; i++) {
       const source = from + i;
       chunk[at + i] = (source < previous.length ? previous[source] : chunk[source - previous.length]) ?? 0;
@@ -60,7 +60,7 @@ export class Output {
   /**
    * Everything written, in memory of its own.
    *
-   * @throws MemcacheSerdeError when that is more than is allowed
+   * @throws MemcacheSerdeError when that is more than `max` bytes
    */
   end(used: number): Buffer {
     this.#put(used);

@@ -3,7 +3,7 @@ import type { Codec } from '../codec';
 import { corrupt, truncated } from './corrupt';
 import { inflate } from './inflate';
 
-/** How hard fflate tries: 0 (not at all) to 9. */
+/** How hard fflate tries, from 0 (not at all) to 9. */
 export type CompressionLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 /** The zlib format, which Python's `zlib` module writes and reads. */
@@ -32,7 +32,7 @@ export function readZlib(data: Uint8Array, maxOutput: number): Buffer {
   return output;
 }
 
-/** So many bytes can be added up before the sums must be reduced to stay below 2^32. */
+/** This many bytes can be added up before the sums must be reduced to stay below 2^32. */
 const ADLER_RUN = 5552;
 
 function adler32(data: Uint8Array): number {

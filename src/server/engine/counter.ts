@@ -22,14 +22,14 @@ export interface Arithmetic {
   /**
    * The number in `text` changed by `delta`.
    *
-   * @param padded whether whitespace at the end is the store's own
+   * @param padded whether whitespace at the end was added by the store
    */
   change(text: string, up: boolean, delta: bigint, padded: boolean): bigint | 'notANumber' | 'overflow';
-  /** Whether a number that has become shorter is filled up with whitespace, so that the value keeps its length. */
+  /** Whether a number that became shorter is padded with whitespace, so that the value keeps its length. */
   readonly pads: boolean;
 }
 
-/** memcached's: 64 bits without a sign; adding wraps, subtracting ends at 0. */
+/** memcached's: 64 bits without a sign; adding wraps around, subtracting stops at 0. */
 export const UNSIGNED: Arithmetic = {
   change(text, up, delta) {
     const number = parseUint64(text);
@@ -40,7 +40,7 @@ export const UNSIGNED: Arithmetic = {
   pads: true,
 };
 
-/** Redis's: 64 bits with a sign, and a number that does not fit is refused. */
+/** Redis's: 64 bits with a sign, and a result that does not fit is refused. */
 export const SIGNED: Arithmetic = {
   change(text, up, delta, padded) {
     const number = parseInt64(padded ? text.replace(/ +$/, '') : text);
@@ -51,13 +51,13 @@ export const SIGNED: Arithmetic = {
   pads: false,
 };
 
-/** What Redis takes for an integer: no whitespace, no plus, no leading zero. */
+/** What Redis accepts as an integer: no whitespace, no plus, no leading zero. */
 const INTEGER = /^(?:0|-?[1-9][0-9]{0,18})$/;
 
 export const MAX_INT64 = 2n ** 63n - 1n;
 export const MIN_INT64 = -(2n ** 63n);
 
-/** Reads a signed 64-bit integer as Redis does; `undefined` when it is none. */
+/** Reads a signed 64-bit integer as Redis does; `undefined` when it is not one. */
 export function parseInt64(text: string): bigint | undefined {
   if (!INTEGER.test(text)) return undefined;
   const integer = BigInt(text);

@@ -3,8 +3,8 @@ import type { Item } from './item';
 import type { StoreTime } from './time';
 
 /**
- * The items that will expire, soonest first: a binary heap in which every item knows its place, so that an item that
- * is overwritten, touched or deleted takes its entry along and nothing is left behind to expire the wrong value.
+ * The items that will expire, soonest first: a binary heap in which every item knows its place. When an item is overwritten,
+ * touched or deleted its entry is updated or removed, so that no stale entry can expire the wrong value.
  */
 export class DeadlineHeap {
   readonly #items: Item[] = [];
@@ -18,7 +18,7 @@ export class DeadlineHeap {
     return this.#items[0];
   }
 
-  /** Makes the heap agree with `item.deadline`, whether or not the item was in it. */
+  /** Puts the item where `item.deadline` belongs, whether or not it was in the heap. */
   update(item: Item): void {
     if (item.deadline === 0) {
       this.remove(item);
@@ -30,7 +30,7 @@ export class DeadlineHeap {
     }
   }
 
-  /** Takes the item out, if it is in. */
+  /** Removes the item, if it is there. */
   remove(item: Item): void {
     const index = item.heapIndex;
     if (index < 0) return;
@@ -43,7 +43,7 @@ export class DeadlineHeap {
     this.#items.length = 0;
   }
 
-  /** Puts `item` into the hole at `index`, and on to where it belongs. */
+  /** Puts `item` into the hole at `index`, and moves it to where it belongs. */
   #settle(item: Item, index: number): void {
     const parent = index === 0 ? undefined : this.#items[(index - 1) >> 1];
     if (parent !== undefined && parent.deadline > item.deadline) this.#rise(item, index);
@@ -84,16 +84,16 @@ export class DeadlineHeap {
   }
 }
 
-/** The least time between two looks for expired items, in milliseconds. */
+/** The least time between two searches for expired items, in milliseconds. */
 export const LEAST_PAUSE = 100;
 
-/** The time between two looks when the first has left something to do, in milliseconds. */
+/** The time between two searches when the first has not removed all, in milliseconds. */
 export const SLICE_PAUSE = 1;
 
-/** Timers cannot be longer, in milliseconds. */
+/** The longest delay of a timer, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** One timer for the next thing to expire, whatever comes to be the next. It never keeps the process alive. */
+/** One timer for whichever item expires next. It never keeps the process alive. */
 export class Alarm {
   readonly #clock: Clock;
   readonly #time: StoreTime;
@@ -109,7 +109,7 @@ export class Alarm {
     this.#onTime = onTime;
   }
 
-  /** Rings at `deadline` at the latest, but not before `pause` milliseconds have passed. */
+  /** Sets the alarm to ring by `deadline`, but not before `pause` milliseconds have passed. */
   set(deadline: number, pause: number): void {
     if (this.#closed) return;
     if (this.#timer !== undefined) {
@@ -126,7 +126,7 @@ export class Alarm {
     this.#timer.unref();
   }
 
-  /** Rings no more. */
+  /** Stops the alarm for good. */
   close(): void {
     this.#closed = true;
     this.#timer?.close();

@@ -1,32 +1,32 @@
 import { latin1Slice } from '../../protocol/bytes';
 
 /**
- * A stored value. Short values are text of one character per byte, which the garbage collector can move together;
- * a Buffer each would cost twice the memory, or pin its neighbours' pool. From {@link BUFFER_FROM} bytes on it is a
- * Buffer in memory of its own, which nobody writes to again: V8 is quicker to give that back than memory of its heap.
+ * A stored value. Short values are strings of one character per byte, which the garbage collector can move together; a Buffer
+ * each would cost twice the memory, or pin its neighbours' pool. From {@link BUFFER_FROM} bytes on it is a Buffer in memory of
+ * its own, which is never written to again: V8 frees that sooner than memory of its heap.
  */
 export type StoredValue = string | Buffer;
 
-/** The number of an item's present state: a `bigint` only where a client gave one that is beyond 2^53. */
+/** The cas number of an item: a `bigint` only if a client set one beyond 2^53. */
 export type Cas = number | bigint;
 
 /** Values of at least this many bytes are kept as a Buffer. */
 export const BUFFER_FROM = 1024;
 
-/** Values of at least this many bytes are left in the memory they were received in, if it is theirs alone. */
+/** Values of at least this many bytes stay in the memory they were received in, if nothing else is in it. */
 const SHARE_FROM = 4096;
 
 /** The item has been fetched since it was stored. */
 export const FETCHED = 1;
 /** The item has been invalidated, but may still be served. */
 export const STALE = 2;
-/** Somebody has been told to refill the item. */
+/** A reader has been told to refill the item. */
 export const WON = 4;
-/** The key came in base64, and is shown so. */
+/** The key came in base64, and is shown in base64. */
 export const BINARY_KEY = 8;
-/** The value ends in whitespace that a counter was filled up with when it became shorter. */
+/** The value ends in whitespace that a counter was padded with when it became shorter. */
 export const PADDED = 16;
-/** All of these; what is above them in {@link Item.marks} belongs to the walk over the items. */
+/** All of these; the higher bits of {@link Item.marks} belong to the walk over the items. */
 export const MARKS = 31;
 
 /** What memcached 1.6 adds to key, value and flags: its item header, the cas number, and the ends of key and value. */
@@ -35,18 +35,18 @@ const CAS_SIZE = 8;
 const FLAGS_SIZE = 4;
 const ENDS_SIZE = 3;
 
-/** The bytes an item counts for, by memcached's formula: what `me` reports and the item size limit is held against. */
+/** The size of an item in bytes by memcached's formula: `me` reports it, and the item size limit applies to it. */
 export function itemSize(keyLength: number, valueLength: number, flags: number, withCas: boolean): number {
   return (
     HEADER_SIZE + ENDS_SIZE + keyLength + valueLength + (flags === 0 ? 0 : FLAGS_SIZE) + (withCas ? CAS_SIZE : 0)
   );
 }
 
-/** `buffer[start, end)` as a value that may be kept; `owned` says that nobody else will write to the buffer. */
+/** `buffer[start, end)` as a value that may be kept; `owned` means that nobody else will write to the buffer. */
 export function storedValue(buffer: Buffer, start: number, end: number, owned: boolean): StoredValue {
   if (end - start < BUFFER_FROM) return latin1Slice(buffer, start, end);
   if (owned && end - start >= SHARE_FROM) return buffer.subarray(start, end);
-  // Not out of Buffer's pool, which is freed only as a whole.
+  // Not from Buffer's pool, which is freed only as a whole.
   const bytes = Buffer.allocUnsafeSlow(end - start);
   buffer.copy(bytes, 0, start, end);
   return bytes;
@@ -83,13 +83,13 @@ export class Item {
   value: StoredValue;
   /** The client's 32 bits. */
   flags: number;
-  /** New for every change; 0 when the store gives none. */
+  /** New for every change; 0 when the store has none. */
   cas: Cas = 0;
   /** In milliseconds of the store's time; 0 for never. */
   deadline: number;
   /** Last access, in whole seconds of the store's time. */
   accessed = 0;
-  /** FETCHED, STALE, WON, BINARY_KEY, PADDED, and the stamp of a walk. Only the store writes them. */
+  /** FETCHED, STALE, WON, BINARY_KEY, PADDED, and the stamp of a walk. Only the store changes them. */
   marks: number;
   /** Place in the heap of deadlines, -1 when not there. */
   heapIndex = -1;

@@ -4,9 +4,9 @@ import type { Item } from './item';
 const PARTS = 64;
 
 /**
- * The items by their keys. A `Map` that has become too small or too large for what it holds copies all of it in one go:
- * 75 ms at half a million items. So there are many smaller ones, which do so one by one; together they also hold more
- * than the 2^24 items of a single one.
+ * The items by their keys. A `Map` that has become too small or too large for its contents copies all of them at once: 75 ms at
+ * half a million items. So there are many smaller ones, which do that one at a time; together they also hold more than the 2^24
+ * items of a single one.
  */
 export class KeyIndex {
   readonly #parts: readonly Map<string, Item>[] = Array.from({ length: PARTS }, () => new Map<string, Item>());
@@ -20,19 +20,19 @@ export class KeyIndex {
     return this.#partOf(key).get(key);
   }
 
-  /** Takes in an item whose key is not there. */
+  /** Adds an item whose key is not there. */
   add(item: Item): void {
     this.#partOf(item.key).set(item.key, item);
     this.#size++;
   }
 
-  /** Takes out an item that is there. */
+  /** Removes an item that is there. */
   remove(item: Item): void {
     this.#partOf(item.key).delete(item.key);
     this.#size--;
   }
 
-  /** Every item; what comes while they are looked at may be among them or not. */
+  /** Every item; items that are added during the iteration may be among them or not. */
   *values(): IterableIterator<Item> {
     for (const part of this.#parts) for (const item of part.values()) yield item;
   }

@@ -10,7 +10,7 @@ export class LruList {
     return this.#oldest;
   }
 
-  /** Takes in an item that is not in the list. */
+  /** Adds an item that is not in the list. */
   add(item: Item): void {
     const previous = this.#newest;
     item.older = previous;
@@ -20,7 +20,7 @@ export class LruList {
     this.#newest = item;
   }
 
-  /** Makes an item of the list the one used last. */
+  /** Makes an item of the list the one that was used last. */
   bump(item: Item): void {
     if (item === this.#newest) return;
     this.remove(item);

@@ -7,9 +7,9 @@ import { systemClock, type Clock } from '../../runtime/clock';
 export interface MemoryStoreOptions {
   /** Memory limit for all items, in bytes, overhead included. @default 64 MiB */
   maxBytes?: number | undefined;
-  /** Limit for one item, in bytes as memcached counts them, 60 more than those of the value. @default 1 MiB */
+  /** Limit for one item, in bytes as memcached counts them: about 60 more than the value. @default 1 MiB */
   maxItemSize?: number | undefined;
-  /** Whether a full store makes room by removing what was unused longest; else it refuses. @default true */
+  /** Whether a full store makes room by removing the items unused for longest; else it refuses new ones. @default true */
   evict?: boolean | undefined;
   /** Whether items have cas numbers; else they are all 0. @default true */
   cas?: boolean | undefined;

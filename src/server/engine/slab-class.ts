@@ -1,4 +1,4 @@
-/** memcached's slab classes with its default settings. Nothing is stored by them here, but reports number items so. */
+/** memcached's slab classes with its default settings. Items are not stored by class here, but reports use their numbers. */
 
 const SMALLEST_CHUNK = 96;
 const GROWTH = 1.25;

@@ -1,4 +1,4 @@
-/** What a store and its front ends count, under memcached's names; `stats reset` sets all of it to zero. */
+/** The counts of a store and its front ends, under memcached's names; `stats reset` sets all of it to zero. */
 export class StoreStats {
   cmdGet = 0;
   cmdSet = 0;
@@ -25,7 +25,7 @@ export class StoreStats {
   evictions = 0;
   evictedUnfetched = 0;
   expiredUnfetched = 0;
-  /** Items removed because their time was over, whoever noticed, or because everything was flushed. */
+  /** Items removed because they had expired, by the timer or by a command, or because everything was flushed. */
   reclaimed = 0;
 
   reset(): void {

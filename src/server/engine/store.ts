@@ -25,26 +25,26 @@ import { StoreStats } from './stats';
 import { StoreTime } from './time';
 import { ItemWalk } from './walk';
 
-/** How {@link MemoryStore.store} treats what is already there. */
+/** How {@link MemoryStore.store} treats an existing item. */
 export type StoreMode = 'set' | 'add' | 'replace' | 'append' | 'prepend' | 'cas';
 
-/** What became of a {@link MemoryStore.store}. */
+/** The outcome of a {@link MemoryStore.store}. */
 export type StoreOutcome = 'stored' | 'notStored' | 'exists' | 'notFound' | 'tooLarge' | 'noMemory';
 
-/** What became of a {@link MemoryStore.count}: the new number as decimal text when it is `counted`. */
+/** The outcome of a {@link MemoryStore.count}; `number` is the new count in decimal. */
 export type CountOutcome =
   | { readonly outcome: 'counted'; readonly number: string; readonly item: Item }
   | { readonly outcome: 'notFound' | 'exists' | 'notANumber' | 'overflow' | 'noMemory' };
 
-/** What else a {@link MemoryStore.store} may be asked for. */
+/** Further parameters of a {@link MemoryStore.store}. */
 export interface StoreRequest {
-  /** The number that the item's cas must be; 0 for any. */
+  /** The cas that the item must have; 0 for any. */
   readonly cas: Cas;
-  /** Whether an older `cas` is accepted too, and the item then marked stale. */
+  /** Whether an older `cas` is accepted too; the item is then marked stale. */
   readonly orStale: boolean;
   /** Whether the key came in base64. */
   readonly binaryKey: boolean;
-  /** The cas that the item is to get, for stores that take theirs from elsewhere; the store's next by default, and for 0. */
+  /** The new cas of the item, when it is not to be the store's next; 0 means the store's next too. */
   readonly newCas?: Cas | undefined;
 }
 
@@ -53,19 +53,19 @@ const PLAIN: StoreRequest = { cas: 0, orStale: false, binaryKey: false };
 /** Memory that an item takes beyond {@link itemSize}: its object, its place in the map, the heads of its strings. */
 const ITEM_OVERHEAD = 152;
 
-/** How many expired items are removed before other work gets its turn. */
+/** How many expired items are removed in one go, before other work gets its turn. */
 const EXPIRY_SLICE = 1000;
 
-/** Stamps of walks repeat after so many: long after anybody could carry an old one. */
+/** Stamps of walks repeat after this many walks, by which time no item carries an old one. */
 const WALK_STAMPS = 2 ** 26;
 
 /**
- * Items in memory: a map, a limit with eviction in the order of use, and expiry both when an expired item is asked for
- * and, by a timer that never keeps the process alive, when nobody asks. It knows nothing of sockets or protocols, and
- * every operation is complete when its call returns.
+ * Items in memory: a map, a limit with eviction in the order of use, and expiry, both when an expired item is asked for and by
+ * a timer, which never keeps the process alive. It knows nothing of sockets or protocols, and every operation is complete when
+ * its call returns.
  */
 export class MemoryStore {
-  /** What has happened so far. */
+  /** What was counted so far. */
   readonly stats = new StoreStats();
   readonly maxItemSize: number;
   readonly evict: boolean;
@@ -80,12 +80,12 @@ export class MemoryStore {
   #bytes = 0;
   /** As in memcached, the first item gets 2. */
   #lastCas = 1;
-  /** When everything is to be removed; 0 for no such time. */
+  /** When everything is to be removed, by a delayed `flush_all`; 0 for never. */
   #flushAt = 0;
   #changes = 0;
   #lastStored: Item | undefined;
   #walk: ItemWalk | undefined;
-  /** Carried by the items of the last walk, and by what has come since. */
+  /** The stamp of the last walk, which new items carry too. */
   #stamp = 0;
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
@@ -103,7 +103,7 @@ export class MemoryStore {
     });
   }
 
-  /** How many items there are, expired ones that nobody has noticed yet included. */
+  /** How many items there are, including expired ones that were not removed yet. */
   get size(): number {
     return this.#items.size;
   }
@@ -118,7 +118,7 @@ export class MemoryStore {
     return this.#bytes;
   }
 
-  /** What is held against the limit: {@link bytes}, and what each item really costs beyond. */
+  /** What counts towards the limit: {@link bytes}, and the real overhead of each item. */
   get usedBytes(): number {
     return this.#bytes + this.#items.size * ITEM_OVERHEAD;
   }
@@ -133,7 +133,7 @@ export class MemoryStore {
     if (this.evict) this.#makeRoom(0);
   }
 
-  /** The last number that was spent on a change, or on a store that was refused. */
+  /** The last cas number that was used for a change, or for a store that was refused. */
   get lastCas(): number {
     return this.#lastCas;
   }
@@ -143,17 +143,17 @@ export class MemoryStore {
     return this.#lastStored;
   }
 
-  /** How often something has changed that a snapshot would show. */
+  /** How many changes there were that a snapshot would show. */
   get changes(): number {
     return this.#changes;
   }
 
-  /** When everything is to be removed, in the store's time; 0 for no such time. */
+  /** When everything is to be removed, in the store's time; 0 for never. */
   get flushAt(): number {
     return this.#flushAt;
   }
 
-  /** The beginning of the store's time, in milliseconds since 1970: with it a deadline is a time of the wall clock. */
+  /** The beginning of the store's time, in milliseconds since 1970: added to a deadline it gives a time of the wall clock. */
   get epoch(): number {
     return this.#time.epoch();
   }
@@ -188,7 +188,7 @@ export class MemoryStore {
     return this.#time.seconds() - item.accessed;
   }
 
-  /** The item, without counting as a use of it. */
+  /** The item; does not count as a use of it. */
   find(key: string): Item | undefined {
     this.#clearWhenDue();
     const item = this.#items.get(key);
@@ -201,7 +201,7 @@ export class MemoryStore {
     return item;
   }
 
-  /** The item, used by this. */
+  /** The item; counts as a use of it. */
   fetch(key: string): Item | undefined {
     const item = this.find(key);
     if (item !== undefined) this.use(item);
@@ -226,12 +226,12 @@ export class MemoryStore {
   }
 
   /**
-   * Begins a walk over all items as they are now; it stays true to this moment while the store changes.
+   * Begins a walk over all items, which shows them as they are now while the store goes on changing.
    *
-   * @throws Error when another walk has not ended yet
+   * @throws Error when another walk is under way
    */
   beginWalk(): ItemWalk {
-    if (this.#walk !== undefined) throw new Error('the items of this store are being walked over already');
+    if (this.#walk !== undefined) throw new Error('a walk over the items of this store is under way already');
     this.#clearWhenDue();
     this.#stamp = ((this.#stamp / (MARKS + 1) + 1) % WALK_STAMPS) * (MARKS + 1);
     this.#walk = new ItemWalk(this.#items, this.#time, this.#stamp);
@@ -244,7 +244,7 @@ export class MemoryStore {
   }
 
   /**
-   * Takes over what an earlier store has left: from here on cas numbers are above `lastCas`.
+   * Continues an earlier store: from now on cas numbers are above `lastCas`.
    *
    * @param flushAt as {@link flushAt}
    */
@@ -255,9 +255,9 @@ export class MemoryStore {
   }
 
   /**
-   * Takes in an item of an earlier store, with its own cas and time of last access, as the one used last.
+   * Adds an item of an earlier store, with its own cas and time of last access, as the one that was used last.
    *
-   * @returns false when it is too large, or its key is there already, or there is no room
+   * @returns false when the item is too large, its key is there already, or there is no room
    */
   restore(item: Item): boolean {
     const size = itemSize(item.key.length, item.value.length, item.flags, this.cas);
@@ -271,7 +271,7 @@ export class MemoryStore {
   /**
    * Stores a value.
    *
-   * @param deadline as from {@link deadline}; `append` and `prepend` keep the item's own, and its flags
+   * @param deadline as from {@link deadline}; `append` and `prepend` keep the item's own deadline and flags
    */
   store(
     mode: StoreMode,
@@ -284,9 +284,9 @@ export class MemoryStore {
     if (itemSize(key.length, value.length, flags, this.cas) > this.maxItemSize) return this.rejectTooLarge(mode, key);
     const outcome = this.#put(mode, key, value, flags, deadline, request);
     if (outcome === 'stored') return outcome;
-    // As in memcached, what is refused spends a number, too.
+    // As in memcached, a refused store uses up a number too.
     this.#casFor(request.newCas);
-    // A set that failed must not leave the value it was to replace.
+    // A set that failed must not leave the value that it was to replace.
     if (outcome === 'noMemory') {
       this.stats.storeNoMemory++;
       if (mode === 'set') this.delete(key);
@@ -294,7 +294,7 @@ export class MemoryStore {
     return outcome;
   }
 
-  /** Counts a value that is too large to be stored, or even to be read; a `set` takes the old value along. */
+  /** Counts a value that is too large to be stored, or even to be read; a `set` also deletes the old value. */
   rejectTooLarge(mode: StoreMode, key: string): 'tooLarge' {
     this.stats.storeTooLarge++;
     if (mode === 'set') this.delete(key);
@@ -328,12 +328,12 @@ export class MemoryStore {
     item.cas = cas;
   }
 
-  /** Marks an item as won: somebody has been told to refill it. */
+  /** Marks an item as won: a reader has been told to refill it. */
   win(item: Item): void {
     item.marks |= WON;
   }
 
-  /** Whether there was such an item. */
+  /** Deletes an item; returns whether it was there. */
   delete(key: string): boolean {
     const item = this.find(key);
     if (item !== undefined) this.#remove(item);
@@ -341,10 +341,10 @@ export class MemoryStore {
   }
 
   /**
-   * Adds to or subtracts from a decimal number. By memcached's arithmetic the value never gets shorter: whitespace fills
-   * it up.
+   * Adds to or subtracts from a decimal number. By memcached's arithmetic the value never gets shorter: it is padded with
+   * whitespace.
    *
-   * @param cas the number that the item's cas must be; 0 for any
+   * @param cas the cas that the item must have; 0 for any
    */
   count(key: string, up: boolean, delta: bigint, cas: Cas, arithmetic: Arithmetic = UNSIGNED): CountOutcome {
     const item = this.find(key);
@@ -361,7 +361,7 @@ export class MemoryStore {
     if (growth > 0 && !this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
     this.#announce(item);
     if (growth > 0) {
-      // A longer number is a new item in memcached.
+      // In memcached a longer number is a new item.
       item.marks &= ~(FETCHED | STALE | WON);
       item.accessed = this.#time.seconds();
     }
@@ -373,7 +373,7 @@ export class MemoryStore {
   }
 
   /**
-   * Removes everything, now or at a later time; a later call replaces an earlier one that still waits.
+   * Removes everything, now or at a later time; a later call replaces one that has not taken effect yet.
    *
    * @param delay in seconds, read like an exptime; 0 or less for now
    */
@@ -388,7 +388,7 @@ export class MemoryStore {
     }
   }
 
-  /** Stops the timer for good. The items stay readable, and still expire when they are asked for. */
+  /** Stops the timer for good. The items can still be read, and expire when they are asked for. */
   close(): void {
     this.#alarm.close();
   }
@@ -448,7 +448,7 @@ export class MemoryStore {
     return item;
   }
 
-  /** Takes in a new item, when there is room. */
+  /** Adds a new item, if there is room. */
   #add(item: Item, size: number): boolean {
     if (!this.#makeRoom(size + ITEM_OVERHEAD)) return false;
     item.marks |= this.#stamp;
@@ -458,7 +458,7 @@ export class MemoryStore {
     return true;
   }
 
-  /** Puts a new value into an existing item's place. On failure the old one is kept. */
+  /** Gives an existing item a new value. On failure it keeps the old one. */
   #replace(
     item: Item,
     value: StoredValue,
@@ -501,7 +501,7 @@ export class MemoryStore {
     return this.cas ? ++this.#lastCas : 0;
   }
 
-  /** Frees memory until `bytes` more fit, expired items first; never removes `kept`, which was used last. */
+  /** Frees memory until `bytes` more fit, expired items first; never removes `kept`, which must be the one used last. */
   #makeRoom(bytes: number, kept?: Item): boolean {
     while (this.usedBytes + bytes > this.#maxBytes) {
       const first = this.#deadlines.first;
@@ -518,7 +518,7 @@ export class MemoryStore {
     return true;
   }
 
-  /** Comes before every change of an item that a snapshot would show. */
+  /** To be called before every change of an item that a snapshot would show. */
   #announce(item: Item): void {
     this.#changes++;
     this.#walk?.announce(item);
@@ -548,14 +548,14 @@ export class MemoryStore {
     this.#flushAt = 0;
     this.stats.reclaimed += this.#items.size;
     this.#lastStored = undefined;
-    // Not cleared: a walk may still be on its way through it.
+    // Replaced, not cleared: a walk may be under way through the old one.
     this.#items = new KeyIndex();
     this.#lru.clear();
     this.#deadlines.clear();
     this.#bytes = 0;
   }
 
-  /** Sees to it that somebody looks when the next item expires. */
+  /** Sets the alarm for the next item that expires. */
   #schedule(pause = LEAST_PAUSE): void {
     let next = this.#deadlines.first?.deadline ?? 0;
     if (this.#flushAt !== 0 && (next === 0 || this.#flushAt < next)) next = this.#flushAt;
@@ -575,5 +575,5 @@ export class MemoryStore {
   }
 }
 
-/** A store given as an option. Not by its class: the caller may have loaded another copy of this package. */
+/** A store given as an option. Not checked by its class: the caller may have loaded another copy of this package. */
 export const STORE = option(objectWith<MemoryStore>('a MemoryStore', 'store', 'count', 'beginWalk', 'close'));

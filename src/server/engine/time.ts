@@ -3,17 +3,17 @@ import { systemClock, type Clock } from '../../runtime/clock';
 import { isTimeFaked, realTime } from '../../runtime/fake-time';
 
 /**
- * The store's time begins here, in milliseconds, as memcached's does (`ITEM_UPDATE_INTERVAL` + 2 seconds): so there is
- * a past for what expires at once to lie in.
+ * The store's time begins here, in milliseconds, as memcached's does (`ITEM_UPDATE_INTERVAL` + 2 seconds): so there are past
+ * times for items that expire at once.
  */
 const TIME_BEFORE_START = 62_000;
 
-/** The deadline of what expires at once. */
+/** The deadline of items that expire at once. */
 const PAST = 1000;
 
 /**
  * Time as one store counts it: from a little before its start, and never backwards. Jumps of the wall clock do not change
- * it; unless a test fakes the machine's `Date`, which then rules it, so that setting the system time lets items expire.
+ * it; unless a test fakes the machine's `Date`: the store then follows that, so that setting the system time makes items expire.
  */
 export class StoreTime {
   readonly #clock: Clock;
@@ -23,7 +23,7 @@ export class StoreTime {
   /** On the wall clock. */
   readonly #startedAt: number;
   #faked = false;
-  /** The latest that was told while time was faked. */
+  /** The latest time that was returned while time was faked. */
   #latest = 0;
 
   constructor(clock: Clock) {
@@ -53,7 +53,7 @@ export class StoreTime {
     return Math.round(this.#clock.time()) - this.now();
   }
 
-  /** Whole seconds until `deadline`, a part of one counted as one. */
+  /** Whole seconds until `deadline`, rounded up. */
   secondsUntil(deadline: number): number {
     return Math.ceil((deadline - this.now()) / 1000);
   }
@@ -70,7 +70,7 @@ export class StoreTime {
   #fakedNow(): number {
     const faked = isTimeFaked();
     if (faked && !this.#faked) {
-      // From here on the wall clock counts, from what it really shows.
+      // From now on the wall clock counts, beginning with what it really shows.
       const { now, time } = realTime();
       this.#latest = Math.floor(now - this.#origin);
       this.#origin += time - now;

@@ -2,20 +2,20 @@ import { MARKS, type Item } from './item';
 import type { KeyIndex } from './key-index';
 import type { StoreTime } from './time';
 
-/** What a walk shows of an item. */
+/** The state of an item that a walk shows. */
 export type ItemState = Readonly<Pick<Item, 'key' | 'value' | 'flags' | 'cas' | 'deadline' | 'accessed' | 'marks'>>;
 
-/** A copy of an item; its value is referred to, as nobody writes to a value. */
+/** A copy of an item; the value is shared, as values are never written to. */
 export function copyState({ key, value, flags, cas, deadline, accessed, marks }: ItemState): ItemState {
   return { key, value, flags, cas, deadline, accessed, marks };
 }
 
 /**
- * All items of a store as they are at one moment, handed out one by one while the store goes on. The store announces
- * each item that it is about to change or remove, and what the walk has not come to yet is copied then: so there is
- * never a copy of everything. Items carry the stamp of the last walk that has them behind it; new items get it at birth.
+ * All items of a store as they are at one moment, returned one by one while the store goes on working. The store announces each
+ * item that it is about to change or remove, and the walk copies it then if it has not reached it yet: so there is never a copy
+ * of everything. Items carry the stamp of the last walk that has passed them; new items get it when they are made.
  *
- * The way goes through the index, where nothing that is read or changed moves; it may meet new keys, and passes them by.
+ * It goes through the index, where reads and changes move nothing; it may meet new keys, which it skips.
  */
 export class ItemWalk {
   readonly #items: Iterator<Item>;
@@ -25,8 +25,8 @@ export class ItemWalk {
   #left: number;
 
   /**
-   * @param items not to be cleared while the walk goes on
-   * @param stamp what no item carries yet, above the bits of {@link MARKS}
+   * @param items must not be cleared during the walk
+   * @param stamp a stamp that no item carries yet, above the bits of {@link MARKS}
    */
   constructor(items: KeyIndex, time: StoreTime, stamp: number) {
     this.#items = items.values();
@@ -35,7 +35,7 @@ export class ItemWalk {
     this.#left = items.size;
   }
 
-  /** Whether everything has been handed out. */
+  /** Whether every item has been returned. */
   done(): boolean {
     return this.#left === 0 && this.#copies.length === 0;
   }
@@ -43,8 +43,7 @@ export class ItemWalk {
   /**
    * Looks at one more item.
    *
-   * @returns an item, to be read before the store may change again; `undefined` when that one has expired, or been
-   *   handed out before
+   * @returns an item, to be read before the store can change again; `undefined` when that one has expired, or was returned before
    */
   step(): ItemState | undefined {
     const copy = this.#copies.pop();
@@ -53,12 +52,12 @@ export class ItemWalk {
     return next.done !== true && this.#reach(next.value) ? next.value : undefined;
   }
 
-  /** Takes notice of an item that is about to change or to be removed. */
+  /** To be called before an item changes or is removed. */
   announce(item: Item): void {
     if (this.#reach(item)) this.#copies.push(copyState(item));
   }
 
-  /** Whether the item is to be handed out now. */
+  /** Whether the item must be returned now. */
   #reach(item: Item): boolean {
     if ((item.marks & ~MARKS) === this.#stamp) return false;
     item.marks = (item.marks & MARKS) | this.#stamp;

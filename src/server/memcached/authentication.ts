@@ -2,10 +2,10 @@ import { latin1Slice } from '../../protocol/bytes';
 import type { Exchange } from './commands/exchange';
 import { VERB_NAMES, type Verb } from './commands/verbs';
 
-/** The longest data block of somebody unknown, in bytes; longer ones end the session. */
+/** The longest data block before authentication, in bytes; longer ones end the session. */
 const MAX_TOKEN = 16 * 1024;
 
-/** Shorter lines, their CR counted, end the session of somebody unknown. */
+/** Before authentication, shorter lines (with their CR) end the session. */
 const SHORTEST_LINE = 6;
 
 /** `set <any> <any> <any> <bytes>` with the data `<username> <password>` → `STORED`, and the session may begin. */
@@ -21,7 +21,7 @@ export const AUTHENTICATE: Verb = {
   mayBeIndented: false,
 };
 
-/** Whatever else is sent before. */
+/** Any other command before authentication. */
 export const UNAUTHENTICATED: Verb = {
   name: 'unknown',
   index: 0,

@@ -13,7 +13,7 @@ export interface MemcachedServerOptions extends ListenerOptions, Omit<ServerCont
   shutdown?: boolean;
   /** Called when a client has ended the server with `shutdown`. @default closes this server */
   onShutdown?: () => unknown;
-  /** What goes wrong, for tests of programs that use a cache; called before each command. */
+  /** Makes commands fail, for tests of programs that use a cache; called before each command. */
   faults?: Faults;
 }
 

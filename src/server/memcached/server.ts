@@ -78,12 +78,12 @@ export class MemcachedServer {
     return this.#context.store;
   }
 
-  /** What it has done since its start. */
+  /** What it has counted since its start. */
   get metrics(): EmbeddedMetrics {
     return metricsOf(this.#context, VERB_NAMES);
   }
 
-  /** The cluster that this server says it is part of; change it at will, with a higher version. */
+  /** The cluster that this server says it is part of. It may be set at any time, each time with a higher version. */
   get cluster(): ClusterConfig | undefined {
     return this.#context.cluster;
   }
@@ -92,7 +92,7 @@ export class MemcachedServer {
     this.#context.cluster = cluster;
   }
 
-  /** What goes wrong with the commands to come, on all connections; `undefined` for nothing. */
+  /** Makes the next commands on all connections fail; `undefined` for none. */
   get faults(): Faults | undefined {
     return this.#faults;
   }
@@ -103,7 +103,7 @@ export class MemcachedServer {
     context.hook = faults === undefined ? undefined : faultHook(faults, context.store.clock);
   }
 
-  /** Ends the server and every connection; nothing of it keeps the process alive afterwards. May be called again. */
+  /** Stops the server and ends every connection; it does not keep the process alive afterwards. May be called again. */
   close(): Promise<void> {
     if (this.#closing === undefined) {
       this.#closing = this.#listener.close();

@@ -12,10 +12,10 @@ import { announcedBlock, findVerb, type Verb } from './commands/verbs';
 /** memcached hangs up after this many bytes without a line end, unless they are a retrieval. */
 const MAX_LINE = 2048;
 
-/** A retrieval of many keys may be this long here, in bytes; memcached has no bound. */
+/** The longest line of a retrieval, in bytes; memcached has no limit. */
 const MAX_RETRIEVAL_LINE = 1024 * 1024;
 
-/** memcached does not look at shorter lines, in bytes with their end. */
+/** memcached ignores shorter lines, in bytes with their end. */
 const SHORTEST_LINE = 4;
 
 const LF = 10;
@@ -23,7 +23,7 @@ const LF = 10;
 /** One client's conversation in memcached's protocol. */
 export class Session extends CommandSession<Exchange> {
   protected override readonly reader: FrameReader;
-  /** The command whose line has been read last. */
+  /** The command whose line was read last. */
   #verb: Verb | undefined;
 
   /** @param id the connection's number */
@@ -45,7 +45,7 @@ export class Session extends CommandSession<Exchange> {
   protected override execute(): undefined {
     const { exchange } = this;
     const { context } = exchange;
-    // What is said before authentication may be a password.
+    // A line before authentication may hold a password.
     if (context.verbosity > 1 && exchange.authenticated) context.log(`< ${exchange.frame.line()}`, 2);
     const verb = this.#verb;
     const { line } = exchange;
@@ -98,8 +98,8 @@ function unknown(exchange: Exchange): void {
 }
 
 /**
- * How long the line `buffer[start, end)` may be. memcached takes a long line that arrives in one piece. Behind a line
- * that is not complete lies old memory: at worst it passes for complete, and the greater bound holds it.
+ * How long the line `buffer[start, end)` may be. memcached takes a long line that arrives in one piece. After an incomplete
+ * line the buffer holds old bytes: at worst the line looks complete, and the greater limit applies.
  */
 function maxLine(buffer: Buffer, start: number, end: number): number {
   if (buffer[end] === LF) return MAX_RETRIEVAL_LINE;

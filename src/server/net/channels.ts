@@ -1,8 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 
-/** The names of what servers publish on `node:diagnostics_channel`. Nothing is made unless somebody listens. */
+/** The names of what servers publish on `node:diagnostics_channel`. No message is made unless somebody listens. */
 export const EMBEDDED_CHANNELS = {
-  /** A client has connected, with TLS and all: {@link ConnectionMessage}. */
+  /** A client has connected, the TLS handshake included: {@link ConnectionMessage}. */
   connect: 'tsmemcache:embedded:connect',
   /** A connection has ended: {@link ConnectionMessage}. */
   disconnect: 'tsmemcache:embedded:disconnect',
@@ -12,7 +12,7 @@ export const EMBEDDED_CHANNELS = {
   command: 'tsmemcache:embedded:command',
 } as const;
 
-/** What every message says. */
+/** What every message has. */
 export interface ServerMessage {
   /** Where the server listens; `embedded` for an `EmbeddedClient`. */
   readonly server: string;
@@ -24,11 +24,11 @@ export interface ConnectionMessage extends ServerMessage {
   readonly connection: number;
 }
 
-/** Neither key nor value, nor anything else that a client has chosen. */
+/** It holds no key, no value, nor anything else that a client has chosen. */
 export interface ExecutedMessage extends ConnectionMessage {
   /** The name of the command, `unknown` for one that does not exist. */
   readonly command: string;
-  /** How long it took, in milliseconds; for one that takes its time, until it had begun. */
+  /** How long it took, in milliseconds; for one that is answered later, until it had begun. */
   readonly duration: number;
 }
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectionInfo, Service, SessionOutput, SocketSession } from './service';
 
-/** A client that has so many bytes of replies waiting is not read from until it has taken them. */
+/** A client with more than this many bytes of replies waiting is not read from until it has taken them. */
 const MAX_UNSENT = 1024 * 1024;
 
 /** Feeds a session from a socket, no faster than the client takes its replies, and in turns with other clients. */
@@ -11,7 +11,7 @@ export class Connection<S extends SocketSession> {
   readonly #service: Service<S>;
   readonly #id: number;
   readonly #listenAddress: string;
-  /** What has been read and not executed yet. */
+  /** Bytes that were read but not executed yet. */
   #rest: Buffer | undefined;
   #waiting = false;
   #peerEnded = false;
@@ -75,7 +75,7 @@ export class Connection<S extends SocketSession> {
     this.#socket.destroy();
   }
 
-  /** Executes what is in `chunk`, or the part of it that this turn has room for. */
+  /** Executes what is in `chunk`, or as much of it as this turn allows. */
   #take(chunk: Buffer): void {
     const socket = this.#socket;
     const { session } = this;

@@ -8,13 +8,16 @@ import { Connection } from './connection';
 import { LISTENER_OPTIONS, type ListenerOptions } from './options';
 import type { Service, SocketSession } from './service';
 
-/** How often idle connections are looked for at most, in milliseconds. */
+/** The least time between two searches for idle connections, in milliseconds. */
 const IDLE_CHECK = 1000;
 
 /** How long a TLS handshake may take, in milliseconds. */
 const HANDSHAKE_TIMEOUT = 10_000;
 
-/** A listening socket and the connections made to it: how many, for how long, and that no error of one ends the rest. */
+/**
+ * A listening socket and its connections: limits how many there are and how long they may be idle, and keeps an error of one
+ * from the others.
+ */
 export class Listener<S extends SocketSession> {
   /** Where it listens, as clients write it: `127.0.0.1:11211`, `[::1]:11211`, or the path of the unix socket. */
   readonly address: string;
@@ -31,14 +34,14 @@ export class Listener<S extends SocketSession> {
   #nextId = 1;
 
   /**
-   * Begins to listen; {@link serve} must be called at once.
+   * Begins to listen. {@link serve} must be called in the same tick.
    *
    * @throws the system's error when it cannot listen, for example `EADDRINUSE`
    */
   static async open<S extends SocketSession>(options: ListenerOptions): Promise<Listener<S>> {
     const settings = settingsOf(LISTENER_OPTIONS, options);
     const { host, port, path, pathMode, tls, backlog } = settings;
-    // Half open: a client that has sent its last command still gets the answers.
+    // Half open, so that a client that has sent its last command and a FIN still gets the replies.
     const server =
       tls === undefined
         ? createServer({ allowHalfOpen: true })
@@ -71,7 +74,7 @@ export class Listener<S extends SocketSession> {
     return this.#connections.values();
   }
 
-  /** Gives the clients to `service`. */
+  /** Serves clients by `service`. */
   serve(service: Service<S>): void {
     const server = this.#server;
     const { maxConnections, idleTimeout } = this.settings;
@@ -96,7 +99,7 @@ export class Listener<S extends SocketSession> {
     if (idleTimeout > 0) this.#watchIdle(service, idleTimeout);
   }
 
-  /** Listens no more and ends every connection; nothing of it keeps the process alive afterwards. */
+  /** Stops listening and ends every connection; it does not keep the process alive afterwards. */
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#idleTimer?.close();
@@ -107,7 +110,7 @@ export class Listener<S extends SocketSession> {
     });
   }
 
-  /** Takes a new socket in, or refuses it. */
+  /** Accepts a new socket, or refuses it. */
   #accept(socket: Socket, service: Service<S>): void {
     const { connections } = service;
     guard(socket, service);
@@ -182,7 +185,7 @@ function formatAddress({ address, port }: AddressInfo): string {
   return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** Removes a socket, and nothing else, that stands where a unix socket is to be made. */
+/** Removes a stale socket from the path of a unix socket, but never any other file. */
 function removeStaleSocket(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
 }

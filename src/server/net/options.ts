@@ -2,25 +2,25 @@ import type { TlsOptions } from 'node:tls';
 import { option, type OptionTable } from '../../options/option';
 import { MILLISECONDS, STRING, objectWith, valueThat, wholeNumber } from '../../options/rule';
 
-/** Where a server listens, and what it lets its clients do to it. */
+/** Where a server listens, and the limits for its clients. */
 export interface ListenerOptions {
   /** The address to listen on. @default '127.0.0.1' */
   host?: string;
-  /** The TCP port; 0 takes any that is free. @default 0 */
+  /** The TCP port; 0 for any free one. @default 0 */
   port?: number;
   /** A unix socket to listen on instead; a socket left there by an earlier server is removed. */
   path?: string;
   /** The access mode of the unix socket. @default 0o700 */
   pathMode?: number;
-  /** Serves TLS with these options, and nothing else. */
+  /** Serves only TLS, with these options. */
   tls?: TlsOptions;
   /** How many clients may be connected at once. @default 1024 */
   maxConnections?: number;
-  /** A connection that completes no command for so long is closed, in milliseconds; 0 for never. @default 0 */
+  /** Milliseconds after which a connection that completes no command is closed; 0 for never. @default 0 */
   idleTimeout?: number;
-  /** How many commands of one client are executed before others get their turn. @default 500 */
+  /** How many commands of one client are executed before the others get their turn. @default 500 */
   maxCommandsPerTurn?: number;
-  /** How many connections the system may hold before they are accepted. @default 1024 */
+  /** How many connections may wait in the system to be accepted. @default 1024 */
   backlog?: number;
 }
 

@@ -5,15 +5,15 @@ export interface SessionOutput {
   write(data: string | Uint8Array): void;
   /** Nothing will follow. */
   end(): void;
-  /** Ends with a reset, where there is a connection to be reset. */
+  /** Ends with a TCP reset, if there is a connection. */
   reset?(): void;
 }
 
-/** How much one `push` may do before it stops. */
+/** How much one `push` may do. */
 export interface TurnLimits {
   /** @default Infinity */
   readonly maxCommands?: number;
-  /** Bytes of replies; the command that passes it is completed. @default Infinity */
+  /** Bytes of replies; the command that exceeds it is completed. @default Infinity */
   readonly maxReplyBytes?: number;
 }
 
@@ -23,7 +23,7 @@ export interface SocketSession {
   readonly ended: boolean;
   /** How many commands the last {@link push} executed. */
   readonly executed: number;
-  /** Settles, without an error, when a command that takes its time has been answered; nothing is pushed before. */
+  /** Resolves when a command that is answered later has been answered; nothing must be pushed before that. */
   readonly pending?: Promise<void> | undefined;
   /**
    * Executes the commands that `buffer[start, end)` completes; nothing of the buffer is kept.
@@ -43,7 +43,7 @@ export interface ConnectionInfo {
   readonly secondsSinceLastCommand: number;
 }
 
-/** What the connections of a server come to; sessions without a server have none to report. */
+/** What the connections of a server have counted; sessions without a server report zeros. */
 export interface ConnectionStats {
   maxConnections: number;
   current: number;
@@ -56,15 +56,15 @@ export interface ConnectionStats {
   idleKicks: number;
 }
 
-/** What serves the clients of a listener. */
+/** Serves the clients of a listener. */
 export interface Service<S extends SocketSession> {
   readonly clock: Clock;
   readonly protocol: 'memcached' | 'redis';
   /** Counts what the connections do. */
   readonly connections: ConnectionStats;
-  /** Whether everybody is served, without a password. */
+  /** Whether clients are served without authentication. */
   readonly open: boolean;
-  /** What a client beyond the limit is told. */
+  /** The line for a client beyond the limit. */
   readonly refusal: string;
   /** Takes a line per event: level 0 is always shown, 1 are errors. */
   log(line: string, level: number): void;

@@ -9,7 +9,7 @@ import { REDIS_OPTIONS, type RedisServerOptions } from './options';
 import { RedisSession } from './session';
 
 /**
- * A server in this process for Redis's clients, on the items of a {@link MemoryStore}: strings, counters and expiry.
+ * A server in this process for Redis clients, on the items of a {@link MemoryStore}: strings, counters and expiry.
  *
  * ```ts
  * const memcached = await MemcachedServer.start();
@@ -71,12 +71,12 @@ export class RedisServer {
     });
   }
 
-  /** What it has done since its start. */
+  /** What it has counted since its start. */
   get metrics(): EmbeddedMetrics {
     return metricsOf(this.#context, COMMAND_NAMES);
   }
 
-  /** Ends the server and every connection, and leaves the store open. May be called again. */
+  /** Stops the server and ends every connection; the store stays open. May be called again. */
   close(): Promise<void> {
     this.#closing ??= this.#listener.close();
     return this.#closing;

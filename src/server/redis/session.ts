@@ -9,10 +9,10 @@ import { COMMANDS } from './commands/table';
 import type { Transaction } from './commands/transaction';
 import { ProtocolError, RequestReader } from './resp/request-reader';
 
-/** What a request may keep in memory beyond one value, in bytes. */
+/** The most memory of a request beyond one value, in bytes. */
 const MAX_REQUEST = 16 * 1024 * 1024;
 
-/** The longest name of a command, and the longest list of arguments, that an error repeats. */
+/** The longest name, and the longest list of arguments, that an error repeats. */
 const MAX_QUOTED = 128;
 
 /** One client's conversation in Redis's protocol. */
@@ -37,7 +37,7 @@ export class RedisSession extends CommandSession<RedisExchange> {
     this.reader.restricted = context.requiresAuthentication;
   }
 
-  /** Who asks. */
+  /** The client of this session. */
   get client(): Pick<RedisExchange, 'name' | 'libraryName' | 'libraryVersion' | 'protocol'> {
     return this.exchange;
   }
@@ -77,7 +77,7 @@ export class RedisSession extends CommandSession<RedisExchange> {
     return false;
   }
 
-  /** The client is told what it did wrong, but not what we did. */
+  /** The client is told of its own mistakes, but not of ours. */
   protected override fail(error: unknown): void {
     this.reader.release();
     if (error instanceof ProtocolError) this.exchange.error(`ERR Protocol error: ${error.message}`);
@@ -85,7 +85,7 @@ export class RedisSession extends CommandSession<RedisExchange> {
   }
 }
 
-/** Keeps a command until EXEC; one that is refused lets all of them fail. */
+/** Keeps a command until EXEC; one that is refused makes the whole transaction fail. */
 function enqueue(exchange: RedisExchange, transaction: Transaction, command: Command | undefined): void {
   if (command === undefined) {
     transaction.failed = true;
@@ -100,13 +100,13 @@ function enqueue(exchange: RedisExchange, transaction: Transaction, command: Com
   }
 }
 
-/** The command to execute; else answers why there is none, in Redis's order of complaints. */
+/** The command to execute; otherwise sends the error, by checks in Redis's order. */
 function findCommand(exchange: RedisExchange): Command | undefined {
   const { request } = exchange;
   const name = request.text(0);
   const entry = COMMANDS.get(name) ?? COMMANDS.get(name.toLowerCase());
   if (entry === undefined) {
-    // A browser may have been made to send what it takes for HTTP.
+    // It looks like HTTP: a browser may have been tricked into sending commands.
     if (/^(?:post|host:)$/i.test(name)) exchange.finish();
     else exchange.error(unknownCommand(exchange));
     return undefined;
@@ -139,7 +139,7 @@ function hasGoodKeys({ request }: RedisExchange, { keys: [first, last, step] }: 
   return true;
 }
 
-/** The words of Redis, which end each argument at a NUL. */
+/** As Redis words it, which cuts each argument at a NUL. */
 function unknownCommand({ request }: RedisExchange): string {
   let args = '';
   for (let index = 1; index < request.count && args.length < MAX_QUOTED; index++) {

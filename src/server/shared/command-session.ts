@@ -4,11 +4,11 @@ import type { Context } from './context';
 import type { CommandInfo, Execution } from './execution';
 import type { Replies } from './replies';
 
-/** Cuts bytes into commands, and has each of them performed. */
+/** Cuts bytes into commands, and has each of them executed. */
 export interface CommandReader {
   /** @returns where it stopped, less than `end` after {@link stop} */
   push(buffer: Buffer, start: number, end: number): number;
-  /** The present `push` returns after this command. */
+  /** Makes the present `push` return after this command. */
   stop(): void;
 }
 
@@ -25,7 +25,7 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
   readonly #maxCommands: number;
   readonly #maxReplyBytes: number;
   #commands = 0;
-  /** Whether anybody listens to what this push does. */
+  /** Whether anybody listens to the channel of commands during this push. */
   #heard = false;
   #pending: Promise<void> | undefined;
 
@@ -37,7 +37,7 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     this.#maxReplyBytes = limits.maxReplyBytes ?? Infinity;
   }
 
-  /** Whether the session is over: the client quit, or sent what cannot be read. */
+  /** Whether the session is over: the client quit, or sent something that cannot be read. */
   get ended(): boolean {
     return this.exchange.ended;
   }
@@ -47,7 +47,7 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     return this.#commands;
   }
 
-  /** Settles when a command that takes its time has been answered; nothing is executed before. */
+  /** Resolves when a command that is answered later has been answered; nothing is executed before that. */
   get pending(): Promise<void> | undefined {
     return this.#pending;
   }
@@ -80,7 +80,7 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     this.exchange.finish();
   }
 
-  /** The one way of every command of every protocol: the reader calls it when a command is complete. */
+  /** Executes a command of any protocol: the reader calls it when one is complete. */
   protected perform(): void {
     const { exchange } = this;
     const { hook } = this.#context;
@@ -98,13 +98,13 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
   /** The name of that command, once it was executed. */
   protected abstract get commandName(): string;
 
-  /** Describes that command to a hook. */
+  /** Describes that command for a hook. */
   protected abstract describe(): CommandInfo;
 
-  /** Whether its client wants no answer. */
+  /** Whether the client wants no reply to it. */
   protected abstract get noreply(): boolean;
 
-  /** Ends the session: what was sent cannot be read, or we are at fault. */
+  /** Ends the session: the client sent something that cannot be read, or we have a bug. */
   protected fail(error: unknown): void {
     this.#context.log(`closing a connection: ${String(error)}`, 1);
     this.exchange.finish();

@@ -5,16 +5,16 @@ import type { ConnectionStats } from '../net/service';
 import { AUTH, isAllowed, type Credentials } from './credentials';
 import type { ExecuteHook } from './execution';
 
-/** What the clients of a server may do, whatever protocol they speak. */
+/** What the clients of a server may do, in either protocol. */
 export interface SharedOptions {
-  /** Who may use the server, one user or several; everybody when it is an empty array. @default [] */
+  /** The users who may log in, one or several; an empty array lets everybody in. @default [] */
   auth?: Credentials | readonly Credentials[];
   /** Whether everything may be deleted at once (`flush_all`, FLUSHALL). @default true */
   flush?: boolean;
   /** Whether keys may be listed (`lru_crawler metadump`, `stats cachedump`, KEYS, SCAN). @default true */
   dump?: boolean;
   /**
-   * Takes a line per event, from the level of verbosity on that it is given with.
+   * Called with a line per event, if its level is not above `verbosity`.
    *
    * @default warnings, of level 0, go to `process.emitWarning`
    */
@@ -32,7 +32,7 @@ export const SHARED_OPTIONS = {
   verbosity: option(wholeNumber(0, Number.MAX_SAFE_INTEGER), 0),
 } satisfies OptionTable<SharedOptions>;
 
-/** What all sessions of one server share, whatever protocol they speak. */
+/** What all sessions of one server share, in either protocol. */
 export class Context {
   readonly store: MemoryStore;
   readonly auth: readonly Credentials[];
@@ -53,10 +53,10 @@ export class Context {
   authErrors = 0;
   /** Where its server listens; `embedded` without one. */
   address = 'embedded';
-  /** Comes between each command and its execution. */
+  /** Called in place of executing a command; it may execute it. */
   hook: ExecuteHook | undefined;
   readonly protocol: 'memcached' | 'redis';
-  /** By the index of a command; 0 for those that do not exist. */
+  /** The counts of commands by their index; 0 for those that do not exist. */
   readonly #executed: number[] = [];
   readonly #startedAt: number;
   readonly #log: (line: string, level: number) => void;
@@ -93,7 +93,7 @@ export class Context {
     return this.#executed[index] ?? 0;
   }
 
-  /** Whether somebody who may use the server gave this name and password; counted. */
+  /** Whether this name and password are those of a user; counts the attempt. */
   authenticate(username: string, password: string): boolean {
     this.authCommands++;
     const allowed = isAllowed(this.auth, username, password);
@@ -101,7 +101,7 @@ export class Context {
     return allowed;
   }
 
-  /** Passes a line to the log function when the verbosity asks for it. */
+  /** Passes a line to the log function if the verbosity is high enough. */
   log(line: string, level: number): void {
     if (this.verbosity >= level) this.#log(line, level);
   }

@@ -7,15 +7,15 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** Who may use a server, as an option. */
+/** The rule for the users of a server. */
 export const AUTH = valueThat<Credentials | readonly Credentials[]>(
-  '{ username, password } or an array of such, both strings that are not empty',
+  '{ username, password }, both strings that are not empty, or an array of these',
   (value) => (Array.isArray(value) ? value.every(isCredentials) : isCredentials(value)),
 );
 
 /**
- * Whether `username` and `password`, one character per byte, are among `allowed`. The time it takes tells nothing
- * about them.
+ * Whether `username` and `password`, one character per byte, are among `allowed`. The time that it takes does not depend on how
+ * much of them is right.
  */
 export function isAllowed(allowed: readonly Credentials[], username: string, password: string): boolean {
   const given = [digest(Buffer.from(username, 'latin1')), digest(Buffer.from(password, 'latin1'))] as const;

@@ -15,12 +15,12 @@ export interface CommandInfo {
 /** One command that is about to be executed. */
 export interface Execution {
   readonly command: CommandInfo;
-  /** Whether the client wants no answer. */
+  /** Whether the client wants no reply. */
   readonly noreply: boolean;
   readonly replies: Replies;
-  /** Executes it; the promise settles when the answer comes later. */
+  /** Executes it; returns a promise if the reply comes later. */
   readonly execute: () => Promise<void> | undefined;
 }
 
-/** What comes between a command and its execution: it executes it, or does not. The promise settles once it is answered. */
+/** Called in place of executing a command; it may execute it, or not. Returns a promise if the reply comes later. */
 export type ExecuteHook = (execution: Execution) => Promise<void> | undefined;

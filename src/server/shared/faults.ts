@@ -6,24 +6,24 @@ import type { Replies } from './replies';
 /** A command as {@link Faults} sees it, before it is executed. */
 export type FaultyCommand = CommandInfo;
 
-/** What goes wrong with a command. Unless {@link Fault.reply} is set it is executed, as where a reply is lost. */
+/** What goes wrong with a command. It is still executed, as when a reply is lost, unless {@link Fault.reply} is set. */
 export interface Fault {
-  /** Everything waits this long: the answer, or what comes in its place, and later commands of the connection; in milliseconds. */
+  /** Milliseconds by which the reply, or what comes in its place, is delayed, and with it all later commands of the connection. */
   readonly delay?: number;
-  /** This line is answered, and the command is not executed: `SERVER_ERROR out of memory`, or what no server would say. */
+  /** Sends this line as the reply, and does not execute the command: `SERVER_ERROR out of memory`, or a line that no server would send. */
   readonly reply?: string;
-  /** The connection stays open, and nothing is answered on it from now on. */
+  /** The connection stays open, but nothing is sent on it from now on. */
   readonly drop?: boolean;
-  /** The connection is closed after this many bytes of the answer, 0 for none. */
+  /** Closes the connection after this many bytes of the reply; 0 for none. */
   readonly closeAfter?: number;
-  /** The connection is reset (RST) in place of an answer. */
+  /** Resets the connection (RST) in place of a reply. */
   readonly reset?: boolean;
 }
 
 /** Decides for each command what goes wrong with it; `undefined` for nothing. */
 export type Faults = (command: FaultyCommand) => Fault | undefined;
 
-/** Asks `faults` before each command is executed, and sees to it that what they say goes wrong. */
+/** A hook that asks `faults` before each command, and carries out the fault. */
 export function faultHook(faults: Faults, clock: Clock): ExecuteHook {
   return (execution) => {
     const fault = faults(execution.command);
@@ -31,7 +31,7 @@ export function faultHook(faults: Faults, clock: Clock): ExecuteHook {
   };
 }
 
-/** Executes a command, and does to its answer what `fault` says. */
+/** Executes a command, and does to its reply what `fault` says. */
 function executeWith(fault: Fault, { replies, noreply, execute }: Execution, clock: Clock): Promise<void> | undefined {
   const answer = new HeldAnswer();
   const output = replies.redirect(answer);
@@ -71,7 +71,7 @@ function deliver(answer: HeldAnswer, fault: Fault, replies: Replies, output: Ses
   if (answer.ended) output.end();
 }
 
-/** An answer that has not been sent. */
+/** Holds back the replies of a command. */
 class HeldAnswer implements SessionOutput {
   readonly #parts: Buffer[] = [];
   /** Whether the command ended the session. */
@@ -90,11 +90,11 @@ class HeldAnswer implements SessionOutput {
   }
 }
 
-/** An output on which nothing is heard any more. */
+/** An output that sends nothing any more. */
 function muted(output: SessionOutput): SessionOutput {
   return {
     write() {
-      // That is the fault.
+      // Nothing is sent: that is the fault.
     },
     end() {
       output.end();

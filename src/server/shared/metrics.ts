@@ -1,28 +1,32 @@
 import type { Context } from './context';
 
-/** What a server has done since its start, and what it holds now: a snapshot. */
+/** What a server has counted since its start, and what it holds now: a snapshot. */
 export interface EmbeddedMetrics {
   /** Where it listens. */
   readonly server: string;
   readonly protocol: 'memcached' | 'redis';
-  /** In seconds. */
+  /** Seconds since the start. */
   readonly uptime: number;
+  /** Open now, the most allowed, made since the start, and refused because too many were open. */
   readonly connections: { readonly open: number; readonly max: number; readonly total: number; readonly rejected: number };
   readonly bytesRead: number;
   readonly bytesWritten: number;
   /** How often each command was executed, by its name; `unknown` for those that do not exist. */
   readonly commands: Readonly<Record<string, number>>;
+  /** Attempts to authenticate, and how many of them failed. */
   readonly authentications: { readonly total: number; readonly failed: number };
-  /** What the store says; all servers on one store say the same. */
+  /** The metrics of the store, the same for all servers on one store. */
   readonly store: {
     readonly items: number;
-    /** What is held against the limit. */
+    /** The bytes that count towards the limit. */
     readonly bytes: number;
+    /** The limit, in bytes. */
     readonly maxBytes: number;
     readonly hits: number;
     readonly misses: number;
+    /** Items removed to make room. */
     readonly evictions: number;
-    /** Flushed ones included. */
+    /** Items removed because they had expired, or were flushed. */
     readonly expired: number;
   };
 }

@@ -1,10 +1,10 @@
 import { valueText, type StoredValue } from '../engine/item';
 import type { SessionOutput } from '../net/service';
 
-/** Values of at least this many bytes are passed on as they are; shorter ones are cheaper as a part of the text. */
+/** Values of at least this many bytes are passed on as Buffers; shorter ones are cheaper as a part of the text. */
 const PASS_FROM = 4096;
 
-/** So much gathered text is passed on before the turn ends, in bytes. */
+/** Gathered text of this many bytes is passed on before the turn ends. */
 const FLUSH_FROM = 64 * 1024;
 
 /** The replies of one session: gathered as text, they leave together at the end of a turn. */
@@ -20,7 +20,7 @@ export class Replies {
     this.#output = output;
   }
 
-  /** Whether replies of this turn have not left yet: some commands refuse to follow others in a pipeline. */
+  /** Whether some replies of this turn were not sent yet: some commands must be first in a pipeline. */
   get pipelined(): boolean {
     return this.#text !== '';
   }
@@ -43,7 +43,7 @@ export class Replies {
     this.#text = '\r\n';
   }
 
-  /** Hands over what has been gathered. */
+  /** Passes on what was gathered. */
   flush(): void {
     if (this.#text === '') return;
     const text = this.#text;
@@ -53,9 +53,9 @@ export class Replies {
   }
 
   /**
-   * Sends what follows to another output.
+   * Sends the following replies to another output.
    *
-   * @returns the output until now
+   * @returns the output so far
    */
   redirect(output: SessionOutput): SessionOutput {
     this.flush();

@@ -12,12 +12,12 @@ import { BINARY_KEY, PADDED, STALE } from '../engine/item';
  *               key value
  *
  * Each checksum is the CRC-32 of all bytes of the file before it, other checksums left out. A record that does not fit
- * a block goes on in the next ones; its head is never divided.
+ * a block continues in the next ones; its head is never divided.
  */
 
 export const MAGIC = Buffer.from('TSMCSNAP', 'latin1');
 export const VERSION = 2;
-/** Files of this version had the cas as a double, too; they are still read. */
+/** In files of this version the cas is a double too; they can still be read. */
 export const OLDER_VERSION = 1;
 
 export const VERSION_SIZE = 4;
@@ -25,30 +25,30 @@ export const HEADER_SIZE = 40;
 export const LENGTH_SIZE = 4;
 export const CHECKSUM_SIZE = 4;
 export const RECORD_HEAD_SIZE = 37;
-/** Without the zero in place of a length, and without the checksum. */
+/** The number of records in the footer, without the zero before it and the checksum. */
 export const COUNT_SIZE = 8;
 
-/** How many bytes of records a block may have: readers need no more memory for one. */
+/** The most bytes of records in a block, so that readers need no more memory for one. */
 export const MAX_BLOCK_SIZE = 64 * 1024;
 
-/** Marks that outlive the server. Who has fetched an item, or is to refill it, does not. */
+/** The marks that are saved. FETCHED and WON are not: they concern the clients of one run. */
 export const SAVED_MARKS = STALE | BINARY_KEY | PADDED;
 
-/** What is known of a store beside its items. Times are in milliseconds since 1970. */
+/** What is saved of a store besides its items. Times are in milliseconds since 1970. */
 export interface SnapshotHeader {
   /** The moment that the snapshot shows. */
   readonly savedAt: number;
   /** The store's last cas number. */
   readonly lastCas: number;
-  /** When everything is to be removed; 0 for no such time. */
+  /** When everything is to be removed; 0 for never. */
   readonly flushAt: number;
 }
 
-/** A snapshot that cannot be trusted, so that nothing of it is used: damaged, cut short, or not a snapshot at all. */
+/** A snapshot that cannot be trusted, of which nothing is used: damaged, cut short, or not a snapshot at all. */
 export class SnapshotError extends Error {
   /** The file. */
   readonly path: string;
-  /** Where in the file the part begins that is wrong, in bytes. */
+  /** Where in the file the wrong part begins, in bytes. */
   readonly offset: number;
 
   constructor(path: string, problem: string, offset: number) {

@@ -4,11 +4,11 @@ import { STORE } from '../engine/store';
 
 /** Where a {@link Persistence} keeps its store, and how often. */
 export interface PersistenceOptions {
-  /** The snapshot; `FILE.1` beside it is the one before. The folder must exist. */
+  /** The path of the snapshot; the previous one is kept beside it as `FILE.1`. The folder must exist. */
   file: string;
   /** How often a store that has changed is saved, in milliseconds; 0 for never. @default 60000 */
   interval?: number;
-  /** Takes a line when something went wrong: a snapshot refused, a save failed, items that found no room. */
+  /** Called with a line when something went wrong: a snapshot was refused, a save failed, or items found no room. */
   log?: (line: string) => void;
 }
 

@@ -8,12 +8,12 @@ import { SnapshotFiles, unlessMissing } from './snapshot-files';
 import { readSnapshot, type Snapshot } from './snapshot-reader';
 import { SnapshotWriter } from './snapshot-writer';
 
-/** How many items are looked at before other work gets its turn. */
+/** How many items are looked at in one go, before other work gets its turn. */
 const SLICE = 1000;
 
 /**
- * More cas numbers than a store gives between two saves. What was given after the last save of a server that crashed is
- * never given again: a client that still holds such a number must not change another value by it.
+ * More cas numbers than a store uses between two saves. Numbers used after the last save of a server that crashed must not be
+ * used again: a client may still hold one, and must not change another value with it.
  */
 const LOST_CAS = 2 ** 26;
 
@@ -36,9 +36,9 @@ export class Persistence implements SaveControl {
   readonly #log: (line: string) => void;
   readonly #interval: number;
   #lastSave: number;
-  /** The store's count of changes that the file shows. */
+  /** The store's count of changes when the file was written. */
   #saved: number;
-  /** The same for the file that is being written; infinite before the moment that it shows. */
+  /** The same for the file that is being written; infinite until its moment is fixed. */
   #beingSaved = Infinity;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -46,12 +46,12 @@ export class Persistence implements SaveControl {
   #closing: Promise<void> | undefined;
 
   /**
-   * Fills the store with what the file holds, apart from what has expired since, and begins to save it. Without a file
-   * the store stays empty. When the file is damaged, the generation before it is taken, and the file kept under another
+   * Fills the store with the items of the file, except those that have expired since, and begins to save it. Without a file the
+   * store stays empty. When the file is damaged, the generation before it is used, and the damaged file is kept under another
    * name.
    *
-   * @throws SnapshotError when there is no generation that is whole; the system's error when a file cannot be read.
-   *   Nothing is restored then. MemcacheIllegalInputError names an option that is not legal.
+   * @throws SnapshotError when no generation is intact; the system's error when a file cannot be read. Nothing is restored
+   *   then. MemcacheIllegalInputError naming an option that is not legal.
    */
   static async open(store: MemoryStore, options: PersistenceOptions): Promise<Persistence> {
     const { file, interval, log } = checkPersistence(store, options);
@@ -83,16 +83,16 @@ export class Persistence implements SaveControl {
     return this.#running !== undefined;
   }
 
-  /** Changes of the store since the last save, those included that a save under way is writing. */
+  /** Changes of the store since the last save, including those that a save under way is writing. */
   get changes(): number {
     return this.#store.changes - this.#saved;
   }
 
   /**
-   * Saves what the store holds now. A save under way is shared when nothing has changed since it began; else one more
-   * follows it, for all who ask meanwhile.
+   * Saves what the store holds now. A save under way is shared when nothing has changed since it began; else one more follows
+   * it, which all later callers share.
    *
-   * @throws the system's error when the file cannot be written; the generations that were there stay as they are
+   * @throws the system's error when the file cannot be written; the existing generations stay as they are
    */
   save(): Promise<void> {
     if (this.#next !== undefined) return this.#next;
@@ -108,7 +108,7 @@ export class Persistence implements SaveControl {
   }
 
   /**
-   * Ends the automatic saves, and saves once more if something has changed. May be called again.
+   * Stops saving, after one last save if something has changed. May be called again.
    *
    * @throws as {@link save}
    */
@@ -140,7 +140,7 @@ export class Persistence implements SaveControl {
       this.#saved = this.#beingSaved;
       this.#lastSave = this.#unixTime();
     } catch (error) {
-      this.#log(`snapshot ${this.#files.path} is not saved: ${reason(error)}`);
+      this.#log(`snapshot ${this.#files.path} could not be saved: ${reason(error)}`);
       throw error;
     }
   }
@@ -174,7 +174,7 @@ export class Persistence implements SaveControl {
     if (this.#interval === 0) return;
     this.#timer = this.#clock.setTimeout(() => {
       this.#saveLater();
-      // A failure is in the log, and the changes are still there at the next turn.
+      // The log has the failure, and the next turn tries again.
       if (this.changes > 0 && !this.saving) this.save().catch(() => undefined);
     }, this.#interval);
     this.#timer.unref();
@@ -185,7 +185,7 @@ export class Persistence implements SaveControl {
   }
 }
 
-/** The newest generation that is whole; `undefined` when there is none at all. */
+/** The newest generation that is intact; `undefined` when there is no file at all. */
 async function readNewest(
   files: SnapshotFiles,
   clock: Clock,
@@ -206,10 +206,10 @@ async function readNewest(
     return undefined;
   }
   if (refused === undefined) {
-    log(`snapshot ${files.path} is missing; ${files.previous} is taken`);
+    log(`snapshot ${files.path} is missing; ${files.previous} is used`);
   } else {
     const kept = await files.setAside(clock.time());
-    log(`${files.previous} is taken, and the damaged file kept as ${kept}`);
+    log(`${files.previous} is used, and the damaged file is kept as ${kept}`);
   }
   return previous;
 }
@@ -222,7 +222,7 @@ async function restore(store: MemoryStore, { header, items }: Snapshot, log: (li
   const flushed = flushAt !== 0 && flushAt <= now;
   store.resume(header.lastCas + LOST_CAS, flushed ? 0 : flushAt);
   if (flushed) return;
-  // The store evicts what was unused longest; of one second, what was written first.
+  // The store evicts what was unused longest; within one second, what was written first.
   items.sort((left, right) => left.accessed - right.accessed || (left.cas < right.cas ? -1 : Number(left.cas > right.cas)));
   let refused = 0;
   for (const [index, item] of items.entries()) {

@@ -1,4 +1,4 @@
-/** Saving as front ends see it: on demand, and with what they report about it. */
+/** Saving, as front ends use it: to save on demand, and to report. */
 export interface SaveControl {
   /** Saves now; rejects with the reason when it cannot. */
   save(): Promise<void>;

@@ -1,10 +1,10 @@
 import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
-/** Nobody but the owner reads what clients have stored. */
+/** Only the owner may read what clients have stored. */
 const MODE = 0o600;
 
-/** How many unfinished files this process has begun; so no two have the same name. */
+/** How many unfinished files this process has begun, so that each gets its own name. */
 let begun = 0;
 
 /** The files of one snapshot: the present generation, the one before, and, while it is written, the next. */
@@ -24,7 +24,7 @@ export class SnapshotFiles {
     this.#unfinished = `${basename(this.path)}.tmp-`;
   }
 
-  /** Removes what a crash has left unfinished; where that is not allowed any more it does no harm. */
+  /** Removes unfinished files that a crash has left. Those that may not be removed do no harm. */
   async removeUnfinished(): Promise<void> {
     for (const name of await readdir(this.#folder)) {
       if (name.startsWith(this.#unfinished)) await rm(join(this.#folder, name), { force: true }).catch(() => undefined);
@@ -32,12 +32,12 @@ export class SnapshotFiles {
   }
 
   /**
-   * Makes what `write` writes the present generation. At any moment of it, the present generation is complete under its
-   * own name, or, between two renames, under that of the previous one. When it resolves, a loss of power changes nothing.
+   * Makes the file that `write` writes the present generation. At every moment a complete generation exists under its own name
+   * or, between two renames, under that of the previous one. Once it resolves, the new generation survives a loss of power.
    */
   async replace(write: (file: FileHandle) => Promise<void>): Promise<void> {
     const unfinished = join(this.#folder, `${this.#unfinished}${process.pid}-${++begun}`);
-    // Never a file that is there already: it may be another server's.
+    // Never opens an existing file: it may be another server's.
     const file = await open(unfinished, 'wx', MODE);
     try {
       try {
@@ -50,7 +50,7 @@ export class SnapshotFiles {
       await rename(unfinished, this.path);
       await this.#syncFolder();
     } catch (error) {
-      // What has failed is what matters, not that it cannot be tidied up.
+      // The first error is the one to report, not that of the clean-up.
       await rm(unfinished, { force: true }).catch(() => undefined);
       throw error;
     }
@@ -63,7 +63,7 @@ export class SnapshotFiles {
     return name;
   }
 
-  /** A rename is safe when its folder is. Windows offers no way to ask for it. */
+  /** A rename is only safe once its folder is synced. Windows has no way to do that. */
   async #syncFolder(): Promise<void> {
     if (process.platform === 'win32') return;
     const folder = await open(this.#folder, 'r');
@@ -75,7 +75,7 @@ export class SnapshotFiles {
   }
 }
 
-/** Passes on every error but that there is no such file. */
+/** Throws every error again, except that there is no such file. */
 export function unlessMissing(error: unknown): undefined {
   if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return undefined;
   throw error;

@@ -30,10 +30,10 @@ export interface Snapshot {
  * Reads a snapshot.
  *
  * @throws SnapshotError when anything in it is wrong; the system's error when the file cannot be read;
- *   MemcacheIllegalInputError when it is no file, but a pipe, a device or a folder
+ *   MemcacheIllegalInputError when it is not a file, but a pipe, a device or a folder
  */
 export async function readSnapshot(path: string): Promise<Snapshot> {
-  // A pipe without a writer would keep the call, and one of Node's few threads, for ever.
+  // Opening a pipe without a writer would otherwise block one of Node's few threads for ever.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = await file.stat();
@@ -44,7 +44,7 @@ export async function readSnapshot(path: string): Promise<Snapshot> {
   }
 }
 
-/** The part of a record that has arrived, when the rest is in later blocks. */
+/** A record whose rest is in later blocks. */
 interface Unfinished {
   readonly record: Buffer;
   used: number;
@@ -58,7 +58,7 @@ class SnapshotReader {
   readonly #buffer: Buffer;
   readonly #items: Item[] = [];
   #version = VERSION;
-  /** Where the part begins that is being read. */
+  /** Where the part that is being read begins. */
   #partAt = 0;
   #offset = 0;
   #crc = 0;
@@ -109,7 +109,7 @@ class SnapshotReader {
       if (block.length - at < RECORD_HEAD_SIZE) this.#refuse('the head of an item is divided');
       const length = RECORD_HEAD_SIZE + block.readUInt32LE(at) + block.readUInt32LE(at + 4);
       if (length > block.length - at) {
-        // No memory for what the file has not the bytes of.
+        // No memory is allocated for more bytes than the file has.
         if (length > this.#size - this.#partAt) this.#refuse('an item is longer than the file');
         const record = Buffer.allocUnsafeSlow(length);
         this.#unfinished = { record, used: block.copy(record, 0, at) };
@@ -120,7 +120,7 @@ class SnapshotReader {
     }
   }
 
-  /** Takes what an unfinished record still needs, and says where in the block it ends. */
+  /** Takes what an unfinished record still needs, and returns where in the block it ends. */
   #complete(unfinished: Unfinished, block: Buffer): number {
     const copied = block.copy(unfinished.record, unfinished.used);
     unfinished.used += copied;
@@ -131,7 +131,7 @@ class SnapshotReader {
     return copied;
   }
 
-  /** @param own whether the bytes are the record's alone, and may be kept */
+  /** @param own whether the bytes belong to this record alone, and may be kept */
   #add(bytes: Buffer, at: number, own: boolean): void {
     const keyAt = at + RECORD_HEAD_SIZE;
     const valueAt = keyAt + bytes.readUInt32LE(at);
@@ -154,14 +154,14 @@ class SnapshotReader {
     return number;
   }
 
-  /** The next bytes, after which their checksum follows; both are to be right. */
+  /** The next bytes, which are followed by their checksum; throws when that is wrong. */
   async #nextChecked(length: number): Promise<Buffer> {
     const bytes = await this.#next(length + CHECKSUM_SIZE, length);
     if (bytes.readUInt32LE(length) !== this.#crc) this.#refuse('wrong checksum');
     return bytes.subarray(0, length);
   }
 
-  /** The next bytes, good until the next call; the first `covered` of them go into the checksum. */
+  /** The next bytes, valid until the next call; the first `covered` of them go into the checksum. */
   async #next(length: number, covered = length): Promise<Buffer> {
     if (length > this.#size - this.#offset) this.#refuse(`cut short, the file has ${this.#size} bytes`);
     const bytes = this.#buffer.subarray(0, length);

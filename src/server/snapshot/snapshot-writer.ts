@@ -27,7 +27,7 @@ export class SnapshotWriter {
   #crc = 0;
   #records = 0;
 
-  /** @param epoch what is to be added to a deadline to have a time of the wall clock */
+  /** @param epoch added to a deadline it gives a time of the wall clock */
   constructor(file: FileHandle, epoch: number) {
     this.#file = file;
     this.#epoch = epoch;
@@ -46,7 +46,7 @@ export class SnapshotWriter {
   /**
    * Puts an item into the present block.
    *
-   * @returns false when it does not fit there: then it is a case for {@link putAcross}
+   * @returns false when it does not fit: it must then be written by {@link putAcross}
    */
   put(item: ItemState): boolean {
     const { key, value } = item;
@@ -107,12 +107,12 @@ export class SnapshotWriter {
     this.#end = LENGTH_SIZE;
   }
 
-  /** Writes bytes of which the last four are to be the checksum. */
+  /** Writes bytes whose last four are to be the checksum. */
   async #writeChecked(bytes: Buffer): Promise<void> {
     const end = bytes.length - CHECKSUM_SIZE;
     this.#crc = crc32Bytes(bytes, 0, end, this.#crc);
     bytes.writeUInt32LE(this.#crc, end);
-    // Writes again what the system has not taken, and goes on where the last call ended.
+    // `writeFile` repeats short writes, and continues where the last call ended.
     await this.#file.writeFile(bytes);
   }
 }

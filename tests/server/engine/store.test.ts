@@ -23,6 +23,8 @@ describe('MemoryStore', () => {
       expect(store.find('k')).toMatchObject({ value: 'abc', flags: 7 });
       const cas = Number(store.find('k')?.cas);
       expect(store.store('cas', 'k', 'x', 0, 0, { cas: cas + 1, orStale: false, binaryKey: false })).toBe('exists');
+      expect(store.store('cas', 'k', 'x', 0, 0, { cas: cas - 1, orStale: false, binaryKey: false })).toBe('exists');
+      expect(store.find('k')).toMatchObject({ value: 'abc', cas });
       expect(store.store('cas', 'k', 'new', 0, 0, { cas, orStale: false, binaryKey: false })).toBe('stored');
       expect(store.find('k')?.cas).toBeGreaterThan(cas);
     });
@@ -45,6 +47,18 @@ describe('MemoryStore', () => {
         seen.add(store.find(`k${i % 3}`)?.cas ?? 0);
       }
       expect(seen.size).toBe(10);
+      const item = store.find('k0');
+      if (item === undefined) throw new Error('the item is there');
+      const changes = [
+        () => store.count('k0', true, 1n, 0),
+        () => store.store('append', 'k0', '0', 0, 0),
+        () => { store.invalidate(item); },
+      ];
+      for (const [index, change] of changes.entries()) {
+        change();
+        seen.add(item.cas);
+        expect(seen.size).toBe(11 + index);
+      }
       const plain = makeStore({ cas: false }).store;
       plain.store('set', 'k', 'v', 0, 0);
       expect(plain.find('k')?.cas).toBe(0);

@@ -43,6 +43,8 @@ describe('Session', () => {
       'delete none noreply\r\nflush_all 100 noreply\r\nverbosity 0 noreply\r\ncache_memlimit 64 noreply\r\n';
     expect(talk.say(silent)).toBe('');
     expect(talk.say('get k\r\n')).toBe('VALUE k 0 1\r\n2\r\nEND\r\n');
+    // And no longer than for one command.
+    expect(talk.say('touch k 0 noreply\r\ntouch k 0\r\n')).toBe('TOUCHED\r\n');
   });
 
   describe('never executes a data block', () => {

@@ -106,7 +106,7 @@ onUnix('a disk without room fails the save, and keeps what was there', () => {
   const said = execFileSync('sh', ['-c', script, process.execPath, ...argumentsFor(compiled, fillUp, file)], { encoding: 'utf8' });
   expect(JSON.parse(said)).toEqual({
     code: 'EFBIG',
-    log: [expect.stringMatching(`^snapshot ${file} is not saved: EFBIG`)],
+    log: [expect.stringMatching(`^snapshot ${file} could not be saved: EFBIG`)],
     stored: true,
   });
   expect(readdirSync(folder).filter((name) => name.startsWith('full'))).toEqual(['full', 'full.1']);

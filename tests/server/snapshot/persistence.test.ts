@@ -348,7 +348,7 @@ describe('a save that fails', () => {
     set(store, 'k', 'v');
     renameSync(home, `${home}-away`);
     await expect(persistence.save()).rejects.toMatchObject({ code: 'ENOENT' });
-    expect(log).toEqual([expect.stringContaining(`snapshot ${file} is not saved: `)]);
+    expect(log).toEqual([expect.stringContaining(`snapshot ${file} could not be saved: `)]);
     expect(persistence).toMatchObject({ saving: false, changes: 1, lastSave: clock.time() / 1000 });
     clock.advance(60_000);
     await settled(persistence);
@@ -414,7 +414,7 @@ describe('a start', () => {
     const kept = `${file}.corrupt-${clock.time()}`;
     expect(log).toEqual([
       `snapshot ${file}: cut short, the file has ${size - 1} bytes (at byte ${size - 16})`,
-      `${file}.1 is taken, and the damaged file kept as ${kept}`,
+      `${file}.1 is used, and the damaged file is kept as ${kept}`,
     ]);
     expect(readFileSync(kept)).toEqual(damaged);
     // The good generation is not lost to the next save.
@@ -429,7 +429,7 @@ describe('a start', () => {
     rmSync(file);
     const { store, log } = await run(file);
     expect(Object.keys(contents(store))).toEqual(['old']);
-    expect(log).toEqual([`snapshot ${file} is missing; ${file}.1 is taken`]);
+    expect(log).toEqual([`snapshot ${file} is missing; ${file}.1 is used`]);
   });
 
   it('with nothing but damaged files does not begin, and touches none of them', async () => {

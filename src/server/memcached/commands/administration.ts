@@ -53,12 +53,12 @@ export function cacheMemlimit(exchange: Exchange): void {
   }
 }
 
-/** `quit`: the end of the session, after the replies. */
+/** `quit` ends the session, after the replies. */
 export function quit(exchange: Exchange): void {
   exchange.finish();
 }
 
-/** `shutdown [graceful]`: the end of the server, where that is allowed. */
+/** `shutdown [graceful]` ends the server, if that is allowed. */
 export function shutdown(exchange: Exchange): void {
   const { line, context } = exchange;
   if (context.shutdown === undefined) {
@@ -74,7 +74,7 @@ export function shutdown(exchange: Exchange): void {
   context.shutdown(graceful);
 }
 
-/** `watch`: a stream of log lines in memcached; always refused here, as memcached does with `-W`. */
+/** `watch`: in memcached a stream of log lines; always refused here, as memcached does with `-W`. */
 export function watch(exchange: Exchange): void {
   exchange.reply('CLIENT_ERROR watch commands not allowed');
 }

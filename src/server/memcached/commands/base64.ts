@@ -10,10 +10,10 @@ export function encodeBase64(key: string): string {
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /**
- * Decodes base64 as memcached does: other characters are passed over, what is left must be whole groups of four, and
+ * Decodes base64 as memcached does: other characters are skipped, what is left must be whole groups of four, and
  * the first padded group is the last.
  *
- * @returns the bytes, one character each; nothing when it cannot be decoded
+ * @returns the bytes, one character each; an empty string when it cannot be decoded
  */
 export function decodeBase64(text: string): string {
   const digits = Array.from(text).filter((digit) => digit === '=' || ALPHABET.includes(digit));

@@ -1,12 +1,12 @@
 import type { Exchange } from './exchange';
 
-/** The answer to a line that is not one of its command. */
+/** The answer to a line that does not fit its command. */
 export const BAD_FORMAT = 'CLIENT_ERROR bad command line format';
 
 /** The token that is the key. */
 export const KEY = 1;
 
-/** Whether the key is short enough; answers when it is not. */
+/** Whether the key is short enough; sends the error when it is not. */
 export function hasKey(exchange: Exchange): boolean {
   if (exchange.line.isKey(KEY)) return true;
   exchange.reply(BAD_FORMAT);

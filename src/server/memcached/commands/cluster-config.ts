@@ -1,7 +1,7 @@
 /**
  *     config get cluster\r\n      CONFIG cluster 0 <bytes>\r\n<version>\n<host>|<ip>|<port> …\n\r\nEND\r\n
  *
- * What managed services add to memcached; this server does when it is given a list of nodes.
+ * Managed services add this to memcached; this server has it when it is given a list of nodes.
  */
 import type { ClusterConfig } from './context';
 import type { Exchange } from './exchange';

@@ -2,7 +2,7 @@ import { latin1Slice, readDecimal } from '../../../protocol/bytes';
 import { MAX_KEY_LENGTH, MAX_UINT64 } from '../../../protocol/limits';
 import { parseUint64 } from '../../engine/counter';
 
-/** memcached cuts a line into at most this many tokens; the rest of the line stays uncut. */
+/** memcached cuts a line into at most this many tokens; the rest of the line is left whole. */
 const MAX_TOKENS = 23;
 
 /** memcached refuses to read a block longer than this. */
@@ -11,7 +11,7 @@ const MAX_BLOCK = 2 ** 31 - 1 - 2;
 const MAX_INT32 = 2 ** 31 - 1;
 const MAX_UINT32 = 2 ** 32 - 1;
 
-/** memcached does not look at numbers with more characters than this, even if they are zeros. */
+/** memcached refuses numbers with more characters than this, even if they are leading zeros. */
 const LONGEST_INT32 = 11;
 const LONGEST_UINT64 = 22;
 
@@ -19,7 +19,7 @@ const SPACE = 32;
 
 /**
  * The tokens of the command being executed, as positions in the line: one object per session, filled anew for each
- * line. Positions count from the line's beginning, because the line may move between its scan and its execution.
+ * line. Positions count from the line's beginning, because the buffer may move between scan and execution.
  */
 export class CommandLine {
   /** How many tokens there are, at most {@link MAX_TOKENS}. */
@@ -53,16 +53,16 @@ export class CommandLine {
     if (at < end) this.#cut(at - start);
   }
 
-  /** Tells where the line is now. */
+  /** Says where the line is now. */
   moveTo(buffer: Buffer, start: number): void {
     this.#buffer = buffer;
     this.#base = start;
   }
 
   /**
-   * Goes on where the tokens ended: fills `count` anew, from 0.
+   * Continues where the tokens ended, and fills the tokens anew from 0.
    *
-   * @returns whether anything was left of the line
+   * @returns whether any of the line was left
    */
   next(): boolean {
     if (this.count < MAX_TOKENS) return false;
@@ -110,12 +110,12 @@ export class CommandLine {
     return this.#end <= 2;
   }
 
-  /** Whether blanks stand before the first token. */
+  /** Whether the line begins with spaces. */
   get indented(): boolean {
     return this.#starts[0] !== 0;
   }
 
-  /** Whether the token is a part of `word` from its beginning: memcached takes that for the whole. */
+  /** Whether the token is a beginning of `word`, which memcached accepts for the whole. */
   abbreviates(index: number, word: string): boolean {
     const length = this.length(index);
     return length > 0 && length <= word.length && this.is(index, word.slice(0, length));
@@ -127,7 +127,7 @@ export class CommandLine {
     return true;
   }
 
-  /** Whether the last token asks for silence. Like memcached, it may be a token that means something else too. */
+  /** Whether the last token is `noreply`. As in memcached, it may be a token that means something else too. */
   get noreply(): boolean {
     return this.is(this.count - 1, 'noreply');
   }
@@ -137,7 +137,7 @@ export class CommandLine {
     return this.length(index) <= MAX_KEY_LENGTH;
   }
 
-  /** Whether any token of the line, also beyond those cut, is too long for a key. */
+  /** Whether any token of the line, including those that were not cut, is too long for a key. */
   get hasLongToken(): boolean {
     if (this.#end <= MAX_KEY_LENGTH) return false;
     const base = this.#base;
@@ -150,14 +150,14 @@ export class CommandLine {
     return false;
   }
 
-  /** The token as a signed 32-bit number; `undefined` when it is none. */
+  /** The token as a signed 32-bit number; `undefined` when it is not one. */
   int32(index: number): number | undefined {
     const plain = this.#decimal(index);
     if (plain >= 0 && plain <= MAX_INT32 && this.length(index) <= LONGEST_INT32) return plain;
     return strictInt32(this.text(index));
   }
 
-  /** The token as an unsigned 32-bit number; `undefined` when it is none. */
+  /** The token as an unsigned 32-bit number; `undefined` when it is not one. */
   uint32(index: number): number | undefined {
     const plain = this.#decimal(index);
     return plain >= 0 && plain <= MAX_UINT32 && this.length(index) <= LONGEST_INT32 ? plain : undefined;
@@ -186,7 +186,7 @@ export class CommandLine {
     return value === undefined ? undefined : Number(BigInt.asIntN(32, value));
   }
 
-  /** The token as the length of a data block, -1 when it is none. */
+  /** The token as the length of a data block, -1 when it is not one. */
   blockLength(index: number): number {
     const length = this.int32(index) ?? -1;
     return length >= 0 && length <= MAX_BLOCK ? length : -1;
@@ -233,21 +233,21 @@ function parseInt64(text: string): bigint | undefined {
   return value > MAX_INT64 || value < -MAX_INT64 - 1n ? undefined : value;
 }
 
-/** Digits and nothing else, but for a minus. */
+/** Only digits, and perhaps a minus before them. */
 export function strictInt32(text: string): number | undefined {
   if (text.length > LONGEST_INT32 || !/^-?\d+$/.test(text)) return undefined;
   const value = Number(text);
   return value <= MAX_INT32 && value >= -MAX_INT32 - 1 ? value : undefined;
 }
 
-/** Digits and nothing else. */
+/** Only digits. */
 export function strictUint32(text: string): number | undefined {
   if (text.length > LONGEST_INT32 || !/^\d+$/.test(text)) return undefined;
   const value = Number(text);
   return value <= MAX_UINT32 ? value : undefined;
 }
 
-/** Digits and nothing else; a `bigint` only where a `number` would not be exact. */
+/** Only digits; a `bigint` only where a `number` would not be exact. */
 export function strictUint64(text: string): number | bigint | undefined {
   if (text.length > LONGEST_UINT64 || !/^\d+$/.test(text)) return undefined;
   const value = Number(text);
@@ -256,7 +256,10 @@ export function strictUint64(text: string): number | bigint | undefined {
   return exact <= MAX_UINT64 ? exact : undefined;
 }
 
-/** Letters and what lies between the capital and the small ones in ASCII; digits, which no flag has, but memcached takes so far. */
+/**
+ * Letters and what lies between capitals and small letters in ASCII; and digits, which are no flags, but which memcached
+ * accepts at this point.
+ */
 function isFlagLetter(byte: number): boolean {
   return (byte > 64 && byte < 123) || (byte >= 48 && byte <= 57);
 }

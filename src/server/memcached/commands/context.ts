@@ -8,13 +8,13 @@ import { PrefixStats } from './prefix-stats';
 export interface ClusterConfig {
   /** Rises with every change. */
   readonly version: number;
-  /** Each as clients reach it; `ip` may be left out. */
+  /** How clients reach each node; `ip` may be left out. */
   readonly nodes: readonly { readonly host: string; readonly ip?: string; readonly port: number }[];
 }
 
-/** What all sessions of one memcached server share, and what its commands may do. */
+/** What all sessions of a memcached server share, and what its commands may do. */
 export interface ServerContextOptions extends SharedOptions, MemoryStoreOptions {
-  /** The items; made from the other options by default, and then closed with the server. */
+  /** The items. By default a store made from the other options, which is closed with the server. */
   store?: MemoryStore;
   /** The cluster that this server is part of, told to clients that ask with `config get cluster`. */
   cluster?: ClusterConfig;
@@ -28,10 +28,10 @@ export class ServerContext extends Context {
   /** Lists the open connections. */
   listConnections: () => Iterable<ConnectionInfo> = () => [];
   readonly prefixes = new PrefixStats();
-  /** Lines of `stats settings` that the server around the sessions knows better. */
+  /** Lines of `stats settings` whose values come from the server. */
   readonly settings = new Map<string, string | number>();
   cluster: ClusterConfig | undefined;
-  /** Whether `lru_crawler enable` or `disable` came last. */
+  /** False after `lru_crawler disable`, until `lru_crawler enable`. */
   crawlerEnabled = true;
   readonly #ownsStore: boolean;
 

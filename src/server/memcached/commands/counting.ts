@@ -6,7 +6,7 @@ export function incr(exchange: Exchange): void {
   count(exchange, true);
 }
 
-/** `decr <key> <delta> [noreply]`: ends at 0. */
+/** `decr <key> <delta> [noreply]`: stops at 0. */
 export function decr(exchange: Exchange): void {
   count(exchange, false);
 }

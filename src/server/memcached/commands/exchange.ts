@@ -8,16 +8,16 @@ import type { ServerContext } from './context';
 const CR = 13;
 
 /**
- * What a handler sees of the session whose command it executes: the line, the block, the store, and the reply. One
+ * What a handler sees of the session: the line, the block, the store, and the reply. One
  * object per session serves all its commands.
  */
 export class Exchange extends Replies {
   readonly line = new CommandLine();
   readonly context: ServerContext;
   readonly store: MemoryStore;
-  /** Swallows the answer: set by handlers when the client wants none, reset for each command. */
+  /** Drops the reply: set by handlers when the client wants none, reset for each command. */
   silent = false;
-  /** Whether the client's user is known, or no one asks. */
+  /** Whether the client is authenticated, or need not be. */
   authenticated: boolean;
   #frame: Frame | undefined;
 
@@ -34,13 +34,13 @@ export class Exchange extends Replies {
     return this.#frame;
   }
 
-  /** The length of the line in bytes, with its end. */
+  /** The length of the line in bytes, including its end. */
   get lineLength(): number {
     const { buffer, start, end } = this.frame;
     return end - start + (buffer[end] === CR ? 2 : 1);
   }
 
-  /** Makes ready for a command whose line has been scanned; the line may have moved since. */
+  /** Prepares for a command whose line was scanned; the line may have moved since. */
   begin(frame: Frame): void {
     this.#frame = frame;
     this.silent = false;

@@ -4,7 +4,7 @@ import { decodeBase64, encodeBase64 } from './base64';
 import type { Exchange } from './exchange';
 import { BAD_FORMAT } from './classic-line';
 
-/** `mn` → `MN`: the mark behind a row of quiet commands. */
+/** `mn` → `MN`: marks the end of a series of quiet commands. */
 export function metaNoop(exchange: Exchange): void {
   exchange.text('MN\r\n');
 }

@@ -31,7 +31,7 @@ export function metaDelete(exchange: Exchange): void {
   if (!flags.quiet) exchange.text(`HD${echo}\r\n`);
 }
 
-/** Leaves an empty value with the flags and the life that the command says, and with its cas; answers when it cannot. */
+/** Leaves an empty value with the flags, time to live and cas of the command; sends the error when it cannot. */
 function empty(exchange: Exchange, { key, clientFlags, ttl, binaryKey, newCas }: MetaFlags, item: Item): boolean {
   const { store } = exchange;
   const request = { cas: 0, orStale: false, binaryKey, newCas: newCas ?? item.cas };

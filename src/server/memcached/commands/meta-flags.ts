@@ -15,7 +15,7 @@ export class MetaFlags {
   quiet = false;
   /** `v` */
   value = false;
-  /** `u`: the access is not to count. */
+  /** `u`: the access does not count as a use. */
   unused = false;
   /** `I` */
   invalidate = false;
@@ -27,21 +27,21 @@ export class MetaFlags {
   recache: number | undefined;
   /** `F`: client flags. */
   clientFlags = 0;
-  /** `C`: the cas that the item must have. */
+  /** `C`: the cas that the item must have; undefined for any. */
   cas: Cas | undefined;
-  /** `E`: the cas that the item is to get; 0 for the store's next. */
+  /** `E`: the new cas of the item; 0 for the store's next. */
   newCas: Cas | undefined;
-  /** `x`: the value is to be removed. */
+  /** `x`: remove the value. */
   emptied = false;
   /** `M`: one letter. */
   mode = '';
-  /** `J`: where a new counter begins. */
+  /** `J`: the first count of a new counter. */
   initial = 0n;
   /** `D` */
   delta = 1n;
   /** The key, decoded when it came in base64. */
   key: string;
-  /** The line that answers a flag that cannot be read. */
+  /** The error line for a flag that cannot be read. */
   error: string | undefined;
 
   /** Reads the flags from token `from` on; the key is token 1. */
@@ -97,7 +97,7 @@ export class MetaFlags {
         this.newCas = this.#check(strictUint64(line.argument(index)), BAD_TOKEN);
         return true;
       case 'M':
-        // What follows the first letter is not looked at; without a letter there is no such mode.
+        // Only the first letter counts; without one the mode is invalid.
         this.mode = line.length(index) === 1 ? ' ' : line.argument(index).charAt(0);
         return true;
       case 'J':
@@ -130,7 +130,7 @@ export class MetaFlags {
     }
   }
 
-  /** Notes an error when `value` could not be read. The scan goes on: a later error takes this one's place. */
+  /** Notes an error when `value` could not be read. The scan continues, and a later error replaces this one. */
   #check<T>(value: T | undefined, error: string): T | undefined {
     if (value === undefined) this.error = error;
     return value;

@@ -30,7 +30,7 @@ export function metaGet(exchange: Exchange): void {
     stats.cmdTouch++;
     stats.touchHits++;
   }
-  // Whoever names the cas of the item has its value.
+  // A client that names the item's cas has its value already.
   if (flags.value && !known) {
     exchange.text(`VA ${value.length}${shown}\r\n`);
     exchange.block(value);
@@ -39,7 +39,7 @@ export function metaGet(exchange: Exchange): void {
   }
 }
 
-/** Executes the flags of `mg` on a hit, in their order; answers an error itself and returns nothing then. */
+/** Executes the flags of `mg` on a hit, in their order; on an error it sends the error itself, and returns undefined. */
 function hitFlags(exchange: Exchange, flags: MetaFlags, item: Item, created: boolean): string | undefined {
   const { line, store } = exchange;
   let shown = '';

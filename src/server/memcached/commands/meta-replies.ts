@@ -13,7 +13,7 @@ export const BAD_FLAG = 'CLIENT_ERROR invalid or duplicate flag';
 /** A meta command has at most this many tokens. */
 const MAX_TOKENS = 20;
 
-/** Reads the flags from the token `from` on; when they cannot be read it answers why, or `complaint` in its place. */
+/** Reads the flags from the token `from` on; when they cannot be read it sends the reason, or `complaint` instead. */
 export function readFlags(exchange: Exchange, from: number, complaint?: string): MetaFlags | undefined {
   const { line } = exchange;
   let error: string | undefined;
@@ -35,7 +35,7 @@ export function readFlags(exchange: Exchange, from: number, complaint?: string):
 /** The answer to an opaque token that is too long. */
 export const OPAQUE_TOO_LONG = 'CLIENT_ERROR opaque token too long';
 
-/** Whether the token, an opaque one, is too long. */
+/** Whether this opaque token is too long. */
 export function isTooLong(line: CommandLine, index: number): boolean {
   return line.length(index) > MAX_OPAQUE_LENGTH + 1;
 }
@@ -63,7 +63,7 @@ export function echoedFlags(line: CommandLine, flags: MetaFlags): string | undef
 const OPAQUE = 'O'.charCodeAt(0);
 const KEY = 'k'.charCodeAt(0);
 
-/** Answers a code without success; `EN` stays unsaid when the client wants silence. */
+/** Sends a code that means failure; `EN` is not sent when the client wants to be spared it. */
 export function miss(exchange: Exchange, flags: MetaFlags, code: 'EN' | 'NF' | 'EX'): void {
   const echo = echoedFlags(exchange.line, flags);
   if (echo === undefined) exchange.replyAlways(OPAQUE_TOO_LONG);

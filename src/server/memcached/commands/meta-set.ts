@@ -46,7 +46,7 @@ export function metaSet(exchange: Exchange): void {
   if (outcome === undefined) {
     exchange.replyAlways('CLIENT_ERROR bad data chunk');
   } else if (code === undefined) {
-    // Unlike the classic commands, every mode takes the old value along when there is no room for the new one.
+    // Unlike the classic commands, every mode deletes the old value when there is no room for the new one.
     store.delete(flags.key);
     exchange.replyAlways(
       outcome === 'tooLarge' ? 'SERVER_ERROR object too large for cache' : 'SERVER_ERROR out of memory storing object',
@@ -57,12 +57,12 @@ export function metaSet(exchange: Exchange): void {
   }
 }
 
-/** Stores the data block; nothing when it does not end where the line said. */
+/** Stores the data block; undefined when it does not end where the line said. */
 function storeBlock(exchange: Exchange, flags: MetaFlags, mode: StoreMode): StoreOutcome | undefined {
   const { frame, store } = exchange;
   store.stats.cmdSet++;
   if (!frame.terminated) return undefined;
-  // With a cas, set and replace are "cas", append and prepend check it, and add does not look at it.
+  // With a cas, set and replace are "cas", append and prepend check it, and add ignores it.
   const checked = flags.cas !== undefined && (mode === 'set' || mode === 'replace');
   const created = flags.vivify !== undefined && (mode === 'append' || mode === 'prepend') && store.find(flags.key) === undefined;
   return store.store(

@@ -1,4 +1,4 @@
-/** Counts by key prefix, the part before the first `:`, while `stats detail on` is in force. */
+/** Counts by key prefix, the part before the first `:`, while `stats detail` is on. */
 export class PrefixStats {
   enabled = false;
   readonly #prefixes = new Map<string, { get: number; hit: number; set: number; del: number }>();

@@ -33,7 +33,7 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
   const { line, store } = exchange;
   const { stats } = store;
   const { prefixes } = exchange.context;
-  // The keys before one that is too long are used, but nothing is answered except the refusal.
+  // Keys before one that is too long count as used, but the only reply is the error.
   const refused = line.hasLongToken;
   do {
     for (let i = from; i < line.count; i++) {

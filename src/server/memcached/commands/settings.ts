@@ -1,4 +1,4 @@
-/** `stats settings` in memcached's order, with the value of those that never change here. */
+/** `stats settings` in memcached's order, with the values of those that never change here. */
 export const SETTINGS: readonly (readonly [name: string, usual: string | number])[] = [
   ['maxbytes', 0],
   ['maxconns', 0],

@@ -84,7 +84,7 @@ function general({ store, context }: Exchange, stat: Stat): void {
   stat('get_hits', counters.getHits);
   stat('get_misses', counters.getMisses);
   stat('get_expired', counters.getExpired);
-  // What is flushed is gone at once, and met by nobody.
+  // Flushed items are removed at once, so no get meets one.
   stat('get_flushed', 0);
   stat('delete_misses', counters.deleteMisses);
   stat('delete_hits', counters.deleteHits);
@@ -175,14 +175,14 @@ function settings({ store, context }: Exchange, stat: Stat): void {
   for (const [name, usual] of SETTINGS) stat(name, known.get(name) ?? usual);
 }
 
-/** What the items of one class come to. */
+/** The totals of the items of one class. */
 interface ClassTotals {
   number: number;
   bytes: number;
   oldest: number;
 }
 
-/** Totals by class, counted anew for each report: nothing else needs them. */
+/** Totals by class, counted for each report, as nothing else needs them. */
 function totals(exchange: Exchange): [number: number, totals: ClassTotals][] {
   const { store } = exchange;
   const classes = new Map<number, ClassTotals>();

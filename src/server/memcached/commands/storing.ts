@@ -22,7 +22,7 @@ export const set = storing('set');
 export const add = storing('add');
 /** `replace …`: `NOT_STORED` when the key is not there. */
 export const replace = storing('replace');
-/** `append …`: adds behind the value; flags and exptime are read and ignored. */
+/** `append …`: adds after the value; flags and exptime are read and ignored. */
 export const append = storing('append');
 /** `prepend …`: adds before the value. */
 export const prepend = storing('prepend');

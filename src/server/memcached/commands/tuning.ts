@@ -6,7 +6,7 @@ import { BINARY_KEY, FETCHED, itemSize, type Item } from '../../engine/item';
 
 /**
  * memcached's knobs for slabs, LRU and crawler. There is nothing to tune here: values are checked as memcached does,
- * acknowledged, and have no effect. What lists keys works.
+ * acknowledged, and have no effect. The commands that list keys do work.
  */
 
 const LARGEST_CLASS = 63;
@@ -103,7 +103,7 @@ function metadump(exchange: Exchange): void {
   for (const item of items) {
     const size = sizeOf(exchange, item);
     const expires = item.deadline === 0 ? -1 : wallClock + store.secondsLeft(item);
-    // Only these lines of all end in LF alone.
+    // These are the only lines that end in LF alone.
     exchange.text(
       `key=${urlEncode(item.key)} exp=${expires} la=${wallClock - store.secondsIdle(item)} cas=${item.cas}` +
         ` fetch=${(item.marks & FETCHED) === 0 ? 'no' : 'yes'} cls=${slabClass(size)} size=${size} flags=${item.flags} \n`,
@@ -123,7 +123,7 @@ function mgdump(exchange: Exchange): void {
   exchange.reply('EN');
 }
 
-/** The items that a dump is asked for; answers why there is none. */
+/** The items to be dumped; sends the error when they cannot be. */
 function crawl(exchange: Exchange, name: string, what: string): Iterable<Item> | undefined {
   const { line, context, store } = exchange;
   if (!context.crawlerEnabled) exchange.reply('CLIENT_ERROR lru crawler disabled');
@@ -145,7 +145,7 @@ function sizeOf({ store }: Exchange, { key, value, flags }: Item): number {
   return itemSize(key.length, value.length, flags, store.cas);
 }
 
-/** Which classes `all`, `hash` or a list of numbers means; `undefined` when there is no such class. */
+/** The test for the classes that `all`, `hash` or a list of numbers means; `undefined` when there is no such class. */
 function classFilter(text: string): ((number: number) => boolean) | undefined {
   if (text === 'all' || text === 'hash') return () => true;
   const classes = new Set(text.split(',').map((word) => (/^\d+$/.test(word) ? Number(word) : 0)));
@@ -160,7 +160,7 @@ function urlEncode(key: string): string {
   );
 }
 
-/** What C's `strtod` would take; `undefined` when it is no number. */
+/** A number as C's `strtod` reads it; `undefined` when it is not one. */
 function decimal(text: string): number | undefined {
   const number = Number(text);
   return text.trim() === '' || Number.isNaN(number) ? undefined : number;

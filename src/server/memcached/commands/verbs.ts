@@ -18,21 +18,21 @@ import { lru, lruCrawler, slabs } from './tuning';
 /** A command of the text protocol. */
 export interface Verb {
   readonly name: string;
-  /** Its place in the counts; 0 is for commands that do not exist. */
+  /** Its index in the counts; 0 is for commands that do not exist. */
   readonly index: number;
   /** Executes the command: `exchange.line` has its tokens, `exchange.frame` its data block. */
   readonly execute: (exchange: Exchange) => void;
   /** The token that is the first key; 0 when the command has none. */
   readonly keyToken: number;
-  /** The token that tells the length of the data block; 0 when the command has none. */
+  /** The token with the length of the data block; 0 when the command has none. */
   readonly lengthToken: number;
-  /** Where the flags of a meta command begin whose line announces a block; 0 for others. */
+  /** For a meta command with a data block, the token at which its flags begin; 0 for others. */
   readonly flagsFrom: number;
-  /** How many tokens the line must have at least. */
+  /** The least number of tokens in the line. */
   readonly fewest: number;
   /** Whether `noreply` at the end of the line means that the client wants no answer. */
   readonly noreply: boolean;
-  /** Whether blanks may stand before it: memcached finds its rarer commands in another way than the frequent ones. */
+  /** Whether spaces may precede it: memcached parses its rarer commands differently from the frequent ones. */
   readonly mayBeIndented: boolean;
 }
 
@@ -86,17 +86,17 @@ function define(name: string, execute: Verb['execute'], rest: Partial<Verb> = {}
 /** The names of all commands, each at its index. */
 export const VERB_NAMES: readonly string[] = ['unknown', ...Array.from(VERBS.values(), ({ name }) => name)];
 
-/** The command that the line begins with. Found without making a string of it, which would cost as much as a `get`. */
+/** The command that the line begins with. Found without making a string, which would cost as much as a `get`. */
 export function findVerb(line: CommandLine): Verb | undefined {
   const verb = VERBS.get(line.verbHash);
   if (verb === undefined || !line.is(0, verb.name)) return undefined;
   return line.indented && !verb.mayBeIndented ? undefined : verb;
 }
 
-/** How many bytes of data follow the line, -1 when none do or nobody can tell. */
+/** How many bytes of data follow the line, -1 when there are none, or the number is not known. */
 export function announcedBlock(verb: Verb | undefined, line: CommandLine): number {
   if (verb === undefined || verb.lengthToken === 0 || line.count < verb.fewest) return -1;
-  // Only `ms` has flags after the length; where they are none, memcached does not look at the length.
+  // Only `ms` has flags after the length; where these are not flags, memcached ignores the length.
   if (verb.flagsFrom > 0 && !line.hasFlagsFrom(verb.flagsFrom)) return -1;
   return line.blockLength(verb.lengthToken);
 }

@@ -7,12 +7,12 @@ import { infoText } from './info';
 const NO_SAVING = 'ERR saving is not set up: this server keeps its items in memory only';
 const SAVING = 'ERR Background save already in progress';
 
-/** `DBSIZE` → how many keys there are, expired ones that nobody has noticed yet included. */
+/** `DBSIZE` → how many keys there are, including expired ones that were not removed yet. */
 function dbsize(exchange: RedisExchange): void {
   exchange.integer(exchange.store.size);
 }
 
-/** `FLUSHALL [ASYNC | SYNC]`, `FLUSHDB [ASYNC | SYNC]` → OK, and nothing is left. */
+/** `FLUSHALL [ASYNC | SYNC]`, `FLUSHDB [ASYNC | SYNC]` → OK, when everything is removed. */
 function flush(exchange: RedisExchange): void {
   const { request, store, context } = exchange;
   if (request.count > 2 || (request.count === 2 && !['async', 'sync'].includes(request.word(1)))) {
@@ -26,7 +26,7 @@ function flush(exchange: RedisExchange): void {
   }
 }
 
-/** `SAVE` → OK when all is saved; the client waits, the others do not. */
+/** `SAVE` → OK when everything is saved; only this client waits. */
 function save(exchange: RedisExchange): void | Promise<void> {
   const { saveControl } = exchange.context;
   if (saveControl === undefined) exchange.error(NO_SAVING);
@@ -43,7 +43,7 @@ async function saveNow(exchange: RedisExchange, saveControl: SaveControl): Promi
   }
 }
 
-/** `BGSAVE [SCHEDULE]` → that it has begun. */
+/** `BGSAVE [SCHEDULE]` → a status, as soon as the save has begun. */
 function bgsave(exchange: RedisExchange): void {
   const { request, context } = exchange;
   const { saveControl } = context;
@@ -78,7 +78,7 @@ function info(exchange: RedisExchange): void {
   exchange.verbatim(infoText(context, sections));
 }
 
-/** `CONFIG GET pattern …` → a map of those settings that clients ask for. */
+/** `CONFIG GET pattern …` → a map of the settings that clients ask for. */
 function configGet(exchange: RedisExchange): void {
   const { request, store, context } = exchange;
   const settings: readonly (readonly [string, string])[] = [

@@ -7,7 +7,7 @@ import { COMPATIBLE_REDIS_VERSION } from './version';
 const WRONG_PASSWORD = 'WRONGPASS invalid username-password pair or user is disabled.';
 const DEFAULT_USER = 'default';
 
-/** Names of clients and their libraries have no blanks and no control characters. */
+/** Names of clients and their libraries hold no whitespace and no control characters. */
 const NAME = /^[!-~]*$/;
 const BAD_NAME = 'cannot contain spaces, newlines or special characters.';
 
@@ -48,7 +48,7 @@ function auth(exchange: RedisExchange): void {
   }
 }
 
-/** Lets the client in, or answers that it is not. */
+/** Authenticates the client, or sends the error. */
 function authenticate(exchange: RedisExchange, username: string, password: string): boolean {
   const { context } = exchange;
   const allowed = context.requiresAuthentication ? context.authenticate(username, password) : username === DEFAULT_USER;
@@ -77,7 +77,7 @@ function hello(exchange: RedisExchange): void {
     } else if (option === 'setname' && index + 1 < request.count) {
       const name = request.text(++index);
       if (!isName(exchange, name)) return;
-      // As in Redis, even if what follows is refused.
+      // As in Redis, the name stays even if a later option is refused.
       exchange.name = name;
     } else {
       exchange.error(`ERR Syntax error in HELLO option '${request.text(index)}'`);
@@ -115,7 +115,7 @@ function setname(exchange: RedisExchange): void {
   exchange.ok();
 }
 
-/** `CLIENT GETNAME` → the name, or nothing. */
+/** `CLIENT GETNAME` → the name, or nil. */
 function getname(exchange: RedisExchange): void {
   exchange.bulk(exchange.name === '' ? undefined : exchange.name);
 }
@@ -165,7 +165,7 @@ function quit(exchange: RedisExchange): void {
   exchange.finish();
 }
 
-/** `RESET` → RESET, and the session is as at its beginning. */
+/** `RESET` → RESET; the session is then as at its beginning. */
 function reset(exchange: RedisExchange): void {
   exchange.reset();
   exchange.status('RESET');

@@ -1,26 +1,26 @@
 import type { RedisExchange } from './exchange';
 
-/** What Redis's `COMMAND` tells about a command. */
+/** The flags of a command, as Redis's `COMMAND` lists them. */
 export type CommandFlag = 'write' | 'readonly' | 'denyoom' | 'fast' | 'admin' | 'no_auth' | 'no_multi';
 
 /** A command of the Redis protocol. */
 export interface Command {
   /** In lower case; `client|setname` for a command within a command. */
   readonly name: string;
-  /** Its place in the counts; 0 is for commands that do not exist. */
+  /** Its index in the counts; 0 is for commands that do not exist. */
   readonly index: number;
-  /** How many arguments it has, its name included; -n for at least n. */
+  /** The number of arguments, its name included; -n for at least n. */
   readonly arity: number;
   readonly flags: readonly CommandFlag[];
-  /** Whether it is executed within MULTI, too, and not kept until EXEC. */
+  /** Whether it is executed at once within MULTI, instead of being kept until EXEC. */
   readonly atOnce: boolean;
-  /** Which arguments are keys: the first, the last (-1: of all), and the distance between two; zeros for none. */
+  /** Which arguments are keys: the first, the last (-1: the last argument), and the distance between two; zeros for none. */
   readonly keys: readonly [first: number, last: number, step: number];
-  /** Whether it says itself what happens to an argument that is too large for an item. */
+  /** Whether it handles an argument that is too large for an item itself. */
   readonly takesLargeValues: boolean;
   /** Commands named by the second argument. */
   readonly subcommands: ReadonlyMap<string, Command>;
-  /** Executes the command: the number and length of its arguments have been checked. The reply may come later. */
+  /** Executes the command. The number and length of its arguments were checked. The reply may come later. */
   readonly execute: (exchange: RedisExchange) => void | Promise<void>;
 }
 
@@ -28,7 +28,7 @@ const NONE: ReadonlyMap<string, Command> = new Map();
 
 const names = ['unknown'];
 
-/** The names of all commands, those within others included, each at its index. */
+/** The names of all commands, subcommands included, each at its index. */
 export const COMMAND_NAMES: readonly string[] = names;
 
 /** The keys of a command on one key. */
@@ -47,7 +47,7 @@ export function command(
   return { name, index: names.push(name) - 1, arity, flags, execute, keys: [0, 0, 0], takesLargeValues: false, atOnce: false, subcommands: NONE, ...rest };
 }
 
-/** Describes a command that has commands within it; `execute` is for when none of them is named. */
+/** Describes a command with subcommands; `execute` runs when none is named. */
 export function container(
   name: string,
   arity: number,
@@ -58,7 +58,7 @@ export function container(
   return { ...command(name, arity, [], execute), subcommands: byName };
 }
 
-/** Whether a request of `count` arguments fits. */
+/** Whether the command takes `count` arguments. */
 export function hasArity({ arity }: Command, count: number): boolean {
   return arity >= 0 ? count === arity : count >= -arity;
 }

@@ -3,14 +3,14 @@ import { Context, type SharedOptions } from '../../shared/context';
 import type { SaveControl } from '../../snapshot/save-control';
 import { RequestMemory } from '../resp/request-memory';
 
-/** What unfinished requests may take together, in bytes. */
+/** The most memory of all unfinished requests together, in bytes. */
 const MAX_UNFINISHED = 64 * 1024 * 1024;
 
 /** What all Redis sessions of one server share. */
 export interface RedisContextOptions extends SharedOptions {
   /** The items, usually those of a memcached server; the caller closes it. */
   store: MemoryStore;
-  /** What SAVE, BGSAVE, LASTSAVE and INFO use; without it the first two are refused. */
+  /** Used by SAVE, BGSAVE, LASTSAVE and INFO; without it the first two are refused. */
   saveControl?: SaveControl;
 }
 
@@ -30,10 +30,10 @@ export class RedisContext extends Context {
   readonly saveControl: SaveControl | undefined;
   /** Unix seconds. */
   readonly startedAt: number;
-  /** What the clients' unfinished requests take. */
+  /** The memory of the clients' unfinished requests. */
   readonly requestMemory = new RequestMemory(MAX_UNFINISHED);
   commands = 0;
-  /** The port, once there is one. */
+  /** The TCP port, once the server listens. */
   port = 0;
   /** Lists the open connections. */
   listClients: () => Iterable<RedisClientInfo> = () => [];

@@ -25,7 +25,7 @@ function decrby(exchange: RedisExchange): void {
   else change(exchange, -delta);
 }
 
-/** Adds to a number, which keeps its flags and its deadline; another begins at 0. */
+/** Adds to a number, which keeps its flags and its deadline; a missing one begins at 0. */
 function change(exchange: RedisExchange, delta: bigint): void {
   const { request, store } = exchange;
   const { stats } = store;

@@ -5,11 +5,11 @@ import { RespReplies } from '../resp/resp-replies';
 import type { RedisContext } from './context';
 import { Watch, type Transaction } from './transaction';
 
-/** Redis's own words for what several commands refuse. */
+/** Redis's own messages that several commands share. */
 export const SYNTAX_ERROR = 'ERR syntax error';
 export const NOT_AN_INTEGER = 'ERR value is not an integer or out of range';
 export const OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
-/** Ours: Redis's limit of 512 MB is none of this store. */
+/** Our own: this store does not have Redis's limit of 512 MB. */
 export const TOO_LARGE = 'ERR value is larger than the item size limit';
 export const REPLY_TOO_LARGE = 'ERR the reply would be longer than 64 MiB';
 
@@ -17,22 +17,22 @@ export const REPLY_TOO_LARGE = 'ERR the reply would be longer than 64 MiB';
 export const MAX_REPLY = 64 * 1024 * 1024;
 
 /**
- * What a command sees of the session that executes it: the request, the store, who asks, and the reply in the client's
- * version of RESP. One object per session serves all its commands.
+ * What a command sees of the session: the request, the store, the client, and the reply in the client's version of RESP. One
+ * object per session serves all its commands.
  */
 export class RedisExchange extends RespReplies {
-  /** The request that is executed: the one that was read last, or one that waited for EXEC. */
+  /** The request being executed: the one that was read last, or one that was kept for EXEC. */
   request = new Request();
-  /** What has come since MULTI. */
+  /** The requests since MULTI; undefined outside of a transaction. */
   transaction: Transaction | undefined;
   readonly watch = new Watch();
   readonly context: RedisContext;
   readonly store: MemoryStore;
   /** The connection's number. */
   readonly id: number;
-  /** Whether the client's user is known, or no one asks. */
+  /** Whether the client is authenticated, or need not be. */
   authenticated: boolean;
-  /** What the client has called itself, its library, and the library's version. */
+  /** The names of the client and its library, and the library's version, as the client gave them. */
   name = '';
   libraryName = '';
   libraryVersion = '';
@@ -45,7 +45,7 @@ export class RedisExchange extends RespReplies {
     this.authenticated = !context.requiresAuthentication;
   }
 
-  /** Makes the session what it was at its beginning. */
+  /** Resets the session to its beginning. */
   reset(): void {
     this.authenticated = !this.context.requiresAuthentication;
     this.protocol = 2;

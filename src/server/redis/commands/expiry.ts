@@ -6,7 +6,7 @@ import { MILLISECONDS, SECONDS, UNIX_MILLISECONDS, UNIX_SECONDS, readDeadline, t
 const MISSING = -2;
 const FOR_EVER = -1;
 
-/** `TTL key` and `PTTL key` → what is left in that unit; -2 when there is no such key, -1 when it stays. */
+/** `TTL key` and `PTTL key` → the time to live in that unit; -2 when there is no such key, -1 when it does not expire. */
 function remaining(unit: number): (exchange: RedisExchange) => void {
   return (exchange) => {
     const { request, store } = exchange;
@@ -18,7 +18,7 @@ function remaining(unit: number): (exchange: RedisExchange) => void {
   };
 }
 
-/** `EXPIRE key time [NX | XX | GT | LT]` → 1 when the life was changed; a time that has passed deletes. */
+/** `EXPIRE key time [NX | XX | GT | LT]` → 1 when the deadline was changed; a time that has passed deletes the key. */
 function expiring(name: string, form: TimeForm): (exchange: RedisExchange) => void {
   return (exchange) => {
     const { request, store } = exchange;
@@ -75,7 +75,7 @@ function readConditions(exchange: RedisExchange): Condition[] | undefined {
   return conditions;
 }
 
-/** `PERSIST key` → 1 when it had a deadline, and now stays. */
+/** `PERSIST key` → 1 when it had a deadline, which is now removed. */
 function persist(exchange: RedisExchange): void {
   const { request, store } = exchange;
   const item = store.find(request.text(1));

@@ -1,18 +1,18 @@
-/** Tells whether one character is meant. */
+/** Whether it matches one character. */
 type Piece = (char: string) => boolean;
 
 const ANY: Piece = () => true;
 
 /**
- * Makes a test of a glob pattern, with Redis's rules: `*`, `?`, `[a-z]`, `[^a]`, and `\` before what is meant literally.
- * Its time is bounded by the product of both lengths, whatever the pattern.
+ * Makes a test of a glob pattern, with Redis's rules: `*`, `?`, `[a-z]`, `[^a]`, and `\` before a literal character.
+ * Its time never exceeds the product of both lengths, whatever the pattern.
  */
 export function globMatcher(pattern: string): (text: string) => boolean {
   const pieces = parse(pattern);
   return (text) => {
     let piece = 0;
     let at = 0;
-    // The last star, and where what it takes ends: it takes more when what follows does not match.
+    // The last star, and the end of what it matches so far: it takes one more character when the rest does not match.
     let star = -1;
     let taken = 0;
     while (at < text.length) {
@@ -55,7 +55,7 @@ function parse(pattern: string): (Piece | '*')[] {
   return pieces;
 }
 
-/** The class behind a `[`, and where its `]` is; one that is not closed reaches to the end. */
+/** The class after a `[`, and where its `]` is; one that is not closed extends to the end. */
 function charClass(pattern: string, start: number): [piece: Piece, end: number] {
   const negated = pattern.charAt(start) === '^';
   const ranges: [first: string, last: string][] = [];
@@ -68,7 +68,7 @@ function charClass(pattern: string, start: number): [piece: Piece, end: number] 
     } else if (char === ']') {
       break;
     } else if (pattern.charAt(at + 1) === '-' && at + 2 < pattern.length) {
-      // Even a `]` can be the end of a range.
+      // In a range, even `]` can be the second character.
       const other = pattern.charAt(at + 2);
       ranges.push(char <= other ? [char, other] : [other, char]);
       at += 2;

@@ -17,9 +17,9 @@ const SECTIONS: ReadonlyMap<string, (context: RedisContext) => Line[]> = new Map
 const ALL = ['all', 'default', 'everything'];
 
 /**
- * What `INFO` answers.
+ * The text of `INFO`.
  *
- * @param wanted sections in lower case; all when there is none
+ * @param wanted sections in lower case; empty for all
  */
 export function infoText(context: RedisContext, wanted: readonly string[]): string {
   const all = wanted.length === 0 || wanted.some((name) => ALL.includes(name));

@@ -1,7 +1,7 @@
 import { command, container, type Command } from './command';
 import type { RedisExchange } from './exchange';
 
-/** `COMMAND` and what it tells of `table`. */
+/** `COMMAND` and its subcommands, which describe `table`. */
 export function introspection(table: ReadonlyMap<string, Command>): Command {
   return container(
     'command',

@@ -4,10 +4,10 @@ import { MAX_REPLY, NOT_AN_INTEGER, REPLY_TOO_LARGE, SYNTAX_ERROR, type RedisExc
 import { globMatcher } from './glob';
 import { parseInt64 } from '../../engine/counter';
 
-/** No key is as long as what a longer pattern would be needed for. */
+/** The longest pattern, in bytes; keys are far shorter. */
 const MAX_PATTERN = 1024;
 
-/** `DEL key …` → how many there were. UNLINK is the same here. */
+/** `DEL key …` → how many there were. UNLINK does the same here. */
 function del(exchange: RedisExchange): void {
   const { request, store } = exchange;
   let deleted = 0;
@@ -40,17 +40,17 @@ function keys(exchange: RedisExchange): void {
   if (found !== undefined) exchange.list(found);
 }
 
-/** `SCAN cursor [MATCH pattern] [COUNT n] [TYPE type]` → all of it at once, and the cursor 0 that ends the scan. */
+/** `SCAN cursor [MATCH pattern] [COUNT n] [TYPE type]` → all keys at once, with the cursor 0 that ends the scan. */
 function scan(exchange: RedisExchange): void {
   const { request } = exchange;
   const cursor = request.text(1);
-  // As C's strtoul reads it: a sign is no mistake.
+  // As C's strtoul reads it, which allows a sign.
   if (!/^[+-]?[0-9]+$/.test(cursor) || BigInt(cursor.replace(/^[+-]/, '').slice(0, 30)) > MAX_UINT64) {
     exchange.error('ERR invalid cursor');
     return;
   }
   let pattern = '*';
-  // No other cursor was ever given out; what is left of it is nothing.
+  // No other cursor was ever returned, so for any other nothing is left to list.
   let strings = /^[+-]?0+$/.test(cursor);
   for (let index = 2; index < request.count; index += 2) {
     const option = request.word(index);
@@ -75,7 +75,7 @@ function scan(exchange: RedisExchange): void {
   exchange.list(found);
 }
 
-/** The keys that match; else answers why they are not listed. */
+/** The keys that match; sends the error when they cannot be listed. */
 function matching(exchange: RedisExchange, pattern: string): string[] | undefined {
   const { store, context } = exchange;
   if (!context.dumpEnabled) {

@@ -13,7 +13,7 @@ function get(exchange: RedisExchange): void {
   exchange.bulk(read(exchange, 1));
 }
 
-/** `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]` → OK, with GET the old value. */
+/** `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]` → OK, or with GET the old value. */
 function set(exchange: RedisExchange): void {
   const { request, store } = exchange;
   const key = request.text(1);
@@ -60,7 +60,7 @@ function getset(exchange: RedisExchange): void {
   if (put(exchange, exchange.request.text(1), 2, 0)) exchange.bulk(old);
 }
 
-/** `GETDEL key` → the value, which is gone. */
+/** `GETDEL key` → the value, which is deleted. */
 function getdel(exchange: RedisExchange): void {
   const old = read(exchange, 1);
   exchange.store.delete(exchange.request.text(1));
@@ -75,7 +75,7 @@ function getex(exchange: RedisExchange): void {
   const { words, time } = options;
   const item = store.find(request.text(1));
   let deadline: number | undefined = 0;
-  // As in Redis, a time is not even read when there is nothing to expire.
+  // As in Redis, the time is not even parsed when there is no such key.
   if (item !== undefined && time !== undefined) {
     deadline = readDeadline(exchange, time.index, time.form, 'getex', 1n);
   }
@@ -115,7 +115,7 @@ function mset(exchange: RedisExchange): void {
   exchange.ok();
 }
 
-/** `APPEND key value` → the new length. A value that is there keeps its flags and its deadline. */
+/** `APPEND key value` → the new length. An existing value keeps its flags and its deadline. */
 function append(exchange: RedisExchange): void {
   const { request, store } = exchange;
   const key = request.text(1);

@@ -1,11 +1,11 @@
 import { NOT_AN_INTEGER, type RedisExchange } from './exchange';
 import { MAX_INT64, isInt64, parseInt64 } from '../../engine/counter';
 
-/** How a time is written. */
+/** How a command gives a time. */
 export interface TimeForm {
-  /** Milliseconds of its unit. */
+  /** The length of its unit in milliseconds. */
   readonly unit: bigint;
-  /** Whether it counts from 1970 and not from now. */
+  /** Whether it counts from 1970 instead of from now. */
   readonly absolute: boolean;
 }
 
@@ -15,12 +15,12 @@ export const UNIX_SECONDS: TimeForm = { unit: 1000n, absolute: true };
 export const UNIX_MILLISECONDS: TimeForm = { unit: 1n, absolute: true };
 
 /**
- * Reads an argument as a time, or answers why it is none. memcached's rule that from 30 days on a time counts from 1970
- * does not hold here.
+ * Reads an argument as a time, or sends the error. memcached's rule that a time beyond 30 days counts from 1970 does not apply
+ * here.
  *
- * @param name the command's, for the answer
- * @param least what the number must be at least
- * @returns the deadline in the store's time; one that has passed is not above the store's now
+ * @param name the name of the command, for the error
+ * @param least the least legal number
+ * @returns the deadline in the store's time; it is in the past when not above the store's `now()`
  */
 export function readDeadline(
   exchange: RedisExchange,

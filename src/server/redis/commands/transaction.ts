@@ -2,7 +2,7 @@ import type { Item } from '../../engine/item';
 import type { MemoryStore } from '../../engine/store';
 import type { Request } from '../resp/request';
 
-/** What the requests of one transaction may take, in bytes. */
+/** The most memory of the requests of one transaction, in bytes. */
 const MAX_TRANSACTION = 16 * 1024 * 1024;
 
 /** A request that waits for EXEC. */
@@ -11,7 +11,7 @@ interface Queued {
   readonly execute: () => unknown;
 }
 
-/** What a client has sent since MULTI. */
+/** The requests of a client since MULTI. */
 export class Transaction {
   readonly queued: Queued[] = [];
   /** Whether a request was refused: then EXEC executes nothing. */
@@ -19,7 +19,7 @@ export class Transaction {
   #bytes = 0;
 
   /**
-   * Keeps a request, whose memory may be overwritten.
+   * Keeps a copy of a request, as its memory is reused.
    *
    * @returns false when there is no room for it
    */
@@ -31,7 +31,7 @@ export class Transaction {
   }
 }
 
-/** Keys that EXEC looks after: whether they are what they were at WATCH. */
+/** Keys and their state at WATCH, which EXEC compares. */
 export class Watch {
   readonly #seen = new Map<string, { item: Item | undefined; cas: Item['cas']; deadline: number }>();
 
@@ -41,7 +41,7 @@ export class Watch {
     this.#seen.set(key, { item, cas: item?.cas ?? 0, deadline: item?.deadline ?? 0 });
   }
 
-  /** Whether any of them has changed, come or gone. */
+  /** Whether any of them was changed, added or removed. */
   hasChanged(store: MemoryStore): boolean {
     for (const [key, { item, cas, deadline }] of this.#seen) {
       const present = store.find(key);

@@ -2,7 +2,7 @@ import { ALL_KEYS, command, type Command } from './command';
 import type { RedisExchange } from './exchange';
 import { Transaction } from './transaction';
 
-/** `MULTI` → OK: what follows is kept until EXEC. */
+/** `MULTI` → OK; the following commands are kept until EXEC. */
 function multi(exchange: RedisExchange): void {
   if (exchange.transaction !== undefined) {
     exchange.error('ERR MULTI calls can not be nested');
@@ -12,7 +12,7 @@ function multi(exchange: RedisExchange): void {
   exchange.ok();
 }
 
-/** `EXEC` → an array of the answers; none when a watched key has changed. Nobody else's command comes between. */
+/** `EXEC` → an array of the replies; nil when a watched key has changed. No other client's command is executed in between. */
 function exec(exchange: RedisExchange): void {
   const { transaction, watch, store } = exchange;
   if (transaction === undefined) {
@@ -37,7 +37,7 @@ function exec(exchange: RedisExchange): void {
   }
 }
 
-/** `DISCARD` → OK, and what came since MULTI is forgotten. */
+/** `DISCARD` → OK; the commands since MULTI are dropped. */
 function discard(exchange: RedisExchange): void {
   if (exchange.transaction === undefined) {
     exchange.error('ERR DISCARD without MULTI');
@@ -48,7 +48,7 @@ function discard(exchange: RedisExchange): void {
   exchange.ok();
 }
 
-/** `WATCH key …` → OK: EXEC does nothing if one of them has changed by then. */
+/** `WATCH key …` → OK; EXEC will do nothing if one of them has changed by then. */
 function watch(exchange: RedisExchange): void {
   const { request, store } = exchange;
   if (exchange.transaction !== undefined) {

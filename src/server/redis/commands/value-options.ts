@@ -13,14 +13,14 @@ const TIMES: ReadonlyMap<string, TimeForm> = new Map([
 const LIFE = ['ex', 'px', 'exat', 'pxat', 'keepttl', 'persist'];
 const CONDITION = ['nx', 'xx'];
 
-/** What SET and GETEX may be told. */
+/** The options of SET and GETEX. */
 export interface ValueOptions {
   readonly words: ReadonlySet<string>;
-  /** Where the time stands and how it is written. */
+  /** The index of the time, and how it is given. */
   readonly time: { readonly index: number; readonly form: TimeForm } | undefined;
 }
 
-/** Reads the options from the argument `from` on, or answers why they cannot be read. */
+/** Reads the options from the argument `from` on, or sends the error. */
 export function readOptions(
   exchange: RedisExchange,
   from: number,

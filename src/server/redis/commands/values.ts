@@ -3,27 +3,27 @@ import { valueBytes, type StoredValue } from '../../engine/item';
 import type { StoreOutcome, StoreRequest } from '../../engine/store';
 import { OUT_OF_MEMORY, TOO_LARGE, type RedisExchange } from './exchange';
 
-/** The flags of what Redis clients store, as the clients of this package and pymemcache read them: UTF-8 text, … */
+/** The flags of values from Redis clients, as the clients of this package and pymemcache read them: UTF-8 text, … */
 const FLAG_TEXT = 16;
 /** … other bytes, … */
 const FLAG_BYTES = 0;
-/** … and a number that INCR has begun. */
+/** … and a number that INCR has created. */
 export const FLAG_INTEGER = 2;
 
 const NOT_ASCII = /[\x80-\xff]/;
 
-/** Keys that memcached's clients can only name in base64. */
+/** Keys that memcached clients can only name in base64. */
 const BINARY_KEY = /[\0-\x20\x7f]/;
 
 const BINARY_REQUEST: StoreRequest = { cas: 0, orStale: false, binaryKey: true };
 const PLAIN_REQUEST: StoreRequest = { cas: 0, orStale: false, binaryKey: false };
 
-/** How a key is stored, so that memcached's listings show it in a form that can be sent back. */
+/** How a key is stored, so that memcached's listings show it in a form that clients can send. */
 export function storeRequest(key: string): StoreRequest {
   return BINARY_KEY.test(key) ? BINARY_REQUEST : PLAIN_REQUEST;
 }
 
-/** Stores an argument under a key; else answers why not. */
+/** Stores an argument under a key; sends the error when it cannot. */
 export function put(exchange: RedisExchange, key: string, index: number, deadline: number): boolean {
   const { request, store } = exchange;
   store.stats.cmdSet++;
@@ -32,14 +32,14 @@ export function put(exchange: RedisExchange, key: string, index: number, deadlin
   return isStored(exchange, store.store('set', key, value, flagsOf(value), deadline, storeRequest(key)));
 }
 
-/** Whether it was stored; else answers why not. */
+/** Whether it was stored; sends the error when not. */
 export function isStored(exchange: RedisExchange, outcome: StoreOutcome): boolean {
   if (outcome === 'stored') return true;
   exchange.error(outcome === 'noMemory' ? OUT_OF_MEMORY : TOO_LARGE);
   return false;
 }
 
-/** The value under the key that is an argument, as a use of it. */
+/** The value of the key at `index`; counts as a use of it. */
 export function read({ request, store }: RedisExchange, index: number): StoredValue | undefined {
   const item = store.fetch(request.text(index));
   store.stats.cmdGet++;

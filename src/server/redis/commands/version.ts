@@ -1,2 +1,2 @@
-/** The Redis whose answers are given; clients compare it as numbers. */
+/** The version of Redis whose behaviour this server has; clients compare it as numbers. */
 export const COMPATIBLE_REDIS_VERSION = '7.0.15';

@@ -3,11 +3,11 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b
 const HEX_ESCAPE = /\\x([0-9a-f]{2})/iy;
 
 /**
- * Cuts an inline command, `SET greeting "hello world"`, into its arguments as Redis does (`sdssplitargs`): in double
- * quotes `\n \r \t \b \a \xHH` mean those bytes, in single quotes only `\'`; a closing quote ends the argument.
+ * Cuts an inline command, `SET greeting "hello world"`, into its arguments as Redis does (`sdssplitargs`): in double quotes `\n
+ * \r \t \b \a \xHH` stand for those bytes, in single quotes only `\'`; a closing quote ends the argument.
  *
  * @param line without its line end; a NUL ends it
- * @returns `undefined` when a quote is not closed, or something follows where it is
+ * @returns `undefined` when a quote is not closed, or something directly follows a closing quote
  */
 export function splitInline(line: string): string[] | undefined {
   const nul = line.indexOf('\0');

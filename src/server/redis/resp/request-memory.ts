@@ -1,15 +1,15 @@
-/** One that holds a part of a request until the rest arrives. */
+/** Holds a part of a request until the rest arrives. */
 export interface RequestHolder {
-  /** Lets go of it, and ends the connection. */
+  /** Drops it, and ends the connection. */
   drop(): void;
 }
 
-/** Less than this is not counted: every client may hold it, in bytes. */
+/** Up to this many bytes are not counted: every client may hold that much. */
 const UNCOUNTED = 32 * 1024;
 
 /**
- * What unfinished requests of all clients take together. When that is too much the largest has to go, so that nobody
- * can take the room of those who ask for little.
+ * The memory of the unfinished requests of all clients together. When it exceeds the limit the largest one is dropped, so that
+ * no client can crowd out those with small requests.
  */
 export class RequestMemory {
   readonly #limit: number;
@@ -26,7 +26,7 @@ export class RequestMemory {
     return this.#total;
   }
 
-  /** Notes that `holder` now holds so many bytes, and drops the largest holder when the limit is passed. */
+  /** Notes that `holder` now holds `bytes` bytes, and drops the largest holder when the limit is exceeded. */
   hold(holder: RequestHolder, bytes: number): void {
     if (bytes <= UNCOUNTED) return;
     this.#total += bytes - (this.#held.get(holder) ?? 0);

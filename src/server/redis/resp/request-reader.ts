@@ -4,31 +4,31 @@ import { parseInt64 } from '../../engine/counter';
 import type { Request } from './request';
 import type { RequestHolder, RequestMemory } from './request-memory';
 
-/** What cannot be read; the position in the stream is lost. The message is Redis's. */
+/** A request that cannot be read; the position in the stream is lost. The message is Redis's own. */
 export class ProtocolError extends Error {}
 
-/** What a reader takes. */
+/** The limits of a reader. */
 export interface RequestLimits {
-  /** A longer argument is swallowed in constant memory, in bytes. */
+  /** Longer arguments are swallowed in constant memory; in bytes. */
   readonly maxArgument: number;
-  /** A request that keeps more than this is refused, in bytes. */
+  /** Requests that hold more than this are refused; in bytes. */
   readonly maxRequest: number;
-  /** What the readers of one server may keep together. */
+  /** The account of what the readers of one server hold together. */
   readonly memory: RequestMemory;
 }
 
-/** Redis's bounds of a line, and of the length an argument may announce. */
+/** Redis's limits for a line, and for the announced length of an argument. */
 const MAX_LINE = 64 * 1024;
 const MAX_BULK = 512 * 1024 * 1024;
 
-/** How many arguments a request may have. */
+/** The most arguments of a request. */
 const MAX_ARGUMENTS = 1024 * 1024;
 
-/** Redis's bounds before authentication. */
+/** Redis's limits before authentication. */
 const MAX_UNAUTHENTICATED_ARGUMENTS = 10;
 const MAX_UNAUTHENTICATED_BULK = 16 * 1024;
 
-/** What the place of an argument takes, in bytes. */
+/** The memory of an argument's position, in bytes. */
 const PLACE_SIZE = 16;
 
 /** How much is allocated ahead of the bytes that really arrived, whatever was announced. */
@@ -46,7 +46,7 @@ const ZERO = 48;
  *     *2\r\n$3\r\nGET\r\n$1\r\nk\r\n          GET k\r\n
  */
 export class RequestReader implements RequestHolder {
-  /** Whether the client is unknown yet, and may send little. */
+  /** Whether the client is not authenticated yet, so that lower limits apply. */
   restricted = false;
   readonly #request: Request;
   readonly #limits: RequestLimits;
@@ -55,7 +55,7 @@ export class RequestReader implements RequestHolder {
   /** An incomplete request: its first `#heldLength` bytes. */
   #held: Buffer | undefined;
   #heldLength = 0;
-  /** How far the request has been understood, from its start. */
+  /** How far the request was parsed, from its start. */
   #at = 0;
   /** Arguments still to come; -1 before the first line has been read. */
   #left = -1;
@@ -69,7 +69,7 @@ export class RequestReader implements RequestHolder {
 
   /**
    * @param onRequest called for each request, with `request` filled in
-   * @param onDrop called when the memory is needed by others; the reader must not be used afterwards
+   * @param onDrop called when its memory is needed for other clients; the reader must not be used afterwards
    */
   constructor(
     request: Request,
@@ -83,7 +83,7 @@ export class RequestReader implements RequestHolder {
     this.#onDrop = onDrop;
   }
 
-  /** Called from within `onRequest`: `push` returns after this request. The next `push` goes on. */
+  /** Called from within `onRequest`: `push` returns after this request. The next `push` continues. */
   stop(): void {
     this.#stopped = true;
   }
@@ -145,7 +145,7 @@ export class RequestReader implements RequestHolder {
     return upTo;
   }
 
-  /** Where the line ends that is being read and goes on at `at`; `end` when that is not in the buffer yet. */
+  /** The end of the line that is being read and continues at `at`; `end` when it is not in the buffer yet. */
   #lineIn(held: Buffer, buffer: Buffer, at: number, end: number): number {
     if (held[0] !== ASTERISK) {
       const lineFeed = find(LF, buffer, at, end);
@@ -177,13 +177,13 @@ export class RequestReader implements RequestHolder {
     this.#inline = undefined;
     this.#at = 0;
     this.#left = -1;
-    // An empty line or array is no request, and has no answer.
+    // An empty line or array is not a request, and gets no reply.
     if (request.count > 0) this.#onRequest();
     request.clear();
     request.release();
   }
 
-  /** Goes on to understand the request that begins at `base`; whether it is complete. */
+  /** Continues to parse the request that begins at `base`; returns whether it is complete. */
   #scan(buffer: Buffer, base: number, end: number): boolean {
     if (this.#left < 0) {
       if (buffer[base] !== ASTERISK) return this.#scanInline(buffer, base, end);
@@ -207,7 +207,7 @@ export class RequestReader implements RequestHolder {
     return true;
   }
 
-  /** Reads the line before an argument; whether its bytes are to follow. */
+  /** Reads the line before an argument; returns whether its bytes follow. */
   #scanBulkLine(buffer: Buffer, base: number, end: number): boolean {
     const line = base + this.#at;
     const length = this.#length(buffer, base, end, 'bulk');
@@ -228,7 +228,7 @@ export class RequestReader implements RequestHolder {
     return true;
   }
 
-  /** The number of the line `?<number>\r\n` at `#at`, which is moved behind it; NaN when it is no number. */
+  /** The number of the line `?<number>\r\n` at `#at`, which is moved past it; NaN when it is not a number. */
   #length(buffer: Buffer, base: number, end: number, kind: string): number {
     const start = base + this.#at + 1;
     let at = start;
@@ -250,7 +250,7 @@ export class RequestReader implements RequestHolder {
       if (end - start >= MAX_LINE) throw new ProtocolError(`too big ${kind} count string`);
       return PARTIAL;
     }
-    // Like Redis, whatever follows the CR is taken for the LF.
+    // As in Redis, any byte after the CR is taken for the LF.
     this.#at = carriageReturn + 2 - base;
     return Number(parseInt64(latin1Slice(buffer, start, Math.max(start, carriageReturn))) ?? Number.NaN);
   }

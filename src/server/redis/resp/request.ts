@@ -3,12 +3,12 @@ import { storedValue, type StoredValue } from '../../engine/item';
 
 const EMPTY = Buffer.alloc(0);
 
-/** More places than this are given back after the request that needed them. */
+/** More positions than this are freed after the request that needed them. */
 const KEEP_PLACES = 1024;
 
 /**
- * One request: its arguments, the command's name first, as places in the memory they came in. One object serves all
- * requests of a connection, and the memory may be overwritten by the next read: take what is needed before returning.
+ * One request: its arguments, the command's name first, as positions in the memory they arrived in. One object serves all
+ * requests of a connection, and the next read may overwrite the memory: copy what is needed before returning.
  */
 export class Request {
   /** How many arguments there are, the command's name included. */
@@ -20,14 +20,14 @@ export class Request {
   readonly #ends: number[] = [];
   #oversized: number[] = [];
 
-  /** Makes ready for the next request. */
+  /** Prepares for the next request. */
   clear(): void {
     this.count = 0;
     if (this.#oversized.length > 0) this.#oversized = [];
     if (this.#starts.length > KEEP_PLACES) this.#starts.length = this.#ends.length = 0;
   }
 
-  /** Adds an argument; places are counted from the base given to {@link complete}. */
+  /** Adds an argument; positions are relative to the base given to {@link complete}. */
   add(start: number, end: number): void {
     this.#starts[this.count] = start;
     this.#ends[this.count++] = end;
@@ -51,7 +51,7 @@ export class Request {
     this.#buffer = EMPTY;
   }
 
-  /** How many bytes its arguments have. */
+  /** The length of all arguments together, in bytes. */
   get bytes(): number {
     let bytes = 0;
     for (let index = 0; index < this.count; index++) bytes += this.length(index);
@@ -105,7 +105,7 @@ export class Request {
   value(index: number): StoredValue {
     const start = this.#base + (this.#starts[index] ?? 0);
     const end = start + this.length(index);
-    // A part of the memory keeps all of it alive.
+    // A part of a buffer keeps all of it alive, so small parts are copied.
     const shared = this.#owned && (end - start) * 8 >= this.#buffer.length * 7;
     return storedValue(this.#buffer, start, end, shared);
   }

@@ -1,7 +1,7 @@
 import { textValue, type StoredValue } from '../../engine/item';
 import { Replies } from '../../shared/replies';
 
-/** Errors repeat what they complain of no longer than this, in bytes. */
+/** Longer errors are cut to this many bytes. */
 const MAX_ERROR = 1024;
 
 /** Replies in the client's version of RESP. */
@@ -19,7 +19,7 @@ export class RespReplies extends Replies {
     this.text(`+${text}\r\n`);
   }
 
-  /** `-<text>\r\n`; the text begins with a word in capitals. Line ends within it become blanks, as in Redis. */
+  /** `-<text>\r\n`; the text begins with a word in capitals. Line ends within it become spaces, as in Redis. */
   error(text: string): void {
     const line = text.slice(0, MAX_ERROR).replace(/[\r\n]+$/, '');
     this.text(`-${line.replace(/[\r\n]/g, ' ')}\r\n`);
@@ -51,12 +51,12 @@ export class RespReplies extends Replies {
     else this.bulk(textValue(text));
   }
 
-  /** `*<length>\r\n`: so many replies follow. */
+  /** `*<length>\r\n`: this many replies follow. */
   array(length: number): void {
     this.text(`*${length}\r\n`);
   }
 
-  /** No array: `*-1\r\n` or `_\r\n` */
+  /** Nil for an array: `*-1\r\n` or `_\r\n` */
   noArray(): void {
     this.text(this.protocol === 3 ? '_\r\n' : '*-1\r\n');
   }
