@@ -8,7 +8,7 @@ import type { ClusterServer } from './member';
 
 /** How often the DNS is asked. */
 export interface DnsOptions {
-  /** Milliseconds between two looks; trouble with a server makes the next one come sooner. @default 60000 */
+  /** Milliseconds between two looks, at the most, and three quarters of it at the least; trouble with a server makes the next one come within a second. @default 60000 */
   refreshInterval?: number | undefined;
 }
 

@@ -15,7 +15,7 @@ import type { Discovery } from './discovery';
 
 /** How the servers of a managed cluster are found. */
 export interface ElastiCacheOptions {
-  /** Milliseconds between two looks at the list; trouble with a server makes the next one come sooner. @default 60000 */
+  /** Milliseconds between two looks at the list, at the most, and three quarters of it at the least; trouble with a server makes the next one come within a second. @default 60000 */
   refreshInterval?: number | undefined;
   /**
    * Whether servers are known by their private address instead of their host name: faster, and the placement of
