@@ -16,8 +16,12 @@ const MEASUREMENTS: Readonly<Record<string, readonly [file: string, tells: strin
   observation: ['observation', 'what the meter and the channels cost'],
   cache: ['cache/run', 'the read-through cache beside those of npm: loads per expiry, latency, CPU per hit'],
   'cache-pictures': ['cache/pictures', 'the pictures of docs/cache.md: recorded runs in virtual time'],
+  scale: ['../scale/run', '1000 processes and 100 servers in virtual time: storms, discovery, failover; memory per connection'],
   profile: ['profile', 'a CPU profile of one row'],
 };
+
+/** What Node is started with. A hundred thousand connections, with their servers, take some gigabytes. */
+const FLAGS: Readonly<Record<string, readonly string[]>> = { micro: ['--expose-gc'], '../scale/run': ['--max-old-space-size=10000'] };
 
 /** What writes its figures into the documentation. */
 const WRITTEN = ['rates', 'costs', 'languages', 'multi-core', 'serdes', 'pool', 'servers'];
@@ -29,7 +33,7 @@ function measure(what: string, options: readonly string[]): number {
     console.error(`npm run bench -- [WHAT] [options]; WHAT is one of\n${lines.join('\n')}\n  docs        all that stands in the documentation`);
     return 2;
   }
-  const flags = file === 'micro' ? ['--expose-gc'] : [];
+  const flags = FLAGS[file] ?? [];
   const run = spawnSync(process.execPath, [...flags, '--import', 'tsx', join(__dirname, `${file}.ts`), ...options], { stdio: 'inherit' });
   return run.status ?? 1;
 }

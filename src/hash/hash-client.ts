@@ -95,7 +95,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
       return usePooling ? new ConnectionPool(server, options, observing, 'turn') : new Connection(server, options, observing, 'turn');
     });
     if (typeof servers === 'function') {
-      const follower = new ClusterFollower(router, servers, { clock, timeout });
+      const follower = new ClusterFollower(router, servers, { clock, random, timeout });
       onTrouble = () => {
         follower.onTrouble();
       };

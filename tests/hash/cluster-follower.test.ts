@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { HashClient, MemcacheNoServersError, type ClusterServer, type Discovery } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure, illegal, rejection } from '../support/contract';
+import { SeededRandom } from '../support/seeded-random';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 let servers: MemcachedServer[];
@@ -177,6 +178,76 @@ it('trouble with a server makes it look again, though not more often than once a
   await client.close();
 });
 
+it('more trouble does not make it look sooner than that', async () => {
+  const { client, source, clock } = makeClient();
+  source.give([address(0), address(1)]);
+  const keys = Array.from({ length: 50 }, (_, i) => `k${i}`);
+  await client.setMany(keys.map((key): [string, number] => [key, 1]));
+  for (const index of [0, 1]) {
+    await servers[index]?.close();
+    source.give([address(0), address(1)]);
+    await Promise.allSettled(keys.map((key) => client.get(key)));
+    await clock.advance(400);
+  }
+  expect(source.looks).toEqual([0]);
+  await clock.advance(200);
+  expect(source.looks).toEqual([0, 1000]);
+  await client.close();
+});
+
+describe('many processes', () => {
+  /** When each of 200 looks at the list, all started at once. */
+  function start(): { clock: VirtualClock; clients: HashClient[]; looks: number[][] } {
+    const clock = new VirtualClock();
+    const random = new SeededRandom(7);
+    const looks: number[][] = [];
+    const clients = Array.from({ length: 200 }, () => {
+      const own: number[] = [];
+      looks.push(own);
+      const discovery: Discovery = async function* ({ signal, wait }) {
+        while (!signal.aborted) {
+          own.push(clock.now());
+          yield [address(0)];
+          await wait(60_000);
+        }
+      };
+      return new HashClient(discovery, { clock, random: random.fork().next });
+    });
+    return { clock, clients, looks };
+  }
+
+  /** How many fall into the fullest tenth of the time. */
+  const fullest = (times: number[], from: number, length: number): number => {
+    const tenths = new Array<number>(10).fill(0);
+    for (const time of times) tenths[Math.min(9, Math.floor(((time - from) / length) * 10))]! += 1;
+    return Math.max(...tenths);
+  };
+
+  it('that were started together do not look together', async () => {
+    const { clock, clients, looks } = start();
+    await Promise.all(clients.map((client) => client.get('k')));
+    await clock.advance(60_000);
+    const second = looks.map(([, time]) => time ?? NaN);
+    for (const time of second) expect(time >= 45_000 && time <= 60_000).toBe(true);
+    expect(fullest(second, 45_000, 15_000)).toBeLessThan(40);
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  it('do not look together when a server of all of them is in trouble', async () => {
+    const { clock, clients, looks } = start();
+    await Promise.all(clients.map((client) => client.get('k')));
+    await clock.advance(5000);
+    await servers[0]?.close();
+    await Promise.allSettled(clients.map((client) => client.get('k')));
+    const from = clock.now();
+    await clock.advance(1000);
+    const second = looks.map(([, time]) => time ?? NaN);
+    for (const time of second) expect(time >= from && time <= from + 1000).toBe(true);
+    expect(fullest(second, from, 1000)).toBeLessThan(40);
+    await Promise.all(clients.map((client) => client.close()));
+  });
+});
+
 it('what is done by hand holds against the list', async () => {
   const { client, source, clock } = makeClient();
   source.give([address(0), address(1)]);
@@ -315,7 +386,7 @@ describe('sources as they come', () => {
     expect(looks).toBe(1);
     await servers[0]?.close();
     await failure(client.get('k'));
-    await turns(5);
+    await clock.advance(1000);
     expect(looks).toBe(2);
     await client.close();
   });

@@ -4,7 +4,7 @@ import type { CallQueue } from './call-queue';
 import { isErrorLine, replyError, unknownCommand } from '../../protocol/reply';
 import { afterLastKey, JoinableGet, MORE, type Command } from '../command';
 import { FENCE, FenceReader } from './fence';
-import { LineKeys } from './line-keys';
+import { lineKeys } from './line-keys';
 
 /** No more than this is encoded at once. */
 const WRITE_SIZE = 256 * 1024;
@@ -37,7 +37,8 @@ export class Outbox {
   #joinedCount = 0;
   #joinedKeys = 0;
   #joinedLength = 0;
-  readonly #lineKeys: LineKeys;
+  /** What the line is known by, once it has a second key. */
+  #line = 0;
   /** Where its first call stands in the queue. */
   #lineStart = 0;
   /** The last key of the line. */
@@ -58,7 +59,6 @@ export class Outbox {
   constructor(calls: CallQueue, request: RequestWriter, maxPending: number, server: string) {
     this.#calls = calls;
     this.#request = request;
-    this.#lineKeys = new LineKeys(calls);
     this.#server = server;
     this.#maxUnanswered = Math.max(1, Math.min(MAX_UNANSWERED, maxPending - 1));
   }
@@ -184,10 +184,10 @@ export class Outbox {
   #findTwin(wireKey: string): Call<unknown> | undefined {
     // Most lines hold one key and need no table.
     if (this.#joinedCount === 1) {
-      this.#lineKeys.start();
-      this.#lineKeys.add(this.#lastKey, this.#lineStart);
+      this.#line = lineKeys.start();
+      lineKeys.add(this.#line, this.#calls, this.#lastKey, this.#lineStart);
     }
-    return this.#lineKeys.add(wireKey, this.#calls.nextPosition);
+    return lineKeys.add(this.#line, this.#calls, wireKey, this.#calls.nextPosition);
   }
 
   #endLine(): void {

@@ -5,9 +5,10 @@ export interface DiscoveryContext {
   /** Fires when the client is closed. */
   readonly signal: AbortSignal;
   /**
-   * Waits before the source looks again: this many milliseconds (`Infinity`: without limit), or less when a server gets into
-   * trouble or the client is closed. It does not keep the process alive. It rejects with the signal's reason when the client is
-   * closed already.
+   * Waits before the source looks again: three quarters to the whole of this many milliseconds (`Infinity`: without limit), so
+   * that many processes do not look together; up to a second when a server gets into trouble; and no longer than until the
+   * client is closed. It does not keep the process alive. When the client has been closed
+   * already it rejects with the signal's reason.
    */
   readonly wait: (milliseconds: number) => Promise<void>;
 }

@@ -8,7 +8,7 @@ import type { ClusterServer } from './member';
 
 /** How often the DNS is asked. */
 export interface DnsOptions {
-  /** Milliseconds between two look-ups; trouble with a server brings the next one forward. @default 60000 */
+  /** The most milliseconds between two look-ups; the least is three quarters of it, so that many processes do not look together; trouble with a server brings the next one forward to within a second. @default 60000 */
   refreshInterval?: number | undefined;
 }
 

@@ -6,6 +6,7 @@ import { rejected } from '../../client/connection';
 import type { ExecuteOptions, Executor, Monitor } from '../../client/executor';
 import { LONGEST_TIMER } from '../../options/rule';
 import type { Clock, Timer } from '../../runtime/clock';
+import type { Random } from '../../runtime/random';
 import type { Discovery, DiscoveryContext } from './discovery';
 import { toMember, type ClusterServer, type Member } from './member';
 
@@ -21,6 +22,7 @@ export interface Membership extends Executor {
 /** How a cluster is followed. */
 export interface FollowSettings {
   readonly clock: Clock;
+  readonly random: Random;
   /** How long a call may take, the wait for the first list included, in milliseconds; 0 = no limit. */
   readonly timeout: number;
 }
@@ -30,6 +32,9 @@ const RETRY_AFTER = 1000;
 
 /** The least time between two look-ups of a source in milliseconds, however much trouble there is. */
 const LEAST_WAIT = 1000;
+
+/** All processes see a server's trouble in the same moment: each looks at the list at some time within this many milliseconds. */
+const HURRY_WITHIN = 1000;
 
 /**
  * Keeps the servers of a router equal to those of a {@link Discovery}. It starts with the first call, which waits for the first
@@ -86,7 +91,7 @@ export class ClusterFollower implements Executor {
   }
 
   #follow(): Following {
-    return new Following(this.#discovery, this.#settings.clock, (servers) => {
+    return new Following(this.#discovery, this.#settings, (servers) => {
       const listed = servers.map(toMember).filter(({ name }) => !this.#removed.has(name) && !this.#added.has(name));
       this.#router.replace([...listed, ...this.#added.values()]);
     });
@@ -148,6 +153,7 @@ class Following {
   /** The source ended without a list. It is asked again, but calls do not wait for that. */
   hasNone = false;
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #onList: (servers: readonly ClusterServer[]) => void;
   readonly #abort = new AbortController();
   readonly #waiting = new Set<OnKnown>();
@@ -159,8 +165,9 @@ class Following {
   #failure: Failure | undefined;
   #waitedAfterEnd = false;
 
-  constructor(discovery: Discovery, clock: Clock, onList: (servers: readonly ClusterServer[]) => void) {
+  constructor(discovery: Discovery, { clock, random }: FollowSettings, onList: (servers: readonly ClusterServer[]) => void) {
     this.#clock = clock;
+    this.#random = random;
     this.#onList = onList;
     void this.#follow(discovery);
   }
@@ -276,11 +283,18 @@ class Following {
     return thrownOut;
   }
 
+  /**
+   * Three quarters to the whole of the time: processes that were started together do not look together for ever. Trouble ends it,
+   * after a moment that is another one in each process; more trouble meanwhile does not end that.
+   */
   async #sleepUntilNextLook(milliseconds: number): Promise<void> {
-    const until = this.#clock.now() + milliseconds;
-    const hurried = await this.#sleep(milliseconds);
-    const early = Math.min(until, this.#lastLook + LEAST_WAIT) - this.#clock.now();
-    if (hurried && early > 0) await this.#sleep(early);
+    const since = this.#clock.now();
+    const until = since + milliseconds * (0.75 + 0.25 * this.#random());
+    const hurried = await this.#sleep(until - since);
+    if (!hurried) return;
+    const soon = this.#clock.now() + HURRY_WITHIN * this.#random();
+    const next = Math.min(until, Math.max(soon, this.#lastLook + LEAST_WAIT));
+    for (let now = this.#clock.now(); now < next && !this.#isOver(); now = this.#clock.now()) await this.#sleep(next - now);
   }
 
   /** Resolves with whether it was ended early. */
