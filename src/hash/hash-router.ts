@@ -4,6 +4,7 @@ import {
   MemcacheIllegalInputError,
   MemcacheNoServersError,
   MemcachePartialError,
+  MemcacheUnknownCommandError,
 } from '../errors';
 import { Failures } from '../client/certainty';
 import type { Command, KeyCommand, KeysCommand, ServerCommand } from '../client/command';
@@ -263,7 +264,7 @@ export class HashRouter implements Executor {
       else if (outcome.reason instanceof MemcachePartialError) results.push(outcome.reason.partial as R);
       failures.addOutcome(outcome, nodes[index]?.name);
     }
-    if (failures.any) throw failures.toError(command.verb, command.merge(results));
+    if (failures.any) throw unknownToAll(settled) ?? failures.toError(command.verb, command.merge(results));
     return command.merge(results, owners);
   }
 
@@ -295,6 +296,12 @@ export class HashRouter implements Executor {
     const why = this.#nodes.size === 0 ? 'the cluster has no servers; see addServer' : 'all servers are dead; see servers()';
     return new MemcacheNoServersError(why, { command });
   }
+}
+
+/** What all servers have answered to a command that none of them knows. */
+function unknownToAll(outcomes: readonly PromiseSettledResult<unknown>[]): unknown {
+  const errors = outcomes.map((outcome): unknown => (outcome.status === 'rejected' ? outcome.reason : undefined));
+  return errors.every((error) => error instanceof MemcacheUnknownCommandError) ? errors[0] : undefined;
 }
 
 /** This many servers that are gone are remembered with what they counted. */

@@ -24,7 +24,7 @@ const MAX_UNANSWERED = 1024;
  * - A run of noreply commands is closed by a fence, whose answer the last of them awaits.
  * - A raw command is written only when nothing else is awaited, and nothing is written behind it.
  * - Before the first meta command with a data block the server is asked for its version: one that does not know the command would
- *   take the data for commands.
+ *   take the data for commands. Before the first `me` too, which memcached 1.5.22 answers by one line too many.
  */
 export class Outbox {
   readonly #calls: CallQueue;
@@ -94,9 +94,13 @@ export class Outbox {
       } else if (call.command.noreply) {
         if (this.#calls.written >= this.#maxUnanswered) break;
         this.#writeUnanswered(call);
-      } else if (this.#knowsMeta !== true && call.command.hasBlock && call.command.since !== undefined) {
+      } else if (this.#knowsMeta !== true && mustBeKnown(call.command)) {
         if (this.#knowsMeta === undefined) this.#ask(call);
-        else call.reject(unknownCommand(call.command, this.#server, 'notSent'));
+        else {
+          // It may stand between gets that share a line, and is passed over like one that was withdrawn.
+          call.endsReply = false;
+          call.reject(unknownCommand(call.command, this.#server, 'notSent'));
+        }
       } else this.#write(call, separately || call.separate ? (call.command.separated ?? call.command) : call.command);
       this.#calls.advance();
     }
@@ -209,6 +213,11 @@ export class Outbox {
     this.#calls.trim();
     return this.#calls.written === 0 && this.#joined === undefined && this.#unfenced === undefined;
   }
+}
+
+/** Whether it harms a connection to a server without meta commands. */
+function mustBeKnown({ since, hasBlock, verb }: Command<unknown>): boolean {
+  return since !== undefined && (hasBlock || verb === 'me');
 }
 
 /** Whether a server of this version has meta commands: from 1.6.0 on. Of one that does not count as memcached does, it is not known. */
