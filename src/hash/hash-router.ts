@@ -299,9 +299,9 @@ export class HashRouter implements Executor {
 }
 
 /** What all servers have answered to a command that none of them knows. */
-function unknownToAll(outcomes: readonly PromiseSettledResult<unknown>[]): unknown {
-  const errors = outcomes.map((outcome): unknown => (outcome.status === 'rejected' ? outcome.reason : undefined));
-  return errors.every((error) => error instanceof MemcacheUnknownCommandError) ? errors[0] : undefined;
+function unknownToAll(outcomes: readonly PromiseSettledResult<unknown>[]): MemcacheUnknownCommandError | undefined {
+  const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' && outcome.reason instanceof MemcacheUnknownCommandError ? [outcome.reason] : []));
+  return errors.length === outcomes.length ? errors[0] : undefined;
 }
 
 /** This many servers that are gone are remembered with what they counted. */
