@@ -135,13 +135,13 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
     become?.();
     const failed = opened.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+    if (options.pidFile !== undefined) writePid(options.pidFile);
   } catch (error) {
     await closeServers();
     store.close();
     await persistence?.close();
     throw error;
   }
-  if (options.pidFile !== undefined) writeFileSync(options.pidFile, `${process.pid}\n`);
   const addresses = servers.map((server) => server.address);
   const redisAddresses = redisServers.map((server) => server.address);
   const forRedis = redisAddresses.length === 0 ? '' : `, for Redis clients on ${redisAddresses.join(', ')}`;
@@ -218,6 +218,14 @@ function readTlsFiles({ chain, key, ca, ciphers, verifyMode, minVersion }: TlsFi
     requestCert: verifyMode > 0,
     rejectUnauthorized: verifyMode > 1,
   };
+}
+
+function writePid(path: string): void {
+  try {
+    writeFileSync(path, `${process.pid}\n`);
+  } catch (error) {
+    throw new UsageError(`-P, --pidfile: must be a file that can be written, not ${JSON.stringify(path)}: ${reason(error)}`);
+  }
 }
 
 function readFile(path: string, what: string): string {

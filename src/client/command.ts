@@ -107,9 +107,13 @@ abstract class BaseCommand<R> {
   get since(): string | undefined {
     return undefined;
   }
+  /** Whether it harms the connection to a server that does not know it, so that the version is asked for first. */
+  get mustBeKnown(): boolean {
+    return this.hasBlock && this.since !== undefined;
+  }
   /** Whether it may be written at any time, whatever the server is. One question in place of three, where each call is asked. */
   get ordinary(): boolean {
-    return this.rawUntil === undefined && !(this.hasBlock && this.since !== undefined);
+    return this.rawUntil === undefined && !this.mustBeKnown;
   }
   /** Whether twemproxy, mcrouter and memcached's proxy all know it. */
   get throughProxies(): boolean {

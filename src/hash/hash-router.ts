@@ -4,6 +4,7 @@ import {
   MemcacheIllegalInputError,
   MemcacheNoServersError,
   MemcachePartialError,
+  MemcacheUnknownCommandError,
 } from '../errors';
 import { Failures } from '../client/certainty';
 import type { Command, KeyCommand, KeysCommand, ServerCommand } from '../client/command';
@@ -264,7 +265,7 @@ export class HashRouter implements Executor {
       else if (outcome.reason instanceof MemcachePartialError) results.push(outcome.reason.partial as R);
       failures.addOutcome(outcome, nodes[index]?.name);
     }
-    if (failures.any) throw failures.toError(command.verb, command.merge(results));
+    if (failures.any) throw unknownToAll(settled) ?? failures.toError(command.verb, command.merge(results));
     return command.merge(results, owners);
   }
 
@@ -296,6 +297,12 @@ export class HashRouter implements Executor {
     const why = this.#nodes.size === 0 ? 'the cluster has no servers; see addServer' : 'all servers are dead; see servers()';
     return new MemcacheNoServersError(why, { command });
   }
+}
+
+/** What all servers have answered to a command that none of them knows. */
+function unknownToAll(outcomes: readonly PromiseSettledResult<unknown>[]): MemcacheUnknownCommandError | undefined {
+  const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' && outcome.reason instanceof MemcacheUnknownCommandError ? [outcome.reason] : []));
+  return errors.length === outcomes.length ? errors[0] : undefined;
 }
 
 /** The meters of this many removed servers are kept. */

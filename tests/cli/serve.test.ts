@@ -104,6 +104,14 @@ describe('serve', () => {
     running.pop();
   });
 
+  it('does not run without the file for its process id that was asked for', async () => {
+    for (const file of ['', join(folder, 'none', 'pid')]) {
+      expect(await run('-p', '0', '-P', file)).toBe(2);
+      expect(stderr).toContain(`-P, --pidfile: must be a file that can be written, not ${JSON.stringify(file)}`);
+      expect(stdout).toBe('');
+    }
+  });
+
   it('reads the users of -Y', async () => {
     const file = join(folder, 'users');
     writeFileSync(file, 'me:se:cret\nother:word\n');

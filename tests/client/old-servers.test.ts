@@ -1,5 +1,5 @@
 /** Servers of every age, by the words they use; tests/client/contract.test.ts runs over whatever memcached is there. */
-import { Client, MetaCommand, TypedSerde, VersionedSerde } from '../../src';
+import { Client, HashClient, MetaCommand, TypedSerde, VersionedSerde, type Certainty } from '../../src';
 import { failure } from '../support/contract';
 import { ScriptedServer, type Script } from '../support/scripted-server';
 
@@ -77,28 +77,45 @@ describe('a server without meta commands, or without gat', () => {
     return line.split(' ').length > 3 ? 'CLIENT_ERROR incorrect number of tokens supplied\r\n' : 'CLIENT_ERROR invalid or duplicate flag\r\n';
   };
 
-  it.each(calls)('%s, answered by ERROR', async (_, call, needs) => {
+  it.each(calls)('%s, answered by ERROR', async (name, call, needs) => {
     server.next(inWords(unknown, '1.4.39'));
-    await expectRefused(call, needs);
+    await expectRefused(call, needs, name === 'metaDebug' ? 'notSent' : 'executed');
   });
 
   const inFirstDialect = calls.filter(([name]) => !/^gats?$|metaDebug/.test(name));
   it.each(inFirstDialect)('%s, as memcached 1.5.19 to 1.5.22 puts it', async (_, call, needs) => {
     server.next(inWords(firstDialect, '1.5.22'));
-    await expectRefused(call, needs);
+    await expectRefused(call, needs, 'executed');
   });
 
-  async function expectRefused(call: Call, needs: string): Promise<void> {
+  it('metaDebug is not sent to memcached 1.5.22, which answers it by one line too many', async () => {
+    server.next(inWords((line) => (line === 'me k' ? 'ME k exp=-1 la=0 cas=1 fetch=no cls=1 size=61\r\nEN\r\n' : 'ERROR\r\n'), '1.5.22'));
+    await expectRefused((c) => c.metaDebug('k'), '1.6.0', 'notSent');
+  });
+
+  async function expectRefused(call: Call, needs: string, certainty: Certainty): Promise<void> {
     const client = new Client(server.address);
     const [before, error, behind, more] = await Promise.all([client.get('next'), failure(call(client)), client.get('next'), failure(call(client))]);
     expect([before, behind, await client.get('next')]).toEqual(['fine', 'fine', 'fine']);
     for (const each of [error, more]) {
-      expect(each).toMatchObject({ code: 'MEMCACHE_UNKNOWN_COMMAND', certainty: 'executed' });
+      expect(each).toMatchObject({ code: 'MEMCACHE_UNKNOWN_COMMAND', certainty });
       expect(each.message).toContain(`needs memcached ${needs} or newer`);
     }
     expect(server.connections).toHaveLength(1);
     await client.close();
   }
+
+  it('a command to all servers of a cluster that none of them knows is one error', async () => {
+    const other = await ScriptedServer.start();
+    for (const each of [server, other]) each.next(inWords(unknown, '1.4.39'));
+    for (const servers of [[server.address], [server.address, other.address]]) {
+      const client = new HashClient(servers);
+      expect(await failure(client.metaNoop())).toMatchObject({ code: 'MEMCACHE_UNKNOWN_COMMAND', certainty: 'executed', message: expect.stringContaining('needs memcached 1.6.0') as string });
+      for (const each of [server, other]) each.next(inWords(unknown, '1.4.39'));
+      await client.close();
+    }
+    await other.close();
+  });
 
   it('a flag that a later server does not know is told in its own words', async () => {
     const client = new Client(server.address);
@@ -139,6 +156,10 @@ describe('a server without meta commands, or without gat', () => {
       }
       expect([before, await client.get('next')]).toEqual(['fine', 'fine']);
       expect(sent).toEqual(['version', 'get next', 'get next']);
+      // Between gets that share a line it is in nobody's way.
+      const refused = (): Promise<unknown> => failure(client.metaSet('k', 'flush_all'));
+      const [first, , second, , third] = await Promise.all([client.get('next'), refused(), client.get('next'), refused(), client.get('next')]);
+      expect([first, second, third]).toEqual(['fine', 'fine', 'fine']);
       expect(server.connections).toHaveLength(1);
       await client.close();
     });

@@ -27,12 +27,12 @@ const servers: (readonly [string, (() => Promise<Served>) | undefined])[] = [
     const server = await MemcachedServer.start({ maxConnections: PLACES });
     return { address: server.address, stop: () => server.close() };
   }],
-  ['memcached', memcachedBinary() === undefined ? undefined : startFullMemcached],
+  ['memcached (needs 1.5.0: before, it leaves the connection unanswered)', memcachedBinary() === undefined || isOlderThan('1.5.0') ? undefined : startFullMemcached],
 ];
 
-/** With so few places memcached itself has no file left to start with, so all others are taken here. It says so only if it is told to, up to 1.4. */
+/** With so few places memcached itself has no file left to start with, so all others are taken here. */
 async function startFullMemcached(): Promise<Served> {
-  const memcached = await startMemcached(['-c', '40', '-t', '1', ...(isOlderThan('1.5.0') ? ['-o', 'maxconns_fast'] : [])]);
+  const memcached = await startMemcached(['-c', '40', '-t', '1']);
   const taken: Socket[] = [];
   for (;;) {
     const socket = connect(memcached.port, '127.0.0.1');
@@ -109,7 +109,6 @@ describe('a server without a place', () => {
       await Promise.all(calls);
     };
     for (let i = 0; i < 10; i++) await load();
-    expect(server.store.stats).toBeDefined();
     expect(client.poolStats.size).toBe(1);
     await other.close();
     const until = performance.now() + 5000;

@@ -164,6 +164,11 @@ export class MetaRequest extends KeyCommand<MetaResult> {
     return this.#block !== undefined;
   }
 
+  /** memcached 1.5.22 answers `me` by one line too many. */
+  override get mustBeKnown(): boolean {
+    return this.hasBlock || this.verb === 'me';
+  }
+
   override get throughProxies(): boolean {
     return false;
   }
