@@ -131,12 +131,16 @@ it('the loads of a read-through cache are spans of kind INTERNAL', async () => {
   const parent = tracer.startSpan('request');
   await context.with(trace.setSpan(context.active(), parent), () => cache.get(`loads:${process.pid}`, () => Promise.resolve(1)));
   await cache.get(`fails:${process.pid}`, () => Promise.reject(new Error('no'))).catch(() => undefined);
+  const nameless = new ReadThroughCache(client);
+  await nameless.get(`nameless:${process.pid}`, () => Promise.resolve(1));
+  await nameless.close();
   await cache.close();
   await client.close();
   const found = spans().filter(({ name }) => name.startsWith('load'));
   expect(found).toMatchObject([
     { name: 'load users', kind: SpanKind.INTERNAL, attributes: { 'tsmemcache.cache.name': 'users', 'tsmemcache.outcome': 'loaded' } },
     { name: 'load users', status: { code: SpanStatusCode.ERROR }, attributes: { 'error.type': 'ERROR', 'tsmemcache.outcome': 'load-error' } },
+    { name: 'load' },
   ]);
   expect(found[0]?.parentSpanContext?.spanId).toBe(parent.spanContext().spanId);
 });
