@@ -28,6 +28,8 @@ export interface ServerAddress {
 
 const DEFAULT_PORT = 11211;
 
+const SEVERAL = '; several servers are for HashClient, in an array';
+
 /**
  * Parses any of the accepted forms.
  *
@@ -35,7 +37,11 @@ const DEFAULT_PORT = 11211;
  */
 export function parseServerAddress(server: unknown): ServerAddress {
   if (typeof server === 'string') return fromText(server);
-  if (Array.isArray(server) && server.length === 2) return tcp(server[0], server[1]);
+  if (Array.isArray(server)) {
+    const [host, port] = server as readonly unknown[];
+    if (server.length !== 2 || (typeof port === 'string' && !/^\d+$/.test(port))) throw illegal(SEVERAL);
+    return tcp(host, port);
+  }
   if (typeof server === 'object' && server !== null) {
     if ('path' in server) return unix(server.path);
     if ('host' in server) return tcp(server.host, 'port' in server ? (server.port ?? DEFAULT_PORT) : DEFAULT_PORT);
@@ -53,7 +59,7 @@ function fromText(text: string): ServerAddress {
 function fromHostAndPort(text: string): ServerAddress {
   if (isIPv6(text)) return tcp(text, DEFAULT_PORT);
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([0-9]{1,5}))?$/.exec(text);
-  if (match === null) throw illegal();
+  if (match === null) throw illegal(text.includes(',') ? SEVERAL : '');
   const [, bracketed, plain, port] = match;
   if (bracketed !== undefined && !isIPv6(bracketed)) throw illegal();
   return tcp(bracketed ?? plain, port === undefined ? DEFAULT_PORT : Number(port));
@@ -96,10 +102,11 @@ function unix(path: unknown): ServerAddress {
   return { name: path, endpoint: { path }, tls: false };
 }
 
-function illegal(): MemcacheIllegalInputError {
+function illegal(hint = ''): MemcacheIllegalInputError {
   // The input is not repeated: it may hold a password.
   return new MemcacheIllegalInputError(
     'server must be "host", "host:port", "[ipv6]:port", "/path.sock", "unix:/path.sock", ' +
-      '"memcached://user:password@host:port", "memcacheds://…", [host, port], { host, port } or { path }',
+      '"memcached://user:password@host:port", "memcacheds://…", [host, port], { host, port } or { path }' +
+      hint,
   );
 }

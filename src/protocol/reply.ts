@@ -216,6 +216,12 @@ function looksLike(line: string): string {
 
 const AUTHENTICATION = /^(?:unauthenticated|authentication failure|bad authentication token|auth token too long)/;
 
+/** What the server says in an error line. */
+export function serverWords(frame: Frame): string {
+  const line = printable(frame);
+  return errorText(line, /^[A-Z_]*/.exec(line)?.[0] ?? '');
+}
+
 function errorText(line: string, word: string): string {
   return line.slice(word.length).replace(/^:? */, '') || line;
 }

@@ -90,7 +90,7 @@ export function instrument(options: InstrumentOptions = {}): () => void {
       duration.record((systemClock.now() - entry.since) / 1000, { ...attributes, ...defined({ 'error.type': error?.code }) });
     }, 'asyncEnd'),
     on(CHANNELS.load, (message) => {
-      start(message, `load ${message.name}`, SpanKind.INTERNAL, { 'tsmemcache.cache.name': message.name });
+      start(message, `load ${message.name}`.trimEnd(), SpanKind.INTERNAL, { 'tsmemcache.cache.name': message.name });
     }, 'start'),
     on(CHANNELS.load, (message) => {
       end(message, defined({ 'tsmemcache.outcome': message.outcome }), message.error);

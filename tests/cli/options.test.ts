@@ -187,7 +187,7 @@ describe('the options of serve', () => {
     ['-o idle_timeout=x', '-o idle_timeout: must be a whole number from 0 to 2147483, not "x"'],
     ['-Z -o ssl_chain_cert=c,ssl_min_version=4', '-o ssl_min_version: must be a whole number from 0 to 3, not "4"'],
     ['--snapshot=a --save-interval=x', '--save-interval: must be a whole number from 0 to 999999, not "x"'],
-    ['-Q', "Unknown option '-Q'"],
+    ['-Q', "Unknown option '-Q'; see tsmemcache serve --help"],
     ['--nonsense', "Unknown option '--nonsense'"],
     ['-m', "argument missing"],
     ['11211', "Unexpected argument '11211'"],

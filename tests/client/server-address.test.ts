@@ -51,6 +51,10 @@ it.each<[string, unknown]>([
   expect(() => parseServerAddress(server)).toThrow(/^server/);
 });
 
+it.each([[['a:1', 'b:1']], [['a', 'b', 'c']], ['a:1,b:1']])('several servers for one client are sent to HashClient: %j', (servers) => {
+  expect(() => parseServerAddress(servers)).toThrow(/several servers are for HashClient, in an array$/);
+});
+
 it('takes credentials out of a URL and shows them to nobody', () => {
   const address = parseServerAddress('memcached://us%2Fer:p%40ss:w0rd@cache:11212');
   expect(address).toMatchObject({ name: 'cache:11212' });

@@ -6,6 +6,7 @@ import { MemcachedServer } from '../../src/server';
 import { TestAuthority, type Identity } from '../support/certificates';
 import { failure } from '../support/contract';
 import { describeWithOpenssl } from '../support/describe';
+import { startMemcached } from '../support/memcached';
 
 describeWithOpenssl('TLS', () => {
   let authority: TestAuthority;
@@ -66,6 +67,15 @@ describeWithOpenssl('TLS', () => {
     const error = await withClient(options(), (client) => failure(client.get('k')));
     expect(error).toMatchObject({ code: 'MEMCACHE_CONNECT', certainty: 'notSent', server: `localhost:${server.port}` });
     expect(error.message).toMatch(message);
+  });
+
+  it('a server without TLS is named as one, in one line', async () => {
+    const plain = await startMemcached();
+    const client = new Client(plain.address, { tls: true });
+    const error = await failure(client.get('k'));
+    expect(error.message).toMatch(/^cannot connect to .*; is a memcached with TLS running there\?$/);
+    await client.close();
+    await plain.stop();
   });
 
   it('verifies nothing only when it is told so in as many words', async () => {

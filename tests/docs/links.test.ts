@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 
 const ROOT = resolve(__dirname, '../..');
 const pages = [
@@ -23,6 +23,16 @@ it.each(pages)('%s: every link leads somewhere', (page) => {
     else if (anchor !== undefined && !readFileSync(file, 'utf8').split('\n').some((line) => line.startsWith('#') && anchorOf(line.replace(/^#+/, '')) === anchor)) dead.push(target);
   }
   expect(dead).toEqual([]);
+});
+
+it.each(pages)('%s: what it links to is in the published package too, and the files that it names are there', (page) => {
+  const text = readFileSync(join(ROOT, page), 'utf8').replace(/```.*?```/gs, '');
+  const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { files: string[] };
+  const published = ['README.md', 'LICENSE', 'package.json', ...files];
+  const linked = [...text.matchAll(/\]\((?!\w+:)([^)\s#]+)/g)].map(([, target = '']) => relative(ROOT, resolve(dirname(join(ROOT, page)), target)));
+  expect(linked.filter((file) => !published.some((name) => file === name || file.startsWith(`${name}/`)))).toEqual([]);
+  const named = [...text.matchAll(/`((?:tests|src|docs|tools|compare|examples)\/[\w./-]+)`/g)].map(([, file = '']) => file);
+  expect(named.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });
 
 it.each(pages)('%s: what is to be generated is there', (page) => {

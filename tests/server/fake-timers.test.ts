@@ -53,6 +53,24 @@ describe.each([
   });
 });
 
+it.each([
+  ['the present', undefined],
+  ['a date of the past', Date.UTC(2020, 0, 1)],
+])('an item lives exactly as long as it is to, although real time passes after %s was faked', async (_, now) => {
+  const server = await MemcachedServer.start();
+  const client = new Client(server.address);
+  await client.set('before', 'x', { expire: 60 });
+  jest.useFakeTimers({ ...(now !== undefined && { now }), doNotFake: ['performance'] });
+  for (const end = performance.now() + 20; performance.now() < end; );
+  await client.set('k', 'v', { expire: 60 });
+  await jest.advanceTimersByTimeAsync(59_999);
+  expect(await client.get('k')).toBe('v');
+  await jest.advanceTimersByTimeAsync(1);
+  expect(await client.getMany(['k', 'before'])).toEqual(new Map());
+  await client.close();
+  await server.close();
+});
+
 it('time does not go back, and goes on where the test left it', async () => {
   const store = new MemoryStore();
   store.store('set', 'minute', 'v', 0, store.deadline(60));

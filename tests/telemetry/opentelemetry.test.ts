@@ -2,7 +2,7 @@ import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader, type Histogram } from '@opentelemetry/sdk-metrics';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { Client, HashClient, PooledClient, RetryingClient } from '../../src';
-import { loads, ObservedError, type LoadMessage } from '../../src/client/observe';
+import { ReadThroughCache } from '../../src/cache';
 import { instrument } from '../../src/telemetry/opentelemetry';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import { ScriptedServer } from '../support/scripted-server';
@@ -124,23 +124,25 @@ it('a time-out is an error whose type is our code', async () => {
   await server.close();
 });
 
-it('the loads of a read-through cache are spans of kind INTERNAL', () => {
+it('the loads of a read-through cache are spans of kind INTERNAL', async () => {
+  const [server] = servers as [MemcachedProcess];
+  const client = new Client(server.address);
+  const cache = new ReadThroughCache(client, { name: 'users' });
   const parent = tracer.startSpan('request');
-  const message: LoadMessage = { clientId: 1, name: 'users' };
-  context.with(trace.setSpan(context.active(), parent), () => {
-    loads.begin(message, () => undefined);
-  });
-  message.outcome = 'filled';
-  loads.finish(message);
-  const failing: LoadMessage = { clientId: 1, name: 'users' };
-  loads.begin(failing, () => undefined);
-  failing.error = new ObservedError('Error', 'ERROR');
-  loads.finish(failing);
-  expect(spans()).toMatchObject([
-    { name: 'load users', kind: SpanKind.INTERNAL, attributes: { 'tsmemcache.cache.name': 'users', 'tsmemcache.outcome': 'filled' } },
-    { name: 'load users', status: { code: SpanStatusCode.ERROR }, attributes: { 'error.type': 'ERROR' } },
+  await context.with(trace.setSpan(context.active(), parent), () => cache.get(`loads:${process.pid}`, () => Promise.resolve(1)));
+  await cache.get(`fails:${process.pid}`, () => Promise.reject(new Error('no'))).catch(() => undefined);
+  const nameless = new ReadThroughCache(client);
+  await nameless.get(`nameless:${process.pid}`, () => Promise.resolve(1));
+  await nameless.close();
+  await cache.close();
+  await client.close();
+  const found = spans().filter(({ name }) => name.startsWith('load'));
+  expect(found).toMatchObject([
+    { name: 'load users', kind: SpanKind.INTERNAL, attributes: { 'tsmemcache.cache.name': 'users', 'tsmemcache.outcome': 'loaded' } },
+    { name: 'load users', status: { code: SpanStatusCode.ERROR }, attributes: { 'error.type': 'ERROR', 'tsmemcache.outcome': 'load-error' } },
+    { name: 'load' },
   ]);
-  expect(spans()[0]?.parentSpanContext?.spanId).toBe(parent.spanContext().spanId);
+  expect(found[0]?.parentSpanContext?.spanId).toBe(parent.spanContext().spanId);
 });
 
 it('the duration of operations is a histogram in seconds; connections are counted when asked for', async () => {

@@ -175,7 +175,12 @@ export class Loads {
     const { clock, events, pending, storing } = this.#context;
     const { place } = flight;
     const ms = clock.now() - flight.startedAt;
-    if (message !== undefined) channel.finish(failed ? { ...message, outcome: 'load-error', error: observed(error) } : { ...message, outcome: 'loaded' });
+    if (message !== undefined) {
+      // The object that `start` had: who listens knows the load by it.
+      message.outcome = failed ? 'load-error' : 'loaded';
+      if (failed) message.error = observed(error);
+      channel.finish(message);
+    }
     if (flight.over) {
       events.emit('late-load', place.key, { ms });
       return;

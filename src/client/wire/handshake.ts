@@ -1,6 +1,6 @@
 import { MemcacheAuthenticationError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
-import { isErrorLine, isWord, replyError } from '../../protocol/reply';
+import { isErrorLine, isWord, serverWords } from '../../protocol/reply';
 import { toBlock, type RequestWriter } from '../../protocol/request';
 import type { Credentials } from '../server-address';
 
@@ -26,8 +26,8 @@ export class Handshake {
   refusal(frame: Frame): ((command?: string) => MemcacheAuthenticationError) | undefined {
     if (isWord(frame, 'STORED')) return undefined;
     const server = this.#server;
-    const cause = isErrorLine(frame) ? replyError(frame, { verb: 'set' }, server) : undefined;
-    const message = `the server ${server} refused the credentials${cause === undefined ? '' : `: ${cause.message}`}; check the option auth`;
+    const words = isErrorLine(frame) ? `: ${serverWords(frame)}` : '';
+    const message = `the server ${server} refused the credentials${words}; check the option auth`;
     return (command) => new MemcacheAuthenticationError(message, { server, command });
   }
 }

@@ -445,7 +445,8 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   #cannotConnect(why: string, cause?: unknown): void {
-    const message = `cannot connect to ${this.#name}: ${why}; is a memcached running there?`;
+    const sought = this.#settings.tls === undefined ? 'a memcached' : 'a memcached with TLS';
+    const message = `cannot connect to ${this.#name}: ${why}; is ${sought} running there?`;
     this.#giveUp((command) => new MemcacheConnectError(message, { ...this.#about('notSent', cause), command }));
   }
 
@@ -570,7 +571,8 @@ export class Wire implements Carrier, DeadlineKeeper {
 function describe(cause: Error | undefined): string {
   if (cause === undefined) return 'the server closed the connection';
   // Not by its class: it may be that of another realm.
-  if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message;
+  // OpenSSL's messages end with a line end.
+  if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message.trim();
   const messages = cause.errors.map((error: unknown) => (isError(error) ? error.message : String(error)));
   return messages.length === 0 ? cause.message : [...new Set(messages)].join(', ');
 }

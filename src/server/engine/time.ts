@@ -70,10 +70,11 @@ export class StoreTime {
   #fakedNow(): number {
     const faked = isTimeFaked();
     if (faked && !this.#faked) {
-      // From now on the wall clock counts, beginning with what it really shows.
+      // From now on the wall clock counts, beginning with what it really shows; or with what the test lets it show, if that is
+      // earlier: be it another year, or only the moment of the faking, since which the real time has gone on.
       const { now, time } = realTime();
       this.#latest = Math.floor(now - this.#origin);
-      this.#origin += time - now;
+      this.#origin = Math.min(this.#origin + time - now, this.#clock.time() - this.#latest);
     } else if (!faked) {
       this.#origin = this.#clock.now() - this.#latest;
     }
