@@ -1,3 +1,5 @@
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { MILLISECONDS, STRING, SWITCH, wholeNumber } from '../../options/rule';
 import type { Clock } from '../../runtime/clock';
 import type { SessionOutput } from '../net/service';
 import type { CommandInfo, ExecuteHook, Execution } from './execution';
@@ -23,12 +25,33 @@ export interface Fault {
 /** Decides for each command what goes wrong with it; `undefined` for nothing. */
 export type Faults = (command: FaultyCommand) => Fault | undefined;
 
-/** A hook that asks `faults` before each command, and carries out the fault. */
+const FAULT = {
+  delay: option(MILLISECONDS),
+  reply: option(STRING),
+  drop: option(SWITCH),
+  closeAfter: option(wholeNumber(0, 2 ** 30)),
+  reset: option(SWITCH),
+} satisfies OptionTable<Fault>;
+
+/** A hook that asks `faults` before each command, and carries out the fault. A fault that is not legal is told in the reply. */
 export function faultHook(faults: Faults, clock: Clock): ExecuteHook {
   return (execution) => {
     const fault = faults(execution.command);
-    return fault === undefined ? execution.execute() : executeWith(fault, execution, clock);
+    if (fault === undefined) return execution.execute();
+    const problem = problemOf(fault);
+    return executeWith(problem === undefined ? fault : { reply: `SERVER_ERROR faults: ${problem}` }, execution, clock);
   };
+}
+
+/** A fault that is misspelt would let a test pass that tests nothing. */
+function problemOf(fault: Fault): string | undefined {
+  try {
+    checkOptionNames(fault, FAULT);
+    settingsOf(FAULT, fault);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** Executes a command, and does to its reply what `fault` says. */
