@@ -36,6 +36,8 @@ export class Flight {
   startedAt = -1;
   /** The versions of its tags as they were before it began; undefined without tags, or when they can only be told by the value. */
   tags: string | Promise<string | undefined> | undefined;
+  /** The versions of its tags cannot be had, so that its result is not stored. */
+  untagged = false;
   /** The count of own writes when it began: after another one the near cache does not take its result. */
   epoch = 0;
   #controller: AbortController | undefined;

@@ -30,6 +30,7 @@ export class Read implements Ask, Limited {
   late = false;
   /** Whether a token is asked for although no refresh may be begun behind anybody's back. */
   forced = false;
+  onlyFirst = false;
   /** How often it was asked again. */
   round = 0;
   sentAt = 0;

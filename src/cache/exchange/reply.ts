@@ -23,6 +23,8 @@ export class Reply {
   copies: unknown[] | undefined = undefined;
   /** The versions of its tags at the time of its load: `name=version …`. */
   tags = '';
+  /** The value stands in pieces, which have not been read yet. */
+  inPieces = false;
   /** The value is there and cannot be read. */
   unreadable: unknown = undefined;
   /** Whether the near cache shall keep it. */
@@ -47,6 +49,8 @@ export interface Ask {
   readonly keep: number;
   /** Whether it is to be told how often the item is read. */
   readonly use: boolean;
+  /** Of several caches only the one in use is asked: what an older one has is of no use. */
+  readonly onlyFirst: boolean;
   /** Whether the near cache wants the item. @param hot whether it is read often */
   wantsBytes(hot: boolean): boolean;
 }

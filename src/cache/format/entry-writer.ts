@@ -11,6 +11,9 @@ export interface Block {
   readonly flags: number;
 }
 
+/** `1 v `, and the end of the line. */
+const ENVELOPE_HEAD = 5;
+
 /** Makes entries of values. */
 export class EntryWriter {
   readonly #serde: Serde<unknown, unknown>;
@@ -19,11 +22,6 @@ export class EntryWriter {
   constructor(serde: Serde<unknown, unknown>, maxValueSize: number) {
     this.#serde = serde;
     this.#maxValueSize = maxValueSize;
-  }
-
-  /** @throws MemcacheSerdeError when the serde refuses it, MemcacheIllegalInputError when it is too large */
-  value(key: Key, value: unknown, tags: string): Block {
-    return this.block(this.serialize(key, value), tags);
   }
 
   /** What the serde makes of it. @throws MemcacheSerdeError when it refuses */
@@ -38,6 +36,12 @@ export class EntryWriter {
     const empty = data.length === 0 && flags === 0;
     if (!empty && tags === '') return this.#checked({ block: toBlock(data), flags });
     return this.#checked({ block: toBlock(seal(empty && tags === '' ? 'e' : 'v', tags, data)), flags: flags + ENVELOPE_FLAG });
+  }
+
+  /** Whether it is no larger than an item may be. */
+  fits({ data }: SerializedValue, tags: string): boolean {
+    const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    return size + (tags === '' ? 0 : ENVELOPE_HEAD + tags.length) <= this.#maxValueSize;
   }
 
   /** What says that there is no such thing. */
