@@ -194,6 +194,23 @@ describe('tags', () => {
     await second.close();
   });
 
+  it('what was invalidated in the first cache of a FallbackClient is refreshed by its next reader', async () => {
+    const [first, second] = [new EmbeddedClient(), new EmbeddedClient()];
+    const cache = new ReadThroughCache(new FallbackClient<CacheValue>([first, second]), { stale: 30 });
+    let value = 'old';
+    const load = jest.fn(() => value);
+    await cache.get('k', load);
+    await cache.close();
+    value = 'new';
+    await cache.invalidate('k');
+    expect(await cache.get('k', load)).toBe('old');
+    await cache.close();
+    expect(await cache.get('k', load)).toBe('new');
+    expect(load).toHaveBeenCalledTimes(2);
+    await first.close();
+    await second.close();
+  });
+
   it('what cannot be read in an older cache is stored in the first', async () => {
     const [first, second] = [new EmbeddedClient(), new EmbeddedClient()];
     await second.set('k', 'x', { flags: 12345 });

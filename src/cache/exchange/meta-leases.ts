@@ -75,6 +75,8 @@ export class MetaLeases implements Leases {
   async #readThrough({ wireKey, key }: Place, ask: Ask): Promise<Reply> {
     const plain: Ask = { lease: 0, refresh: 0, copies: ask.copies, keep: ask.keep, use: ask.use, onlyFirst: false, wantsBytes: (hot) => ask.wantsBytes(hot) };
     const found = await this.#executor.execute(new LeaseGet(wireKey, key, plain, leaseTokens(0, 0, ask.use), this.#reader));
+    // What was invalidated gives its token to whoever reads first, unasked.
+    if (found.won) return found;
     const outdated = found.marked || (found.ttl >= 0 && found.ttl < ask.refresh);
     if ((found.found && !outdated) || (ask.lease === 0 && ask.refresh === 0)) return found;
     const first = await this.#read({ wireKey, key }, ask);
