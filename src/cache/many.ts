@@ -19,12 +19,14 @@ interface Wanted {
 export class Batch {
   readonly #load: (keys: readonly Key[], context: ManyLoadContext) => unknown;
   readonly #slots: Slots;
+  readonly #onOverload: (key: Key) => void;
   #undecided: number;
   #wanted: Wanted[] = [];
   #scheduled = false;
 
-  constructor(load: (keys: readonly Key[], context: ManyLoadContext) => unknown, slots: Slots, keys: number) {
+  constructor(load: (keys: readonly Key[], context: ManyLoadContext) => unknown, slots: Slots, keys: number, onOverload: (key: Key) => void) {
     this.#load = load;
+    this.#onOverload = onOverload;
     this.#slots = slots;
     this.#undecided = keys;
   }
@@ -38,18 +40,23 @@ export class Batch {
 
   /** To be called once per key, when it is known whether it must be loaded here. */
   readonly decided = (): void => {
-    if (--this.#undecided === 0) this.#fire();
+    // What is decided now may ask for its load in this very moment.
+    if (--this.#undecided === 0) this.#schedule();
   };
 
   #want(key: Key, signal: AbortSignal): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#wanted.push({ key, signal, resolve, reject });
-      if (this.#undecided > 0 || this.#scheduled) return;
-      this.#scheduled = true;
-      queueMicrotask(() => {
-        this.#scheduled = false;
-        this.#fire();
-      });
+      if (this.#undecided === 0) this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#fire();
     });
   }
 
@@ -59,22 +66,37 @@ export class Batch {
     if (wanted.length > 0) void this.#run(wanted);
   }
 
-  /** Takes one place among the loads, however many keys it has. */
-  async #run(wanted: readonly Wanted[]): Promise<void> {
+  /** One place among the loads, however many keys. */
+  async #run(wanted: Wanted[]): Promise<void> {
     if (!this.#slots.take()) {
       const turn = this.#slots.wait();
       if (turn === undefined) {
-        for (const { reject } of wanted) reject(new MemcacheOverloadedError('too many loads are waiting; see maxLoads and maxQueuedLoads'));
+        for (const { key } of wanted) this.#onOverload(key);
+        for (const { reject } of wanted) reject(new MemcacheOverloadedError('too many loads wait; see maxLoads and maxQueuedLoads'));
         return;
       }
       await turn;
+      // Some have been given up meanwhile.
+      wanted = wanted.filter(({ signal }) => !signal.aborted);
+      if (wanted.length === 0) {
+        this.#slots.give();
+        return;
+      }
     }
+    let placed = true;
+    const leave = (): void => {
+      if (placed) this.#slots.give();
+      placed = false;
+    };
     const controller = new AbortController();
     // The call is aborted when all of its keys were aborted.
     let left = wanted.length;
     for (const { signal } of wanted) {
       signal.addEventListener('abort', () => {
-        if (--left === 0) controller.abort(signal.reason);
+        if (--left > 0) return;
+        // As with a load of one key, the next one need not wait until the loader notices.
+        leave();
+        controller.abort(signal.reason);
       }, { once: true });
     }
     try {
@@ -83,7 +105,7 @@ export class Batch {
     } catch (error) {
       for (const { reject } of wanted) reject(error);
     } finally {
-      this.#slots.give();
+      leave();
     }
   }
 

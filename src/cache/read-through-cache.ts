@@ -5,7 +5,7 @@ import type { CallOptions, Executor } from '../client/executor';
 import { hasMethods } from '../options/rule';
 import { nextClientId } from '../client/observe';
 import { FallbackClient } from '../client/policies/fallback-client';
-import { MemcacheError, MemcacheIllegalInputError } from '../errors';
+import { MemcacheError, MemcacheIllegalInputError, MemcacheTimeoutError, MemcacheUnknownCommandError } from '../errors';
 import { encodeKey, encodePrefix, type Key, type KeyRules } from '../protocol/key';
 import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom } from '../runtime/random';
@@ -22,9 +22,10 @@ import { Slots } from './engine/slots';
 import { Storing } from './engine/storing';
 import { TimeLimits } from './engine/time-limits';
 import { Events } from './events';
+import { Chunks, type Chunked } from './exchange/chunks';
 import { ClassicLeases } from './exchange/classic-leases';
 import { Gate } from './exchange/gate';
-import { IdentityGet } from './exchange/unchanged';
+import { IdentityGet, type Identity } from './exchange/unchanged';
 import type { Leases, Place } from './exchange/leases';
 import { MetaLeases } from './exchange/meta-leases';
 import { PlainGet } from './exchange/plain-get';
@@ -76,7 +77,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   readonly #recovery: Recovery;
   readonly #writer: EntryWriter;
   readonly #durations: Durations;
-  /** For each key, its last write under way. */
+  readonly #chunks: Chunks;
+  /** The last write under way of each key. */
   readonly #writes = new Map<string, Promise<void>>();
   #epoch = 0;
 
@@ -113,9 +115,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const versions = (this.#versions = new Versions(counters, clock, settings.tagMaxAge, cacheTimeout));
     const epoch = (): number => this.#epoch;
     const near = (this.#near = settings.l1 === undefined ? undefined : new NearCache(settings.l1, clock, random, entryReader, versions, epoch));
+    const chunks = (this.#chunks = new Chunks(executor, entryReader, clock, random, clientOptions.maxValueSize ?? 1024 * 1024, settings.maxChunked));
     const durations = (this.#durations = new Durations(random));
     const slots = (this.#slots = new Slots(settings.maxLoads, settings.maxQueuedLoads));
-    const storing = (this.#storing = new Storing({ leases, writer, events, durations, versions, random, near, epoch, chunks: undefined }));
+    const storing = (this.#storing = new Storing({ leases, writer, events, durations, versions, random, near, epoch, chunks }));
     const pending = this.#pending;
     const loads = (this.#loads = new Loads({
       settings,
@@ -144,6 +147,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       versions,
       limits,
       pending,
+      chunks,
       near,
       serverOf: serverOfKeys(client),
       epoch,
@@ -209,7 +213,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       return wireKey;
     });
     if (places.size === 0) return new Map();
-    const batch = new Batch(load, this.#slots, places.size);
+    const batch = new Batch(load, this.#slots, places.size, (key) => {
+      this.#events.emit('overloaded', key);
+    });
     const values = new Map<string, Promise<unknown>>();
     for (const [wireKey, place] of places) {
       values.set(wireKey, this.#get(place, batch.loaderOf(place.key), settings, options?.signal, batch.decided));
@@ -255,7 +261,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const item = await this.#executor.execute(new PlainGet('get', place.wireKey, key), options);
     if (item === undefined || (item.bytes.length === 0 && item.flags === 0)) return undefined;
     const reply = new Reply();
+    reply.flags = item.flags;
     this.#entryReader.read(reply, key, item.bytes, 0, item.bytes.length, true, item.flags, 1);
+    if (reply.inPieces) await this.#chunks.fill(reply, place, 1);
     if (reply.tags !== '' && !(await this.#versions.check(reply.tags))) return undefined;
     return reply.value;
   }
@@ -277,21 +285,27 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         return false;
       }
       const words = names.length === 0 ? '' : await this.#versions.snapshot(names);
-      if (words === undefined) throw new MemcacheError('the versions of the tags could not be read from the server', { command: 'set' });
+      if (words === undefined) throw new MemcacheError('the versions of the tags cannot be had from the server', { command: 'set' });
+      const life = this.#storing.jittered(fresh, settings.jitter);
       let block;
+      let chunked: Chunked | undefined;
       try {
-        block = this.#writer.block(serialized, words);
+        if (!this.#chunks.on || this.#writer.fits(serialized, words)) block = this.#writer.block(serialized, words);
+        else block = chunked = await this.#chunks.write(place, serialized, life === 0 ? 0 : life + settings.keep, words);
       } catch (error) {
         // The old entry is out of date.
         if (error instanceof MemcacheIllegalInputError) await this.#delete(place, options);
         throw error;
       }
-      const entry = { ...block, fresh: this.#storing.jittered(fresh, settings.jitter), keep: settings.keep, delta: this.#durations.of(place.wireKey) };
-      const leases = await this.#leases();
-      this.#wrote(place);
-      const outcome = await leases.store(place, entry, undefined);
+      const entry = { ...block, fresh: life, keep: settings.keep, delta: this.#durations.of(place.wireKey) };
+      const outcome = await this.#withLeases((leases) => {
+        this.#wrote(place);
+        return leases.store(place, entry, undefined);
+      });
+      this.#storing.lives(fresh, settings.keep);
       this.#recovery.forget(place.wireKey);
       this.#wrote(place);
+      if (outcome !== 'stored') chunked?.remove();
       return outcome === 'stored';
     });
   }
@@ -319,9 +333,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async #invalidate(place: Place, settings: EntrySettings): Promise<boolean> {
     this.#wrote(place);
     try {
-      const leases = await this.#leases();
-      this.#wrote(place);
-      return await leases.invalidate(place, settings.keep);
+      return await this.#withLeases((leases) => {
+        this.#wrote(place);
+        return leases.invalidate(place, settings.keep);
+      });
     } catch (error) {
       this.#lost(place, settings, error);
       throw error;
@@ -428,7 +443,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return this.#ask(place, load, settings, signal, onDecided);
   }
 
-  #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void): Promise<unknown> {
+  #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, failure?: { readonly error: unknown }): Promise<unknown> {
     return new Promise((resolve) => {
       const caller = new Caller(load, settings, resolve);
       caller.onDecided = onDecided;
@@ -437,16 +452,23 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
           this.#loads.onGone(place.wireKey);
         });
       }
-      this.#reader.read(place, caller);
+      if (failure === undefined) this.#reader.read(place, caller);
+      else this.#reader.unanswered(place, caller, failure.error);
     });
   }
 
   /** Serves the value of the near cache only if the server confirms that it is still the same. */
   async #getValidated(near: NearCache, place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void): Promise<unknown> {
     const known = near.validated(place);
-    if (known !== undefined && this.#gate.abilities?.leases === true) {
-      const identity = await this.#within(settings.cacheTimeout, this.#executor.execute(new IdentityGet(place.wireKey, place.key)));
-      // The server gave a token that was not asked for: it is passed on to the next reader, which is the one below.
+    if (known !== undefined && this.#gate.abilities?.leases === true && this.#reader.mayAsk(place)) {
+      let identity: Identity | undefined;
+      try {
+        identity = await this.#identityOf(place, settings.cacheTimeout);
+      } catch (error) {
+        // It has had its time: it is not asked once more.
+        return this.#ask(place, load, settings, signal, onDecided, { error });
+      }
+      // The token came unasked: it is for the next reader, which is the one below.
       if (identity?.won === true) await this.#gate.leases?.takeOver(place, identity.cas).catch(() => false);
       const same = identity !== undefined && !identity.outdated && identity.cas === known.cas ? known.open() : undefined;
       if (same !== undefined) {
@@ -458,12 +480,25 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return this.#ask(place, load, settings, signal, onDecided);
   }
 
-  /** The result of `work`; undefined when it fails or takes longer than `limit`. */
-  #within<R>(limit: number, work: Promise<R>): Promise<R | undefined> {
-    return new Promise((resolve) => {
-      const timer = limit === 0 ? undefined : this.#clock.setTimeout(() => { resolve(undefined); }, limit);
+  /** What the server has now. Rejects when it does not say so in time; a token that comes later is passed on. */
+  #identityOf(place: Place, limit: number): Promise<Identity | undefined> {
+    return new Promise((resolve, reject) => {
+      let late = false;
+      const timer = limit === 0 ? undefined : this.#clock.setTimeout(() => {
+        this.#clock.setImmediate(() => {
+          late = true;
+          reject(new MemcacheTimeoutError(`the cache did not answer within ${limit} ms; see cacheTimeout`, { command: 'mg', certainty: 'maybeExecuted' }));
+        });
+      }, limit);
       timer?.unref();
-      work.then(resolve, () => { resolve(undefined); }).finally(() => timer?.close());
+      this.#executor.execute(new IdentityGet(place.wireKey, place.key)).then((identity) => {
+        timer?.close();
+        if (late && identity?.won === true) void this.#gate.leases?.takeOver(place, identity.cas).catch(() => false);
+        resolve(identity);
+      }, (error: unknown) => {
+        timer?.close();
+        reject(error instanceof Error ? error : new MemcacheError('the server cannot be asked', { cause: error }));
+      });
     });
   }
 
@@ -522,7 +557,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   #lost(place: Place, settings: EntrySettings, error: unknown): void {
     if (!(error instanceof MemcacheError) || error instanceof MemcacheIllegalInputError) return;
     const { expire, keep } = settings;
-    const life = typeof expire === 'function' || expire === 0 ? Infinity : (Math.max(0, expire) + keep + 2) * 1000;
+    // Single calls may have stored it for longer than the cache's own options say.
+    const life = typeof expire === 'function' || expire === 0 ? Infinity : (Math.max(expire + keep, this.#storing.longest) + 2) * 1000;
     this.#recovery.add(place, life);
   }
 
@@ -541,7 +577,18 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     }
   }
 
-  /** What the servers can do must be known before the first write. Rejects as the first command would. */
+  /** Once more without meta commands where something between tells a version and refuses them: nothing was done then. */
+  async #withLeases<R>(work: (leases: Leases) => Promise<R>): Promise<R> {
+    try {
+      return await work(await this.#leases());
+    } catch (error) {
+      if (!(error instanceof MemcacheUnknownCommandError)) throw error;
+      this.#gate.suspect(error);
+    }
+    return work(await this.#leases());
+  }
+
+  /** Before the first write to a server it must be known what it can do. Rejects as the first command would. */
   async #leases(): Promise<Leases> {
     if (this.#gate.leases === undefined) await this.#gate.ready(0);
     const { leases } = this.#gate;

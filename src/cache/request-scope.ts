@@ -28,12 +28,17 @@ export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
   get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<Fixed<T>>): Promise<T>;
   get<T extends Out & In>(key: Key, load: Loader<T | undefined>, options?: EntryOptions<Fixed<T>>): Promise<T | undefined>;
   get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<Fixed<T>>): Promise<T | undefined> {
+    if (!isKey(key)) return this.#cache.get<T>(key, load, options);
     return this.#once(key, () => this.#cache.get<T>(key, load, options));
   }
 
   /** As the cache's `getMany`, for those keys that this request has not read. */
   async getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>> {
+    // What is no list of keys is refused by the cache.
+    const whole: unknown = keys;
+    if (typeof whole !== 'object' || whole === null || !(Symbol.iterator in whole) || whole instanceof Uint8Array) return this.#cache.getMany<K, T>(keys, load, options);
     const list = [...keys];
+    if (!list.every(isKey)) return this.#cache.getMany<K, T>(list, load, options);
     const missing = list.filter((key) => !this.#results.has(idOf(key)));
     if (missing.length > 0) {
       const all = this.#cache.getMany<K, T>(missing, load, options);
@@ -46,7 +51,7 @@ export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
 
   /** What this request has already read, else as the cache's `peek`. */
   async peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined> {
-    const known = this.#results.get(idOf(key));
+    const known = isKey(key) ? this.#results.get(idOf(key)) : undefined;
     return known === undefined ? this.#cache.peek<T>(key, options) : ((await known) as T | undefined);
   }
 
@@ -59,6 +64,15 @@ export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
     }
     return result;
   }
+}
+
+/** Whether it may be a key: what cannot is refused by the cache, and nothing is remembered of it. */
+function isKey(key: unknown): key is Key {
+  return isPart(key) || (Array.isArray(key) && key.length === 2 && key.every(isPart));
+}
+
+function isPart(part: unknown): boolean {
+  return typeof part === 'string' || part instanceof Uint8Array;
 }
 
 /** Keys that are stored under the same bytes are one. */

@@ -36,7 +36,9 @@ export class Flight {
   startedAt = -1;
   /** The versions of its tags as they were before it began; undefined without tags, or when the tags are a function of the value. */
   tags: string | Promise<string | undefined> | undefined;
-  /** How often this process had written when it began: if it has written since, the near cache does not take the result. */
+  /** The versions of its tags cannot be had, so that its result is not stored. */
+  untagged = false;
+  /** The count of own writes when it began: after another one the near cache does not take its result. */
   epoch = 0;
   #controller: AbortController | undefined;
 

@@ -85,7 +85,7 @@ export class Loads {
     if (flight.state === 'loaded') this.#answer(flight, caller);
     else {
       flight.callers.push(caller);
-      this.#limitWait(flight, caller);
+      this.limitWait(flight.place, caller);
       caller.decide();
     }
   }
@@ -105,7 +105,7 @@ export class Loads {
     this.#running.add(flight);
     this.#context.pending.begin();
     if (background) this.#background++;
-    for (const caller of callers) this.#limitWait(flight, caller);
+    for (const caller of callers) this.limitWait(place, caller);
     const { slots, events } = this.#context;
     if (lead.load.batched === true || slots.take()) this.#start(flight, zone);
     else {
@@ -132,12 +132,25 @@ export class Loads {
   }
 
   #start(flight: Flight, zone: Zone): void {
-    const { clock, events, origin, storing } = this.#context;
-    const { lead, place, background, old } = flight;
+    const { clock, events, storing } = this.#context;
+    const { place, background, old } = flight;
     flight.state = 'loading';
     flight.startedAt = clock.now();
     events.emit(background || old !== undefined ? 'refresh' : 'load', place.key, { zone });
-    storing.prepare(flight);
+    const prepared = storing.prepare(flight);
+    if (prepared === undefined) this.#run(flight);
+    else {
+      // What is loaded before the versions of its tags are known may be older than they are.
+      void prepared.then(() => {
+        if (!flight.over) this.#run(flight);
+      });
+    }
+  }
+
+  #run(flight: Flight): void {
+    const { clock, events, origin } = this.#context;
+    const { lead, place, background, old } = flight;
+    flight.startedAt = clock.now();
     const context = {
       key: place.key,
       old: old?.value,
@@ -290,13 +303,14 @@ export class Loads {
     this.#timers.set(flight, timer);
   }
 
-  /** A caller that could have the old value waits at most `softTimeout`. */
-  #limitWait(flight: Flight, caller: Caller): void {
+  /** Whoever has an old value waits for `softTimeout` at the most. */
+  limitWait(place: Place, caller: Caller): void {
     const { softTimeout } = caller.settings;
-    if (caller.old === undefined || softTimeout === 0) return;
+    // Its time runs from the first time that it had to wait.
+    if (caller.old === undefined || softTimeout === 0 || caller.onSettled !== undefined) return;
     const { clock, events } = this.#context;
     const timer = clock.setTimeout(() => {
-      if (caller.old !== undefined && caller.answer(caller.old.value)) events.emit('stale-hit', flight.place.key, { zone: 'stale' });
+      if (caller.old !== undefined && caller.answer(caller.old.value)) events.emit('stale-hit', place.key, { zone: 'stale' });
     }, softTimeout);
     caller.onSettled = () => {
       timer.close();

@@ -30,7 +30,8 @@ export class Read implements Ask, Limited {
   late = false;
   /** Whether it asks for a token although no background refresh may begin. */
   forced = false;
-  /** How often it was repeated. */
+  onlyFirst = false;
+  /** How often it was asked again. */
   round = 0;
   sentAt = 0;
   /** How often this process had written when it was sent. */

@@ -1,8 +1,10 @@
+import { NO_CAS } from '../../client/command';
 import { MemcacheTimeoutError } from '../../errors';
 import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 import type { CacheSettings, EntrySettings } from '../cache-options';
 import type { Events } from '../events';
+import type { Chunks } from '../exchange/chunks';
 import type { Gate } from '../exchange/gate';
 import type { Leases, Place } from '../exchange/leases';
 import type { Reply } from '../exchange/reply';
@@ -37,6 +39,7 @@ export interface ReaderContext {
   readonly versions: Versions;
   readonly limits: TimeLimits;
   readonly pending: Pending;
+  readonly chunks: Chunks;
   readonly near: NearTaker | undefined;
   /** The server that owns a key; '' where that is not known. */
   readonly serverOf: (place: Place) => string;
@@ -88,7 +91,8 @@ export class Reader {
     if (this.#tick.size === 0) this.#now = Math.floor(this.#context.clock.now());
     caller.since = this.#now;
     const shared = this.#tick.get(place.wireKey);
-    if (shared !== undefined) {
+    // An executor may answer within the tick.
+    if (shared?.over === false) {
       shared.callers.push(caller);
       return;
     }
@@ -104,7 +108,19 @@ export class Reader {
     else this.#send(gate.leases, read, this.#now);
   }
 
-  /** After a write of this process: no caller joins what is under way. */
+  /** Whether a question to the server of this key would go out now. */
+  mayAsk(place: Place): boolean {
+    const { circuits, serverOf } = this.#context;
+    return circuits.quiet || !circuits.isOpen(serverOf(place));
+  }
+
+  /** A question that somebody else has put for this caller was not answered in time, or failed. */
+  unanswered(place: Place, caller: Caller, error: unknown): void {
+    caller.since = Math.floor(this.#context.clock.now());
+    this.#onError(new Read(place, caller, [caller], this.#onLate), error);
+  }
+
+  /** A write of this process: nobody joins what is under way. */
   forget(wireKey: string): void {
     this.#tick.delete(wireKey);
     this.#context.loads.detach(wireKey);
@@ -137,8 +153,10 @@ export class Reader {
       this.#onError(read, error);
       return;
     }
-    if (gate.leases === undefined) this.#without(read.place, read.callers);
-    else this.#send(gate.leases, read);
+    if (gate.leases === undefined) {
+      this.#failed(read.place);
+      this.#without(read.place, read.callers);
+    } else this.#send(gate.leases, read);
   }
 
   #send(leases: Leases, read: Read, now = Math.floor(this.#context.clock.now())): void {
@@ -193,11 +211,12 @@ export class Reader {
     }
   }
 
-  #again(read: Read, forced = false): void {
+  #again(read: Read, forced = false, onlyFirst = false): void {
     const { gate } = this.#context;
     const next = new Read(read.place, read.lead, read.callers, this.#onLate);
     next.round = read.round + 1;
     next.forced = forced;
+    next.onlyFirst = onlyFirst;
     next.onJudged = read.onJudged;
     read.onJudged = undefined;
     if (gate.leases === undefined || next.round > ROUNDS) {
@@ -209,6 +228,13 @@ export class Reader {
   // ── answers ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #onReply(read: Read, reply: Reply): void {
+    if (reply.inPieces) {
+      // A part of the same read, within its time limit.
+      void this.#context.chunks.fill(reply, read.place, Math.max(1, read.copies)).then(() => {
+        this.#onReply(read, reply);
+      });
+      return;
+    }
     const { circuits, serverOf, storing, gate, events } = this.#context;
     if (read.refresh > 0) this.#reserved--;
     if (!circuits.quiet) circuits.ok(serverOf(read.place));
@@ -255,8 +281,9 @@ export class Reader {
       else if (valid === false) this.#invalid(read, reply);
       else {
         void valid.then((is) => {
-          if (is) this.#decide(read, reply);
-          else this.#invalid(read, reply);
+          if (is === true) this.#decide(read, reply);
+          else if (is === false) this.#invalid(read, reply);
+          else this.#unknown(read, reply);
           read.judged();
         });
         return;
@@ -265,7 +292,16 @@ export class Reader {
     read.judged();
   }
 
-  /** One of the entry's tags has changed: the entry is deleted, so that one reader is chosen to load it. */
+  /** Whether a tag of it has changed cannot be had: others may know, so it stays, and is a miss for this process alone. */
+  #unknown(read: Read, reply: Reply): void {
+    const { events, gate } = this.#context;
+    const { place } = read;
+    events.emit('miss', place.key);
+    if (reply.won) gate.leases?.takeOver(place, reply.cas).catch((error: unknown) => { events.emit('cache-error', place.key, { error }); });
+    this.#without(place, read.callers);
+  }
+
+  /** A tag of it has changed: it goes, so that one reader is chosen anew. */
   #invalid(read: Read, reply: Reply): void {
     const { gate, events } = this.#context;
     events.emit('miss', read.place.key);
@@ -273,7 +309,7 @@ export class Reader {
     read.onJudged = undefined;
     const goOn = (): void => {
       read.onJudged = onJudged;
-      this.#again(read);
+      this.#again(read, false, reply.cas === NO_CAS);
     };
     (gate.leases?.release(read.place, reply.cas) ?? Promise.resolve()).then(goOn, goOn);
   }
@@ -383,7 +419,10 @@ export class Reader {
         this.#again(read);
       };
       (gate.leases?.takeOver(place, reply.cas) ?? Promise.resolve()).then(goOn, goOn);
-    } else this.#waits.add(place, callers, reply.cas);
+    } else {
+      for (const caller of callers) loads.limitWait(place, caller);
+      this.#waits.add(place, callers, reply.cas);
+    }
   }
 
   #hit(read: Read, reply: Reply, event: 'hit' | 'stale-hit' | 'error-hit' | 'negative-hit', zone: Zone): void {

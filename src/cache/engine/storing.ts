@@ -1,6 +1,7 @@
 import type { Random } from '../../runtime/random';
 import { expireOf, tagList } from '../cache-options';
 import type { Events } from '../events';
+import type { Chunked, Chunks } from '../exchange/chunks';
 import type { Leases, NewEntry, Place } from '../exchange/leases';
 import type { Block, EntryWriter } from '../format/entry-writer';
 import type { Versions } from '../tags/versions';
@@ -24,8 +25,7 @@ export interface StoringContext {
   readonly near: StoredListener | undefined;
   /** How often this process has written. */
   readonly epoch: () => number;
-  /** Splits a value that is too large into pieces; undefined when that is off. */
-  readonly chunks: ((place: Place, value: unknown, seconds: number, tags: string) => Promise<Block>) | undefined;
+  readonly chunks: Chunks;
 }
 
 /** Lives of at least this many seconds are shortened at random. */
@@ -34,16 +34,26 @@ const JITTER_FROM = 10;
 /** Stores the results of loads, each only in the place that it was loaded for; without a result it frees that place. */
 export class Storing {
   readonly #context: StoringContext;
+  #longest = 0;
 
   constructor(context: StoringContext) {
     this.#context = context;
   }
 
-  /** Before the load: notes the versions of its tags. */
-  prepare(flight: Flight): void {
+  /**
+   * Before the load: the versions of tags as they are then.
+   *
+   * @returns when they are known; undefined when there is nothing to wait for
+   */
+  prepare(flight: Flight): Promise<void> | undefined {
     const { tags } = flight.lead.settings;
     flight.epoch = this.#context.epoch();
     if (Array.isArray(tags) && tags.length > 0 && flight.claim !== 'none') flight.tags = this.#context.versions.snapshot(tags as readonly string[]);
+    if (typeof flight.tags !== 'object') return undefined;
+    return flight.tags.then((words) => {
+      flight.tags = words;
+      flight.untagged = words === undefined;
+    });
   }
 
   /** @returns a promise that resolves when the server has answered; undefined when nothing is stored */
@@ -61,6 +71,7 @@ export class Storing {
     durations.note(place.wireKey, ms, fresh);
     if (fresh < 0 || flight.detached) return this.release(flight, true);
     if (flight.claim === 'none') return undefined;
+    if (flight.untagged) return this.release(flight, true);
     const tags = this.#tagsOf(flight, value);
     if (typeof tags === 'string') return this.#write(flight, value, fresh, tags, ms);
     return tags.then(
@@ -90,6 +101,16 @@ export class Storing {
     );
   }
 
+  /** The longest life of an entry that this process has stored, in seconds. */
+  get longest(): number {
+    return this.#longest;
+  }
+
+  /** An entry is stored. */
+  lives(fresh: number, keep: number): void {
+    this.#longest = Math.max(this.#longest, fresh === 0 ? Infinity : fresh + keep);
+  }
+
   /** Shortened by a random part. */
   jittered(fresh: number, jitter: number): number {
     if (fresh < JITTER_FROM || jitter === 0) return fresh;
@@ -114,24 +135,33 @@ export class Storing {
     const { place, claim, cas, lead } = flight;
     const life = value === undefined ? fresh : this.jittered(fresh, lead.settings.jitter);
     let block: Block;
+    let chunked: Chunked | undefined;
     try {
       if (value === undefined) block = writer.negative(tags);
-      else if (chunks === undefined) block = writer.value(place.key, value, tags);
-      else block = await chunks(place, value, life === 0 ? 0 : life + lead.settings.keep, tags);
+      else {
+        const serialized = writer.serialize(place.key, value);
+        if (!chunks.on || writer.fits(serialized, tags)) block = writer.block(serialized, tags);
+        else block = chunked = await chunks.write(place, serialized, life === 0 ? 0 : life + lead.settings.keep, tags);
+      }
     } catch (error) {
       return this.#refused(flight, error);
     }
     const store = leases();
-    if (store === undefined) return;
-    // This process may have written since the load.
-    if (flight.detached) return this.release(flight, true);
+    // Between the load and now somebody may have written.
+    if (store === undefined || flight.detached) {
+      chunked?.remove();
+      return store === undefined ? undefined : this.release(flight, true);
+    }
     try {
       const entry: NewEntry = { ...block, fresh: life, keep: lead.settings.keep, delta: ms };
       const outcome = await store.store(place, entry, claim === 'add' ? 'add' : cas);
-      if (outcome !== 'stored') events.emit('dropped', place.key);
-      else {
+      if (outcome !== 'stored') {
+        chunked?.remove();
+        events.emit('dropped', place.key);
+      } else {
+        this.lives(fresh, lead.settings.keep);
         events.emit('stored', place.key);
-        if (value !== undefined) near?.onStored(flight, block, life, tags);
+        if (value !== undefined && chunked === undefined) near?.onStored(flight, block, life, tags);
       }
     } catch (error) {
       events.emit('store-error', place.key, { error });

@@ -79,11 +79,13 @@ class Line {
     this.#head = 0;
   }
 
+  /** Lets go of its timer, unless something is under way. */
   close(): void {
+    this.#items = this.#items.slice(this.#head).filter(({ over }) => !over);
+    this.#head = 0;
+    if (this.#items.length > 0) return;
     this.#timer?.close();
     this.#timer = undefined;
-    this.#items = [];
-    this.#head = 0;
   }
 }
 
@@ -117,7 +119,5 @@ export class TimeLimits {
 
   close(): void {
     for (const line of this.#lines.values()) line.close();
-    this.#lines.clear();
-    this.#lastLine = undefined;
   }
 }

@@ -1,3 +1,4 @@
+import { NO_CAS } from '../../client/command';
 import type { Executor } from '../../client/executor';
 import { encodeExptime } from '../../protocol/exptime';
 import type { Clock } from '../../runtime/clock';
@@ -33,15 +34,18 @@ export class MetaLeases implements Leases {
   }
 
   read(place: Place, ask: Ask): Promise<Reply> {
-    return this.#fallsThrough ? this.#readThrough(place, ask) : this.#read(place, ask);
+    return this.#fallsThrough && !ask.onlyFirst ? this.#readThrough(place, ask) : this.#read(place, ask);
   }
 
   store({ wireKey, key }: Place, { block, flags, fresh, keep }: NewEntry, unless: string | undefined): Promise<Stored> {
     const exptime = fresh === 0 ? 0 : this.#exptime(fresh + keep);
+    // What an older cache has is to be replaced by what the first does not have.
+    if (unless === NO_CAS) unless = 'add';
     return this.#executor.execute(new LeaseSet(wireKey, key, { block, flags, exptime, unless, newCas: this.#casNumbers?.next() }));
   }
 
   release({ wireKey, key }: Place, cas: string): Promise<boolean> {
+    if (cas === NO_CAS) return Promise.resolve(false);
     return this.#executor.execute(new LeaseDelete(wireKey, key, { cas }));
   }
 
@@ -69,8 +73,10 @@ export class MetaLeases implements Leases {
 
   /** Reads from cache to cache like any read; when none has the entry, or it is outdated, the first is asked again, with a token. */
   async #readThrough({ wireKey, key }: Place, ask: Ask): Promise<Reply> {
-    const plain: Ask = { lease: 0, refresh: 0, copies: ask.copies, keep: ask.keep, use: ask.use, wantsBytes: (hot) => ask.wantsBytes(hot) };
+    const plain: Ask = { lease: 0, refresh: 0, copies: ask.copies, keep: ask.keep, use: ask.use, onlyFirst: false, wantsBytes: (hot) => ask.wantsBytes(hot) };
     const found = await this.#executor.execute(new LeaseGet(wireKey, key, plain, leaseTokens(0, 0, ask.use), this.#reader));
+    // What was invalidated gives its token to whoever reads first, unasked.
+    if (found.won) return found;
     const outdated = found.marked || (found.ttl >= 0 && found.ttl < ask.refresh);
     if ((found.found && !outdated) || (ask.lease === 0 && ask.refresh === 0)) return found;
     const first = await this.#read({ wireKey, key }, ask);

@@ -23,7 +23,9 @@ export class Reply {
   copies: unknown[] | undefined = undefined;
   /** The versions of its tags at the time of its load: `name=version …`. */
   tags = '';
-  /** Why the value cannot be read; undefined when it can. */
+  /** The value stands in pieces, which have not been read yet. */
+  inPieces = false;
+  /** The value is there and cannot be read. */
   unreadable: unknown = undefined;
   /** Whether the near cache is to keep it. */
   wanted = false;
@@ -47,6 +49,8 @@ export interface Ask {
   readonly keep: number;
   /** Whether the reply is to say how often the item is read. */
   readonly use: boolean;
-  /** Whether the near cache wants to keep the item. @param hot whether it is read often */
+  /** Of several caches only the one in use is asked: what an older one has is of no use. */
+  readonly onlyFirst: boolean;
+  /** Whether the near cache wants the item. @param hot whether it is read often */
   wantsBytes(hot: boolean): boolean;
 }

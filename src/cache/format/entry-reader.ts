@@ -32,13 +32,20 @@ export class EntryReader {
       flags -= ENVELOPE_FLAG;
       reply.tags = words;
       if (kind === 'n') reply.negative = true;
+      else if (kind === 'c') reply.inPieces = true;
       if (kind !== 'v' && kind !== 'e') return kind;
     }
+    this.readValue(reply, key, buffer, from, end, owned, flags, copies);
+    return kind;
+  }
+
+  /** The same for the serde's own bytes and flags. */
+  readValue(reply: Reply, key: Key, buffer: Buffer, from: number, end: number, owned: boolean, flags: number, copies: number): void {
     try {
       const value = this.value(key, buffer, from, end, owned, flags);
       if (value === MISS || value === undefined) {
         reply.unreadable = value ?? MISS;
-        return kind;
+        return;
       }
       reply.value = value;
       if (copies > 1) {
@@ -49,7 +56,6 @@ export class EntryReader {
     } catch (error) {
       reply.unreadable = error;
     }
-    return kind;
   }
 
   value(key: Key, buffer: Buffer, start: number, end: number, owned: boolean, flags: number): unknown {

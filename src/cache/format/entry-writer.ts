@@ -11,7 +11,10 @@ export interface Block {
   readonly flags: number;
 }
 
-/** Turns values into entries. */
+/** `1 v `, and the end of the line. */
+const ENVELOPE_HEAD = 5;
+
+/** Makes entries of values. */
 export class EntryWriter {
   readonly #serde: Serde<unknown, unknown>;
   readonly #maxValueSize: number;
@@ -21,12 +24,7 @@ export class EntryWriter {
     this.#maxValueSize = maxValueSize;
   }
 
-  /** @throws MemcacheSerdeError when the serde refuses it, MemcacheIllegalInputError when it is too large */
-  value(key: Key, value: unknown, tags: string): Block {
-    return this.block(this.serialize(key, value), tags);
-  }
-
-  /** The value as the serde writes it. @throws MemcacheSerdeError when it refuses */
+  /** What the serde makes of it. @throws MemcacheSerdeError when it refuses */
   serialize(key: Key, value: unknown): SerializedValue {
     return serializeValue(this.#serde, value, keyText(key), 'ms');
   }
@@ -41,7 +39,13 @@ export class EntryWriter {
     return this.#checked({ block: toBlock(seal(empty && tags === '' ? 'e' : 'v', tags, data)), flags: flags + ENVELOPE_FLAG });
   }
 
-  /** The entry that says that there is no such value. */
+  /** Whether it is no larger than an item may be. */
+  fits({ data }: SerializedValue, tags: string): boolean {
+    const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    return size + (tags === '' ? 0 : ENVELOPE_HEAD + tags.length) <= this.#maxValueSize;
+  }
+
+  /** What says that there is no such thing. */
   negative(tags: string): Block {
     return { block: toBlock(seal('n', tags, '')), flags: ENVELOPE_FLAG };
   }

@@ -38,6 +38,11 @@ export class Circuits {
     return true;
   }
 
+  /** Whether calls to this server do without it, but for one at a time. */
+  isOpen(server: string): boolean {
+    return (this.#states.get(server)?.openUntil ?? 0) !== 0;
+  }
+
   ok(server: string): void {
     this.#states.delete(server);
   }

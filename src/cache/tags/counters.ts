@@ -1,3 +1,4 @@
+import { MemcacheUnknownCommandError } from '../../errors';
 import type { Executor } from '../../client/executor';
 import { StoreCommand } from '../../client/commands/storage';
 import { ArithmeticCommand } from '../../client/commands/item';
@@ -37,7 +38,16 @@ export class ServerCounters implements Counters {
     const place = this.#placeOf(name);
     if (this.#gate.abilities === undefined) await this.#gate.ready(this.#limit);
     const first = 1 + Math.floor(this.#random() * 2 ** 52);
-    if (this.#gate.abilities?.leases === true) return this.#executor.execute(new CounterCommand(place.wireKey, place.key, first, change));
+    if (this.#gate.abilities?.leases === true) {
+      try {
+        return await this.#executor.execute(new CounterCommand(place.wireKey, place.key, first, change));
+      } catch (error) {
+        // Something between tells a version and refuses meta commands.
+        if (!(error instanceof MemcacheUnknownCommandError)) throw error;
+        this.#gate.suspect(error);
+        await this.#gate.ready(this.#limit);
+      }
+    }
     return change ? this.#changeClassic(place, first) : this.#readClassic(place, first);
   }
 

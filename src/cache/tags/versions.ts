@@ -14,6 +14,8 @@ interface Known {
   number: string;
   /** When it was asked for, on the monotonic clock. */
   askedAt: number;
+  /** When the answer came: the server may have been asked as late as this. */
+  heardAt: number;
 }
 
 /**
@@ -81,7 +83,7 @@ export class Versions {
     const versions = await Promise.all(
       names.map(async (name) => {
         const known = this.#known.get(name);
-        if (known !== undefined && known.askedAt <= startedAt && startedAt - known.askedAt <= this.#maxAge) return known.number;
+        if (known !== undefined && known.heardAt <= startedAt && startedAt - known.askedAt <= this.#maxAge) return known.number;
         const version = await this.ask(name);
         const taken = (this.#clock.now() - startedAt) / 1000;
         return version !== undefined && version.age > taken + 2 ? version.number : undefined;
@@ -94,23 +96,28 @@ export class Versions {
     return words.join(' ');
   }
 
-  /** Whether all these versions are current. */
-  check(words: string): boolean | Promise<boolean> {
+  /** Whether all these versions are the present ones; undefined when that cannot be had. */
+  check(words: string): boolean | Promise<boolean | undefined> {
     const pairs = words.split(' ').map((word): [string, string] => {
       const at = word.lastIndexOf('=');
       return [word.slice(0, at), word.slice(at + 1)];
     });
     const doubtful = pairs.filter(([name, number]) => this.current(name) !== number);
     if (doubtful.length === 0) return true;
-    // When two versions differ, the one that this process knows may be the older one.
-    return Promise.all(doubtful.map(async ([name, number]) => (await this.ask(name))?.number === number)).then((same) => !same.includes(false));
+    // Of two versions that differ the one that this process knows may be the older.
+    return Promise.all(
+      doubtful.map(async ([name, number]) => {
+        const version = await this.ask(name);
+        return version === undefined ? undefined : version.number === number;
+      }),
+    ).then((same) => (same.includes(false) ? false : same.includes(undefined) ? undefined : true));
   }
 
   /** Changes the version, which invalidates all entries that carry the present one. */
   async change(name: string): Promise<void> {
     const startedAt = this.#clock.now();
     const { number } = await this.#counters.change(name);
-    this.#known.set(name, { number, askedAt: Math.max(startedAt, this.#known.get(name)?.askedAt ?? 0) });
+    this.#known.set(name, { number, askedAt: Math.max(startedAt, this.#known.get(name)?.askedAt ?? 0), heardAt: this.#clock.now() });
   }
 
   #word(name: string): string | undefined {
@@ -145,7 +152,7 @@ export class Versions {
           resolve({ number: known.number, age: 0 });
           return;
         }
-        this.#known.set(name, { number: version.number, askedAt });
+        this.#known.set(name, { number: version.number, askedAt, heardAt: this.#clock.now() });
         resolve(version);
       }, giveUp);
     });

@@ -1,0 +1,330 @@
+import { Client, FallbackClient, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
+import { ReadThroughCache, type CacheOptions } from '../../src/cache';
+import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { Fleet } from './support/fleet';
+
+/** An executor in front of another one. */
+class Before implements Executor {
+  readonly #next: Executor;
+  readonly #around: (command: Command<unknown>, go: () => Promise<unknown>) => Promise<unknown>;
+
+  constructor(next: Executor, around: (command: Command<unknown>, go: () => Promise<unknown>) => Promise<unknown>) {
+    this.#next = next;
+    this.#around = around;
+  }
+
+  execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
+    return this.#around(command, () => this.#next.execute(command, options)) as Promise<R>;
+  }
+
+  close(): Promise<void> {
+    return this.#next.close();
+  }
+}
+
+describe('values in pieces', () => {
+  const large = { text: 'y'.repeat(3000) };
+  /** Items of at most 1000 bytes. */
+  const small = (client: Client): Client => new Client(client.executor, { ...client.options, maxValueSize: 1000 });
+  const options: CacheOptions = { chunk: { maxValue: 5000 }, expire: 600 };
+
+  it('a value larger than an item is stored once and read by all, each with an object of its own', async () => {
+    const fleet = new Fleet(2, 10, options, small);
+    fleet.database.value = () => large;
+    await fleet.herd(3, 'k');
+    await fleet.clock.pass(10);
+    const { values } = await fleet.herd(3, 'k');
+    expect(values).toEqual(Array(6).fill(large));
+    expect(new Set(values).size).toBe(6);
+    expect(fleet.database.loads).toBe(1);
+    expect(fleet.count('hit')).toBeGreaterThanOrEqual(6);
+    expect(await fleet.clock.until(fleet.processes[1]!.cache.peek('k'))).toEqual(large);
+    for (const item of fleet.store.items()) expect(fleet.store.secondsLeft(item)).toBeGreaterThan(500);
+    await fleet.clock.until(fleet.processes[0]!.cache.set('s', large));
+    expect(await fleet.clock.until(fleet.processes[1]!.get('s'))).toEqual(large);
+    expect(fleet.database.loads).toBe(1);
+  });
+
+  it('with tags, and with a near cache', async () => {
+    const fleet = new Fleet(2, 0, { ...options, tags: ['t'], l1: { admit: 'all' } }, small);
+    fleet.database.value = () => large;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(10);
+    for (let i = 0; i < 3; i++) expect((await fleet.herd(2, 'k')).values).toEqual(Array(4).fill(large));
+    expect(fleet.database.loads).toBe(1);
+    await fleet.clock.until(fleet.processes[0]!.cache.invalidateTags('t'));
+    await fleet.clock.until(fleet.processes[0]!.get('k'));
+    expect(fleet.database.loads).toBe(2);
+  });
+
+  it.each([['missing', 'delete'], ['another one', 'change']])('a piece that is %s makes a miss, which stores it anew', async (_, how) => {
+    const fleet = new Fleet(1, 0, options, small);
+    fleet.database.value = () => large;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(10);
+    const piece = [...fleet.store.items()].map(({ key }) => key).find((key) => key.endsWith(':1'))!;
+    if (how === 'delete') fleet.store.delete(piece);
+    else await fleet.clock.until(fleet.processes[0]!.client.set(piece, 'z'.repeat(500)));
+    expect((await fleet.herd(1, 'k')).values).toEqual([large]);
+    await fleet.clock.pass(10);
+    expect((await fleet.herd(1, 'k')).values).toEqual([large]);
+    expect(fleet.database.loads).toBe(2);
+    expect(fleet.count('decode-error')).toBe(1);
+  });
+
+  it('what is larger than chunk.maxValue, or has lost its lease, leaves nothing behind', async () => {
+    const fleet = new Fleet(1, 300, options, small);
+    fleet.database.value = (key) => (key === 'huge' ? 'x'.repeat(6000) : large);
+    await fleet.herd(1, 'huge');
+    const call = fleet.processes[0]!.get('k');
+    await fleet.clock.pass(100);
+    fleet.store.delete('k');
+    expect(await fleet.clock.until(call)).toEqual(large);
+    await fleet.clock.pass(100);
+    expect(fleet.store.size).toBe(0);
+    expect(fleet.count('store-error')).toBe(1);
+    expect(fleet.count('dropped')).toBe(1);
+  });
+});
+
+describe('batches', () => {
+  it('a loader of many keys that hangs gives its place back at loadTimeout', async () => {
+    const fleet = new Fleet(1, 10, { maxLoads: 1 });
+    const { cache } = fleet.processes[0]!;
+    const hung = cache.getMany(['a', 'b'], () => new Promise<never>(() => undefined), { loadTimeout: 50 }).catch((error: unknown) => (error as Error).name);
+    expect(await fleet.clock.until(hung)).toBe('CacheLoadTimeoutError');
+    expect(await fleet.clock.until(fleet.processes[0]!.get('c'), 1000)).toBe('c@0');
+    expect(cache.stats()).toMatchObject({ loads: 0, flights: 0 });
+  });
+
+  it('a batch that nobody waits for any more when its turn comes is not loaded', async () => {
+    const fleet = new Fleet(1, 200, { maxLoads: 1 });
+    const first = fleet.processes[0]!.get('x');
+    await fleet.clock.pass(10);
+    const load = jest.fn((keys: readonly string[]) => [...keys]);
+    const late = fleet.processes[0]!.cache.getMany(['a', 'b'], load, { loadTimeout: 50 }).catch(() => 'late');
+    expect(await fleet.clock.until(late)).toBe('late');
+    await fleet.clock.until(first);
+    await fleet.clock.pass(10);
+    expect(load).not.toHaveBeenCalled();
+    expect(fleet.processes[0]!.cache.stats().loads).toBe(0);
+  });
+
+  it('outdated keys of a batch go to one call', async () => {
+    const fleet = new Fleet(1, 0, { expire: 5, stale: 60, earlyRefresh: 0 });
+    const { cache } = fleet.processes[0]!;
+    const calls: string[][] = [];
+    const load = (keys: readonly string[]): string[] => {
+      calls.push([...keys]);
+      return [...keys];
+    };
+    const keys = ['a', 'b', 'c', 'd'];
+    await fleet.clock.until(cache.getMany(keys, load));
+    await fleet.clock.pass(7000);
+    await fleet.clock.until(cache.getMany(keys, load));
+    await fleet.clock.pass(10);
+    expect(calls).toEqual([keys, keys]);
+  });
+
+  it('a batch that is refused is counted as overloaded', async () => {
+    const fleet = new Fleet(1, 200, { maxLoads: 1, maxQueuedLoads: 0 });
+    void fleet.processes[0]!.get('x');
+    await fleet.clock.pass(10);
+    const refused = fleet.processes[0]!.cache.getMany(['a', 'b'], () => []).catch((error: unknown) => error);
+    expect(await fleet.clock.until(refused)).toBeInstanceOf(MemcacheOverloadedError);
+    expect(fleet.count('overloaded')).toBe(2);
+  });
+});
+
+describe('tags', () => {
+  it('a version that the server tells only after a load has begun does not vouch for what was loaded', async () => {
+    const store = new MemoryStore();
+    const client = new EmbeddedClient(store);
+    const other = new ReadThroughCache(new EmbeddedClient(store));
+    let slow = true;
+    const late = new Client(new Before(client.executor, async (command, go) => {
+      // A server that owns the tag, and is slower than the one that owns the key.
+      if (command.verb === 'ma' && slow) await new Promise((resolve) => setTimeout(resolve, 60));
+      return go();
+    }), client.options);
+    const cache = new ReadThroughCache(late, { tags: ['t'], cacheTimeout: 1000 });
+    let database = 'old';
+    const call = cache.get('k', async () => {
+      const seen = database;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return seen;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    database = 'new';
+    await other.invalidateTags('t');
+    slow = false;
+    await call;
+    await cache.close();
+    const load = jest.fn(() => database);
+    expect(await other.get('k', load)).toBe('new');
+    await client.close();
+  });
+
+  it('an entry stays when its tag cannot be asked for', async () => {
+    const fleet = new Fleet(1, 0, { tags: ['t'], expire: 600 });
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(10);
+    const fresh = fleet.process('fresh');
+    fresh.line.onCommand = (command) => (command.verb === 'ma' ? new Promise(() => undefined) : undefined);
+    expect(await fleet.clock.until(fresh.get('k'))).toBe('k@0');
+    expect(fresh.cache.stats()).toMatchObject({ load: 1, stored: 0, miss: 1 });
+    await fleet.clock.pass(10);
+    expect((await fleet.herd(1, 'k')).values).toEqual(['k@0']);
+    expect(fleet.processes[0]!.cache.stats()).toMatchObject({ load: 1, hit: 1 });
+  });
+
+  it('what an older cache of a FallbackClient has with tags of its own is loaded once', async () => {
+    const [first, second] = [new EmbeddedClient(), new EmbeddedClient()];
+    const older = new ReadThroughCache(second, { tags: ['t'] });
+    await older.get('k', () => 'older');
+    await older.close();
+    const cache = new ReadThroughCache(new FallbackClient<CacheValue>([first, second]), { tags: ['t'] });
+    const load = jest.fn(() => 'new');
+    for (let i = 0; i < 4; i++) {
+      expect(await cache.get('k', load)).toBe('new');
+      await cache.close();
+    }
+    expect(load).toHaveBeenCalledTimes(1);
+    await first.close();
+    await second.close();
+  });
+
+  it('what was invalidated in the first cache of a FallbackClient is refreshed by its next reader', async () => {
+    const [first, second] = [new EmbeddedClient(), new EmbeddedClient()];
+    const cache = new ReadThroughCache(new FallbackClient<CacheValue>([first, second]), { stale: 30 });
+    let value = 'old';
+    const load = jest.fn(() => value);
+    await cache.get('k', load);
+    await cache.close();
+    value = 'new';
+    await cache.invalidate('k');
+    expect(await cache.get('k', load)).toBe('old');
+    await cache.close();
+    expect(await cache.get('k', load)).toBe('new');
+    expect(load).toHaveBeenCalledTimes(2);
+    await first.close();
+    await second.close();
+  });
+
+  it('what cannot be read in an older cache is stored in the first', async () => {
+    const [first, second] = [new EmbeddedClient(), new EmbeddedClient()];
+    await second.set('k', 'x', { flags: 12345 });
+    const cache = new ReadThroughCache(new FallbackClient<CacheValue>([first, second]));
+    const load = jest.fn(() => 'new');
+    for (let i = 0; i < 3; i++) {
+      expect(await cache.get('k', load)).toBe('new');
+      await cache.close();
+    }
+    expect(load).toHaveBeenCalledTimes(1);
+    await first.close();
+    await second.close();
+  });
+});
+
+describe('time', () => {
+  it('softTimeout holds while another process loads', async () => {
+    const fleet = new Fleet(2, 1000, { expire: 5, staleIfError: 60, earlyRefresh: 0, softTimeout: 50 });
+    fleet.database.duration = 10;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(7000);
+    fleet.database.duration = 1000;
+    const { values, times } = await fleet.herd(2, 'k');
+    expect(values).toEqual(Array(4).fill('k@0'));
+    expect(Math.max(...times)).toBeLessThanOrEqual(60);
+    expect(fleet.count('stale-hit')).toBe(4);
+  });
+
+  it('close leaves reads their time limit', async () => {
+    const fleet = new Fleet(1, 10);
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    process!.line.state = 'blackHole';
+    const start = fleet.clock.now();
+    const read = process!.get('other');
+    await fleet.clock.until(process!.cache.close());
+    expect(await fleet.clock.until(read)).toBe('other@0');
+    expect(fleet.clock.now() - start).toBeLessThanOrEqual(120);
+  });
+
+  it('validate: a server that does not answer costs cacheTimeout once, then nothing', async () => {
+    const fleet = new Fleet(1, 10, { l1: { admit: 'all', validate: true }, expire: 600 });
+    const [process] = fleet.processes;
+    for (let i = 0; i < 3; i++) await fleet.herd(1, 'k');
+    process!.line.state = 'blackHole';
+    const times: number[] = [];
+    for (let i = 0; i < 8; i++) times.push(...(await fleet.herd(1, 'k')).times);
+    expect(Math.max(...times)).toBeLessThanOrEqual(115);
+    expect(Math.max(...times.slice(5))).toBeLessThanOrEqual(15);
+    expect(fleet.count('circuit-open')).toBe(1);
+  });
+
+  it('a failed deletion is made good for as long as single calls have let the entry live', async () => {
+    const fleet = new Fleet(1, 0, { expire: 5 });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k', { expire: 600 });
+    await fleet.clock.pass(10);
+    process!.line.state = 'down';
+    await process!.cache.delete('k').catch(() => undefined);
+    await fleet.clock.pass(30_000);
+    process!.line.state = 'up';
+    await fleet.clock.pass(20_000);
+    expect(fleet.store.find('k')).toBeUndefined();
+  });
+});
+
+describe('other clients', () => {
+  it('an executor may answer within the tick', async () => {
+    const client = new EmbeddedClient();
+    const known = new Map<string, Promise<unknown>>();
+    // What was read once is answered from memory.
+    const quick = new Client(new Before(client.executor, (command, go) => {
+      const { verb } = command;
+      if (verb !== 'mg') return go();
+      const answer = known.get('k') ?? go();
+      known.set('k', answer);
+      return answer;
+    }), client.options);
+    await client.set('k', 'v');
+    const cache = new ReadThroughCache(quick);
+    const load = jest.fn(() => 'loaded');
+    for (let i = 0; i < 3; i++) expect(await cache.get('k', load)).toBe('v');
+    expect(load).not.toHaveBeenCalled();
+    await client.close();
+  });
+
+  it('a proxy that tells a version and refuses meta commands: writes come first', async () => {
+    const client = new EmbeddedClient();
+    const proxy = (): Client => new Client(new Before(client.executor, (command, go) => {
+      if (['mg', 'ms', 'md', 'ma'].includes(command.verb)) return Promise.reject(new MemcacheUnknownCommandError('ERROR', { command: command.verb, certainty: 'notSent' }));
+      return go();
+    }), client.options);
+    const load = jest.fn(() => 'loaded');
+    const cache = new ReadThroughCache(proxy());
+    expect(await cache.set('k', 'set')).toBe(true);
+    expect(await cache.get('k', load)).toBe('set');
+    expect(await new ReadThroughCache(proxy(), { stale: 30 }).invalidate('k')).toBe(true);
+    await new ReadThroughCache(proxy()).invalidateTags('t');
+    expect(load).not.toHaveBeenCalled();
+    await client.close();
+  });
+});
+
+describe('scopes', () => {
+  it('refuse what the cache refuses, by rejecting, and remember nothing of it', async () => {
+    const cache = new ReadThroughCache(new EmbeddedClient());
+    const scope = cache.scope();
+    const load = jest.fn(() => 'x');
+    for (const key of [undefined, null, 5, {}]) {
+      await expect(scope.get(key as never, load)).rejects.toThrow(MemcacheIllegalInputError);
+      await expect(scope.peek(key as never)).rejects.toThrow(MemcacheIllegalInputError);
+    }
+    await expect(scope.getMany('abc' as never, load as never)).rejects.toThrow(MemcacheIllegalInputError);
+    await expect(scope.getMany(undefined as never, load as never)).rejects.toThrow(MemcacheIllegalInputError);
+    expect(load).not.toHaveBeenCalled();
+  });
+});
