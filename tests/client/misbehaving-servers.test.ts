@@ -644,8 +644,8 @@ describe('a reply of the wrong kind', () => {
     memory.put('next', 'fine');
     for (const [kind, reply] of Object.entries(replies)) {
       const client = new Client('server', { connect: memory.connect });
-      // Before a data block of a meta command the server is asked for its version.
-      if (name === 'metaSet') memory.next(() => ['VERSION 1.6.45\r\n'], () => [reply]);
+      // Before a data block of a meta command, and before `me`, the server is asked for its version.
+      if (name === 'metaSet' || name === 'metaDebug') memory.next(() => ['VERSION 1.6.45\r\n'], () => [reply]);
       else memory.next(() => [reply]);
       const outcome: unknown = await bounded(call(client)).catch((error: unknown) => error);
       const took = outcome instanceof MemcacheError ? { kind, code: outcome.code, certainty: outcome.certainty } : { kind };

@@ -52,7 +52,7 @@ async function failOnce(file: string, code: string, spoil: (store: MemoryStore) 
   set(store, 'not saved', 'v');
   spoil(store);
   for (let i = 0; i < 2; i++) await expect(persistence.save()).rejects.toMatchObject({ code });
-  expect(log).toEqual([1, 2].map((): unknown => expect.stringMatching(`^snapshot ${file} is not saved: (Error: )?${code}`)));
+  expect(log).toEqual([1, 2].map((): unknown => expect.stringMatching(`^snapshot ${file} could not be saved: (Error: )?${code}`)));
   expect(readdirSync(join(file, '..')).filter((name) => name.includes('.tmp-'))).toEqual([]);
   // The store goes on, and so would another process after a crash.
   expect(store.find('not saved')).toBeDefined();
