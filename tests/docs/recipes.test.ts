@@ -71,7 +71,7 @@ function describeRecipe(start: () => Promise<{ address: string; stop(): Promise<
     const source = new Source();
     const refreshed = refresher(client);
     const first = refreshed('k', source.load);
-    await sleep(20);
+    while (source.loads === 0) await sleep(1);
     source.version = 2;
     await client.delete('k');
     const others = Promise.all(Array.from({ length: 20 }, () => refreshed('k', source.load)));

@@ -509,7 +509,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     file: 'client/certainty.ts',
     find: "certainties.size === 1 ? only : 'maybeExecuted';",
     replace: 'only;',
-    caughtBy: [CLUSTER, 'the certainty of a call to several servers'],
+    caughtBy: ['client/certainty.test.ts', 'what several servers did is together maybeExecuted'],
   },
   {
     name: 'an empty list of servers empties the cluster',

@@ -1,0 +1,24 @@
+import { Failures } from '../../src/client/certainty';
+import { MemcacheServerError, type Certainty } from '../../src/errors';
+
+function certaintyOf(...parts: readonly (Certainty | 'answered')[]): Certainty {
+  const failures = new Failures();
+  for (const [index, part] of parts.entries()) {
+    if (part === 'answered') failures.addOutcome({ status: 'fulfilled', value: undefined });
+    else failures.addOutcome({ status: 'rejected', reason: new MemcacheServerError('no', { certainty: part }) }, `server ${index}`);
+  }
+  return failures.toError('delete', 0).certainty;
+}
+
+it.each<[Certainty, readonly (Certainty | 'answered')[]]>([
+  ['notSent', ['notSent', 'notSent']],
+  ['executed', ['executed', 'executed']],
+  ['executed', ['executed', 'answered']],
+  ['maybeExecuted', ['notSent', 'executed']],
+  ['maybeExecuted', ['executed', 'notSent']],
+  ['maybeExecuted', ['notSent', 'maybeExecuted']],
+  ['maybeExecuted', ['maybeExecuted', 'notSent']],
+  ['maybeExecuted', ['notSent', 'answered']],
+])('what several servers did is together %s: %j', (together, parts) => {
+  expect(certaintyOf(...parts)).toBe(together);
+});
