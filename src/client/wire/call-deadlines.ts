@@ -148,6 +148,8 @@ export class Deadlines {
   /** Whether something that is not settled yet must be given up now: the timer may only be on its way. */
   isDue(timed: Timed, now: number): boolean {
     if (this.#found?.isDue(timed) === true) return true;
+    // Stalls only add to it; this is asked for every call of a pool.
+    if (timed.deadline > now) return false;
     const verdict = this.#verdict(now);
     const due = verdict.dueAt(timed);
     if (due > now) return false;

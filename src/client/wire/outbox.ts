@@ -189,9 +189,9 @@ export class Outbox {
     // Most lines hold one key and need no table.
     if (this.#joinedCount === 1) {
       this.#line = lineKeys.start();
-      lineKeys.add(this.#line, this.#calls, this.#lastKey, this.#lineStart);
+      lineKeys.add(this.#line, this.#calls, this.#lineStart, this.#lastKey, this.#lineStart);
     }
-    return lineKeys.add(this.#line, this.#calls, wireKey, this.#calls.nextPosition);
+    return lineKeys.add(this.#line, this.#calls, this.#lineStart, wireKey, this.#calls.nextPosition);
   }
 
   #endLine(): void {
