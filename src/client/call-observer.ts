@@ -52,20 +52,18 @@ export class CallObserver {
       attempts: 1,
       error: undefined,
     };
-    const traced: ExecuteOptions = { signal: options?.signal, deadline: options?.deadline, trace: message };
-    return commands.begin(message, () =>
-      handOver(executor, command, traced).then(
-        (result) => {
-          describe(command, result, message);
-          commands.finish(message);
-          return result;
-        },
-        (error: unknown) => {
-          message.error = observed(error, traced.signal);
-          commands.finish(message);
-          throw error;
-        },
-      ),
+    const call = new PublishedCall(executor, command, options, message);
+    return commands.begin(message, handOver<R>, call).then(
+      (result) => {
+        describe(command, result, message);
+        commands.finish(message);
+        return result;
+      },
+      (error: unknown) => {
+        message.error = observed(error, call.signal);
+        commands.finish(message);
+        throw error;
+      },
     );
   }
 
@@ -84,10 +82,27 @@ export class CallObserver {
 /** By {@link Outcome}. */
 const NAMES: readonly CommandOutcome[] = ['hit', 'miss', 'miss', 'stored', 'notStored', 'exists', 'ok'];
 
+/** What is passed down with a published call, and what is needed to hand it over: one object, as many calls may be published. */
+class PublishedCall<R> implements ExecuteOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly deadline: number | undefined;
+  readonly trace: CommandMessage;
+  readonly executor: Executor;
+  readonly command: Command<R>;
+
+  constructor(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined, trace: CommandMessage) {
+    this.signal = options?.signal;
+    this.deadline = options?.deadline;
+    this.trace = trace;
+    this.executor = executor;
+    this.command = command;
+  }
+}
+
 /** A user's own executor may throw; the call then rejects like any other. */
-function handOver<R>(executor: Executor, command: Command<R>, options: ExecuteOptions): Promise<R> {
+function handOver<R>(call: PublishedCall<R>): Promise<R> {
   try {
-    return executor.execute(command, options);
+    return call.executor.execute(call.command, call);
   } catch (error) {
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it was thrown
     return Promise.reject(error);

@@ -17,6 +17,7 @@ const IN_COMPANY = 16;
 const TWINNED = 32;
 const FIRST_CHANCE = 64;
 const SECOND_CHANCE = 128;
+const UNAWAITED = 256;
 
 /**
  * One execution of a command on one connection: the promise, and where it stands. A call that has settled keeps its
@@ -67,7 +68,12 @@ export class Call<R> {
   }
 
   markAnswered(): void {
-    this.#marks |= ANSWERED;
+    this.#marks |= (this.#marks & SETTLED) === 0 ? ANSWERED : ANSWERED | UNAWAITED;
+  }
+
+  /** Whether it had settled before its reply came, or has settled and got none. */
+  get unawaited(): boolean {
+    return (this.#marks & (SETTLED | ANSWERED)) === SETTLED || (this.#marks & UNAWAITED) !== 0;
   }
 
   /** Whether its keys are asked for one by one, since a reply for several was broken by an error. */

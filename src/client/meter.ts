@@ -190,6 +190,9 @@ export class ServerMeter implements Tally {
   /** Calls of one verb in a row that are not yet in `#calls`: most calls follow one of the same verb. */
   #verb = '';
   #run = 0;
+  /** Calls for one key in a row, of that verb and with this outcome, that are counted nowhere else yet: most follow one alike. */
+  #outcome: Outcome = HIT;
+  #alike = 0;
   readonly #errors = new Map<string, number>();
   readonly #latency = new Histogram();
   #aborted = 0;
@@ -215,9 +218,12 @@ export class ServerMeter implements Tally {
 
   /** A call for one key with a known outcome: the hot path. */
   succeedAs(verb: string, outcome: Outcome): void {
-    if (verb !== this.#verb) this.#turnTo(verb);
-    this.#run++;
-    this.add(outcome, 1);
+    if (outcome !== this.#outcome || verb !== this.#verb) {
+      if (verb !== this.#verb) this.#turnTo(verb);
+      this.#addAlike();
+      this.#outcome = outcome;
+    }
+    this.#alike++;
   }
 
   /** A `noreply` command was written. */
@@ -249,7 +255,14 @@ export class ServerMeter implements Tally {
     this.#run += keyCount || 1;
   }
 
+  #addAlike(): void {
+    this.#run += this.#alike;
+    this.#outcomes[this.#outcome] = this.#of(this.#outcome) + this.#alike;
+    this.#alike = 0;
+  }
+
   #turnTo(verb: string): void {
+    this.#addAlike();
     if (this.#run > 0) this.#calls.set(this.#verb, (this.#calls.get(this.#verb) ?? 0) + this.#run);
     this.#verb = verb;
     this.#run = 0;

@@ -4,7 +4,7 @@
  * No message is made unless somebody listens. None holds a key, a value, credentials, a line of the protocol or the text of a
  * server's error; only the option `diagnostics.key` can add a sanitized first key.
  */
-import { channel, tracingChannel, type Channel, type TracingChannel } from 'node:diagnostics_channel';
+import { channel, tracingChannel, type Channel } from 'node:diagnostics_channel';
 import { MemcacheError, type Certainty } from '../errors';
 
 /**
@@ -264,38 +264,55 @@ export class Notices<Name extends keyof ChannelMessages> {
  * A channel for operations, published as by Node's `tracingChannel`, except that no message ever holds the result.
  */
 export class Traces<Name extends keyof ChannelMessages> {
-  readonly #channel: TracingChannel<ChannelMessages[Name]>;
+  // Looked up once: every call asks whether one of them is heard.
+  readonly #start: Channel;
+  readonly #end: Channel;
+  readonly #asyncStart: Channel;
+  readonly #asyncEnd: Channel;
+  readonly #error: Channel;
 
   constructor(name: Name) {
-    this.#channel = tracingChannel<ChannelMessages[Name]>(name);
+    const { start, end, asyncStart, asyncEnd, error } = tracingChannel<ChannelMessages[Name]>(name);
+    this.#start = start;
+    this.#end = end;
+    this.#asyncStart = asyncStart;
+    this.#asyncEnd = asyncEnd;
+    this.#error = error;
   }
 
   /** Whether anybody listens. */
   get heard(): boolean {
-    const { start, end, asyncStart, asyncEnd, error } = this.#channel;
-    return start.hasSubscribers || asyncEnd.hasSubscribers || end.hasSubscribers || asyncStart.hasSubscribers || error.hasSubscribers;
+    return (
+      this.#start.hasSubscribers ||
+      this.#asyncEnd.hasSubscribers ||
+      this.#end.hasSubscribers ||
+      this.#asyncStart.hasSubscribers ||
+      this.#error.hasSubscribers
+    );
   }
 
   /**
-   * Publishes `start`, calls `run` in the context of the stores bound to the channel, and publishes `end`. The caller must call
-   * {@link finish} once.
+   * Publishes `start`, calls `run` with `argument` in the context of the stores bound to the channel, and publishes `end`. The
+   * caller must call {@link finish} once.
    */
-  begin<T>(message: ChannelMessages[Name], run: () => T): T {
-    return this.#channel.start.runStores(message, () => {
-      try {
-        return run();
-      } finally {
-        this.#channel.end.publish(message);
-      }
-    });
+  begin<T, A>(message: ChannelMessages[Name], run: (argument: A) => T, argument: A): T {
+    return this.#start.runStores(message, runAndEnd<T, A>, undefined, run, argument, this.#end, message);
   }
 
   /** Publishes `error` if the message has one, then `asyncStart` and `asyncEnd`. */
   finish(message: ChannelMessages[Name] & { readonly error?: ObservedError | undefined }): void {
-    const { error, asyncStart, asyncEnd } = this.#channel;
-    if (message.error !== undefined) error.publish(message);
-    asyncStart.publish(message);
-    asyncEnd.publish(message);
+    if (message.error !== undefined) this.#error.publish(message);
+    this.#asyncStart.publish(message);
+    this.#asyncEnd.publish(message);
+  }
+}
+
+/** A function of the module, as a closure for each call would be garbage. */
+function runAndEnd<T, A>(run: (argument: A) => T, argument: A, end: Channel, message: unknown): T {
+  try {
+    return run(argument);
+  } finally {
+    end.publish(message);
   }
 }
 

@@ -48,7 +48,7 @@ describe('a trace', () => {
     };
     tracingChannel(CHANNELS.load).subscribe(subscribers);
     const message: ChannelMessages['tsmemcache:load'] = { clientId: 1, name: 'users' };
-    expect(traces.begin(message, () => 7)).toBe(7);
+    expect(traces.begin(message, (n: number) => n + 1, 6)).toBe(7);
     loads.finish(message);
     message.error = new ObservedError('Error', 'ERROR');
     loads.finish(message);
@@ -61,7 +61,7 @@ describe('a trace', () => {
     const storage = new AsyncLocalStorage<string>();
     const { start } = tracingChannel(CHANNELS.load);
     start.bindStore(storage, () => 'bound');
-    expect(traces.begin({ clientId: 1, name: '' }, () => storage.getStore())).toBe('bound');
+    expect(traces.begin({ clientId: 1, name: '' }, () => storage.getStore(), undefined)).toBe('bound');
     start.unbindStore(storage);
     expect(storage.getStore()).toBeUndefined();
   });

@@ -166,7 +166,7 @@ export class Loads {
       if (channel.heard) {
         const key = events.keyShown(place.key);
         message = { ...origin, ...(key === undefined ? {} : { key }) };
-        result = channel.begin(message, run);
+        result = channel.begin(message, run, undefined);
       } else result = run();
     } catch (error) {
       this.#settle(flight, undefined, error, true, message);

@@ -15,6 +15,7 @@ export class CallQueue {
   #head = 0;
   #next = 0;
   #tail = 0;
+  #passed = 0;
 
   /** How many calls are in it. */
   get size(): number {
@@ -46,6 +47,11 @@ export class CallQueue {
     return this.#head;
   }
 
+  /** How many have left it after an answer that somebody waited for. */
+  get answered(): number {
+    return this.#head - this.#passed;
+  }
+
   /** The call at a position that is still in the queue. */
   at(position: number): Call<unknown> | undefined {
     return this.#ring[position & (this.#ring.length - 1)];
@@ -71,6 +77,12 @@ export class CallQueue {
     this.#ring[this.#head++ & (this.#ring.length - 1)] = undefined;
   }
 
+  /** Removes the head, as {@link shift} does; nobody waited for its answer. */
+  pass(): void {
+    this.#passed++;
+    this.shift();
+  }
+
   /** All calls from the head to the tail; `written` tells on which side of the cursor each stands. */
   *[Symbol.iterator](): Generator<{ call: Call<unknown>; written: boolean }> {
     for (let at = this.#head; at < this.#tail; at++) {
@@ -82,6 +94,7 @@ export class CallQueue {
   /** Empties the queue. */
   clear(): void {
     this.#ring.fill(undefined);
+    this.#passed += this.#tail - this.#head;
     this.#head = this.#next = this.#tail;
   }
 
@@ -89,7 +102,7 @@ export class CallQueue {
   trim(): void {
     let head = this.head;
     while (head !== undefined && head.reader === undefined) {
-      this.shift();
+      this.pass();
       head = this.head;
     }
   }

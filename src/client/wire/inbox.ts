@@ -51,6 +51,7 @@ export class Inbox {
     const call = this.#calls.head;
     if (call === undefined) throw new FrameError('the server sent something that was not asked for');
     if (!frame.terminated) throw new FrameError('a value does not end in CR LF');
+    this.#times.begin();
     if (call.command instanceof JoinableGet) this.#takeJoined(call, call.command, frame);
     else this.#takeOwn(call, frame);
   }
@@ -63,15 +64,13 @@ export class Inbox {
     } catch (error) {
       if (error instanceof FrameError) throw error;
       if (error instanceof BrokenReply) this.#onBroken(call, error);
-      this.#onAnswer(call);
-      this.#calls.shift();
+      this.#leave(call);
       call.reject(error);
       if (spoils(error, call.command)) throw new SpoilingReply(error);
       return;
     }
     if (result === MORE) return;
-    this.#onAnswer(call);
-    this.#calls.shift();
+    this.#leave(call);
     call.resolve(result);
   }
 
@@ -80,15 +79,15 @@ export class Inbox {
       call.markSeparate();
       throw new RepeatSeparately(cause);
     }
-    this.#onAnswer(call);
-    this.#calls.shift();
+    this.#leave(call);
     call.reject(cause);
     throw new SpoilingReply(cause);
   }
 
-  /** To be told while the call, or the first of its line, is the head. A reply that nobody waits for does not count. */
-  #onAnswer(call: Call<unknown>): void {
-    if (!call.settled) this.#times.answered(this.#calls.headPosition);
+  /** The head leaves the queue, before it is told of its reply. A reply that nobody waited for does not count. */
+  #leave(head: Call<unknown>): void {
+    if (head.unawaited) this.#calls.pass();
+    else this.#calls.shift();
   }
 
   /** A frame of the reply to `get k1 k2 …`: a value for one of the keys, in their order, or the end. */
@@ -110,9 +109,8 @@ export class Inbox {
       }
     }
     call.markAnswered();
-    this.#onAnswer(call);
     // The last one of a line keeps its place until END has come.
-    if (!call.endsReply) this.#calls.shift();
+    if (!call.endsReply) this.#leave(call);
     if (failure === undefined) call.resolveAs(value, command.verb, command.meaning(value));
     else call.reject(failure);
     if (call.twinned) this.#hitTwins(command, frame);
@@ -125,7 +123,6 @@ export class Inbox {
       const { command, endsReply } = call;
       if (call.reader !== undefined && !call.answered && command instanceof JoinableGet && command.wireKey === wireKey) {
         call.markAnswered();
-        this.#onAnswer(call);
         try {
           call.resolve(call.settled ? undefined : command.hit(frame));
         } catch (error) {
@@ -166,12 +163,8 @@ export class Inbox {
     if (repeat) throw new RepeatSeparately(error);
     call = head;
     do {
-      if (error !== undefined) {
-        this.#onAnswer(call);
-        call.reject(error);
-      }
       const last: boolean = call.endsReply;
-      this.#miss();
+      this.#miss(error);
       call = last ? undefined : this.#calls.head;
     } while (call !== undefined);
     if (error !== undefined && (inDoubt || spoils(error, command))) throw new SpoilingReply(error);
@@ -188,11 +181,14 @@ export class Inbox {
     return call;
   }
 
-  /** The head's key was not there. A call that was answered, or withdrawn, is not told again. */
-  #miss(): void {
+  /** The head's key was not there, or the reply was an error. A call that was answered, or withdrawn, is not told again. */
+  #miss(error?: unknown): void {
     const call = this.#calls.head;
-    if (call !== undefined) this.#onAnswer(call);
-    this.#calls.shift();
-    if (call?.command instanceof JoinableGet && !call.settled) call.resolveAs(call.command.miss(), call.command.verb, NOTHING);
+    if (call === undefined) return;
+    this.#leave(call);
+    if (call.settled) return;
+    const { command } = call;
+    if (error !== undefined) call.reject(error);
+    else if (command instanceof JoinableGet) call.resolveAs(command.miss(), command.verb, NOTHING);
   }
 }

@@ -1,11 +1,13 @@
 import type { Clock } from '../../runtime/clock';
 import type { ServerMeter } from '../meter';
+import type { CallQueue } from './call-queue';
 
 /**
  * How long replies take, from the write of a call to its reply: known by batch, so that neither a look at the clock nor a
  * byte of memory is spent on a call. Calls are known by their positions in the queue.
  */
 export class ReplyTimes {
+  readonly #calls: CallQueue;
   readonly #meter: ServerMeter;
   readonly #clock: Clock;
   /** What was written together, oldest first: the position after its last call, and the time. */
@@ -14,47 +16,51 @@ export class ReplyTimes {
   /** The batch whose replies are coming ends before this position. */
   #end = -1;
   #written = 0;
-  /** Calls of that batch that this read has answered so far. */
-  #answered = 0;
+  /** How many of the queue's answered calls are counted. */
+  #counted = 0;
   /** The time of this read; undefined until it has answered a call. */
   #now: number | undefined;
 
-  constructor(meter: ServerMeter, clock: Clock) {
+  constructor(calls: CallQueue, meter: ServerMeter, clock: Clock) {
+    this.#calls = calls;
     this.#meter = meter;
     this.#clock = clock;
   }
 
-  /** The calls before `end` are written; those before `head` await nothing any more. */
-  wrote(end: number, head: number): void {
+  /** All calls up to the next position are written. */
+  wrote(): void {
+    const { nextPosition, headPosition } = this.#calls;
     // Not all batches are answered: those of commands without a reply are not.
-    while ((this.#ends[0] ?? Infinity) <= head) this.#forgetFirst();
-    this.#ends.push(end);
+    while ((this.#ends[0] ?? Infinity) <= headPosition) this.#forgetFirst();
+    this.#ends.push(nextPosition);
     this.#times.push(this.#clock.now());
   }
 
-  /** The call at `position` is answered, or one of the same batch. */
-  answered(position: number): void {
-    if (position >= this.#end) this.#turnTo(position);
-    this.#answered++;
+  /** A reply begins: it is for the head, and what shares it was written together with it. */
+  begin(): void {
+    if (this.#calls.headPosition >= this.#end) this.#turn();
   }
 
   /** All that was read is taken. */
   endRead(): void {
-    if (this.#answered > 0) this.#flush();
+    this.#flush();
     this.#now = undefined;
   }
 
-  #turnTo(position: number): void {
-    if (this.#answered > 0) this.#flush();
-    while ((this.#ends[0] ?? Infinity) <= position) this.#forgetFirst();
+  /** To the batch of the head. */
+  #turn(): void {
+    this.#flush();
+    while ((this.#ends[0] ?? Infinity) <= this.#calls.headPosition) this.#forgetFirst();
     this.#end = this.#ends[0] ?? Infinity;
     this.#written = this.#times[0] ?? 0;
   }
 
   #flush(): void {
+    const { answered } = this.#calls;
+    if (answered === this.#counted) return;
     this.#now ??= this.#clock.now();
-    this.#meter.answered(this.#answered, this.#now - this.#written);
-    this.#answered = 0;
+    this.#meter.answered(answered - this.#counted, this.#now - this.#written);
+    this.#counted = answered;
   }
 
   #forgetFirst(): void {

@@ -99,7 +99,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#settings = settings;
     this.#owner = owner;
     this.#lastFlush = this.#since = settings.clock.now();
-    this.#times = new ReplyTimes(owner.meter, settings.clock);
+    this.#times = new ReplyTimes(this.#calls, owner.meter, settings.clock);
     this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
     this.#handshake = settings.auth && new Handshake(settings.address.name, settings.auth);
     this.#outbox = new Outbox(this.#calls, this.#request, settings.maxPending, settings.address.name);
@@ -110,7 +110,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     });
     this.#limitConnect();
     if (connects.heard) this.#dial = { ...this.#origin, tls: settings.tls !== undefined };
-    this.#transport = this.#dial === undefined ? this.#connect() : connects.begin(this.#dial, () => this.#connect());
+    this.#transport = this.#dial === undefined ? this.#connect() : connects.begin(this.#dial, () => this.#connect(), undefined);
   }
 
   get meter(): ServerMeter {
@@ -292,11 +292,11 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #countBatch(bytes: number): void {
     this.meter.wrote(bytes);
-    const { nextPosition, headPosition } = this.#calls;
+    const { nextPosition } = this.#calls;
     const calls = nextPosition - this.#writtenUpTo;
     if (calls === 0) return;
     this.#writtenUpTo = nextPosition;
-    this.#times.wrote(nextPosition, headPosition);
+    this.#times.wrote();
     if (batches.heard) batches.publish({ ...this.#origin, calls, bytes });
   }
 
@@ -367,8 +367,9 @@ export class Wire implements Carrier, DeadlineKeeper {
     const call = this.#outbox.raw;
     this.#raw = undefined;
     this.#outbox.endRaw();
-    if (call?.settled === false) this.#times.answered(this.#calls.headPosition);
-    this.#calls.shift();
+    this.#times.begin();
+    if (call?.unawaited !== false) this.#calls.pass();
+    else this.#calls.shift();
     call?.resolve(answer.reply);
     if (!answer.clean) throw new FrameError('bytes came after the end token of a raw command');
   }
@@ -424,7 +425,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       const head = this.#calls.head;
       if (head?.command.closes === true) {
         head.resolve(undefined);
-        this.#calls.shift();
+        this.#calls.pass();
       }
       const message = `the connection was lost: ${describe(cause)}`;
       // A server may close a connection on which nothing is awaited: that is no failure.
