@@ -16,6 +16,7 @@ import { CLIENT_OPTIONS, type ClientOptions } from './client-options';
 import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } from './commands/admin';
 import type { Command } from './command';
 import { ArithmeticCommand, DeleteCommand, DeleteManyCommand, TouchCommand } from './commands/item';
+import { MetaGetCommand } from './commands/meta-get';
 import { MetaCommand, MetaRequest, NoopCommand, type MetaCode, type MetaParts, type MetaResult } from './commands/meta';
 import {
   metaArithmeticFlags,
@@ -30,7 +31,6 @@ import {
 import {
   metaCount,
   metaDebugInfo,
-  metaItem,
   metaWriteResult,
   type MetaCount,
   type MetaItem,
@@ -347,13 +347,18 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   // ── meta commands ───────────────────────────────────────────────────────────────────────────────────────
 
   /** Reads an item and what is known about it; `undefined` on a miss. (`mg`) */
-  async metaGet<T extends Out = Out>(
-    key: Key,
-    options: MetaGetOptions & CallOptions = {},
-  ): Promise<MetaItem<Fixed<T>> | undefined> {
-    checkOptions(options, META_OPTIONS);
-    const result = this.#metaItem(key, options);
-    return (this.#ignored === undefined ? result : this.#orMiss(result, undefined)) as Promise<MetaItem<Fixed<T>> | undefined>;
+  metaGet<T extends Out = Out>(key: Key, options?: MetaGetOptions & CallOptions): Promise<MetaItem<Fixed<T>> | undefined>;
+  metaGet(key: Key, options: MetaGetOptions & CallOptions = {}): Promise<MetaItem<Out> | undefined> {
+    let command;
+    try {
+      checkOptions(options, META_OPTIONS);
+      const flags = metaGetFlags(options, this.#clock.time);
+      command = new MetaGetCommand(flags, this.#metaKey({ code: 'mg', key, flags }), key, this.#serde);
+    } catch (error) {
+      return failed(error);
+    }
+    const item = this.#execute(command, options);
+    return this.#ignored === undefined ? item : this.#orMiss(item, undefined);
   }
 
   /** Stores a value. (`ms`) */
@@ -581,11 +586,6 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     }, options);
   }
 
-  async #metaItem(key: Key, options: MetaGetOptions & CallOptions): Promise<MetaItem<Out> | undefined> {
-    const result = await this.#meta('mg', key, metaGetFlags(options, this.#clock.time), options);
-    return metaItem<Out>(result, this.#serde, key);
-  }
-
   #meta(
     code: MetaCode,
     key: Key,
@@ -608,7 +608,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return encodeKey(key, this.#keyRules);
   }
 
-  #metaKey({ code, key, flags }: MetaParts): string {
+  #metaKey({ code, key, flags }: Pick<MetaParts, 'code' | 'key' | 'flags'>): string {
     if (code === 'mn') return '';
     return flags.includes('b') ? encodeBase64Key(key, this.#keyRules) : this.#encodeKey(key);
   }

@@ -16,6 +16,13 @@ export function utf8Slice(buffer: Buffer, start: number, end: number): string {
   return (buffer as Buffer & SlicingBuffer).utf8Slice(start, end);
 }
 
+/** A copy of `buffer[start, end)`; `Buffer.from(buffer.subarray(start, end))` would make one more object, a tenth of `executeMeta`. */
+export function copyOf(buffer: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafe(end - start);
+  buffer.copy(copy, 0, start, end);
+  return copy;
+}
+
 /**
  * Reads `buffer[start, end)` as an unsigned decimal number: digits only, no sign, no space.
  *
@@ -37,6 +44,13 @@ export function tokenEnd(buffer: Uint8Array, start: number, end: number): number
   let at = start;
   while (at < end && buffer[at] !== 32) at++;
   return at;
+}
+
+/** Whether `buffer[start, end)` is `text`, one byte per character. */
+export function isText(buffer: Uint8Array, start: number, end: number, text: string): boolean {
+  if (text.length !== end - start) return false;
+  for (let i = 0; i < text.length; i++) if (buffer[start + i] !== text.charCodeAt(i)) return false;
+  return true;
 }
 
 /** Whether `text` is an unsigned decimal number that fits 64 bits. */

@@ -7,7 +7,7 @@
  * The reader is the only place that cuts bytes into lines and blocks; which lines announce a block is the caller's rule.
  */
 
-import { latin1Slice } from './bytes';
+import { copyOf, latin1Slice } from './bytes';
 
 /** What a {@link BlockRule} returns for a line that no data block follows. */
 export const NO_BLOCK = -1;
@@ -80,8 +80,8 @@ export class Frame {
 
   /** The block, in memory that nobody else writes to. */
   data(): Buffer {
-    const block = this.buffer.subarray(this.dataStart, this.dataEnd);
-    return this.owned && block.length >= SHARE_FROM ? block : Buffer.from(block);
+    const { buffer, dataStart, dataEnd } = this;
+    return this.owned && dataEnd - dataStart >= SHARE_FROM ? buffer.subarray(dataStart, dataEnd) : copyOf(buffer, dataStart, dataEnd);
   }
 
   /** Whether the line begins with `word`, followed by a space or the line's end. */

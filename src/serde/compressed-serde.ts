@@ -1,4 +1,5 @@
 import { MemcacheIllegalInputError, MemcacheSerdeError } from '../errors';
+import { copyOf } from '../protocol/bytes';
 import type { Codec } from './codec';
 import { FLAG_COMPRESSED } from './flags';
 import type { MISS, Serde, SerializedValue } from './serde';
@@ -67,7 +68,7 @@ export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
   deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number, key: string): Out | typeof MISS {
     if (flags & FLAG_COMPRESSED) return this.deserialize(buffer.subarray(start, end), flags, key);
     if (this.#inner.deserializeInPlace) return this.#inner.deserializeInPlace(buffer, start, end, flags, key);
-    return this.#inner.deserialize(Buffer.from(buffer.subarray(start, end)), flags, key);
+    return this.#inner.deserialize(copyOf(buffer, start, end), flags, key);
   }
 
   #decompress(data: Buffer): Buffer {

@@ -1,5 +1,5 @@
 import { MemcacheSerdeError } from '../errors';
-import { utf8Slice } from '../protocol/bytes';
+import { copyOf, utf8Slice } from '../protocol/bytes';
 import { byteCount, DEFAULT_MAX_OUTPUT } from './compressed-serde';
 import { FLAG_BYTES, FLAG_COMPRESSED, FLAG_INTEGER, FLAG_LONG, FLAG_PICKLE, FLAG_TEXT } from './flags';
 import { integerText, isInteger, toBigInt, toInteger } from './integer';
@@ -49,7 +49,7 @@ export class PythonSerde implements Serde<CacheValue> {
   deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): CacheValue {
     switch (flags) {
       case FLAG_BYTES:
-        return Buffer.from(buffer.subarray(start, end));
+        return copyOf(buffer, start, end);
       case FLAG_TEXT:
         return utf8Slice(buffer, start, end);
       case FLAG_INTEGER:

@@ -1,5 +1,6 @@
 /** How a client calls serdes: whatever they do, only the call at hand is affected. */
 import { MemcacheSerdeError } from '../errors';
+import { copyOf } from '../protocol/bytes';
 import { MAX_FLAGS } from '../protocol/limits';
 import type { MISS, Serde, SerializedValue } from './serde';
 
@@ -50,8 +51,7 @@ export function deserializeValue<Out>(
     // What may be kept is given to `deserialize`: bytes read in place are copied once more.
     const keeps = owned && end - start >= SHARE_FROM;
     if (serde.deserializeInPlace !== undefined && !keeps) return serde.deserializeInPlace(buffer, start, end, flags, key);
-    const data = buffer.subarray(start, end);
-    return serde.deserialize(keeps ? data : Buffer.from(data), flags, key);
+    return serde.deserialize(keeps ? buffer.subarray(start, end) : copyOf(buffer, start, end), flags, key);
   } catch (cause) {
     throw new MemcacheSerdeError(`the serde could not read the value${reason(cause)}`, {
       command: verb,

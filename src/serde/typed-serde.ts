@@ -1,5 +1,5 @@
 import { MemcacheSerdeError } from '../errors';
-import { utf8Slice } from '../protocol/bytes';
+import { copyOf, utf8Slice } from '../protocol/bytes';
 import {
   FLAG_BYTES,
   FLAG_COMPRESSED,
@@ -52,7 +52,7 @@ export class TypedSerde implements Serde<CacheValue> {
       case FLAG_TEXT:
         return utf8Slice(buffer, start, end);
       case FLAG_BYTES:
-        return Buffer.from(buffer.subarray(start, end));
+        return copyOf(buffer, start, end);
       case FLAG_INTEGER:
         return toInteger(utf8Slice(buffer, start, end));
       case FLAG_LONG:

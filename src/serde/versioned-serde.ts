@@ -1,5 +1,5 @@
 import { MemcacheIllegalInputError } from '../errors';
-import { latin1Slice } from '../protocol/bytes';
+import { copyOf, latin1Slice } from '../protocol/bytes';
 import { checkInner } from './compressed-serde';
 import { MISS, type Serde, type SerializedValue } from './serde';
 
@@ -42,7 +42,7 @@ export class VersionedSerde<Out, In = Out> implements Serde<Out, In> {
     if (!this.#isOurs(buffer, start, end)) return MISS;
     const from = start + this.#prefix.length;
     if (this.#inner.deserializeInPlace) return this.#inner.deserializeInPlace(buffer, from, end, flags, key);
-    return this.#inner.deserialize(Buffer.from(buffer.subarray(from, end)), flags, key);
+    return this.#inner.deserialize(copyOf(buffer, from, end), flags, key);
   }
 
   #isOurs(buffer: Buffer, start: number, end: number): boolean {

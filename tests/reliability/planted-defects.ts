@@ -129,8 +129,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'the opaque of a meta reply is not looked at',
     rule: 'L4',
     file: 'client/commands/meta.ts',
-    find: "if (!flags.includes(this.#opaque)) throw new FrameError('a meta reply does not bring back the opaque of its request');",
-    replace: '',
+    find: "if (!isOurs) throw new FrameError('a meta reply does not bring back the opaque of its request');",
+    replace: 'void isOurs;',
     caughtBy: [MISBEHAVING, 'a server that misbehaves mg with the opaque of another'],
   },
   {

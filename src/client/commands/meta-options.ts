@@ -106,8 +106,8 @@ const MODES = { set: 'S', add: 'E', append: 'A', prepend: 'P', replace: 'R', inc
 /** @throws MemcacheIllegalInputError naming the option */
 export function metaGetFlags(options: MetaGetOptions, time: Time): string[] {
   const withValue = options.value ?? true;
-  return flags(
-    common(options),
+  return tokens(
+    options,
     // First, so that what is reported is the new time to live.
     expire('T', options.expire, time),
     on('v', 'value', withValue),
@@ -127,8 +127,8 @@ export function metaGetFlags(options: MetaGetOptions, time: Time): string[] {
 
 /** @throws MemcacheIllegalInputError naming the option */
 export function metaSetFlags(options: MetaSetOptions, flagsOfSerde: number, time: Time): string[] {
-  return flags(
-    common(options),
+  return tokens(
+    options,
     mode(options.mode, ['set', 'add', 'replace', 'append', 'prepend']),
     expire('T', options.expire, time),
     clientFlags(options.flags ?? flagsOfSerde),
@@ -142,8 +142,8 @@ export function metaSetFlags(options: MetaSetOptions, flagsOfSerde: number, time
 
 /** @throws MemcacheIllegalInputError naming the option */
 export function metaDeleteFlags(options: MetaDeleteOptions, time: Time): string[] {
-  return flags(
-    common(options),
+  return tokens(
+    options,
     cas('C', 'cas', options.cas),
     on('I', 'invalidate', options.invalidate),
     expire('T', options.expire, time),
@@ -154,8 +154,8 @@ export function metaDeleteFlags(options: MetaDeleteOptions, time: Time): string[
 
 /** @throws MemcacheIllegalInputError naming the option */
 export function metaArithmeticFlags(options: MetaArithmeticOptions<number | bigint>, time: Time): string[] {
-  return flags(
-    common(options),
+  return tokens(
+    options,
     mode(options.mode, ['incr', 'decr']),
     expire('T', options.expire, time),
     count('D', 'delta', options.delta),
@@ -169,25 +169,17 @@ export function metaArithmeticFlags(options: MetaArithmeticOptions<number | bigi
   );
 }
 
-function flags(...parts: (string | undefined | readonly string[])[]): string[] {
+function tokens({ base64, opaque }: MetaOptions, ...given: (string | undefined)[]): string[] {
   const all: string[] = [];
-  for (const part of parts) {
-    if (typeof part === 'string') all.push(part);
-    else if (part !== undefined) all.push(...part);
-  }
-  return all;
-}
-
-function common({ base64, opaque }: MetaOptions): string[] {
-  const given: string[] = [];
-  if (on('b', 'base64', base64) !== undefined) given.push('b');
+  if (on('b', 'base64', base64) !== undefined) all.push('b');
   if (opaque !== undefined) {
     if (typeof opaque !== 'string' || !/^[\x21-\x7e]+$/.test(opaque) || opaque.length > MAX_OPAQUE_LENGTH) {
       throw new MemcacheIllegalInputError(`opaque must be 1 to ${MAX_OPAQUE_LENGTH} printable ASCII characters without whitespace`);
     }
-    given.push(`O${opaque}`);
+    all.push(`O${opaque}`);
   }
-  return given;
+  for (const token of given) if (token !== undefined) all.push(token);
+  return all;
 }
 
 function on(letter: string, name: string, value: unknown): string | undefined {

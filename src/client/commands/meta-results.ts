@@ -1,9 +1,6 @@
 /** The answers to typed meta commands, read from the letters of a {@link MetaResult}. */
 import { MemcacheInexactNumberError, MemcacheUnknownError } from '../../errors';
 import { isUint64 } from '../../protocol/bytes';
-import { keyText, type Key } from '../../protocol/key';
-import { deserializeValue } from '../../serde/read';
-import { MISS, type Serde } from '../../serde/serde';
 import type { MetaResult } from './meta';
 
 /** An item as `metaGet` returns it: what was asked for, and three flags about its freshness. */
@@ -46,67 +43,6 @@ export interface MetaCount<N extends number | bigint> extends MetaWriteResult {
   ttl: number | undefined;
 }
 
-/** The item of an `mg` answer; `undefined` on a miss. */
-export function metaItem<V>(result: MetaResult, serde: Serde<V, never>, key: Key): MetaItem<V> | undefined {
-  if (result.code === 'EN') return undefined;
-  const { value: bytes } = result;
-  const item: MetaItem<V> = {
-    value: undefined,
-    flags: undefined,
-    cas: undefined,
-    ttl: undefined,
-    size: undefined,
-    hitBefore: undefined,
-    lastAccess: undefined,
-    won: false,
-    stale: false,
-    recaching: false,
-  };
-  for (const flag of result.flags) setFlag(item, flag);
-  // An empty item that is being filled is a place-holder, not a value that the serde could read.
-  if (bytes !== undefined && !(bytes.length === 0 && (item.won || item.recaching))) {
-    const read = deserializeValue(serde, bytes, 0, bytes.length, true, item.flags ?? 0, keyText(key), 'mg');
-    if (read !== MISS) item.value = read;
-    // An item that the serde calls a miss is still returned if it has something to say: that this caller is to refresh it, or
-    // its token.
-    else if (result.flags.every((flag) => /^[fOkb]/.test(flag))) return undefined;
-  }
-  return item;
-}
-
-/** What one flag of a reply says about an item; flags without information, such as the opaque, are ignored. */
-function setFlag(item: MetaItem<unknown>, flag: string): void {
-  switch (flag[0]) {
-    case 'f':
-      item.flags = toNumber(flag);
-      break;
-    case 'c':
-      item.cas = flag.slice(1);
-      break;
-    case 't':
-      item.ttl = toNumber(flag);
-      break;
-    case 's':
-      item.size = toNumber(flag);
-      break;
-    case 'h':
-      item.hitBefore = toNumber(flag) === 1;
-      break;
-    case 'l':
-      item.lastAccess = toNumber(flag);
-      break;
-    case 'W':
-      item.won = true;
-      break;
-    case 'X':
-      item.stale = true;
-      break;
-    case 'Z':
-      item.recaching = true;
-      break;
-  }
-}
-
 /** The outcome of an `ms` or `md`. */
 export function metaWriteResult(result: MetaResult): MetaWriteResult {
   const status = STATUS[result.code] ?? 'done';
@@ -120,7 +56,7 @@ export function metaCount(result: MetaResult, exact: boolean): MetaCount<number 
   const digits = result.value?.toString('latin1');
   if (digits !== undefined && !isUint64(digits)) throw unreadable('the count', 'ma');
   const ttl = result.flag('t');
-  const outcome = { ...metaWriteResult(result), ttl: ttl === undefined ? undefined : toNumber(`t${ttl}`) };
+  const outcome = { ...metaWriteResult(result), ttl: ttl === undefined ? undefined : numberIn('t', ttl) };
   if (digits === undefined) return { ...outcome, value: undefined };
   if (exact) return { ...outcome, value: BigInt(digits) };
   if (!Number.isSafeInteger(Number(digits))) throw new MemcacheInexactNumberError(BigInt(digits), 'ma');
@@ -139,9 +75,8 @@ export function metaDebugInfo(result: MetaResult): Map<string, string> | undefin
 }
 
 /** The number in a decimal flag. */
-function toNumber(flag: string): number {
-  const digits = flag.slice(1);
-  if (!/^-?[0-9]{1,15}$/.test(digits)) throw unreadable(`the flag ${flag[0] ?? ''}`, 'mg');
+function numberIn(letter: string, digits: string): number {
+  if (!/^-?[0-9]{1,15}$/.test(digits)) throw unreadable(`the flag ${letter}`, 'ma');
   return Number(digits);
 }
 

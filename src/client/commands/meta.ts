@@ -9,6 +9,7 @@
  * https://github.com/memcached/memcached/blob/master/doc/protocol.txt
  */
 import { MemcacheIllegalInputError, MemcacheUnknownCommandError } from '../../errors';
+import { isText, latin1Slice, tokenEnd } from '../../protocol/bytes';
 import { FrameError, type Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
@@ -43,7 +44,7 @@ export class MetaCommand {
       key = '';
     }
     const tokens = checkFlags(flags);
-    if (new Set(tokens.map((flag) => flag[0])).size < tokens.length) {
+    if (tokens.some((flag, index) => tokens.findIndex((other) => other[0] === flag[0]) < index)) {
       throw new MemcacheIllegalInputError('flags must not name the same flag twice');
     }
     // The server takes 20 tokens, and one is kept for the opaque that tells replies apart.
@@ -128,40 +129,40 @@ const META_SINCE = '1.6.0';
 let lastOpaque = 0;
 
 /**
- * One meta command on its way. Every reply must bring back the opaque that was sent, which proves that the reply belongs to
+ * A meta command on its way. Every reply must bring back the opaque that was sent, which proves that the reply belongs to
  * this request.
  */
-export class MetaRequest extends KeyCommand<MetaResult> {
+export abstract class MetaExchange<R> extends KeyCommand<R> {
   readonly verb: MetaCode;
-  readonly #flags: readonly string[];
-  readonly #block: string | Uint8Array | undefined;
+  protected readonly flags: readonly string[];
+  protected readonly block: string | Uint8Array | undefined;
   /** What the reply must bring back; `me` and `mn` know no opaque. */
-  readonly #opaque: string | undefined;
-  readonly #ownOpaque: boolean;
+  protected readonly opaque: string | undefined;
+  protected readonly ownOpaque: boolean;
   /** `mn` and `me` are answered in any case. */
-  readonly #quiet: boolean;
+  protected readonly quiet: boolean;
 
   /** @param block its value, when that was prepared for another request already */
   constructor(command: MetaParts, wireKey: string, block = command.value === undefined ? undefined : toBlock(command.value)) {
     super(wireKey, command.key);
     this.verb = command.code;
-    this.#flags = command.flags;
-    this.#block = block;
+    this.flags = command.flags;
+    this.block = block;
     let given: string | undefined;
     let quiet = false;
     for (const flag of command.flags) {
       if (flag.startsWith('O')) given = flag;
       else if (flag.startsWith('q')) quiet = true;
     }
-    this.#ownOpaque = given === undefined;
-    this.#quiet = quiet && command.code !== 'me' && command.code !== 'mn';
+    this.ownOpaque = given === undefined;
+    this.quiet = quiet && command.code !== 'me' && command.code !== 'mn';
     if (command.code !== 'me' && command.code !== 'mn') {
-      this.#opaque = given ?? `O${(lastOpaque = (lastOpaque + 1) % 36 ** 5).toString(36)}`;
+      this.opaque = given ?? `O${(lastOpaque = (lastOpaque + 1) % 36 ** 5).toString(36)}`;
     }
   }
 
   override get hasBlock(): boolean {
-    return this.#block !== undefined;
+    return this.block !== undefined;
   }
 
   /** memcached 1.5.22 answers `me` by one line too many. */
@@ -175,7 +176,7 @@ export class MetaRequest extends KeyCommand<MetaResult> {
 
   /** The bytes of its value; 0 without one. */
   get valueSize(): number {
-    return this.#block?.length ?? 0;
+    return this.block?.length ?? 0;
   }
 
   override get since(): string {
@@ -185,19 +186,89 @@ export class MetaRequest extends KeyCommand<MetaResult> {
   get idempotent(): boolean {
     switch (this.verb) {
       case 'mg':
-        return !this.#has('N') && !this.#has('R');
+        return !this.has('N') && !this.has('R');
       case 'ms':
-        return !this.#has('C') && (this.#mode() === 'S' || this.#mode() === undefined);
+        return !this.has('C') && (this.mode() === 'S' || this.mode() === undefined);
       case 'ma':
         return false;
       default:
-        return !this.#has('C');
+        return !this.has('C');
     }
   }
 
+  protected has(letter: string): boolean {
+    return this.flags.some((flag) => flag.startsWith(letter));
+  }
+
+  protected mode(): string | undefined {
+    return this.flags.find((flag) => flag.startsWith('M'))?.[1]?.toUpperCase();
+  }
+
+  write(request: RequestWriter): void {
+    let line: string = this.verb;
+    if (this.verb !== 'mn') line += ' ' + this.wireKey;
+    if (this.block !== undefined) line += ' ' + String(this.block.length);
+    for (const flag of this.flags) line += ' ' + flag;
+    if (this.ownOpaque && this.opaque !== undefined) line += ' ' + this.opaque;
+    request.text(line + '\r\n');
+    if (this.block !== undefined) request.block(this.block);
+    // A quiet command may not be answered: MN then shows that no answer will come.
+    if (this.quiet) request.text('mn\r\n');
+  }
+
+  /** The code of a reply, which must be one of `answers`. */
+  protected codeOf(frame: Frame, answers: readonly string[], server: string): string {
+    const code = latin1Slice(frame.buffer, frame.start, tokenEnd(frame.buffer, frame.start, frame.end));
+    if (!answers.includes(code) || frame.hasBlock !== (code === 'VA')) throw this.refuse(frame, server);
+    return code;
+  }
+
+  /**
+   * Hands over each flag of a reply as a part of the buffer, without the opaque that was generated.
+   *
+   * @throws FrameError when the reply does not bring back the opaque
+   */
+  protected eachFlag({ buffer, start, end, hasBlock }: Frame, code: string, take: (buffer: Buffer, from: number, end: number) => void): void {
+    let at = start + code.length;
+    // The size, which only VA has, is known from the block.
+    if (hasBlock) at = tokenEnd(buffer, at + 1, end);
+    // memcached 1.6.10 to 1.6.17 says no more than EN.
+    let isOurs = this.opaque === undefined || (code === 'EN' && at === end);
+    while (at < end) {
+      const from = at + 1;
+      at = tokenEnd(buffer, from, end);
+      // memcached up to 1.6.14 writes two spaces, or one at the end.
+      if (at === from) continue;
+      if (this.opaque !== undefined && isText(buffer, from, at, this.opaque)) {
+        isOurs = true;
+        if (this.ownOpaque) continue;
+      }
+      take(buffer, from, at);
+    }
+    if (!isOurs) throw new FrameError('a meta reply does not bring back the opaque of its request');
+  }
+
+  protected override refuse(frame: Frame, server: string): Error {
+    return this.#isFirstDialect(frame) ? unknownCommand(this, server) : super.refuse(frame, server);
+  }
+
+  /** memcached 1.5.19 to 1.5.22 has meta commands of another form, and refuses ours in these words. */
+  #isFirstDialect(frame: Frame): boolean {
+    if (frame.hasBlock) return false;
+    const line = frame.line();
+    if (this.verb === 'mn') return line === 'EN';
+    if (line === 'CLIENT_ERROR incorrect number of tokens supplied') return true;
+    // Later servers say this too, of a flag that they do not know.
+    return line === 'CLIENT_ERROR invalid or duplicate flag' && this.flags.every((flag) => FIRST_FLAGS.includes(flag[0] ?? ''));
+  }
+}
+
+/** A meta command whose reply is handed over as it came. */
+export class MetaRequest extends MetaExchange<MetaResult> {
+
   /** `mg` reads, unless it makes the place that it finds empty. */
   override get reading(): Reading<MetaResult> | undefined {
-    if (this.verb !== 'mg' || this.#has('N') || this.#has('R')) return undefined;
+    if (this.verb !== 'mg' || this.has('N') || this.has('R')) return undefined;
     return {
       rest: ({ code }) => (code === 'EN' ? this : undefined),
       join: (_, second) => second,
@@ -209,18 +280,18 @@ export class MetaRequest extends KeyCommand<MetaResult> {
   override get deleting(): Deleting<MetaResult> | undefined {
     if (this.verb !== 'md') return undefined;
     // The same item has another name in base64.
-    const wireKeys = this.#has('b') ? undefined : [this.wireKey];
-    if (!this.#has('C')) return { wireKeys, elsewhere: this };
+    const wireKeys = this.has('b') ? undefined : [this.wireKey];
+    if (!this.has('C')) return { wireKeys, elsewhere: this };
     return { wireKeys, elsewhere: new MetaRequest(new MetaCommand('md', this.key, this.#without('C')), this.wireKey), onlyAfter: ({ code }) => code === 'HD' };
   }
 
   override get ifAbsent(): Command<MetaResult> | undefined {
-    if (this.verb !== 'ms' || !this.#flags.includes(`C${NO_CAS}`) || (this.#mode() ?? 'S') !== 'S') return undefined;
-    return new SetIfAbsent(new MetaCommand('ms', this.key, [...this.#without('C', 'M'), 'ME'], ''), this.wireKey, this.#block);
+    if (this.verb !== 'ms' || !this.flags.includes(`C${NO_CAS}`) || (this.mode() ?? 'S') !== 'S') return undefined;
+    return new SetIfAbsent(new MetaCommand('ms', this.key, [...this.#without('C', 'M'), 'ME'], ''), this.wireKey, this.block);
   }
 
   #without(...letters: readonly string[]): string[] {
-    return this.#flags.filter((flag) => !letters.includes(flag.charAt(0)));
+    return this.flags.filter((flag) => !letters.includes(flag.charAt(0)));
   }
 
   override tally(result: MetaResult, tally: outcomes.Tally): void {
@@ -228,28 +299,8 @@ export class MetaRequest extends KeyCommand<MetaResult> {
     tally.add(isPlaceHolder ? outcomes.MISS : (OUTCOMES[this.verb]?.[result.code] ?? outcomes.OK), 1);
   }
 
-  #has(letter: string): boolean {
-    return this.#flags.some((flag) => flag.startsWith(letter));
-  }
-
-  #mode(): string | undefined {
-    return this.#flags.find((flag) => flag.startsWith('M'))?.[1]?.toUpperCase();
-  }
-
-  write(request: RequestWriter): void {
-    let line: string = this.verb;
-    if (this.verb !== 'mn') line += ' ' + this.wireKey;
-    if (this.#block !== undefined) line += ' ' + String(this.#block.length);
-    for (const flag of this.#flags) line += ' ' + flag;
-    if (this.#ownOpaque && this.#opaque !== undefined) line += ' ' + this.#opaque;
-    request.text(line + '\r\n');
-    if (this.#block !== undefined) request.block(this.#block);
-    // A quiet command may not be answered: MN then shows that no answer will come.
-    if (this.#quiet) request.text('mn\r\n');
-  }
-
   override reader(): ReplyReader<MetaResult> {
-    if (!this.#quiet) return this;
+    if (!this.quiet) return this;
     let result = new MetaResult(this.verb === 'mg' ? 'EN' : 'HD', []);
     let failure: Error | undefined;
     return {
@@ -271,34 +322,10 @@ export class MetaRequest extends KeyCommand<MetaResult> {
   }
 
   read(frame: Frame, server: string): MetaResult {
-    let tokens = frame.line().split(' ');
-    // memcached up to 1.6.14 writes two spaces, or one at the end.
-    if (tokens.includes('')) tokens = tokens.filter((token) => token !== '');
-    const [code = ''] = tokens;
-    if (!ANSWERS[this.verb].includes(code) || frame.hasBlock !== (code === 'VA')) throw this.refuse(frame, server);
-    let flags = tokens.slice(frame.hasBlock ? 2 : 1);
-    // memcached 1.6.10 to 1.6.17 says no more than EN.
-    if (this.#opaque !== undefined && !(code === 'EN' && flags.length === 0)) {
-      if (!flags.includes(this.#opaque)) throw new FrameError('a meta reply does not bring back the opaque of its request');
-      // Servers give the flags back in the order asked, so it is the last.
-      if (this.#ownOpaque && flags.at(-1) === this.#opaque) flags.pop();
-      else if (this.#ownOpaque) flags = flags.filter((flag) => flag !== this.#opaque);
-    }
+    const code = this.codeOf(frame, ANSWERS[this.verb], server);
+    const flags: string[] = [];
+    this.eachFlag(frame, code, (buffer, from, end) => flags.push(latin1Slice(buffer, from, end)));
     return new MetaResult(code, flags, frame.hasBlock ? frame.data() : undefined);
-  }
-
-  protected override refuse(frame: Frame, server: string): Error {
-    return this.#isFirstDialect(frame) ? unknownCommand(this, server) : super.refuse(frame, server);
-  }
-
-  /** memcached 1.5.19 to 1.5.22 has meta commands of another form, and refuses ours in these words. */
-  #isFirstDialect(frame: Frame): boolean {
-    if (frame.hasBlock) return false;
-    const line = frame.line();
-    if (this.verb === 'mn') return line === 'EN';
-    if (line === 'CLIENT_ERROR incorrect number of tokens supplied') return true;
-    // Later servers say this too, of a flag that they do not know.
-    return line === 'CLIENT_ERROR invalid or duplicate flag' && this.#flags.every((flag) => FIRST_FLAGS.includes(flag[0] ?? ''));
   }
 }
 
