@@ -208,13 +208,18 @@ export abstract class KeyCommand<R> extends BaseCommand<R> implements ReplyReade
  * and since each `VALUE` names its key, a stream out of step is noticed at once.
  */
 export abstract class JoinableGet<R> extends KeyCommand<R> {
-  abstract override readonly verb: 'get' | 'gets';
+  abstract override readonly verb: 'get' | 'gets' | 'gat' | 'gats';
   get idempotent(): boolean {
     return true;
   }
 
+  /** What its line begins with; those that begin alike may share one. */
+  get lineStart(): string {
+    return this.verb;
+  }
+
   write(request: RequestWriter): void {
-    request.text(`${this.verb} ${this.wireKey}${afterLastKey(this.wireKey)}\r\n`);
+    request.text(`${this.lineStart} ${this.wireKey}${afterLastKey(this.wireKey)}\r\n`);
   }
 
   get expectedKey(): string {

@@ -184,8 +184,8 @@ const rows: Row[] = [
   ['gets with a broken token', (c) => c.gets('a'), 'VALUE a 16 5 -7\r\nhello\r\nEND\r\n', UNREADABLE],
   ['gets with a token of 65 bits', (c) => c.gets('a'), 'VALUE a 16 5 18446744073709551616\r\nhello\r\nEND\r\n', UNREADABLE],
   ['gat of another key', (c) => c.gat('a', 1), 'VALUE b 16 5\r\nhello\r\nEND\r\n', UNREADABLE],
-  ['gat with the value twice', (c) => c.gat('a', 1), 'VALUE a 16 5\r\nhello\r\nVALUE a 16 5\r\nworld\r\nEND\r\n', UNREADABLE],
-  ['gat without END', (c) => c.gat('a', 1), 'VALUE a 16 5\r\nhello\r\n', TIMED_OUT],
+  ['gat with the value twice', (c) => c.gat('a', 1), 'VALUE a 16 5\r\nhello\r\nVALUE a 16 5\r\nworld\r\nEND\r\n', 'hello'],
+  ['gat without END', (c) => c.gat('a', 1), 'VALUE a 16 5\r\nhello\r\n', 'hello'],
   ['gats without a token', (c) => c.gats('a', 1), HIT, UNREADABLE],
   ['getMany in another order', (c) => c.getMany(['a', 'b']), 'VALUE b 16 1\r\nb\r\nVALUE a 16 1\r\na\r\nEND\r\n', UNREADABLE],
   ['getMany with a stranger', (c) => c.getMany(['a', 'b']), 'VALUE c 16 1\r\nc\r\nEND\r\n', UNREADABLE],
@@ -266,7 +266,7 @@ describe('a server that misbehaves', () => {
     await expectOutcome(result, outcome);
     await turns(5);
     // The value was there and was delivered; that the reply has no end is seen by the next call.
-    if (name === 'no END') {
+    if (name === 'no END' || name === 'gat without END') {
       expect(await bounded(failure(client.get('next')))).toMatchObject({ certainty: 'maybeExecuted' });
     }
     await expectUsable(client);

@@ -105,6 +105,36 @@ describe('a server without meta commands, or without gat', () => {
     await client.close();
   }
 
+  it('gats that share a line are all told by one ERROR, and the connection stays', async () => {
+    server.next(async (connection) => {
+      await connection.expectMatch(/^gat 1 a b c\r\nget next\r\n/);
+      await connection.send('ERROR\r\nVALUE next 16 4\r\nfine\r\nEND\r\n');
+      await inWords(unknown, '1.4.39')(connection);
+    });
+    const client = new Client(server.address);
+    const [a, b, c, next] = await Promise.allSettled([client.gat('a', 1), client.gat('b', 1), client.gat('c', 1), client.get('next')]);
+    for (const gat of [a, b, c]) expect(gat).toMatchObject({ reason: { code: 'MEMCACHE_UNKNOWN_COMMAND', certainty: 'executed' } });
+    expect(next).toMatchObject({ value: 'fine' });
+    expect(await client.get('next')).toBe('fine');
+    expect(server.connections).toHaveLength(1);
+    await client.close();
+  });
+
+  it('ERROR behind a value leaves the position in doubt', async () => {
+    server.next(async (connection) => {
+      await connection.expectMatch(/^gat 1 a b\r\n/);
+      await connection.send('VALUE a 16 1\r\na\r\nERROR\r\nEND\r\n');
+    });
+    const client = new Client(server.address);
+    const [a, b] = await Promise.allSettled([client.gat('a', 1), client.gat('b', 1)]);
+    expect(a).toMatchObject({ value: 'a' });
+    expect(b).toMatchObject({ reason: { code: 'MEMCACHE_UNKNOWN_COMMAND' } });
+    server.next(inWords(unknown, '1.4.39'));
+    expect(await client.get('next')).toBe('fine');
+    expect(server.connections).toHaveLength(2);
+    await client.close();
+  });
+
   it('a command to all servers of a cluster that none of them knows is one error', async () => {
     const other = await ScriptedServer.start();
     for (const each of [server, other]) each.next(inWords(unknown, '1.4.39'));

@@ -145,6 +145,24 @@ export function describeContract(
         await expectTtl(key, 90);
       });
 
+      itSince(GAT, 'gats of one tick each get their own value and set their own time to live', async () => {
+        const [one, two, gone, missing] = [fresh(), fresh(), fresh(), fresh()];
+        await Promise.all([client.set(one, '1'), client.set(two, '2'), client.set(gone, '3')]);
+        const results = await Promise.all([
+          client.gat(one, 100),
+          client.gat(missing, 100),
+          client.gat(two, 100),
+          client.gats(two, 100),
+          client.gat(gone, -1),
+          client.gat(gone, -1),
+          client.gat(one, 1000),
+          client.get(two),
+        ]);
+        expect(results).toEqual(['1', undefined, '2', ['2', expect.any(String)], '3', undefined, '1', '2']);
+        await expectTtl(two, 90);
+        await expectTtl(one, 990);
+      });
+
       it('getMany gives the hits by the very keys of the caller', async () => {
         const [hit, miss, other] = [fresh(), fresh(), fresh()];
         const bytes = Buffer.from(fresh());

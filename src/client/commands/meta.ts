@@ -44,7 +44,7 @@ export class MetaCommand {
       key = '';
     }
     const tokens = checkFlags(flags);
-    if (tokens.some((flag, index) => tokens.findIndex((other) => other[0] === flag[0]) < index)) {
+    if (tokens.some(([letter], index) => tokens.findIndex(([other]) => other === letter) < index)) {
       throw new MemcacheIllegalInputError('flags must not name the same flag twice');
     }
     // The server takes 20 tokens, and one is kept for the opaque that tells replies apart.

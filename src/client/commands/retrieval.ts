@@ -133,12 +133,8 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
 }
 
 /** `gat` and `gats`: read and set the time to live. */
-export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
+export class GetAndTouchCommand<V, R> extends JoinableGet<R> {
   readonly verb: 'gat' | 'gats';
-  get idempotent(): boolean {
-    return true;
-  }
-
   readonly #exptime: number;
   readonly #serde: Deserializer<V>;
   readonly #take: Take<V, R>;
@@ -165,14 +161,6 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
     this.#miss = miss;
   }
 
-  override get throughProxies(): boolean {
-    return false;
-  }
-
-  override get since(): string {
-    return '1.5.3';
-  }
-
   static gat<V>(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>): KeyCommand<V | undefined> {
     return new GetAndTouchCommand<V, V | undefined>('gat', exptime, wireKey, key, serde, takeValue, asItIs, undefined);
   }
@@ -182,47 +170,33 @@ export class GetAndTouchCommand<V, R> extends KeyCommand<R> {
     return new GetAndTouchCommand<V, ValueWithCas<V>>('gats', exptime, wireKey, key, serde, takeValueWithCas, pairWithoutToken, miss);
   }
 
-  override tally(result: R, tally: outcomes.Tally): void {
-    tally.add(result === this.#miss ? outcomes.MISS : outcomes.HIT, 1);
+  override get throughProxies(): boolean {
+    return false;
+  }
+
+  override get since(): string {
+    return '1.5.3';
+  }
+
+  override get lineStart(): string {
+    return `${this.verb} ${this.#exptime}`;
+  }
+
+  hit(frame: Frame): R {
+    const taken = this.#take(frame, this.wireKey.length, this.#serde, this.key, this.verb);
+    return taken === MISS ? this.#miss : taken;
+  }
+
+  miss(): R {
+    return this.#miss;
+  }
+
+  override meaning(result: R): typeof outcomes.HIT | typeof outcomes.MISS {
+    return result === this.#miss ? outcomes.MISS : outcomes.HIT;
   }
 
   override get reading(): Reading<R> {
     return readingOf(this, (result) => result === this.#miss, this.#withoutToken);
-  }
-
-  write(request: RequestWriter): void {
-    request.text(`${this.verb} ${this.#exptime} ${this.wireKey}\r\n`);
-  }
-
-  override reader(): ReplyReader<R> {
-    let result: R | typeof MISS = MISS;
-    let failure: unknown;
-    let seen = false;
-    return {
-      expectedKey: this.wireKey,
-      read: (frame, server) => {
-        if (!seen && isValueFor(frame, this.wireKey)) {
-          seen = true;
-          try {
-            result = this.#take(frame, this.wireKey.length, this.#serde, this.key, this.verb);
-          } catch (error) {
-            failure = error;
-          }
-          return MORE;
-        }
-        if (!isWord(frame, 'END')) {
-          const error = this.refuse(frame, server);
-          throw seen ? new BrokenReply(error) : error;
-        }
-        // eslint-disable-next-line @typescript-eslint/only-throw-error -- thrown on as it was caught
-        if (failure !== undefined) throw failure;
-        return result === MISS ? this.#miss : result;
-      },
-    };
-  }
-
-  read(frame: Frame, server: string): never {
-    throw this.refuse(frame, server);
   }
 }
 

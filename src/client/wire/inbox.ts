@@ -1,3 +1,4 @@
+import { MemcacheUnknownCommandError } from '../../errors';
 import { FrameError, type Frame } from '../../protocol/frame';
 import { isWord, replyError } from '../../protocol/reply';
 import type { Call } from '../call';
@@ -29,6 +30,8 @@ export class Inbox {
   readonly #calls: CallQueue;
   readonly #server: string;
   readonly #times: ReplyTimes;
+  /** Whether a value has come for the line whose end is awaited. */
+  #inLine = false;
 
   constructor(calls: CallQueue, server: string, times: ReplyTimes) {
     this.#calls = calls;
@@ -109,6 +112,7 @@ export class Inbox {
       }
     }
     call.markAnswered();
+    this.#inLine = true;
     // The last one of a line keeps its place until END has come.
     if (!call.endsReply) this.#leave(call);
     if (failure === undefined) call.resolveAs(value, command.verb, command.meaning(value));
@@ -153,7 +157,10 @@ export class Inbox {
   /** `END`, or an error line: of a line with one key that is the whole reply, of one with several the rest may follow. */
   #endJoined(head: Call<unknown>, command: JoinableGet<unknown>, frame: Frame): void {
     const error = isWord(frame, 'END') ? undefined : replyError(frame, command, this.#server);
-    const inDoubt = error !== undefined && this.#lineEnd(head).inCompany;
+    // A server that does not know the command says so once, in place of all that the line asked for.
+    const isWhole = !this.#inLine && error instanceof MemcacheUnknownCommandError;
+    const inDoubt = error !== undefined && !isWhole && this.#lineEnd(head).inCompany;
+    this.#inLine = false;
     const repeat = inDoubt && !head.separate && isWorthRepeating(error);
     let call: Call<unknown> | undefined = head;
     for (let offset = 1; repeat && call !== undefined; offset++) {

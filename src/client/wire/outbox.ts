@@ -20,7 +20,8 @@ const MAX_UNANSWERED = 1024;
 /**
  * Makes bytes of the calls that are to be written, in their order.
  *
- * - Gets in a row become one line, `get k1 k2 …`, in which no key stands twice; only the last of them ends the reply.
+ * - Gets in a row become one line, `get k1 k2 …`, in which no key stands twice; only the last of them ends the reply. So do
+ *   gats with the same time to live.
  * - A run of noreply commands is closed by a fence, whose answer the last of them awaits.
  * - A raw command is written only when nothing else is awaited, and nothing is written after it.
  * - Before the first meta command with a data block the server is asked for its version: one that does not know the command would
@@ -32,7 +33,8 @@ export class Outbox {
   readonly #maxUnanswered: number;
   /** The last get of the line being gathered. */
   #joined: Call<unknown> | undefined;
-  #joinedVerb = '';
+  /** What it begins with. */
+  #lineStart = '';
   /** How many calls share it, how many keys it holds, and how many bytes these are. */
   #joinedCount = 0;
   #joinedKeys = 0;
@@ -40,7 +42,7 @@ export class Outbox {
   /** What the line is known by, once it has a second key. */
   #line = 0;
   /** Where its first call stands in the queue. */
-  #lineStart = 0;
+  #firstPosition = 0;
   /** The last key of the line. */
   #lastKey = '';
   /** The last of a run of noreply commands. */
@@ -164,21 +166,22 @@ export class Outbox {
 
   #join(call: Call<unknown>, command: JoinableGet<unknown>): void {
     this.#fence();
-    const { verb, wireKey } = command;
-    if (verb !== this.#joinedVerb || this.#joinedCount === MAX_JOINED || this.#joinedLength > MAX_LINE) this.#endLine();
+    const { lineStart, wireKey } = command;
+    if (lineStart !== this.#lineStart || this.#joinedCount === MAX_JOINED || this.#joinedLength > MAX_LINE) this.#endLine();
     if (this.#joined === undefined) {
-      this.#request.text(verb);
-      this.#joinedVerb = verb;
+      this.#request.text(lineStart);
+      this.#lineStart = lineStart;
       this.#joinedCount = this.#joinedKeys = this.#joinedLength = 0;
     }
-    const twin = this.#joinedKeys === 0 ? undefined : this.#findTwin(wireKey);
+    // What no proxy sees is asked for as often as it was called: a second touch may find what the first has made expire.
+    const twin = this.#joinedKeys === 0 || !command.throughProxies ? undefined : this.#findTwin(wireKey);
     if (twin === undefined) {
       this.#request.text(' ' + wireKey);
       this.#joinedKeys++;
       this.#joinedLength += wireKey.length;
       this.#lastKey = wireKey;
     } else twin.markTwinned();
-    if (this.#joinedCount++ === 0) this.#lineStart = this.#calls.nextPosition;
+    if (this.#joinedCount++ === 0) this.#firstPosition = this.#calls.nextPosition;
     call.endsReply = false;
     call.reader = command;
     this.#joined = call;
@@ -189,9 +192,9 @@ export class Outbox {
     // Most lines hold one key and need no table.
     if (this.#joinedCount === 1) {
       this.#line = lineKeys.start();
-      lineKeys.add(this.#line, this.#calls, this.#lineStart, this.#lastKey, this.#lineStart);
+      lineKeys.add(this.#line, this.#calls, this.#firstPosition, this.#lastKey, this.#firstPosition);
     }
-    return lineKeys.add(this.#line, this.#calls, this.#lineStart, wireKey, this.#calls.nextPosition);
+    return lineKeys.add(this.#line, this.#calls, this.#firstPosition, wireKey, this.#calls.nextPosition);
   }
 
   #endLine(): void {
