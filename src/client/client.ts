@@ -401,10 +401,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * Sends a hand-made meta command; `keyPrefix` is put in front of its key. When a quiet command gets no answer, the result has
    * the code that the silence stands for.
    */
-  async executeMeta(command: MetaCommand, options?: CallOptions): Promise<MetaResult> {
-    checkOptions(options);
-    if (!(command instanceof MetaCommand)) throw new MemcacheIllegalInputError('command must be a MetaCommand');
-    return this.#execute(this.#metaRequest(command), options);
+  executeMeta(command: MetaCommand, options?: CallOptions): Promise<MetaResult> {
+    return this.#run(() => {
+      if (!(command instanceof MetaCommand)) throw new MemcacheIllegalInputError('command must be a MetaCommand');
+      return this.#metaRequest(command);
+    }, options);
   }
 
   /**

@@ -218,8 +218,10 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
 
   /** The code of a reply, which must be one of `answers`. */
   protected codeOf(frame: Frame, answers: readonly string[], server: string): string {
-    const code = latin1Slice(frame.buffer, frame.start, tokenEnd(frame.buffer, frame.start, frame.end));
-    if (!answers.includes(code) || frame.hasBlock !== (code === 'VA')) throw this.refuse(frame, server);
+    const { buffer, start, end } = frame;
+    const codeEnd = tokenEnd(buffer, start, end);
+    const code = answers.find((answer) => isText(buffer, start, codeEnd, answer));
+    if (code === undefined || frame.hasBlock !== (code === 'VA')) throw this.refuse(frame, server);
     return code;
   }
 
