@@ -10,7 +10,9 @@ async function check(client: Adapter, row: Row, load: Load): Promise<void> {
   for (const key of load.keys) await client.set(key, load.value);
   const [key = ''] = load.keys;
   const value = await client.get(key);
-  if (value !== true && !isDeepStrictEqual(value, load.value)) throw new Error(`the client does not read back what it stored for ${row.name}`);
+  // A serde of bytes gives bytes back.
+  const read = Buffer.isBuffer(value) ? value.toString() : value;
+  if (read !== true && !isDeepStrictEqual(read, load.value)) throw new Error(`the client does not read back what it stored for ${row.name}`);
 }
 
 async function measure(client: Adapter, row: Row, load: Load, { milliseconds, profile }: Order): Promise<Measurement> {
