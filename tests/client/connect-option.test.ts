@@ -1,5 +1,6 @@
 /** Whatever the option `connect` does, calls get a MemcacheConnectError and nothing is thrown where nobody can catch it. */
 import { Client, FallbackClient, HashClient, MemcacheConnectError, PooledClient, RetryingClient, type ClientOptions, type Connect } from '../../src';
+import { failure } from '../support/contract';
 
 const kinds: [name: string, make: (options: ClientOptions) => Client][] = [
   ['Client', (options) => new Client('a', options)],
@@ -59,6 +60,14 @@ describe.each(kinds)('%s', (_, make) => {
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect(uncaught).toEqual([]);
   });
+});
+
+it('a name that has no address is asked after, and not a memcached', async () => {
+  const client = new Client('no-such-host.invalid:11211', { connectTimeout: 0, timeout: 0 });
+  const error = await failure(client.get('k'));
+  expect(error.code).toBe('MEMCACHE_CONNECT');
+  expect(error.message).toMatch(/getaddrinfo .*; is the name right\?$/);
+  await client.close();
 });
 
 it('errors of several addresses are one readable line', async () => {

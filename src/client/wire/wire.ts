@@ -447,7 +447,8 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #cannotConnect(why: string, cause?: unknown): void {
     const sought = this.#settings.tls === undefined ? 'a memcached' : 'a memcached with TLS';
-    const message = `cannot connect to ${this.#name}: ${why}; is ${sought} running there?`;
+    const question = isUnknownName(cause) ? 'is the name right?' : `is ${sought} running there?`;
+    const message = `cannot connect to ${this.#name}: ${why}; ${question}`;
     this.#giveUp((command) => new MemcacheConnectError(message, { ...this.#about('notSent', cause), command }));
   }
 
@@ -576,6 +577,11 @@ function describe(cause: Error | undefined): string {
   if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message.trim();
   const messages = cause.errors.map((error: unknown) => (isError(error) ? error.message : String(error)));
   return messages.length === 0 ? cause.message : [...new Set(messages)].join(', ');
+}
+
+/** Whether the address of the server's name was not found. */
+function isUnknownName(cause: unknown): boolean {
+  return isError(cause) && 'syscall' in cause && cause.syscall === 'getaddrinfo';
 }
 
 function isError(value: unknown): value is Error {
