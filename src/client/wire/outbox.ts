@@ -21,7 +21,8 @@ const MAX_UNANSWERED = 1024;
  * Makes bytes of the calls that are to be written, in their order.
  *
  * - Gets in a row become one line, `get k1 k2 …`, in which no key stands twice; only the last of them ends the reply.
- * - A run of noreply commands is closed by a fence, whose answer the last of them awaits.
+ * - A run of noreply commands is closed by a fence, whose answer the last of them awaits. One with a large block is answered, and
+ *   awaits that: older servers that refuse the block go on to read it as commands, unless they may say so.
  * - A raw command is written only when nothing else is awaited, and nothing is written after it.
  * - Before the first meta command with a data block the server is asked for its version: one that does not know the command would
  *   take the data for commands. Before the first `me` too, which memcached 1.5.22 answers by one line too many.
@@ -156,6 +157,10 @@ export class Outbox {
   }
 
   #writeUnanswered(call: Call<unknown>): void {
+    if (call.command.answeredUnasked) {
+      if (this.#write(call, call.command)) call.resolveUnanswered();
+      return;
+    }
     this.#endLine();
     if (!this.#add(call, call.command)) return;
     call.resolveUnanswered();
