@@ -38,8 +38,6 @@ export class Outbox {
   #joinedCount = 0;
   #joinedKeys = 0;
   #joinedLength = 0;
-  /** What the line is known by, once it has a second key. */
-  #line = 0;
   /** Where its first call stands in the queue. */
   #lineStart = 0;
   /** The last key of the line. */
@@ -192,11 +190,8 @@ export class Outbox {
   /** A proxy may answer a key once however often the line holds it, so a later call for it is answered with the first. */
   #findTwin(wireKey: string): Call<unknown> | undefined {
     // Most lines hold one key and need no table.
-    if (this.#joinedCount === 1) {
-      this.#line = lineKeys.start();
-      lineKeys.add(this.#line, this.#calls, this.#lineStart, this.#lastKey, this.#lineStart);
-    }
-    return lineKeys.add(this.#line, this.#calls, this.#lineStart, wireKey, this.#calls.nextPosition);
+    if (this.#joinedCount === 1) lineKeys.start(this.#calls, this.#lineStart, this.#lastKey, wireKey);
+    return lineKeys.add(this.#calls, wireKey, this.#calls.nextPosition);
   }
 
   #endLine(): void {
