@@ -81,6 +81,10 @@ abstract class BaseCommand<R> {
   abstract readonly idempotent: boolean;
   /** Whether the server is asked not to answer. The command then settles with {@link unanswered} once it is written. */
   readonly noreply: boolean = false;
+  /** Whether the server is to answer all the same, so that its answer can be read and dropped; asked only if `noreply` is set. */
+  get answeredUnasked(): boolean {
+    return false;
+  }
   /** Whether a data block follows the line: a refused line may then leave the block to be read as commands. */
   get hasBlock(): boolean {
     return false;

@@ -238,6 +238,28 @@ describe('a proxy that answers a key once, however often the line holds it', () 
     await client.close();
   });
 
+  it.each(kinds)('%s: a key that getMany names twice has one place in the line', async (_, make) => {
+    for (const proxied of [false, true]) {
+      const client = make(proxy.address, { proxy: proxied });
+      const bytes = Buffer.from('k');
+      await client.setMany([['k', [1]], ['a', [2]]]);
+      const before = proxy.lines.length;
+      const many = await client.getMany(['k', 'a', 'k', bytes, 'none', 'a', ['route', 'k'], 'none']);
+      const pairs = await client.getsMany(['k', 'k', bytes]);
+      const separated = ['get k', 'get a', 'get none', 'gets k'];
+      expect(proxy.lines.slice(before)).toEqual(proxied ? separated : ['get k a none', 'gets k']);
+      expect([...many.values()]).toEqual([[1], [1], [1], [2]]);
+      expect(many.get(bytes)).toEqual([1]);
+      expect(many.get(bytes)).not.toBe(many.get('k'));
+      expect(pairs.get(bytes)).toEqual(pairs.get('k'));
+      expect(pairs.size).toBe(2);
+      const { hits, misses, calls } = [...client.metrics().values()][0] ?? {};
+      // A key that was given twice counts twice.
+      expect({ hits, misses, get: calls?.['get'] }).toEqual({ hits: 6 + 3, misses: 2, get: 8 });
+      await client.close();
+    }
+  });
+
   it('thousands of keys, each asked for several times, at random', async () => {
     const client = new Client(proxy.address);
     const keys = Array.from({ length: 300 }, (_, i) => `user:${i}:profile`);

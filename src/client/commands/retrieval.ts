@@ -13,6 +13,7 @@ import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
 import * as outcomes from '../meter';
 import { pickAt } from './pick';
+import { hasRepeats } from '../repeats';
 import {
   afterLastKey,
   BrokenReply,
@@ -203,6 +204,28 @@ export class GetAndTouchCommand<V, R> extends JoinableGet<R> {
 /** A `get` line is kept below this many bytes: some managed services refuse lines beyond 16 KB. */
 const MAX_LINE = 15_000;
 
+/** What a line asks for: each key once. */
+interface Distinct {
+  readonly wireKeys: readonly string[];
+  readonly keys: readonly Key[];
+  /** The others that are the same as they travel (a string, and its bytes), by that; undefined if there are none. */
+  readonly twins: ReadonlyMap<string, readonly Key[]> | undefined;
+}
+
+/** A proxy may answer a key once however often the line holds it, so it stands there once. */
+function distinct(wireKeys: readonly string[], keys: readonly Key[]): Distinct {
+  if (!hasRepeats(wireKeys)) return { wireKeys, keys, twins: undefined };
+  const seen = new Set<string>();
+  const twins = new Map<string, Key[]>();
+  const firsts: number[] = [];
+  for (const [index, wireKey] of wireKeys.entries()) {
+    if (seen.has(wireKey)) twins.set(wireKey, [...(twins.get(wireKey) ?? []), ...pickAt(keys, [index])]);
+    else firsts.push(index);
+    seen.add(wireKey);
+  }
+  return { wireKeys: pickAt(wireKeys, firsts), keys: pickAt(keys, firsts), twins };
+}
+
 /** `get` and `gets` of many keys: a `Map` of the hits, keyed by the caller's own keys. */
 export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   readonly verb: 'get' | 'gets';
@@ -217,6 +240,8 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   readonly #withoutToken: (hit: R) => R;
   /** Whether each key has a line of its own. */
   readonly #separate: boolean;
+  /** Made when it is first written. */
+  #distinct: Distinct | undefined;
 
   private constructor(
     verb: 'get' | 'gets',
@@ -318,8 +343,12 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     };
   }
 
+  get #asked(): Distinct {
+    return (this.#distinct ??= distinct(this.#wireKeys, this.#keys));
+  }
+
   write(request: RequestWriter): void {
-    const wireKeys = this.#wireKeys;
+    const { wireKeys } = this.#asked;
     let index = 0;
     for (const end of this.#lineEnds()) {
       let line: string = this.verb;
@@ -334,7 +363,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     const ends: number[] = [];
     let length: number = this.verb.length;
     let index = 0;
-    for (const { length: keyLength } of this.#wireKeys) {
+    for (const { length: keyLength } of this.#asked.wireKeys) {
       if (index > 0 && (this.#separate || length + keyLength > MAX_LINE)) {
         ends.push(index);
         length = this.verb.length;
@@ -347,8 +376,8 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   }
 
   reader(): ReplyReader<Map<Key, R>> {
-    return new ManyReader(this.verb, this.#wireKeys, this.#keys, this.#lineEnds(), (frame, index, key) =>
-      this.#take(frame, this.#wireKeys[index]?.length ?? 0, this.#serde, key, this.verb),
+    return new ManyReader(this.verb, this.#asked, this.#lineEnds(), (frame, keyLength, key) =>
+      this.#take(frame, keyLength, this.#serde, key, this.verb),
     );
   }
 }
@@ -361,7 +390,8 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
   readonly #keys: readonly Key[];
   /** For each line, the index of the first key after it. Each is answered by an `END` of its own. */
   readonly #lineEnds: readonly number[];
-  readonly #take: (frame: Frame, index: number, key: Key) => R | typeof MISS;
+  readonly #take: (frame: Frame, keyLength: number, key: Key) => R | typeof MISS;
+  readonly #twins: Distinct['twins'];
   /** The key that may be answered next. */
   #next = 0;
   #line = 0;
@@ -369,14 +399,14 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
 
   constructor(
     verb: string,
-    wireKeys: readonly string[],
-    keys: readonly Key[],
+    { wireKeys, keys, twins }: Distinct,
     lineEnds: readonly number[],
-    take: (frame: Frame, index: number, key: Key) => R | typeof MISS,
+    take: (frame: Frame, keyLength: number, key: Key) => R | typeof MISS,
   ) {
     this.#verb = verb;
     this.#wireKeys = wireKeys;
     this.#keys = keys;
+    this.#twins = twins;
     this.#lineEnds = lineEnds;
     this.#take = take;
   }
@@ -405,9 +435,15 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
       throw replyError(frame, { verb: this.#verb }, server);
     }
     this.#next = index + 1;
-    const key = this.#keys[index] ?? '';
+    const wireKey = this.#wireKeys[index] ?? '';
+    this.#hit(frame, wireKey, this.#keys[index] ?? '');
+    if (this.#twins === undefined) return;
+    for (const twin of this.#twins.get(wireKey) ?? []) if (!this.#hits.has(twin)) this.#hit(frame, wireKey, twin);
+  }
+
+  #hit(frame: Frame, wireKey: string, key: Key): void {
     try {
-      const taken = this.#take(frame, index, key);
+      const taken = this.#take(frame, wireKey.length, key);
       if (taken !== MISS) this.#hits.set(key, taken);
     } catch (error) {
       this.#failure ??= error;
@@ -431,21 +467,6 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
     }
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- thrown on as it was caught
     if (failure !== undefined) throw failure;
-    if (this.#hits.size < this.#keys.length) this.#fillTwins();
     return this.#hits;
-  }
-
-  /** Of keys that are the same as they travel (a string, and its bytes) a proxy may answer only one. */
-  #fillTwins(): void {
-    if (this.#keys.every((key) => typeof key === 'string')) return;
-    const found = new Map<string, R>();
-    for (const [index, key] of this.#keys.entries()) {
-      const value = this.#hits.get(key);
-      if (value !== undefined) found.set(this.#wireKeys[index] ?? '', value);
-    }
-    for (const [index, key] of this.#keys.entries()) {
-      const value = found.get(this.#wireKeys[index] ?? '');
-      if (value !== undefined && !this.#hits.has(key)) this.#hits.set(key, value);
-    }
   }
 }

@@ -22,7 +22,8 @@ const MAX_UNANSWERED = 1024;
  *
  * - Gets in a row become one line, `get k1 k2 …`, in which no key stands twice; only the last of them ends the reply. So do
  *   gats with the same time to live.
- * - A run of noreply commands is closed by a fence, whose answer the last of them awaits.
+ * - A run of noreply commands is closed by a fence, whose answer the last of them awaits. One with a large block is answered, and
+ *   awaits that: older servers that refuse the block go on to read it as commands, unless they may say so.
  * - A raw command is written only when nothing else is awaited, and nothing is written after it.
  * - Before the first meta command with a data block the server is asked for its version: one that does not know the command would
  *   take the data for commands. Before the first `me` too, which memcached 1.5.22 answers by one line too many.
@@ -39,8 +40,6 @@ export class Outbox {
   #joinedCount = 0;
   #joinedKeys = 0;
   #joinedLength = 0;
-  /** What the line is known by, once it has a second key. */
-  #line = 0;
   /** Where its first call stands in the queue. */
   #firstPosition = 0;
   /** The last key of the line. */
@@ -158,6 +157,10 @@ export class Outbox {
   }
 
   #writeUnanswered(call: Call<unknown>): void {
+    if (call.command.answeredUnasked) {
+      if (this.#write(call, call.command)) call.resolveUnanswered();
+      return;
+    }
     this.#endLine();
     if (!this.#add(call, call.command)) return;
     call.resolveUnanswered();
@@ -190,11 +193,8 @@ export class Outbox {
   /** A proxy may answer a key once however often the line holds it, so a later call for it is answered with the first. */
   #findTwin(wireKey: string): Call<unknown> | undefined {
     // Most lines hold one key and need no table.
-    if (this.#joinedCount === 1) {
-      this.#line = lineKeys.start();
-      lineKeys.add(this.#line, this.#calls, this.#firstPosition, this.#lastKey, this.#firstPosition);
-    }
-    return lineKeys.add(this.#line, this.#calls, this.#firstPosition, wireKey, this.#calls.nextPosition);
+    if (this.#joinedCount === 1) lineKeys.start(this.#calls, this.#firstPosition, this.#lastKey, wireKey);
+    return lineKeys.add(this.#calls, wireKey, this.#calls.nextPosition);
   }
 
   #endLine(): void {
