@@ -53,7 +53,7 @@ async function measureClient({ build, outstanding, reads }: EmbeddedOrder): Prom
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- which build it is, is said on the command line
   const { EmbeddedClient } = require(join(build, 'embedded')) as typeof Package;
   const client = new EmbeddedClient();
-  await client.setMany(KEYS.map((key) => [key, VALUE]));
+  await client.setMany(new Map(KEYS.map((key) => [key, VALUE])));
   let found = 0;
   const read = async (): Promise<void> => {
     let left = reads;
