@@ -80,7 +80,7 @@ function explanation(lines: readonly Line[]): string {
     return [`- ${titleOf(line)}: one process kept ${busyOf(alone).toFixed(2)} of a core busy at ${cpuOf(alone).toFixed(2)} µs a call; of ${line.processes}, each kept ${(busyOf(line) / line.processes).toFixed(2)} busy at ${cpuOf(line).toFixed(2)} µs.`];
   });
   if (sentences.length === 0) return '';
-  return `More than n × for n processes is possible: a single process and the server work in step, so that each waits for the other in turn and cores stand idle, and a wake-up serves few calls. Several wait at different times, and find more replies at each read. In this run:
+  return `More than n × for n processes is possible where a single process leaves its core idle while it waits for the server, or where a call costs less CPU because more replies are found at each read. The last two columns tell which it was:
 
 ${sentences.join('\n')}`;
 }
