@@ -5,7 +5,7 @@ import type { Contestant } from './clients';
 import { machine, markdownTable, writePart } from '../../tools/page';
 import type { Results } from './results';
 import type { Row } from './rows';
-import { judge, type Verdict } from './targets';
+import { boundText, judge, type Verdict } from './targets';
 
 function text(figure: number | undefined, digits: number): string {
   return figure === undefined ? '–' : figure.toFixed(digits);
@@ -52,15 +52,9 @@ function tableOf(results: Results, row: Row): RowTable {
 const VERDICT_HEAD = ['target', 'bound', 'measured', '', 'to spare'];
 
 function verdictCells({ target, measured, reached, margin }: Verdict, rows: readonly Row[]): string[] {
-  const { row, client, against, bound } = target;
-  const title = rows.find(({ name }) => name === row)?.title ?? row;
-  const what = {
-    'raw+promise': ['≤', ' × raw+promise'],
-    Client: ['≤', ' × Client'],
-    'best peer': ['best peer ≥', ' ×'],
-    'p99 ms': ['p99 ≤', ' ms'],
-  }[against];
-  return [`${title}: ${client}`, `${what[0] ?? ''} ${bound}${what[1] ?? ''}`, measured.toFixed(2), reached ? 'reached' : 'not reached', `${(margin * 100).toFixed(0)} %`];
+  const title = rows.find(({ name }) => name === target.row)?.title ?? target.row;
+  const verdict = measured === undefined ? 'not measured' : reached ? 'reached' : 'not reached';
+  return [`${title}: ${target.client}`, boundText(target), text(measured, 2), verdict, margin === undefined ? '–' : `${(margin * 100).toFixed(0)} %`];
 }
 
 function consoleTable(head: readonly string[]): Table.Table {
@@ -96,7 +90,7 @@ export async function writeDocs(results: Results, rows: readonly Row[], rounds: 
     'benchmarks.md',
     'bench -- rates',
     [
-      `${machine()} Medians of ${rounds} rounds.`,
+      `${machine()} Medians of ${rounds} rounds; the dots in the pictures are the rounds.`,
       ...charts.map(({ file, title }) => `![${title}](${file})`),
       '## Targets',
       `${verdicts.filter(({ reached }) => reached).length} of ${verdicts.length} are reached.`,

@@ -12,9 +12,14 @@ export class Results {
     ofRow.set(client, [...(ofRow.get(client) ?? []), measurement]);
   }
 
+  /** One figure in each of the rounds that ended. */
+  rounds(row: string, client: string, figure: keyof Measurement): number[] {
+    return (this.#rows.get(row)?.get(client) ?? []).map((measurement) => measurement[figure]);
+  }
+
   /** The median of one figure over the rounds; undefined when no round ended. */
   median(row: string, client: string, figure: keyof Measurement): number | undefined {
-    const sorted = (this.#rows.get(row)?.get(client) ?? []).map((measurement) => measurement[figure]).sort((a, b) => a - b);
+    const sorted = this.rounds(row, client, figure).sort((a, b) => a - b);
     return sorted[Math.floor((sorted.length - 1) / 2)];
   }
 

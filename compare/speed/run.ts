@@ -11,6 +11,7 @@ const MEASUREMENTS: Readonly<Record<string, readonly [file: string, tells: strin
   'multi-core': ['multi-core', 'calls per second of 1, 2, … processes'],
   serdes: ['serdes', 'CPU to write and read a value, by serde'],
   servers: ['servers', 'the embedded server beside memcached and redis-server'],
+  embedded: ['embedded', 'a read of EmbeddedClient beside caches that are only maps'],
   hash: ['hash', 'what each placement costs per key'],
   micro: ['micro', 'the parts of a call, one by one'],
   observation: ['observation', 'what the meter and the channels cost'],
@@ -24,7 +25,7 @@ const MEASUREMENTS: Readonly<Record<string, readonly [file: string, tells: strin
 const FLAGS: Readonly<Record<string, readonly string[]>> = { micro: ['--expose-gc'], '../scale/run': ['--max-old-space-size=10000'] };
 
 /** What writes its figures into the documentation. */
-const WRITTEN = ['rates', 'costs', 'languages', 'multi-core', 'serdes', 'pool', 'servers'];
+const WRITTEN = ['rates', 'costs', 'languages', 'multi-core', 'serdes', 'pool', 'servers', 'embedded'];
 
 function measure(what: string, options: readonly string[]): number {
   const [file] = MEASUREMENTS[what] ?? [];

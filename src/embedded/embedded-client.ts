@@ -1,8 +1,11 @@
 import { Client } from '../client/client';
 import type { ClientOptions } from '../client/client-options';
+import { Connection } from '../client/connection';
 import { MemcacheIllegalInputError } from '../errors';
+import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 import type { CacheValue } from '../serde';
 import { MemoryStore, ServerContext } from '../server';
+import { DirectReads } from './direct-reads';
 import { connectInProcess } from './session-transport';
 
 /** Options of an {@link EmbeddedClient}: those of a client that mean something without a server. */
@@ -28,7 +31,9 @@ export class EmbeddedClient<Out = CacheValue, In = Out> extends Client<Out, In> 
   constructor(given?: MemoryStore, options: EmbeddedClientOptions<Out, In> = {}) {
     const store = given ?? new MemoryStore({ clock: options.clock });
     if (!(store instanceof MemoryStore)) throw new MemcacheIllegalInputError('store must be a MemoryStore, or undefined for one of its own; options are the second argument');
-    super({ path: 'embedded' }, { ...options, connect: connectInProcess(new ServerContext({ store })) });
+    const context = new ServerContext({ store });
+    const connection = new Connection({ path: 'embedded' }, { ...options, connect: connectInProcess(context) });
+    super(new DirectReads(connection, context, options.maxValueSize ?? DEFAULT_MAX_VALUE_SIZE), options);
     this.store = store;
   }
 }

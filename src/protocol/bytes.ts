@@ -1,14 +1,20 @@
 /** Reading text and numbers out of bytes. */
 
-/** Two methods that every Node `Buffer` has and its type does not name; `toString` with a range costs 30 ns more per call. */
+/** Three methods that every Node `Buffer` has and its type does not name; `toString` with a range, and `write`, cost 30 ns more per call. */
 interface SlicingBuffer {
   latin1Slice(start: number, end: number): string;
   utf8Slice(start: number, end: number): string;
+  latin1Write(text: string, start: number, length: number): number;
 }
 
 /** `buffer[start, end)` as text of one character per byte. */
 export function latin1Slice(buffer: Buffer, start: number, end: number): string {
   return (buffer as Buffer & SlicingBuffer).latin1Slice(start, end);
+}
+
+/** Writes `text`, one character per byte, to the beginning of `buffer`, which must have room for it. */
+export function latin1Write(buffer: Buffer, text: string): void {
+  (buffer as Buffer & SlicingBuffer).latin1Write(text, 0, text.length);
 }
 
 /** `buffer[start, end)` as UTF-8 text. */

@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Cost } from '../../compare/speed/costs/cost';
+import { barCharts } from '../../compare/speed/bars';
+import { barsOf } from '../../compare/speed/charts';
 import { overOneServer } from '../../compare/speed/clients';
 import type { Measurement } from '../../compare/speed/order';
 import { Results } from '../../compare/speed/results';
 import { rows } from '../../compare/speed/rows';
-import { judge, targets } from '../../compare/speed/targets';
+import { boundText, judge, targets } from '../../compare/speed/targets';
 import { describeWithMemcached } from '../support/describe';
 
 const ROOT = resolve(__dirname, '../..');
@@ -23,8 +25,7 @@ describe('targets', () => {
       const row = rows.find((entry) => entry.name === name);
       const names = row?.contestants.map((contestant) => contestant.name);
       expect(names).toContain(client);
-      if (against === 'raw+promise') expect(names).toContain('raw+promise');
-      if (against === 'Client') expect(names).toContain('tsmemcache');
+      if (typeof against === 'object') expect(names).toContain(against.client);
       if (against === 'best peer') expect(row?.contestants.some(({ role }) => role === 'peer')).toBe(true);
     }
   });
@@ -35,11 +36,32 @@ describe('targets', () => {
     results.add('get-100-128', 'raw+promise', measurement(1));
     results.add('get-100-128', 'memjs', measurement(40));
     results.add('get-100-128', 'memcache', measurement(20));
-    const verdicts = judge(results, rows).map(({ target: { against, bound }, measured, reached }) => ({ against, bound, measured, reached }));
+    results.add('servers-16-get-128', 'tsmemcache', measurement(1));
+    const ran = rows.filter(({ name }) => ['get-100-128', 'servers-16-get-128'].includes(name));
+    const verdicts = judge(results, ran).map(({ target, measured, reached }) => [boundText(target), measured, reached]);
     expect(verdicts).toEqual([
-      { against: 'raw+promise', bound: 1.8, measured: 2, reached: false },
-      { against: 'best peer', bound: 6.9, measured: 10, reached: true },
-      { against: 'p99 ms', bound: 0.6, measured: 1, reached: false },
+      ['≤ 1.45 × raw+promise', 2, false],
+      ['best peer ≥ 6.9 ×', 10, true],
+      ['≤ 1.25 × Client', undefined, false],
+      ['p99 ≤ 0.6 ms', 1, false],
+      ['p99 ≤ 1.5 × raw+promise', 1, true],
+    ]);
+  });
+
+  it('are bars with a dot for each round', () => {
+    const results = new Results();
+    for (const cpu of [3, 1, 2]) results.add('get-100-128', 'tsmemcache', measurement(cpu));
+    const bars = barsOf(results, rows.filter(({ name }) => name === 'get-100-128'), 'cpu');
+    expect(bars.map(({ name }) => name)).not.toContain('raw');
+    expect(bars[0]).toMatchObject({ name: 'tsmemcache', median: 2, rounds: [3, 1, 2] });
+    expect(bars[1]).toMatchObject({ median: undefined, rounds: [] });
+    const { data } = barCharts(bars.slice(0, 2), { title: 'CPU', columns: 1, width: 200, step: 14, colors: { ours: '#2b6cb0' } });
+    const drawn = (data as { values: { name: string; median: number | null; round: number | null }[] }).values;
+    expect(drawn.map(({ name, median, round }) => [name, median, round])).toEqual([
+      ['tsmemcache', 2, 3],
+      ['tsmemcache', null, 1],
+      ['tsmemcache', null, 2],
+      ['memcached', null, null],
     ]);
   });
 });
@@ -68,7 +90,7 @@ describeWithMemcached('the benchmark', () => {
     const file = join(folder, 'bench.json');
     const text = await output('rates', '--only', 'get-100-16', '--clients', 'tsmemcache,raw+promise', '--rounds', '1', '--milliseconds', '50', '--json', file);
     expect(text).toMatch(/get 100 B, 16 outstanding/);
-    expect(text).toMatch(/≤ 1.4 × raw\+promise/);
+    expect(text).toMatch(/≤ 1\.4 × raw\+promise/);
     const results = read(file) as Record<string, Record<string, Measurement[]>>;
     for (const client of ['tsmemcache', 'raw+promise']) {
       const [measurement] = results['get-100-16']?.[client] ?? [];

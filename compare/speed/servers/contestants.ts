@@ -6,7 +6,8 @@ import { join } from 'node:path';
 /** A server of the comparison. */
 export interface Contestant {
   readonly name: string;
-  readonly role: 'ours' | 'yardstick' | 'peer';
+  /** `yardstick`: what the others of its protocol are compared with. `ceiling`: what Node can do at best. */
+  readonly role: 'ours' | 'yardstick' | 'peer' | 'ceiling';
   readonly protocol: 'memcached' | 'redis';
   /** Whether it understands several requests in one packet. */
   readonly pipelines: boolean;
@@ -33,6 +34,20 @@ export const contestants: readonly Contestant[] = [
     protocol: 'memcached',
     pipelines: true,
     command: (port) => [process.execPath, CLI, 'serve', '-p', String(port), ...memory],
+  },
+  {
+    name: 'bare node:net',
+    role: 'ceiling',
+    protocol: 'memcached',
+    pipelines: false,
+    command: (port) => [process.execPath, join(__dirname, 'bare.js'), String(port)],
+  },
+  {
+    name: 'redis-server',
+    role: 'yardstick',
+    protocol: 'redis',
+    pipelines: true,
+    command: (port) => [process.env['REDIS_BIN'] ?? 'redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
   },
   {
     name: 'tsmemcache serve --redis-port',

@@ -19,3 +19,17 @@ export const rows: readonly Row[] = [
   row('get', 50, 1),
   row('set', 50, 1),
 ];
+
+/** What we want to reach: requests per second of one of ours, as a share of the yardstick of its protocol. */
+export interface Target {
+  readonly row: string;
+  readonly server: string;
+  readonly atLeast: number;
+}
+
+export const targets: readonly Target[] = [
+  { row: 'get-50x1', server: 'tsmemcache serve', atLeast: 0.95 },
+  { row: 'set-50x1', server: 'tsmemcache serve', atLeast: 0.95 },
+  { row: 'get-4x100', server: 'tsmemcache serve --redis-port', atLeast: 0.8 },
+  { row: 'set-4x100', server: 'tsmemcache serve --redis-port', atLeast: 0.8 },
+];

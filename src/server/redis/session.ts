@@ -12,6 +12,9 @@ import { ProtocolError, RequestReader } from './resp/request-reader';
 /** The most memory of a request beyond one value, in bytes. */
 const MAX_REQUEST = 16 * 1024 * 1024;
 
+/** The commands as clients write them, in capitals or in lower case: without a new string for each request. */
+const BY_USUAL_NAME = new Map([...COMMANDS].flatMap(([name, command]) => [[name, command], [name.toUpperCase(), command]]));
+
 /** The longest name, and the longest list of arguments, that an error repeats. */
 const MAX_QUOTED = 128;
 
@@ -104,7 +107,7 @@ function enqueue(exchange: RedisExchange, transaction: Transaction, command: Com
 function findCommand(exchange: RedisExchange): Command | undefined {
   const { request } = exchange;
   const name = request.text(0);
-  const entry = COMMANDS.get(name) ?? COMMANDS.get(name.toLowerCase());
+  const entry = BY_USUAL_NAME.get(name) ?? COMMANDS.get(name.toLowerCase());
   if (entry === undefined) {
     // It looks like HTTP: a browser may have been tricked into sending commands.
     if (/^(?:post|host:)$/i.test(name)) exchange.finish();

@@ -1,3 +1,4 @@
+import type { ServerContext } from './context';
 import type { Exchange } from './exchange';
 
 const FROM_KEYS = 1;
@@ -30,9 +31,7 @@ function retrieveAndTouch(exchange: Exchange, withCas: boolean): void {
 }
 
 function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: number | undefined): void {
-  const { line, store } = exchange;
-  const { stats } = store;
-  const { prefixes } = exchange.context;
+  const { line, store, context } = exchange;
   // Keys before one that is too long count as used, but the only reply is the error.
   const refused = line.hasLongToken;
   do {
@@ -43,19 +42,10 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
       }
       const key = line.text(i);
       const item = store.fetch(key);
-      if (prefixes.enabled) prefixes.record(key, 'get', item !== undefined);
-      if (deadline === undefined) stats.cmdGet++;
-      else stats.cmdTouch++;
-      if (item === undefined) {
-        if (deadline === undefined) stats.getMisses++;
-        else stats.touchMisses++;
-        continue;
-      }
-      if (deadline === undefined) stats.getHits++;
-      else {
-        stats.touchHits++;
-        store.setDeadline(item, deadline);
-      }
+      if (deadline === undefined) countGet(context, key, item !== undefined);
+      else countTouch(context, key, item !== undefined);
+      if (item === undefined) continue;
+      if (deadline !== undefined) store.setDeadline(item, deadline);
       if (refused) continue;
       const { value } = item;
       const head = `VALUE ${key} ${item.flags} ${value.length}`;
@@ -65,4 +55,19 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
     from = 0;
   } while (line.next());
   exchange.text('END\r\n');
+}
+
+/** Counts that `get` or `gets` has looked for a key. */
+export function countGet({ store: { stats }, prefixes }: ServerContext, key: string, found: boolean): void {
+  if (prefixes.enabled) prefixes.record(key, 'get', found);
+  stats.cmdGet++;
+  if (found) stats.getHits++;
+  else stats.getMisses++;
+}
+
+function countTouch({ store: { stats }, prefixes }: ServerContext, key: string, found: boolean): void {
+  if (prefixes.enabled) prefixes.record(key, 'get', found);
+  stats.cmdTouch++;
+  if (found) stats.touchHits++;
+  else stats.touchMisses++;
 }
