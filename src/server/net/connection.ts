@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ConnectionInfo, Service, SocketSession } from './service';
-import { TurnOutput } from './turn-output';
+import type { ConnectionInfo, Service, SessionOutput, SocketSession } from './service';
 
 /** A client with more than this many bytes of replies waiting is not read from until it has taken them. */
 const MAX_UNSENT = 1024 * 1024;
@@ -12,7 +11,6 @@ export class Connection<S extends SocketSession> {
   readonly #service: Service<S>;
   readonly #id: number;
   readonly #listenAddress: string;
-  readonly #output: TurnOutput;
   /** Bytes that were read but not executed yet. */
   #rest: Buffer | undefined;
   #waiting = false;
@@ -25,11 +23,27 @@ export class Connection<S extends SocketSession> {
     this.#id = id;
     this.#listenAddress = listenAddress;
     this.#lastCommand = service.clock.now();
-    this.#output = new TurnOutput(socket, service.connections);
-    this.session = service.openSession(this.#output, { maxCommands, maxReplyBytes: MAX_UNSENT }, id);
+    const { connections } = service;
+    const output: SessionOutput = {
+      write(data) {
+        connections.bytesWritten += data.length;
+        if (typeof data === 'string') socket.write(data, 'latin1');
+        else socket.write(data);
+      },
+      end() {
+        socket.destroySoon();
+      },
+      reset() {
+        socket.resetAndDestroy();
+      },
+    };
+    this.session = service.openSession(output, { maxCommands, maxReplyBytes: MAX_UNSENT }, id);
     socket.setNoDelay(true);
     socket.setKeepAlive(true);
-    this.#listen();
+    socket.on('data', (chunk: Buffer) => {
+      connections.bytesRead += chunk.length;
+      this.#take(chunk);
+    });
     socket.on('drain', () => {
       this.#onDrain();
     });
@@ -61,34 +75,13 @@ export class Connection<S extends SocketSession> {
     this.#socket.destroy();
   }
 
-  /**
-   * Takes what the socket reads. Node hands each read to the stream's `push`, which tells the listeners of `data` and looks for
-   * more in a tick of its own. While the stream holds nothing and flows, neither is needed: without them a server of small
-   * replies uses a sixth less CPU. In all other cases, at the end, and where a run-time does not call `push`, the stream does it.
-   */
-  #listen(): void {
-    const socket = this.#socket;
-    const take = (chunk: Buffer): void => {
-      this.#service.connections.bytesRead += chunk.length;
-      this.#take(chunk);
-    };
-    socket.on('data', take);
-    const push = socket.push.bind(socket);
-    socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
-      if (!Buffer.isBuffer(chunk) || socket.readableFlowing !== true || socket.readableLength > 0) return push(chunk, encoding);
-      take(chunk);
-      return true;
-    };
-  }
-
   /** Executes what is in `chunk`, or as much of it as this turn allows. */
   #take(chunk: Buffer): void {
     const socket = this.#socket;
-    const output = this.#output;
     const { session } = this;
-    output.beginTurn();
+    socket.cork();
     const at = session.push(chunk, 0, chunk.length);
-    output.endTurn();
+    socket.uncork();
     if (session.executed > 0) this.#lastCommand = this.#service.clock.now();
     if (session.ended) {
       this.#rest = undefined;
