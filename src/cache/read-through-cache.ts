@@ -495,16 +495,22 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       return failed(signal.reason);
     }
     this.#broadcast?.open();
-    return new Promise((resolve) => {
-      const caller = new Caller(load, settings, resolve);
-      caller.onDecided = onDecided;
-      if (signal !== undefined) {
-        caller.follow(signal, () => {
-          this.#loads.onGone(place.wireKey);
-        });
-      }
-      if (failure === undefined) this.#reader.read(place, caller, limit);
-      else this.#reader.unanswered(place, caller, failure.error);
+    // Nothing else is kept by a closure: there is one of these for each call.
+    let resolve: (value: unknown) => void = ignore;
+    const promise = new Promise((settle) => {
+      resolve = settle;
+    });
+    const caller = new Caller(load, settings, resolve);
+    caller.onDecided = onDecided;
+    if (signal !== undefined) this.#follow(caller, place, signal);
+    if (failure === undefined) this.#reader.read(place, caller, limit);
+    else this.#reader.unanswered(place, caller, failure.error);
+    return promise;
+  }
+
+  #follow(caller: Caller, place: Place, signal: AbortSignal): void {
+    caller.follow(signal, () => {
+      this.#loads.onGone(place.wireKey);
     });
   }
 
@@ -663,6 +669,10 @@ const CHANGE_LIMIT = 5;
 
 /** Stands for the namespace among the tags; no tag may have this name. */
 const NAMESPACE = ' ';
+
+function ignore(): void {
+  // Replaced before it can be called.
+}
 
 /** Rejects with the signal's reason as soon as it fires. */
 function untilAborted<R>(work: Promise<R>, signal: AbortSignal | undefined): Promise<R> {

@@ -23,6 +23,7 @@ export class MetaLeases implements Leases {
   /** The flags of the last read: most reads have the same. */
   #lease = -1;
   #refresh = -1;
+  #high = '';
   #tokens = '';
 
   constructor(executor: Executor, reader: EntryReader, clock: Clock, casNumbers: CasNumbers | undefined, fallsThrough: boolean) {
@@ -62,13 +63,16 @@ export class MetaLeases implements Leases {
   }
 
   #read({ wireKey, key }: Place, ask: Ask): Promise<Reply> {
-    if (ask.lease !== this.#lease || ask.refresh !== this.#refresh) {
+    const numbers = ask.lease === 0 ? undefined : this.#casNumbers;
+    const low = numbers === undefined ? 0 : numbers.nextLow();
+    const high = numbers === undefined ? '' : numbers.high;
+    if (ask.lease !== this.#lease || ask.refresh !== this.#refresh || high !== this.#high) {
       this.#lease = ask.lease;
       this.#refresh = ask.refresh;
-      this.#tokens = leaseTokens(ask.lease, this.#exptime(ask.refresh), ask.use);
+      this.#high = high;
+      this.#tokens = `${leaseTokens(ask.lease, this.#exptime(ask.refresh), ask.use)}${high === '' ? '' : ` E${high}`}`;
     }
-    const tokens = this.#casNumbers === undefined || ask.lease === 0 ? this.#tokens : `${this.#tokens} E${this.#casNumbers.next()}`;
-    return this.#executor.execute(new LeaseGet(wireKey, key, ask, tokens, this.#reader));
+    return this.#executor.execute(new LeaseGet(wireKey, key, ask, this.#tokens, this.#reader, low));
   }
 
   /** Reads from cache to cache like any read; when none has the entry, or it is outdated, the first is asked again, with a token. */
