@@ -80,6 +80,12 @@ export interface NearCacheOptions {
   validate?: boolean | undefined;
   /** Milliseconds after `ttl` for which an entry is still served when both the server and the loader fail. @default 0 */
   staleIfError?: number | undefined;
+  /**
+   * Whether caches in other worker threads of this process, which have this option too, are told of what is set, deleted and
+   * invalidated here, so that they forget it at once.
+   * @default false
+   */
+  broadcast?: boolean | undefined;
 }
 
 /** When the circuit opens, and for how long: while it is open, calls skip the cache. */
@@ -192,6 +198,7 @@ export const NEAR_OPTIONS = {
   share: option(SWITCH, false),
   validate: option(SWITCH, false),
   staleIfError: option(MILLISECONDS, 0),
+  broadcast: option(SWITCH, false),
 } satisfies OptionTable<NearCacheOptions>;
 
 export const CIRCUIT_OPTIONS = {
@@ -254,6 +261,7 @@ export interface NearSettings {
   readonly share: boolean;
   readonly validate: boolean;
   readonly staleIfError: number;
+  readonly broadcast: boolean;
 }
 
 /** The settings of a cache. */

@@ -5,8 +5,8 @@ import type { Slots } from './engine/slots';
 import type { ManyLoadContext } from './types';
 
 /** One key of a batch that is to be loaded. */
-interface Wanted {
-  readonly key: Key;
+interface Wanted<K> {
+  readonly key: K;
   readonly signal: AbortSignal;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -16,15 +16,15 @@ interface Wanted {
  * The loads of one `getMany`: all keys that this process is to load by the time that the cache has answered for every key go to
  * one call of the loader; keys that fall to it later go to further calls.
  */
-export class Batch {
-  readonly #load: (keys: readonly Key[], context: ManyLoadContext) => unknown;
+export class Batch<K extends Key> {
+  readonly #load: (keys: readonly K[], context: ManyLoadContext) => unknown;
   readonly #slots: Slots;
-  readonly #onOverload: (key: Key) => void;
+  readonly #onOverload: (key: K) => void;
   #undecided: number;
-  #wanted: Wanted[] = [];
+  #wanted: Wanted<K>[] = [];
   #scheduled = false;
 
-  constructor(load: (keys: readonly Key[], context: ManyLoadContext) => unknown, slots: Slots, keys: number, onOverload: (key: Key) => void) {
+  constructor(load: (keys: readonly K[], context: ManyLoadContext) => unknown, slots: Slots, keys: number, onOverload: (key: K) => void) {
     this.#load = load;
     this.#onOverload = onOverload;
     this.#slots = slots;
@@ -32,7 +32,7 @@ export class Batch {
   }
 
   /** The loader of one key. */
-  loaderOf(key: Key): Load {
+  loaderOf(key: K): Load {
     const load: Load = ({ signal }) => this.#want(key, signal);
     load.batched = true;
     return load;
@@ -44,7 +44,7 @@ export class Batch {
     if (--this.#undecided === 0) this.#schedule();
   };
 
-  #want(key: Key, signal: AbortSignal): Promise<unknown> {
+  #want(key: K, signal: AbortSignal): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#wanted.push({ key, signal, resolve, reject });
       if (this.#undecided === 0) this.#schedule();
@@ -67,7 +67,7 @@ export class Batch {
   }
 
   /** One place among the loads, however many keys. */
-  async #run(wanted: Wanted[]): Promise<void> {
+  async #run(wanted: Wanted<K>[]): Promise<void> {
     if (!this.#slots.take()) {
       const turn = this.#slots.wait();
       if (turn === undefined) {
@@ -109,7 +109,7 @@ export class Batch {
     }
   }
 
-  #give(wanted: readonly Wanted[], loaded: unknown): void {
+  #give(wanted: readonly Wanted<K>[], loaded: unknown): void {
     if (loaded instanceof Map) {
       const byKey: ReadonlyMap<unknown, unknown> = loaded;
       for (const { key, resolve, reject } of wanted) settle(byKey.get(key), resolve, reject);

@@ -1,3 +1,4 @@
+import { onAbort } from '../client/abort';
 import { Client } from '../client/client';
 import { DeleteCommand, TouchCommand } from '../client/commands/item';
 import type { Keys } from '../client/cache-api';
@@ -35,6 +36,7 @@ import { EntryReader } from './format/entry-reader';
 import { EntryWriter } from './format/entry-writer';
 import { Circuits } from './health/circuit';
 import { Recovery } from './health/recovery';
+import { Broadcast } from './near/broadcast';
 import { NearCache } from './near/near-cache';
 import { Batch } from './many';
 import { RequestScope } from './request-scope';
@@ -74,6 +76,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   readonly #limits: TimeLimits;
   readonly #entryReader: EntryReader;
   readonly #near: NearCache | undefined;
+  readonly #broadcast: Broadcast | undefined;
   readonly #recovery: Recovery;
   readonly #writer: EntryWriter;
   readonly #durations: Durations;
@@ -112,11 +115,27 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const leases = (): Leases | undefined => gate.leases;
     const { cacheTimeout } = settings.entry;
     const counters = new ServerCounters(executor, gate, random, (name) => this.#counterPlace(name), cacheTimeout);
-    const versions = (this.#versions = new Versions(counters, clock, settings.tagMaxAge, cacheTimeout));
+    const circuits = new Circuits(clock, settings.circuit.failures, settings.circuit.pause);
+    const serverOf = serverOfKeys(client);
+    const versions = (this.#versions = new Versions(counters, clock, settings.tagMaxAge, cacheTimeout, {
+      admits: (name) => circuits.quiet || circuits.admits(serverOf(this.#counterPlace(name))),
+      ok: (name) => {
+        if (!circuits.quiet) circuits.ok(serverOf(this.#counterPlace(name)));
+      },
+      failed: (name) => {
+        const { key, wireKey } = this.#counterPlace(name);
+        if (circuits.failed(serverOf({ key, wireKey }))) events.emit('circuit-open', key);
+      },
+    }));
     const epoch = (): number => this.#epoch;
-    const near = (this.#near = settings.l1 === undefined ? undefined : new NearCache(settings.l1, clock, random, entryReader, versions, epoch));
-    const chunks = (this.#chunks = new Chunks(executor, entryReader, clock, random, clientOptions.maxValueSize ?? 1024 * 1024, settings.maxChunked));
     const durations = (this.#durations = new Durations(random));
+    const near = (this.#near = settings.l1 === undefined ? undefined : new NearCache(settings.l1, clock, random, entryReader, versions, epoch, durations));
+    this.#broadcast = settings.l1?.broadcast !== true ? undefined : new Broadcast((wireKey) => {
+      this.#epoch++;
+      near?.forget(wireKey);
+    });
+    this.#broadcast?.open();
+    const chunks = (this.#chunks = new Chunks(executor, entryReader, clock, random, clientOptions.maxValueSize ?? 1024 * 1024, settings.maxChunked));
     const slots = (this.#slots = new Slots(settings.maxLoads, settings.maxQueuedLoads));
     const storing = (this.#storing = new Storing({ leases, writer, events, durations, versions, random, near, epoch, chunks }));
     const pending = this.#pending;
@@ -139,7 +158,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       random,
       events,
       gate,
-      circuits: new Circuits(clock, settings.circuit.failures, settings.circuit.pause),
+      circuits,
       loads,
       slots,
       durations,
@@ -149,7 +168,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       pending,
       chunks,
       near,
-      serverOf: serverOfKeys(client),
+      serverOf,
       epoch,
     });
     this.#recovery = new Recovery({
@@ -202,30 +221,40 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    */
   getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>>;
   async getMany(keys: Iterable<Key>, load: ManyLoader<Key, unknown>, options?: EntryOptions<never>): Promise<Map<Key, unknown>> {
-    if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
     const list = keyList(keys);
+    const each = await this.#readEach(list, load, options);
+    const settled = await Promise.allSettled(each);
+    const result = new Map<Key, unknown>();
+    for (const [i, outcome] of settled.entries()) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      const key = list[i];
+      if (key !== undefined) result.set(key, outcome.value);
+    }
+    return result;
+  }
+
+  /** Reads all keys at once; the result of each key is a promise of its own. */
+  async #readEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, options?: EntryOptions<never>): Promise<Promise<unknown>[]> {
+    if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
     const settings = callSettings(options, this.#settings.entry);
-    const rules = this.#settings.namespace === undefined ? this.#rules : await this.#spacedRules();
-    const places = new Map<string, Place>();
+    const { rules, limit } = this.#settings.namespace === undefined ? { rules: this.#rules, limit: settings.cacheTimeout } : await this.#rulesWithin(settings);
+    const places = new Map<string, Place & { readonly key: K }>();
     const wireKeys = list.map((key) => {
       const wireKey = encodeKey(key, rules);
       if (!places.has(wireKey)) places.set(wireKey, { key, wireKey });
       return wireKey;
     });
-    if (places.size === 0) return new Map();
+    if (places.size === 0) return [];
     const batch = new Batch(load, this.#slots, places.size, (key) => {
       this.#events.emit('overloaded', key);
     });
     const values = new Map<string, Promise<unknown>>();
     for (const [wireKey, place] of places) {
-      values.set(wireKey, this.#get(place, batch.loaderOf(place.key), settings, options?.signal, batch.decided));
+      values.set(wireKey, this.#get(place, batch.loaderOf(place.key), settings, options?.signal, batch.decided, limit));
     }
-    const settled = await Promise.allSettled(values.values());
-    const failure = settled.find(({ status }) => status === 'rejected');
-    if (failure?.status === 'rejected') throw failure.reason;
-    const result = new Map<Key, unknown>();
-    for (const [i, key] of list.entries()) result.set(key, await values.get(wireKeys[i] ?? ''));
-    return result;
+    // Whoever looks at one of them later must not be too late.
+    for (const value of values.values()) value.catch(() => undefined);
+    return wireKeys.map((wireKey) => values.get(wireKey) ?? Promise.resolve(undefined));
   }
 
   /**
@@ -270,6 +299,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   /** Stores a value, which wins over any load under way; resolves with whether it was stored. Rejects as the client's `set` does. */
   async set(key: Key, value: In, options?: EntryOptions<never>): Promise<boolean> {
+    const { signal } = options ?? {};
+    const call = signal === undefined ? undefined : { signal };
     const settings = callSettings(options, this.#settings.entry);
     if (value === undefined) throw new MemcacheIllegalInputError('value must not be undefined; use delete');
     encodeKey(key, this.#rules);
@@ -277,11 +308,13 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const serialized = this.#writer.serialize(key, value);
     const fresh = expireOf(settings.expire, value, key);
     const names = typeof settings.tags === 'function' ? tagList(settings.tags(value)) : (settings.tags ?? []);
-    const place = await this.#place(key);
-    return this.#inOrder(place, async () => {
+    signal?.throwIfAborted();
+    const place = await untilAborted(this.#place(key), signal);
+    const stored = this.#inOrder(place, async () => {
+      signal?.throwIfAborted();
       this.#wrote(place);
       if (fresh < 0) {
-        await this.#delete(place, options);
+        await this.#delete(place, call);
         return false;
       }
       const words = names.length === 0 ? '' : await this.#versions.snapshot(names);
@@ -294,13 +327,15 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         else block = chunked = await this.#chunks.write(place, serialized, life === 0 ? 0 : life + settings.keep, words);
       } catch (error) {
         // The old entry is out of date.
-        if (error instanceof MemcacheIllegalInputError) await this.#delete(place, options);
+        if (error instanceof MemcacheIllegalInputError) await this.#delete(place, call);
         throw error;
       }
+      if (signal?.aborted === true) chunked?.remove();
+      signal?.throwIfAborted();
       const entry = { ...block, fresh: life, keep: settings.keep, delta: this.#durations.of(place.wireKey) };
       const outcome = await this.#withLeases((leases) => {
         this.#wrote(place);
-        return leases.store(place, entry, undefined);
+        return leases.store(place, entry, undefined, call);
       });
       this.#storing.lives(fresh, settings.keep);
       this.#recovery.forget(place.wireKey);
@@ -308,6 +343,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       if (outcome !== 'stored') chunked?.remove();
       return outcome === 'stored';
     });
+    return untilAborted(stored, signal);
   }
 
   /**
@@ -315,8 +351,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * value afterwards. Rejects as the client's `delete` does.
    */
   async delete(key: Key, options?: CallOptions): Promise<boolean> {
-    const place = await this.#place(key);
-    return this.#inOrder(place, () => this.#delete(place, options));
+    return this.#removing(key, options?.signal, (place, call) => this.#delete(place, call));
   }
 
   /**
@@ -326,16 +361,26 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    */
   async invalidate(key: Key, options?: EntryOptions<never>): Promise<boolean> {
     const settings = callSettings(options, this.#settings.entry);
-    const place = await this.#place(key);
-    return this.#inOrder(place, () => (settings.stale === 0 ? this.#delete(place, options) : this.#invalidate(place, settings)));
+    return this.#removing(key, options?.signal, (place, call) => (settings.stale === 0 ? this.#delete(place, call) : this.#invalidate(place, settings, call)));
   }
 
-  async #invalidate(place: Place, settings: EntrySettings): Promise<boolean> {
+  /** A deletion in its turn, which ends when its signal fires. */
+  async #removing(key: Key, signal: AbortSignal | undefined, remove: (place: Place, call: CallOptions | undefined) => Promise<boolean>): Promise<boolean> {
+    signal?.throwIfAborted();
+    const place = await untilAborted(this.#place(key), signal);
+    const removed = this.#inOrder(place, async () => {
+      signal?.throwIfAborted();
+      return remove(place, signal === undefined ? undefined : { signal });
+    });
+    return untilAborted(removed, signal);
+  }
+
+  async #invalidate(place: Place, settings: EntrySettings, call: CallOptions | undefined): Promise<boolean> {
     this.#wrote(place);
     try {
       return await this.#withLeases((leases) => {
         this.#wrote(place);
-        return leases.invalidate(place, settings.keep);
+        return leases.invalidate(place, settings.keep, call);
       });
     } catch (error) {
       this.#lost(place, settings, error);
@@ -389,7 +434,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   /** The same reads for one request, each key at most once. The scope remembers values and rejections, and sees no invalidation. */
   scope(): RequestScope<Out, In> {
-    return new RequestScope<Out, In>(this);
+    return new RequestScope<Out, In>(this, (keys, load, options) => this.#readEach(keys, load, options));
   }
 
   /** How often each event has happened, and the gauges `loads`, `queued`, `flights`, `l1-entries`, `l1-bytes`. */
@@ -417,6 +462,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     }
     this.#limits.close();
     this.#recovery.close();
+    if (this.#broadcast === undefined) return;
+    // From now on it does not hear what others write.
+    this.#broadcast.close();
+    this.#near?.clear();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -425,42 +474,52 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   // ── how a call is carried ───────────────────────────────────────────────────────────────────────────────
 
-  #get(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void): Promise<unknown> {
-    if (signal?.aborted === true) {
-      onDecided?.();
-      return failed(signal.reason);
-    }
+  #get(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, limit = settings.cacheTimeout): Promise<unknown> {
+    if (signal?.aborted === true) return this.#ask(place, load, settings, signal, onDecided);
     if (this.#near !== undefined) {
       const now = this.#clock.now();
       if (this.#near.validates) return this.#getValidated(this.#near, place, load, settings, signal, onDecided);
-      const known = this.#near.get(place, now);
+      const known = this.#near.get(place, settings, now);
       if (known !== undefined) {
         this.#events.emit('l1-hit', place.key);
         onDecided?.();
         return Promise.resolve(known.value);
       }
     }
-    return this.#ask(place, load, settings, signal, onDecided);
+    return this.#ask(place, load, settings, signal, onDecided, undefined, limit);
   }
 
-  #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, failure?: { readonly error: unknown }): Promise<unknown> {
-    return new Promise((resolve) => {
-      const caller = new Caller(load, settings, resolve);
-      caller.onDecided = onDecided;
-      if (signal !== undefined) {
-        caller.follow(signal, () => {
-          this.#loads.onGone(place.wireKey);
-        });
-      }
-      if (failure === undefined) this.#reader.read(place, caller);
-      else this.#reader.unanswered(place, caller, failure.error);
+  #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, failure?: { readonly error: unknown }, limit = settings.cacheTimeout): Promise<unknown> {
+    if (signal?.aborted === true) {
+      onDecided?.();
+      return failed(signal.reason);
+    }
+    this.#broadcast?.open();
+    // Nothing else is kept by a closure: there is one of these for each call.
+    let resolve: (value: unknown) => void = ignore;
+    const promise = new Promise((settle) => {
+      resolve = settle;
+    });
+    const caller = new Caller(load, settings, resolve);
+    caller.onDecided = onDecided;
+    if (signal !== undefined) this.#follow(caller, place, signal);
+    if (failure === undefined) this.#reader.read(place, caller, limit);
+    else this.#reader.unanswered(place, caller, failure.error);
+    return promise;
+  }
+
+  #follow(caller: Caller, place: Place, signal: AbortSignal): void {
+    caller.follow(signal, () => {
+      this.#loads.onGone(place.wireKey);
     });
   }
 
   /** Serves the value of the near cache only if the server confirms that it is still the same. */
   async #getValidated(near: NearCache, place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void): Promise<unknown> {
-    const known = near.validated(place);
+    const known = near.validated(place, settings);
+    let limit = settings.cacheTimeout;
     if (known !== undefined && this.#gate.abilities?.leases === true && this.#reader.mayAsk(place)) {
+      const startedAt = this.#clock.now();
       let identity: Identity | undefined;
       try {
         identity = await this.#identityOf(place, settings.cacheTimeout);
@@ -476,8 +535,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         onDecided?.();
         return same.value;
       }
+      if (limit > 0) limit = Math.max(1, Math.ceil(limit - (this.#clock.now() - startedAt)));
     }
-    return this.#ask(place, load, settings, signal, onDecided);
+    return this.#ask(place, load, settings, signal, onDecided, undefined, limit);
   }
 
   /** What the server has now. Rejects when it does not say so in time; a token that comes later is passed on. */
@@ -505,8 +565,15 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   /** With a namespace, whose version is a part of the key. */
   async #getSpaced(key: Key, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
     encodeKey(key, this.#longestRules());
+    const { rules, limit } = await this.#rulesWithin(settings);
+    return this.#get({ key, wireKey: encodeKey(key, rules) }, load, settings, signal, undefined, limit);
+  }
+
+  /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`. */
+  async #rulesWithin({ cacheTimeout }: EntrySettings): Promise<{ readonly rules: KeyRules; readonly limit: number }> {
+    const startedAt = this.#clock.now();
     const rules = await this.#spacedRules();
-    return this.#get({ key, wireKey: encodeKey(key, rules) }, load, settings, signal);
+    return { rules, limit: cacheTimeout === 0 ? 0 : Math.max(1, Math.ceil(cacheTimeout - (this.#clock.now() - startedAt))) };
   }
 
   async #place(key: Key): Promise<Place> {
@@ -516,7 +583,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   async #spacedRules(): Promise<KeyRules> {
     const { namespace = '' } = this.#settings;
-    const version = this.#versions.current(NAMESPACE) ?? (await this.#versions.ask(NAMESPACE))?.number;
+    const version = this.#versions.currentAhead(NAMESPACE) ?? (await this.#versions.ask(NAMESPACE))?.number;
     return { ...this.#rules, prefix: `${this.#rules.prefix}${namespace}:${version === undefined ? '-' : BigInt(version).toString(36)}:` };
   }
 
@@ -551,6 +618,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     this.#epoch++;
     this.#reader.forget(place.wireKey);
     this.#near?.forget(place.wireKey);
+    this.#broadcast?.tell(place.wireKey);
   }
 
   /** A deletion failed: it is repeated as soon as the server is back. */
@@ -562,11 +630,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     this.#recovery.add(place, life);
   }
 
-  async #delete(place: Place, options?: CallOptions): Promise<boolean> {
+  async #delete(place: Place, call?: CallOptions): Promise<boolean> {
     this.#wrote(place);
-    const { signal } = options ?? {};
     try {
-      const done = await this.#executor.execute(new DeleteCommand(place.wireKey, place.key, false), signal === undefined ? undefined : { signal });
+      const done = await this.#executor.execute(new DeleteCommand(place.wireKey, place.key, false), call);
       this.#recovery.forget(place.wireKey);
       return done;
     } catch (error) {
@@ -602,6 +669,21 @@ const CHANGE_LIMIT = 5;
 
 /** Stands for the namespace among the tags; no tag may have this name. */
 const NAMESPACE = ' ';
+
+function ignore(): void {
+  // Replaced before it can be called.
+}
+
+/** Rejects with the signal's reason as soon as it fires. */
+function untilAborted<R>(work: Promise<R>, signal: AbortSignal | undefined): Promise<R> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const unfollow = onAbort(signal, () => {
+      resolve(failed(signal.reason));
+    });
+    work.finally(unfollow).then(resolve, reject);
+  });
+}
 
 function failed(error: unknown): Promise<never> {
   // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort's reason, or what user code threw, as it is

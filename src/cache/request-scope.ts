@@ -12,16 +12,22 @@ export interface CacheReads<Out, In> {
   peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
 }
 
+/** Reads several keys as `getMany` does, and gives each a result of its own, in the order of the keys. */
+export type ReadEach = <K extends Key>(keys: readonly K[], load: ManyLoader<K, unknown>, options?: EntryOptions<never>) => Promise<readonly Promise<unknown>[]>;
+
 /**
  * The reads of a cache for one request: each key at most once, so that the whole request sees the same value. It remembers
  * values and rejections, sees no invalidation, and should not outlive the request.
  */
 export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
   readonly #cache: CacheReads<Out, In>;
+  readonly #readEach: ReadEach | undefined;
   readonly #results = new Map<string, Promise<unknown>>();
 
-  constructor(cache: CacheReads<Out, In>) {
+  /** @param readEach by default `getMany`, which fails for all keys when it fails for one */
+  constructor(cache: CacheReads<Out, In>, readEach?: ReadEach) {
     this.#cache = cache;
+    this.#readEach = readEach;
   }
 
   /** As the cache's `get`, at most once per key. */
@@ -41,8 +47,8 @@ export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
     if (!list.every(isKey)) return this.#cache.getMany<K, T>(list, load, options);
     const missing = list.filter((key) => !this.#results.has(idOf(key)));
     if (missing.length > 0) {
-      const all = this.#cache.getMany<K, T>(missing, load, options);
-      for (const key of missing) void this.#once(key, () => all.then((values) => values.get(key))).catch(() => undefined);
+      const results = this.#readEach === undefined ? this.#readAll<K, T>(missing, load, options) : this.#readEach(missing, load, options);
+      for (const [i, key] of missing.entries()) void this.#once(key, () => results.then((each) => each[i])).catch(() => undefined);
     }
     const values = new Map<K, T>();
     for (const key of list) values.set(key, (await this.#results.get(idOf(key))) as T);
@@ -53,6 +59,12 @@ export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
   async peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined> {
     const known = isKey(key) ? this.#results.get(idOf(key)) : undefined;
     return known === undefined ? this.#cache.peek<T>(key, options) : ((await known) as T | undefined);
+  }
+
+  /** One rejection is that of all keys. */
+  async #readAll<K extends Key, T extends Out & In>(keys: readonly K[], load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<readonly Promise<unknown>[]> {
+    const values = await this.#cache.getMany<K, T>(keys, load, options);
+    return keys.map((key) => Promise.resolve(values.get(key)));
   }
 
   #once<R>(key: Key, read: () => Promise<R>): Promise<R> {

@@ -5,6 +5,10 @@ import { RecentMap } from '../recent-map';
 /** The assumed duration of a load until one was measured, in milliseconds. */
 const UNKNOWN = 100;
 const LIMIT = 10_000;
+/** In seconds. */
+export const LONGEST_LEASE = 3600;
+/** How many times the length of a load a value is refreshed before its end in one of a thousand million draws. */
+const UNLIKELY = 21;
 /** The weight of the latest load in the moving average. */
 const WEIGHT = 0.3;
 
@@ -47,7 +51,17 @@ export class Durations {
   }
 
   leaseFor(known: Known | undefined, lease: number): number {
-    return known === undefined ? lease : Math.min(3600, Math.max(lease, Math.ceil(1 + (2 * known.delta) / 1000)));
+    return known === undefined ? lease : Math.min(LONGEST_LEASE, Math.max(lease, Math.ceil(1 + (2 * known.delta) / 1000)));
+  }
+
+  /** Milliseconds before its end from which on a value is at all likely to be refreshed early. */
+  reach(wireKey: string, { earlyRefresh, expire }: EntrySettings): number {
+    return typeof expire === 'number' && expire < 2 ? 0 : UNLIKELY * earlyRefresh * this.of(wireKey);
+  }
+
+  /** Whether a value that ends in `left` milliseconds is to be refreshed now: XFetch's rule, for readers that have no token. */
+  isDue(wireKey: string, { earlyRefresh }: EntrySettings, left: number): boolean {
+    return -earlyRefresh * this.of(wireKey) * Math.log(1 - this.#random()) >= left;
   }
 
   /** Seconds before its end in which a value may be refreshed, drawn at random for each read by XFetch's rule. */

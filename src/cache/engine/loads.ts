@@ -46,6 +46,8 @@ export class Loads {
   readonly #flights = new Map<string, Flight>();
   /** Every load under way, those that were detached from their key included. */
   readonly #running = new Set<Flight>();
+  /** Those of them that were detached from their key. */
+  readonly #detached = new Set<Flight>();
   /** In the async context of the cache's creation: refreshes belong to no request. */
   readonly #resource = new AsyncResource('TsmemcacheRefresh', { requireManualDestroy: true });
   #background = 0;
@@ -74,6 +76,7 @@ export class Loads {
     if (flight === undefined) return;
     flight.detached = true;
     this.#flights.delete(wireKey);
+    if (this.#running.has(flight)) this.#detached.add(flight);
   }
 
   detachAll(which: (flight: Flight) => boolean): void {
@@ -92,7 +95,12 @@ export class Loads {
 
   /** To be called when a caller has given up. */
   onGone(wireKey: string): void {
-    const flight = this.#flights.get(wireKey);
+    this.#endUnused(this.#flights.get(wireKey));
+    // A write of this process has taken it from its key, but not from its callers.
+    for (const flight of this.#detached) if (flight.place.wireKey === wireKey) this.#endUnused(flight);
+  }
+
+  #endUnused(flight: Flight | undefined): void {
     if (flight === undefined || flight.background || !flight.lead.settings.abortUnused || flight.wanted) return;
     if (flight.state !== 'loading' && flight.state !== 'queued') return;
     this.#end(flight, new DOMException('no caller waits for this load any more', 'AbortError'), true);
@@ -238,11 +246,8 @@ export class Loads {
     const queued = flight.state === 'queued';
     if (abort) flight.abort(reason);
     else flight.over = true;
-    if (!queued) this.#leave(flight);
-    else {
-      this.#running.delete(flight);
-      if (flight.background) this.#background--;
-    }
+    if (queued) this.#unqueue(flight);
+    else this.#leave(flight);
     this.#fail(flight, reason);
   }
 
@@ -250,13 +255,20 @@ export class Loads {
   #refuse(flight: Flight): void {
     const { maxLoads, maxQueuedLoads } = this.#context.settings;
     flight.over = true;
-    this.#running.delete(flight);
-    if (flight.background) this.#background--;
+    this.#unqueue(flight);
     this.#fail(flight, new MemcacheOverloadedError(`${maxLoads} loads are under way and ${maxQueuedLoads} are waiting; see maxLoads and maxQueuedLoads`));
+  }
+
+  /** It has no place among the loads to give back. */
+  #unqueue(flight: Flight): void {
+    this.#running.delete(flight);
+    this.#detached.delete(flight);
+    if (flight.background) this.#background--;
   }
 
   #leave(flight: Flight): void {
     if (!this.#running.delete(flight)) return;
+    this.#detached.delete(flight);
     this.#timers.get(flight)?.close();
     this.#timers.delete(flight);
     if (flight.background) this.#background--;

@@ -22,6 +22,8 @@ export class Read implements Ask, Limited {
   readonly callers: Caller[];
   lease = 0;
   refresh = 0;
+  /** What `refresh` would be if this process had room for it; it is asked for once more if the answer shows that it matters. */
+  wish = 0;
   near: NearTaker | undefined;
   due = 0;
   /** Whether its time limit no longer applies. */

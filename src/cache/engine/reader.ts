@@ -13,7 +13,7 @@ import { RecentMap } from '../recent-map';
 import type { Versions } from '../tags/versions';
 import type { Zone } from '../types';
 import type { Caller } from './caller';
-import type { Durations } from './durations';
+import { LONGEST_LEASE, type Durations } from './durations';
 import type { Flight } from './flight';
 import type { Loads } from './loads';
 import type { Pending } from './pending';
@@ -62,6 +62,8 @@ export class Reader {
   readonly #errors = new RecentMap<string, { readonly error: unknown; readonly until: number }>(LIMIT);
   /** Keys whose refresh failed in this process. */
   readonly #failedRefreshes = new RecentMap<string, number>(LIMIT);
+  /** Reads whose entry is judged as soon as the versions of its tags are known. */
+  readonly #unjudged = new Map<Read, Reply>();
   /** When this tick began, in whole milliseconds. */
   #now = 0;
   /** Questions under way whose answer may begin a refresh. */
@@ -85,8 +87,12 @@ export class Reader {
     });
   }
 
-  /** Begins a read; the caller will get its answer. */
-  read(place: Place, caller: Caller): void {
+  /**
+   * Begins a read; the caller will get its answer.
+   *
+   * @param limit milliseconds that are left for it
+   */
+  read(place: Place, caller: Caller, limit: number): void {
     // The clock is read once per tick; whole milliseconds need no object of their own on the heap.
     if (this.#tick.size === 0) this.#now = Math.floor(this.#context.clock.now());
     caller.since = this.#now;
@@ -104,8 +110,8 @@ export class Reader {
     const read = new Read(place, caller, [caller], this.#onLate);
     if (this.#tick.size === 0) process.nextTick(this.#endTick);
     this.#tick.set(place.wireKey, read);
-    if (gate.leases === undefined) void this.#open(read);
-    else this.#send(gate.leases, read, this.#now);
+    if (gate.leases === undefined) void this.#open(read, limit);
+    else this.#send(gate.leases, read, this.#now, limit);
   }
 
   /** Whether a question to the server of this key would go out now. */
@@ -136,7 +142,8 @@ export class Reader {
   onFailed(flight: Flight, error: unknown): void {
     const { clock, durations } = this.#context;
     const { place, lead, claim, old } = flight;
-    if (claim === 'token') this.#failedRefreshes.set(place.wireKey, clock.now() + durations.lease(place.wireKey, lead.settings.lease) * 1000);
+    // Also when it was another process's turn, and this one has grown impatient: it need not try again at once.
+    if (claim === 'token' || (claim === 'guard' && old !== undefined)) this.#failedRefreshes.set(place.wireKey, clock.now() + durations.lease(place.wireKey, lead.settings.lease) * 1000);
     if (old === undefined && lead.settings.errorPause > 0 && flight.startedAt >= 0 && !(flight.over && lead.settings.abortUnused)) {
       this.#errors.set(place.wireKey, { error, until: clock.now() + lead.settings.errorPause });
     }
@@ -145,10 +152,10 @@ export class Reader {
   // ── asking ──────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Waits until it is known what the servers can do. */
-  async #open(read: Read): Promise<void> {
+  async #open(read: Read, limit: number): Promise<void> {
     const { gate } = this.#context;
     try {
-      await gate.ready(read.lead.settings.cacheTimeout);
+      await gate.ready(limit);
     } catch (error) {
       this.#onError(read, error);
       return;
@@ -159,7 +166,7 @@ export class Reader {
     } else this.#send(gate.leases, read);
   }
 
-  #send(leases: Leases, read: Read, now = Math.floor(this.#context.clock.now())): void {
+  #send(leases: Leases, read: Read, now = Math.floor(this.#context.clock.now()), limit = read.lead.settings.cacheTimeout): void {
     const { loads, durations, slots, settings, limits, near, epoch, gate } = this.#context;
     const { place, lead } = read;
     const { wireKey } = place;
@@ -170,14 +177,18 @@ export class Reader {
     // A token is asked for only if this process could use it.
     const paused = this.#errors.size > 0 && this.#pausedError(wireKey, now) !== undefined;
     read.lease = paused || (flight !== undefined && now >= flight.leaseEnds) ? 0 : durations.leaseFor(known, lead.settings.lease);
-    const busy = !read.forced && (loads.background + this.#reserved >= settings.maxBackground || !slots.free);
-    if (flight === undefined && !busy) {
-      read.refresh = refreshBelow(lead.settings.keep, durations.early(known, lead.settings));
-      if (read.refresh > 0) this.#reserved++;
-    } else read.refresh = 0;
+    // Who has waited for another process's load knows that it takes longer than that, or that the process has died.
+    if (read.onJudged !== undefined && read.lease > 0) read.lease = Math.min(LONGEST_LEASE, Math.max(read.lease, Math.ceil(1 + (now - lead.since) / 1000)));
+    if (flight === undefined) {
+      const wish = refreshBelow(lead.settings.keep, durations.early(known, lead.settings));
+      const busy = !read.forced && (loads.background + this.#reserved >= settings.maxBackground || !slots.free);
+      read.wish = wish;
+      read.refresh = busy ? 0 : wish;
+      if (wish > 0 && !busy) this.#reserved++;
+    } else read.refresh = read.wish = 0;
     read.near = near;
     read.over = false;
-    limits.add(read, lead.settings.cacheTimeout, now);
+    limits.add(read, limit, now);
     const { tags } = lead.settings;
     if (Array.isArray(tags)) this.#context.versions.prefetch(tags as readonly string[]);
     gate.refresh(now, lead.settings.cacheTimeout);
@@ -211,18 +222,41 @@ export class Reader {
     }
   }
 
-  #again(read: Read, forced = false, onlyFirst = false): void {
-    const { gate } = this.#context;
+  /**
+   * Asks once more, within the time limit of the first question.
+   *
+   * @param first what is to be done before; its time counts too
+   */
+  #again(read: Read, { forced = false, onlyFirst = false, first }: { forced?: boolean; onlyFirst?: boolean; first?: Promise<unknown> | undefined } = {}): void {
+    const { clock, limits } = this.#context;
     const next = new Read(read.place, read.lead, read.callers, this.#onLate);
     next.round = read.round + 1;
     next.forced = forced;
     next.onlyFirst = onlyFirst;
     next.onJudged = read.onJudged;
     read.onJudged = undefined;
-    if (gate.leases === undefined || next.round > ROUNDS) {
-      this.#without(read.place, read.callers);
+    const now = Math.floor(clock.now());
+    const limit = read.lead.settings.cacheTimeout === 0 ? 0 : Math.max(1, read.due - now);
+    if (first === undefined) {
+      this.#sendAgain(next, now, limit);
+      return;
+    }
+    limits.add(next, limit, now);
+    const goOn = (): void => {
+      if (!next.over) this.#sendAgain(next, Math.floor(clock.now()), 0);
+    };
+    first.then(goOn, goOn);
+  }
+
+  /** @param limit 0 when its time runs already */
+  #sendAgain(next: Read, now: number, limit: number): void {
+    const { leases } = this.#context.gate;
+    if (leases !== undefined && next.round <= ROUNDS) this.#send(leases, next, now, limit);
+    else {
+      next.over = true;
+      this.#without(next.place, next.callers);
       next.judged();
-    } else this.#send(gate.leases, next);
+    }
   }
 
   // ── answers ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,7 +269,7 @@ export class Reader {
       });
       return;
     }
-    const { circuits, serverOf, storing, gate, events } = this.#context;
+    const { circuits, serverOf, storing } = this.#context;
     if (read.refresh > 0) this.#reserved--;
     if (!circuits.quiet) circuits.ok(serverOf(read.place));
     if (read.late) {
@@ -243,7 +277,7 @@ export class Reader {
       // must not use it.
       if (!reply.won) return;
       if (reply.cold) void storing.free(read.place, reply.cas);
-      else gate.leases?.takeOver(read.place, reply.cas).catch((error: unknown) => { events.emit('cache-error', read.place.key, { error }); });
+      else this.#passOn(read.place, reply.cas);
       return;
     }
     read.over = true;
@@ -264,8 +298,15 @@ export class Reader {
 
   #late(read: Read): void {
     this.#context.events.emit('cache-timeout', read.place.key, { ms: read.lead.settings.cacheTimeout });
-    this.#failed(read.place);
-    this.#without(read.place, read.callers);
+    const reply = this.#unjudged.get(read);
+    if (reply !== undefined) {
+      // The key's own server has answered.
+      this.#unjudged.delete(read);
+      this.#unknown(read, reply);
+    } else {
+      this.#failed(read.place);
+      this.#without(read.place, read.callers);
+    }
     read.judged();
   }
 
@@ -280,7 +321,12 @@ export class Reader {
       if (valid === true) this.#decide(read, reply);
       else if (valid === false) this.#invalid(read, reply);
       else {
+        // A part of the same read, within its time limit.
+        read.over = false;
+        this.#unjudged.set(read, reply);
         void valid.then((is) => {
+          if (!this.#unjudged.delete(read)) return;
+          read.over = true;
           if (is === true) this.#decide(read, reply);
           else if (is === false) this.#invalid(read, reply);
           else this.#unknown(read, reply);
@@ -294,10 +340,9 @@ export class Reader {
 
   /** Whether a tag of it has changed cannot be had: others may know, so it stays, and is a miss for this process alone. */
   #unknown(read: Read, reply: Reply): void {
-    const { events, gate } = this.#context;
     const { place } = read;
-    events.emit('miss', place.key);
-    if (reply.won) gate.leases?.takeOver(place, reply.cas).catch((error: unknown) => { events.emit('cache-error', place.key, { error }); });
+    this.#context.events.emit('miss', place.key);
+    if (reply.won) this.#passOn(place, reply.cas);
     this.#without(place, read.callers);
   }
 
@@ -305,13 +350,7 @@ export class Reader {
   #invalid(read: Read, reply: Reply): void {
     const { gate, events } = this.#context;
     events.emit('miss', read.place.key);
-    const { onJudged } = read;
-    read.onJudged = undefined;
-    const goOn = (): void => {
-      read.onJudged = onJudged;
-      this.#again(read, false, reply.cas === NO_CAS);
-    };
-    (gate.leases?.release(read.place, reply.cas) ?? Promise.resolve()).then(goOn, goOn);
+    this.#again(read, { onlyFirst: reply.cas === NO_CAS, first: gate.leases?.release(read.place, reply.cas) });
   }
 
   #decide(read: Read, reply: Reply): void {
@@ -381,7 +420,9 @@ export class Reader {
       if (reply.wanted) near?.onRead(read, reply);
       this.#hit(read, reply, reply.negative ? 'negative-hit' : 'hit', 'fresh');
       if (reply.won) this.#refreshBehind(read, reply, 'fresh');
-      else if (reply.held && settings.stale > 0) this.#watch(read, reply, age);
+      else if (reply.held) {
+        if (settings.stale > 0) this.#watch(read, reply, age);
+      } else if (ttl !== -1 && ttl < read.wish) this.#askBehind(read);
       return;
     }
     const servable = settings.stale > 0 && (ttl === -1 || ttl >= settings.keep - settings.stale);
@@ -389,7 +430,10 @@ export class Reader {
       this.#hit(read, reply, 'stale-hit', 'stale');
       if (reply.won) this.#refreshBehind(read, reply, 'stale');
       else if (reply.held) this.#watch(read, reply, age);
-      else this.#context.events.emit('refresh-skipped', read.place.key);
+      else {
+        this.#context.events.emit('refresh-skipped', read.place.key);
+        this.#askBehind(read);
+      }
       return;
     }
     this.#inFront(read, reply, age, servable ? 'stale' : 'error');
@@ -408,17 +452,11 @@ export class Reader {
     const flight = loads.of(place.wireKey);
     if (flight?.joinable === true && (flight.cas === reply.cas || !reply.held)) this.#join(flight, callers);
     else if ((this.#failedRefreshes.get(place.wireKey) ?? 0) > clock.now()) this.#hit(read, reply, 'error-hit', 'error');
-    else if (!reply.held) this.#again(read, true);
+    else if (!reply.held) this.#again(read, { forced: true });
     else if (this.#isAbandoned(place, age, lead.settings)) {
       events.emit('take-over', place.key);
       this.#sightings.forget(place.wireKey);
-      const { onJudged } = read;
-      read.onJudged = undefined;
-      const goOn = (): void => {
-        read.onJudged = onJudged;
-        this.#again(read);
-      };
-      (gate.leases?.takeOver(place, reply.cas) ?? Promise.resolve()).then(goOn, goOn);
+      this.#again(read, { first: gate.leases?.takeOver(place, reply.cas) });
     } else {
       for (const caller of callers) loads.limitWait(place, caller);
       this.#waits.add(place, callers, reply.cas);
@@ -435,10 +473,37 @@ export class Reader {
   }
 
   #refreshBehind(read: Read, reply: Reply, zone: Zone): void {
-    const { loads, events } = this.#context;
+    const { loads, events, settings } = this.#context;
     const { place, lead } = read;
     if (zone === 'fresh') events.emit('early-refresh', place.key);
+    else if (loads.background >= settings.maxBackground) {
+      // An invalidated item gives its token to whoever reads it, unasked: it is for a reader that can use it.
+      events.emit('refresh-skipped', place.key);
+      this.#passOn(place, reply.cas);
+      return;
+    }
     loads.begin({ place, lead, callers: [], claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply), background: true, old: { value: reply.value }, zone });
+  }
+
+  /** Gives a token that this process cannot use to the next reader. */
+  #passOn(place: Place, cas: string): void {
+    const { gate, events } = this.#context;
+    gate.leases?.takeOver(place, cas).catch((error: unknown) => { events.emit('cache-error', place.key, { error }); });
+  }
+
+  /**
+   * The value should be refreshed, but its reader has not asked for the token, since all others that were under way might have
+   * needed the room: it is asked for now, if there is room for it.
+   */
+  #askBehind({ place, lead, refresh, round }: Read): void {
+    const { gate, loads, slots, settings } = this.#context;
+    const { leases } = gate;
+    if (refresh > 0 || round > 0 || leases === undefined || loads.of(place.wireKey) !== undefined) return;
+    if (loads.background + this.#reserved >= settings.maxBackground || !slots.free) return;
+    const read = new Read(place, lead, [], this.#onLate);
+    // It is not repeated.
+    read.round = 1;
+    this.#send(leases, read);
   }
 
   /** Another process has the token of a value that is still served. If it has had it for too long, it may be dead. */
@@ -468,7 +533,7 @@ export class Reader {
 
   /** Loads without the cache; still with one load per key in this process. */
   #without(place: Place, callers: Caller[]): void {
-    const { loads, clock, near, events } = this.#context;
+    const { loads, clock, near, events, slots } = this.#context;
     const lead = leadOf(callers);
     if (lead === undefined) return;
     const flight = loads.of(place.wireKey);
@@ -479,9 +544,10 @@ export class Reader {
     }
     const spare = near?.lastResort(place);
     if (spare !== undefined) for (const caller of callers) caller.old ??= spare;
-    if (paused !== undefined) {
+    // A value past its time is better than to wait for the turn of a load.
+    if (paused !== undefined || (spare !== undefined && !slots.free)) {
       for (const caller of callers) {
-        if (caller.old === undefined) caller.reject(paused.error);
+        if (caller.old === undefined) caller.reject(paused?.error);
         else if (caller.answer(caller.old.value)) events.emit('error-hit', place.key, { zone: 'error' });
       }
       return;

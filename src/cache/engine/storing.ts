@@ -1,3 +1,4 @@
+import { MemcacheServerError, MemcacheUnexpectedCloseError } from '../../errors';
 import type { Random } from '../../runtime/random';
 import { expireOf, tagList } from '../cache-options';
 import type { Events } from '../events';
@@ -164,6 +165,9 @@ export class Storing {
         if (value !== undefined && chunked === undefined) near?.onStored(flight, block, life, tags);
       }
     } catch (error) {
+      chunked?.remove();
+      // A server that says no keeps the place-holder, unless it is one that deletes what it could not replace.
+      if (error instanceof MemcacheServerError && !(error instanceof MemcacheUnexpectedCloseError)) return this.#refused(flight, error);
       events.emit('store-error', place.key, { error });
     }
   }

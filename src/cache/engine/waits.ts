@@ -5,6 +5,8 @@ import type { Caller } from './caller';
 
 const FIRST = 10;
 const LONGEST = 50;
+/** Questions that are due within so many milliseconds are put together, for many keys in one write: a tenth of the pause before them. */
+const TOGETHER = 0.1;
 
 class Wait {
   readonly place: Place;
@@ -33,6 +35,8 @@ export class Waits {
   readonly #random: Random;
   readonly #actions: WaitActions;
   readonly #waits = new Map<string, Wait>();
+  /** By the time at which they are due, in milliseconds: one timer for all that are due at the same time. */
+  readonly #due = new Map<number, Wait[]>();
 
   constructor(clock: Clock, random: Random, actions: WaitActions) {
     this.#clock = clock;
@@ -55,13 +59,28 @@ export class Waits {
     wait.scheduled = true;
     const now = this.#clock.now();
     let delay = wait.pause * (0.75 + 0.5 * this.#random());
+    const usual = delay;
     for (const caller of wait.callers) delay = Math.min(delay, Math.max(0, caller.since + caller.settings.leaseWait - now));
+    const patient = delay === usual;
+    const step = Math.max(1, Math.floor(wait.pause * TOGETHER));
     wait.pause = Math.min(LONGEST, wait.pause * 1.5);
+    // Never later than it would be, and not before somebody's patience is at its end.
+    const due = patient ? Math.max(now, Math.floor((now + delay) / step) * step) : now + delay;
+    const others = this.#due.get(due);
+    if (others !== undefined) {
+      others.push(wait);
+      return;
+    }
+    const waits = [wait];
+    this.#due.set(due, waits);
     // It keeps the process alive, like any call that a caller awaits.
     this.#clock.setTimeout(() => {
-      wait.scheduled = false;
-      this.#onTime(wait);
-    }, delay);
+      this.#due.delete(due);
+      for (const each of waits) {
+        each.scheduled = false;
+        this.#onTime(each);
+      }
+    }, due - now);
   }
 
   #onTime(wait: Wait): void {

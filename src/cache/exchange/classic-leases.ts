@@ -8,7 +8,7 @@
  */
 import { DeleteCommand } from '../../client/commands/item';
 import { CasCommand, StoreCommand } from '../../client/commands/storage';
-import type { Executor } from '../../client/executor';
+import type { CallOptions, Executor } from '../../client/executor';
 import { encodeExptime } from '../../protocol/exptime';
 import { MAX_KEY_LENGTH } from '../../protocol/limits';
 import { toBlock } from '../../protocol/request';
@@ -66,12 +66,12 @@ export class ClassicLeases implements Leases {
     return reply;
   }
 
-  async store({ wireKey, key }: Place, { block, flags, fresh, keep, delta }: NewEntry, unless: string | undefined): Promise<Stored> {
+  async store({ wireKey, key }: Place, { block, flags, fresh, keep, delta }: NewEntry, unless: string | undefined, options?: CallOptions): Promise<Stored> {
     const times = `x=${fresh === 0 ? 0 : Math.ceil(this.#clock.time() + fresh * 1000)} d=${Math.round(delta)}`;
     const exptime = fresh === 0 ? 0 : encodeExptime(fresh + keep, this.#clock.time);
     const item = { ...withTimes(block, flags, times), exptime };
     if (unless === undefined || unless === 'add') {
-      const stored = await this.#executor.execute(new StoreCommand(unless === 'add' ? 'add' : 'set', wireKey, key, item, false));
+      const stored = await this.#executor.execute(new StoreCommand(unless === 'add' ? 'add' : 'set', wireKey, key, item, false), options);
       return stored ? 'stored' : 'notStored';
     }
     const stored = await this.#executor.execute(new CasCommand(wireKey, key, item, unless, false));
@@ -90,8 +90,8 @@ export class ClassicLeases implements Leases {
     return Promise.resolve(false);
   }
 
-  invalidate({ wireKey, key }: Place): Promise<boolean> {
-    return this.#executor.execute(new DeleteCommand(wireKey, key, false));
+  invalidate({ wireKey, key }: Place, _: number, options?: CallOptions): Promise<boolean> {
+    return this.#executor.execute(new DeleteCommand(wireKey, key, false), options);
   }
 
   #gets({ wireKey, key }: Place): Promise<PlainItem | undefined> {

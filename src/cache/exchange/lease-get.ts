@@ -9,7 +9,7 @@ import type { Key } from '../../protocol/key';
 import type { RequestWriter } from '../../protocol/request';
 import type { EntryReader } from '../format/entry-reader';
 import { Reply, type Ask } from './reply';
-import { checkOpaque, checkReply, codeOf, nextOpaque } from './tokens';
+import { checkOpaque, checkReply, codeOf, LAST_OPAQUE, nextOpaque } from './tokens';
 
 /**
  * The one read of this layer. It is `metaGet` without its arrays: the tokens are read as bytes, and the value is made in
@@ -19,14 +19,18 @@ export class LeaseGet extends KeyCommand<Reply> {
   readonly #ask: Ask;
   readonly #tokens: string;
   readonly #reader: EntryReader;
-  readonly #opaque = nextOpaque();
+  readonly #opaque: number;
 
-  /** @param tokens as {@link leaseTokens} makes them */
-  constructor(wireKey: string, key: Key, ask: Ask, tokens: string, reader: EntryReader) {
+  /**
+   * @param tokens as {@link leaseTokens} makes them
+   * @param casLow with `tokens` that end with the first half of a CAS number: its second half
+   */
+  constructor(wireKey: string, key: Key, ask: Ask, tokens: string, reader: EntryReader, casLow = 0) {
     super(wireKey, key);
     this.#ask = ask;
     this.#tokens = tokens;
     this.#reader = reader;
+    this.#opaque = casLow === 0 ? nextOpaque() : casLow;
   }
 
   get verb(): 'mg' {
@@ -58,7 +62,9 @@ export class LeaseGet extends KeyCommand<Reply> {
   }
 
   write(request: RequestWriter): void {
-    request.text(`mg ${this.wireKey} ${this.#tokens} O${this.#opaque}\r\n`);
+    const number = this.#opaque;
+    // One number is made into text once, though it stands for two things.
+    request.text(`mg ${this.wireKey} ${this.#tokens}${number > LAST_OPAQUE ? number : ''} O${number}\r\n`);
   }
 
   read(frame: Frame, server: string): Reply {

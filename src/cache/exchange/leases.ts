@@ -1,3 +1,4 @@
+import type { CallOptions } from '../../client/executor';
 import type { Key } from '../../protocol/key';
 import type { Ask, Reply, Stored } from './reply';
 
@@ -23,11 +24,11 @@ export interface NewEntry {
 export interface Leases {
   read(place: Place, ask: Ask): Promise<Reply>;
   /** @param unless a CAS; `add`: only if there is none; undefined: in any case */
-  store(place: Place, entry: NewEntry, unless: string | undefined): Promise<Stored>;
+  store(place: Place, entry: NewEntry, unless: string | undefined, options?: CallOptions): Promise<Stored>;
   /** Deletes the item if it still has this CAS. */
   release(place: Place, cas: string): Promise<boolean>;
   /** Passes a token that this process cannot use to the next reader. */
   takeOver(place: Place, cas: string): Promise<boolean>;
   /** Marks the item as outdated; it stays for at most `stale` seconds. */
-  invalidate(place: Place, stale: number): Promise<boolean>;
+  invalidate(place: Place, stale: number, options?: CallOptions): Promise<boolean>;
 }

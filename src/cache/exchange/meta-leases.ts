@@ -1,5 +1,5 @@
 import { NO_CAS } from '../../client/command';
-import type { Executor } from '../../client/executor';
+import type { CallOptions, Executor } from '../../client/executor';
 import { encodeExptime } from '../../protocol/exptime';
 import type { Clock } from '../../runtime/clock';
 import type { EntryReader } from '../format/entry-reader';
@@ -23,6 +23,7 @@ export class MetaLeases implements Leases {
   /** The flags of the last read: most reads have the same. */
   #lease = -1;
   #refresh = -1;
+  #high = '';
   #tokens = '';
 
   constructor(executor: Executor, reader: EntryReader, clock: Clock, casNumbers: CasNumbers | undefined, fallsThrough: boolean) {
@@ -37,11 +38,11 @@ export class MetaLeases implements Leases {
     return this.#fallsThrough && !ask.onlyFirst ? this.#readThrough(place, ask) : this.#read(place, ask);
   }
 
-  store({ wireKey, key }: Place, { block, flags, fresh, keep }: NewEntry, unless: string | undefined): Promise<Stored> {
+  store({ wireKey, key }: Place, { block, flags, fresh, keep }: NewEntry, unless: string | undefined, options?: CallOptions): Promise<Stored> {
     const exptime = fresh === 0 ? 0 : this.#exptime(fresh + keep);
     // What an older cache has is to be replaced by what the first does not have.
     if (unless === NO_CAS) unless = 'add';
-    return this.#executor.execute(new LeaseSet(wireKey, key, { block, flags, exptime, unless, newCas: this.#casNumbers?.next() }));
+    return this.#executor.execute(new LeaseSet(wireKey, key, { block, flags, exptime, unless, newCas: this.#casNumbers?.next() }), options);
   }
 
   release({ wireKey, key }: Place, cas: string): Promise<boolean> {
@@ -54,21 +55,24 @@ export class MetaLeases implements Leases {
   }
 
   /** Reads the item's time to live first: an entry that is invalidated again and again must not live for ever. */
-  async invalidate({ wireKey, key }: Place, stale: number): Promise<boolean> {
-    const left = await this.#executor.execute(new TimeLeft(wireKey, key));
+  async invalidate({ wireKey, key }: Place, stale: number, options?: CallOptions): Promise<boolean> {
+    const left = await this.#executor.execute(new TimeLeft(wireKey, key), options);
     // 0 would be for ever; an item with less than a second left gets a whole one.
     const seconds = left === undefined || left < 0 ? stale : Math.max(1, Math.min(left, stale));
-    return this.#executor.execute(new LeaseDelete(wireKey, key, { mark: true, exptime: this.#exptime(seconds), newCas: this.#casNumbers?.next() }));
+    return this.#executor.execute(new LeaseDelete(wireKey, key, { mark: true, exptime: this.#exptime(seconds), newCas: this.#casNumbers?.next() }), options);
   }
 
   #read({ wireKey, key }: Place, ask: Ask): Promise<Reply> {
-    if (ask.lease !== this.#lease || ask.refresh !== this.#refresh) {
+    const numbers = ask.lease === 0 ? undefined : this.#casNumbers;
+    const low = numbers === undefined ? 0 : numbers.nextLow();
+    const high = numbers === undefined ? '' : numbers.high;
+    if (ask.lease !== this.#lease || ask.refresh !== this.#refresh || high !== this.#high) {
       this.#lease = ask.lease;
       this.#refresh = ask.refresh;
-      this.#tokens = leaseTokens(ask.lease, this.#exptime(ask.refresh), ask.use);
+      this.#high = high;
+      this.#tokens = `${leaseTokens(ask.lease, this.#exptime(ask.refresh), ask.use)}${high === '' ? '' : ` E${high}`}`;
     }
-    const tokens = this.#casNumbers === undefined || ask.lease === 0 ? this.#tokens : `${this.#tokens} E${this.#casNumbers.next()}`;
-    return this.#executor.execute(new LeaseGet(wireKey, key, ask, tokens, this.#reader));
+    return this.#executor.execute(new LeaseGet(wireKey, key, ask, this.#tokens, this.#reader, low));
   }
 
   /** Reads from cache to cache like any read; when none has the entry, or it is outdated, the first is asked again, with a token. */

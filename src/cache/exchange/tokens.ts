@@ -4,11 +4,13 @@ import { tokenEnd } from '../../protocol/bytes';
 import type { Random } from '../../runtime/random';
 
 const O = 79;
+/** Opaques count up to this; what is greater is a half of a CAS number. */
+export const LAST_OPAQUE = 1_000_000;
 let lastOpaque = 0;
 
 /** The next opaque. It repeats after a million commands, many times more than may wait on one connection. */
 export function nextOpaque(): number {
-  return (lastOpaque = (lastOpaque + 1) % 1_000_000);
+  return (lastOpaque = (lastOpaque + 1) % LAST_OPAQUE);
 }
 
 /**
@@ -50,7 +52,7 @@ export function codeOf(frame: Frame): string {
  */
 export class CasNumbers {
   readonly #random: Random;
-  #high = 0;
+  #high = '';
   #low = 0;
 
   constructor(random: Random) {
@@ -58,10 +60,20 @@ export class CasNumbers {
   }
 
   next(): string {
-    if (this.#high === 0 || this.#low >= 999_999_999) {
-      this.#high = 100_000_000 + Math.floor(this.#random() * 8_000_000_000);
+    const low = this.nextLow();
+    return `${this.#high}${low}`;
+  }
+
+  /** The second half of the next number, which can serve as an opaque too; {@link high} is the first. */
+  nextLow(): number {
+    if (this.#low === 0 || this.#low >= 999_999_999) {
+      this.#high = String(100_000_000 + Math.floor(this.#random() * 8_000_000_000));
       this.#low = 100_000_000 + Math.floor(this.#random() * 800_000_000);
     }
-    return `${this.#high}${++this.#low}`;
+    return ++this.#low;
+  }
+
+  get high(): string {
+    return this.#high;
   }
 }

@@ -30,6 +30,7 @@ export class Recovery {
   #timer: Timer | undefined;
   #pause = FIRST;
   #busy = false;
+  #closed = false;
 
   constructor(context: RecoveryContext) {
     this.#context = context;
@@ -48,6 +49,7 @@ export class Recovery {
       return;
     }
     this.#lost.set(place.wireKey, { place, until: clock.now() + life });
+    this.#closed = false;
     this.#schedule();
   }
 
@@ -56,13 +58,15 @@ export class Recovery {
     if (this.#lost.size > 0) this.#lost.delete(wireKey);
   }
 
+  /** Until the next failure nothing is repeated. */
   close(): void {
+    this.#closed = true;
     this.#timer?.close();
     this.#timer = undefined;
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined || this.#busy || this.#lost.size === 0) return;
+    if (this.#closed || this.#timer !== undefined || this.#busy || this.#lost.size === 0) return;
     const { clock, random } = this.#context;
     const timer = clock.setTimeout(() => {
       this.#timer = undefined;

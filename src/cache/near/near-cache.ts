@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
-import type { NearSettings } from '../cache-options';
+import type { EntrySettings, NearSettings } from '../cache-options';
+import type { Durations } from '../engine/durations';
 import type { Flight } from '../engine/flight';
 import type { Read } from '../engine/read';
 import type { Place } from '../exchange/leases';
@@ -19,6 +20,9 @@ interface Near {
   readonly flags: number;
   /** Until when it may be served without asking the server, on the monotonic clock. */
   readonly until: number;
+  /** When it is no longer fresh, and from when on it may be refreshed before that. */
+  readonly expires: number;
+  readonly earliest: number;
   readonly tags: string;
   /** Its CAS, with `validate`. */
   readonly cas: string;
@@ -43,9 +47,11 @@ export class NearCache {
   readonly #reader: EntryReader;
   readonly #versions: Versions;
   readonly #epoch: () => number;
+  readonly #durations: Durations;
   readonly #entries: LRUCache<string, Near>;
 
-  constructor(settings: NearSettings, clock: Clock, random: Random, reader: EntryReader, versions: Versions, epoch: () => number) {
+  constructor(settings: NearSettings, clock: Clock, random: Random, reader: EntryReader, versions: Versions, epoch: () => number, durations: Durations) {
+    this.#durations = durations;
     this.#settings = settings;
     this.#clock = clock;
     this.#random = random;
@@ -79,17 +85,22 @@ export class NearCache {
   }
 
   /** The value, if it may be served without asking the server. */
-  get(place: Place, now: number): { readonly value: unknown } | undefined {
+  get(place: Place, settings: EntrySettings, now: number): { readonly value: unknown } | undefined {
     const near = this.#entries.get(place.wireKey);
     if (near === undefined || now >= near.until) return undefined;
+    // The server gives one of those who ask it the token for an early refresh, so some must ask.
+    if (now >= near.earliest && this.#durations.isDue(place.wireKey, settings, near.expires - now)) return undefined;
     if (near.tags !== '' && this.#versions.check(near.tags) !== true) return undefined;
     return this.#open(place, near);
   }
 
   /** The value and its CAS, to be served if the server confirms the CAS. */
-  validated(place: Place): { readonly cas: string; readonly open: () => { readonly value: unknown } | undefined } | undefined {
+  validated(place: Place, settings: EntrySettings): { readonly cas: string; readonly open: () => { readonly value: unknown } | undefined } | undefined {
     const near = this.#entries.get(place.wireKey);
-    if (near === undefined || near.cas === '' || this.#clock.now() >= near.until || (near.tags !== '' && this.#versions.check(near.tags) !== true)) return undefined;
+    if (near === undefined || near.cas === '') return undefined;
+    const now = this.#clock.now();
+    if (now >= near.until || (now >= near.earliest && this.#durations.isDue(place.wireKey, settings, near.expires - now))) return undefined;
+    if ((near.tags !== '' && this.#versions.check(near.tags) !== true)) return undefined;
     return { cas: near.cas, open: () => this.#open(place, near) };
   }
 
@@ -104,14 +115,14 @@ export class NearCache {
     if (read.epoch !== this.#epoch() || reply.negative) return;
     const { ttl } = reply;
     const life = ttl < 0 ? Infinity : (ttl - read.keep) * 1000;
-    this.#put(read.place, reply.value, reply.bytes, reply.flags, life, reply.tags, reply.cas);
+    this.#put(read.place, read.lead.settings, reply.value, reply.bytes, reply.flags, life, reply.tags, reply.cas);
   }
 
   onStored(flight: Flight, block: Block, fresh: number, tags: string): void {
     if (this.#settings.admit !== 'all' || this.#settings.validate || flight.epoch !== this.#epoch() || flight.detached) return;
     const { value } = flight;
     const bytes = isPrimitive(value) || this.#settings.share ? undefined : typeof block.block === 'string' ? Buffer.from(block.block, 'latin1') : Buffer.from(block.block);
-    this.#put(flight.place, value, bytes, block.flags, fresh === 0 ? Infinity : fresh * 1000, tags, '');
+    this.#put(flight.place, flight.lead.settings, value, bytes, block.flags, fresh === 0 ? Infinity : fresh * 1000, tags, '');
   }
 
   forget(wireKey: string): void {
@@ -122,14 +133,17 @@ export class NearCache {
     this.#entries.clear();
   }
 
-  #put(place: Place, value: unknown, bytes: Buffer | undefined, flags: number, life: number, tags: string, cas: string): void {
+  #put(place: Place, settings: EntrySettings, value: unknown, bytes: Buffer | undefined, flags: number, life: number, tags: string, cas: string): void {
     const { ttl, share } = this.#settings;
     const kept = isPrimitive(value) || share;
     if (!kept && bytes === undefined) return;
     const size = OVERHEAD + place.wireKey.length + (kept ? sizeOf(value, bytes) : (bytes?.length ?? 0)) + tags.length;
     // With `validate` the server is asked each time, so only the value's own life counts.
-    const until = this.#clock.now() + (this.#settings.validate ? life : Math.min(ttl, life));
-    this.#entries.set(place.wireKey, { value: kept ? value : undefined, bytes: kept ? undefined : bytes, flags, until, tags, cas, size });
+    const now = this.#clock.now();
+    const until = now + (this.#settings.validate ? life : Math.min(ttl, life));
+    const expires = now + life;
+    const earliest = expires - this.#durations.reach(place.wireKey, settings);
+    this.#entries.set(place.wireKey, { value: kept ? value : undefined, bytes: kept ? undefined : bytes, flags, until, expires, earliest, tags, cas, size });
   }
 
   #open(place: Place, near: Near): { readonly value: unknown } | undefined {

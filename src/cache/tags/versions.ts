@@ -3,11 +3,21 @@ import { COUNTER_LIFE, type Version } from '../exchange/counter';
 import { RecentMap } from '../recent-map';
 
 const LIMIT = 10_000;
+/** The share of its life after which a version is asked for anew. */
+const AHEAD = 0.75;
 
 /** How the counters on the server are read and changed. */
 export interface Counters {
   read(name: string): Promise<Version>;
   change(name: string): Promise<Version>;
+}
+
+/** Whether the server of a counter answers. */
+export interface CounterHealth {
+  /** Whether it may be asked now; how that ended must be reported. */
+  admits(name: string): boolean;
+  ok(name: string): void;
+  failed(name: string): void;
 }
 
 interface Known {
@@ -27,11 +37,13 @@ export class Versions {
   readonly #clock: Clock;
   readonly #maxAge: number;
   readonly #limit: number;
+  readonly #health: CounterHealth;
   readonly #known = new RecentMap<string, Known>(LIMIT);
   readonly #asked = new Map<string, Promise<Version | undefined>>();
 
   /** @param limit milliseconds that a question may take */
-  constructor(counters: Counters, clock: Clock, maxAge: number, limit: number) {
+  constructor(counters: Counters, clock: Clock, maxAge: number, limit: number, health: CounterHealth) {
+    this.#health = health;
     this.#counters = counters;
     this.#clock = clock;
     this.#maxAge = maxAge;
@@ -42,6 +54,16 @@ export class Versions {
   current(name: string): string | undefined {
     const known = this.#known.get(name);
     return known !== undefined && this.#clock.now() - known.askedAt <= this.#maxAge ? known.number : undefined;
+  }
+
+  /** As {@link current}; a version that will soon be too old is asked for ahead of time, so that who reads all the time never waits. */
+  currentAhead(name: string): string | undefined {
+    const known = this.#known.get(name);
+    if (known === undefined) return undefined;
+    const age = this.#clock.now() - known.askedAt;
+    if (age > this.#maxAge) return undefined;
+    if (age > this.#maxAge * AHEAD) void this.ask(name);
+    return known.number;
   }
 
   /** The last known version, however old. */
@@ -136,16 +158,26 @@ export class Versions {
 
   #ask(name: string): Promise<Version | undefined> {
     const askedAt = this.#clock.now();
+    const latest = (): Version | undefined => {
+      const number = this.last(name);
+      return number === undefined ? undefined : { number, age: 0 };
+    };
+    // While the circuit is open nobody waits for what will not come.
+    if (!this.#health.admits(name)) return Promise.resolve(latest());
     return new Promise((resolve) => {
+      let over = false;
       const giveUp = (): void => {
         timer?.close();
-        const number = this.last(name);
-        resolve(number === undefined ? undefined : { number, age: 0 });
+        if (!over) this.#health.failed(name);
+        over = true;
+        resolve(latest());
       };
       const timer = this.#limit === 0 ? undefined : this.#clock.setTimeout(giveUp, this.#limit);
       timer?.unref();
       this.#counters.read(name).then((version) => {
         timer?.close();
+        over = true;
+        this.#health.ok(name);
         // A change by this process since then is newer.
         const known = this.#known.get(name);
         if (known !== undefined && known.askedAt > askedAt) {

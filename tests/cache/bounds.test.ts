@@ -1,0 +1,279 @@
+/** What a cache may cost at the most when much happens at once: waits, refreshes, loads, trips. */
+import { Client, MemcacheServerError, type Command, type Executor } from '../../src';
+import { ReadThroughCache } from '../../src/cache';
+import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { Fleet } from './support/fleet';
+
+const max = (numbers: readonly number[]): number => Math.max(...numbers);
+const seconds = (count: number): number => count * 1000;
+
+describe('signals', () => {
+  it('abortUnused holds for a load that a write of this process has detached', async () => {
+    const fleet = new Fleet(1, 0, { abortUnused: true });
+    const { cache } = fleet.processes[0]!;
+    const controller = new AbortController();
+    let signal: AbortSignal | undefined;
+    const load = async (context: { signal: AbortSignal }): Promise<string> => {
+      signal ??= context.signal;
+      await fleet.clock.sleep(1000);
+      return 'value';
+    };
+    const call = cache.get('k', load, { signal: controller.signal }).catch((error: unknown) => error);
+    await fleet.clock.pass(100);
+    await fleet.clock.until(cache.delete('k'));
+    const other = cache.get('k', load);
+    await fleet.clock.pass(100);
+    controller.abort('gone');
+    expect(await fleet.clock.until(call)).toBe('gone');
+    expect(signal?.aborted).toBe(true);
+    expect(await fleet.clock.until(other)).toBe('value');
+    expect(cache.stats()).toMatchObject({ loads: 0, flights: 0, load: 2, 'late-load': 1 });
+  });
+
+  it.each(['set', 'invalidate', 'delete'] as const)('%s ends as soon as its signal fires', async (method) => {
+    const fleet = new Fleet(1, 0, { stale: 30, tags: ['t'], recovery: 0 });
+    const { cache, line } = fleet.processes[0]!;
+    await fleet.herd(1, 'k');
+    line.state = 'blackHole';
+    const controller = new AbortController();
+    const options = { signal: controller.signal };
+    const call = (method === 'set' ? cache.set('k', 'new', options) : cache[method]('k', options)).catch((error: unknown) => error);
+    await fleet.clock.pass(20);
+    const sent = line.sent.length;
+    controller.abort('gone');
+    const before = fleet.clock.now();
+    expect(await fleet.clock.until(call)).toBe('gone');
+    expect(fleet.clock.now()).toBe(before);
+    line.state = 'up';
+    await fleet.clock.pass(3000);
+    // What was not sent by then is never sent.
+    expect(line.sent.length).toBe(sent);
+    await expect(method === 'set' ? cache.set('k', 'new', options) : cache[method]('k', options)).rejects.toBe('gone');
+  });
+});
+
+describe('a scope', () => {
+  it('remembers for each key of a batch what became of that key', async () => {
+    const fleet = new Fleet(1, 0);
+    const scope = fleet.processes[0]!.cache.scope();
+    const broken = new Error('broken');
+    const batch = scope.getMany(['a', 'b'], () => ['A', broken]).catch((error: unknown) => error);
+    expect(await fleet.clock.until(batch)).toBe(broken);
+    const never = jest.fn(() => 'again');
+    expect(await fleet.clock.until(scope.get('a', never))).toBe('A');
+    expect(await fleet.clock.until(scope.get('b', never).catch((error: unknown) => error))).toBe(broken);
+    expect(never).not.toHaveBeenCalled();
+  });
+});
+
+describe('refreshes', () => {
+  it('a reader that left the token to others asks for it when it turns out that it matters', async () => {
+    const fleet = new Fleet(1, 10, { expire: 5, stale: 60, earlyRefresh: 0, maxBackground: 1 });
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(seconds(7));
+    await fleet.herd(1, 'fresh');
+    const before = fleet.database.loads;
+    // The first of them reserves the only place.
+    await fleet.herd(2, (i) => (i === 0 ? 'fresh' : 'k'));
+    await fleet.clock.pass(100);
+    expect(fleet.database.loads).toBe(before + 1);
+    expect(fleet.count('refresh')).toBe(1);
+  });
+
+  it('of values that were invalidated no more than maxBackground are refreshed at once, and all in the end', async () => {
+    const fleet = new Fleet(1, 50, { expire: 600, stale: 60, maxBackground: 3 });
+    const key = (i: number): string => `k${i}`;
+    await fleet.herd(12, key);
+    await fleet.clock.pass(100);
+    for (let i = 0; i < 12; i++) await fleet.clock.until(fleet.processes[0]!.cache.invalidate(key(i)));
+    fleet.database.mostAtOnce = 0;
+    for (let i = 0; i < 12; i++) fleet.database.write(key(i));
+    for (let round = 0; round < 8; round++) {
+      await fleet.herd(12, key);
+      await fleet.clock.pass(100);
+    }
+    expect(fleet.database.mostAtOnce).toBe(3);
+    expect((await fleet.herd(12, key)).values).toEqual(Array.from({ length: 12 }, (_, i) => `k${i}@1`));
+    expect(fleet.database.loads).toBe(24);
+  });
+
+  it('a process whose impatient load has failed answers with the old value for the length of a lease', async () => {
+    const fleet = new Fleet(4, 20, { expire: 2, staleIfError: 600, lease: 10, leaseWait: 500, earlyRefresh: 0 });
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(seconds(4));
+    fleet.database.value = () => {
+      throw new Error('down');
+    };
+    const before = fleet.database.loads;
+    for (let i = 0; i < 40; i++) {
+      expect((await fleet.herd(2, 'k')).values).toEqual(Array(8).fill('k@0'));
+      await fleet.clock.pass(200);
+    }
+    // One by the token, and one of each of the others; without a pause it would be one each half second.
+    expect(fleet.database.loads - before).toBeLessThanOrEqual(4);
+  });
+
+  it('a near cache lets some readers through shortly before the value expires', async () => {
+    const fleet = new Fleet(1, 1000, { expire: 40, jitter: 0, earlyRefresh: 1, l1: { admit: 'all', ttl: seconds(60) } });
+    await fleet.herd(1, 'k');
+    for (let i = 0; i < 398; i++) {
+      await fleet.herd(1, 'k');
+      await fleet.clock.pass(100);
+    }
+    expect(fleet.count('early-refresh')).toBe(1);
+    expect(fleet.count('l1-hit')).toBeGreaterThan(300);
+    expect(fleet.count('load')).toBe(1);
+  });
+});
+
+describe('waits', () => {
+  it('who has waited for a load makes a lease that is longer than that', async () => {
+    const fleet = new Fleet(8, 3000, { lease: 2, leaseWait: seconds(20) });
+    const { values } = await fleet.herd(3, 'k');
+    expect(new Set(values)).toEqual(new Set(['k@0']));
+    expect(fleet.database.loads).toBeLessThanOrEqual(3);
+    expect(fleet.database.mostAtOnce).toBeLessThanOrEqual(2);
+    expect(fleet.store.find('k')).toBeDefined();
+  });
+
+  it('many keys that are waited for are asked for together', async () => {
+    const fleet = new Fleet(2, 300);
+    const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
+    const load = async (wanted: readonly string[]): Promise<string[]> => {
+      await fleet.clock.sleep(300);
+      return wanted.map((key) => `${key}!`);
+    };
+    const first = fleet.processes[0]!.cache.getMany(keys, load);
+    await fleet.clock.pass(5);
+    const second = fleet.processes[1]!.cache.getMany(keys, load);
+    await fleet.clock.pass(150);
+    // By timers of their own there would be sixty.
+    expect(fleet.clock.timers).toBeLessThan(20);
+    expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(Array(2).fill(new Map(keys.map((key) => [key, `${key}!`]))));
+    expect(fleet.processes[1]!.cache.stats().load).toBe(0);
+  });
+
+  it('what is done before a read is repeated counts against cacheTimeout', async () => {
+    const fleet = new Fleet(2, 10, { expire: 600, tags: ['t'] });
+    const [a, b] = fleet.processes;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(seconds(3));
+    await fleet.clock.until(a!.cache.invalidateTags('t'));
+    await fleet.clock.pass(seconds(3));
+    b!.line.onCommand = ({ verb }: Command<unknown>) => (verb === 'md' ? fleet.clock.sleep(5000) : undefined);
+    const before = fleet.clock.now();
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
+    expect(fleet.clock.now() - before).toBeLessThanOrEqual(120);
+  });
+
+  it('so do the versions of its tags', async () => {
+    const fleet = new Fleet(1, 10, { expire: 600, tags: (value: unknown) => [String(value)] });
+    const { cache, line } = fleet.processes[0]!;
+    await fleet.clock.until(cache.set('k', 'v'));
+    await fleet.clock.pass(seconds(3));
+    line.onCommand = ({ verb }: Command<unknown>) => (verb === 'mg' ? fleet.clock.sleep(60) : verb === 'ma' ? fleet.clock.sleep(5000) : undefined);
+    const before = fleet.clock.now();
+    expect(await fleet.clock.until(fleet.processes[0]!.get('k'))).toBe('k@0');
+    expect(fleet.clock.now() - before).toBeLessThanOrEqual(120);
+    // The server of the key has answered.
+    expect(cache.stats()['circuit-open']).toBe(0);
+  });
+});
+
+describe('a namespace', () => {
+  const options = { namespace: 'n', expire: 600, tagMaxAge: 1000 };
+
+  it('costs nothing while the circuit is open', async () => {
+    const fleet = new Fleet(1, 50, options);
+    await fleet.herd(1, 'warm');
+    fleet.processes[0]!.line.state = 'blackHole';
+    await fleet.clock.pass(seconds(2));
+    const times: number[] = [];
+    for (let i = 0; i < 15; i++) times.push(max((await fleet.herd(1, `k${i}`)).times));
+    expect(max(times)).toBeLessThanOrEqual(160);
+    expect(max(times.slice(5))).toBeLessThanOrEqual(60);
+  });
+
+  it('costs no trip of its own for those who read all the time', async () => {
+    const fleet = new Fleet(2, 0, options);
+    const [process, other] = fleet.processes;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(10);
+    process!.line.delay = 8;
+    const times: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      const before = fleet.clock.now();
+      await fleet.clock.until(process!.get('k'));
+      times.push(fleet.clock.now() - before);
+      await fleet.clock.pass(50);
+    }
+    expect(max(times)).toBe(8);
+    fleet.database.write('k');
+    await fleet.clock.until(other!.cache.invalidateNamespace());
+    await fleet.clock.pass(1010);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@1');
+  });
+});
+
+describe('trouble', () => {
+  it('with no turn for a load, a value of the near cache past its time is served at once', async () => {
+    const fleet = new Fleet(1, 10, { expire: 600, maxLoads: 1, l1: { admit: 'all', ttl: 100, staleIfError: seconds(60) } });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(seconds(1));
+    process!.line.state = 'down';
+    fleet.database.duration = 5000;
+    const slow = process!.get('slow');
+    await fleet.clock.pass(10);
+    const before = fleet.clock.now();
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(fleet.clock.now() - before).toBeLessThanOrEqual(10);
+    expect(fleet.count('error-hit')).toBe(1);
+    expect(await fleet.clock.until(slow)).toBe('slow@0');
+  });
+
+  it('a value that the server refuses frees the place that was held for it', async () => {
+    const refusing = (next: Executor): Executor => ({
+      execute: (command, options) =>
+        command.verb === 'ms' ? Promise.reject(new MemcacheServerError('object too large for cache', { certainty: 'executed' })) : next.execute(command, options),
+      close: () => next.close(),
+    });
+    const fleet = new Fleet(1, 10, {}, (client) => new Client(refusing(client.executor), client.options));
+    expect((await fleet.herd(2, 'k')).values).toEqual(['k@0', 'k@0']);
+    await fleet.clock.pass(10);
+    expect(fleet.store.find('k')).toBeUndefined();
+    expect(fleet.processes[0]!.cache.stats()).toMatchObject({ 'store-error': 1, released: 1 });
+  });
+
+  it('close leaves no timer, also while deletions are being repeated', async () => {
+    const fleet = new Fleet(1, 0);
+    const { cache, line } = fleet.processes[0]!;
+    await fleet.herd(1, 'k');
+    line.state = 'blackHole';
+    await fleet.clock.until(cache.delete('k').catch(() => undefined));
+    await fleet.clock.pass(300);
+    await fleet.clock.until(cache.close());
+    await fleet.clock.pass(seconds(5));
+    // The server's own.
+    expect(fleet.clock.timers).toBe(1);
+  });
+});
+
+describe('l1.broadcast', () => {
+  it('a write is seen at once by the near caches of other threads', async () => {
+    const store = new MemoryStore();
+    const options = { expire: 600, l1: { admit: 'all', ttl: seconds(60), broadcast: true } } as const;
+    // A channel does not tell threads from other users of it in the same one.
+    const [a, b, deaf] = [options, options, { ...options, l1: { ...options.l1, broadcast: false } }].map((each) => new ReadThroughCache(new EmbeddedClient(store), each));
+    const read = (): Promise<unknown[]> => Promise.all([a, b, deaf].map((cache) => cache!.get('k', () => 'loaded')));
+    await read();
+    expect(await read()).toEqual(['loaded', 'loaded', 'loaded']);
+    await a!.set('k', 'written');
+    // Messages come with the event loop.
+    while ((await b!.get<string>('k', () => 'again')) !== 'written') await new Promise((resolve) => setImmediate(resolve));
+    expect(await read()).toEqual(['written', 'written', 'loaded']);
+    await Promise.all([a!.close(), b!.close()]);
+    expect(b!.stats()['l1-entries']).toBe(0);
+    await Promise.all([a, b, deaf].map((cache) => cache!.close()));
+  });
+});
