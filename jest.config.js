@@ -1,9 +1,11 @@
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
+  // Jest looks through these at every start: not through node_modules.
+  roots: ['compare', 'examples', 'src', 'tests', 'tools'].map((name) => `<rootDir>/${name}`),
   testMatch: ['<rootDir>/{tests,examples}/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '\\.long\\.test\\.ts$'],
-  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
+  transform: { '^.+\\.ts$': '<rootDir>/tests/support/transformer.js' },
   moduleNameMapper: {
     '^tsmemcache$': '<rootDir>/src/index.ts',
     '^tsmemcache/(.*)$': ['<rootDir>/src/$1/index.ts', '<rootDir>/src/adapters/$1.ts', '<rootDir>/src/telemetry/$1.ts'],

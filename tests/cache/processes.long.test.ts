@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { CacheOptions } from '../../src/cache';
 import { describeWithMemcached } from '../support/describe';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
+import { CompiledProgram } from '../support/program';
 import type { Order, Report } from './support/process-child';
 
 jest.setTimeout(120_000);
@@ -21,8 +22,8 @@ class Child {
     });
   }
 
-  static async start(): Promise<Child> {
-    const child = fork(join(__dirname, 'support', 'process-child.ts'), { execArgv: ['--import', 'tsx'] });
+  static async start({ file }: CompiledProgram): Promise<Child> {
+    const child = fork(file, { execArgv: [] });
     const made = new Child(child);
     await once(child, 'message');
     return made;
@@ -49,14 +50,17 @@ describeWithMemcached('real processes over a real memcached', () => {
   const PROCESSES = 4;
   let server: MemcachedProcess;
   let children: Child[];
+  let program: CompiledProgram;
   let count = 0;
 
   beforeAll(async () => {
     server = await startMemcached();
-    children = await Promise.all(Array.from({ length: PROCESSES }, () => Child.start()));
+    program = new CompiledProgram(join(__dirname, 'support', 'process-child.ts'));
+    children = await Promise.all(Array.from({ length: PROCESSES }, () => Child.start(program)));
   });
   afterAll(async () => {
     for (const child of children) child.kill();
+    program[Symbol.dispose]();
     await server.stop();
   });
 
@@ -104,7 +108,7 @@ describeWithMemcached('real processes over a real memcached', () => {
     const { values, loads } = await herd({ duration: 100 });
     expect(new Set(values)).toEqual(new Set(['value']));
     expect(loads).toHaveLength(1);
-    children.push(await Child.start());
+    children.push(await Child.start(program));
   });
 
   it('9, 10: a loader that fails is tried by one at a time, and leaves nothing', async () => {
@@ -151,6 +155,6 @@ describeWithMemcached('real processes over a real memcached', () => {
     const [child] = children;
     void child!.do({ what: 'close' });
     await child!.exited;
-    children[0] = await Child.start();
+    children[0] = await Child.start(program);
   });
 });

@@ -1,18 +1,19 @@
 import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import { MemcachedServer } from '../../src/server';
+import { CompiledProgram } from '../support/program';
+
+let everything: CompiledProgram;
 
 /** Runs a program with everything of this package in scope; what it printed, its status, and how long it took. */
 async function run(program: string, address: string): Promise<{ output: string; status: number | null; lasted: number }> {
-  const source = resolve(__dirname, '../../src');
   const code = `
-    const { Client, PooledClient, HashClient, RetryingClient, FallbackClient } = require(${JSON.stringify(source)});
-    const { EmbeddedClient } = require(${JSON.stringify(resolve(source, 'embedded'))});
+    const { Client, PooledClient, HashClient, RetryingClient, FallbackClient, EmbeddedClient } = require(${JSON.stringify(everything.file)});
     const address = ${JSON.stringify(address)};
     const started = performance.now();
     process.on('exit', () => console.log('lasted', performance.now() - started));
     void (async () => { ${program} })();`;
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=commonjs', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--input-type=commonjs', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (text) => (output += String(text)));
   child.stderr.on('data', (text) => (output += String(text)));
@@ -23,9 +24,13 @@ async function run(program: string, address: string): Promise<{ output: string; 
 
 let server: MemcachedServer;
 beforeAll(async () => {
+  everything = new CompiledProgram(join(__dirname, '../support/everything.ts'));
   server = await MemcachedServer.start();
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  everything[Symbol.dispose]();
+  await server.close();
+});
 
 const kinds = {
   Client: 'new Client(address)',

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { buildSync } from 'esbuild';
 import * as ts from 'typescript';
 import * as everything from '../../src';
 import { MemcachedServer } from '../../src/server';
@@ -54,6 +55,8 @@ describe('every snippet of the documentation', () => {
       const program = asProgram(snippet).replace(/localhost:1121([12])/g, (_, digit) => servers[Number(digit) - 1]?.address ?? '');
       writeFileSync(fileOf(snippet), program);
     }
+    // All at once, and the package in each: so node starts them far sooner than tsx does.
+    buildSync({ entryPoints: snippets.map(fileOf), outdir: folder, outExtension: { '.js': '.cjs' }, bundle: true, packages: 'external', platform: 'node', target: 'node20', logLevel: 'error' });
   });
 
   afterAll(async () => {
@@ -78,7 +81,7 @@ describe('every snippet of the documentation', () => {
 
   it.each(snippets.filter(({ runs }) => runs))('runs: $name', async (snippet) => {
     const run = promisify(execFile);
-    await run(process.execPath, ['--import', 'tsx', fileOf(snippet)], { cwd: ROOT, timeout: 20_000, env: { ...process.env, NODE_OPTIONS: '' } });
+    await run(process.execPath, [fileOf(snippet).replace(/\.ts$/, '.cjs')], { cwd: ROOT, timeout: 20_000, env: { ...process.env, NODE_OPTIONS: '' } });
   });
 });
 

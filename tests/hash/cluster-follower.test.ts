@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { HashClient, MemcacheNoServersError, type ClusterServer, type Discovery } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure, illegal, rejection } from '../support/contract';
+import { CompiledProgram } from '../support/program';
 import { SeededRandom } from '../support/seeded-random';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
@@ -403,14 +404,15 @@ describe('sources as they come', () => {
   });
 
   it.each(['wait(100_000)', 'new Promise(() => undefined)'])('a call that waits for the first list settles though nothing else keeps the process alive: %s', async (waiting) => {
+    using everything = new CompiledProgram(join(__dirname, '../support/everything.ts'));
     const program = `
-      const { HashClient } = require('./src');
+      const { HashClient } = require(${JSON.stringify(everything.file)});
       const client = new HashClient(async function* ({ wait }) { await ${waiting}; }, { timeout: 300 });
       client.get('k').catch((error) => console.log(error.code));
       const patient = new HashClient(async function* ({ wait }) { await wait(50); yield ['127.0.0.1:1']; }, { timeout: 0, connectTimeout: 100 });
       patient.get('k').catch((error) => console.log(error.code));
     `;
-    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', program], { cwd: join(__dirname, '../..'), timeout: 20_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], { timeout: 20_000 });
     // And afterwards the process ends.
     expect(stdout.trim().split('\n').sort()).toEqual(['MEMCACHE_CONNECT', 'MEMCACHE_TIMEOUT']);
   });

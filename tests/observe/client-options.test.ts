@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { CHANNELS, Client, HashClient, RetryingClient } from '../../src';
 import { failure, illegal } from '../support/contract';
-import { runAlone } from '../support/alone';
+import { runAlone } from '../support/program';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import type { BrokenSubscriberReport } from './alone/broken-subscriber';
 import { Recorder } from './recorder';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { runAlone } from '../support/alone';
+import { runAlone } from '../support/program';
 import type { HeardReport } from './alone/heard-calls';
 
 it('a million heard calls leave the heap as it was', async () => {

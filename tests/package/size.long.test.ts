@@ -1,19 +1,20 @@
 import { build } from 'esbuild';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildInto } from '../../tools/build';
+import { UserProject } from '../support/packed';
 
-const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-size-'));
+let project: UserProject;
 
-beforeAll(() => buildInto(folder), 60_000);
+beforeAll(() => {
+  project = new UserProject();
+}, 120_000);
 
 afterAll(() => {
-  rmSync(folder, { recursive: true });
+  project.remove();
 });
 
 /** How many bytes a bundle takes, minified, that uses nothing of the package but `name`, and of which files it has something. */
 async function sizeOf(name: string): Promise<{ bytes: number; files: string[] }> {
+  const folder = join(project.installed, 'dist');
   const { metafile, outputFiles } = await build({
     stdin: { contents: `import { ${name} } from './esm/index.js'; console.log(${name});`, resolveDir: folder },
     absWorkingDir: folder,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { runAlone } from '../support/alone';
+import { runAlone } from '../support/program';
 import type { SoakReport } from '../support/cluster-soak';
 import { describeWithMemcached } from '../support/describe';
 import { fromEnvironment, report } from './report';

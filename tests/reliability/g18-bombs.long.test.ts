@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
-import { runAlone } from '../support/alone';
+import { runAlone } from '../support/program';
 import type { ReadOrder, ReadReport } from './alone/read-value';
 import { report } from './report';
 

@@ -6,56 +6,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { MemcachedServer, MemoryStore, type MemcachedServerOptions } from '../../src/server';
 import { ManualClock } from '../../src/runtime/manual-clock';
-
-/** A client that reads until it has what it waits for. */
-class Client {
-  readonly socket: Socket;
-  #received = '';
-  #closed = false;
-  #wake: () => void = () => undefined;
-
-  constructor(socket: Socket) {
-    this.socket = socket;
-    socket.setEncoding('latin1');
-    socket.on('data', (text: string) => {
-      this.#received += text;
-      this.#wake();
-    });
-    socket.on('close', () => {
-      this.#closed = true;
-      this.#wake();
-    });
-    socket.on('error', () => undefined);
-  }
-
-  send(text: string): void {
-    this.socket.write(text, 'latin1');
-  }
-
-  /** What comes up to and with `end`. */
-  async until(end: string): Promise<string> {
-    let at;
-    while ((at = this.#received.indexOf(end)) < 0) {
-      if (this.#closed) throw new Error(`closed after ${JSON.stringify(this.#received)}`);
-      await this.#news();
-    }
-    const text = this.#received.slice(0, at + end.length);
-    this.#received = this.#received.slice(at + end.length);
-    return text;
-  }
-
-  /** Everything that comes until the connection is closed. */
-  async untilClosed(): Promise<string> {
-    while (!this.#closed) await this.#news();
-    return this.#received;
-  }
-
-  #news(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-}
+import { RawClient } from './raw-client';
 
 describe('MemcachedServer', () => {
   const servers: MemcachedServer[] = [];
@@ -67,10 +18,10 @@ describe('MemcachedServer', () => {
     return server;
   }
 
-  async function open(server: MemcachedServer): Promise<Client> {
+  async function open(server: MemcachedServer): Promise<RawClient> {
     const socket = server.port === 0 ? connect(server.address) : connect(server.port, '127.0.0.1');
     sockets.push(socket);
-    const client = new Client(socket);
+    const client = new RawClient(socket);
     await once(socket, 'connect');
     return client;
   }
@@ -236,7 +187,7 @@ describe('MemcachedServer', () => {
     await plain.untilClosed();
     const socket = connectTls({ port: server.port, host: '127.0.0.1', ca: read('certificate.pem') });
     sockets.push(socket);
-    const client = new Client(socket);
+    const client = new RawClient(socket);
     client.send('set k 0 0 1\r\n1\r\nget k\r\n');
     expect(await client.until('END\r\n')).toBe('STORED\r\nVALUE k 0 1\r\n1\r\nEND\r\n');
   });

@@ -1,16 +1,6 @@
 /** Programs that run in a process of their own, where memory can be measured: in a process of tests too much else lives. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 
-const run = promisify(execFile);
-
-/** Runs a program made with {@link alone} and returns what it returned. */
-export async function runAlone<T>(program: string, order: object = {}): Promise<T> {
-  const { stdout } = await run(process.execPath, ['--expose-gc', '--import', 'tsx', program, JSON.stringify(order)], { timeout: 300_000 });
-  return JSON.parse(stdout) as T;
-}
-
-/** Makes of `main` the program that {@link runAlone} runs. */
+/** Makes of `main` the program that `runAlone` (program.ts) runs. */
 export function alone(main: (order: never) => Promise<object>): void {
   void main(JSON.parse(process.argv[2] ?? '{}') as never).then((result) => {
     process.stdout.write(JSON.stringify(result));

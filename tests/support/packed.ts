@@ -1,9 +1,58 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const ROOT = resolve(__dirname, '../..');
+/** Names the folder in which the test files of one run share the package: see long-setup.ts. */
+export const SHARED_PACKAGE = 'TSMEMCACHE_SHARED_PACKAGE';
+
+/** How long the package may take that another test file makes, in ms. */
+const PACKING = 180_000;
+
+/** Builds and packs into `folder`, from a copy, so that tests that run meanwhile see no half-built dist. @returns the tarball */
+function pack(folder: string): string {
+  const copy = join(folder, 'package');
+  mkdirSync(copy);
+  for (const name of ['src', 'tools', 'docs', 'package.json', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md']) {
+    cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  execFileSync(process.execPath, ['--import', 'tsx', 'tools/build.ts'], { cwd: copy, env: { ...process.env, NODE_OPTIONS: '' } });
+  const [packed] = JSON.parse(
+    execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: copy, encoding: 'utf8' }),
+  ) as [{ filename: string }];
+  return join(folder, packed.filename);
+}
+
+/** The package as the first test file of this run that needs it has made it in `folder`; the others wait for it. */
+function packOnce(folder: string): string {
+  const lock = join(folder, 'lock');
+  const done = join(folder, 'tarball');
+  const deadline = Date.now() + PACKING;
+  while (!existsSync(done)) {
+    let mine = true;
+    try {
+      mkdirSync(lock);
+    } catch {
+      mine = false;
+    }
+    if (mine) {
+      const attempt = mkdtempSync(join(folder, 'attempt-'));
+      try {
+        writeFileSync(join(attempt, 'tarball'), pack(attempt));
+        renameSync(join(attempt, 'tarball'), done);
+      } catch (error) {
+        rmSync(lock, { recursive: true });
+        throw error;
+      }
+    } else {
+      if (Date.now() > deadline) throw new Error('the package that another test file makes is not there');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    }
+  }
+  return readFileSync(done, 'utf8');
+}
 
 /** A user's project, in a folder of its own, with the package as it would be published. */
 export class UserProject {
@@ -11,18 +60,8 @@ export class UserProject {
   readonly tarball: string;
 
   constructor() {
-    // Built and packed from a copy, so that tests that run meanwhile see no half-built dist.
-    const copy = join(this.folder, 'package');
-    mkdirSync(copy);
-    for (const name of ['src', 'tools', 'docs', 'package.json', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md']) {
-      cpSync(join(ROOT, name), join(copy, name), { recursive: true });
-    }
-    symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-    execFileSync(process.execPath, ['--import', 'tsx', 'tools/build.ts'], { cwd: copy, env: { ...process.env, NODE_OPTIONS: '' } });
-    const [packed] = JSON.parse(
-      execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', this.folder], { cwd: copy, encoding: 'utf8' }),
-    ) as [{ filename: string }];
-    this.tarball = join(this.folder, packed.filename);
+    const shared = process.env[SHARED_PACKAGE];
+    this.tarball = shared === undefined ? pack(this.folder) : packOnce(shared);
     this.write('package.json', '{ "name": "user", "private": true }');
     // The dependencies come from here rather than from a registry.
     this.run('npm', 'install', '--no-audit', '--no-fund', '--offline', '--no-package-lock', '--ignore-scripts', '--omit=dev', '--omit=peer',

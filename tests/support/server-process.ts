@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { MemcachedServerOptions } from '../../src/server';
+import { CompiledProgram } from './program';
 
 /** A memcached server of ours in a process of its own, so that what it takes is not mixed with what a test takes. */
 export class ServerProcess {
@@ -9,8 +10,9 @@ export class ServerProcess {
   readonly #child: ChildProcess;
 
   static async start(options: MemcachedServerOptions): Promise<ServerProcess> {
-    const child = fork(join(__dirname, 'server-child.ts'), [JSON.stringify(options)], {
-      execArgv: ['--import', 'tsx', '--expose-gc'],
+    using program = new CompiledProgram(join(__dirname, 'server-child.ts'));
+    const child = fork(program.file, [JSON.stringify(options)], {
+      execArgv: ['--expose-gc'],
       env: { ...process.env, NODE_OPTIONS: '' },
     });
     const [port] = (await once(child, 'message')) as [number];

@@ -53,7 +53,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
 export async function live({ steps, duration, stale, staleIfError, near, seed }: Schedule): Promise<string | undefined> {
   const options: CacheOptions = {
     ...{ expire: EXPIRE, stale, staleIfError: Math.max(stale, staleIfError), lease: LEASE, leaseWait: LEASE_WAIT, cacheTimeout: CACHE_TIMEOUT },
-    ...(near && { l1: { admit: 'all', ttl: 500 } as const }),
+    ...(near && { l1: { admit: 'all', ttl: 500, maxEntries: 2 * KEYS.length } as const }),
   };
   const fleet = new Fleet(PROCESSES, duration, options, undefined, seed);
   const { clock, database } = fleet;

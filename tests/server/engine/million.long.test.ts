@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { report } from '../../reliability/report';
+import { runAlone } from '../../support/program';
 import type { Figures } from './million-child';
 
 it('a million items take less than 200 bytes each beyond key and value, and expire while others get their turn', async () => {
-  const args = ['--expose-gc', '--import', 'tsx', join(__dirname, 'million-child.ts')];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { env: { ...process.env, NODE_OPTIONS: '' } });
-  const { items, beyond, pauses, took } = JSON.parse(stdout) as Figures;
+  const { items, beyond, pauses, took } = await runAlone<Figures>(join(__dirname, 'million-child.ts'));
   // How long the pauses are depends on what else the machine does: in how large slices, store.test.ts says.
   console.log(`${items} items expired in ${took} ms; pauses of the event loop in ms: ${JSON.stringify(pauses)}`);
   const most = Math.max(...beyond);

@@ -1,61 +1,18 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '../../../src';
 import { TypedSerde } from '../../../src/serde/typed-serde';
 import { MemcachedServer, MemoryStore, RedisServer, type RedisServerOptions } from '../../../src/server';
 import { ManualClock } from '../../../src/runtime/manual-clock';
+import { RawClient } from '../raw-client';
 import { respRequest } from './redis-talk';
-
-/** A raw connection, as `nc` makes one. */
-class Wire {
-  readonly socket: Socket;
-  #received = '';
-  #closed = false;
-  #wake: () => void = () => undefined;
-
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1').setEncoding('latin1');
-    this.socket.on('data', (text: string) => {
-      this.#received += text;
-      this.#wake();
-    });
-    this.socket.on('close', () => {
-      this.#closed = true;
-      this.#wake();
-    });
-    this.socket.on('error', () => undefined);
-  }
-
-  /** Sends `text` and takes an answer of that length. */
-  async ask(text: string, length: number): Promise<string> {
-    this.socket.write(text, 'latin1');
-    while (this.#received.length < length) {
-      if (this.#closed) throw new Error(`closed after ${JSON.stringify(this.#received)}`);
-      await this.#news();
-    }
-    const answer = this.#received.slice(0, length);
-    this.#received = this.#received.slice(length);
-    return answer;
-  }
-
-  async untilClosed(): Promise<string> {
-    while (!this.#closed) await this.#news();
-    return this.#received;
-  }
-
-  #news(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-}
 
 describe('RedisServer', () => {
   const servers: { close(): Promise<void> }[] = [];
-  const wires: Wire[] = [];
+  const wires: RawClient[] = [];
 
   async function start(options: Partial<RedisServerOptions> = {}): Promise<RedisServer> {
     const server = await RedisServer.start({ store: new MemoryStore(), ...options });
@@ -63,8 +20,8 @@ describe('RedisServer', () => {
     return server;
   }
 
-  function open(server: RedisServer): Wire {
-    const wire = new Wire(server.port);
+  function open(server: RedisServer): RawClient {
+    const wire = new RawClient(connect(server.port, '127.0.0.1'));
     wires.push(wire);
     return wire;
   }
@@ -132,7 +89,7 @@ describe('RedisServer', () => {
     expect(await client.get('from-redis')).toBe('grüße!');
     // A key that memcached's line cannot hold has a name in base64.
     await wire.ask(respRequest('SET', 'a key\r\n', 'v'), 5);
-    const raw = new Wire(memcached.port);
+    const raw = new RawClient(connect(memcached.port, '127.0.0.1'));
     wires.push(raw);
     const named = Buffer.from('a key\r\n').toString('base64');
     expect(await raw.ask(`mg ${named} b v k\r\n`, 25)).toBe(`VA 1 k${named} b\r\nv\r\n`);
@@ -160,7 +117,7 @@ describe('RedisServer', () => {
     expect(server.store.find('n')?.value).toBe('1000');
   });
 
-  async function readIntegers(wire: Wire, count: number): Promise<number[]> {
+  async function readIntegers(wire: RawClient, count: number): Promise<number[]> {
     let text = '';
     while ((text.match(/\n/g) ?? []).length < count) text += await wire.ask('', 1);
     return Array.from(text.matchAll(/:(\d+)\r\n/g), ([, digits]) => Number(digits));

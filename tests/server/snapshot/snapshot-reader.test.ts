@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { SnapshotError } from '../../../src/server/snapshot/format';
@@ -6,21 +6,9 @@ import { Persistence } from '../../../src/server/snapshot/persistence';
 import { readSnapshot } from '../../../src/server/snapshot/snapshot-reader';
 import { MemoryStore } from '../../../src/server/engine/store';
 import { crc32Bytes } from '../../../src/runtime/crc32';
-import { report } from '../../reliability/report';
-import { contents, makeFolder } from './files';
+import { contents, makeFolder, save } from './files';
 
 const folder = makeFolder();
-
-/** Saves items of a size each. */
-async function save(file: string, sizes: readonly number[], fill = 'v'): Promise<Buffer> {
-  const store = new MemoryStore();
-  for (const [index, size] of sizes.entries()) {
-    store.store('set', `key${index}`, Buffer.alloc(size, fill), index, index % 2 === 0 ? 0 : store.deadline(1000));
-  }
-  const persistence = await Persistence.open(store, { file, interval: 0 });
-  await persistence.save();
-  return readFileSync(file);
-}
 
 /** What {@link readSnapshot} says of a file with these bytes. */
 async function refusal(bytes: Uint8Array): Promise<SnapshotError> {
@@ -64,64 +52,6 @@ function record(change: (head: Buffer) => void = () => undefined, rest = 'kv'): 
   change(head);
   return Buffer.concat([head, Buffer.from(rest)]);
 }
-
-describe('a snapshot of 4 KB', () => {
-  const file = join(folder, 'small');
-  let bytes: Buffer;
-
-  beforeAll(async () => {
-    bytes = await save(file, Array.from({ length: 44 }, (_, index) => (index * 13) % 110));
-    expect(bytes.length).toBeGreaterThan(4000);
-    await expect(readSnapshot(file)).resolves.toMatchObject({ items: { length: 44 } });
-  });
-
-  it('is refused when it is cut short anywhere', async () => {
-    for (let size = bytes.length - 1; size >= 0; size--) {
-      truncateSync(file, size);
-      await expect(readSnapshot(file)).rejects.toBeInstanceOf(SnapshotError);
-    }
-    writeFileSync(file, bytes);
-  });
-
-  it('is refused when any of its bits is wrong', async () => {
-    const handle = openSync(file, 'r+');
-    const accepted: string[] = [];
-    for (const [at, byte] of bytes.entries()) {
-      for (let bit = 0; bit < 8; bit++) {
-        writeSync(handle, Uint8Array.of(byte ^ (1 << bit)), 0, 1, at);
-        const error: unknown = await readSnapshot(file).catch((reason: unknown) => reason);
-        if (!(error instanceof SnapshotError)) accepted.push(`bit ${bit} of byte ${at}`);
-      }
-      writeSync(handle, Uint8Array.of(byte), 0, 1, at);
-    }
-    closeSync(handle);
-    expect(accepted).toEqual([]);
-    expect(readFileSync(file)).toEqual(bytes);
-    report({ goal: 'G21', claim: 'Bits of a snapshot of 4 KB that may be wrong without being noticed', n: bytes.length * 8, value: 0, limit: 0, pass: true });
-  }, 60_000);
-
-  it('gives way to the one before, all of it and nothing else, when a part is wrong', async () => {
-    const present = join(folder, 'two');
-    const previous = await save(`${present}.1`, [1, 2, 3], 'old');
-    const expected = new MemoryStore();
-    await Persistence.open(expected, { file: `${present}.1`, interval: 0 });
-    for (let at = 0; at < bytes.length; at += 37) {
-      const damaged = Buffer.from(bytes);
-      damaged[at] = (damaged[at] ?? 0) ^ (1 << at % 8);
-      for (const content of [damaged, bytes.subarray(0, at)]) {
-        writeFileSync(present, content);
-        const store = new MemoryStore();
-        await Persistence.open(store, { file: present, interval: 0 });
-        const { epoch } = store;
-        expect(Math.abs(epoch - expected.epoch)).toBeLessThan(60_000);
-        expect(Array.from(store.items(), ({ key, value, cas }) => [key, value, cas])).toEqual(
-          Array.from(expected.items(), ({ key, value, cas }) => [key, value, cas]),
-        );
-      }
-    }
-    expect(readFileSync(`${present}.1`)).toEqual(previous);
-  });
-});
 
 describe('a snapshot of many blocks', () => {
   it('is refused when anything in it is wrong, moved, doubled or left out', async () => {

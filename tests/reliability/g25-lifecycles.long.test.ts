@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { runAlone } from '../support/alone';
+import { runAlone } from '../support/program';
 import type { LifecyclesReport } from './alone/lifecycles';
 import { fromEnvironment, report } from './report';
 

@@ -1,0 +1,3 @@
+import { testSeed } from './support/model-seed';
+
+testSeed(2);
