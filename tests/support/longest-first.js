@@ -12,6 +12,8 @@ const LONGEST = [
   'runtimes',
   'g24-differential',
   'speed',
+  'peers',
+  'tools',
 ];
 
 /** The place of a file in the table; the last for all that it does not name. */
