@@ -1,3 +1,4 @@
+import { deflateSync, inflateSync } from 'node:zlib';
 import { addressesOf, type Adapter, type MakeAdapter, type Site } from './adapter';
 
 /* eslint-disable @typescript-eslint/no-require-imports -- the peers have no types, or types for another module system; each is loaded only in its own process */
@@ -61,7 +62,7 @@ interface MemcacheClient {
   shutdown(): void;
 }
 
-function memcacheClient(site: Site, more: { readonly noreply?: boolean; readonly compress?: boolean }): Adapter {
+function memcacheClient(site: Site, more: { readonly noreply?: boolean; readonly compress?: boolean; readonly compressor?: object }): Adapter {
   const { MemcacheClient } = require('memcache-client') as { MemcacheClient: new (options: object) => MemcacheClient };
   const client = new MemcacheClient({ server: addressesOf(site)[0], cmdTimeout: 10_000 });
   return {
@@ -76,7 +77,13 @@ function memcacheClient(site: Site, more: { readonly noreply?: boolean; readonly
 
 export const makeMemcacheClient: MakeAdapter = (site) => memcacheClient(site, {});
 export const makeMemcacheClientNoreply: MakeAdapter = (site) => memcacheClient(site, { noreply: true });
-export const makeMemcacheClientCompressing: MakeAdapter = (site) => memcacheClient(site, { compress: true });
+/** It compresses by zstd where a module of that name is installed; zlib is what the others use. */
+const ZLIB = {
+  compressSync: ({ input }: { input: string | Buffer }): Buffer => deflateSync(input),
+  decompressSync: ({ input }: { input: Buffer }): Buffer => inflateSync(input),
+};
+
+export const makeMemcacheClientCompressing: MakeAdapter = (site) => memcacheClient(site, { compress: true, compressor: ZLIB });
 
 interface Memcache {
   get(key: string): Promise<string | undefined>;

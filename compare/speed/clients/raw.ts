@@ -135,9 +135,9 @@ function rawConnection(port: number, buildValues: boolean): Adapter {
   };
 }
 
-/** Several bare sockets; the last character of a key, a digit, chooses. */
+/** Several bare sockets; the last two characters of a key, which are digits, choose. */
 function rawCluster(connections: readonly Adapter[]): Adapter {
-  const indexOf = (key: string): number => key.charCodeAt(key.length - 1) % connections.length;
+  const indexOf = (key: string): number => (key.charCodeAt(key.length - 1) + 10 * key.charCodeAt(key.length - 2)) % connections.length;
   const ownerOf = (key: string): Adapter => connections[indexOf(key)]!;
   return {
     get: (key) => ownerOf(key).get(key),
