@@ -55,7 +55,7 @@ const ROUNDS = 3;
 export class Reader {
   readonly #context: ReaderContext;
   /** The questions of this tick: calls for the same key share the answer. */
-  readonly #tick = new Map<string, Read>();
+  #tick = new Map<string, Read>();
   readonly #sightings = new Sightings();
   readonly #waits: Waits;
   /** Keys whose load failed, and until when they are not loaded again. */
@@ -72,7 +72,8 @@ export class Reader {
     this.#late(read);
   };
   readonly #endTick = (): void => {
-    this.#tick.clear();
+    // A Map that is cleared hands its old table on to the new one: once in the old space, a table keeps all later ones alive.
+    this.#tick = new Map();
   };
 
   constructor(context: ReaderContext) {
@@ -135,7 +136,7 @@ export class Reader {
   }
 
   forgetAll(which: (flight: Flight) => boolean): void {
-    this.#tick.clear();
+    this.#tick = new Map();
     this.#context.loads.detachAll(which);
   }
 
