@@ -62,9 +62,15 @@ interface MemcacheClient {
   shutdown(): void;
 }
 
-function memcacheClient(site: Site, more: { readonly noreply?: boolean; readonly compress?: boolean; readonly compressor?: object }): Adapter {
+/** It compresses by zstd where a module of that name is installed; zlib is what the others use. */
+const ZLIB = {
+  compressSync: ({ input }: { input: string | Buffer }): Buffer => deflateSync(input),
+  decompressSync: ({ input }: { input: Buffer }): Buffer => inflateSync(input),
+};
+
+function memcacheClient(site: Site, more: { readonly noreply?: boolean; readonly compress?: boolean }): Adapter {
   const { MemcacheClient } = require('memcache-client') as { MemcacheClient: new (options: object) => MemcacheClient };
-  const client = new MemcacheClient({ server: addressesOf(site)[0], cmdTimeout: 10_000 });
+  const client = new MemcacheClient({ server: addressesOf(site)[0], cmdTimeout: 10_000, compressor: ZLIB });
   return {
     get: async (key) => (await client.get(key))?.value,
     set: (key, value) => client.set(key, value, more),
@@ -77,13 +83,7 @@ function memcacheClient(site: Site, more: { readonly noreply?: boolean; readonly
 
 export const makeMemcacheClient: MakeAdapter = (site) => memcacheClient(site, {});
 export const makeMemcacheClientNoreply: MakeAdapter = (site) => memcacheClient(site, { noreply: true });
-/** It compresses by zstd where a module of that name is installed; zlib is what the others use. */
-const ZLIB = {
-  compressSync: ({ input }: { input: string | Buffer }): Buffer => deflateSync(input),
-  decompressSync: ({ input }: { input: Buffer }): Buffer => inflateSync(input),
-};
-
-export const makeMemcacheClientCompressing: MakeAdapter = (site) => memcacheClient(site, { compress: true, compressor: ZLIB });
+export const makeMemcacheClientCompressing: MakeAdapter = (site) => memcacheClient(site, { compress: true });
 
 interface Memcache {
   get(key: string): Promise<string | undefined>;
