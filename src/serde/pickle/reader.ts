@@ -28,6 +28,9 @@ export function readPickle(data: Buffer, start: number, end: number): unknown {
   return toPlain(new PickleReader(new PickleSource(data, start, end), budget).run(), budget);
 }
 
+/** Until it is finished a dict has a list of its items beside itself, which takes four words more. */
+const LIST_OF_DICT = 4;
+
 class PickleReader {
   readonly #source: PickleSource;
   readonly #stack: unknown[] = [];
@@ -85,7 +88,7 @@ class PickleReader {
 
       // Containers.
       case ']': case ')': this.#push([]); return;
-      case '}': this.#push(new Dict()); return;
+      case '}': this.#budget.charge(LIST_OF_DICT); this.#push(new Dict()); return;
       case '\x8f': this.#push(new Set()); return;
       case 'l': case 't': this.#push(this.#popToMark()); return;
       case '\x85': this.#push(this.#popMany(1)); return;
