@@ -2,7 +2,7 @@ import type { Frame } from '../protocol/frame';
 import { routingPart, type Key, type KeyPart } from '../protocol/key';
 import { isValueFor, replyError } from '../protocol/reply';
 import type { RequestWriter } from '../protocol/request';
-import { HIT, MISS, OK, type Tally } from './meter';
+import { HIT, MISS, OK, type Outcome, type Tally } from './meter';
 
 /** Returned by {@link ReplyReader.read} while the reply is not complete. */
 export const MORE: unique symbol = Symbol('more');
@@ -102,9 +102,15 @@ abstract class BaseCommand<R> {
     return undefined;
   }
 
+  /** The outcome, which is one for all its keys unless it has a {@link tally} of its own. */
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- most commands look at it
+  outcome(_result: R): Outcome {
+    return OK;
+  }
+
   /** Tells `tally` the outcome of each key. */
-  tally(_result: R, tally: Tally): void {
-    tally.add(OK, this.keyCount || 1);
+  tally(result: R, tally: Tally): void {
+    tally.add(this.outcome(result), this.keyCount || 1);
   }
 
   /** The first version of memcached that knows it; undefined when all versions do. */
@@ -238,13 +244,9 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
   abstract hit(frame: Frame): R;
   abstract miss(): R;
 
-  /** The outcome: an item is a miss too if the serde says so. */
-  meaning(result: R): typeof HIT | typeof MISS {
+  /** An item is a miss too if the serde says so. */
+  override outcome(result: R): Outcome {
     return result === undefined ? MISS : HIT;
-  }
-
-  override tally(result: R, tally: Tally): void {
-    tally.add(this.meaning(result), 1);
   }
 
   /** Never called: joined gets are read by the connection, which knows whose turn it is. */

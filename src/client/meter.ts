@@ -24,8 +24,11 @@ export interface Tally {
 export interface Counted<R> {
   /** The protocol's verb. */
   readonly verb: string;
+  readonly scope: 'key' | 'keys' | 'server';
   /** How many keys it concerns; 0 for a command to servers, which counts as one call. */
   readonly keyCount: number;
+  /** The outcome of a command for one key. */
+  outcome(result: R): Outcome;
   /** Tells `tally` the outcome of each key. */
   tally(result: R, tally: Tally): void;
 }
@@ -212,6 +215,10 @@ export class ServerMeter implements Tally {
   // ── calls ───────────────────────────────────────────────────────────────────────────────────────────────
 
   succeed<R>(command: Counted<R>, result: R): void {
+    if (command.scope === 'key') {
+      this.succeedAs(command.verb, command.outcome(result));
+      return;
+    }
     this.#count(command.verb, command.keyCount);
     command.tally(result, this);
   }

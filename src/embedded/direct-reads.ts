@@ -78,7 +78,7 @@ export class DirectReads implements Executor {
     countGet(this.#context, wireKey, item !== undefined);
     const { meter } = this.#connection;
     meter.answered(1, 0);
-    meter.succeedAs(verb, command.meaning(result));
+    meter.succeedAs(verb, command.outcome(result));
     return Promise.resolve(result);
   }
 }

@@ -13,9 +13,9 @@ import {
   OK,
   ServerMeter,
   STORED,
-  type Counted,
   type Outcome,
 } from '../../src/client/meter';
+import { counted } from '../support/counted';
 import { sumsAgree } from './sums';
 
 describe('the histogram', () => {
@@ -63,17 +63,6 @@ describe('the histogram', () => {
     expect(new Histogram().snapshot()).toEqual({ count: 0, sum: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0, buckets: [] });
   });
 });
-
-/** A command of so many keys, all with one outcome. */
-function counted(verb: string, keyCount: number, outcome: Outcome): Counted<unknown> {
-  return {
-    verb,
-    keyCount,
-    tally: (_, tally) => {
-      tally.add(outcome, keyCount || 1);
-    },
-  };
-}
 
 describe('a meter', () => {
   const commands = fc.record({

@@ -316,8 +316,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'the length of a value counts characters instead of bytes',
     rule: 'bytes',
     file: 'client/commands/storage.ts',
-    find: '${item.exptime} ${item.block.length}`',
-    replace: '${item.exptime} ${item.block.toString().length}`',
+    find: '${flagsAndExptime(item)}${item.block.length}`',
+    replace: '${flagsAndExptime(item)}${item.block.toString().length}`',
     caughtBy: ['client/contract.test.ts', 'over the embedded server Client values text of all kinds'],
   },
   {

@@ -1,19 +1,10 @@
 import { Client, MemcacheIllegalInputError, MemcacheTimeoutError } from '../../src';
-import { HIT, MISS, NOT_FOUND, ServerMeter, STORED, type Counted, type Outcome } from '../../src/client/meter';
+import { HIT, MISS, NOT_FOUND, ServerMeter, STORED } from '../../src/client/meter';
 import { statsToPrometheus, toPrometheus, type MetricsSource } from '../../src/telemetry/prometheus';
 import { illegal } from '../support/contract';
+import { counted } from '../support/counted';
 import { startMemcached } from '../support/memcached';
 import { lint, samplesOf, valueOf } from './exposition';
-
-function counted(verb: string, outcome: Outcome): Counted<unknown> {
-  return {
-    verb,
-    keyCount: 1,
-    tally: (_, tally) => {
-      tally.add(outcome, 1);
-    },
-  };
-}
 
 function source(...meters: ServerMeter[]): MetricsSource {
   return { metrics: () => new Map(meters.map((meter) => [meter.server, meter.snapshot(3)])) };
@@ -22,11 +13,11 @@ function source(...meters: ServerMeter[]): MetricsSource {
 function busyMeter(server = '10.0.0.1:11211'): ServerMeter {
   const meter = new ServerMeter(server, 1);
   meter.connected();
-  for (let i = 0; i < 5; i++) meter.succeed(counted('get', HIT), undefined);
-  meter.succeed(counted('get', MISS), undefined);
-  meter.succeed(counted('delete', NOT_FOUND), undefined);
-  meter.succeed(counted('set', STORED), undefined);
-  meter.fail(counted('get', HIT), new MemcacheTimeoutError('late'));
+  for (let i = 0; i < 5; i++) meter.succeed(counted('get', 1, HIT), undefined);
+  meter.succeed(counted('get', 1, MISS), undefined);
+  meter.succeed(counted('delete', 1, NOT_FOUND), undefined);
+  meter.succeed(counted('set', 1, STORED), undefined);
+  meter.fail(counted('get', 1, HIT), new MemcacheTimeoutError('late'));
   meter.answered(7, 0.2);
   meter.answered(1, 30);
   meter.wrote(100);

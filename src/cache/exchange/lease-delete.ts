@@ -2,7 +2,7 @@
  *     md <key> [C<cas>] [I [T<seconds>]] [E<cas>] O<opaque>\r\n      HD | NF | EX
  */
 import { KeyCommand, type Deleting } from '../../client/command';
-import { EXISTS, NOT_FOUND, OK, type Tally } from '../../client/meter';
+import { EXISTS, NOT_FOUND, OK, type Outcome } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import type { RequestWriter } from '../../protocol/request';
@@ -43,8 +43,8 @@ export class LeaseDelete extends KeyCommand<boolean> {
     return this.#condition.cas === undefined ? { wireKeys: [this.wireKey], elsewhere: this } : undefined;
   }
 
-  override tally(done: boolean, tally: Tally): void {
-    tally.add(done ? OK : this.#condition.cas === undefined ? NOT_FOUND : EXISTS, 1);
+  override outcome(done: boolean): Outcome {
+    return done ? OK : this.#condition.cas === undefined ? NOT_FOUND : EXISTS;
   }
 
   write(request: RequestWriter): void {

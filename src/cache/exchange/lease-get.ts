@@ -2,7 +2,7 @@
  *     mg <key> v f c t N<lease> R<refresh> [E<cas>] O<opaque>\r\n      VA <size> f<flags> c<cas> t<ttl> [W] [Z] [X]\r\n<data>\r\n | EN
  */
 import { KeyCommand, NO_CAS, type Reading } from '../../client/command';
-import { HIT, MISS, type Tally } from '../../client/meter';
+import { HIT, MISS, type Outcome } from '../../client/meter';
 import { latin1Slice, tokenEnd } from '../../protocol/bytes';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
@@ -57,8 +57,8 @@ export class LeaseGet extends KeyCommand<Reply> {
     };
   }
 
-  override tally(reply: Reply, tally: Tally): void {
-    tally.add(reply.found && !reply.cold ? HIT : MISS, 1);
+  override outcome(reply: Reply): Outcome {
+    return reply.found && !reply.cold ? HIT : MISS;
   }
 
   write(request: RequestWriter): void {

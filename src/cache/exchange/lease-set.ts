@@ -2,7 +2,7 @@
  *     ms <key> <size> [C<cas>] [ME] F<flags> T<seconds> [E<cas>] O<opaque>\r\n<data>\r\n      HD | NS | EX | NF
  */
 import { KeyCommand } from '../../client/command';
-import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome, type Tally } from '../../client/meter';
+import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import type { RequestWriter } from '../../protocol/request';
@@ -47,8 +47,8 @@ export class LeaseSet extends KeyCommand<Stored> {
     return true;
   }
 
-  override tally(stored: Stored, tally: Tally): void {
-    tally.add(TALLIED[stored], 1);
+  override outcome(stored: Stored): Outcome {
+    return TALLIED[stored];
   }
 
   write(request: RequestWriter): void {

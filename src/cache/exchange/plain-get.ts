@@ -1,6 +1,6 @@
 /** `get` and `gets` of one key: bytes, flags and CAS as they are. They take no token. */
 import { JoinableGet, NO_CAS, type Reading } from '../../client/command';
-import { HIT, MISS, type Tally } from '../../client/meter';
+import { HIT, MISS, type Outcome } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import { valueCas, valueFlags } from '../../protocol/reply';
@@ -40,7 +40,7 @@ export class PlainGet extends JoinableGet<PlainItem | undefined> {
     };
   }
 
-  override tally(item: PlainItem | undefined, tally: Tally): void {
-    tally.add(item === undefined ? MISS : HIT, 1);
+  override outcome(item: PlainItem | undefined): Outcome {
+    return item === undefined ? MISS : HIT;
   }
 }

@@ -2,7 +2,7 @@
  *     mg <key> c O<opaque>\r\n      HD c<cas> [W] [X] [Z] | EN
  */
 import { KeyCommand } from '../../client/command';
-import { HIT, MISS, type Tally } from '../../client/meter';
+import { HIT, MISS, type Outcome } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
 import type { RequestWriter } from '../../protocol/request';
 import { checkReply, codeOf, nextOpaque } from './tokens';
@@ -28,8 +28,8 @@ export class IdentityGet extends KeyCommand<Identity | undefined> {
     return true;
   }
 
-  override tally(identity: Identity | undefined, tally: Tally): void {
-    tally.add(identity === undefined ? MISS : HIT, 1);
+  override outcome(identity: Identity | undefined): Outcome {
+    return identity === undefined ? MISS : HIT;
   }
 
   write(request: RequestWriter): void {

@@ -9,7 +9,7 @@ import type { Frame } from '../../protocol/frame';
 import { routingPart, type Key, type KeyPart } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
-import { NOT_FOUND, OK, type Tally } from '../meter';
+import { NOT_FOUND, OK, type Outcome, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
 import { pickAt } from './pick';
 import { KeyCommand, KeysCommand, type Deleting, type ReplyReader } from '../command';
@@ -48,8 +48,8 @@ export class DeleteCommand extends KeyCommand<boolean> {
     request.text(`delete ${this.wireKey}${afterDeleted(this.wireKey, this.noreply)}`);
   }
 
-  override tally(found: boolean, tally: Tally): void {
-    tally.add(found ? OK : NOT_FOUND, 1);
+  override outcome(found: boolean): Outcome {
+    return found ? OK : NOT_FOUND;
   }
 
   override unanswered(): boolean {
@@ -158,8 +158,8 @@ export class TouchCommand extends KeyCommand<boolean> {
     request.text(`touch ${this.wireKey} ${this.#exptime}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
   }
 
-  override tally(found: boolean, tally: Tally): void {
-    tally.add(found ? OK : NOT_FOUND, 1);
+  override outcome(found: boolean): Outcome {
+    return found ? OK : NOT_FOUND;
   }
 
   override unanswered(): boolean {
@@ -211,8 +211,8 @@ export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N |
     request.text(`${this.verb} ${this.wireKey} ${this.#delta}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
   }
 
-  override tally(count: N | undefined, tally: Tally): void {
-    tally.add(count === undefined ? NOT_FOUND : OK, 1);
+  override outcome(count: N | undefined): Outcome {
+    return count === undefined ? NOT_FOUND : OK;
   }
 
   override unanswered(): undefined {

@@ -28,9 +28,9 @@ export class MetaGetCommand<V> extends MetaExchange<MetaItem<V> | undefined> {
   }
 
   /** A place-holder that another caller is to fill is a miss. */
-  override tally(item: MetaItem<V> | undefined, tally: outcomes.Tally): void {
+  override outcome(item: MetaItem<V> | undefined): outcomes.Outcome {
     const isPlaceHolder = item !== undefined && (item.won || item.recaching) && item.value === undefined && this.has('v');
-    tally.add(item === undefined || isPlaceHolder ? outcomes.MISS : outcomes.HIT, 1);
+    return item === undefined || isPlaceHolder ? outcomes.MISS : outcomes.HIT;
   }
 
   /** It only reads, unless it makes the place that it finds empty. */

@@ -296,9 +296,9 @@ export class MetaRequest extends MetaExchange<MetaResult> {
     return this.flags.filter((flag) => !letters.includes(flag.charAt(0)));
   }
 
-  override tally(result: MetaResult, tally: outcomes.Tally): void {
+  override outcome(result: MetaResult): outcomes.Outcome {
     const isPlaceHolder = this.verb === 'mg' && result.size === 0 && (result.flag('W') ?? result.flag('Z')) !== undefined;
-    tally.add(isPlaceHolder ? outcomes.MISS : (OUTCOMES[this.verb]?.[result.code] ?? outcomes.OK), 1);
+    return isPlaceHolder ? outcomes.MISS : (OUTCOMES[this.verb]?.[result.code] ?? outcomes.OK);
   }
 
   override reader(): ReplyReader<MetaResult> {

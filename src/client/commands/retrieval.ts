@@ -124,7 +124,7 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
     return [undefined, undefined];
   }
 
-  override meaning([, cas]: ValueWithCas<V>): typeof outcomes.HIT | typeof outcomes.MISS {
+  override outcome([, cas]: ValueWithCas<V>): outcomes.Outcome {
     return cas === undefined ? outcomes.MISS : outcomes.HIT;
   }
 
@@ -192,7 +192,7 @@ export class GetAndTouchCommand<V, R> extends JoinableGet<R> {
     return this.#miss;
   }
 
-  override meaning(result: R): typeof outcomes.HIT | typeof outcomes.MISS {
+  override outcome(result: R): outcomes.Outcome {
     return result === this.#miss ? outcomes.MISS : outcomes.HIT;
   }
 

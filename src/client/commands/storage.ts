@@ -8,7 +8,7 @@ import type { Frame } from '../../protocol/frame';
 import { routingPart, type Key, type KeyPart } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
-import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Tally } from '../meter';
+import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
 import { pickAt } from './pick';
 import { KeyCommand, KeysCommand, NO_CAS, type Command, type ReplyReader } from '../command';
@@ -40,12 +40,26 @@ function lineEnd(noreply: boolean): string {
   return noreply ? ' noreply\r\n' : '\r\n';
 }
 
+let lastFlags = 0;
+let lastExptime = 0;
+let lastWords = ' 0 0 ';
+
+/** Flags and exptime as they stand in a line. Most items have those of the one before: making them anew is a tenth of a set. */
+function flagsAndExptime({ flags, exptime }: Item): string {
+  if (flags !== lastFlags || exptime !== lastExptime) {
+    lastFlags = flags;
+    lastExptime = exptime;
+    lastWords = ` ${flags} ${exptime} `;
+  }
+  return lastWords;
+}
+
 function head(verb: string, wireKey: string, item: Item): string {
-  return `${verb} ${wireKey} ${item.flags} ${item.exptime} ${item.block.length}`;
+  return `${verb} ${wireKey}${flagsAndExptime(item)}${item.block.length}`;
 }
 
 /** `true` stored, `false` not stored. */
-export class StoreCommand extends KeyCommand<boolean> {
+export class StoreCommand extends KeyCommand<boolean> implements Item {
   readonly verb: StorageVerb;
   override readonly noreply: boolean;
   override get hasBlock(): boolean {
@@ -57,16 +71,20 @@ export class StoreCommand extends KeyCommand<boolean> {
   }
 
   override get answeredUnasked(): boolean {
-    return isLarge(this.#item);
+    return isLarge(this);
   }
 
-  readonly #item: Item;
+  readonly block: string | Uint8Array;
+  readonly flags: number;
+  readonly exptime: number;
 
   constructor(verb: StorageVerb, wireKey: string, key: Key, item: Item, noreply: boolean) {
     super(wireKey, key);
     this.verb = verb;
     this.noreply = noreply;
-    this.#item = item;
+    this.block = item.block;
+    this.flags = item.flags;
+    this.exptime = item.exptime;
   }
 
   /** Storing the same value twice is storing it once; adding to a value twice is not, and the others answer differently. */
@@ -75,12 +93,12 @@ export class StoreCommand extends KeyCommand<boolean> {
   }
 
   write(request: RequestWriter): void {
-    request.text(head(this.verb, this.wireKey, this.#item) + lineEnd(this.noreply && !this.answeredUnasked));
-    request.block(this.#item.block);
+    request.text(head(this.verb, this.wireKey, this) + lineEnd(this.noreply && !this.answeredUnasked));
+    request.block(this.block);
   }
 
-  override tally(stored: boolean, tally: Tally): void {
-    tally.add(stored ? STORED : NOT_STORED, 1);
+  override outcome(stored: boolean): Outcome {
+    return stored ? STORED : NOT_STORED;
   }
 
   override unanswered(): boolean {
@@ -133,8 +151,8 @@ export class CasCommand extends KeyCommand<boolean | undefined> {
     request.block(this.#item.block);
   }
 
-  override tally(stored: boolean | undefined, tally: Tally): void {
-    tally.add(stored === undefined ? NOT_FOUND : stored ? STORED : EXISTS, 1);
+  override outcome(stored: boolean | undefined): Outcome {
+    return stored === undefined ? NOT_FOUND : stored ? STORED : EXISTS;
   }
 
   override unanswered(): boolean {
@@ -212,13 +230,8 @@ export class SetManyCommand extends KeysCommand<Key[]> {
 
   write(request: RequestWriter): void {
     const end = lineEnd(this.noreply && !this.answeredUnasked);
-    let middle = '';
-    let last: Entry | undefined;
     for (const entry of this.#entries) {
-      // Most entries have the flags and the time of their neighbour.
-      if (entry.flags !== last?.flags || entry.exptime !== last.exptime) middle = ` ${entry.flags} ${entry.exptime} `;
-      last = entry;
-      request.text(`set ${entry.wireKey}${middle}${entry.block.length}${end}`);
+      request.text(head('set', entry.wireKey, entry) + end);
       request.block(entry.block);
     }
   }

@@ -115,7 +115,7 @@ export class Inbox {
     this.#inLine = true;
     // The last one of a line keeps its place until END has come.
     if (!call.endsReply) this.#leave(call);
-    if (failure === undefined) call.resolveAs(value, command.verb, command.meaning(value));
+    if (failure === undefined) call.resolveAs(value, command.verb, command.outcome(value));
     else call.reject(failure);
     if (call.twinned) this.#hitTwins(command, frame);
   }

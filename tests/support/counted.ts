@@ -1,0 +1,14 @@
+import type { Counted, Outcome } from '../../src/client/meter';
+
+/** What a meter sees of a command of this many keys, all with one outcome. */
+export function counted(verb: string, keyCount: number, outcome: Outcome): Counted<unknown> {
+  return {
+    verb,
+    keyCount,
+    scope: keyCount === 0 ? 'server' : keyCount === 1 ? 'key' : 'keys',
+    outcome: () => outcome,
+    tally: (_, tally) => {
+      tally.add(outcome, keyCount || 1);
+    },
+  };
+}
