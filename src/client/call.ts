@@ -123,9 +123,13 @@ export class Call<R> {
     return this.#stallsBefore;
   }
 
-  /** Starts its time. A deadline given by the caller stays, and a call that has begun is not changed. */
+  /** Whether its time has started. */
+  get begun(): boolean {
+    return this.#stallsBefore !== UNSET;
+  }
+
+  /** Starts its time. A deadline given by the caller stays. */
   begin(deadline: number, stallsBefore: number): void {
-    if (this.#stallsBefore !== UNSET) return;
     this.#stallsBefore = stallsBefore;
     if (this.#deadline === UNSET) this.deadline = deadline;
   }

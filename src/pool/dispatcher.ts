@@ -268,6 +268,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   /** Sends the calls that have waited longest, and returns how many there were. */
   #load(connection: Connection): number {
     const now = this.#settings.clock.now();
+    const mayBeLate = this.#deadlines.mayBeDue(now);
     const late: Call<unknown>[] = [];
     let load = 0;
     let batch: Batch | undefined;
@@ -277,7 +278,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
       for (const call of calls) {
         if (call.settled) continue;
         // Its deadline has passed; the timer would only notice a moment later.
-        if (this.#deadlines.isDue(call, now)) late.push(call);
+        if (mayBeLate && this.#deadlines.isDue(call, now)) late.push(call);
         else {
           connection.add(call);
           load++;

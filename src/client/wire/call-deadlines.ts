@@ -145,10 +145,15 @@ export class Deadlines {
     if (deadline < this.#due) this.#set(deadline, now);
   }
 
+  /** Whether {@link isDue} may be true of anything: asked once for many. */
+  mayBeDue(now: number): boolean {
+    return this.#due <= now || this.#found !== undefined;
+  }
+
   /** Whether something that is not settled yet must be given up now: the timer may only be on its way. */
   isDue(timed: Timed, now: number): boolean {
     if (this.#found?.isDue(timed) === true) return true;
-    // Stalls only add to it; this is asked for every call of a pool.
+    // Stalls only add to it.
     if (timed.deadline > now) return false;
     const verdict = this.#verdict(now);
     const due = verdict.dueAt(timed);
@@ -251,14 +256,19 @@ export class CallDeadlines extends Deadlines {
     return this.#now;
   }
 
+  /** Starts the call's time, unless it has begun elsewhere, and keeps its deadline. */
   begin(call: Call<unknown>): void {
+    if (!call.begun) this.#start(call);
+    this.watch(call.deadline, this.#now);
+  }
+
+  #start(call: Call<unknown>): void {
     const calls = this.#calls++;
     if (calls > 0 && (calls < EACH_UP_TO || calls % EVERY === 0)) {
       const now = this.look();
       if (now - this.#since > STALL) this.#since = now;
     }
     call.begin(this.#timeout === 0 ? Infinity : this.#since + this.#timeout, this.stalls.total);
-    this.watch(call.deadline, this.#now);
   }
 
   /** To be called when the tick ends, and when what began in it goes on: the caller may have held up the event loop. */
