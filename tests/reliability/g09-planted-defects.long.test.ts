@@ -25,7 +25,7 @@ interface Report {
 /** Runs the tests of `files` whose names begin with one of `names`, on sources with the defect planted. */
 async function runTests(files: readonly string[], names: readonly string[], defect?: PlantedDefect): Promise<Report> {
   const pattern = names.map((name) => name.replace(/[^\w ]/g, '\\$&')).join('|');
-  const transform = { '^.+\\.ts$': [join(__dirname, 'g09-transformer.mjs'), { tsconfig: 'tsconfig.json', transpilation: true }] };
+  const transform = { '^.+\\.ts$': join(__dirname, 'g09-transformer.mjs') };
   const child = spawn(
     process.execPath,
     [
