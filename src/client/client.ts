@@ -1,6 +1,6 @@
 import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError, MemcacheUnknownCommandError } from '../errors';
 import { checkOptionNames, settingsOf } from '../options/option';
-import { checkValue, SWITCH, wholeNumber, type Rule } from '../options/rule';
+import { checkValue, isObject, SWITCH, wholeNumber, type Rule } from '../options/rule';
 import { encodeExptime, type Expire } from '../protocol/exptime';
 import { encodeBase64Key, encodeKey, encodePrefix, keyText, type Key, type KeyRules } from '../protocol/key';
 import { encodeCas, encodeClientFlags, encodeCount } from '../protocol/numbers';
@@ -536,8 +536,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   async #refuseLarge(verb: StorageVerb, wireKey: string, key: Key, item: Item, options?: CallOptions): Promise<never> {
     if (verb === 'set') await this.#deleteEntries([{ ...item, wireKey, key }], options);
-    this.#checkSize(item.block.length, verb === 'set' ? '; the key was deleted, since what it held is out of date' : '');
-    throw new Error('unreachable');
+    throw this.#tooLarge(item.block.length, verb === 'set' ? '; the key was deleted, since what it held is out of date' : '');
   }
 
   /**
@@ -629,11 +628,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return options?.flags === undefined ? undefined : encodeClientFlags(options.flags);
   }
 
-  #checkSize(size: number, consequence = ''): void {
-    if (size <= this.#maxValueSize) return;
-    throw new MemcacheIllegalInputError(
-      `value has ${size} bytes; maxValueSize is ${this.#maxValueSize}${consequence}`,
-    );
+  #checkSize(size: number): void {
+    if (size > this.#maxValueSize) throw this.#tooLarge(size);
+  }
+
+  #tooLarge(size: number, consequence = ''): MemcacheIllegalInputError {
+    return new MemcacheIllegalInputError(`value has ${size} bytes; maxValueSize is ${this.#maxValueSize}${consequence}`);
   }
 }
 
@@ -648,7 +648,7 @@ function notStoredOf(outcome: PromiseSettledResult<Key[]>, command: SetManyComma
 }
 
 function isExecutor(server: unknown): server is Executor {
-  return typeof server === 'object' && server !== null && 'execute' in server;
+  return isObject(server) && 'execute' in server;
 }
 
 /** The serde when none was given: `Out` and `In` are then its types. */
@@ -678,10 +678,6 @@ function pairs<V>(entries: Entries<V>): (readonly [Key, V])[] {
     throw new MemcacheIllegalInputError('entries must be pairs [key, value]');
   }
   return list;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }
 
 function isIterable<T>(value: object): value is Iterable<T> {

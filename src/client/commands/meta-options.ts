@@ -1,5 +1,6 @@
 /** The flags of the meta commands under readable names. */
 import { MemcacheIllegalInputError } from '../../errors';
+import { isWholeNumber } from '../../options/rule';
 import { encodeExptime, type Expire } from '../../protocol/exptime';
 import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
 import { encodeCas, encodeClientFlags, encodeCount } from '../../protocol/numbers';
@@ -221,7 +222,7 @@ function exptime(_name: string, value: unknown, time: Time): string {
 }
 
 function seconds(name: string, value: unknown, time: Time): string {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
+  if (!isWholeNumber(value, 0, Infinity)) {
     throw new MemcacheIllegalInputError(`${name} must be a whole number of seconds, 0 or more`);
   }
   return exptime(name, value, time);
