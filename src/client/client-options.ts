@@ -1,6 +1,6 @@
 import { MemcacheIllegalInputError, type MemcacheError } from '../errors';
 import { option, settingsOf, type OptionTable, type Settings } from '../options/option';
-import { functionOf, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
+import { functionOf, isObject, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 import { systemClock, type Clock } from '../runtime/clock';
 import type { Serde } from '../serde/serde';
@@ -130,7 +130,7 @@ const AUTH = valueThat<Credentials>(
 
 /** What is wrong with credentials: the rest of a message that begins with the name of the option. */
 function badCredential(auth: unknown): string | undefined {
-  if (typeof auth !== 'object' || auth === null) return ` must be ${AUTH.is}`;
+  if (!isObject(auth)) return ` must be ${AUTH.is}`;
   const { username, password }: { username?: unknown; password?: unknown } = auth;
   if (typeof username !== 'string' || !USERNAME.test(username)) {
     return '.username must be a string without whitespace, colons and control characters';
@@ -168,7 +168,7 @@ const IGNORE_ERRORS = valueThat<NonNullable<ClientOptions['ignoreErrors']>>(
 );
 
 const DIAGNOSTICS = valueThat<DiagnosticsOptions>('{ key, sample }, a function and a number from 0 to 1', (value) => {
-  if (typeof value !== 'object' || value === null || Object.keys(value).some((name) => name !== 'key' && name !== 'sample')) return false;
+  if (!isObject(value) || Object.keys(value).some((name) => name !== 'key' && name !== 'sample')) return false;
   const { key, sample = 1 }: { key?: unknown; sample?: unknown } = value;
   return (key === undefined || typeof key === 'function') && typeof sample === 'number' && sample >= 0 && sample <= 1;
 });

@@ -1,6 +1,6 @@
 import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError, MemcacheUnknownCommandError } from '../errors';
 import { checkOptionNames, settingsOf } from '../options/option';
-import { checkValue, SWITCH, wholeNumber, type Rule } from '../options/rule';
+import { checkValue, isObject, SWITCH, wholeNumber, type Rule } from '../options/rule';
 import { encodeExptime, type Expire } from '../protocol/exptime';
 import { encodeBase64Key, encodeKey, encodePrefix, keyText, type Key, type KeyRules } from '../protocol/key';
 import { encodeCas, encodeClientFlags, encodeCount } from '../protocol/numbers';
@@ -39,7 +39,7 @@ import {
 import { GetAndTouchCommand, GetCommand, GetManyCommand, GetsCommand, type ValueWithCas } from './commands/retrieval';
 import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { CallObserver } from './call-observer';
-import { Connection } from './connection';
+import { Connection, rejected } from './connection';
 import type { CallOptions, Executor } from './executor';
 import { failedKeys, type ServerMetrics } from './meter';
 import { nextClientId } from './observe';
@@ -126,7 +126,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       command = new GetCommand(encodeKey(key, this.#keyRules), key, this.#serde);
       checkOptions(options);
     } catch (error) {
-      return failed(error);
+      return rejected(error);
     }
     const value = this.#execute(command, options);
     return this.#ignored === undefined ? value : this.#orMiss(value, undefined);
@@ -315,30 +315,33 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Makes all items of all servers expire in `delay` seconds. */
   flushAll(delay = 0, options?: NoreplyOptions): Promise<void> {
     return this.#run(() => {
-      const seconds = checked('delay', delay, SECONDS);
-      return OkCommand.flushAll(this.#exptime(seconds), this.#noreply(options));
+      const exptime = this.#exptime(checked('delay', delay, SECONDS));
+      return new OkCommand('flush_all', exptime === 0 ? undefined : exptime, this.#noreply(options));
     }, options);
   }
 
   /** Sets the memory limit of each server, in megabytes. */
   cacheMemlimit(megabytes: number, options?: CallOptions): Promise<void> {
-    return this.#run(() => OkCommand.cacheMemlimit(checked('megabytes', megabytes, MEGABYTES)), options);
+    return this.#run(() => new OkCommand('cache_memlimit', checked('megabytes', megabytes, MEGABYTES)), options);
   }
 
   /** Sets how much each server logs. */
   verbosity(level: number, options?: CallOptions): Promise<void> {
-    return this.#run(() => OkCommand.verbosity(checked('level', level, LEVEL)), options);
+    return this.#run(() => new OkCommand('verbosity', checked('level', level, LEVEL)), options);
   }
 
   /** Stops each server; they must have been started with `-A`. */
   shutdown(options?: CallOptions & { graceful?: boolean | undefined }): Promise<void> {
-    return this.#run(() => ClosingCommand.shutdown(checked('graceful', options?.graceful ?? false, SWITCH)), options);
+    return this.#run(() => {
+      const graceful = checked('graceful', options?.graceful ?? false, SWITCH);
+      return new ClosingCommand('shutdown', graceful ? 'shutdown graceful' : 'shutdown');
+    }, options);
   }
 
   /** Sends `quit` to each server, and closes. The client may be used again. */
   async quit(options?: CallOptions): Promise<void> {
     try {
-      await this.#run(() => ClosingCommand.quit(), options);
+      await this.#run(() => new ClosingCommand('quit'), options);
     } finally {
       await this.close();
     }
@@ -349,16 +352,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Reads an item and what is known about it; `undefined` on a miss. (`mg`) */
   metaGet<T extends Out = Out>(key: Key, options?: MetaGetOptions & CallOptions): Promise<MetaItem<Fixed<T>> | undefined>;
   metaGet(key: Key, options: MetaGetOptions & CallOptions = {}): Promise<MetaItem<Out> | undefined> {
-    let command;
-    try {
-      checkOptions(options, META_OPTIONS);
+    const make = (): MetaGetCommand<Out> => {
       const flags = metaGetFlags(options, this.#clock.time);
-      command = new MetaGetCommand(flags, this.#metaKey({ code: 'mg', key, flags }), key, this.#serde);
-    } catch (error) {
-      return failed(error);
-    }
-    const item = this.#execute(command, options);
-    return this.#ignored === undefined ? item : this.#orMiss(item, undefined);
+      return new MetaGetCommand(flags, this.#metaKey({ code: 'mg', key, flags }), key, this.#serde);
+    };
+    return this.#read(make, options, undefined, META_OPTIONS);
   }
 
   /** Stores a value. (`ms`) */
@@ -490,24 +488,17 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     }
   }
 
-  #run<R>(make: () => Command<R>, options: CallOptions | undefined): Promise<R> {
+  #run<R>(make: () => Command<R>, options: CallOptions | undefined, names: object = CALL_OPTIONS): Promise<R> {
     try {
-      checkOptions(options);
+      checkOptions(options, names);
       return this.#execute(make(), options);
     } catch (error) {
-      return failed(error);
+      return rejected(error);
     }
   }
 
-  #read<R>(make: () => Command<R>, options: CallOptions | undefined, miss: R): Promise<R> {
-    let command;
-    try {
-      checkOptions(options);
-      command = make();
-    } catch (error) {
-      return failed(error);
-    }
-    const result = this.#execute(command, options);
+  #read<R>(make: () => Command<R>, options: CallOptions | undefined, miss: R, names?: object): Promise<R> {
+    const result = this.#run(make, options, names);
     return this.#ignored === undefined ? result : this.#orMiss(result, miss);
   }
 
@@ -522,10 +513,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       all = keyList(keys);
       wireKeys = all.map((key) => this.#encodeKey(key));
     } catch (error) {
-      return failed(error);
+      return rejected(error);
     }
-    if (all.length === 0) return Promise.resolve(new Map<Key, R>());
-    return this.#read(() => make(wireKeys, all), options, new Map<Key, R>());
+    const none = new Map<Key, R>();
+    return all.length === 0 ? Promise.resolve(none) : this.#read(() => make(wireKeys, all), options, none);
   }
 
   #store(verb: StorageVerb, key: Key, value: In, options: StoreOptions | undefined): Promise<boolean> {
@@ -538,15 +529,14 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       if (item.block.length > this.#maxValueSize) return this.#refuseLarge(verb, wireKey, key, item, options);
       command = new StoreCommand(verb, wireKey, key, item, noreply);
     } catch (error) {
-      return failed(error);
+      return rejected(error);
     }
     return this.#execute(command, options);
   }
 
   async #refuseLarge(verb: StorageVerb, wireKey: string, key: Key, item: Item, options?: CallOptions): Promise<never> {
     if (verb === 'set') await this.#deleteEntries([{ ...item, wireKey, key }], options);
-    this.#checkSize(item.block.length, verb === 'set' ? '; the key was deleted, since what it held is out of date' : '');
-    throw new Error('unreachable');
+    throw this.#tooLarge(item.block.length, verb === 'set' ? '; the key was deleted, since what it held is out of date' : '');
   }
 
   /**
@@ -577,13 +567,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     delta: number | bigint,
     options: NoreplyOptions | undefined,
   ): Promise<number | bigint | undefined> {
-    return this.#run<number | bigint | undefined>(() => {
+    return this.#run(() => {
       const wireKey = this.#encodeKey(key);
       const noreply = this.#noreply(options, false);
       encodeCount('delta', delta);
-      return typeof delta === 'bigint'
-        ? ArithmeticCommand.bigint(verb, wireKey, key, delta, noreply)
-        : ArithmeticCommand.number(verb, wireKey, key, delta, noreply);
+      return new ArithmeticCommand(verb, wireKey, key, delta, noreply);
     }, options);
   }
 
@@ -640,11 +628,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return options?.flags === undefined ? undefined : encodeClientFlags(options.flags);
   }
 
-  #checkSize(size: number, consequence = ''): void {
-    if (size <= this.#maxValueSize) return;
-    throw new MemcacheIllegalInputError(
-      `value has ${size} bytes; maxValueSize is ${this.#maxValueSize}${consequence}`,
-    );
+  #checkSize(size: number): void {
+    if (size > this.#maxValueSize) throw this.#tooLarge(size);
+  }
+
+  #tooLarge(size: number, consequence = ''): MemcacheIllegalInputError {
+    return new MemcacheIllegalInputError(`value has ${size} bytes; maxValueSize is ${this.#maxValueSize}${consequence}`);
   }
 }
 
@@ -659,18 +648,12 @@ function notStoredOf(outcome: PromiseSettledResult<Key[]>, command: SetManyComma
 }
 
 function isExecutor(server: unknown): server is Executor {
-  return typeof server === 'object' && server !== null && 'execute' in server;
+  return isObject(server) && 'execute' in server;
 }
 
 /** The serde when none was given: `Out` and `In` are then its types. */
 function defaultSerde<Out, In>(): Serde<Out, In> {
   return new TypedSerde() as Serde<CacheValue> as Serde<Out, In>;
-}
-
-function failed(error: unknown): Promise<never> {
-  // An error of user code (a getter in the options, say) is passed on as it is.
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-  return Promise.reject(error);
 }
 
 function checkOptions(options: CallOptions | undefined, known: object = CALL_OPTIONS): void {
@@ -697,17 +680,13 @@ function pairs<V>(entries: Entries<V>): (readonly [Key, V])[] {
   return list;
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
 function isIterable<T>(value: object): value is Iterable<T> {
   return Symbol.iterator in value;
 }
 
 const SECONDS = wholeNumber(0, 2 ** 31 - 1);
 const MEGABYTES = wholeNumber(1, 2 ** 31 - 1);
-const LEVEL = wholeNumber(0, 2 ** 31 - 1);
+const LEVEL = SECONDS;
 
 /** An argument that must keep to its rule; undefined does not. */
 function checked<T>(name: string, value: T, rule: Rule<T>): T {

@@ -276,7 +276,6 @@ export abstract class KeysCommand<R> extends BaseCommand<R> {
     return 'keys';
   }
 
-
   /** The parts of the keys that a cluster places them by, in order. */
   abstract routingParts(): KeyPart[];
 
@@ -300,17 +299,48 @@ export abstract class KeysCommand<R> extends BaseCommand<R> {
   }
 }
 
-/** A command that every server receives. */
-export abstract class ServerCommand<R> extends BaseCommand<R> {
+/** A command that every server receives: one line. Sent twice, most have the effect of once. */
+export abstract class ServerCommand<R> extends BaseCommand<R> implements ReplyReader<R> {
+  readonly verb: string;
+  readonly #line: string;
+
+  constructor(verb: string, line = verb) {
+    super();
+    this.verb = verb;
+    this.#line = line;
+  }
+
   get scope(): 'server' {
     return 'server';
+  }
+
+  get idempotent(): boolean {
+    return true;
   }
 
   get keyCount(): number {
     return 0;
   }
 
+  write(request: RequestWriter): void {
+    request.text(this.#line + '\r\n');
+  }
+
+  /** The command itself, whose {@link read} is enough for a reply of one frame. */
+  reader(): ReplyReader<R> {
+    return this;
+  }
+
+  /** For a command that is not answered by frames. */
+  read(frame: Frame, server: string): R | typeof MORE {
+    throw this.refuse(frame, server);
+  }
 
   /** Merges the results of the servers. */
   abstract merge(results: readonly R[]): R;
+}
+
+/** The end of a command's line. */
+export function lineEnd(noreply: boolean): string {
+  return noreply ? ' noreply\r\n' : '\r\n';
 }

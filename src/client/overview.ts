@@ -1,4 +1,5 @@
 import type { AnyOptionTable } from '../options/option';
+import { isObject } from '../options/rule';
 import type { ServerMetrics } from './meter';
 
 /** A client at a glance, for `util.inspect`: at most a screen, and no secrets. */
@@ -38,7 +39,7 @@ function shownOption(name: string, value: unknown): unknown {
   if (name === 'auth' || (name === 'tls' && typeof value === 'object')) return '(not shown)';
   if (value instanceof Uint8Array) return `${value.length} bytes`;
   if (typeof value === 'function') return 'a function';
-  if (typeof value !== 'object' || value === null) return value;
+  if (!isObject(value)) return value;
   const { name: className } = value.constructor;
   return className === 'Object' || className === 'Array' ? Object.keys(value).join(', ') : className;
 }

@@ -1,6 +1,7 @@
 /** The forms in which a server may be named, and the one form the rest of the package knows. */
 import { isIPv6 } from 'node:net';
 import { MemcacheIllegalInputError } from '../errors';
+import { isObject, isWholeNumber } from '../options/rule';
 
 /** A memcached server: see the README for the forms of strings. */
 export type ServerInput =
@@ -42,7 +43,7 @@ export function parseServerAddress(server: unknown): ServerAddress {
     if (server.length !== 2 || (typeof port === 'string' && !/^\d+$/.test(port))) throw illegal(SEVERAL);
     return tcp(host, port);
   }
-  if (typeof server === 'object' && server !== null) {
+  if (isObject(server)) {
     if ('path' in server) return unix(server.path);
     if ('host' in server) return tcp(server.host, 'port' in server ? (server.port ?? DEFAULT_PORT) : DEFAULT_PORT);
   }
@@ -89,7 +90,7 @@ function decode(text: string): string {
 function tcp(host: unknown, port: unknown): ServerAddress {
   // The characters of host names and addresses; "%" is for the zone of a link-local IPv6 address.
   if (typeof host !== 'string' || host.length > 255 || !(isIPv6(host) || /^[A-Za-z0-9._-]+$/.test(host))) throw illegal();
-  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65535) {
+  if (!isWholeNumber(port, 1, 65535)) {
     throw new MemcacheIllegalInputError('server: the port must be a whole number from 1 to 65535');
   }
   return { name: `${host}:${port}`, endpoint: { host, port }, tls: false };

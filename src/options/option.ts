@@ -3,7 +3,7 @@
  * the defaults, and the tables in the documentation.
  */
 import { MemcacheIllegalInputError } from '../errors';
-import { checkValue, type Rule } from './rule';
+import { checkValue, isObject, type Rule } from './rule';
 
 /** One option. What it is for stands in the docstring of its type. */
 export interface Option<T> {
@@ -67,9 +67,7 @@ export function settingsOf<Table extends AnyOptionTable>(table: Table, options: 
  * @throws MemcacheIllegalInputError when `options` is not an object, or has a name that is not in `known`
  */
 export function checkOptionNames(options: unknown, known: object): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new MemcacheIllegalInputError('options must be an object, for example { expire: 60 }');
-  }
+  if (!isObject(options)) throw new MemcacheIllegalInputError('options must be an object, for example { expire: 60 }');
   for (const name in options) {
     if (Object.hasOwn(known, name)) continue;
     throw new MemcacheIllegalInputError(`there is no option ${JSON.stringify(name.slice(0, 40))}; the options are ${Object.keys(known).join(', ')}`);

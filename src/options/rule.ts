@@ -6,9 +6,9 @@ export interface Rule<T> {
   readonly is: string;
   readonly allows: (value: unknown) => boolean;
   /** What is wrong with a value, where `NAME must be IS` does not say enough. */
-  readonly explain?: (name: string, value: unknown) => string;
+  readonly explain?: ((name: string, value: unknown) => string) | undefined;
   /** The unit of the number, unless it is a plain count. */
-  readonly unit?: 'ms' | 'bytes';
+  readonly unit?: 'ms' | 'bytes' | undefined;
   /** Never set: it carries the type that the rule is for. */
   readonly type?: T;
 }
@@ -29,10 +29,14 @@ export const MILLISECONDS: Rule<number> = {
 /** A whole number from `least` to `most`. */
 export function wholeNumber(least: number, most: number, unit?: Rule<number>['unit']): Rule<number> {
   return {
-    ...(unit !== undefined && { unit }),
     is: `a whole number from ${least} to ${most}`,
-    allows: (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
+    allows: (value) => isWholeNumber(value, least, most),
+    unit,
   };
+}
+
+export function isWholeNumber(value: unknown, least: number, most: number): value is number {
+  return Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
 }
 
 /** An object with these methods; a class given in place of an instance has none of them. */
@@ -55,13 +59,16 @@ export function functionOf<T extends (...args: never[]) => unknown>(): Rule<T> {
 
 /** A value that a rule of its own describes. */
 export function valueThat<T>(is: string, allows: (value: unknown) => boolean, explain?: Rule<T>['explain']): Rule<T> {
-  return { is, allows, ...(explain !== undefined && { explain }) };
+  return { is, allows, explain };
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Whether it is an object with these methods. */
 export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
+  return isObject(value) && names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
 }
 
 /** @throws MemcacheIllegalInputError saying what `name` must be, when `value` is not */

@@ -7,7 +7,7 @@
  * The reader is the only place that cuts bytes into lines and blocks; which lines announce a block is the caller's rule.
  */
 
-import { copyOf, latin1Slice } from './bytes';
+import { copyOf, isText, latin1Slice } from './bytes';
 
 /** What a {@link BlockRule} returns for a line that no data block follows. */
 export const NO_BLOCK = -1;
@@ -88,9 +88,7 @@ export class Frame {
   startsWith(word: string): boolean {
     const { buffer, start, end } = this;
     const after = start + word.length;
-    if (after > end) return false;
-    for (let i = 0; i < word.length; i++) if (buffer[start + i] !== word.charCodeAt(i)) return false;
-    return after === end || buffer[after] === 32;
+    return isText(buffer, start, after, word) && (after === end || buffer[after] === 32);
   }
 }
 

@@ -117,12 +117,7 @@ function toBytes(part: unknown, name: string): Buffer {
       `${name} must be a string, a Uint8Array${name === 'key' ? ' or a pair [routingKey, key] of these' : ''}${Array.isArray(part) ? '; several keys are for getMany' : ''}`,
     );
   }
-  const bytes = Buffer.from(part);
   // Every lone surrogate would become the same three bytes: two different keys would be one.
-  if (bytes.includes(REPLACEMENT) && /\p{Surrogate}/u.test(part)) {
-    throw new MemcacheIllegalInputError(`${name} must be a well-formed string: it holds a lone surrogate`);
-  }
-  return bytes;
+  if (!part.isWellFormed()) throw new MemcacheIllegalInputError(`${name} must be a well-formed string: it holds a lone surrogate`);
+  return Buffer.from(part);
 }
-
-const REPLACEMENT = Buffer.from('\ufffd');

@@ -1,5 +1,6 @@
 /** Numbers as requests write them, checked. Each throws `MemcacheIllegalInputError` naming the argument. */
 import { MemcacheIllegalInputError } from '../errors';
+import { isWholeNumber } from '../options/rule';
 import { isUint64 } from './bytes';
 import { MAX_FLAGS } from './limits';
 
@@ -23,8 +24,6 @@ export function encodeCas(name: string, value: unknown): string {
 
 /** Client flags: an unsigned 32-bit number. */
 export function encodeClientFlags(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > MAX_FLAGS) {
-    throw new MemcacheIllegalInputError('flags must be a whole number from 0 to 2^32 - 1');
-  }
+  if (!isWholeNumber(value, 0, MAX_FLAGS)) throw new MemcacheIllegalInputError('flags must be a whole number from 0 to 2^32 - 1');
   return value;
 }

@@ -7,8 +7,9 @@ import {
   MemcacheUnknownError,
   type Certainty,
   type MemcacheError,
+  type MemcacheErrorOptions,
 } from '../errors';
-import { isUint64, latin1Slice, readDecimal, tokenEnd } from './bytes';
+import { isText, isUint64, latin1Slice, readDecimal, tokenEnd } from './bytes';
 import { FrameError, NO_BLOCK, type Frame, type FrameRules } from './frame';
 import { MAX_REPLY_LINE } from './limits';
 
@@ -39,10 +40,10 @@ function replyBlockLength(buffer: Buffer, start: number, end: number, limit: num
   let at: number;
   if (buffer[start] === V && buffer[start + 1] === A) {
     if (buffer[start + 2] === SPACE) at = start + 3;
-    else if (lineStartsWith(buffer, start, end, 'VALUE ')) at = afterTokens(buffer, start + 6, end, 2);
+    else if (isText(buffer, start, start + 6, 'VALUE ')) at = afterTwoTokens(buffer, start + 6, end);
     else return NO_BLOCK;
-  } else if (lineStartsWith(buffer, start, end, 'CONFIG ')) {
-    at = afterTokens(buffer, start + 7, end, 2);
+  } else if (isText(buffer, start, start + 7, 'CONFIG ')) {
+    at = afterTwoTokens(buffer, start + 7, end);
   } else {
     return NO_BLOCK;
   }
@@ -88,17 +89,9 @@ function foreseeValue(frame: Frame, buffer: Buffer, start: number, end: number, 
   return size;
 }
 
-function lineStartsWith(buffer: Buffer, start: number, end: number, word: string): boolean {
-  if (end - start < word.length) return false;
-  for (let i = 0; i < word.length; i++) if (buffer[start + i] !== word.charCodeAt(i)) return false;
-  return true;
-}
-
-/** Where the token after `count` tokens begins. */
-function afterTokens(buffer: Buffer, start: number, end: number, count: number): number {
-  let at = start;
-  for (let i = 0; i < count; i++) at = tokenEnd(buffer, at, end) + 1;
-  return at;
+/** Where the token after two tokens begins. */
+function afterTwoTokens(buffer: Buffer, start: number, end: number): number {
+  return tokenEnd(buffer, tokenEnd(buffer, start, end) + 1, end) + 1;
 }
 
 /** Whether the frame is a `VALUE` for exactly `key` (one character per byte), which a reply in step must be. */
@@ -131,19 +124,14 @@ export function valueFlags(frame: Frame, keyLength: number): number {
  * @throws FrameError when the line has none
  */
 export function valueCas(frame: Frame): string {
-  const cas = frame.casStart > 0 && frame.key !== undefined ? latin1Slice(frame.buffer, frame.casStart, frame.end) : (tokens(frame)[4] ?? '');
+  const cas = frame.casStart > 0 && frame.key !== undefined ? latin1Slice(frame.buffer, frame.casStart, frame.end) : (frame.line().split(' ')[4] ?? '');
   if (!isUint64(cas)) throw new FrameError('a VALUE line has no legal cas');
   return cas;
 }
 
-/** The tokens of a line after the first `skip` ones. */
-export function tokens(frame: Frame, skip = 0): string[] {
-  return frame.line().split(' ').slice(skip);
-}
-
 /** Whether the frame is the line `word` and nothing else. */
 export function isWord(frame: Frame, word: string): boolean {
-  return frame.end - frame.start === word.length && frame.startsWith(word);
+  return isText(frame.buffer, frame.start, frame.end, word);
 }
 
 /** What an error says of the command whose reply could not be used. */
@@ -169,25 +157,21 @@ export function unknownCommand({ verb, since }: Asked, server: string, certainty
  */
 export function replyError(frame: Frame, asked: Asked, server: string): MemcacheError {
   const line = printable(frame);
-  const origin = { command: asked.verb, server };
-  const answered = { ...origin, certainty: 'executed' } as const;
   if (line === 'ERROR') return unknownCommand(asked, server);
+  const text = wordsOf(line);
+  const origin: MemcacheErrorOptions = { command: asked.verb, server, certainty: 'executed' };
   if (line.startsWith('CLIENT_ERROR')) {
-    const text = errorText(line, 'CLIENT_ERROR');
     return AUTHENTICATION.test(text)
-      ? new MemcacheAuthenticationError(`the server asks for credentials: ${text}; give the option auth`, answered)
-      : new MemcacheClientError(text, answered);
+      ? new MemcacheAuthenticationError(`the server asks for credentials: ${text}; give the option auth`, origin)
+      : new MemcacheClientError(text, origin);
   }
-  if (line.startsWith('SERVER_ERROR')) return new MemcacheServerError(errorText(line, 'SERVER_ERROR'), answered);
-  // The server says this to a new connection before it reads anything from it.
-  if (line.startsWith('ERROR Too many open connections')) {
-    return new MemcacheServerError(errorText(line, 'ERROR'), { ...origin, certainty: 'notSent' });
+  if (/^(SERVER_)?ERROR/.test(line)) {
+    // The server says this to a new connection before it reads anything from it.
+    if (line.startsWith('ERROR Too many open connections')) origin.certainty = 'notSent';
+    return new MemcacheServerError(text, origin);
   }
-  if (line.startsWith('ERROR')) return new MemcacheServerError(errorText(line, 'ERROR'), answered);
-  return new MemcacheUnknownError(`the reply to "${origin.command}" cannot be understood: ${looksLike(line)}`, {
-    ...origin,
-    certainty: 'maybeExecuted',
-  });
+  origin.certainty = 'maybeExecuted';
+  return new MemcacheUnknownError(`the reply to "${asked.verb}" cannot be understood: ${looksLike(line)}`, origin);
 }
 
 /** Whether the frame is one of the three error lines. */
@@ -218,12 +202,12 @@ const AUTHENTICATION = /^(?:unauthenticated|authentication failure|bad authentic
 
 /** What the server says in an error line. */
 export function serverWords(frame: Frame): string {
-  const line = printable(frame);
-  return errorText(line, /^[A-Z_]*/.exec(line)?.[0] ?? '');
+  return wordsOf(printable(frame));
 }
 
-function errorText(line: string, word: string): string {
-  return line.slice(word.length).replace(/^:? */, '') || line;
+/** What follows the word that an error line begins with. */
+function wordsOf(line: string): string {
+  return line.replace(/^[A-Z_]*:? */, '') || line;
 }
 
 /** At most 64 characters of the line; what is not printable ASCII is shown as `\xNN`, so that no terminal acts on it. */

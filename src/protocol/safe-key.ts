@@ -28,6 +28,6 @@ export function safeKey(key: string, room: number = MAX_KEY_LENGTH): string {
   if (key.length <= room && LEGAL.test(key) && !DIGESTED.test(key)) return key;
   const head = key.slice(0, Math.min(HEAD_LENGTH, room - DIGEST_LENGTH)).replace(/[^\x21-\x7e]/g, '_');
   // In UTF-8 every lone surrogate is the same three bytes.
-  const encoding = /\p{Surrogate}/u.test(key) ? 'utf16le' : 'utf8';
+  const encoding = key.isWellFormed() ? 'utf8' : 'utf16le';
   return `${head}#${nodeCrypto().createHash('sha256').update(Buffer.from(key, encoding)).digest('base64url')}`;
 }

@@ -6,7 +6,6 @@ import { integerText, isInteger, toBigInt, toInteger } from './integer';
 import { readPickle } from './pickle/reader';
 import { writePickle } from './pickle/writer';
 import type { Serde, SerializedValue } from './serde';
-import { isWellFormed } from './string-serde';
 import type { CacheValue } from './typed-serde';
 import { readZlib } from './zlib/zlib-codec';
 
@@ -35,7 +34,7 @@ export class PythonSerde implements Serde<CacheValue> {
   }
 
   serialize(value: CacheValue): SerializedValue {
-    if (typeof value === 'string' && isWellFormed(value)) return { data: value, flags: FLAG_TEXT };
+    if (typeof value === 'string' && value.isWellFormed()) return { data: value, flags: FLAG_TEXT };
     if (typeof value === 'bigint') return { data: integerText(value), flags: FLAG_LONG };
     if (typeof value === 'number' && isInteger(value)) return { data: String(value), flags: FLAG_INTEGER };
     if (value instanceof Uint8Array) return { data: value, flags: FLAG_BYTES };

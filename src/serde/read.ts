@@ -1,5 +1,6 @@
 /** How a client calls serdes: whatever they do, only the call at hand is affected. */
 import { MemcacheSerdeError } from '../errors';
+import { isObject, isWholeNumber } from '../options/rule';
 import { copyOf } from '../protocol/bytes';
 import { MAX_FLAGS } from '../protocol/limits';
 import type { MISS, Serde, SerializedValue } from './serde';
@@ -19,17 +20,16 @@ export function serializeValue<In>(serde: Serde<unknown, In>, value: In, key: st
   } catch (cause) {
     throw new MemcacheSerdeError(`the serde could not write the value${reason(cause)}`, { command: verb, cause });
   }
-  if (typeof serialized !== 'object' || (serialized as SerializedValue | null) === null) {
-    throw new MemcacheSerdeError('serialize must return an object with data and flags', { command: verb });
-  }
-  const { data, flags } = serialized;
-  if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
-    throw new MemcacheSerdeError('serialize must return data that is a string or a Uint8Array', { command: verb });
-  }
-  if (!Number.isInteger(flags) || flags < 0 || flags > MAX_FLAGS) {
-    throw new MemcacheSerdeError('serialize must return flags that are a whole number from 0 to 2^32 - 1', { command: verb });
-  }
+  const lacking = whatLacks(serialized);
+  if (lacking !== undefined) throw new MemcacheSerdeError(`serialize must return ${lacking}`, { command: verb });
   return serialized;
+}
+
+function whatLacks(serialized: unknown): string | undefined {
+  if (!isObject(serialized)) return 'an object with data and flags';
+  const { data, flags }: Partial<SerializedValue> = serialized;
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return 'data that is a string or a Uint8Array';
+  return isWholeNumber(flags, 0, MAX_FLAGS) ? undefined : 'flags that are a whole number from 0 to 2^32 - 1';
 }
 
 /**

@@ -19,18 +19,10 @@ export class StringSerde implements Serde<string> {
   }
 }
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
-const NOT_LATIN1 = /[^\x00-\xff]/;
-
 /** @throws MemcacheSerdeError for a string with lone surrogates, which UTF-8 cannot carry: it would come back changed */
 export function checkWellFormed(text: string): string {
-  if (!isWellFormed(text)) {
+  if (!text.isWellFormed()) {
     throw new MemcacheSerdeError('the string holds a lone surrogate, which UTF-8 cannot carry; store it as JSON or bytes');
   }
   return text;
-}
-
-/** Whether UTF-8 can carry the string: it holds no lone half of a surrogate pair. */
-export function isWellFormed(text: string): boolean {
-  return !NOT_LATIN1.test(text) || !LONE_SURROGATE.test(text);
 }

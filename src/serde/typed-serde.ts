@@ -1,4 +1,5 @@
 import { MemcacheSerdeError } from '../errors';
+import { isObject } from '../options/rule';
 import { copyOf, utf8Slice } from '../protocol/bytes';
 import {
   FLAG_BYTES,
@@ -76,7 +77,7 @@ const NOT_JSON = new Set([
 
 /** Whether JSON carries the value as what it is; within it, JSON's own rules hold. */
 function isJson(value: boolean | object | null): value is boolean | null | Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return true;
+  if (!isObject(value) || Array.isArray(value)) return true;
   if (Object.getPrototypeOf(value) === Object.prototype) return true;
   const kind = kindOf(value);
   if (kind !== 'Date' && 'toJSON' in value) return true;

@@ -63,7 +63,7 @@ export class ServerCounters implements Counters {
 
   async #changeClassic(place: Place, first: number): Promise<Version> {
     const { wireKey, key } = place;
-    const number = await this.#executor.execute(ArithmeticCommand.bigint('incr', wireKey, key, 1n, false));
+    const number = await this.#executor.execute(new ArithmeticCommand('incr', wireKey, key, 1n, false));
     if (number !== undefined) return { number: String(number), age: 0 };
     const item = { block: String(first), flags: 0, exptime: 0 };
     const added = await this.#executor.execute(new StoreCommand('add', wireKey, key, item, false));

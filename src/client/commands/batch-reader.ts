@@ -12,27 +12,30 @@ export interface BatchRules<R> {
   result(): R;
 }
 
+interface BatchCommand {
+  readonly verb: string;
+  readonly hasBlock: boolean;
+}
+
 /** Reads the replies of several one-line commands that were written together, one after the other, to the last. */
 export class BatchReader<R> implements ReplyReader<R> {
-  readonly #verb: string;
-  readonly #hasBlock: boolean;
+  readonly #command: BatchCommand;
   readonly #size: number;
   readonly #rules: BatchRules<R>;
   #index = 0;
   #failure: MemcacheServerError | MemcacheClientError | undefined;
 
-  constructor(command: { readonly verb: string; readonly hasBlock: boolean }, size: number, rules: BatchRules<R>) {
-    this.#verb = command.verb;
-    this.#hasBlock = command.hasBlock;
+  constructor(command: BatchCommand, size: number, rules: BatchRules<R>) {
+    this.#command = command;
     this.#size = size;
     this.#rules = rules;
   }
 
   read(frame: Frame, server: string): R | typeof MORE {
     if (!this.#rules.reply(frame, this.#index)) {
-      const error = replyError(frame, { verb: this.#verb }, server);
+      const error = replyError(frame, this.#command, server);
       // A line that was refused has had its reply; a block after it may have been taken for commands, with replies of their own.
-      const inStep = error instanceof MemcacheServerError || (error instanceof MemcacheClientError && !this.#hasBlock);
+      const inStep = error instanceof MemcacheServerError || (error instanceof MemcacheClientError && !this.#command.hasBlock);
       if (!inStep) throw error;
       if (!this.#rules.refused(this.#index)) this.#failure ??= error;
     }

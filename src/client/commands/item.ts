@@ -12,31 +12,18 @@ import type { RequestWriter } from '../../protocol/request';
 import { NOT_FOUND, OK, type Outcome, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
 import { pickAt } from './pick';
-import { KeyCommand, KeysCommand, type Deleting, type ReplyReader } from '../command';
+import { KeyCommand, KeysCommand, lineEnd, type Deleting, type ReplyReader } from '../command';
 
 /**
- * What follows a key to be deleted. Since 1.6.40 memcached takes a key `noreply` at the end of the line for the flag, and
- * does not answer; so after that key follows a time of 0, which all versions accept.
+ * Since 1.6.40 memcached takes a key `noreply` at the end of the line for the flag, and does not answer; so after that key
+ * follows a time of 0, which all versions accept.
  */
-function afterDeleted(wireKey: string, noreply: boolean): string {
-  if (noreply) return ' noreply\r\n';
-  return wireKey === 'noreply' ? ' 0\r\n' : '\r\n';
+function deleteLine(wireKey: string, noreply: boolean): string {
+  return `delete ${wireKey}${wireKey === 'noreply' && !noreply ? ' 0' : ''}${lineEnd(noreply)}`;
 }
 
-/** Whether the key was there. */
-export class DeleteCommand extends KeyCommand<boolean> {
-  get verb(): 'delete' {
-    return 'delete';
-  }
-
-  get idempotent(): boolean {
-    return true;
-  }
-
-  override get deleting(): Deleting<boolean> {
-    return { wireKeys: [this.wireKey], elsewhere: this };
-  }
-
+/** A command for one key; resolves with whether it was there. */
+abstract class PresenceCommand extends KeyCommand<boolean> {
   override readonly noreply: boolean;
 
   constructor(wireKey: string, key: Key, noreply: boolean) {
@@ -44,8 +31,11 @@ export class DeleteCommand extends KeyCommand<boolean> {
     this.noreply = noreply;
   }
 
-  write(request: RequestWriter): void {
-    request.text(`delete ${this.wireKey}${afterDeleted(this.wireKey, this.noreply)}`);
+  /** The reply when the key was there. */
+  protected abstract get done(): string;
+
+  get idempotent(): boolean {
+    return true;
   }
 
   override outcome(found: boolean): Outcome {
@@ -57,9 +47,28 @@ export class DeleteCommand extends KeyCommand<boolean> {
   }
 
   read(frame: Frame, server: string): boolean {
-    if (isWord(frame, 'DELETED')) return true;
+    if (isWord(frame, this.done)) return true;
     if (isWord(frame, 'NOT_FOUND')) return false;
     throw this.refuse(frame, server);
+  }
+}
+
+/** Whether the key was there. */
+export class DeleteCommand extends PresenceCommand {
+  get verb(): 'delete' {
+    return 'delete';
+  }
+
+  protected get done(): string {
+    return 'DELETED';
+  }
+
+  override get deleting(): Deleting<boolean> {
+    return { wireKeys: [this.wireKey], elsewhere: this };
+  }
+
+  write(request: RequestWriter): void {
+    request.text(deleteLine(this.wireKey, this.noreply));
   }
 }
 
@@ -101,7 +110,7 @@ export class DeleteManyCommand extends KeysCommand<number> {
   }
 
   write(request: RequestWriter): void {
-    for (const key of this.#wireKeys) request.text(`delete ${key}${afterDeleted(key, this.noreply)}`);
+    for (const key of this.#wireKeys) request.text(deleteLine(key, this.noreply));
   }
 
   override get keyCount(): number {
@@ -136,79 +145,46 @@ export class DeleteManyCommand extends KeysCommand<number> {
 }
 
 /** Whether the key was there. */
-export class TouchCommand extends KeyCommand<boolean> {
+export class TouchCommand extends PresenceCommand {
+  readonly #exptime: number;
+
+  constructor(wireKey: string, key: Key, exptime: number, noreply: boolean) {
+    super(wireKey, key, noreply);
+    this.#exptime = exptime;
+  }
+
   get verb(): 'touch' {
     return 'touch';
   }
 
-  get idempotent(): boolean {
-    return true;
-  }
-
-  override readonly noreply: boolean;
-  readonly #exptime: number;
-
-  constructor(wireKey: string, key: Key, exptime: number, noreply: boolean) {
-    super(wireKey, key);
-    this.#exptime = exptime;
-    this.noreply = noreply;
+  protected get done(): string {
+    return 'TOUCHED';
   }
 
   write(request: RequestWriter): void {
-    request.text(`touch ${this.wireKey} ${this.#exptime}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
-  }
-
-  override outcome(found: boolean): Outcome {
-    return found ? OK : NOT_FOUND;
-  }
-
-  override unanswered(): boolean {
-    return true;
-  }
-
-  read(frame: Frame, server: string): boolean {
-    if (isWord(frame, 'TOUCHED')) return true;
-    if (isWord(frame, 'NOT_FOUND')) return false;
-    throw this.refuse(frame, server);
+    request.text(`touch ${this.wireKey} ${this.#exptime}${lineEnd(this.noreply)}`);
   }
 }
 
 /** The new count in the type of `delta`; `undefined` when there is no such key, or no reply was asked for. */
 export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N | undefined> {
   readonly verb: 'incr' | 'decr';
-  get idempotent(): boolean {
-    return false;
-  }
-
   override readonly noreply: boolean;
   readonly #delta: N;
-  readonly #convert: (digits: string, verb: string, server: string) => N;
 
-  private constructor(
-    verb: 'incr' | 'decr',
-    wireKey: string,
-    key: Key,
-    delta: N,
-    noreply: boolean,
-    convert: (digits: string, verb: string, server: string) => N,
-  ) {
+  constructor(verb: 'incr' | 'decr', wireKey: string, key: Key, delta: N, noreply: boolean) {
     super(wireKey, key);
     this.verb = verb;
     this.noreply = noreply;
     this.#delta = delta;
-    this.#convert = convert;
   }
 
-  static number(verb: 'incr' | 'decr', wireKey: string, key: Key, delta: number, noreply: boolean): ArithmeticCommand<number> {
-    return new ArithmeticCommand(verb, wireKey, key, delta, noreply, exactNumber);
-  }
-
-  static bigint(verb: 'incr' | 'decr', wireKey: string, key: Key, delta: bigint, noreply: boolean): ArithmeticCommand<bigint> {
-    return new ArithmeticCommand(verb, wireKey, key, delta, noreply, (digits) => BigInt(digits));
+  get idempotent(): boolean {
+    return false;
   }
 
   write(request: RequestWriter): void {
-    request.text(`${this.verb} ${this.wireKey} ${this.#delta}${this.noreply ? ' noreply\r\n' : '\r\n'}`);
+    request.text(`${this.verb} ${this.wireKey} ${this.#delta}${lineEnd(this.noreply)}`);
   }
 
   override outcome(count: N | undefined): Outcome {
@@ -223,11 +199,17 @@ export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N |
     if (isWord(frame, 'NOT_FOUND')) return undefined;
     const line = frame.line();
     if (!isUint64(line)) throw this.refuse(frame, server);
-    return this.#convert(line, this.verb, server);
+    return countOf(line, typeof this.#delta === 'bigint', this.verb, server) as N;
   }
 }
 
-function exactNumber(digits: string, verb: string, server: string): number {
+/**
+ * A count of the server's, as a bigint if `exact`.
+ *
+ * @throws MemcacheInexactNumberError when a number cannot hold it
+ */
+export function countOf(digits: string, exact: boolean, verb: string, server?: string): number | bigint {
+  if (exact) return BigInt(digits);
   const count = Number(digits);
   if (!Number.isSafeInteger(count)) throw new MemcacheInexactNumberError(BigInt(digits), verb, server);
   return count;

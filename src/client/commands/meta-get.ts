@@ -45,7 +45,7 @@ export class MetaGetCommand<V> extends MetaExchange<MetaItem<V> | undefined> {
   }
 
   read(frame: Frame, server: string): MetaItem<V> | undefined {
-    const code = this.codeOf(frame, ANSWERS, server);
+    const code = this.codeOf(frame, server);
     const item: MetaItem<V> = {
       value: undefined,
       flags: undefined,
@@ -73,8 +73,6 @@ export class MetaGetCommand<V> extends MetaExchange<MetaItem<V> | undefined> {
     return item;
   }
 }
-
-const ANSWERS = ['VA', 'HD', 'EN'];
 
 /** What one flag of a reply says about an item; flags without information are ignored. */
 function setFlag(item: MetaItem<unknown>, buffer: Buffer, from: number, end: number): void {

@@ -1,5 +1,6 @@
 /** The flags of the meta commands under readable names. */
 import { MemcacheIllegalInputError } from '../../errors';
+import { isWholeNumber } from '../../options/rule';
 import { encodeExptime, type Expire } from '../../protocol/exptime';
 import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
 import { encodeCas, encodeClientFlags, encodeCount } from '../../protocol/numbers';
@@ -101,120 +102,141 @@ export interface MetaArithmeticOptions<N extends number | bigint> extends MetaOp
 /** The source of wall-clock time, in milliseconds since 1970. */
 type Time = () => number;
 
-const MODES = { set: 'S', add: 'E', append: 'A', prepend: 'P', replace: 'R', incr: 'I', decr: 'D' } as const;
+/** What follows the letter of a flag, checked; undefined for no flag. Messages name the option. */
+type ArgumentOf = (name: string, value: unknown, time: Time) => string | undefined;
+
+type Flag = readonly [letter: string, argumentOf: ArgumentOf];
+
+/** The flag of each option. */
+type Flags<Options> = { readonly [Name in keyof Options]-?: Flag };
+
+const ALL: Flags<MetaOptions> = { base64: ['b', onOrOff], opaque: ['O', opaque] };
+
+/** The flags of each command. */
+export const META_FLAGS = {
+  mg: {
+    ...ALL,
+    expire: ['T', exptime],
+    value: ['v', onOrOff],
+    flags: ['f', onOrOff],
+    cas: ['c', onOrOff],
+    ttl: ['t', onOrOff],
+    size: ['s', onOrOff],
+    hitBefore: ['h', onOrOff],
+    lastAccess: ['l', onOrOff],
+    noLruBump: ['u', onOrOff],
+    vivify: ['N', seconds],
+    recache: ['R', seconds],
+    unlessCas: ['C', encodeCas],
+    newCas: ['E', encodeCas],
+  } satisfies Flags<MetaGetOptions>,
+  ms: {
+    ...ALL,
+    mode: ['M', oneOf({ set: 'S', add: 'E', replace: 'R', append: 'A', prepend: 'P' })],
+    expire: ['T', exptime],
+    flags: ['F', clientFlags],
+    cas: ['C', encodeCas],
+    invalidate: ['I', onOrOff],
+    vivify: ['N', seconds],
+    newCas: ['E', encodeCas],
+    returnCas: ['c', onOrOff],
+  } satisfies Flags<MetaSetOptions>,
+  md: {
+    ...ALL,
+    cas: ['C', encodeCas],
+    invalidate: ['I', onOrOff],
+    expire: ['T', exptime],
+    removeValue: ['x', onOrOff],
+    newCas: ['E', encodeCas],
+  } satisfies Flags<MetaDeleteOptions>,
+  ma: {
+    ...ALL,
+    mode: ['M', oneOf({ incr: 'I', decr: 'D' })],
+    expire: ['T', exptime],
+    delta: ['D', encodeCount],
+    vivify: ['N', seconds],
+    initial: ['J', encodeCount],
+    cas: ['C', encodeCas],
+    newCas: ['E', encodeCas],
+    returnCas: ['c', onOrOff],
+    returnTtl: ['t', onOrOff],
+  } satisfies Flags<MetaArithmeticOptions<number>>,
+};
 
 /** @throws MemcacheIllegalInputError naming the option */
 export function metaGetFlags(options: MetaGetOptions, time: Time): string[] {
-  const withValue = options.value ?? true;
-  return tokens(
-    options,
-    // First, so that what is reported is the new time to live.
-    expire('T', options.expire, time),
-    on('v', 'value', withValue),
-    on('f', 'flags', withValue || options.flags),
-    on('c', 'cas', options.cas),
-    on('t', 'ttl', options.ttl),
-    on('s', 'size', options.size),
-    on('h', 'hitBefore', options.hitBefore),
-    on('l', 'lastAccess', options.lastAccess),
-    on('u', 'noLruBump', options.noLruBump),
-    seconds('N', 'vivify', options.vivify, time),
-    seconds('R', 'recache', options.recache, time),
-    cas('C', 'unlessCas', options.unlessCas),
-    cas('E', 'newCas', options.newCas),
-  );
+  const all = tokens(META_FLAGS.mg, options, time);
+  if (options.value === undefined) all.push('v');
+  if ((options.value ?? true) && !options.flags) all.push('f');
+  return all;
 }
 
 /** @throws MemcacheIllegalInputError naming the option */
 export function metaSetFlags(options: MetaSetOptions, flagsOfSerde: number, time: Time): string[] {
-  return tokens(
-    options,
-    mode(options.mode, ['set', 'add', 'replace', 'append', 'prepend']),
-    expire('T', options.expire, time),
-    clientFlags(options.flags ?? flagsOfSerde),
-    cas('C', 'cas', options.cas),
-    on('I', 'invalidate', options.invalidate),
-    seconds('N', 'vivify', options.vivify, time),
-    cas('E', 'newCas', options.newCas),
-    on('c', 'returnCas', options.returnCas),
-  );
+  const all = tokens(META_FLAGS.ms, options, time);
+  if (options.flags === undefined) all.push(`F${flagsOfSerde}`);
+  return all;
 }
 
 /** @throws MemcacheIllegalInputError naming the option */
 export function metaDeleteFlags(options: MetaDeleteOptions, time: Time): string[] {
-  return tokens(
-    options,
-    cas('C', 'cas', options.cas),
-    on('I', 'invalidate', options.invalidate),
-    expire('T', options.expire, time),
-    on('x', 'removeValue', options.removeValue),
-    cas('E', 'newCas', options.newCas),
-  );
+  return tokens(META_FLAGS.md, options, time);
 }
 
 /** @throws MemcacheIllegalInputError naming the option */
 export function metaArithmeticFlags(options: MetaArithmeticOptions<number | bigint>, time: Time): string[] {
-  return tokens(
-    options,
-    mode(options.mode, ['incr', 'decr']),
-    expire('T', options.expire, time),
-    count('D', 'delta', options.delta),
-    seconds('N', 'vivify', options.vivify, time),
-    count('J', 'initial', options.initial),
-    cas('C', 'cas', options.cas),
-    cas('E', 'newCas', options.newCas),
-    'v',
-    on('c', 'returnCas', options.returnCas),
-    on('t', 'returnTtl', options.returnTtl),
-  );
+  return [...tokens(META_FLAGS.ma, options, time), 'v'];
 }
 
-function tokens({ base64, opaque }: MetaOptions, ...given: (string | undefined)[]): string[] {
+/** The flags of the options that were given. To look every option up would take four times as long. */
+function tokens<Options extends object>(flags: Flags<Options>, options: Options, time: Time): string[] {
   const all: string[] = [];
-  if (on('b', 'base64', base64) !== undefined) all.push('b');
-  if (opaque !== undefined) {
-    if (typeof opaque !== 'string' || !/^[\x21-\x7e]+$/.test(opaque) || opaque.length > MAX_OPAQUE_LENGTH) {
-      throw new MemcacheIllegalInputError(`opaque must be 1 to ${MAX_OPAQUE_LENGTH} printable ASCII characters without whitespace`);
-    }
-    all.push(`O${opaque}`);
+  for (const name in options) {
+    const value = options[name];
+    const flag: Flag | undefined = flags[name];
+    if (value === undefined || flag === undefined) continue;
+    const [letter, argumentOf] = flag;
+    const argument = argumentOf(name, value, time);
+    if (argument === undefined) continue;
+    // A new time to live comes first, so that it is the one that is reported.
+    if (letter === 'T') all.unshift(letter + argument);
+    else all.push(letter + argument);
   }
-  for (const token of given) if (token !== undefined) all.push(token);
   return all;
 }
 
-function on(letter: string, name: string, value: unknown): string | undefined {
-  if (value === undefined || value === false) return undefined;
-  if (value !== true) throw new MemcacheIllegalInputError(`${name} must be true or false`);
-  return letter;
+function onOrOff(name: string, value: unknown): '' | undefined {
+  if (typeof value !== 'boolean') throw new MemcacheIllegalInputError(`${name} must be true or false`);
+  return value ? '' : undefined;
 }
 
-function expire(letter: string, value: unknown, time: Time): string | undefined {
-  return value === undefined ? undefined : letter + String(encodeExptime(value, time));
+function opaque(name: string, value: unknown): string {
+  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value) || value.length > MAX_OPAQUE_LENGTH) {
+    throw new MemcacheIllegalInputError(`${name} must be 1 to ${MAX_OPAQUE_LENGTH} printable ASCII characters without whitespace`);
+  }
+  return value;
 }
 
-function seconds(letter: string, name: string, value: unknown, time: Time): string | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
+function exptime(_name: string, value: unknown, time: Time): string {
+  return String(encodeExptime(value, time));
+}
+
+function seconds(name: string, value: unknown, time: Time): string {
+  if (!isWholeNumber(value, 0, Infinity)) {
     throw new MemcacheIllegalInputError(`${name} must be a whole number of seconds, 0 or more`);
   }
-  return letter + String(encodeExptime(value, time));
+  return exptime(name, value, time);
 }
 
-function cas(letter: string, name: string, value: unknown): string | undefined {
-  return value === undefined ? undefined : letter + encodeCas(name, value);
+function clientFlags(_name: string, value: unknown): string {
+  return String(encodeClientFlags(value));
 }
 
-function count(letter: string, name: string, value: unknown): string | undefined {
-  return value === undefined ? undefined : letter + encodeCount(name, value);
-}
-
-function clientFlags(value: unknown): string {
-  return `F${encodeClientFlags(value)}`;
-}
-
-function mode(value: unknown, allowed: readonly (keyof typeof MODES)[]): string | undefined {
-  if (value === undefined) return undefined;
-  const known = allowed.find((name) => name === value);
-  if (known === undefined) throw new MemcacheIllegalInputError(`mode must be one of ${allowed.join(', ')}`);
-  return `M${MODES[known]}`;
+/** One of these words, each of which has a letter. */
+function oneOf(letters: Readonly<Record<string, string>>): ArgumentOf {
+  return (name, value) => {
+    const letter = Object.entries(letters).find(([word]) => word === value)?.[1];
+    if (letter === undefined) throw new MemcacheIllegalInputError(`${name} must be one of ${Object.keys(letters).join(', ')}`);
+    return letter;
+  };
 }

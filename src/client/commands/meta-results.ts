@@ -1,6 +1,7 @@
 /** The answers to typed meta commands, read from the letters of a {@link MetaResult}. */
-import { MemcacheInexactNumberError, MemcacheUnknownError } from '../../errors';
+import { MemcacheUnknownError } from '../../errors';
 import { isUint64 } from '../../protocol/bytes';
+import { countOf } from './item';
 import type { MetaResult } from './meta';
 
 /** An item as `metaGet` returns it: what was asked for, and three flags about its freshness. */
@@ -56,11 +57,11 @@ export function metaCount(result: MetaResult, exact: boolean): MetaCount<number 
   const digits = result.value?.toString('latin1');
   if (digits !== undefined && !isUint64(digits)) throw unreadable('the count', 'ma');
   const ttl = result.flag('t');
-  const outcome = { ...metaWriteResult(result), ttl: ttl === undefined ? undefined : numberIn('t', ttl) };
-  if (digits === undefined) return { ...outcome, value: undefined };
-  if (exact) return { ...outcome, value: BigInt(digits) };
-  if (!Number.isSafeInteger(Number(digits))) throw new MemcacheInexactNumberError(BigInt(digits), 'ma');
-  return { ...outcome, value: Number(digits) };
+  return {
+    ...metaWriteResult(result),
+    ttl: ttl === undefined ? undefined : numberIn('t', ttl),
+    value: digits === undefined ? undefined : countOf(digits, exact, 'ma'),
+  };
 }
 
 /** The `name=value` pairs of an `me` answer; `undefined` on a miss. */

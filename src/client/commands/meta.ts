@@ -21,8 +21,6 @@ import { BrokenReply, KeyCommand, MORE, NO_CAS, ServerCommand, type Command, typ
 /** The words of the meta commands. */
 export type MetaCode = 'mg' | 'ms' | 'md' | 'ma' | 'me' | 'mn';
 
-const CODES: readonly string[] = ['mg', 'ms', 'md', 'ma', 'me', 'mn'] satisfies MetaCode[];
-
 /**
  * A hand-made meta command, for `client.executeMeta`.
  *
@@ -38,7 +36,7 @@ export class MetaCommand {
 
   /** @throws MemcacheIllegalInputError */
   constructor(code: MetaCode, key?: Key, flags: readonly string[] = [], value?: string | Uint8Array) {
-    if (!CODES.includes(code)) throw new MemcacheIllegalInputError(`code must be one of ${CODES.join(', ')}`);
+    if (!Object.hasOwn(ANSWERS, code)) throw new MemcacheIllegalInputError(`code must be one of ${Object.keys(ANSWERS).join(', ')}`);
     if (key === undefined) {
       if (code !== 'mn') throw new MemcacheIllegalInputError(`key must be given for ${code}`);
       key = '';
@@ -100,23 +98,19 @@ export class MetaResult {
   }
 }
 
-/** Which codes answer which command. */
-const ANSWERS: Readonly<Record<MetaCode, readonly string[]>> = {
-  mg: ['VA', 'HD', 'EN'],
-  ms: ['HD', 'NS', 'EX', 'NF'],
-  md: ['HD', 'NF', 'EX', 'NS'],
-  ma: ['VA', 'HD', 'NF', 'NS', 'EX'],
-  me: ['ME', 'EN'],
-  mn: ['MN'],
-};
+type Outcomes = Readonly<Record<string, outcomes.Outcome>>;
 
-/** What each code says of a command, where it is not `OK`. An item that was made for this caller to fill was not there. */
-const OUTCOMES: Readonly<Partial<Record<MetaCode, Readonly<Record<string, outcomes.Outcome>>>>> = {
+/** The codes of what was refused. */
+const REFUSED: Outcomes = { NS: outcomes.NOT_STORED, EX: outcomes.EXISTS, NF: outcomes.NOT_FOUND };
+
+/** Which codes answer which command, and what they say of its key. */
+const ANSWERS: Readonly<Record<MetaCode, Outcomes>> = {
   mg: { VA: outcomes.HIT, HD: outcomes.HIT, EN: outcomes.MISS },
+  ms: { HD: outcomes.STORED, ...REFUSED },
+  md: { HD: outcomes.OK, ...REFUSED },
+  ma: { VA: outcomes.OK, HD: outcomes.OK, ...REFUSED },
   me: { ME: outcomes.HIT, EN: outcomes.MISS },
-  ms: { HD: outcomes.STORED, NS: outcomes.NOT_STORED, EX: outcomes.EXISTS, NF: outcomes.NOT_FOUND },
-  md: { NS: outcomes.NOT_STORED, EX: outcomes.EXISTS, NF: outcomes.NOT_FOUND },
-  ma: { NS: outcomes.NOT_STORED, EX: outcomes.EXISTS, NF: outcomes.NOT_FOUND },
+  mn: { MN: outcomes.OK },
 };
 
 /** What a request is made of: a {@link MetaCommand}, or what a typed method has checked already. */
@@ -155,10 +149,9 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
       else if (flag.startsWith('q')) quiet = true;
     }
     this.ownOpaque = given === undefined;
-    this.quiet = quiet && command.code !== 'me' && command.code !== 'mn';
-    if (command.code !== 'me' && command.code !== 'mn') {
-      this.opaque = given ?? `O${(lastOpaque = (lastOpaque + 1) % 36 ** 5).toString(36)}`;
-    }
+    if (command.code === 'me' || command.code === 'mn') quiet = false;
+    else this.opaque = given ?? `O${(lastOpaque = (lastOpaque + 1) % 36 ** 5).toString(36)}`;
+    this.quiet = quiet;
   }
 
   override get hasBlock(): boolean {
@@ -216,13 +209,14 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
     if (this.quiet) request.text('mn\r\n');
   }
 
-  /** The code of a reply, which must be one of `answers`. */
-  protected codeOf(frame: Frame, answers: readonly string[], server: string): string {
+  /** The code of a reply, which must be an answer to the command. */
+  protected codeOf(frame: Frame, server: string): string {
     const { buffer, start, end } = frame;
     const codeEnd = tokenEnd(buffer, start, end);
-    const code = answers.find((answer) => isText(buffer, start, codeEnd, answer));
-    if (code === undefined || frame.hasBlock !== (code === 'VA')) throw this.refuse(frame, server);
-    return code;
+    for (const code in ANSWERS[this.verb]) {
+      if (isText(buffer, start, codeEnd, code) && frame.hasBlock === (code === 'VA')) return code;
+    }
+    throw this.refuse(frame, server);
   }
 
   /**
@@ -298,7 +292,8 @@ export class MetaRequest extends MetaExchange<MetaResult> {
 
   override outcome(result: MetaResult): outcomes.Outcome {
     const isPlaceHolder = this.verb === 'mg' && result.size === 0 && (result.flag('W') ?? result.flag('Z')) !== undefined;
-    return isPlaceHolder ? outcomes.MISS : (OUTCOMES[this.verb]?.[result.code] ?? outcomes.OK);
+    // An item that was made for this caller to fill was not there.
+    return isPlaceHolder ? outcomes.MISS : (ANSWERS[this.verb][result.code] ?? outcomes.OK);
   }
 
   override reader(): ReplyReader<MetaResult> {
@@ -324,7 +319,7 @@ export class MetaRequest extends MetaExchange<MetaResult> {
   }
 
   read(frame: Frame, server: string): MetaResult {
-    const code = this.codeOf(frame, ANSWERS[this.verb], server);
+    const code = this.codeOf(frame, server);
     const flags: string[] = [];
     this.eachFlag(frame, code, (buffer, from, end) => flags.push(latin1Slice(buffer, from, end)));
     return new MetaResult(code, flags, frame.hasBlock ? frame.data() : undefined);
@@ -343,26 +338,9 @@ class SetIfAbsent extends MetaRequest {
 }
 
 /** `mn`: does nothing, on every server. */
-export class NoopCommand extends ServerCommand<void> implements ReplyReader<void> {
-  get verb(): 'mn' {
-    return 'mn';
-  }
-
-  get idempotent(): boolean {
-    return true;
-  }
-
-
-  write(request: RequestWriter): void {
-    request.text('mn\r\n');
-  }
-
-  merge(): void {
-    return;
-  }
-
-  reader(): this {
-    return this;
+export class NoopCommand extends ServerCommand<void> {
+  constructor() {
+    super('mn');
   }
 
   override get throughProxies(): boolean {
@@ -373,7 +351,11 @@ export class NoopCommand extends ServerCommand<void> implements ReplyReader<void
     return META_SINCE;
   }
 
-  read(frame: Frame, server: string): void {
+  merge(): void {
+    return;
+  }
+
+  override read(frame: Frame, server: string): void {
     // memcached 1.5.19 to 1.5.22 answers so.
     if (isWord(frame, 'EN')) throw unknownCommand(this, server);
     if (!isWord(frame, 'MN')) throw this.refuse(frame, server);

@@ -11,7 +11,7 @@ import type { RequestWriter } from '../../protocol/request';
 import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
 import { pickAt } from './pick';
-import { KeyCommand, KeysCommand, NO_CAS, type Command, type ReplyReader } from '../command';
+import { KeyCommand, KeysCommand, lineEnd, NO_CAS, type Command, type ReplyReader } from '../command';
 
 /** The unconditional storage words. */
 export type StorageVerb = 'set' | 'add' | 'replace' | 'append' | 'prepend';
@@ -33,11 +33,6 @@ export const ANSWERED_FROM = 16_384;
 
 function isLarge({ block }: Item): boolean {
   return block.length >= ANSWERED_FROM;
-}
-
-/** The end of a line before a block. */
-function lineEnd(noreply: boolean): string {
-  return noreply ? ' noreply\r\n' : '\r\n';
 }
 
 let lastFlags = 0;

@@ -146,9 +146,7 @@ export function failFast<T extends Executor>(
 
 /** An error of the class of `failure`, so that what handles the failures of a server handles this one too. */
 function sameKind(message: string, failure: unknown, options: MemcacheErrorOptions): MemcacheError {
-  if (failure instanceof MemcacheTimeoutError) return new MemcacheTimeoutError(message, options);
-  if (failure instanceof MemcacheUnexpectedCloseError) return new MemcacheUnexpectedCloseError(message, options);
-  if (failure instanceof MemcacheServerError) return new MemcacheServerError(message, options);
-  if (failure instanceof MemcacheUnknownError) return new MemcacheUnknownError(message, options);
-  return new MemcacheConnectError(message, options);
+  const kinds = [MemcacheTimeoutError, MemcacheUnexpectedCloseError, MemcacheServerError, MemcacheUnknownError];
+  const Kind = kinds.find((kind) => failure instanceof kind) ?? MemcacheConnectError;
+  return new Kind(message, options);
 }

@@ -1,7 +1,6 @@
 /** Writes plain data as a pickle of protocol 2, which every Python since 2.3 reads. */
 import { MemcacheSerdeError } from '../../errors';
 import { isInteger } from '../integer';
-import { isWellFormed } from '../string-serde';
 import { MAX_DEPTH } from './plain';
 import { PickleSink } from './sink';
 import { encodeText } from './text';
@@ -105,7 +104,7 @@ class PickleWriter {
   #writeText(text: string): void {
     if (this.#refer(this.#memo, text)) return;
     this.#sink.ascii('X');
-    if (isWellFormed(text)) {
+    if (text.isWellFormed()) {
       this.#sink.text(text);
     } else {
       const bytes = encodeText(text);
