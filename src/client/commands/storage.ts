@@ -4,6 +4,7 @@
  *
  * Replies: STORED, NOT_STORED, and for cas EXISTS (changed since) and NOT_FOUND.
  */
+import { MemcachePartialError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
 import { routingPart, type Key, type KeyPart } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
@@ -249,11 +250,17 @@ export class SetManyCommand extends KeysCommand<Key[]> {
         if (!stored) this.#fail(failed, index);
         return true;
       },
-      refused: (index) => {
+      refused: (index, certainty) => {
+        if (this.#again && certainty === 'notSent') return false;
         this.#fail(failed, index);
         return true;
       },
       result: () => failed,
+      // The one server behind a proxy that failed may have stored what it was sent.
+      failure: (first, certainty) => {
+        const failures = new Map([[first.server ?? '', first]]);
+        return new MemcachePartialError(failed, failures, { server: first.server, command: 'set', cause: first, certainty });
+      },
     });
   }
 
