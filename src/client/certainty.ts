@@ -11,6 +11,17 @@ export function weakestCertainty(all: readonly Certainty[]): Certainty {
   return WEAKEST_FIRST.find((certainty) => all.includes(certainty)) ?? 'notSent';
 }
 
+/**
+ * The certainty of a call whose `parts` have all been answered but for `failures`: theirs, if all are alike. Otherwise a part of it
+ * may have been executed, so that the whole must not be repeated lightly.
+ */
+export function certaintyOfParts(failures: readonly MemcacheError[], parts: number): Certainty {
+  const certainties = new Set(failures.map(({ certainty }) => certainty));
+  if (failures.length < parts) certainties.add('executed');
+  const [only = 'executed'] = certainties;
+  return certainties.size === 1 ? only : 'maybeExecuted';
+}
+
 /** The last of the `failures` with the weakest certainty of all: the one error that is true of all of them. */
 export function weakestFailure(failures: readonly unknown[]): unknown {
   const errors = failures.filter((failure) => failure instanceof MemcacheError);
@@ -52,11 +63,8 @@ export class Failures {
   /** The error that carries all failures, and the result of the other parts. */
   toError(command: string, partial: unknown): MemcachePartialError {
     const [cause] = this.#byServer.values();
-    const certainties = new Set([...this.#byServer.values()].map(({ certainty }) => certainty));
-    if (this.#someAnswered) certainties.add('executed');
-    const [only] = certainties;
-    // Parts of different certainty: a part of the call may have been executed, so the whole must not be repeated lightly.
-    const certainty = certainties.size === 1 ? only : 'maybeExecuted';
+    const failures = [...this.#byServer.values()];
+    const certainty = certaintyOfParts(failures, failures.length + (this.#someAnswered ? 1 : 0));
     return new MemcachePartialError(partial, this.#byServer, { command, cause, certainty });
   }
 }

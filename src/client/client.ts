@@ -2,7 +2,7 @@ import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError, Memcach
 import { checkOptionNames, settingsOf } from '../options/option';
 import { checkValue, isObject, SWITCH, wholeNumber, type Rule } from '../options/rule';
 import { encodeExptime, type Expire } from '../protocol/exptime';
-import { encodeBase64Key, encodeKey, encodePrefix, keyText, type Key, type KeyRules } from '../protocol/key';
+import { encodeBase64Key, encodeKey, encodePrefix, keyText, routingPart, type Key, type KeyRules } from '../protocol/key';
 import { encodeCas, encodeClientFlags, encodeCount } from '../protocol/numbers';
 import { toBlock } from '../protocol/request';
 import type { Clock } from '../runtime/clock';
@@ -222,8 +222,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /**
    * Stores all `entries` in one round trip, and resolves with the keys that were not stored. Among them are keys whose value is
-   * larger than `maxValueSize`, which are deleted, and keys whose server, in a cluster, could not be reached. Nothing is sent
-   * when one of the entries is not legal.
+   * larger than `maxValueSize`, which are deleted, and keys whose server, in a cluster, could not be reached. Of a key that is given
+   * twice the last value counts. Nothing is sent when one of the entries is not legal.
    *
    * It rejects when a server failed and may have stored what it was sent; with several servers, or values that are too large,
    * that is a `MemcachePartialError`, whose `partial` holds the keys that were certainly not stored.
@@ -231,17 +231,18 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   async setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]> {
     checkOptions(options);
     const items: Entry[] = [];
-    const tooLarge: Entry[] = [];
+    let someTooLarge = false;
     const exptime = this.#exptimeOf(options);
     const given = this.#flagsOf(options);
     for (const [key, value] of pairs(entries)) {
       const wireKey = this.#encodeKey(key);
       const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'set');
       const block = toBlock(data);
-      (block.length > this.#maxValueSize ? tooLarge : items).push({ wireKey, key, block, flags: given ?? flags, exptime });
+      if (block.length > this.#maxValueSize) someTooLarge = true;
+      items.push({ wireKey, key, block, flags: given ?? flags, exptime });
     }
     const noreply = this.#noreply(options);
-    if (tooLarge.length > 0) return this.#setSome(items, tooLarge, noreply, options);
+    if (someTooLarge) return this.#setSome(lastOfEach(items), noreply, options);
     return items.length === 0 ? [] : this.#execute(new SetManyCommand(items, noreply), options);
   }
 
@@ -540,13 +541,16 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   }
 
   /**
-   * Stores `items` and deletes `tooLarge`, since what their keys held would be out of date; resolves with the keys that were
-   * not stored.
+   * Stores those of `entries` that may be stored, and deletes the others, since what their keys held would be out of date; resolves
+   * with the keys that were not stored.
    */
-  async #setSome(items: readonly Entry[], tooLarge: readonly Entry[], noreply: boolean, options?: CallOptions): Promise<Key[]> {
+  async #setSome(entries: readonly Entry[], noreply: boolean, options?: CallOptions): Promise<Key[]> {
+    const items = entries.filter(({ block }) => block.length <= this.#maxValueSize);
+    const tooLarge = entries.filter(({ block }) => block.length > this.#maxValueSize);
     const command = new SetManyCommand(items, noreply);
     const storing = items.length === 0 ? [] : this.#execute(command, options);
-    const [stored, deleted] = await Promise.allSettled([storing, this.#deleteEntries(tooLarge, options)]);
+    const deleting = tooLarge.length === 0 ? 0 : this.#deleteEntries(tooLarge, options);
+    const [stored, deleted] = await Promise.allSettled([storing, deleting]);
     const failures = new Failures();
     failures.addOutcome(stored);
     failures.addOutcome(deleted);
@@ -638,6 +642,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 }
 
 const EMPTY = Buffer.alloc(0);
+
+/** Of entries for the same item the last: what is stored and what is deleted may take different connections. */
+function lastOfEach(entries: readonly Entry[]): Entry[] {
+  // A routing key may place the same key on another server.
+  return [...new Map(entries.map((entry) => [`${entry.wireKey} ${keyText(routingPart(entry.key))}`, entry])).values()];
+}
 
 /** The keys of a `setMany` that were certainly not stored. */
 function notStoredOf(outcome: PromiseSettledResult<Key[]>, command: SetManyCommand): Key[] {

@@ -8,8 +8,8 @@
 /**
  * What is known about the server's side of a call that failed.
  *
- * - `notSent`: no byte of the command left this process; repeating it is always safe.
- * - `maybeExecuted`: the command was written, and no reply that can be trusted came back.
+ * - `notSent`: no byte of the command left this process, or a proxy could not reach the server; repeating it is always safe.
+ * - `maybeExecuted`: the command was written, and no reply that can be trusted came back, or a proxy lost the server.
  * - `executed`: the server received the command and answered it; the error is its answer,
  *   or arose on this side after the answer.
  */

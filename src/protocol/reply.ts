@@ -3,6 +3,7 @@ import {
   MemcacheAuthenticationError,
   MemcacheClientError,
   MemcacheServerError,
+  MemcacheUnexpectedCloseError,
   MemcacheUnknownCommandError,
   MemcacheUnknownError,
   type Certainty,
@@ -153,7 +154,7 @@ export function unknownCommand({ verb, since }: Asked, server: string, certainty
  *
  *     ERROR                    the command is not known
  *     CLIENT_ERROR <text>      the request was at fault
- *     SERVER_ERROR <text>      the server failed
+ *     SERVER_ERROR <text>      the server failed, or a proxy could not reach it, or lost it
  */
 export function replyError(frame: Frame, asked: Asked, server: string): MemcacheError {
   const line = printable(frame);
@@ -168,10 +169,31 @@ export function replyError(frame: Frame, asked: Asked, server: string): Memcache
   if (/^(SERVER_)?ERROR/.test(line)) {
     // The server says this to a new connection before it reads anything from it.
     if (line.startsWith('ERROR Too many open connections')) origin.certainty = 'notSent';
+    else if (line.startsWith('SERVER_ERROR')) origin.certainty = certaintyOf(text);
     return new MemcacheServerError(text, origin);
   }
   origin.certainty = 'maybeExecuted';
   return new MemcacheUnknownError(`the reply to "${asked.verb}" cannot be understood: ${looksLike(line)}`, origin);
+}
+
+/**
+ * What a proxy says of its server: the system's words (twemproxy, mcrouter), or its own. No memcached uses these.
+ *
+ *     Connection refused       no connection could be made, so nothing was sent
+ *     anything else            it was lost, or did not answer: it may have executed what it was sent
+ */
+const OF_A_PROXY =
+  /^(?:Invalid argument|Broken pipe|No route to host|Network is |Host is |Transport endpoint |unknown|bad response|local error|remote error|aborted)|\b(?:connect|connection|timeout|timed out|backend|unavailable|lua|errno)\b/i;
+const REFUSED = 'Connection refused';
+
+function certaintyOf(serverError: string): Certainty {
+  if (serverError === REFUSED) return 'notSent';
+  return OF_A_PROXY.test(serverError) ? 'maybeExecuted' : 'executed';
+}
+
+/** Whether an error line speaks of the server behind a proxy: the proxy itself is well. */
+export function isOfProxy(error: unknown): boolean {
+  return error instanceof MemcacheServerError && !(error instanceof MemcacheUnexpectedCloseError) && OF_A_PROXY.test(error.message);
 }
 
 /** Whether the frame is one of the three error lines. */

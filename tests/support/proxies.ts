@@ -26,12 +26,13 @@ export function memcachedProxyBinary(): string | undefined {
   return spawnSync(binary, ['-h'], { encoding: 'utf8' }).stdout.includes('proxy_config') ? binary : undefined;
 }
 
-export const startTwemproxy: StartProxy = (backends) =>
+/** @param timeout - how long it waits for a server, in milliseconds */
+export const startTwemproxy = (backends: readonly string[], timeout = 400): Promise<ProxyProcess> =>
   start(async (folder) => {
     const [port, statistics] = [await freePort(), await freePort()];
     const servers = backends.map((backend) => `   - ${backend}:1\n`).join('');
     const config = join(folder, 'nutcracker.yml');
-    writeFileSync(config, `pool:\n  listen: 127.0.0.1:${port}\n  hash: md5\n  distribution: modula\n  auto_eject_hosts: false\n  timeout: 400\n  servers:\n${servers}`);
+    writeFileSync(config, `pool:\n  listen: 127.0.0.1:${port}\n  hash: md5\n  distribution: modula\n  auto_eject_hosts: false\n  timeout: ${timeout}\n  servers:\n${servers}`);
     return { port, binary: twemproxyBinary() ?? '', args: ['-c', config, '-a', '127.0.0.1', '-s', String(statistics)] };
   });
 

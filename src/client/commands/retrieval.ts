@@ -4,13 +4,14 @@
  *     gat <exptime> <key>*\r\n
  *     gats <exptime> <key>*\r\n
  */
-import { MemcachePartialError, MemcacheServerError, MemcacheUnknownError } from '../../errors';
+import { MemcachePartialError, MemcacheServerError, MemcacheUnknownError, type MemcacheError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
 import { keyText, routingPart, type Key, type KeyPart } from '../../protocol/key';
 import { isValueFor, isWord, replyError, valueCas, valueFlags } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
+import { certaintyOfParts } from '../certainty';
 import * as outcomes from '../meter';
 import { pickAt } from './pick';
 import { hasRepeats } from '../repeats';
@@ -396,6 +397,8 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
   #next = 0;
   #line = 0;
   #failure: unknown;
+  /** Of each line that was refused. */
+  readonly #refusals: MemcacheError[] = [];
 
   constructor(
     verb: string,
@@ -456,6 +459,7 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
     if (error instanceof MemcacheUnknownError) throw error;
     const first = this.#line === 0 ? 0 : (this.#lineEnds[this.#line - 1] ?? 0);
     if ((this.#lineEnds[this.#line] ?? 0) - first > 1 || afterLastKey(this.#wireKeys[first] ?? '') !== '') throw new BrokenReply(error);
+    this.#refusals.push(error);
     this.#failure ??= error;
   }
 
@@ -463,7 +467,8 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
     const failure = this.#failure;
     if (failure instanceof MemcacheServerError) {
       const failures = new Map([[server, failure]]);
-      throw new MemcachePartialError(this.#hits, failures, { server, command: this.#verb, cause: failure, certainty: 'executed' });
+      const certainty = certaintyOfParts(this.#refusals, this.#lineEnds.length);
+      throw new MemcachePartialError(this.#hits, failures, { server, command: this.#verb, cause: failure, certainty });
     }
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- thrown on as it was caught
     if (failure !== undefined) throw failure;

@@ -4,6 +4,7 @@
  *
  * Replies: STORED, NOT_STORED, and for cas EXISTS (changed since) and NOT_FOUND.
  */
+import { MemcachePartialError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
 import { routingPart, type Key, type KeyPart } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
@@ -212,15 +213,11 @@ export class SetManyCommand extends KeysCommand<Key[]> {
 
   /** A key whose server cannot be reached is a key that was not stored, unless it was reached before. */
   override get whenNotSent(): Key[] | undefined {
-    return this.#again ? undefined : this.#keys;
+    return this.#again ? undefined : this.#notStored([...this.#entries.keys()]);
   }
 
   override get again(): SetManyCommand {
     return new SetManyCommand(this.#entries, this.noreply, true);
-  }
-
-  get #keys(): Key[] {
-    return this.#entries.map((entry) => entry.key);
   }
 
   write(request: RequestWriter): void {
@@ -249,24 +246,32 @@ export class SetManyCommand extends KeysCommand<Key[]> {
   }
 
   reader(): ReplyReader<Key[]> {
-    const failed: Key[] = [];
+    const failed: number[] = [];
     return new BatchReader(this, this.#entries.length, {
       reply: (frame, index) => {
         const stored = isWord(frame, 'STORED');
         if (!stored && !isWord(frame, 'NOT_STORED')) return false;
-        if (!stored) this.#fail(failed, index);
+        if (!stored) failed.push(index);
         return true;
       },
-      refused: (index) => {
-        this.#fail(failed, index);
+      refused: (index, certainty) => {
+        if (this.#again && certainty === 'notSent') return false;
+        failed.push(index);
         return true;
       },
-      result: () => failed,
+      result: () => this.#notStored(failed),
+      // The one server behind a proxy that failed may have stored what it was sent.
+      failure: (first, certainty) => {
+        const failures = new Map([[first.server ?? '', first]]);
+        return new MemcachePartialError(this.#notStored(failed), failures, { server: first.server, command: 'set', cause: first, certainty });
+      },
     });
   }
 
-  #fail(failed: Key[], index: number): void {
-    const entry = this.#entries[index];
-    if (entry !== undefined) failed.push(entry.key);
+  /** The keys whose last entry was refused. */
+  #notStored(failed: readonly number[]): Key[] {
+    if (failed.length === 0) return [];
+    const last = new Map(this.#entries.map(({ wireKey }, index) => [wireKey, index]));
+    return pickAt(this.#entries, failed.filter((index) => last.get(this.#entries[index]?.wireKey ?? '') === index)).map(({ key }) => key);
   }
 }

@@ -1,12 +1,14 @@
 import {
   MemcacheConnectError,
   MemcacheError,
+  MemcachePartialError,
   MemcacheServerError,
   MemcacheTimeoutError,
   MemcacheUnexpectedCloseError,
   MemcacheUnknownError,
   type MemcacheErrorOptions,
 } from '../../errors';
+import { isOfProxy } from '../../protocol/reply';
 import type { Clock } from '../../runtime/clock';
 import { systemRandom } from '../../runtime/random';
 import type { Command } from '../command';
@@ -81,7 +83,7 @@ export class Guard implements Executor {
       this.#onAnswer();
       return result;
     } catch (error) {
-      if (error instanceof MemcacheError && error.certainty === 'executed') this.#onAnswer();
+      if (isAnswer(error)) this.#onAnswer();
       throw error;
     } finally {
       this.health.onProbeEnd();
@@ -142,6 +144,11 @@ export function failFast<T extends Executor>(
   const health = new ServerHealth({ clock, random: systemRandom, retryAttempts: Infinity, retryTimeout, deadTimeout: retryTimeout });
   const guard = new Guard(next, health, { meter, refusal: sameKind });
   return { executor: guard, next };
+}
+
+/** Whether the server has said so, or a proxy of one of its servers. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof MemcachePartialError || isOfProxy(error) || (error instanceof MemcacheError && error.certainty === 'executed');
 }
 
 /** An error of the class of `failure`, so that what handles the failures of a server handles this one too. */
