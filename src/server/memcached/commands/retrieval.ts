@@ -40,7 +40,7 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
         exchange.reply('CLIENT_ERROR bad command line format');
         return;
       }
-      const key = line.text(i);
+      const key = line.key(i, store);
       const item = store.fetch(key);
       if (deadline === undefined) countGet(context, key, item !== undefined);
       else countTouch(context, key, item !== undefined);
