@@ -158,6 +158,15 @@ export class MemoryStore {
     return this.#time.epoch();
   }
 
+  /** Begins a turn, in which time stands still; it must end before anybody waits for anything. */
+  beginTurn(): void {
+    this.#time.beginTurn();
+  }
+
+  endTurn(): void {
+    this.#time.endTurn();
+  }
+
   /** The store's time, in whole milliseconds. */
   now(): number {
     return this.#time.now();
@@ -186,6 +195,11 @@ export class MemoryStore {
   /** Whole seconds since `item` was last used. */
   secondsIdle(item: Item): number {
     return this.#time.seconds() - item.accessed;
+  }
+
+  /** The key `buffer[start, end)` as a string, to look for its item: none is made where there is such an item. */
+  keyOf(buffer: Buffer, start: number, end: number): string {
+    return this.#items.keyOf(buffer, start, end);
   }
 
   /** The item; does not count as a use of it. */

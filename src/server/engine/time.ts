@@ -11,6 +11,11 @@ const TIME_BEFORE_START = 62_000;
 /** The deadline of items that expire at once. */
 const PAST = 1000;
 
+/** The time of a turn that has not been asked for yet. */
+const UNREAD = -1;
+/** There is no turn. */
+const NO_TURN = -2;
+
 /**
  * Time as one store counts it: from a little before its start, and never backwards. Jumps of the wall clock do not change
  * it; unless a test fakes the machine's `Date`: the store then follows that, so that setting the system time makes items expire.
@@ -25,6 +30,8 @@ export class StoreTime {
   #faked = false;
   /** The latest time that was returned while time was faked. */
   #latest = 0;
+  /** The time of the present turn. */
+  #ofTurn = NO_TURN;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -39,6 +46,23 @@ export class StoreTime {
 
   /** In whole milliseconds. */
   now(): number {
+    const ofTurn = this.#ofTurn;
+    if (ofTurn >= 0) return ofTurn;
+    const now = this.#read();
+    if (ofTurn === UNREAD) this.#ofTurn = now;
+    return now;
+  }
+
+  /** Lets time stand still until {@link endTurn}: the clock is read once, and not for each command, of which that is a twentieth. */
+  beginTurn(): void {
+    this.#ofTurn = UNREAD;
+  }
+
+  endTurn(): void {
+    this.#ofTurn = NO_TURN;
+  }
+
+  #read(): number {
     if (this.#mayBeFaked && (this.#faked || isTimeFaked())) return this.#fakedNow();
     return Math.floor(this.#clock.now() - this.#origin);
   }

@@ -15,7 +15,7 @@ export function copyState({ key, value, flags, cas, deadline, accessed, marks }:
  * item that it is about to change or remove, and the walk copies it then if it has not reached it yet: so there is never a copy
  * of everything. Items carry the stamp of the last walk that has passed them; new items get it when they are made.
  *
- * It goes through the index, where reads and changes move nothing; it may meet new keys, which it skips.
+ * It goes through the index, each part as it was when the walk came to it; items that it meets twice, or that are new or gone, it skips.
  */
 export class ItemWalk {
   readonly #items: Iterator<Item>;

@@ -5,15 +5,12 @@ import type { CommandInfo } from '../shared/execution';
 import { hasArity, type Command } from './commands/command';
 import type { RedisContext } from './commands/context';
 import { RedisExchange, TOO_LARGE } from './commands/exchange';
-import { COMMANDS } from './commands/table';
+import { BY_NAME, COMMANDS } from './commands/table';
 import type { Transaction } from './commands/transaction';
 import { ProtocolError, RequestReader } from './resp/request-reader';
 
 /** The most memory of a request beyond one value, in bytes. */
 const MAX_REQUEST = 16 * 1024 * 1024;
-
-/** The commands as clients write them, in capitals or in lower case: without a new string for each request. */
-const BY_USUAL_NAME = new Map([...COMMANDS].flatMap(([name, command]) => [[name, command], [name.toUpperCase(), command]]));
 
 /** The longest name, and the longest list of arguments, that an error repeats. */
 const MAX_QUOTED = 128;
@@ -106,11 +103,10 @@ function enqueue(exchange: RedisExchange, transaction: Transaction, command: Com
 /** The command to execute; otherwise sends the error, by checks in Redis's order. */
 function findCommand(exchange: RedisExchange): Command | undefined {
   const { request } = exchange;
-  const name = request.text(0);
-  const entry = BY_USUAL_NAME.get(name) ?? COMMANDS.get(name.toLowerCase());
-  if (entry === undefined) {
+  const entry = BY_NAME.find(request.nameHash);
+  if (entry === undefined || !request.isNamed(entry.name)) {
     // It looks like HTTP: a browser may have been tricked into sending commands.
-    if (/^(?:post|host:)$/i.test(name)) exchange.finish();
+    if (/^(?:post|host:)$/i.test(request.text(0))) exchange.finish();
     else exchange.error(unknownCommand(exchange));
     return undefined;
   }
@@ -132,10 +128,12 @@ function findCommand(exchange: RedisExchange): Command | undefined {
   return undefined;
 }
 
-function hasGoodKeys({ request }: RedisExchange, { keys: [first, last, step] }: Command): boolean {
+function hasGoodKeys({ request }: RedisExchange, { keys }: Command): boolean {
+  // By their places: to take the array apart is to iterate over it, for each command.
+  const first = keys[0];
+  const last = keys[1] < 0 ? request.count - 1 : keys[1];
   if (first === 0) return true;
-  const end = last < 0 ? request.count - 1 : last;
-  for (let index = first; index <= end; index += step) {
+  for (let index = first; index <= last; index += keys[2]) {
     const length = request.length(index);
     if (length === 0 || length > MAX_KEY_LENGTH) return false;
   }

@@ -65,11 +65,16 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     this.#commands = 0;
     this.#heard = commandChannel.hasSubscribers;
     exchange.produced = 0;
+    const { store, hook } = this.#context;
+    // A hook may be a test that moves the clock.
+    if (hook === undefined) store.beginTurn();
     let at = end;
     try {
       at = this.reader.push(buffer, start, end);
     } catch (error) {
       this.fail(error);
+    } finally {
+      store.endTurn();
     }
     exchange.flush();
     return this.ended ? end : at;

@@ -1,4 +1,4 @@
-import { valueText, type StoredValue } from '../engine/item';
+import { BUFFER_FROM, valueText, type StoredValue } from '../engine/item';
 import type { SessionOutput } from '../net/service';
 
 /** Values of at least this many bytes are passed on as Buffers; shorter ones are cheaper as a part of the text. */
@@ -6,6 +6,13 @@ const PASS_FROM = 4096;
 
 /** Gathered text of this many bytes is passed on before the turn ends. */
 const FLUSH_FROM = 64 * 1024;
+
+const LENGTH_LINES: readonly string[] = Array.from({ length: BUFFER_FROM }, (_, length) => `${length}\r\n`);
+
+/** `<length>\r\n`, which is ready for the short values: a tenth of what a reply costs. */
+export function lengthLine(length: number): string {
+  return LENGTH_LINES[length] ?? `${length}\r\n`;
+}
 
 /** The replies of one session: gathered as text, they leave together at the end of a turn. */
 export class Replies {
@@ -31,12 +38,13 @@ export class Replies {
     if (this.#text.length >= FLUSH_FROM) this.flush();
   }
 
-  /** Adds a value and its line end to the reply. */
-  block(value: StoredValue): void {
+  /** Adds a head, a value and its line end to the reply. */
+  block(head: string, value: StoredValue): void {
     if (typeof value === 'string' || value.length < PASS_FROM) {
-      this.text(`${valueText(value)}\r\n`);
+      this.text(head + valueText(value) + '\r\n');
       return;
     }
+    this.#text += head;
     this.flush();
     this.produced += value.length;
     this.#output.write(value);

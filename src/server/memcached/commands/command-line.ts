@@ -1,6 +1,8 @@
 import { latin1Slice, readDecimal } from '../../../protocol/bytes';
 import { MAX_KEY_LENGTH, MAX_UINT64 } from '../../../protocol/limits';
 import { parseUint64 } from '../../engine/counter';
+import type { MemoryStore } from '../../engine/store';
+import { nextHash } from '../../shared/name-table';
 
 /** memcached cuts a line into at most this many tokens; the rest of the line is left whole. */
 const MAX_TOKENS = 23;
@@ -41,7 +43,7 @@ export class CommandLine {
     for (; at < end; at++) {
       const byte = buffer[at] ?? SPACE;
       if (byte === SPACE) break;
-      hash = (hash * 31 + byte) | 0;
+      hash = nextHash(hash, byte);
     }
     this.verbHash = hash;
     this.#buffer = buffer;
@@ -77,6 +79,13 @@ export class CommandLine {
     if (index >= this.count) return '';
     const base = this.#base;
     return latin1Slice(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
+  }
+
+  /** The token as a key of `store`. */
+  key(index: number, store: MemoryStore): string {
+    if (index >= this.count) return '';
+    const base = this.#base;
+    return store.keyOf(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
   }
 
   /** The token without its first character. */

@@ -20,7 +20,7 @@ function count(exchange: Exchange, up: boolean): void {
     return;
   }
   const { stats } = store;
-  const result = store.count(line.text(KEY), up, BigInt(delta), 0);
+  const result = store.count(line.key(KEY, store), up, BigInt(delta), 0);
   switch (result.outcome) {
     case 'counted':
       if (up) stats.incrHits++;

@@ -5,7 +5,7 @@ import type { Exchange } from './exchange';
 export function deleteItem(exchange: Exchange): void {
   const { line, store, context } = exchange;
   if (!hasKey(exchange)) return;
-  const key = line.text(KEY);
+  const key = line.key(KEY, store);
   if (context.prefixes.enabled) context.prefixes.record(key, 'del');
   if (store.delete(key)) {
     store.stats.deleteHits++;

@@ -1,4 +1,5 @@
 import type { Cas } from '../../engine/item';
+import type { MemoryStore } from '../../engine/store';
 import { strictInt32, strictUint32, strictUint64, type CommandLine } from './command-line';
 import { decodeBase64 } from './base64';
 
@@ -44,9 +45,9 @@ export class MetaFlags {
   /** The error line for a flag that cannot be read. */
   error: string | undefined;
 
-  /** Reads the flags from token `from` on; the key is token 1. */
-  constructor(line: CommandLine, from: number) {
-    this.key = line.text(1);
+  /** Reads the flags from token `from` on; the key, one of `store`, is token 1. */
+  constructor(line: CommandLine, from: number, store: MemoryStore) {
+    this.key = line.key(1, store);
     // The letters seen so far, a bit each: a set would cost more than all the rest.
     let low = 0;
     let middle = 0;

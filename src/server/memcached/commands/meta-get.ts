@@ -32,8 +32,7 @@ export function metaGet(exchange: Exchange): void {
   }
   // A client that names the item's cas has its value already.
   if (flags.value && !known) {
-    exchange.text(`VA ${value.length}${shown}\r\n`);
-    exchange.block(value);
+    exchange.block(`VA ${value.length}${shown}\r\n`, value);
   } else {
     exchange.text(`HD${shown}\r\n`);
   }

@@ -15,7 +15,7 @@ const MAX_TOKENS = 20;
 
 /** Reads the flags from the token `from` on; when they cannot be read it sends the reason, or `complaint` instead. */
 export function readFlags(exchange: Exchange, from: number, complaint?: string): MetaFlags | undefined {
-  const { line } = exchange;
+  const { line, store } = exchange;
   let error: string | undefined;
   if (!line.hasFlagsFrom(from)) {
     exchange.replyAlways(BAD_FORMAT);
@@ -24,7 +24,7 @@ export function readFlags(exchange: Exchange, from: number, complaint?: string):
   if (!line.isKey(1)) error = BAD_FORMAT;
   else if (line.count > MAX_TOKENS) error = 'CLIENT_ERROR options flags are too long';
   else {
-    const flags = new MetaFlags(line, from);
+    const flags = new MetaFlags(line, from, store);
     error = flags.error;
     if (error === undefined) return flags;
   }

@@ -1,4 +1,5 @@
 import type { ServerContext } from './context';
+import { lengthLine } from '../../shared/replies';
 import type { Exchange } from './exchange';
 
 const FROM_KEYS = 1;
@@ -40,17 +41,16 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
         exchange.reply('CLIENT_ERROR bad command line format');
         return;
       }
-      const key = line.text(i);
+      const key = line.key(i, store);
       const item = store.fetch(key);
       if (deadline === undefined) countGet(context, key, item !== undefined);
       else countTouch(context, key, item !== undefined);
       if (item === undefined) continue;
       if (deadline !== undefined) store.setDeadline(item, deadline);
       if (refused) continue;
-      const { value } = item;
-      const head = `VALUE ${key} ${item.flags} ${value.length}`;
-      exchange.text(withCas ? `${head} ${item.cas}\r\n` : `${head}\r\n`);
-      exchange.block(value);
+      const { value, flags } = item;
+      const end = withCas ? `${value.length} ${item.cas}\r\n` : lengthLine(value.length);
+      exchange.block('VALUE ' + key + ` ${flags} ` + end, value);
     }
     from = 0;
   } while (line.next());

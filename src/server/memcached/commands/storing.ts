@@ -46,7 +46,7 @@ function storing(mode: StoreMode): (exchange: Exchange) => void {
       exchange.reply(BAD_FORMAT);
       return;
     }
-    const key = line.text(KEY);
+    const key = line.key(KEY, store);
     if (prefixes.enabled) prefixes.record(key, 'set');
     if (frame.oversized) {
       exchange.reply(WORDS[store.rejectTooLarge(mode, key)]);

@@ -12,7 +12,7 @@ export function touch(exchange: Exchange): void {
   }
   const { stats } = store;
   stats.cmdTouch++;
-  const item = store.fetch(line.text(KEY));
+  const item = store.fetch(line.key(KEY, store));
   if (item === undefined) {
     stats.touchMisses++;
     exchange.reply('NOT_FOUND');

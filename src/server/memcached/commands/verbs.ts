@@ -14,6 +14,7 @@ import { stats } from './statistics';
 import { add, append, cas, prepend, replace, set } from './storing';
 import { touch } from './touching';
 import { lru, lruCrawler, slabs } from './tuning';
+import { NameTable } from '../../shared/name-table';
 
 /** A command of the text protocol. */
 export interface Verb {
@@ -36,7 +37,8 @@ export interface Verb {
   readonly mayBeIndented: boolean;
 }
 
-const VERBS = new Map<number, Verb>();
+const VERBS = new NameTable<Verb>();
+const names = ['unknown'];
 
 const STORAGE = { keyToken: 1, lengthToken: 4, fewest: 5, noreply: true } as const;
 const META = { keyToken: 1, fewest: 2 } as const;
@@ -76,19 +78,16 @@ define('shutdown', shutdown, RARE);
 define('config', config, RARE);
 
 function define(name: string, execute: Verb['execute'], rest: Partial<Verb> = {}): void {
-  let hash = 0;
-  for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) | 0;
-  if (VERBS.has(hash)) throw new Error(`two verbs have the hash of ${name}`);
   const rules = { keyToken: 0, lengthToken: 0, flagsFrom: 0, fewest: 1, noreply: false, mayBeIndented: false, ...rest };
-  VERBS.set(hash, { name, execute, index: VERBS.size + 1, ...rules });
+  VERBS.define(name, { name, execute, index: names.push(name) - 1, ...rules });
 }
 
 /** The names of all commands, each at its index. */
-export const VERB_NAMES: readonly string[] = ['unknown', ...Array.from(VERBS.values(), ({ name }) => name)];
+export const VERB_NAMES: readonly string[] = names;
 
-/** The command that the line begins with. Found without making a string, which would cost as much as a `get`. */
+/** The command that the line begins with. */
 export function findVerb(line: CommandLine): Verb | undefined {
-  const verb = VERBS.get(line.verbHash);
+  const verb = VERBS.find(line.verbHash);
   if (verb === undefined || !line.is(0, verb.name)) return undefined;
   return line.indented && !verb.mayBeIndented ? undefined : verb;
 }

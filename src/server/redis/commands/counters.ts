@@ -27,9 +27,9 @@ function decrby(exchange: RedisExchange): void {
 
 /** Adds to a number, which keeps its flags and its deadline; a missing one begins at 0. */
 function change(exchange: RedisExchange, delta: bigint): void {
-  const { request, store } = exchange;
+  const { store } = exchange;
   const { stats } = store;
-  const key = request.text(1);
+  const key = exchange.key(1);
   const up = delta >= 0n;
   const result = store.count(key, up, up ? delta : -delta, 0, SIGNED);
   switch (result.outcome) {

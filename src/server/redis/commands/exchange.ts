@@ -45,6 +45,11 @@ export class RedisExchange extends RespReplies {
     this.authenticated = !context.requiresAuthentication;
   }
 
+  /** The argument as a key of the store. */
+  key(index: number): string {
+    return this.request.key(index, this.store);
+  }
+
   /** Resets the session to its beginning. */
   reset(): void {
     this.authenticated = !this.context.requiresAuthentication;

@@ -9,8 +9,8 @@ const FOR_EVER = -1;
 /** `TTL key` and `PTTL key` → the time to live in that unit; -2 when there is no such key, -1 when it does not expire. */
 function remaining(unit: number): (exchange: RedisExchange) => void {
   return (exchange) => {
-    const { request, store } = exchange;
-    const item = store.find(request.text(1));
+    const { store } = exchange;
+    const item = store.find(exchange.key(1));
     if (item === undefined) exchange.integer(MISSING);
     else if (item.deadline === 0) exchange.integer(FOR_EVER);
     // As Redis rounds.
@@ -21,13 +21,13 @@ function remaining(unit: number): (exchange: RedisExchange) => void {
 /** `EXPIRE key time [NX | XX | GT | LT]` → 1 when the deadline was changed; a time that has passed deletes the key. */
 function expiring(name: string, form: TimeForm): (exchange: RedisExchange) => void {
   return (exchange) => {
-    const { request, store } = exchange;
+    const { store } = exchange;
     const { stats } = store;
     const conditions = readConditions(exchange);
     if (conditions === undefined) return;
     const deadline = readDeadline(exchange, 2, form, name, undefined);
     if (deadline === undefined) return;
-    const key = request.text(1);
+    const key = exchange.key(1);
     const item = store.find(key);
     stats.cmdTouch++;
     if (item === undefined) stats.touchMisses++;
@@ -77,8 +77,8 @@ function readConditions(exchange: RedisExchange): Condition[] | undefined {
 
 /** `PERSIST key` → 1 when it had a deadline, which is now removed. */
 function persist(exchange: RedisExchange): void {
-  const { request, store } = exchange;
-  const item = store.find(request.text(1));
+  const { store } = exchange;
+  const item = store.find(exchange.key(1));
   const expires = item !== undefined && item.deadline !== 0;
   if (expires) store.setDeadline(item, 0);
   exchange.flag(expires);

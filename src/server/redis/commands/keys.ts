@@ -12,7 +12,7 @@ function del(exchange: RedisExchange): void {
   const { request, store } = exchange;
   let deleted = 0;
   for (let index = 1; index < request.count; index++) {
-    if (store.delete(request.text(index))) deleted++;
+    if (store.delete(exchange.key(index))) deleted++;
   }
   store.stats.deleteHits += deleted;
   store.stats.deleteMisses += request.count - 1 - deleted;
@@ -24,14 +24,14 @@ function exists(exchange: RedisExchange): void {
   const { request, store } = exchange;
   let found = 0;
   for (let index = 1; index < request.count; index++) {
-    if (store.find(request.text(index)) !== undefined) found++;
+    if (store.find(exchange.key(index)) !== undefined) found++;
   }
   exchange.integer(found);
 }
 
 /** `TYPE key` → `string` or `none`. */
 function type(exchange: RedisExchange): void {
-  exchange.status(exchange.store.find(exchange.request.text(1)) === undefined ? 'none' : 'string');
+  exchange.status(exchange.store.find(exchange.key(1)) === undefined ? 'none' : 'string');
 }
 
 /** `KEYS pattern` → an array of keys. */

@@ -16,7 +16,7 @@ function get(exchange: RedisExchange): void {
 /** `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]` → OK, or with GET the old value. */
 function set(exchange: RedisExchange): void {
   const { request, store } = exchange;
-  const key = request.text(1);
+  const key = exchange.key(1);
   if (request.count === 3) {
     if (put(exchange, key, 2, 0)) exchange.ok();
     return;
@@ -41,7 +41,7 @@ function set(exchange: RedisExchange): void {
 
 /** `SETNX key value` → 1 when there was none. */
 function setnx(exchange: RedisExchange): void {
-  const key = exchange.request.text(1);
+  const key = exchange.key(1);
   if (exchange.store.find(key) !== undefined) exchange.flag(false);
   else if (put(exchange, key, 2, 0)) exchange.flag(true);
 }
@@ -50,30 +50,30 @@ function setnx(exchange: RedisExchange): void {
 function setting(name: string, form: TimeForm): (exchange: RedisExchange) => void {
   return (exchange) => {
     const deadline = readDeadline(exchange, 2, form, name, 1n);
-    if (deadline !== undefined && put(exchange, exchange.request.text(1), 3, deadline)) exchange.ok();
+    if (deadline !== undefined && put(exchange, exchange.key(1), 3, deadline)) exchange.ok();
   };
 }
 
 /** `GETSET key value` → the old value. */
 function getset(exchange: RedisExchange): void {
   const old = read(exchange, 1);
-  if (put(exchange, exchange.request.text(1), 2, 0)) exchange.bulk(old);
+  if (put(exchange, exchange.key(1), 2, 0)) exchange.bulk(old);
 }
 
 /** `GETDEL key` → the value, which is deleted. */
 function getdel(exchange: RedisExchange): void {
   const old = read(exchange, 1);
-  exchange.store.delete(exchange.request.text(1));
+  exchange.store.delete(exchange.key(1));
   exchange.bulk(old);
 }
 
 /** `GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]` → the value. */
 function getex(exchange: RedisExchange): void {
-  const { request, store } = exchange;
+  const { store } = exchange;
   const options = readOptions(exchange, 2, GETEX_OPTIONS);
   if (options === undefined) return;
   const { words, time } = options;
-  const item = store.find(request.text(1));
+  const item = store.find(exchange.key(1));
   let deadline: number | undefined = 0;
   // As in Redis, the time is not even parsed when there is no such key.
   if (item !== undefined && time !== undefined) {
@@ -110,7 +110,7 @@ function mset(exchange: RedisExchange): void {
     return;
   }
   for (let index = 1; index < request.count; index += 2) {
-    if (!put(exchange, request.text(index), index + 1, 0)) return;
+    if (!put(exchange, exchange.key(index), index + 1, 0)) return;
   }
   exchange.ok();
 }
@@ -118,7 +118,7 @@ function mset(exchange: RedisExchange): void {
 /** `APPEND key value` → the new length. An existing value keeps its flags and its deadline. */
 function append(exchange: RedisExchange): void {
   const { request, store } = exchange;
-  const key = request.text(1);
+  const key = exchange.key(1);
   if (store.find(key) === undefined) {
     if (put(exchange, key, 2, 0)) exchange.integer(request.length(2));
   } else if (request.isOversized(2)) {

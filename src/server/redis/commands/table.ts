@@ -1,6 +1,7 @@
 import { ADMINISTRATION_COMMANDS } from './administration';
 import { CLIENT_COMMANDS } from './clients';
 import type { Command } from './command';
+import { NameTable } from '../../shared/name-table';
 import { COUNTER_COMMANDS } from './counters';
 import { EXPIRY_COMMANDS } from './expiry';
 import { introspection } from './introspection';
@@ -25,3 +26,7 @@ for (const topic of [
 
 /** Every command by its name in lower case. */
 export const COMMANDS: ReadonlyMap<string, Command> = table;
+
+/** The same for the bytes of a request. */
+export const BY_NAME = new NameTable<Command>();
+for (const [name, entry] of table) BY_NAME.define(name, entry);

@@ -29,7 +29,7 @@ export function put(exchange: RedisExchange, key: string, index: number, deadlin
   store.stats.cmdSet++;
   if (request.isOversized(index)) return isStored(exchange, store.rejectTooLarge('set', key));
   const value = request.value(index);
-  return isStored(exchange, store.store('set', key, value, flagsOf(value), deadline, storeRequest(key)));
+  return isStored(exchange, store.store('set', key, value, request.isAscii ? FLAG_TEXT : flagsOf(value), deadline, storeRequest(key)));
 }
 
 /** Whether it was stored; sends the error when not. */
@@ -40,14 +40,16 @@ export function isStored(exchange: RedisExchange, outcome: StoreOutcome): boolea
 }
 
 /** The value of the key at `index`; counts as a use of it. */
-export function read({ request, store }: RedisExchange, index: number): StoredValue | undefined {
-  const item = store.fetch(request.text(index));
+export function read(exchange: RedisExchange, index: number): StoredValue | undefined {
+  const { store } = exchange;
+  const item = store.fetch(exchange.key(index));
   store.stats.cmdGet++;
   if (item === undefined) store.stats.getMisses++;
   else store.stats.getHits++;
   return item?.value;
 }
 
+/** The flags of a value that may not be ASCII. */
 function flagsOf(value: StoredValue): number {
   if (typeof value === 'string' && !NOT_ASCII.test(value)) return FLAG_TEXT;
   return isUtf8(valueBytes(value)) ? FLAG_TEXT : FLAG_BYTES;

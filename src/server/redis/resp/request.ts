@@ -1,7 +1,13 @@
+import { isAscii } from 'node:buffer';
 import { latin1Slice } from '../../../protocol/bytes';
 import { storedValue, type StoredValue } from '../../engine/item';
+import type { MemoryStore } from '../../engine/store';
+import { nextHash } from '../../shared/name-table';
 
 const EMPTY = Buffer.alloc(0);
+
+/** The bit that a small letter has and its capital has not. */
+const CASE = 32;
 
 /** More positions than this are freed after the request that needed them. */
 const KEEP_PLACES = 1024;
@@ -19,6 +25,8 @@ export class Request {
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
   #oversized: number[] = [];
+  /** Whether the memory holds nothing but ASCII; undefined before somebody asks. */
+  #ascii: boolean | undefined;
 
   /** Prepares for the next request. */
   clear(): void {
@@ -41,14 +49,22 @@ export class Request {
 
   /** Says where the arguments lie; `owned` memory is written to by nobody else. */
   complete(buffer: Buffer, base: number, owned: boolean): void {
+    if (buffer !== this.#buffer) this.#ascii = undefined;
     this.#buffer = buffer;
     this.#base = base;
     this.#owned = owned;
   }
 
-  /** Forgets the memory. */
+  /** Forgets the memory; to be called before it is overwritten. */
   release(): void {
     this.#buffer = EMPTY;
+    this.#ascii = undefined;
+  }
+
+  /** Whether all that arrived together with the request is ASCII: asked for once, not for each of many small values. */
+  get isAscii(): boolean {
+    this.#ascii ??= isAscii(this.#buffer);
+    return this.#ascii;
   }
 
   /** The length of all arguments together, in bytes. */
@@ -94,6 +110,29 @@ export class Request {
     if (index >= this.count) return '';
     const base = this.#base;
     return latin1Slice(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
+  }
+
+  /** The argument as a key of `store`. */
+  key(index: number, store: MemoryStore): string {
+    if (index >= this.count) return '';
+    const base = this.#base;
+    return store.keyOf(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
+  }
+
+  /** The hash of the command's name as in a `NameTable`, in lower case. */
+  get nameHash(): number {
+    const end = this.#base + (this.#ends[0] ?? 0);
+    let hash = 0;
+    for (let at = this.#base + (this.#starts[0] ?? 0); at < end; at++) hash = nextHash(hash, (this.#buffer[at] ?? 0) | CASE);
+    return hash;
+  }
+
+  /** Whether the command's name is `name`, which is given in lower case. */
+  isNamed(name: string): boolean {
+    if (this.length(0) !== name.length) return false;
+    const start = this.#base + (this.#starts[0] ?? 0);
+    for (let i = 0; i < name.length; i++) if (((this.#buffer[start + i] ?? 0) | CASE) !== name.charCodeAt(i)) return false;
+    return true;
   }
 
   /** The argument in lower case, as options are compared. */

@@ -1,5 +1,5 @@
 import { textValue, type StoredValue } from '../../engine/item';
-import { Replies } from '../../shared/replies';
+import { Replies, lengthLine } from '../../shared/replies';
 
 /** Longer errors are cut to this many bytes. */
 const MAX_ERROR = 1024;
@@ -41,8 +41,7 @@ export class RespReplies extends Replies {
       this.text(this.protocol === 3 ? '_\r\n' : '$-1\r\n');
       return;
     }
-    this.text(`$${value.length}\r\n`);
-    this.block(value);
+    this.block('$' + lengthLine(value.length), value);
   }
 
   /** A bulk string that RESP3 marks as text to be shown as it is: `=<bytes>\r\ntxt:<text>\r\n`. */
