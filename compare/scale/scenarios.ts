@@ -12,6 +12,12 @@ export interface Size {
 
 const SECOND = 1000;
 
+/** The connections that are open now: in all, and the most at one server. */
+function connectionsOf(fleet: Fleet): { connections: number; perServer: number } {
+  const counts = fleet.servers.map((name) => fleet.server(name).transports.size);
+  return { connections: counts.reduce((sum, count) => sum + count, 0), perServer: Math.max(...counts) };
+}
+
 // ── start ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface Start extends Size {
@@ -31,16 +37,14 @@ export interface Start extends Size {
 export async function start(size: Size, spread: boolean, minutes: number): Promise<Start> {
   const fleet = new Fleet({ ...size, spread });
   await fleet.start(SECOND);
-  const counts = fleet.servers.map((name) => fleet.server(name).transports.size);
-  const connections = counts.reduce((sum, count) => sum + count, 0);
+  const connections = connectionsOf(fleet);
   await fleet.pass(minutes * 60 * SECOND - fleet.now);
   const end = fleet.now;
   const from = 30 * SECOND;
   const result: Start = {
     ...size,
     spread,
-    connections,
-    perServer: Math.max(...counts),
+    ...connections,
     mostAttempts: fleet.attempts(fleet.watched).most(0, 2 * SECOND),
     looksPerMinute: fleet.looks.sum(from, end) / ((end - from) / 60 / SECOND),
     looks: coarser(fleet.looks.between(0, end), 100),
@@ -254,8 +258,7 @@ export async function pools(size: Size, maxPoolSize: number): Promise<Pools> {
     await fleet.pass(1);
   }
   await fleet.pass(SECOND);
-  const counts = fleet.servers.map((name) => fleet.server(name).transports.size);
-  const result: Pools = { ...size, maxPoolSize, perServer: Math.max(...counts), connections: counts.reduce((sum, count) => sum + count, 0) };
+  const result: Pools = { ...size, maxPoolSize, ...connectionsOf(fleet) };
   await fleet.end();
   return result;
 }

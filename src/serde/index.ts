@@ -1,16 +1,6 @@
 export type { Codec } from './codec';
 export { CompressedSerde, type CompressedSerdeOptions } from './compressed-serde';
-export {
-  FLAG_BYTES,
-  FLAG_COMPRESSED,
-  FLAG_INTEGER,
-  FLAG_JSON,
-  FLAG_LONG,
-  FLAG_NUMBER,
-  FLAG_PICKLE,
-  FLAG_STRUCTURED,
-  FLAG_TEXT,
-} from './flags';
+export * from './flags';
 export { JsonSerde, type JsonSerdeOptions } from './json-serde';
 export { PythonSerde, type PythonSerdeOptions } from './python-serde';
 export { RawSerde } from './raw-serde';

@@ -27,6 +27,19 @@ export const caches: readonly (readonly [name: string, start: () => Promise<Cach
   ['EmbeddedClient', overStore],
 ];
 
+/** Tests over every one of {@link caches}. What they are given makes clients, in a test and not before. */
+export function describeOverCaches(name: string, tests: (cache: Pick<Cache, 'client'>) => void): void {
+  describe.each(caches)(`${name} with %s`, (_, start) => {
+    let cache: Cache;
+    beforeAll(async () => {
+      cache = await start();
+    });
+    afterAll(() => cache.stop());
+
+    tests({ client: (options) => cache.client(options) });
+  });
+}
+
 async function overServer(start: typeof startReal, make: (address: string, options?: Options) => Client): Promise<Cache> {
   const server = await start();
   const made: Client[] = [];

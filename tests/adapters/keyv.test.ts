@@ -1,18 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
 import { KeyvMemcache } from '../../src/adapters/keyv';
-import { caches, deadClient, type Cache } from './clients';
+import { caches, deadClient, describeOverCaches } from './clients';
 
 const DAY = 86_400_000;
 
-describe.each(caches)('KeyvMemcache with %s', (_, start) => {
-  let cache: Cache;
-
-  beforeAll(async () => {
-    cache = await start();
-  });
-  afterAll(() => cache.stop());
-
+describeOverCaches('KeyvMemcache', (cache) => {
   it('stores, reads and deletes under any key', async () => {
     const store = new KeyvMemcache(cache.client());
     const keys = ['plain', 'with a space', 'ключ', 'x'.repeat(300), 'line\r\nfeed', ''];

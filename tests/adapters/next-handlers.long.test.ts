@@ -1,6 +1,6 @@
 import { MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
 import { createCacheHandler, type UseCacheEntry } from '../../src/adapters/next';
-import { caches, deadClient, type Cache } from './clients';
+import { deadClient, describeOverCaches } from './clients';
 
 function entryOf(text: string, tags: string[] = [], more: Partial<UseCacheEntry> = {}): Promise<UseCacheEntry> {
   return Promise.resolve({ value: new Blob([text]).stream(), tags, stale: 30, timestamp: Date.now(), expire: 3600, revalidate: 60, ...more });
@@ -10,14 +10,7 @@ async function textOf(entry: UseCacheEntry | undefined): Promise<string | undefi
   return entry === undefined ? undefined : new Response(entry.value).text();
 }
 
-describe.each(caches)('createCacheHandler with %s', (_, start) => {
-  let cache: Cache;
-
-  beforeAll(async () => {
-    cache = await start();
-  });
-  afterAll(() => cache.stop());
-
+describeOverCaches('createCacheHandler', (cache) => {
   it('use cache: an entry comes back as it went in, as often as it is asked for', async () => {
     const [one, two] = [createCacheHandler(cache.client()), createCacheHandler(cache.client())];
     expect(await one.get('["a key",{}]', ['soft'])).toBeUndefined();

@@ -1,14 +1,13 @@
 import { join } from 'node:path';
-import { UserProject } from '../support/packed';
+import { allInUserProject, type UserProject } from '../support/packed';
 
 /** The entry points in a project that has none of the frameworks. */
 describe('the packed adapters without any of their peers', () => {
   let project: UserProject;
 
-  beforeAll(() => {
-    project = new UserProject();
-  }, 120_000);
-  afterAll(() => project.remove());
+  allInUserProject((made) => {
+    project = made;
+  });
 
   const body = `
     const client = new EmbeddedClient();

@@ -1,16 +1,9 @@
 import { Client, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
 import { MemcacheRateLimitStore } from '../../src/adapters/rate-limit';
 import { MemcachedServer } from '../../src/server';
-import { caches, deadClient, type Cache } from './clients';
+import { deadClient, describeOverCaches } from './clients';
 
-describe.each(caches)('MemcacheRateLimitStore with %s', (_, start) => {
-  let cache: Cache;
-
-  beforeAll(async () => {
-    cache = await start();
-  });
-  afterAll(() => cache.stop());
-
+describeOverCaches('MemcacheRateLimitStore', (cache) => {
   describe.each([true, false])('with meta: %s', (meta) => {
     it('counts exactly, whoever counts, and all see one end of the window', async () => {
       const stores = Array.from({ length: 8 }, () => new MemcacheRateLimitStore(cache.client({ defaultNoreply: true }), { prefix: `exact-${meta}:`, windowMs: 600_000, meta }));

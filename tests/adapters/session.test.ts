@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { MemcacheConnectError, MemcacheIllegalInputError, RawSerde, Client } from '../../src';
 import { MemcacheSessionStore } from '../../src/adapters/session';
 import { MemcachedServer } from '../../src/server';
-import { caches, deadClient, type Cache } from './clients';
+import { deadClient, describeOverCaches } from './clients';
 
 const DAY = 86_400_000;
 
@@ -38,14 +38,7 @@ function promising(store: MemcacheSessionStore): {
   return { get: promisify(get), set: write('set'), touch: write('touch'), destroy: promisify(destroy) };
 }
 
-describe.each(caches)('MemcacheSessionStore with %s', (_, start) => {
-  let cache: Cache;
-
-  beforeAll(async () => {
-    cache = await start();
-  });
-  afterAll(() => cache.stop());
-
+describeOverCaches('MemcacheSessionStore', (cache) => {
   it('stores, reads and destroys, also without a cookie', async () => {
     const store = promising(new MemcacheSessionStore(cache.client()));
     expect(await store.get('absent')).toBeUndefined();

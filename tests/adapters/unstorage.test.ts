@@ -1,16 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
 import memcacheDriver, { memcacheDriver as byName } from '../../src/adapters/unstorage';
-import { caches, deadClient, type Cache } from './clients';
+import { caches, deadClient, describeOverCaches } from './clients';
 
-describe.each(caches)('memcacheDriver with %s', (_, start) => {
-  let cache: Cache;
-
-  beforeAll(async () => {
-    cache = await start();
-  });
-  afterAll(() => cache.stop());
-
+describeOverCaches('memcacheDriver', (cache) => {
   it('stores, reads and removes under any key', async () => {
     const driver = memcacheDriver({ client: cache.client() });
     const keys = ['a', 'a:b', 'with a space', 'x'.repeat(300)];

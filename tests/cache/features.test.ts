@@ -378,11 +378,7 @@ describe('servers without meta commands', () => {
 
   it('38/13, 14: writes during a load', async () => {
     const fleet = fleetOf(3, 300);
-    const herd = fleet.herd(1, 'k');
-    await fleet.clock.pass(100);
-    await fleet.clock.until(fleet.processes[2]!.cache.set('k', 'set'));
-    await herd;
-    await fleet.clock.pass(100);
+    await fleet.setDuringLoad('k');
     expect((await fleet.herd(1, 'k')).values).toEqual(['set', 'set', 'set']);
     const [a, b] = fleet.processes;
     const early = b!.get('j');

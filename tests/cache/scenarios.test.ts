@@ -264,11 +264,7 @@ describe('slow loads', () => {
 describe('writes during a load', () => {
   it('13: a set wins', async () => {
     const fleet = new Fleet(3, 300);
-    const herd = fleet.herd(1, 'k');
-    await fleet.clock.pass(100);
-    await fleet.clock.until(fleet.processes[2]!.cache.set('k', 'set'));
-    await herd;
-    await fleet.clock.pass(100);
+    await fleet.setDuringLoad('k');
     expect((await fleet.herd(1, 'k')).values).toEqual(['set', 'set', 'set']);
     expect(fleet.database.loads).toBe(1);
   });
@@ -276,11 +272,7 @@ describe('writes during a load', () => {
   it('13: a set wins, whichever CAS is the higher', async () => {
     const fleet = new Fleet(2, 300, { stale: 30 });
     for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) {
-      const herd = fleet.herd(1, key);
-      await fleet.clock.pass(100);
-      await fleet.clock.until(fleet.processes[1]!.cache.set(key, 'set'));
-      await herd;
-      await fleet.clock.pass(100);
+      await fleet.setDuringLoad(key);
       expect((await fleet.herd(1, key)).values).toEqual(['set', 'set']);
     }
   });

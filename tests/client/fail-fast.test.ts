@@ -2,20 +2,16 @@ import { Client, Connection, HashClient, PooledClient, type ClientOptions } from
 import { ConnectionPool } from '../../src/pool/connection-pool';
 import { Guard } from '../../src/client/policies/fail-fast';
 import { failure, rejection } from '../support/contract';
-import { describeWithMemcached } from '../support/describe';
+import { describeWithMemcached, eachWithScriptedServer } from '../support/describe';
 import { startMemcached } from '../support/memcached';
-import { ScriptedServer } from '../support/scripted-server';
+import { type ScriptedServer } from '../support/scripted-server';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 let server: ScriptedServer;
 let clock: VirtualClock;
-beforeEach(async () => {
-  server = await ScriptedServer.start();
+eachWithScriptedServer((fresh) => {
+  server = fresh;
   clock = new VirtualClock();
-});
-afterEach(async () => {
-  await server.close();
-  expect(server.failures).toEqual([]);
 });
 
 const RETRY = 200;
@@ -37,6 +33,13 @@ describe.each<[string, (options: ClientOptions) => Client]>([
   ['PooledClient', (options) => new PooledClient(server.address, options)],
 ])('%s', (_, make) => {
   const makeClient = (options: ClientOptions = {}): Client => make({ clock, timeout: 50, retryTimeout: RETRY, ...options });
+  /** A client whose first call got no answer, and whose next one is a probe. */
+  const dueForProbe = async (): Promise<Client> => {
+    const client = makeClient();
+    await late(client.get('k'));
+    await clock.advance(RETRY);
+    return client;
+  };
 
   it('fails at once while the server is in trouble, but for one probe at a time, and is back with the first answer', async () => {
     hold(3);
@@ -106,9 +109,7 @@ describe.each<[string, (options: ClientOptions) => Client]>([
 
   it('a probe that is aborted is followed by another', async () => {
     hold(2);
-    const client = makeClient();
-    await late(client.get('k'));
-    await clock.advance(RETRY);
+    const client = await dueForProbe();
     const abort = new AbortController();
     const probe = rejection(client.get('k', { signal: abort.signal }));
     await turns(5);
@@ -123,9 +124,7 @@ describe.each<[string, (options: ClientOptions) => Client]>([
 
   it('what asks for no answer is no probe: another command is sent in its place', async () => {
     hold(1);
-    const client = makeClient();
-    await late(client.get('k'));
-    await clock.advance(RETRY);
+    const client = await dueForProbe();
     expect(await failure(client.set('k', 'x', { noreply: true }))).toMatchObject({ certainty: 'notSent' });
     await turns(10);
     expect(await client.set('k', 'x', { noreply: true })).toBe(true);

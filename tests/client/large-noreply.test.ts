@@ -3,8 +3,9 @@ import { Client, FallbackClient, HashClient, PooledClient, RetryingClient, type 
 import { ANSWERED_FROM } from '../../src/client/commands/storage';
 import { MemcachedServer } from '../../src/server';
 import { isOlderThan, memcachedBinary, startMemcached } from '../support/memcached';
+import { eachWithScriptedServer } from '../support/describe';
 import { startTwemproxy, twemproxyBinary } from '../support/proxies';
-import { ScriptedServer } from '../support/scripted-server';
+import { type ScriptedServer } from '../support/scripted-server';
 
 type Make = (address: string, options?: ClientOptions) => Client;
 const kinds: readonly (readonly [string, Make])[] = [
@@ -35,12 +36,8 @@ function expectExact({ calls, hits, misses, stored, notStored, exists, ok, abort
 
 describe('by the bytes', () => {
   let server: ScriptedServer;
-  beforeEach(async () => {
-    server = await ScriptedServer.start();
-  });
-  afterEach(async () => {
-    await server.close();
-    expect(server.failures).toEqual([]);
+  eachWithScriptedServer((fresh) => {
+    server = fresh;
   });
 
   it('a refusal is read and dropped, and the promise does not wait for it', async () => {

@@ -3,8 +3,9 @@ import { createServer } from 'node:net';
 import { Client, MemcacheError, MetaCommand, type ClientOptions } from '../../src';
 import type { TransportHandler } from '../../src/client/wire/transport';
 import { failure } from '../support/contract';
+import { eachWithScriptedServer } from '../support/describe';
 import { startMemcached } from '../support/memcached';
-import { MemoryServer, ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
+import { MemoryServer, type ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 /** How a call may end that got no trustworthy reply. */
@@ -52,13 +53,9 @@ async function bounded<T>(promise: Promise<T>): Promise<T> {
 }
 
 let server: ScriptedServer;
-beforeEach(async () => {
-  server = await ScriptedServer.start();
+eachWithScriptedServer((fresh) => {
+  server = fresh;
   server.put('next', 'fine');
-});
-afterEach(async () => {
-  await server.close();
-  expect(server.failures).toEqual([]);
 });
 
 /** A client whose time stands still, on the scripted server. */
@@ -337,6 +334,20 @@ describe('a server that misbehaves', () => {
 });
 
 describe('replies that are late', () => {
+  /** The next connection, from when it was asked for what has this reply, and held. A version asked for before that is told. */
+  const askedFor = (reply: string): Promise<ScriptedConnection> =>
+    new Promise((resolve) => {
+      server.next(async (connection) => {
+        const [request] = await connection.expectMatch(/^[^]*\r\n/);
+        if (request === 'version\r\n' && !reply.startsWith('VERSION')) {
+          await connection.send('VERSION 1.6.45\r\n');
+          await connection.expectMatch(/\r\n/);
+        }
+        resolve(connection);
+        await connection.hold();
+      });
+    });
+
   const calls: readonly (readonly [string, Call, string])[] = [
     ['get', get, HIT],
     ['gets', (c) => c.gets('a'), 'VALUE a 16 5 7\r\nhello\r\nEND\r\n'],
@@ -352,17 +363,7 @@ describe('replies that are late', () => {
   ];
   it.each(calls)('%s: nobody gets what comes after the time-out', async (_, call, reply) => {
     const { client, clock } = makeClient();
-    const late = new Promise<ScriptedConnection>((resolve) => {
-      server.next(async (connection) => {
-        const [request] = await connection.expectMatch(/^[^]*\r\n/);
-        if (request === 'version\r\n' && !reply.startsWith('VERSION')) {
-          await connection.send('VERSION 1.6.45\r\n');
-          await connection.expectMatch(/\r\n/);
-        }
-        resolve(connection);
-        await connection.hold();
-      });
-    });
+    const late = askedFor(reply);
     const result = failure(call(client));
     const connection = await late;
     await clock.advance(999);
@@ -385,13 +386,7 @@ describe('replies that are late', () => {
   ];
   it.each(alike)('%s: nor does the same call, made again before the time-out', async (_, call, reply, meant) => {
     const { client, clock } = makeClient();
-    const late = new Promise<ScriptedConnection>((resolve) => {
-      server.next(async (connection) => {
-        await connection.expectMatch(/\r\n/);
-        resolve(connection);
-        await connection.hold();
-      });
-    });
+    const late = askedFor(reply);
     const first = failure(call(client));
     const connection = await late;
     await clock.advance(999);

@@ -1,16 +1,13 @@
 /** Servers of every age, by the words they use; tests/client/contract.test.ts runs over whatever memcached is there. */
 import { Client, HashClient, MetaCommand, TypedSerde, VersionedSerde, type Certainty } from '../../src';
 import { failure } from '../support/contract';
+import { eachWithScriptedServer } from '../support/describe';
 import { ScriptedServer, type Script } from '../support/scripted-server';
 
 let server: ScriptedServer;
-beforeEach(async () => {
-  server = await ScriptedServer.start();
+eachWithScriptedServer((fresh) => {
+  server = fresh;
   server.put('next', 'fine');
-});
-afterEach(async () => {
-  await server.close();
-  expect(server.failures).toEqual([]);
 });
 
 describe('the key noreply', () => {

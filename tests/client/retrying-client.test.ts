@@ -14,16 +14,13 @@ import {
   type RetryOptions,
 } from '../../src';
 import { failure, illegal, rejection } from '../support/contract';
+import { eachWithScriptedServer } from '../support/describe';
 import { ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 let server: ScriptedServer;
-beforeEach(async () => {
-  server = await ScriptedServer.start();
-});
-afterEach(async () => {
-  await server.close();
-  expect(server.failures).toEqual([]);
+eachWithScriptedServer((fresh) => {
+  server = fresh;
 });
 
 /** The next connections drop dead when something is asked. */

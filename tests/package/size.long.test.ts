@@ -1,15 +1,11 @@
 import { build } from 'esbuild';
 import { join } from 'node:path';
-import { UserProject } from '../support/packed';
+import { allInUserProject, type UserProject } from '../support/packed';
 
 let project: UserProject;
 
-beforeAll(() => {
-  project = new UserProject();
-}, 120_000);
-
-afterAll(() => {
-  project.remove();
+allInUserProject((made) => {
+  project = made;
 });
 
 /** How many bytes a bundle takes, minified, that uses nothing of the package but `name`, and of which files it has something. */

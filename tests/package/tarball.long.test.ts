@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { UserProject } from '../support/packed';
+import { allInUserProject, type UserProject } from '../support/packed';
 
 const ROOT = resolve(__dirname, '../..');
 
@@ -9,12 +9,8 @@ const ROOT = resolve(__dirname, '../..');
 describe('the packed package', () => {
   let project: UserProject;
 
-  beforeAll(() => {
-    project = new UserProject();
-  }, 120_000);
-
-  afterAll(() => {
-    project.remove();
+  allInUserProject((made) => {
+    project = made;
   });
 
   it('holds what it should and nothing else', () => {

@@ -1,17 +1,14 @@
 import { PooledClient, type PooledClientOptions } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { failure, rejection } from '../support/contract';
+import { eachWithScriptedServer } from '../support/describe';
 import { freePort } from '../support/memcached';
-import { ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
+import { type ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 let server: ScriptedServer;
-beforeEach(async () => {
-  server = await ScriptedServer.start();
-});
-afterEach(async () => {
-  await server.close();
-  expect(server.failures).toEqual([]);
+eachWithScriptedServer((fresh) => {
+  server = fresh;
 });
 
 /** A client whose time stands still, and how many sockets it has opened. */

@@ -95,3 +95,15 @@ export class UserProject {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+/** One project for all tests of a file or a `describe`, given to `take` before the first. */
+export function allInUserProject(take: (project: UserProject) => void): void {
+  let project: UserProject;
+  beforeAll(() => {
+    project = new UserProject();
+    take(project);
+  }, 120_000);
+  afterAll(() => {
+    project.remove();
+  });
+}

@@ -166,6 +166,15 @@ export class Fleet {
     return { values, times };
   }
 
+  /** While all load the key, the last process sets it; a while later both are done. */
+  async setDuringLoad(key: string): Promise<void> {
+    const herd = this.herd(1, key);
+    await this.clock.pass(100);
+    await this.clock.until(this.processes.at(-1)!.cache.set(key, 'set'));
+    await herd;
+    await this.clock.pass(100);
+  }
+
   /** The server loses everything. */
   flush(): void {
     for (const { key } of [...this.store.items()]) this.store.delete(key);
