@@ -17,7 +17,7 @@ import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } f
 import type { Command } from './command';
 import { ArithmeticCommand, DeleteCommand, DeleteManyCommand, TouchCommand } from './commands/item';
 import { MetaGetCommand } from './commands/meta-get';
-import { MetaCommand, MetaRequest, NoopCommand, type MetaCode, type MetaParts, type MetaResult } from './commands/meta';
+import { MetaCommand, MetaRequest, NoopCommand, type MetaParts, type MetaResult } from './commands/meta';
 import {
   metaArithmeticFlags,
   metaDeleteFlags,
@@ -232,7 +232,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     checkOptions(options);
     const items: Entry[] = [];
     let someTooLarge = false;
-    const exptime = this.#exptimeOf(options);
+    const exptime = encodeExptime(options?.expire, this.#clock.time);
     const given = this.#flagsOf(options);
     for (const [key, value] of pairs(entries)) {
       const wireKey = this.#encodeKey(key);
@@ -361,17 +361,18 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   }
 
   /** Stores a value. (`ms`) */
-  async metaSet(key: Key, value: In, options: MetaSetOptions & CallOptions = {}): Promise<MetaWriteResult> {
-    checkOptions(options, META_OPTIONS);
-    const item = serializeValue(this.#serde, value, keyText(key), 'ms');
-    const tokens = metaSetFlags(options, item.flags, this.#clock.time);
-    return metaWriteResult(await this.#meta('ms', key, tokens, options, item.data));
+  metaSet(key: Key, value: In, options: MetaSetOptions & CallOptions = {}): Promise<MetaWriteResult> {
+    const make = (): MetaRequest => {
+      const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'ms');
+      return this.#metaRequest({ code: 'ms', key, flags: metaSetFlags(options, flags, this.#clock.time), value: data });
+    };
+    return this.#run(make, options, META_OPTIONS).then(metaWriteResult);
   }
 
   /** Deletes an item, or with `invalidate` marks it as stale. (`md`) */
-  async metaDelete(key: Key, options: MetaDeleteOptions & CallOptions = {}): Promise<MetaWriteResult> {
-    checkOptions(options, META_OPTIONS);
-    return metaWriteResult(await this.#meta('md', key, metaDeleteFlags(options, this.#clock.time), options));
+  metaDelete(key: Key, options: MetaDeleteOptions & CallOptions = {}): Promise<MetaWriteResult> {
+    const make = (): MetaRequest => this.#metaRequest({ code: 'md', key, flags: metaDeleteFlags(options, this.#clock.time) });
+    return this.#run(make, options, META_OPTIONS).then(metaWriteResult);
   }
 
   /** Counts up or down, and with `vivify` creates the counter on a miss; the count is in the type of `delta`, or a number. (`ma`) */
@@ -379,10 +380,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     key: Key,
     options: MetaArithmeticOptions<N> & CallOptions = {},
   ): Promise<MetaCount<N>> {
-    checkOptions(options, META_OPTIONS);
-    const tokens = metaArithmeticFlags(options, this.#clock.time);
+    const make = (): MetaRequest => this.#metaRequest({ code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock.time) });
+    const result = await this.#run(make, options, META_OPTIONS);
     const exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
-    return metaCount(await this.#meta('ma', key, tokens, options), exact) as MetaCount<N>;
+    return metaCount(result, exact) as MetaCount<N>;
   }
 
   /** Asks every server to answer, which shows that it is alive. (`mn`) */
@@ -391,9 +392,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   }
 
   /** What the server knows about an item, a Map by name; `undefined` on a miss. (`me`) */
-  async metaDebug(key: Key, options?: CallOptions): Promise<Map<string, string> | undefined> {
-    checkOptions(options);
-    return metaDebugInfo(await this.#meta('me', key, [], options));
+  metaDebug(key: Key, options?: CallOptions): Promise<Map<string, string> | undefined> {
+    return this.#run(() => this.#metaRequest({ code: 'me', key, flags: [] }), options).then(metaDebugInfo);
   }
 
   /**
@@ -579,16 +579,6 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     }, options);
   }
 
-  #meta(
-    code: MetaCode,
-    key: Key,
-    tokens: readonly string[],
-    { signal }: CallOptions = {},
-    value?: string | Uint8Array,
-  ): Promise<MetaResult> {
-    return this.#execute(this.#metaRequest({ code, key, flags: tokens, value }), { signal });
-  }
-
   #metaRequest(command: MetaParts): MetaRequest {
     const request = new MetaRequest(command, this.#metaKey(command));
     this.#checkSize(request.valueSize);
@@ -617,14 +607,9 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   }
 
   #item(verb: string, key: Key, value: In, options: StoreOptions | undefined): Item {
-    const exptime = this.#exptimeOf(options);
+    const exptime = encodeExptime(options?.expire, this.#clock.time);
     const { data, flags } = serializeValue(this.#serde, value, keyText(key), verb);
     return { block: toBlock(data), flags: this.#flagsOf(options) ?? flags, exptime };
-  }
-
-  #exptimeOf(options: StoreOptions | undefined): number {
-    const expire = options?.expire;
-    return expire === undefined ? 0 : encodeExptime(expire, this.#clock.time);
   }
 
   /** Those that were given, in place of the serde's. */

@@ -23,7 +23,7 @@ export class MetaGetCommand<V> extends MetaExchange<MetaItem<V> | undefined> {
   readonly #serde: Serde<V, never>;
 
   constructor(flags: readonly string[], wireKey: string, key: Key, serde: Serde<V, never>) {
-    super({ code: 'mg', key, flags, value: undefined }, wireKey);
+    super({ code: 'mg', key, flags }, wireKey);
     this.#serde = serde;
   }
 

@@ -189,11 +189,12 @@ export function metaArithmeticFlags(options: MetaArithmeticOptions<number | bigi
 }
 
 /** The flags of the options that were given. To look every option up would take four times as long. */
-function tokens<Options extends object>(flags: Flags<Options>, options: Options, time: Time): string[] {
+function tokens<Options extends object>(flags: Partial<Flags<Options>>, options: Options, time: Time): string[] {
   const all: string[] = [];
   for (const name in options) {
     const value = options[name];
-    const flag: Flag | undefined = flags[name];
+    const flag = flags[name];
+    // Options of other meta commands are passed over.
     if (value === undefined || flag === undefined) continue;
     const [letter, argumentOf] = flag;
     const argument = argumentOf(name, value, time);

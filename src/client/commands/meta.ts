@@ -114,7 +114,9 @@ const ANSWERS: Readonly<Record<MetaCode, Outcomes>> = {
 };
 
 /** What a request is made of: a {@link MetaCommand}, or what a typed method has checked already. */
-export type MetaParts = Readonly<Pick<MetaCommand, 'code' | 'key' | 'flags' | 'value'>>;
+export interface MetaParts extends Pick<MetaCommand, 'code' | 'key' | 'flags'> {
+  readonly value?: MetaCommand['value'];
+}
 
 /** The first version with meta commands as they are now. */
 const META_SINCE = '1.6.0';
