@@ -27,7 +27,7 @@ const servers: (readonly [string, (() => Promise<Served>) | undefined])[] = [
     const server = await MemcachedServer.start({ maxConnections: PLACES });
     return { address: server.address, stop: () => server.close() };
   }],
-  ['memcached (needs 1.5.0: before, it leaves the connection unanswered)', memcachedBinary() === undefined || isOlderThan('1.5.0') ? undefined : startFullMemcached],
+  ['memcached (needs 1.6.9: before, it leaves the connection unanswered)', memcachedBinary() === undefined || isOlderThan('1.6.9') ? undefined : startFullMemcached],
 ];
 
 /** With so few places memcached itself has no file left to start with, so all others are taken here. */
