@@ -39,7 +39,8 @@ import {
 import { GetAndTouchCommand, GetCommand, GetManyCommand, GetsCommand, type ValueWithCas } from './commands/retrieval';
 import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { CallObserver } from './call-observer';
-import { Connection } from './connection';
+import { locate } from './call';
+import { Connection, rejected } from './connection';
 import type { CallOptions, Executor } from './executor';
 import { failedKeys, type ServerMetrics } from './meter';
 import { nextClientId } from './observe';
@@ -126,7 +127,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       command = new GetCommand(encodeKey(key, this.#keyRules), key, this.#serde);
       checkOptions(options);
     } catch (error) {
-      return failed(error);
+      return this.#refused(error, 'get');
     }
     const value = this.#execute(command, options);
     return this.#ignored === undefined ? value : this.#orMiss(value, undefined);
@@ -136,13 +137,14 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   gets<T extends Out = Out>(key: Key, options?: CallOptions): Promise<ValueWithCas<Fixed<T>>>;
   gets(key: Key, options?: CallOptions): Promise<ValueWithCas<Out>> {
     const miss: ValueWithCas<Out> = [undefined, undefined];
-    return this.#read(() => new GetsCommand(this.#encodeKey(key), key, this.#serde), options, miss);
+    return this.#read('gets', () => new GetsCommand(this.#encodeKey(key), key, this.#serde), options, miss);
   }
 
   /** The value of `key`, and sets when it expires; `undefined` on a miss. */
   gat<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<Fixed<T> | undefined>;
   gat(key: Key, expire: Expire, options?: CallOptions): Promise<Out | undefined> {
     return this.#read(
+      'gat',
       () => GetAndTouchCommand.gat(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
       options,
       undefined,
@@ -154,6 +156,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   gats(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<Out>> {
     const miss: ValueWithCas<Out> = [undefined, undefined];
     return this.#read(
+      'gats',
       () => GetAndTouchCommand.gats(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
       options,
       miss,
@@ -163,7 +166,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** The values of those `keys` that were found: a Map by the caller's own keys, in their order. */
   getMany<K extends Key, T extends Out = Out>(keys: Keys<K>, options?: CallOptions): Promise<Map<Widened<K>, Fixed<T>>>;
   getMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, Out>> {
-    return this.#readMany(keys, options, (wireKeys, all) => GetManyCommand.get(wireKeys, all, this.#serde));
+    return this.#readMany('get', keys, options, (wireKeys, all) => GetManyCommand.get(wireKeys, all, this.#serde));
   }
 
   /** Like {@link getMany}, each value with the token for a later `cas`. */
@@ -172,7 +175,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     options?: CallOptions,
   ): Promise<Map<Widened<K>, [value: Fixed<T>, cas: string]>>;
   getsMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, [Out, string]>> {
-    return this.#readMany(keys, options, (wireKeys, all) => GetManyCommand.gets(wireKeys, all, this.#serde));
+    return this.#readMany('gets', keys, options, (wireKeys, all) => GetManyCommand.gets(wireKeys, all, this.#serde));
   }
 
   // ── storage ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -212,7 +215,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * no such key. It waits for the answer unless `noreply` is given here: `defaultNoreply` does not apply.
    */
   cas(key: Key, value: In, cas: string, options?: StoreOptions): Promise<boolean | undefined> {
-    return this.#run(() => {
+    return this.#run('cas', () => {
       const wireKey = this.#encodeKey(key);
       const item = this.#item('cas', key, value, options);
       this.#checkSize(item.block.length);
@@ -228,43 +231,52 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * It rejects when a server failed and may have stored what it was sent; with several servers, or values that are too large,
    * that is a `MemcachePartialError`, whose `partial` holds the keys that were certainly not stored.
    */
-  async setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]> {
-    checkOptions(options);
+  setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]> {
     const items: Entry[] = [];
     const tooLarge: Entry[] = [];
-    const exptime = this.#exptimeOf(options);
-    const given = this.#flagsOf(options);
-    for (const [key, value] of pairs(entries)) {
-      const wireKey = this.#encodeKey(key);
-      const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'set');
-      const block = toBlock(data);
-      (block.length > this.#maxValueSize ? tooLarge : items).push({ wireKey, key, block, flags: given ?? flags, exptime });
+    let noreply: boolean;
+    try {
+      checkOptions(options);
+      const exptime = this.#exptimeOf(options);
+      const given = this.#flagsOf(options);
+      for (const [key, value] of pairs(entries)) {
+        const wireKey = this.#encodeKey(key);
+        const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'set');
+        const block = toBlock(data);
+        (block.length > this.#maxValueSize ? tooLarge : items).push({ wireKey, key, block, flags: given ?? flags, exptime });
+      }
+      noreply = this.#noreply(options);
+    } catch (error) {
+      return this.#refused(error, 'set');
     }
-    const noreply = this.#noreply(options);
     if (tooLarge.length > 0) return this.#setSome(items, tooLarge, noreply, options);
-    return items.length === 0 ? [] : this.#execute(new SetManyCommand(items, noreply), options);
+    return items.length === 0 ? Promise.resolve([]) : this.#execute(new SetManyCommand(items, noreply), options);
   }
 
   // ── items ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Deletes `key`; resolves with whether it was there. */
   delete(key: Key, options?: NoreplyOptions): Promise<boolean> {
-    return this.#run(() => new DeleteCommand(this.#encodeKey(key), key, this.#noreply(options)), options);
+    return this.#run('delete', () => new DeleteCommand(this.#encodeKey(key), key, this.#noreply(options)), options);
   }
 
   /** Deletes all `keys` in one round trip; resolves with how many were there (with `noreply`: how many were given). */
-  async deleteMany(keys: Keys<Key>, options?: NoreplyOptions): Promise<number> {
-    checkOptions(options);
-    const all = keyList(keys);
-    const wireKeys = all.map((key) => this.#encodeKey(key));
-    const noreply = this.#noreply(options);
-    if (all.length === 0) return 0;
-    return this.#execute(new DeleteManyCommand(wireKeys, all, noreply), options);
+  deleteMany(keys: Keys<Key>, options?: NoreplyOptions): Promise<number> {
+    let command;
+    try {
+      checkOptions(options);
+      const all = keyList(keys);
+      command = new DeleteManyCommand(all.map((key) => this.#encodeKey(key)), all, this.#noreply(options));
+    } catch (error) {
+      return this.#refused(error, 'delete');
+    }
+    return command.keyCount === 0 ? Promise.resolve(0) : this.#execute(command, options);
   }
 
   /** Sets when `key` expires; resolves with whether it was there. */
   touch(key: Key, expire: Expire, options?: NoreplyOptions): Promise<boolean> {
     return this.#run(
+      'touch',
       () => new TouchCommand(this.#encodeKey(key), key, this.#exptime(expire), this.#noreply(options)),
       options,
     );
@@ -294,7 +306,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** The version of each server: a Map by server name. */
   version(options?: CallOptions): Promise<Map<string, string>> {
-    return this.#read(() => new VersionCommand(), options, new Map<string, string>());
+    return this.#read('version', () => new VersionCommand(), options, new Map<string, string>());
   }
 
   /**
@@ -306,6 +318,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     const options = typeof last === 'object' ? last : undefined;
     const words = options === undefined ? args : args.slice(0, -1);
     return this.#read(
+      'stats',
       () => new StatsCommand(words.map((word) => checkWord('stats', word))),
       options,
       new Map<string, Map<string, string>>(),
@@ -314,7 +327,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Makes all items of all servers expire in `delay` seconds. */
   flushAll(delay = 0, options?: NoreplyOptions): Promise<void> {
-    return this.#run(() => {
+    return this.#run('flush_all', () => {
       const seconds = checked('delay', delay, SECONDS);
       return OkCommand.flushAll(this.#exptime(seconds), this.#noreply(options));
     }, options);
@@ -322,23 +335,23 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Sets the memory limit of each server, in megabytes. */
   cacheMemlimit(megabytes: number, options?: CallOptions): Promise<void> {
-    return this.#run(() => OkCommand.cacheMemlimit(checked('megabytes', megabytes, MEGABYTES)), options);
+    return this.#run('cache_memlimit', () => OkCommand.cacheMemlimit(checked('megabytes', megabytes, MEGABYTES)), options);
   }
 
   /** Sets how much each server logs. */
   verbosity(level: number, options?: CallOptions): Promise<void> {
-    return this.#run(() => OkCommand.verbosity(checked('level', level, LEVEL)), options);
+    return this.#run('verbosity', () => OkCommand.verbosity(checked('level', level, LEVEL)), options);
   }
 
   /** Stops each server; they must have been started with `-A`. */
   shutdown(options?: CallOptions & { graceful?: boolean | undefined }): Promise<void> {
-    return this.#run(() => ClosingCommand.shutdown(checked('graceful', options?.graceful ?? false, SWITCH)), options);
+    return this.#run('shutdown', () => ClosingCommand.shutdown(checked('graceful', options?.graceful ?? false, SWITCH)), options);
   }
 
   /** Sends `quit` to each server, and closes. The client may be used again. */
   async quit(options?: CallOptions): Promise<void> {
     try {
-      await this.#run(() => ClosingCommand.quit(), options);
+      await this.#run('quit', () => ClosingCommand.quit(), options);
     } finally {
       await this.close();
     }
@@ -355,7 +368,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       const flags = metaGetFlags(options, this.#clock.time);
       command = new MetaGetCommand(flags, this.#metaKey({ code: 'mg', key, flags }), key, this.#serde);
     } catch (error) {
-      return failed(error);
+      return this.#refused(error, 'mg');
     }
     const item = this.#execute(command, options);
     return this.#ignored === undefined ? item : this.#orMiss(item, undefined);
@@ -363,16 +376,16 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Stores a value. (`ms`) */
   async metaSet(key: Key, value: In, options: MetaSetOptions & CallOptions = {}): Promise<MetaWriteResult> {
-    checkOptions(options, META_OPTIONS);
-    const item = serializeValue(this.#serde, value, keyText(key), 'ms');
-    const tokens = metaSetFlags(options, item.flags, this.#clock.time);
-    return metaWriteResult(await this.#meta('ms', key, tokens, options, item.data));
+    const result = await this.#meta('ms', key, options, () => {
+      const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'ms');
+      return { flags: metaSetFlags(options, flags, this.#clock.time), value: data };
+    });
+    return metaWriteResult(result);
   }
 
   /** Deletes an item, or with `invalidate` marks it as stale. (`md`) */
   async metaDelete(key: Key, options: MetaDeleteOptions & CallOptions = {}): Promise<MetaWriteResult> {
-    checkOptions(options, META_OPTIONS);
-    return metaWriteResult(await this.#meta('md', key, metaDeleteFlags(options, this.#clock.time), options));
+    return metaWriteResult(await this.#meta('md', key, options, () => ({ flags: metaDeleteFlags(options, this.#clock.time), value: undefined })));
   }
 
   /** Counts up or down, and with `vivify` creates the counter on a miss; the count is in the type of `delta`, or a number. (`ma`) */
@@ -380,21 +393,19 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     key: Key,
     options: MetaArithmeticOptions<N> & CallOptions = {},
   ): Promise<MetaCount<N>> {
-    checkOptions(options, META_OPTIONS);
-    const tokens = metaArithmeticFlags(options, this.#clock.time);
+    const result = await this.#meta('ma', key, options, () => ({ flags: metaArithmeticFlags(options, this.#clock.time), value: undefined }));
     const exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
-    return metaCount(await this.#meta('ma', key, tokens, options), exact) as MetaCount<N>;
+    return metaCount(result, exact) as MetaCount<N>;
   }
 
   /** Asks every server to answer, which shows that it is alive. (`mn`) */
   metaNoop(options?: CallOptions): Promise<void> {
-    return this.#run(() => new NoopCommand(), options);
+    return this.#run('mn', () => new NoopCommand(), options);
   }
 
   /** What the server knows about an item, a Map by name; `undefined` on a miss. (`me`) */
   async metaDebug(key: Key, options?: CallOptions): Promise<Map<string, string> | undefined> {
-    checkOptions(options);
-    return metaDebugInfo(await this.#meta('me', key, [], options));
+    return metaDebugInfo(await this.#meta('me', key, options, () => ({ flags: [], value: undefined }), CALL_OPTIONS));
   }
 
   /**
@@ -402,7 +413,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * the code that the silence stands for.
    */
   executeMeta(command: MetaCommand, options?: CallOptions): Promise<MetaResult> {
-    return this.#run(() => {
+    return this.#run('meta', () => {
       if (!(command instanceof MetaCommand)) throw new MemcacheIllegalInputError('command must be a MetaCommand');
       return this.#metaRequest(command);
     }, options);
@@ -413,7 +424,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * meanwhile; an error line rejects. Neither the prefix nor the key check applies.
    */
   raw(command: string, endToken: string | Uint8Array = '\r\n', options?: CallOptions): Promise<Buffer> {
-    return this.#run(() => {
+    return this.#run('raw', () => {
       if (typeof command !== 'string' || !/^[\x20-\x7e]+$/.test(command)) {
         throw new MemcacheIllegalInputError('command must be one line of printable ASCII');
       }
@@ -490,28 +501,36 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     }
   }
 
-  #run<R>(make: () => Command<R>, options: CallOptions | undefined): Promise<R> {
+  /** Rejects a call that was not made: its arguments are not legal. */
+  #refused(error: unknown, verb: string): Promise<never> {
+    if (error instanceof MemcacheError) locate(error, this.executor.monitor?.server, verb);
+    // An error of user code (a getter in the options, say) is passed on as it is.
+    return rejected(error);
+  }
+
+  #run<R>(verb: string, make: () => Command<R>, options: CallOptions | undefined, known?: object): Promise<R> {
     try {
-      checkOptions(options);
+      checkOptions(options, known);
       return this.#execute(make(), options);
     } catch (error) {
-      return failed(error);
+      return this.#refused(error, verb);
     }
   }
 
-  #read<R>(make: () => Command<R>, options: CallOptions | undefined, miss: R): Promise<R> {
+  #read<R>(verb: string, make: () => Command<R>, options: CallOptions | undefined, miss: R): Promise<R> {
     let command;
     try {
       checkOptions(options);
       command = make();
     } catch (error) {
-      return failed(error);
+      return this.#refused(error, verb);
     }
     const result = this.#execute(command, options);
     return this.#ignored === undefined ? result : this.#orMiss(result, miss);
   }
 
   #readMany<R>(
+    verb: string,
     keys: Iterable<Key>,
     options: CallOptions | undefined,
     make: (wireKeys: string[], keys: readonly Key[]) => Command<Map<Key, R>>,
@@ -522,10 +541,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       all = keyList(keys);
       wireKeys = all.map((key) => this.#encodeKey(key));
     } catch (error) {
-      return failed(error);
+      return this.#refused(error, verb);
     }
     if (all.length === 0) return Promise.resolve(new Map<Key, R>());
-    return this.#read(() => make(wireKeys, all), options, new Map<Key, R>());
+    return this.#read(verb, () => make(wireKeys, all), options, new Map<Key, R>());
   }
 
   #store(verb: StorageVerb, key: Key, value: In, options: StoreOptions | undefined): Promise<boolean> {
@@ -538,15 +557,14 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       if (item.block.length > this.#maxValueSize) return this.#refuseLarge(verb, wireKey, key, item, options);
       command = new StoreCommand(verb, wireKey, key, item, noreply);
     } catch (error) {
-      return failed(error);
+      return this.#refused(error, verb);
     }
     return this.#execute(command, options);
   }
 
   async #refuseLarge(verb: StorageVerb, wireKey: string, key: Key, item: Item, options?: CallOptions): Promise<never> {
     if (verb === 'set') await this.#deleteEntries([{ ...item, wireKey, key }], options);
-    this.#checkSize(item.block.length, verb === 'set' ? '; the key was deleted, since what it held is out of date' : '');
-    throw new Error('unreachable');
+    return this.#refused(this.#tooLarge(item.block.length, verb === 'set' ? '; the key was deleted, since what it held is out of date' : ''), verb);
   }
 
   /**
@@ -577,7 +595,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     delta: number | bigint,
     options: NoreplyOptions | undefined,
   ): Promise<number | bigint | undefined> {
-    return this.#run<number | bigint | undefined>(() => {
+    return this.#run<number | bigint | undefined>(verb, () => {
       const wireKey = this.#encodeKey(key);
       const noreply = this.#noreply(options, false);
       encodeCount('delta', delta);
@@ -590,11 +608,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   #meta(
     code: MetaCode,
     key: Key,
-    tokens: readonly string[],
-    { signal }: CallOptions = {},
-    value?: string | Uint8Array,
+    options: CallOptions | undefined,
+    make: () => Pick<MetaParts, 'flags' | 'value'>,
+    known: object = META_OPTIONS,
   ): Promise<MetaResult> {
-    return this.#execute(this.#metaRequest({ code, key, flags: tokens, value }), { signal });
+    return this.#run(code, () => this.#metaRequest({ code, key, ...make() }), options, known);
   }
 
   #metaRequest(command: MetaParts): MetaRequest {
@@ -640,11 +658,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return options?.flags === undefined ? undefined : encodeClientFlags(options.flags);
   }
 
-  #checkSize(size: number, consequence = ''): void {
-    if (size <= this.#maxValueSize) return;
-    throw new MemcacheIllegalInputError(
-      `value has ${size} bytes; maxValueSize is ${this.#maxValueSize}${consequence}`,
-    );
+  #checkSize(size: number): void {
+    if (size > this.#maxValueSize) throw this.#tooLarge(size);
+  }
+
+  #tooLarge(size: number, consequence = ''): MemcacheIllegalInputError {
+    return new MemcacheIllegalInputError(`value has ${size} bytes; maxValueSize is ${this.#maxValueSize}${consequence}`);
   }
 }
 
@@ -665,12 +684,6 @@ function isExecutor(server: unknown): server is Executor {
 /** The serde when none was given: `Out` and `In` are then its types. */
 function defaultSerde<Out, In>(): Serde<Out, In> {
   return new TypedSerde() as Serde<CacheValue> as Serde<Out, In>;
-}
-
-function failed(error: unknown): Promise<never> {
-  // An error of user code (a getter in the options, say) is passed on as it is.
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-  return Promise.reject(error);
 }
 
 function checkOptions(options: CallOptions | undefined, known: object = CALL_OPTIONS): void {
