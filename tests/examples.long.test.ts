@@ -38,12 +38,12 @@ it('npm start shows its passes, without bars or colours where it is not a termin
 });
 
 it.each([
-  ['slow-server', /time-outs begin\n {2}server 1: failing, .* p99 [1-9]\d+\.\d ms, .*MEMCACHE_TIMEOUT 1/],
+  ['slow-server', /time-outs begin\n {2}server 1: failing, .* p99 [1-9]\d+\.\d ms, .*MEMCACHE_TIMEOUT [1-4]\n {2}calls that waited for it: 4\n/],
   ['dead-server', /server \d: failing, .*MEMCACHE_CONNECT \d+[^]*ignored: (?:\d{2,} and 0|0 and \d{2,})/],
   ['wrong-credentials', /connects 0, failed [1-5], errors: MEMCACHE_AUTHENTICATION 5/],
   ['full-cache', /hits [1-4]\d %, .*errors: none\n[^]*memcached_items_evicted_total\{.*\} [1-9]\d\d/],
-  ['hot-key', /server \d: healthy, 2[789]\d calls/],
-  ['connection-storm', /server 1: healthy, 50 calls, .* connects 1,[^]*connections made: 50;/],
+  ['hot-key', /server \d: healthy, 2[789]\d calls, .*read 2\d{5} bytes/],
+  ['connection-storm', /server 1: healthy, 50 calls, .* connects 1,[^]*connections made: 50;[^]*rejected_connections: [1-9]/],
 ])('examples/incidents/%s.ts shows its symptom', async (name, symptom) => {
   expect(await output(join('incidents', `${name}.ts`))).toMatch(symptom);
 });

@@ -25,10 +25,14 @@ export interface Verdict {
   readonly detail: string;
 }
 
+/** Whether the client was brought to the fault. */
+export function isWarm({ observations }: Play): boolean {
+  return observations.some(({ step }) => step === 'warm');
+}
+
 /** What was seen, as a verdict. */
 export function judge(fault: Fault, play: Play): Verdict {
-  const warm = play.observations.some(({ step }) => step === 'warm');
-  if (!warm) throw new Error(`the client could not be brought to the fault ${fault.name}: ${play.stderr}`);
+  if (!isWarm(play)) throw new Error(`the client could not be brought to the fault ${fault.name}: ${play.stderr}`);
   const seen = play.observations.filter((observation) => 'came' in observation);
   // In the order in which they were made.
   const calls = fault.calls.flatMap(({ key }) => seen.filter((observation) => observation.step === 'call' && observation.key === key));

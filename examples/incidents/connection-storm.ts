@@ -22,6 +22,16 @@ async function main(): Promise<void> {
   console.log(`  connections made: ${connects}; the server has counted ${stats.get(server.address)?.get('total_connections') ?? '?'}`);
   await shared.close();
   await server.close();
+
+  const small = await MemcachedServer.start({ maxConnections: 10 });
+  const storm = Array.from({ length: 50 }, () => new Client(small.address));
+  const outcomes = await Promise.allSettled(storm.map((client) => client.get('k')));
+  console.log(`50 clients at once for a server with room for 10: ${outcomes.filter(({ status }) => status === 'rejected').length} calls failed`);
+  await Promise.all(storm.map((client) => client.close()));
+  const observer = new Client(small.address);
+  console.log(`  rejected_connections: ${(await observer.stats()).get(small.address)?.get('rejected_connections') ?? '?'}`);
+  await observer.close();
+  await small.close();
 }
 
 void main();

@@ -20,19 +20,21 @@ export class Events {
     return this.#observe !== undefined || cacheEvents.heard;
   }
 
-  emit(type: CacheEventName, key: Key, more?: { ms?: number; error?: unknown; zone?: Zone }): void {
+  emit(type: CacheEventName, key: Key, more?: { ms?: number; error?: unknown; zone?: Zone; ageMs?: number | undefined }): void {
     this.counts[type]++;
     if (this.#observe !== undefined) this.#tell(this.#observe, { type, key, ...more });
     if (cacheEvents.heard) {
       const shown = this.keyShown(key);
-      cacheEvents.publish({ ...this.#origin, outcome: type, ...(shown === undefined ? {} : { key: shown }) });
+      const ageMs = more?.ageMs;
+      cacheEvents.publish({ ...this.#origin, outcome: type, ...(shown !== undefined && { key: shown }), ...(ageMs !== undefined && { ageMs }) });
     }
   }
 
   /** What messages may show of a key. */
   keyShown(key: Key): string | undefined {
     try {
-      return this.#keyShown?.(key);
+      const shown: unknown = this.#keyShown?.(key);
+      return typeof shown === 'string' ? shown : undefined;
     } catch {
       return undefined;
     }

@@ -78,6 +78,8 @@ export interface CacheEvent {
   readonly error?: unknown;
   /** How old the value was: `fresh`, `stale` (in the time of `stale`), `error` (in that of `staleIfError`), or `cold`. */
   readonly zone?: Zone | undefined;
+  /** How old a value was that came from the server, in milliseconds, as `ageMs` of `CacheMessage`. */
+  readonly ageMs?: number | undefined;
 }
 
 /** The part of its life that a value is in. */

@@ -111,7 +111,7 @@ function handOver<R>(call: PublishedCall<R>): Promise<R> {
 
 function describe<R>(command: Command<R>, result: R, message: CommandMessage): void {
   if (command.noreply) {
-    message.outcome = 'ok';
+    if (command.keyCount <= 1) message.outcome = 'ok';
     return;
   }
   seen.outcome = undefined;

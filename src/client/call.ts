@@ -197,8 +197,8 @@ export class Call<R> {
 }
 
 /** Adds server and command to errors that were made where they are not known. */
-function locate(error: MemcacheError, server: string, command: string): void {
-  if (error.server === undefined) Object.assign(error, { server });
+export function locate(error: MemcacheError, server: string | undefined, command: string): void {
+  if (error.server === undefined && server !== undefined) Object.assign(error, { server });
   if (error.command === undefined) Object.assign(error, { command });
 }
 

@@ -39,6 +39,7 @@ import {
 import { GetAndTouchCommand, GetCommand, GetManyCommand, GetsCommand, type ValueWithCas } from './commands/retrieval';
 import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { CallObserver } from './call-observer';
+import { locate } from './call';
 import { Connection, rejected } from './connection';
 import type { CallOptions, Executor } from './executor';
 import { failedKeys, type ServerMetrics } from './meter';
@@ -126,7 +127,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       command = new GetCommand(encodeKey(key, this.#keyRules), key, this.#serde);
       checkOptions(options);
     } catch (error) {
-      return rejected(error);
+      return this.#refused(error, 'get');
     }
     const value = this.#execute(command, options);
     return this.#ignored === undefined ? value : this.#orMiss(value, undefined);
@@ -136,13 +137,14 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   gets<T extends Out = Out>(key: Key, options?: CallOptions): Promise<ValueWithCas<Fixed<T>>>;
   gets(key: Key, options?: CallOptions): Promise<ValueWithCas<Out>> {
     const miss: ValueWithCas<Out> = [undefined, undefined];
-    return this.#read(() => new GetsCommand(this.#encodeKey(key), key, this.#serde), options, miss);
+    return this.#read('gets', () => new GetsCommand(this.#encodeKey(key), key, this.#serde), options, miss);
   }
 
   /** The value of `key`, and sets when it expires; `undefined` on a miss. */
   gat<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<Fixed<T> | undefined>;
   gat(key: Key, expire: Expire, options?: CallOptions): Promise<Out | undefined> {
     return this.#read(
+      'gat',
       () => GetAndTouchCommand.gat(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
       options,
       undefined,
@@ -154,6 +156,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   gats(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<Out>> {
     const miss: ValueWithCas<Out> = [undefined, undefined];
     return this.#read(
+      'gats',
       () => GetAndTouchCommand.gats(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
       options,
       miss,
@@ -163,7 +166,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** The values of those `keys` that were found: a Map by the caller's own keys, in their order. */
   getMany<K extends Key, T extends Out = Out>(keys: Keys<K>, options?: CallOptions): Promise<Map<Widened<K>, Fixed<T>>>;
   getMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, Out>> {
-    return this.#readMany(keys, options, (wireKeys, all) => GetManyCommand.get(wireKeys, all, this.#serde));
+    return this.#readMany('get', keys, options, (wireKeys, all) => GetManyCommand.get(wireKeys, all, this.#serde));
   }
 
   /** Like {@link getMany}, each value with the token for a later `cas`. */
@@ -172,7 +175,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     options?: CallOptions,
   ): Promise<Map<Widened<K>, [value: Fixed<T>, cas: string]>>;
   getsMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, [Out, string]>> {
-    return this.#readMany(keys, options, (wireKeys, all) => GetManyCommand.gets(wireKeys, all, this.#serde));
+    return this.#readMany('gets', keys, options, (wireKeys, all) => GetManyCommand.gets(wireKeys, all, this.#serde));
   }
 
   // ── storage ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -212,7 +215,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * no such key. It waits for the answer unless `noreply` is given here: `defaultNoreply` does not apply.
    */
   cas(key: Key, value: In, cas: string, options?: StoreOptions): Promise<boolean | undefined> {
-    return this.#run(() => {
+    return this.#run('cas', () => {
       const wireKey = this.#encodeKey(key);
       const item = this.#item('cas', key, value, options);
       this.#checkSize(item.block.length);
@@ -228,44 +231,53 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * It rejects when a server failed and may have stored what it was sent; with several servers, or values that are too large,
    * that is a `MemcachePartialError`, whose `partial` holds the keys that were certainly not stored.
    */
-  async setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]> {
-    checkOptions(options);
+  setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]> {
     const items: Entry[] = [];
     let someTooLarge = false;
-    const exptime = encodeExptime(options?.expire, this.#clock.time);
-    const given = this.#flagsOf(options);
-    for (const [key, value] of pairs(entries)) {
-      const wireKey = this.#encodeKey(key);
-      const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'set');
-      const block = toBlock(data);
-      if (block.length > this.#maxValueSize) someTooLarge = true;
-      items.push({ wireKey, key, block, flags: given ?? flags, exptime });
+    let noreply: boolean;
+    try {
+      checkOptions(options);
+      const exptime = encodeExptime(options?.expire, this.#clock.time);
+      const given = this.#flagsOf(options);
+      for (const [key, value] of pairs(entries)) {
+        const wireKey = this.#encodeKey(key);
+        const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'set');
+        const block = toBlock(data);
+        if (block.length > this.#maxValueSize) someTooLarge = true;
+        items.push({ wireKey, key, block, flags: given ?? flags, exptime });
+      }
+      noreply = this.#noreply(options);
+    } catch (error) {
+      return this.#refused(error, 'set');
     }
-    const noreply = this.#noreply(options);
     if (someTooLarge) return this.#setSome(lastOfEach(items), noreply, options);
-    return items.length === 0 ? [] : this.#execute(new SetManyCommand(items, noreply), options);
+    return items.length === 0 ? Promise.resolve([]) : this.#execute(new SetManyCommand(items, noreply), options);
   }
 
   // ── items ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Deletes `key`; resolves with whether it was there. */
   delete(key: Key, options?: NoreplyOptions): Promise<boolean> {
-    return this.#run(() => new DeleteCommand(this.#encodeKey(key), key, this.#noreply(options)), options);
+    return this.#run('delete', () => new DeleteCommand(this.#encodeKey(key), key, this.#noreply(options)), options);
   }
 
   /** Deletes all `keys` in one round trip; resolves with how many were there (with `noreply`: how many were given). */
-  async deleteMany(keys: Keys<Key>, options?: NoreplyOptions): Promise<number> {
-    checkOptions(options);
-    const all = keyList(keys);
-    const wireKeys = all.map((key) => this.#encodeKey(key));
-    const noreply = this.#noreply(options);
-    if (all.length === 0) return 0;
-    return this.#execute(new DeleteManyCommand(wireKeys, all, noreply), options);
+  deleteMany(keys: Keys<Key>, options?: NoreplyOptions): Promise<number> {
+    let command;
+    try {
+      checkOptions(options);
+      const all = keyList(keys);
+      command = new DeleteManyCommand(all.map((key) => this.#encodeKey(key)), all, this.#noreply(options));
+    } catch (error) {
+      return this.#refused(error, 'delete');
+    }
+    return command.keyCount === 0 ? Promise.resolve(0) : this.#execute(command, options);
   }
 
   /** Sets when `key` expires; resolves with whether it was there. */
   touch(key: Key, expire: Expire, options?: NoreplyOptions): Promise<boolean> {
     return this.#run(
+      'touch',
       () => new TouchCommand(this.#encodeKey(key), key, this.#exptime(expire), this.#noreply(options)),
       options,
     );
@@ -295,7 +307,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** The version of each server: a Map by server name. */
   version(options?: CallOptions): Promise<Map<string, string>> {
-    return this.#read(() => new VersionCommand(), options, new Map<string, string>());
+    return this.#read('version', () => new VersionCommand(), options, new Map<string, string>());
   }
 
   /**
@@ -307,6 +319,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     const options = typeof last === 'object' ? last : undefined;
     const words = options === undefined ? args : args.slice(0, -1);
     return this.#read(
+      'stats',
       () => new StatsCommand(words.map((word) => checkWord('stats', word))),
       options,
       new Map<string, Map<string, string>>(),
@@ -315,7 +328,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Makes all items of all servers expire in `delay` seconds. */
   flushAll(delay = 0, options?: NoreplyOptions): Promise<void> {
-    return this.#run(() => {
+    return this.#run('flush_all', () => {
       const exptime = this.#exptime(checked('delay', delay, SECONDS));
       return new OkCommand('flush_all', exptime === 0 ? undefined : exptime, this.#noreply(options));
     }, options);
@@ -323,17 +336,17 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Sets the memory limit of each server, in megabytes. */
   cacheMemlimit(megabytes: number, options?: CallOptions): Promise<void> {
-    return this.#run(() => new OkCommand('cache_memlimit', checked('megabytes', megabytes, MEGABYTES)), options);
+    return this.#run('cache_memlimit', () => new OkCommand('cache_memlimit', checked('megabytes', megabytes, MEGABYTES)), options);
   }
 
   /** Sets how much each server logs. */
   verbosity(level: number, options?: CallOptions): Promise<void> {
-    return this.#run(() => new OkCommand('verbosity', checked('level', level, LEVEL)), options);
+    return this.#run('verbosity', () => new OkCommand('verbosity', checked('level', level, LEVEL)), options);
   }
 
   /** Stops each server; they must have been started with `-A`. */
   shutdown(options?: CallOptions & { graceful?: boolean | undefined }): Promise<void> {
-    return this.#run(() => {
+    return this.#run('shutdown', () => {
       const graceful = checked('graceful', options?.graceful ?? false, SWITCH);
       return new ClosingCommand('shutdown', graceful ? 'shutdown graceful' : 'shutdown');
     }, options);
@@ -342,7 +355,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Sends `quit` to each server, and closes. The client may be used again. */
   async quit(options?: CallOptions): Promise<void> {
     try {
-      await this.#run(() => new ClosingCommand('quit'), options);
+      await this.#run('quit', () => new ClosingCommand('quit'), options);
     } finally {
       await this.close();
     }
@@ -357,7 +370,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       const flags = metaGetFlags(options, this.#clock.time);
       return new MetaGetCommand(flags, this.#metaKey({ code: 'mg', key, flags }), key, this.#serde);
     };
-    return this.#read(make, options, undefined, META_OPTIONS);
+    return this.#read('mg', make, options, undefined, META_OPTIONS);
   }
 
   /** Stores a value. (`ms`) */
@@ -366,13 +379,13 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'ms');
       return this.#metaRequest({ code: 'ms', key, flags: metaSetFlags(options, flags, this.#clock.time), value: data });
     };
-    return this.#run(make, options, META_OPTIONS).then(metaWriteResult);
+    return this.#run('ms', make, options, META_OPTIONS).then(metaWriteResult);
   }
 
   /** Deletes an item, or with `invalidate` marks it as stale. (`md`) */
   metaDelete(key: Key, options: MetaDeleteOptions & CallOptions = {}): Promise<MetaWriteResult> {
     const make = (): MetaRequest => this.#metaRequest({ code: 'md', key, flags: metaDeleteFlags(options, this.#clock.time) });
-    return this.#run(make, options, META_OPTIONS).then(metaWriteResult);
+    return this.#run('md', make, options, META_OPTIONS).then(metaWriteResult);
   }
 
   /** Counts up or down, and with `vivify` creates the counter on a miss; the count is in the type of `delta`, or a number. (`ma`) */
@@ -381,19 +394,19 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     options: MetaArithmeticOptions<N> & CallOptions = {},
   ): Promise<MetaCount<N>> {
     const make = (): MetaRequest => this.#metaRequest({ code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock.time) });
-    const result = await this.#run(make, options, META_OPTIONS);
+    const result = await this.#run('ma', make, options, META_OPTIONS);
     const exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
     return metaCount(result, exact) as MetaCount<N>;
   }
 
   /** Asks every server to answer, which shows that it is alive. (`mn`) */
   metaNoop(options?: CallOptions): Promise<void> {
-    return this.#run(() => new NoopCommand(), options);
+    return this.#run('mn', () => new NoopCommand(), options);
   }
 
   /** What the server knows about an item, a Map by name; `undefined` on a miss. (`me`) */
   metaDebug(key: Key, options?: CallOptions): Promise<Map<string, string> | undefined> {
-    return this.#run(() => this.#metaRequest({ code: 'me', key, flags: [] }), options).then(metaDebugInfo);
+    return this.#run('me', () => this.#metaRequest({ code: 'me', key, flags: [] }), options).then(metaDebugInfo);
   }
 
   /**
@@ -401,7 +414,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * the code that the silence stands for.
    */
   executeMeta(command: MetaCommand, options?: CallOptions): Promise<MetaResult> {
-    return this.#run(() => {
+    return this.#run('meta', () => {
       if (!(command instanceof MetaCommand)) throw new MemcacheIllegalInputError('command must be a MetaCommand');
       return this.#metaRequest(command);
     }, options);
@@ -412,7 +425,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * meanwhile; an error line rejects. Neither the prefix nor the key check applies.
    */
   raw(command: string, endToken: string | Uint8Array = '\r\n', options?: CallOptions): Promise<Buffer> {
-    return this.#run(() => {
+    return this.#run('raw', () => {
       if (typeof command !== 'string' || !/^[\x20-\x7e]+$/.test(command)) {
         throw new MemcacheIllegalInputError('command must be one line of printable ASCII');
       }
@@ -489,21 +502,29 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     }
   }
 
-  #run<R>(make: () => Command<R>, options: CallOptions | undefined, names: object = CALL_OPTIONS): Promise<R> {
+  /** Rejects a call that was not made: its arguments are not legal. */
+  #refused(error: unknown, verb: string): Promise<never> {
+    if (error instanceof MemcacheError) locate(error, this.executor.monitor?.server, verb);
+    // An error of user code (a getter in the options, say) is passed on as it is.
+    return rejected(error);
+  }
+
+  #run<R>(verb: string, make: () => Command<R>, options: CallOptions | undefined, names: object = CALL_OPTIONS): Promise<R> {
     try {
       checkOptions(options, names);
       return this.#execute(make(), options);
     } catch (error) {
-      return rejected(error);
+      return this.#refused(error, verb);
     }
   }
 
-  #read<R>(make: () => Command<R>, options: CallOptions | undefined, miss: R, names?: object): Promise<R> {
-    const result = this.#run(make, options, names);
+  #read<R>(verb: string, make: () => Command<R>, options: CallOptions | undefined, miss: R, names?: object): Promise<R> {
+    const result = this.#run(verb, make, options, names);
     return this.#ignored === undefined ? result : this.#orMiss(result, miss);
   }
 
   #readMany<R>(
+    verb: string,
     keys: Iterable<Key>,
     options: CallOptions | undefined,
     make: (wireKeys: string[], keys: readonly Key[]) => Command<Map<Key, R>>,
@@ -514,10 +535,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       all = keyList(keys);
       wireKeys = all.map((key) => this.#encodeKey(key));
     } catch (error) {
-      return rejected(error);
+      return this.#refused(error, verb);
     }
     const none = new Map<Key, R>();
-    return all.length === 0 ? Promise.resolve(none) : this.#read(() => make(wireKeys, all), options, none);
+    return all.length === 0 ? Promise.resolve(none) : this.#read(verb, () => make(wireKeys, all), options, none);
   }
 
   #store(verb: StorageVerb, key: Key, value: In, options: StoreOptions | undefined): Promise<boolean> {
@@ -530,14 +551,14 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       if (item.block.length > this.#maxValueSize) return this.#refuseLarge(verb, wireKey, key, item, options);
       command = new StoreCommand(verb, wireKey, key, item, noreply);
     } catch (error) {
-      return rejected(error);
+      return this.#refused(error, verb);
     }
     return this.#execute(command, options);
   }
 
   async #refuseLarge(verb: StorageVerb, wireKey: string, key: Key, item: Item, options?: CallOptions): Promise<never> {
     if (verb === 'set') await this.#deleteEntries([{ ...item, wireKey, key }], options);
-    throw this.#tooLarge(item.block.length, verb === 'set' ? '; the key was deleted, since what it held is out of date' : '');
+    return this.#refused(this.#tooLarge(item.block.length, verb === 'set' ? '; the key was deleted, since what it held is out of date' : ''), verb);
   }
 
   /**
@@ -571,7 +592,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     delta: number | bigint,
     options: NoreplyOptions | undefined,
   ): Promise<number | bigint | undefined> {
-    return this.#run(() => {
+    return this.#run(verb, () => {
       const wireKey = this.#encodeKey(key);
       const noreply = this.#noreply(options, false);
       encodeCount('delta', delta);

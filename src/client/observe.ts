@@ -138,7 +138,7 @@ export interface ConnectionClosedMessage extends OfClient {
 /** On {@link CHANNELS.batch}. */
 export interface BatchMessage extends OfClient {
   readonly server: string;
-  /** How many calls were written. */
+  /** How many calls were written; 0 for the data of one before which the server was asked for its version, which counted it. */
   readonly calls: number;
   readonly bytes: number;
 }
@@ -201,7 +201,7 @@ export interface OverloadMessage extends OfClient {
   readonly pending: number;
 }
 
-/** On {@link CHANNELS.load}. The properties after `name` are set at the end. */
+/** On {@link CHANNELS.load}. `outcome` and `error` are set at the end. */
 export interface LoadMessage extends OfClient {
   /** The cache's name. */
   readonly name: string;
@@ -209,7 +209,7 @@ export interface LoadMessage extends OfClient {
   key?: string | undefined;
   /** `loaded` or `load-error`. */
   outcome?: string | undefined;
-  /** Age of the value that is replaced, in milliseconds. */
+  /** Age of the value that is to be replaced, as in {@link CacheMessage}. */
   ageMs?: number | undefined;
   error?: ObservedError | undefined;
 }
@@ -220,7 +220,10 @@ export interface CacheMessage extends OfClient {
   readonly name: string;
   /** What happened: the name of the event, such as `hit`, `stale-hit` or `load`. */
   readonly outcome: string;
-  /** Age of the value, in milliseconds. */
+  /**
+   * Age of the value that the server had, in milliseconds, as far as its time to live tells it: in whole seconds, and what
+   * `jitter` took from its life counts as age. Undefined where it does not, for example when `expire` is a function.
+   */
   readonly ageMs?: number | undefined;
   readonly key?: string | undefined;
 }

@@ -15,7 +15,7 @@ export class ProxyGate implements Executor {
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
-    return command.throughProxies ? this.#next.execute(command, options) : rejected(refusal(command));
+    return command.throughProxies ? this.#next.execute(command, options) : rejected(refusal(command, this.monitor?.server));
   }
 
   close(): Promise<void> {
@@ -27,6 +27,6 @@ export class ProxyGate implements Executor {
   }
 }
 
-function refusal({ verb: command }: Command<unknown>): MemcacheUnknownCommandError {
-  return new MemcacheUnknownCommandError(`"${command}" does not pass through every proxy, and was not sent: see the option proxy`, { command });
+function refusal({ verb: command }: Command<unknown>, server: string | undefined): MemcacheUnknownCommandError {
+  return new MemcacheUnknownCommandError(`"${command}" does not pass through every proxy, and was not sent: see the option proxy`, { command, server });
 }

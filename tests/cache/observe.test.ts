@@ -1,8 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
-import { CHANNELS } from '../../src';
+import { CHANNELS, ManualClock, type CacheMessage, type LoadMessage } from '../../src';
 import { ReadThroughCache, type CacheEvent } from '../../src/cache';
 import { EmbeddedClient } from '../../src/embedded';
+import { MemoryStore } from '../../src/server';
+import { illegal } from '../support/contract';
 import { toPrometheus } from '../../src/telemetry/prometheus';
 import { lint, valueOf } from '../telemetry/exposition';
 
@@ -35,17 +37,50 @@ it('the channels tell what happens, without keys', async () => {
   await client.close();
 });
 
+it('messages tell how old a value is, as far as its time to live tells', async () => {
+  const clock = new ManualClock();
+  const client = new EmbeddedClient(new MemoryStore({ clock }), { clock });
+  const cache = new ReadThroughCache(client, { clock, expire: 60, stale: 30, jitter: 0, earlyRefresh: 0 });
+  const heard: CacheMessage[] = [];
+  const loads: LoadMessage[] = [];
+  const hear = (message: unknown): void => { heard.push(message as CacheMessage); };
+  const hearLoad = (message: unknown): void => { loads.push({ ...(message as LoadMessage) }); };
+  subscribe(CHANNELS.cache, hear);
+  subscribe(`tracing:${CHANNELS.load}:asyncEnd`, hearLoad);
+  const read = async (key: string, expire: number | (() => number)): Promise<void> => {
+    await cache.get(key, () => 1, { expire });
+    // What it stores, or refreshes, is done by then.
+    await cache.close();
+  };
+  await read('k', 60);
+  clock.advance(20_000);
+  await read('k', 60);
+  clock.advance(50_000);
+  await read('k', 60);
+  await read('f', () => 60);
+  await read('f', () => 60);
+  unsubscribe(CHANNELS.cache, hear);
+  unsubscribe(`tracing:${CHANNELS.load}:asyncEnd`, hearLoad);
+  const ages = (outcome: string): unknown[] => heard.filter((message) => message.outcome === outcome).map(({ ageMs }) => ageMs);
+  expect({ hits: ages('hit'), stale: ages('stale-hit'), refresh: ages('refresh') }).toEqual({ hits: [20_000, undefined], stale: [70_000], refresh: [70_000] });
+  expect(loads.map(({ ageMs }) => ageMs)).toEqual([undefined, 70_000, undefined]);
+  await client.close();
+});
+
 it('diagnostics.key shows of a key what it makes of it', async () => {
   const client = new EmbeddedClient();
   const cache = new ReadThroughCache(client, { diagnostics: { key: (key) => String(key).split(':')[0] ?? '' } });
+  const careless = new ReadThroughCache(client, { diagnostics: { key: (key) => illegal({ key }) } });
   const heard: { key?: string }[] = [];
   const hear = (message: unknown): void => {
     heard.push(message as { key?: string });
   };
   subscribe(CHANNELS.cache, hear);
   await cache.get('user:1', () => 'value');
+  await careless.get('user:2', () => 'value');
   unsubscribe(CHANNELS.cache, hear);
-  expect(heard.map(({ key }) => key)).toContain('user');
+  // What is no string is not shown.
+  expect([...new Set(heard.map(({ key }) => key))]).toEqual(['user', undefined]);
   await client.close();
 });
 

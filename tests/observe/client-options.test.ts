@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { CHANNELS, Client, HashClient, RetryingClient } from '../../src';
+import { CHANNELS, Client, FallbackClient, HashClient, RetryingClient } from '../../src';
 import { failure, illegal } from '../support/contract';
 import { runAlone } from '../support/program';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
@@ -89,6 +89,48 @@ it('says what came of each call', async () => {
   expect(recorder.of(CHANNELS.command).some((message) => 'result' in message)).toBe(false);
 });
 
+it('a noreply call for many keys has no outcome: that is for one key', async () => {
+  const recorder = new Recorder();
+  const client = new Client(server.address);
+  await client.setMany([['a', 1], ['b', 2]], { noreply: true });
+  await client.deleteMany(['a', 'b'], { noreply: true });
+  await client.close();
+  recorder.stop();
+  expect(recorder.of(CHANNELS.command)).toMatchObject([{ keyCount: 2, outcome: undefined }, { keyCount: 2, outcome: undefined }]);
+});
+
+it('what is refused before it is sent names its command and its server too', async () => {
+  const client = new Client(server.address);
+  const large = 'x'.repeat(2 ** 20 + 1);
+  const refused: [command: string, error: unknown][] = [
+    ['get', await failure(client.get('a b'))],
+    ['get', await failure(client.getMany(['a b']))],
+    ['gets', await failure(client.getsMany(['a b']))],
+    ['set', await failure(client.set('a b', 1))],
+    ['set', await failure(client.set('a', large))],
+    ['add', await failure(client.add('a', large))],
+    ['set', await failure(client.setMany([['a b', 1]]))],
+    ['cas', await failure(client.cas('a', 1, 'x'))],
+    ['delete', await failure(client.deleteMany(['a b']))],
+    ['incr', await failure(client.incr('a', -1))],
+    ['touch', await failure(client.touch('a', NaN))],
+    ['mg', await failure(client.metaGet('a b'))],
+    ['ms', await failure(client.metaSet('a b', 1))],
+    ['md', await failure(client.metaDelete('a b'))],
+    ['ma', await failure(client.metaArithmetic('a b'))],
+    ['me', await failure(client.metaDebug('a b'))],
+    ['verbosity', await failure(client.verbosity(-1))],
+  ];
+  for (const [command, error] of refused) expect(error).toMatchObject({ code: 'MEMCACHE_ILLEGAL_INPUT', command, server: server.address, certainty: 'notSent' });
+  await client.close();
+  const behindProxy = new Client(server.address, { proxy: true });
+  expect(await failure(behindProxy.gat('a', 1))).toMatchObject({ command: 'gat', server: server.address, certainty: 'notSent' });
+  await behindProxy.close();
+  const cluster = new HashClient([server.address, dead]);
+  expect(await failure(cluster.get('a b'))).toMatchObject({ command: 'get', server: undefined });
+  await cluster.close();
+});
+
 it('what wraps a client has its number, and a retry is told with its reason', async () => {
   const recorder = new Recorder();
   const inner = new Client(dead);
@@ -151,6 +193,8 @@ it('inspect shows servers, states and the options that differ, in one screen and
   expect(shown).toMatch(/healthy[^]*timeout: 500[^]*app:/);
   expect(shown).not.toMatch(/pa55w0rd|noDelay/);
   await client.close();
+  const wrapped = [new RetryingClient(client, { attempts: 7 }), new FallbackClient([client], { copyHits: true })];
+  expect(wrapped.map((each) => inspect(each))).toEqual([expect.stringMatching(/attempts: 7/), expect.stringMatching(/copyHits: true/)]);
   const many = new HashClient(Array.from({ length: 100 }, (_, i) => `10.0.0.${i + 1}`));
   expect(inspect(many).split('\n').length).toBeLessThan(60);
   await many.close();

@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
-import { Client, HashClient, MemcacheError, PooledClient, RetryingClient, type ClientOptions, type ServerMetrics } from '../../src';
+import { CHANNELS, Client, HashClient, MemcacheError, PooledClient, RetryingClient, type ClientOptions, type ServerMetrics } from '../../src';
 import { EmbeddedClient } from '../../src/embedded';
 import { Relay } from '../../tools/relay';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import { SeededRandom } from '../support/seeded-random';
 import { WireParser } from '../support/wire-parser';
+import { Recorder } from './recorder';
 import { sumsAgree } from './sums';
 
 /** Counts on the wire, with code that shares no line with the client. */
@@ -213,6 +214,33 @@ it('latency runs from the write to the reply', async () => {
   expect(latency.p50).toBeGreaterThan(45);
   expect(latency.sum).toBeGreaterThan(4 * 49);
   expect(latency.p50).toBeLessThanOrEqual(latency.max);
+  await client.close();
+  await relay.close();
+});
+
+it('a call whose server is asked for its version first counts from its own write, which is told too', async () => {
+  let asked = 0;
+  const relay = await Relay.start(server.port, () => ({
+    fromClient: (bytes, upstream) => {
+      if (asked === 0) asked = performance.now();
+      upstream.write(bytes);
+    },
+    fromServer: (bytes, client) => {
+      void setTimeout(50).then(() => client.write(bytes));
+    },
+  }));
+  const recorder = new Recorder();
+  const client = new Client(relay.address);
+  await client.metaSet('a', 1);
+  const whole = performance.now() - asked;
+  recorder.stop();
+  const { latency, bytesWritten } = only(client);
+  expect(recorder.of(CHANNELS.batch)).toMatchObject([{ calls: 1 }, { calls: 0 }]);
+  expect(recorder.of(CHANNELS.batch).reduce((all, { bytes }) => all + bytes, 0)).toBe(bytesWritten);
+  expect(latency.count).toBe(1);
+  expect(latency.sum).toBeGreaterThan(45);
+  // The answer to the question took 50 ms of it.
+  expect(latency.sum).toBeLessThan(whole - 45);
   await client.close();
   await relay.close();
 });

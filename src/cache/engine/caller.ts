@@ -12,6 +12,8 @@ export interface Load {
 /** An outdated value that a caller could get. */
 export interface Old {
   readonly value: unknown;
+  /** How old it is, in milliseconds, if that is known. */
+  readonly ageMs?: number | undefined;
 }
 
 /** One call that waits for its value. Many may wait, so it is kept small. */

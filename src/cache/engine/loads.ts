@@ -144,7 +144,7 @@ export class Loads {
     const { place, background, old } = flight;
     flight.state = 'loading';
     flight.startedAt = clock.now();
-    events.emit(background || old !== undefined ? 'refresh' : 'load', place.key, { zone });
+    events.emit(background || old !== undefined ? 'refresh' : 'load', place.key, { zone, ageMs: old?.ageMs });
     const prepared = storing.prepare(flight);
     if (prepared === undefined) this.#run(flight);
     else {
@@ -173,7 +173,7 @@ export class Loads {
     try {
       if (channel.heard) {
         const key = events.keyShown(place.key);
-        message = { ...origin, ...(key === undefined ? {} : { key }) };
+        message = { ...origin, ...(key !== undefined && { key }), ...(old?.ageMs !== undefined && { ageMs: old.ageMs }) };
         result = channel.begin(message, run, undefined);
       } else result = run();
     } catch (error) {
@@ -290,7 +290,7 @@ export class Loads {
     const { events } = this.#context;
     const { key } = flight.place;
     if (caller.old !== undefined) {
-      if (caller.answer(caller.old.value)) events.emit('error-hit', key, { zone: 'error' });
+      if (caller.answer(caller.old.value)) events.emit('error-hit', key, { zone: 'error', ageMs: caller.old.ageMs });
       return;
     }
     const counted = (caller === flight.lead && flight.old === undefined) || flight.startedAt < 0;
@@ -322,7 +322,7 @@ export class Loads {
     if (caller.old === undefined || softTimeout === 0 || caller.onSettled !== undefined) return;
     const { clock, events } = this.#context;
     const timer = clock.setTimeout(() => {
-      if (caller.old !== undefined && caller.answer(caller.old.value)) events.emit('stale-hit', place.key, { zone: 'stale' });
+      if (caller.old !== undefined && caller.answer(caller.old.value)) events.emit('stale-hit', place.key, { zone: 'stale', ageMs: caller.old.ageMs });
     }, softTimeout);
     caller.onSettled = () => {
       timer.close();

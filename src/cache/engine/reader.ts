@@ -444,8 +444,9 @@ export class Reader {
   #inFront(read: Read, reply: Reply, age: number, zone: Zone): void {
     const { loads, clock, gate, events } = this.#context;
     const { place, lead, callers } = read;
-    const old = { value: reply.value };
-    for (const [i, caller] of callers.entries()) caller.old = { value: valueFor(reply, i) };
+    const ageMs = ageOf(reply, lead.settings);
+    const old = { value: reply.value, ageMs };
+    for (const [i, caller] of callers.entries()) caller.old = { value: valueFor(reply, i), ageMs };
     if (reply.won) {
       loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply), old, zone });
       return;
@@ -467,9 +468,10 @@ export class Reader {
   #hit(read: Read, reply: Reply, event: 'hit' | 'stale-hit' | 'error-hit' | 'negative-hit', zone: Zone): void {
     const { events, clock } = this.#context;
     const { callers, place } = read;
+    const { settings } = read.lead;
     for (let i = 0; i < callers.length; i++) {
       const caller = callers[i];
-      if (caller?.answer(valueFor(reply, i)) === true) events.emit(event, place.key, events.heard ? { zone, ms: clock.now() - caller.since } : undefined);
+      if (caller?.answer(valueFor(reply, i)) === true) events.emit(event, place.key, events.heard ? { zone, ms: clock.now() - caller.since, ageMs: ageOf(reply, settings) } : undefined);
     }
   }
 
@@ -483,7 +485,7 @@ export class Reader {
       this.#passOn(place, reply.cas);
       return;
     }
-    loads.begin({ place, lead, callers: [], claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply), background: true, old: { value: reply.value }, zone });
+    loads.begin({ place, lead, callers: [], claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply), background: true, old: { value: reply.value, ageMs: ageOf(reply, lead.settings) }, zone });
   }
 
   /** Gives a token that this process cannot use to the next reader. */
@@ -549,7 +551,7 @@ export class Reader {
     if (paused !== undefined || (spare !== undefined && !slots.free)) {
       for (const caller of callers) {
         if (caller.old === undefined) caller.reject(paused?.error);
-        else if (caller.answer(caller.old.value)) events.emit('error-hit', place.key, { zone: 'error' });
+        else if (caller.answer(caller.old.value)) events.emit('error-hit', place.key, { zone: 'error', ageMs: caller.old.ageMs });
       }
       return;
     }
@@ -591,6 +593,12 @@ function refreshBelow(keep: number, early: number): number {
 /** When the item expires, and the token with it. Callers that come later join the refresh: its result is still good. */
 function endOf({ sentAt }: Read, { ttl }: Reply): number {
   return ttl < 0 ? Infinity : sentAt + ttl * 1000;
+}
+
+/** How old the value is, in milliseconds, if its time to live tells. */
+function ageOf({ ttl, marked, negative }: Reply, { expire, keep }: EntrySettings): number | undefined {
+  if (typeof expire !== 'number' || ttl === -1 || marked || negative) return undefined;
+  return Math.max(0, expire + keep - ttl) * 1000;
 }
 
 /** The caller whose loader runs: the first that still waits. */

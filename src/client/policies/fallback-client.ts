@@ -9,6 +9,7 @@ import { encodeExptime } from '../../protocol/exptime';
 import { systemClock, type Clock } from '../../runtime/clock';
 import type { CacheValue } from '../../serde';
 import { Client } from '../client';
+import { CLIENT_OPTIONS } from '../client-options';
 import { Failures, weakestFailure } from '../certainty';
 import type { Command, Deleting, KeyOf, Reading } from '../command';
 import { MetaCommand, MetaRequest } from '../commands/meta';
@@ -51,6 +52,9 @@ export const FALLBACK_OPTIONS = {
  * The options of the first client apply to keys and values.
  */
 export class FallbackClient<Out = CacheValue, In = Out> extends Client<Out, In> {
+  /** Its own among them, so that `util.inspect` shows these too. */
+  protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...FALLBACK_OPTIONS };
+
   /** @throws MemcacheIllegalInputError when `clients` is not an array of at least one client */
   constructor(clients: readonly Client<Out, In>[], options: FallbackOptions = {}) {
     const list: unknown = clients;
@@ -60,7 +64,7 @@ export class FallbackClient<Out = CacheValue, In = Out> extends Client<Out, In> 
     checkOptionNames(options, FALLBACK_OPTIONS);
     const [first, ...older] = clients;
     if (first === undefined) throw new MemcacheIllegalInputError('clients must hold at least one client');
-    super(new Fallback([first.executor, ...older.map((client) => client.executor)], options, first.options.clock), first.options);
+    super(new Fallback([first.executor, ...older.map((client) => client.executor)], options, first.options.clock), { ...first.options, ...options });
   }
 }
 

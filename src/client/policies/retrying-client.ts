@@ -4,6 +4,7 @@ import { systemRandom, type Random } from '../../runtime/random';
 import type { CacheValue } from '../../serde';
 import { onAbort } from '../abort';
 import { Client } from '../client';
+import { CLIENT_OPTIONS } from '../client-options';
 import { weakestFailure } from '../certainty';
 import type { Command } from '../command';
 import type { ExecuteOptions, Executor, Monitor } from '../executor';
@@ -43,23 +44,6 @@ export interface RetryOptions {
   retryAmbiguous?: boolean | undefined;
 }
 
-/**
- * A client that repeats failed calls of another client: single, pooled or of a cluster.
- *
- * A call is repeated when it was certainly not executed, or when executing it twice has the same effect as executing it once;
- * each attempt has the `timeout` of the client it goes through. What the server answered (`certainty: 'executed'`) and illegal
- * input are final. When all attempts fail, the call rejects with the last of the errors whose `certainty` is the weakest: a
- * write that timed out and was refused afterwards may have been executed.
- */
-export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> {
-  /** @throws MemcacheIllegalInputError naming the option that is not legal */
-  constructor(client: Client<Out, In>, options: RetryOptions = {}) {
-    if (!(client instanceof Client)) throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
-    checkOptionNames(options, RETRY_OPTIONS);
-    super(new Retrier(client.executor, options, client.options.clock), client.options);
-  }
-}
-
 const ERROR_CLASSES = valueThat<readonly ErrorClass[]>(
   'an array of error classes',
   (value) => Array.isArray(value) && value.every(isErrorClass),
@@ -79,6 +63,26 @@ export const RETRY_OPTIONS = {
   doNotRetryFor: option(ERROR_CLASSES, []),
   retryAmbiguous: option(SWITCH, false),
 } satisfies OptionTable<RetryOptions>;
+
+/**
+ * A client that repeats failed calls of another client: single, pooled or of a cluster.
+ *
+ * A call is repeated when it was certainly not executed, or when executing it twice has the same effect as executing it once;
+ * each attempt has the `timeout` of the client it goes through. What the server answered (`certainty: 'executed'`) and illegal
+ * input are final. When all attempts fail, the call rejects with the last of the errors whose `certainty` is the weakest: a
+ * write that timed out and was refused afterwards may have been executed.
+ */
+export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> {
+  /** Its own among them, so that `util.inspect` shows these too. */
+  protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...RETRY_OPTIONS };
+
+  /** @throws MemcacheIllegalInputError naming the option that is not legal */
+  constructor(client: Client<Out, In>, options: RetryOptions = {}) {
+    if (!(client instanceof Client)) throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
+    checkOptionNames(options, RETRY_OPTIONS);
+    super(new Retrier(client.executor, options, client.options.clock), { ...client.options, ...options });
+  }
+}
 
 /** The policy behind {@link RetryingClient}, for executors. */
 export class Retrier implements Executor {

@@ -36,6 +36,12 @@ export class ReplyTimes {
     this.#times.push(this.#clock.now());
   }
 
+  /** The head is written once more, and all before it is answered: its time runs from now. */
+  startAgain(): void {
+    this.#ends.length = this.#times.length = 0;
+    this.#end = -1;
+  }
+
   /** A reply begins: it is for the head, and what shares it was written together with it. */
   begin(): void {
     if (this.#calls.headPosition >= this.#end) this.#turn();

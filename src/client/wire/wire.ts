@@ -265,6 +265,8 @@ export class Wire implements Carrier, DeadlineKeeper {
   #flush(): void {
     this.#flushScheduled = false;
     while (this.#state === 'ready' && this.#hasMore && this.#transport.backlog <= MAX_BACKLOG) {
+      // The bytes of a call whose server had to be asked for its version first: it is written only now.
+      if (this.#request.size > 0) this.#times.startAgain();
       if (!this.#outbox.encode(this.#owner.separately)) break;
       try {
         this.#send();
@@ -294,7 +296,8 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.meter.wrote(bytes);
     const { nextPosition } = this.#calls;
     const calls = nextPosition - this.#writtenUpTo;
-    if (calls === 0) return;
+    // Credentials are no calls.
+    if (this.#state !== 'ready') return;
     this.#writtenUpTo = nextPosition;
     this.#times.wrote();
     if (batches.heard) batches.publish({ ...this.#origin, calls, bytes });
