@@ -146,7 +146,7 @@ export class Inbox {
       call = next;
       const { command } = call;
       if (call.reader === undefined || call.answered || !(command instanceof JoinableGet) || !command.answeredBy(frame)) continue;
-      for (; offset > 0; offset--) this.#miss();
+      for (let missed = this.#calls.head; missed !== undefined && missed !== call; missed = this.#calls.head) this.#miss(missed);
       this.#hit(call, command, frame);
       return;
     }
@@ -171,7 +171,7 @@ export class Inbox {
     call = head;
     do {
       const last: boolean = call.endsReply;
-      this.#miss(error);
+      this.#miss(call, error);
       call = last ? undefined : this.#calls.head;
     } while (call !== undefined);
     if (error !== undefined && (inDoubt || spoils(error, command))) throw new SpoilingReply(error);
@@ -189,13 +189,11 @@ export class Inbox {
   }
 
   /** The head's key was not there, or the reply was an error. A call that was answered, or withdrawn, is not told again. */
-  #miss(error?: unknown): void {
-    const call = this.#calls.head;
-    if (call === undefined) return;
-    this.#leave(call);
-    if (call.settled) return;
-    const { command } = call;
-    if (error !== undefined) call.reject(error);
-    else if (command instanceof JoinableGet) call.resolveAs(command.miss(), command.verb, NOTHING);
+  #miss(head: Call<unknown>, error?: unknown): void {
+    this.#leave(head);
+    if (head.settled) return;
+    const { command } = head;
+    if (error !== undefined) head.reject(error);
+    else if (command instanceof JoinableGet) head.resolveAs(command.miss(), command.verb, NOTHING);
   }
 }
