@@ -3,6 +3,7 @@ import { CHANNELS, Client, HashClient, MemcacheError, PooledClient, RetryingClie
 import { EmbeddedClient } from '../../src/embedded';
 import { Relay } from '../../tools/relay';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
+import { ScriptedServer } from '../support/scripted-server';
 import { SeededRandom } from '../support/seeded-random';
 import { WireParser } from '../support/wire-parser';
 import { Recorder } from './recorder';
@@ -243,6 +244,22 @@ it('a call whose server is asked for its version first counts from its own write
   expect(latency.sum).toBeLessThan(whole - 45);
   await client.close();
   await relay.close();
+});
+
+it('a connection that a full server refuses is made and lost, and not also one that could not be made', async () => {
+  const full = await ScriptedServer.start(async (connection) => {
+    await connection.send('ERROR Too many open connections\r\n');
+    await connection.fin();
+  });
+  const recorder = new Recorder();
+  const client = new Client(full.address);
+  await expect(client.get('a')).rejects.toMatchObject({ code: 'MEMCACHE_SERVER_ERROR', certainty: 'notSent' });
+  recorder.stop();
+  expect(only(client)).toMatchObject({ state: 'failing', connects: 1, connectFailures: 0, disconnects: 1, connections: 0 });
+  expect(recorder.of(CHANNELS.connect).map(({ error }) => error)).toEqual([undefined]);
+  expect(recorder.of(CHANNELS.connectionClosed)).toMatchObject([{ code: 'MEMCACHE_SERVER_ERROR' }]);
+  await client.close();
+  await full.close();
 });
 
 it('an abort is one, and its reply counts nowhere', async () => {

@@ -464,7 +464,8 @@ export class Wire implements Carrier, DeadlineKeeper {
   #giveUp(failure: (command?: string) => MemcacheError, noPlace = false): void {
     if (this.#state === 'ended') return;
     const error = failure();
-    this.meter.connectFailed();
+    // One that a full server has taken, and then refuses, has been counted as made.
+    if (this.#state !== 'ready') this.meter.connectFailed();
     this.#tellOfDial(error);
     if (!this.#retired && this.#areTakenBack(noPlace)) {
       this.#end(error.message, error);
