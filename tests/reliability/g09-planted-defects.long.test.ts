@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as ts from 'typescript';
 import { LADDER, PLANTED_DEFECTS, type PlantedDefect } from './planted-defects';
 import { report } from './report';
 
@@ -12,6 +14,9 @@ const TEST_TIMEOUT = 5000;
 const RUN_TIMEOUT = 50_000;
 /** The control runs the tests of all files in one process: 16 s of CPU. */
 const CONTROL_TIMEOUT = 100_000;
+
+/** Where the sources with a defect are, compiled. */
+let folder: string;
 
 /** What jest reports, as far as it matters here. */
 interface Report {
@@ -34,7 +39,7 @@ async function runTests(files: readonly string[], names: readonly string[], defe
     ],
     {
       cwd: ROOT,
-      env: { ...process.env, PLANTED_DEFECT: JSON.stringify(defect === undefined ? null : { ...defect, file: sourcePath(defect) }) },
+      env: { ...process.env, PLANTED_DEFECT: JSON.stringify(defect === undefined ? null : plant(defect)) },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: defect === undefined ? CONTROL_TIMEOUT : RUN_TIMEOUT,
       killSignal: 'SIGKILL',
@@ -50,6 +55,27 @@ async function runTests(files: readonly string[], names: readonly string[], defe
   } catch {
     throw new Error(`jest did not come to its end:\n${Buffer.concat(log).toString()}`);
   }
+}
+
+const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as { config: { compilerOptions: object } };
+const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ROOT);
+
+/**
+ * Compiles the source of the defect with the defect in it, as ts-jest does. Here, and not where the tests run: most of those
+ * need TypeScript for nothing else.
+ */
+function plant(defect: PlantedDefect): { file: string; compiled: string } {
+  const file = sourcePath(defect);
+  const source = readFileSync(file, 'utf8').replace(defect.find, () => defect.replace);
+  const { outputText, diagnostics = [] } = ts.transpileModule(source, {
+    fileName: file,
+    compilerOptions: { ...options, module: ts.ModuleKind.CommonJS, moduleResolution: ts.ModuleResolutionKind.Bundler },
+    reportDiagnostics: true,
+  });
+  if (diagnostics.length > 0) throw new Error(`the defect does not compile: ${ts.flattenDiagnosticMessageText(diagnostics[0]?.messageText, '\n')}`);
+  const compiled = join(folder, `${PLANTED_DEFECTS.indexOf(defect)}.js`);
+  writeFileSync(compiled, outputText);
+  return { file, compiled };
 }
 
 function sourcePath({ file }: PlantedDefect): string {
@@ -83,7 +109,12 @@ let runs: ReturnType<typeof startAll>;
 let caught = 0;
 
 beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tsmemcache-planted-'));
   runs = startAll();
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
 });
 
 it('without a defect, all tests that are to catch one pass', async () => {
