@@ -179,7 +179,8 @@ describe('tags', () => {
   });
 
   it('what an older cache of a FallbackClient has with tags of its own is loaded once', async () => {
-    const [first, second] = [new EmbeddedClient(), new EmbeddedClient()];
+    await using first = new EmbeddedClient();
+    await using second = new EmbeddedClient();
     const older = new ReadThroughCache(second, { tags: ['t'] });
     await older.get('k', () => 'older');
     await older.close();
@@ -190,12 +191,11 @@ describe('tags', () => {
       await cache.close();
     }
     expect(load).toHaveBeenCalledTimes(1);
-    await first.close();
-    await second.close();
   });
 
   it('what was invalidated in the first cache of a FallbackClient is refreshed by its next reader', async () => {
-    const [first, second] = [new EmbeddedClient(), new EmbeddedClient()];
+    await using first = new EmbeddedClient();
+    await using second = new EmbeddedClient();
     const cache = new ReadThroughCache(new FallbackClient<CacheValue>([first, second]), { stale: 30 });
     let value = 'old';
     const load = jest.fn(() => value);
@@ -207,12 +207,11 @@ describe('tags', () => {
     await cache.close();
     expect(await cache.get('k', load)).toBe('new');
     expect(load).toHaveBeenCalledTimes(2);
-    await first.close();
-    await second.close();
   });
 
   it('what cannot be read in an older cache is stored in the first', async () => {
-    const [first, second] = [new EmbeddedClient(), new EmbeddedClient()];
+    await using first = new EmbeddedClient();
+    await using second = new EmbeddedClient();
     await second.set('k', 'x', { flags: 12345 });
     const cache = new ReadThroughCache(new FallbackClient<CacheValue>([first, second]));
     const load = jest.fn(() => 'new');
@@ -221,8 +220,6 @@ describe('tags', () => {
       await cache.close();
     }
     expect(load).toHaveBeenCalledTimes(1);
-    await first.close();
-    await second.close();
   });
 });
 
