@@ -68,14 +68,12 @@ function fromHostAndPort(text: string): ServerAddress {
 
 /** `memcached://[user:password@]host[:port]`; `memcacheds` for TLS. */
 function fromUrl(text: string): ServerAddress {
-  const tls = text.startsWith('memcacheds:');
   const rest = text.slice(text.indexOf('//') + 2).replace(/\/$/, '');
   const at = rest.lastIndexOf('@');
-  const { name, endpoint } = fromHostAndPort(rest.slice(at + 1));
-  if (at < 0) return { name, endpoint, tls };
+  const address = { ...fromHostAndPort(rest.slice(at + 1)), tls: text.startsWith('memcacheds:') };
+  if (at < 0) return address;
   const [, username, password] = /^([^:]*):(.*)$/s.exec(rest.slice(0, at)) ?? [];
   if (username === undefined || password === undefined) throw illegal();
-  const address = { name, endpoint, tls };
   return Object.defineProperty(address, 'auth', { value: { username: decode(username), password: decode(password) } });
 }
 
