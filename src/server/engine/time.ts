@@ -53,7 +53,7 @@ export class StoreTime {
     return now;
   }
 
-  /** Lets time stand still until {@link endTurn}: the clock is read once, and not for each command, of which that is a twentieth. */
+  /** Lets time stand still until {@link endTurn}: the clock is read once, and not for each command: an eighth of a pipelined GET. */
   beginTurn(): void {
     this.#ofTurn = UNREAD;
   }

@@ -1,4 +1,4 @@
-import { BUFFER_FROM, valueText, type StoredValue } from '../engine/item';
+import { valueText, type StoredValue } from '../engine/item';
 import type { SessionOutput } from '../net/service';
 
 /** Values of at least this many bytes are passed on as Buffers; shorter ones are cheaper as a part of the text. */
@@ -6,13 +6,6 @@ const PASS_FROM = 4096;
 
 /** Gathered text of this many bytes is passed on before the turn ends. */
 const FLUSH_FROM = 64 * 1024;
-
-const LENGTH_LINES: readonly string[] = Array.from({ length: BUFFER_FROM }, (_, length) => `${length}\r\n`);
-
-/** `<length>\r\n`, which is ready for the short values: a tenth of what a reply costs. */
-export function lengthLine(length: number): string {
-  return LENGTH_LINES[length] ?? `${length}\r\n`;
-}
 
 /** The replies of one session: gathered as text, they leave together at the end of a turn. */
 export class Replies {

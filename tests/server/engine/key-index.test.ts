@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { Item } from '../../../src/server/engine/item';
 import { KeyIndex } from '../../../src/server/engine/key-index';
 
@@ -28,4 +29,52 @@ it('goes on while keys come and go', () => {
     if (count < 500) index.add(item(`new:${count++}`));
   }
   for (let i = 0; i < 1000; i++) expect(seen.has(`old:${i}`)).toBe(true);
+});
+
+it('makes no string of a key that is there', () => {
+  const index = new KeyIndex();
+  const there = item('\xffkey');
+  index.add(there);
+  const bytes = Buffer.from('get \xffkey none', 'latin1');
+  expect(index.keyOf(bytes, 4, 8)).toBe('\xffkey');
+  expect(index.get('\xffkey')).toBe(there);
+  expect(index.keyOf(bytes, 9, 13)).toBe('none');
+  expect(index.get('none')).toBeUndefined();
+  expect(index.keyOf(bytes, 4, 4)).toBe('');
+});
+
+it('holds what a Map would, whichever way it is asked', () => {
+  // Few keys and many, so that the same one comes and goes, and tables grow and shrink.
+  const key = fc.oneof(fc.constantFrom('a', 'b', ''), fc.integer({ min: 0, max: 5000 }).map(String));
+  const step = fc.record({ key, verb: fc.constantFrom('add', 'remove', 'ask', 'ask by bytes'), count: fc.constantFrom(1, 1, 1, 500) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const index = new KeyIndex();
+      const model = new Map<string, Item>();
+      const wrong: string[] = [];
+      for (const { key, verb, count } of steps) {
+        for (let i = 0; i < count; i++) {
+          const name = count === 1 ? key : `${key}:${i}`;
+          const present = model.get(name);
+          const bytes = Buffer.from(name, 'latin1');
+          if (verb === 'ask by bytes' && index.keyOf(bytes, 0, bytes.length) !== name) wrong.push(name);
+          if (index.get(name) !== present) wrong.push(name);
+          if (verb === 'add' && present === undefined) {
+            const added = item(name);
+            model.set(name, added);
+            index.add(added);
+          } else if (verb === 'remove' && present !== undefined) {
+            model.delete(name);
+            index.remove(present);
+          }
+          if (index.get(name) !== model.get(name)) wrong.push(name);
+        }
+      }
+      for (const [name, present] of model) if (index.get(name) !== present) wrong.push(name);
+      expect(wrong).toEqual([]);
+      expect(index.size).toBe(model.size);
+      expect(new Set(index.values())).toEqual(new Set(model.values()));
+    }),
+    { numRuns: 30 },
+  );
 });

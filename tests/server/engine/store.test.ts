@@ -10,6 +10,19 @@ function makeStore(options: MemoryStoreOptions = {}): { store: MemoryStore; cloc
 }
 
 describe('MemoryStore', () => {
+  it('lets time stand still in a turn, and only there', () => {
+    const { store, clock } = makeStore();
+    store.store('set', 'k', 'v', 0, store.deadline(10));
+    store.beginTurn();
+    const began = store.now();
+    clock.advance(11_000);
+    expect(store.now()).toBe(began);
+    expect(store.find('k')).toBeDefined();
+    store.endTurn();
+    expect(store.now()).toBe(began + 11_000);
+    expect(store.find('k')).toBeUndefined();
+  });
+
   describe('stores', () => {
     it('each mode by its own rule', () => {
       const { store } = makeStore();

@@ -3,7 +3,7 @@ import type { Command } from '../../../src/server/redis/commands/command';
 import type { SaveControl } from '../../../src/server/snapshot/save-control';
 import { MemoryStore } from '../../../src/server/engine/store';
 import { valueText } from '../../../src/server/engine/item';
-import { RedisTalk } from './redis-talk';
+import { RedisTalk, respRequest } from './redis-talk';
 
 const SYNTAX = '-ERR syntax error\r\n';
 const NOT_INTEGER = '-ERR value is not an integer or out of range\r\n';
@@ -111,6 +111,18 @@ describe('strings', () => {
     expect(talk.send('APPEND', 'k', 'y'.repeat(2000))).toBe(':2001\r\n');
     expect(talk.say('TTL k')).toBe(':10\r\n');
     expect(talk.store.find('k')?.flags).toBe(77);
+  });
+
+  it('have flags of their own, whatever arrived with them', () => {
+    const talk = new RedisTalk();
+    talk.ask(respRequest('SET', 'a', 'text') + respRequest('SET', 'b', '\xff\xff') + respRequest('SET', 'c', '\xc3\xa4') + respRequest('SET', 'd', 'text'));
+    expect(['a', 'b', 'c', 'd'].map((key) => talk.store.find(key)?.flags)).toEqual([16, 0, 16, 16]);
+    // The next bytes may lie in the same memory.
+    const bytes = Buffer.from(respRequest('SET', 'e', 'xx'), 'latin1');
+    talk.session.push(bytes, 0, bytes.length);
+    bytes.write(respRequest('SET', 'f', '\xff\xff'), 'latin1');
+    talk.session.push(bytes, 0, bytes.length);
+    expect(['e', 'f'].map((key) => talk.store.find(key)?.flags)).toEqual([16, 0]);
   });
 
   it('have flags that say what they are', () => {
@@ -401,6 +413,17 @@ describe('every command', () => {
     if (entry.arity > 0) expect(talk.send(...pad(fewest + 1))).toBe(refusal);
     // A right number is not refused.
     expect(talk.send(...pad(fewest))).not.toBe(refusal);
+  });
+
+  it('is found in whatever case its name is written, and under no other name', () => {
+    for (const name of COMMANDS.keys()) {
+      const mixed = Array.from(name, (char, i) => (i % 2 === 0 ? char.toUpperCase() : char)).join('');
+      expect(new RedisTalk().send(mixed, ...Array<string>(30).fill('x'))).not.toContain('unknown command');
+      // The bit of capitals is dropped from letters, and from nothing else.
+      const other = String.fromCharCode(name.charCodeAt(0) ^ 0x80) + name.slice(1);
+      expect(new RedisTalk().send(other)).toContain('unknown command');
+    }
+    expect(new RedisTalk().send('\x07ET', 'k')).toContain('unknown command');
   });
 
   it('answers whatever its arguments', () => {

@@ -64,6 +64,27 @@ describe('RequestReader', () => {
     expect(slowly.requests).toEqual(EXPECTED);
   });
 
+  it('reads odd forms as Redis does', () => {
+    // Any byte may stand for a LF after a CR, and for the line end after an argument.
+    const odd = '*2\rx$3\r\nGET\r\n$1\r\nk\r\n' + '*2\r\n$3\rxGET..$1\r\nk..' + respRequest(...Array.from('abcdefghij'));
+    expect(new Reading().push(odd).requests).toEqual([['GET', 'k'], ['GET', 'k'], Array.from('abcdefghij')]);
+    for (const length of ['01', '00', '1x', '0000000001', '1000000000']) {
+      expect(() => new Reading().push(`*2\r\n$3\r\nGET\r\n$${length}\r\nk\r\n`)).toThrow('invalid bulk length');
+    }
+    const exceeding = respRequest('MGET', ...Array.from({ length: 4 }, () => 'x'.repeat(9000)));
+    expect(() => new Reading().push(exceeding)).toThrow('too big request');
+  });
+
+  it('never reads beyond the end, whatever bytes are there', () => {
+    const { reader, requests } = new Reading();
+    const bytes = Buffer.from(respRequest('SET', 'k', 'v').repeat(2));
+    const half = bytes.length / 2;
+    for (let end = 1; end < half; end++) expect(reader.push(bytes, end - 1, end)).toBe(end);
+    expect(requests).toEqual([]);
+    reader.push(bytes, half - 1, bytes.length);
+    expect(requests).toEqual([['SET', 'k', 'v'], ['SET', 'k', 'v']]);
+  });
+
   it('reads a stream that is split at any place', () => {
     const short = STREAM.replace(/([xyz])\1{100,}/g, (run) => run.slice(0, 20)).replaceAll(/\$(300|10001)/g, '$20');
     const { requests } = new Reading({ maxArgument: 19, maxRequest: 1000 }).push(short);

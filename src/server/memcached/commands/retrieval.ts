@@ -1,5 +1,4 @@
 import type { ServerContext } from './context';
-import { lengthLine } from '../../shared/replies';
 import type { Exchange } from './exchange';
 
 const FROM_KEYS = 1;
@@ -49,8 +48,8 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
       if (deadline !== undefined) store.setDeadline(item, deadline);
       if (refused) continue;
       const { value, flags } = item;
-      const end = withCas ? `${value.length} ${item.cas}\r\n` : lengthLine(value.length);
-      exchange.block('VALUE ' + key + ` ${flags} ` + end, value);
+      const head = `VALUE ${key} ${flags} ${value.length}`;
+      exchange.block(withCas ? `${head} ${item.cas}\r\n` : `${head}\r\n`, value);
     }
     from = 0;
   } while (line.next());

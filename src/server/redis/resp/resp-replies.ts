@@ -1,5 +1,5 @@
 import { textValue, type StoredValue } from '../../engine/item';
-import { Replies, lengthLine } from '../../shared/replies';
+import { Replies } from '../../shared/replies';
 
 /** Longer errors are cut to this many bytes. */
 const MAX_ERROR = 1024;
@@ -41,7 +41,7 @@ export class RespReplies extends Replies {
       this.text(this.protocol === 3 ? '_\r\n' : '$-1\r\n');
       return;
     }
-    this.block('$' + lengthLine(value.length), value);
+    this.block(`$${value.length}\r\n`, value);
   }
 
   /** A bulk string that RESP3 marks as text to be shown as it is: `=<bytes>\r\ntxt:<text>\r\n`. */
