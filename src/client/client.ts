@@ -232,11 +232,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * that is a `MemcachePartialError`, whose `partial` holds the keys that were certainly not stored.
    */
   setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]> {
-    const items: Entry[] = [];
-    let someTooLarge = false;
-    let noreply: boolean;
-    try {
+    return this.#attempt('set', () => {
       checkOptions(options);
+      const items: Entry[] = [];
+      let someTooLarge = false;
       const exptime = encodeExptime(options?.expire, this.#clock.time);
       const given = this.#flagsOf(options);
       for (const [key, value] of pairs(entries)) {
@@ -246,12 +245,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
         if (block.length > this.#maxValueSize) someTooLarge = true;
         items.push({ wireKey, key, block, flags: given ?? flags, exptime });
       }
-      noreply = this.#noreply(options);
-    } catch (error) {
-      return this.#refused(error, 'set');
-    }
-    if (someTooLarge) return this.#setSome(lastOfEach(items), noreply, options);
-    return items.length === 0 ? Promise.resolve([]) : this.#execute(new SetManyCommand(items, noreply), options);
+      const noreply = this.#noreply(options);
+      if (someTooLarge) return this.#setSome(lastOfEach(items), noreply, options);
+      return items.length === 0 ? Promise.resolve([]) : this.#execute(new SetManyCommand(items, noreply), options);
+    });
   }
 
   // ── items ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -263,15 +260,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Deletes all `keys` in one round trip; resolves with how many were there (with `noreply`: how many were given). */
   deleteMany(keys: Keys<Key>, options?: NoreplyOptions): Promise<number> {
-    let command;
-    try {
+    return this.#attempt('delete', () => {
       checkOptions(options);
       const all = keyList(keys);
-      command = new DeleteManyCommand(all.map((key) => this.#encodeKey(key)), all, this.#noreply(options));
-    } catch (error) {
-      return this.#refused(error, 'delete');
-    }
-    return command.keyCount === 0 ? Promise.resolve(0) : this.#execute(command, options);
+      const command = new DeleteManyCommand(all.map((key) => this.#encodeKey(key)), all, this.#noreply(options));
+      return all.length === 0 ? Promise.resolve(0) : this.#execute(command, options);
+    });
   }
 
   /** Sets when `key` expires; resolves with whether it was there. */
@@ -509,13 +503,20 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return rejected(error);
   }
 
-  #run<R>(verb: string, make: () => Command<R>, options: CallOptions | undefined, names: object = CALL_OPTIONS): Promise<R> {
+  /** Calls `begin`, whose errors are refusals. */
+  #attempt<R>(verb: string, begin: () => Promise<R>): Promise<R> {
     try {
-      checkOptions(options, names);
-      return this.#execute(make(), options);
+      return begin();
     } catch (error) {
       return this.#refused(error, verb);
     }
+  }
+
+  #run<R>(verb: string, make: () => Command<R>, options: CallOptions | undefined, names: object = CALL_OPTIONS): Promise<R> {
+    return this.#attempt(verb, () => {
+      checkOptions(options, names);
+      return this.#execute(make(), options);
+    });
   }
 
   #read<R>(verb: string, make: () => Command<R>, options: CallOptions | undefined, miss: R, names?: object): Promise<R> {
@@ -529,16 +530,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     options: CallOptions | undefined,
     make: (wireKeys: string[], keys: readonly Key[]) => Command<Map<Key, R>>,
   ): Promise<Map<Key, R>> {
-    let all: readonly Key[];
-    let wireKeys: string[];
-    try {
-      all = keyList(keys);
-      wireKeys = all.map((key) => this.#encodeKey(key));
-    } catch (error) {
-      return this.#refused(error, verb);
-    }
-    const none = new Map<Key, R>();
-    return all.length === 0 ? Promise.resolve(none) : this.#read(verb, () => make(wireKeys, all), options, none);
+    return this.#attempt(verb, () => {
+      const all = keyList(keys);
+      const wireKeys = all.map((key) => this.#encodeKey(key));
+      const none = new Map<Key, R>();
+      return all.length === 0 ? Promise.resolve(none) : this.#read(verb, () => make(wireKeys, all), options, none);
+    });
   }
 
   #store(verb: StorageVerb, key: Key, value: In, options: StoreOptions | undefined): Promise<boolean> {

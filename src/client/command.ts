@@ -249,6 +249,21 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
     return result === undefined ? MISS : HIT;
   }
 
+  /** A hit with {@link NO_CAS} in place of its token, if it has one. */
+  protected withoutToken(hit: R): R {
+    return hit;
+  }
+
+  override get reading(): Reading<R> {
+    const isMiss = (result: R): boolean => this.outcome(result) === MISS;
+    return {
+      rest: (result) => (isMiss(result) ? this : undefined),
+      join: (_, second) => second,
+      hits: (result) => (isMiss(result) ? [] : [this]),
+      withoutTokens: (result) => (isMiss(result) ? result : this.withoutToken(result)),
+    };
+  }
+
   /** Never called: joined gets are read by the connection, which knows whose turn it is. */
   read(frame: Frame, server: string): never {
     throw this.refuse(frame, server);
@@ -276,11 +291,20 @@ export abstract class KeysCommand<R> extends BaseCommand<R> {
     return 'keys';
   }
 
+  /** The caller's keys. */
+  abstract get keys(): readonly Key[];
+
   /** The parts of the keys that a cluster places them by, in order. */
-  abstract routingParts(): KeyPart[];
+  routingParts(): KeyPart[] {
+    return this.keys.map(routingPart);
+  }
 
   get keyCount(): number {
-    return this.routingParts().length;
+    return this.keys.length;
+  }
+
+  override get firstKey(): Key | undefined {
+    return this.keys[0];
   }
 
   /** The same command for only the keys at `indices`. */

@@ -7,37 +7,52 @@
 import { channel, tracingChannel, type Channel } from 'node:diagnostics_channel';
 import { MemcacheError, type Certainty } from '../errors';
 
+// Each by itself, so that a bundle leaves out those that it does not use.
+const COMMAND = 'tsmemcache:command';
+const CONNECT = 'tsmemcache:connect';
+const CONNECTION_READY = 'tsmemcache:connection:ready';
+const CONNECTION_CLOSED = 'tsmemcache:connection:closed';
+const BATCH = 'tsmemcache:batch';
+const POOL_WAIT = 'tsmemcache:pool:wait';
+const SERVER_STATE = 'tsmemcache:server:state';
+const SERVERS = 'tsmemcache:servers';
+const RETRY = 'tsmemcache:retry';
+const TIMEOUT = 'tsmemcache:timeout';
+const OVERLOAD = 'tsmemcache:overload';
+const LOAD = 'tsmemcache:load';
+const CACHE = 'tsmemcache:cache';
+
 /**
  * The names of the channels, as `channel()` and `tracingChannel()` of `node:diagnostics_channel` take them. `command`,
  * `connect` and `load` are tracing channels: each `start` has one `asyncEnd`.
  */
 export const CHANNELS = {
   /** Tracing: a call of a method, from the call to its result, all its attempts included. */
-  command: 'tsmemcache:command',
+  command: COMMAND,
   /** Tracing: a connection being made, TLS and authentication included. */
-  connect: 'tsmemcache:connect',
+  connect: CONNECT,
   /** A connection has become usable. */
-  connectionReady: 'tsmemcache:connection:ready',
+  connectionReady: CONNECTION_READY,
   /** A usable connection has ended. */
-  connectionClosed: 'tsmemcache:connection:closed',
+  connectionClosed: CONNECTION_CLOSED,
   /** Calls were written to a socket together. */
-  batch: 'tsmemcache:batch',
+  batch: BATCH,
   /** A call has waited for a connection of a pool. */
-  poolWait: 'tsmemcache:pool:wait',
+  poolWait: POOL_WAIT,
   /** A server's state has changed. */
-  serverState: 'tsmemcache:server:state',
+  serverState: SERVER_STATE,
   /** The servers of a cluster have changed. */
-  servers: 'tsmemcache:servers',
+  servers: SERVERS,
   /** A call that failed is about to be repeated. */
-  retry: 'tsmemcache:retry',
+  retry: RETRY,
   /** The deadline of a call has passed. */
-  timeout: 'tsmemcache:timeout',
+  timeout: TIMEOUT,
   /** A call was refused because too many were waiting. */
-  overload: 'tsmemcache:overload',
+  overload: OVERLOAD,
   /** Tracing: the loader of a read-through cache. */
-  load: 'tsmemcache:load',
+  load: LOAD,
   /** What a read-through cache did. */
-  cache: 'tsmemcache:cache',
+  cache: CACHE,
 } as const;
 
 /** The outcome of a call for one key. */
@@ -319,19 +334,19 @@ function runAndEnd<T, A>(run: (argument: A) => T, argument: A, end: Channel, mes
   }
 }
 
-export const commands = new Traces(CHANNELS.command);
-export const connects = new Traces(CHANNELS.connect);
-export const connectionsReady = new Notices(CHANNELS.connectionReady);
-export const connectionsClosed = new Notices(CHANNELS.connectionClosed);
-export const batches = new Notices(CHANNELS.batch);
-export const poolWaits = new Notices(CHANNELS.poolWait);
-export const serverStates = new Notices(CHANNELS.serverState);
-export const serverLists = new Notices(CHANNELS.servers);
-export const retries = new Notices(CHANNELS.retry);
-export const timeouts = new Notices(CHANNELS.timeout);
-export const overloads = new Notices(CHANNELS.overload);
-export const loads = new Traces(CHANNELS.load);
-export const cacheEvents = new Notices(CHANNELS.cache);
+export const commands = new Traces(COMMAND);
+export const connects = new Traces(CONNECT);
+export const connectionsReady = new Notices(CONNECTION_READY);
+export const connectionsClosed = new Notices(CONNECTION_CLOSED);
+export const batches = new Notices(BATCH);
+export const poolWaits = /* @__PURE__ */ new Notices(POOL_WAIT);
+export const serverStates = new Notices(SERVER_STATE);
+export const serverLists = /* @__PURE__ */ new Notices(SERVERS);
+export const retries = /* @__PURE__ */ new Notices(RETRY);
+export const timeouts = new Notices(TIMEOUT);
+export const overloads = new Notices(OVERLOAD);
+export const loads = /* @__PURE__ */ new Traces(LOAD);
+export const cacheEvents = /* @__PURE__ */ new Notices(CACHE);
 
 let lastClientId = 0;
 

@@ -1,6 +1,5 @@
 /** `get` and `gets` of one key: bytes, flags and CAS as they are. They take no token. */
-import { JoinableGet, NO_CAS, type Reading } from '../../client/command';
-import { HIT, MISS, type Outcome } from '../../client/meter';
+import { JoinableGet, NO_CAS } from '../../client/command';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import { valueCas, valueFlags } from '../../protocol/reply';
@@ -30,17 +29,7 @@ export class PlainGet extends JoinableGet<PlainItem | undefined> {
     return undefined;
   }
 
-  /** During a migration, another cache may have what this one misses. */
-  override get reading(): Reading<PlainItem | undefined> {
-    return {
-      rest: (item) => (item === undefined ? this : undefined),
-      join: (_, second) => second,
-      hits: (item) => (item === undefined ? [] : [this]),
-      withoutTokens: (item) => (item === undefined ? undefined : { ...item, cas: NO_CAS }),
-    };
-  }
-
-  override outcome(item: PlainItem | undefined): Outcome {
-    return item === undefined ? MISS : HIT;
+  protected override withoutToken(item: PlainItem | undefined): PlainItem | undefined {
+    return item && { ...item, cas: NO_CAS };
   }
 }

@@ -6,7 +6,7 @@
 import { MemcacheInexactNumberError } from '../../errors';
 import { isUint64 } from '../../protocol/bytes';
 import type { Frame } from '../../protocol/frame';
-import { routingPart, type Key, type KeyPart } from '../../protocol/key';
+import type { Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { NOT_FOUND, OK, type Outcome, type Tally } from '../meter';
@@ -88,21 +88,17 @@ export class DeleteManyCommand extends KeysCommand<number> {
 
   override readonly noreply: boolean;
   readonly #wireKeys: readonly string[];
-  readonly #keys: readonly Key[];
+  readonly keys: readonly Key[];
 
   constructor(wireKeys: readonly string[], keys: readonly Key[], noreply: boolean) {
     super();
     this.#wireKeys = wireKeys;
-    this.#keys = keys;
+    this.keys = keys;
     this.noreply = noreply;
   }
 
-  routingParts(): KeyPart[] {
-    return this.#keys.map(routingPart);
-  }
-
   pick(indices: readonly number[]): DeleteManyCommand {
-    return new DeleteManyCommand(pickAt(this.#wireKeys, indices), pickAt(this.#keys, indices), this.noreply);
+    return new DeleteManyCommand(pickAt(this.#wireKeys, indices), pickAt(this.keys, indices), this.noreply);
   }
 
   merge(results: readonly number[]): number {
@@ -113,21 +109,13 @@ export class DeleteManyCommand extends KeysCommand<number> {
     for (const key of this.#wireKeys) request.text(deleteLine(key, this.noreply));
   }
 
-  override get keyCount(): number {
-    return this.#keys.length;
-  }
-
-  override get firstKey(): Key | undefined {
-    return this.#keys[0];
-  }
-
   override tally(deleted: number, tally: Tally): void {
     tally.add(OK, deleted);
-    tally.add(NOT_FOUND, this.#keys.length - deleted);
+    tally.add(NOT_FOUND, this.keys.length - deleted);
   }
 
   override unanswered(): number {
-    return this.#keys.length;
+    return this.keys.length;
   }
 
   reader(): ReplyReader<number> {

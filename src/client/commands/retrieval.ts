@@ -6,7 +6,7 @@
  */
 import { MemcachePartialError, MemcacheServerError, MemcacheUnknownError, type MemcacheError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
-import { keyText, routingPart, type Key, type KeyPart } from '../../protocol/key';
+import { keyText, type Key } from '../../protocol/key';
 import { isValueFor, isWord, replyError, valueCas, valueFlags } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { deserializeValue } from '../../serde/read';
@@ -66,16 +66,6 @@ function pairWithoutToken([value]: readonly unknown[]): [unknown, string | undef
   return [value, NO_CAS];
 }
 
-/** A fallback's view of a command that reads one key. */
-function readingOf<R>(command: KeyCommand<R>, isMiss: (result: R) => boolean, withoutToken: (hit: R) => R): Reading<R> {
-  return {
-    rest: (result) => (isMiss(result) ? command : undefined),
-    join: (_, second) => second,
-    hits: (result) => (isMiss(result) ? [] : [command]),
-    withoutTokens: (result) => (isMiss(result) ? result : withoutToken(result)),
-  };
-}
-
 /** `get` of one key. */
 export class GetCommand<V> extends JoinableGet<V | undefined> {
   get verb(): 'get' {
@@ -96,10 +86,6 @@ export class GetCommand<V> extends JoinableGet<V | undefined> {
 
   miss(): undefined {
     return undefined;
-  }
-
-  override get reading(): Reading<V | undefined> {
-    return readingOf(this, (result) => result === undefined, asItIs);
   }
 }
 
@@ -129,8 +115,8 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
     return cas === undefined ? outcomes.MISS : outcomes.HIT;
   }
 
-  override get reading(): Reading<ValueWithCas<V>> {
-    return readingOf<ValueWithCas<V>>(this, ([, cas]) => cas === undefined, (pair) => pairWithoutToken(pair));
+  protected override withoutToken(pair: ValueWithCas<V>): ValueWithCas<V> {
+    return pairWithoutToken(pair);
   }
 }
 
@@ -197,8 +183,8 @@ export class GetAndTouchCommand<V, R> extends JoinableGet<R> {
     return result === this.#miss ? outcomes.MISS : outcomes.HIT;
   }
 
-  override get reading(): Reading<R> {
-    return readingOf(this, (result) => result === this.#miss, this.#withoutToken);
+  protected override withoutToken(hit: R): R {
+    return this.#withoutToken(hit);
   }
 }
 
@@ -235,7 +221,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
   }
 
   readonly #wireKeys: readonly string[];
-  readonly #keys: readonly Key[];
+  readonly keys: readonly Key[];
   readonly #serde: Deserializer<V>;
   readonly #take: Take<V, R>;
   readonly #withoutToken: (hit: R) => R;
@@ -256,7 +242,7 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     super();
     this.verb = verb;
     this.#wireKeys = wireKeys;
-    this.#keys = keys;
+    this.keys = keys;
     this.#serde = serde;
     this.#take = take;
     this.#withoutToken = withoutToken;
@@ -275,16 +261,12 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     return new GetManyCommand<V, [V, string]>('gets', wireKeys, keys, serde, takeValueWithCas, pairWithoutToken);
   }
 
-  routingParts(): KeyPart[] {
-    return this.#keys.map(routingPart);
-  }
-
   pick(indices: readonly number[]): GetManyCommand<V, R> {
-    return this.#withKeys(pickAt(this.#wireKeys, indices), pickAt(this.#keys, indices), this.#separate);
+    return this.#withKeys(pickAt(this.#wireKeys, indices), pickAt(this.keys, indices), this.#separate);
   }
 
   override get separated(): GetManyCommand<V, R> {
-    return this.#withKeys(this.#wireKeys, this.#keys, true);
+    return this.#withKeys(this.#wireKeys, this.keys, true);
   }
 
   #withKeys(wireKeys: readonly string[], keys: readonly Key[], separate: boolean): GetManyCommand<V, R> {
@@ -297,14 +279,14 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     if (owners !== undefined) {
       // One look per key: looking through all results was a tenth of the cost of a call to three servers.
       let index = 0;
-      for (const key of this.#keys) {
+      for (const key of this.keys) {
         const result = results[owners[index++] ?? 0];
         const value = result?.get(key);
         if (value !== undefined || result?.has(key) === true) merged.set(key, value as R);
       }
       return merged;
     }
-    for (const key of this.#keys) {
+    for (const key of this.keys) {
       for (const result of results) {
         const value = result.get(key);
         // A serde may turn a hit into undefined.
@@ -316,36 +298,28 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     return merged;
   }
 
-  override get keyCount(): number {
-    return this.#keys.length;
-  }
-
-  override get firstKey(): Key | undefined {
-    return this.#keys[0];
-  }
-
   /** A key that was given twice counts twice. */
   override tally(hits: Map<Key, R>, tally: outcomes.Tally): void {
     let found = hits.size;
-    if (found > 0 && found < this.#keys.length) found = this.#keys.reduce((count, key) => (hits.has(key) ? count + 1 : count), 0);
+    if (found > 0 && found < this.keys.length) found = this.keys.reduce((count, key) => (hits.has(key) ? count + 1 : count), 0);
     tally.add(outcomes.HIT, found);
-    tally.add(outcomes.MISS, this.#keys.length - found);
+    tally.add(outcomes.MISS, this.keys.length - found);
   }
 
   override get reading(): Reading<Map<Key, R>> {
     return {
       rest: (hits) => {
-        const missing = [...this.#keys.keys()].filter((index) => !hits.has(this.#keys[index] ?? ''));
+        const missing = [...this.keys.keys()].filter((index) => !hits.has(this.keys[index] ?? ''));
         return missing.length === 0 ? undefined : this.pick(missing);
       },
       join: (first, second) => this.merge([first, second]),
       withoutTokens: (hits) => new Map(Array.from(hits, ([key, hit]) => [key, this.#withoutToken(hit)])),
-      hits: (hits) => this.#keys.flatMap((key, index): KeyOf[] => (hits.has(key) ? [{ key, wireKey: this.#wireKeys[index] ?? '' }] : [])),
+      hits: (hits) => this.keys.flatMap((key, index): KeyOf[] => (hits.has(key) ? [{ key, wireKey: this.#wireKeys[index] ?? '' }] : [])),
     };
   }
 
   get #asked(): Distinct {
-    return (this.#distinct ??= distinct(this.#wireKeys, this.#keys));
+    return (this.#distinct ??= distinct(this.#wireKeys, this.keys));
   }
 
   write(request: RequestWriter): void {

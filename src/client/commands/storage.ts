@@ -6,7 +6,7 @@
  */
 import { MemcachePartialError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
-import { routingPart, type Key, type KeyPart } from '../../protocol/key';
+import type { Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome, type Tally } from '../meter';
@@ -199,8 +199,8 @@ export class SetManyCommand extends KeysCommand<Key[]> {
     this.#again = again;
   }
 
-  routingParts(): KeyPart[] {
-    return this.#entries.map((entry) => routingPart(entry.key));
+  get keys(): Key[] {
+    return this.#entries.map(({ key }) => key);
   }
 
   pick(indices: readonly number[]): SetManyCommand {
@@ -230,10 +230,6 @@ export class SetManyCommand extends KeysCommand<Key[]> {
 
   override get keyCount(): number {
     return this.#entries.length;
-  }
-
-  override get firstKey(): Key | undefined {
-    return this.#entries[0]?.key;
   }
 
   override tally(failed: Key[], tally: Tally): void {
