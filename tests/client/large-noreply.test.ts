@@ -1,21 +1,12 @@
 /** memcached before 1.6 reads a block that it refuses as commands when it may not say so: a large one is answered although nobody waits. */
-import { Client, FallbackClient, HashClient, PooledClient, RetryingClient, type ClientOptions, type ServerMetrics } from '../../src';
+import { Client, type ServerMetrics } from '../../src';
 import { ANSWERED_FROM } from '../../src/client/commands/storage';
 import { MemcachedServer } from '../../src/server';
 import { isOlderThan, memcachedBinary, startMemcached } from '../support/memcached';
 import { eachWithScriptedServer } from '../support/describe';
+import { KINDS_OVER_ONE_SERVER, type MakeClient } from '../support/one-server';
 import { startTwemproxy, twemproxyBinary } from '../support/proxies';
 import { type ScriptedServer } from '../support/scripted-server';
-
-type Make = (address: string, options?: ClientOptions) => Client;
-const kinds: readonly (readonly [string, Make])[] = [
-  ['Client', (address, options) => new Client(address, options)],
-  ['PooledClient', (address, options) => new PooledClient(address, options)],
-  ['HashClient', (address, options) => new HashClient([address], options)],
-  ['HashClient of pools', (address, options) => new HashClient([address], { ...options, usePooling: true })],
-  ['RetryingClient', (address, options) => new RetryingClient(new Client(address, options))],
-  ['FallbackClient', (address, options) => new FallbackClient([new Client(address, options)])],
-];
 
 const REFUSED = 'SERVER_ERROR object too large for cache\r\n';
 const LARGE = 'x'.repeat(ANSWERED_FROM);
@@ -135,7 +126,7 @@ const describeOrSkip = binary === undefined ? describe.skip : describe;
 const SIZES = [1024 * 1024, 1024 * 1024 - 64, 1024 * 1024 - 512];
 
 /** @param answered what comes of a call that waits for an answer */
-async function expectUnharmed(make: Make, address: string, answered: (call: Promise<unknown>, expected: unknown) => Promise<unknown> = (call) => call): Promise<void> {
+async function expectUnharmed(make: MakeClient, address: string, answered: (call: Promise<unknown>, expected: unknown) => Promise<unknown> = (call) => call): Promise<void> {
   for (const size of SIZES) {
     // Taken for commands, these would be answered.
     const value = 'get poison\r\n'.repeat(size / 12 + 1).slice(0, size);
@@ -177,7 +168,7 @@ async function orLost(call: Promise<unknown>, expected: unknown): Promise<unknow
 }
 
 describeOrSkip('over memcached', () => {
-  it.each(kinds)('%s: a value at the limit costs no connection', async (_, make) => {
+  it.each(KINDS_OVER_ONE_SERVER)('%s: a value at the limit costs no connection', async (_, make) => {
     const server = await startMemcached(['-m', '256']);
     await expectUnharmed(make, server.address);
     await server.stop();
@@ -188,7 +179,7 @@ describeOrSkip('over memcached', () => {
   itBehind(`behind twemproxy${refusesEarly ? ', which may answer calls after such a value by an error of its own' : ''}`, async () => {
     const server = await startMemcached(['-m', '256']);
     const proxy = await startTwemproxy([server.address], 3000);
-    for (const [name, make] of kinds) {
+    for (const [name, make] of KINDS_OVER_ONE_SERVER) {
       // To a FallbackClient a cache that fails is one that misses.
       if (!refusesEarly) await expectUnharmed(make, proxy.address);
       else if (name !== 'FallbackClient') await expectUnharmed(make, proxy.address, orLost);
@@ -209,7 +200,7 @@ describeOrSkip('over memcached', () => {
   });
 });
 
-it.each(kinds)('over the embedded server, %s', async (_, make) => {
+it.each(KINDS_OVER_ONE_SERVER)('over the embedded server, %s', async (_, make) => {
   const server = await MemcachedServer.start();
   await expectUnharmed(make, server.address);
   await server.close();

@@ -1,16 +1,13 @@
 /** What is known of a call that a proxy answered by an error of its own: not what a server's error line says. */
-import { Client, HashClient, MemcachePartialError, PooledClient, RetryingClient, type Certainty, type ClientOptions } from '../../src';
+import { Client, HashClient, MemcachePartialError, RetryingClient, type Certainty } from '../../src';
 import { failure } from '../support/contract';
 import { memcachedBinary, startMemcached } from '../support/memcached';
+import { KINDS_OVER_ONE_SERVER, type MakeClient } from '../support/one-server';
 import { memcachedProxyBinary, startMemcachedProxy, startTwemproxy, twemproxyBinary, type StartProxy } from '../support/proxies';
 import { ScriptedServer, type Script } from '../support/scripted-server';
 
-type Make = (address: string, options?: ClientOptions) => Client;
-const kinds: readonly (readonly [string, Make])[] = [
-  ['Client', (address, options) => new Client(address, options)],
-  ['PooledClient', (address, options) => new PooledClient(address, options)],
-  ['HashClient', (address, options) => new HashClient([address], options)],
-  ['HashClient of pools', (address, options) => new HashClient([address], { ...options, usePooling: true })],
+const kinds: readonly (readonly [string, MakeClient])[] = [
+  ...KINDS_OVER_ONE_SERVER.filter(([name]) => !/Retrying|Fallback/.test(name)),
   ['RetryingClient', (address, options) => new RetryingClient(new Client(address, options), { attempts: 1 })],
 ];
 

@@ -15,22 +15,23 @@ it('healthy → failing → dead → healthy, each on what belongs to it', async
   health.onTrouble(failure);
   expect([health.state, health.failures, health.lastFailure, health.untilNextProbe]).toEqual(['failing', 1, failure, 1000]);
   expect(health.admitProbe()).toBe(false);
-  await clock.advance(999);
-  expect(health.admitProbe()).toBe(false);
-  await clock.advance(1);
-  expect(health.admitProbe()).toBe(true);
+  /** The probe is not admitted before `wait` milliseconds have passed, and then. */
+  const expectProbeAfter = async (wait: number): Promise<void> => {
+    await clock.advance(wait - 1);
+    expect(health.admitProbe()).toBe(false);
+    await clock.advance(1);
+    expect(health.admitProbe()).toBe(true);
+  };
+  await expectProbeAfter(1000);
   health.onTrouble(failure);
   expect([health.state, health.failures]).toEqual(['failing', 2]);
-  await clock.advance(1000);
-  expect(health.admitProbe()).toBe(true);
+  await expectProbeAfter(1000);
   health.onTrouble(failure);
   expect([health.state, health.failures, health.untilNextProbe]).toEqual(['dead', 3, 60_000]);
-  await clock.advance(60_000);
-  expect(health.admitProbe()).toBe(true);
+  await expectProbeAfter(60_000);
   health.onTrouble(failure);
   expect([health.state, health.failures]).toEqual(['dead', 4]);
-  await clock.advance(60_000);
-  expect(health.admitProbe()).toBe(true);
+  await expectProbeAfter(60_000);
   health.onAnswer();
   expect([health.state, health.failures, health.lastFailure, health.untilNextProbe]).toEqual(['healthy', 0, undefined, 0]);
 });

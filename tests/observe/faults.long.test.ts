@@ -12,13 +12,11 @@ import {
   type ClientOptions,
   type ServerMetrics,
 } from '../../src';
+import { KEY, PASSWORD, VALUE } from '../support/confidential';
 import { ScriptedServer, type Script } from '../support/scripted-server';
 import { Recorder } from './recorder';
 import { sumsAgree } from './sums';
 
-const KEY = 'k3y-of-a-person';
-const VALUE = 'c0nfidential';
-const PASSWORD = 'pa55w0rd';
 
 /** What a server may do with a connection, as in the table of faults. */
 const FAULTS: readonly (readonly [name: string, script: Script])[] = [

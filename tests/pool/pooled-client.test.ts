@@ -80,11 +80,17 @@ it('one slow reply holds up nobody on the other connections', async () => {
   await client.close();
 });
 
-it('waiting calls keep their order', async () => {
+/** A client with one connection, which `set n 0` holds until `release`. */
+async function busyClient(): Promise<{ client: PooledClient; first: Promise<boolean>; release: () => void }> {
   const { client } = makeClient({ maxPoolSize: 1 });
   const { release } = holdConnections(1);
   const first = client.set('n', 0);
   await turns(5);
+  return { client, first, release };
+}
+
+it('waiting calls keep their order', async () => {
+  const { client, first, release } = await busyClient();
   const settled: number[] = [];
   const waiting: Promise<unknown>[] = [];
   for (let i = 0; i < 50; i++) {
@@ -216,17 +222,14 @@ it('idle connections are closed, down to minPoolSize', async () => {
 });
 
 it('close lets what waits and what is under way finish, and the pool may be used again', async () => {
-  const { client } = makeClient({ maxPoolSize: 1 });
-  const { release } = holdConnections(1);
-  const first = client.set('a', 1);
-  await turns(5);
+  const { client, first, release } = await busyClient();
   const waiting = client.set('b', 2);
   await turns(2);
   const closing = client.close();
   release();
   expect(await Promise.all([first, waiting])).toEqual([true, true]);
   await closing;
-  expect(await client.getMany(['a', 'b'])).toEqual(new Map([['a', 1], ['b', 2]]));
+  expect(await client.getMany(['n', 'b'])).toEqual(new Map([['n', 0], ['b', 2]]));
   await client.close();
 });
 

@@ -13,12 +13,10 @@ import {
 } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { illegal, rejection } from '../support/contract';
+import { KEY, PASSWORD, VALUE } from '../support/confidential';
 import { ScriptedServer } from '../support/scripted-server';
 import { report } from './report';
 
-const PASSWORD = 'pa55w0rd';
-const VALUE = 'c0nfidential';
-const KEY = 'k3y-of-a-person';
 const SECRETS = [PASSWORD, VALUE, KEY];
 
 /** All that somebody may see of a thing in a log. */

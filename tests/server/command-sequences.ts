@@ -59,31 +59,12 @@ export class CommandWriter {
 
   next(): string {
     const random = this.#random;
-    switch (random.below(13)) {
-      case 0:
-      case 1:
-        return this.#storage();
-      case 2:
-        return this.#retrieval();
-      case 3:
-        return this.#item();
-      case 4:
-        return this.#admin();
-      case 5:
-        return random.once(3) ? this.#malformed() : this.#storage();
-      case 6:
-      case 7:
-        return this.#metaSet();
-      case 8:
-      case 9:
-        return this.#metaGet();
-      case 10:
-        return this.#metaDelete();
-      case 11:
-        return this.#metaArithmetic();
-      default:
-        return random.once(2) ? 'mn\r\n' : `me ${this.#key()}${random.once(5) ? ' z' : ''}\r\n`;
-    }
+    // Each as often as it stands here.
+    const kinds = [
+      ...[this.#storage, this.#storage, this.#retrieval, this.#item, this.#admin, this.#storageOrMalformed],
+      ...[this.#metaSet, this.#metaSet, this.#metaGet, this.#metaGet, this.#metaDelete, this.#metaArithmetic, this.#metaOther],
+    ];
+    return random.pick(kinds).call(this);
   }
 
   #key(): string {
@@ -109,6 +90,14 @@ export class CommandWriter {
     // Now and then a block that does not end where it should, at most one byte away.
     if (!this.#random.once(40)) return `${value}\r\n`;
     return length > 0 && this.#random.once(2) ? `${value.slice(1)}\r\n\r\n` : `${value}z\r\n`;
+  }
+
+  #storageOrMalformed(): string {
+    return this.#random.once(3) ? this.#malformed() : this.#storage();
+  }
+
+  #metaOther(): string {
+    return this.#random.once(2) ? 'mn\r\n' : `me ${this.#key()}${this.#random.once(5) ? ' z' : ''}\r\n`;
   }
 
   #storage(): string {
