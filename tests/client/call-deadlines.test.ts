@@ -129,6 +129,18 @@ describe('a call that is not answered', () => {
     expect(silence.when(call)).toBe(202);
   });
 
+  it('may be due from its deadline on', () => {
+    const silence = new Silence(100);
+    const call = silence.call();
+    const seen: [time: number, may: boolean, is: boolean][] = [];
+    for (const jump of [99, 1, 2]) {
+      silence.clock.jump(jump);
+      const now = silence.clock.now();
+      seen.push([now, silence.deadlines.mayBeDue(now), silence.deadlines.isDue(call, now)]);
+    }
+    expect(seen).toEqual([[99, false, false], [100, true, true], [102, true, true]]);
+  });
+
   it('is on time when late by less than a stall', async () => {
     const silence = new Silence(200);
     const call = silence.call();
