@@ -22,6 +22,7 @@ import { MAX_REPLY_LINE } from './limits';
 export function replyRules(maxValueSize: number, expectedKey: () => string | undefined = nobodyKnows): FrameRules {
   return {
     foresee: (frame, buffer, start, end) => {
+      if (buffer[start] !== V) return NO_BLOCK;
       const key = expectedKey();
       return key === undefined ? NO_BLOCK : foreseeValue(frame, buffer, start, end, key, maxValueSize);
     },

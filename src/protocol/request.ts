@@ -10,7 +10,10 @@ export class RequestWriter {
   #text = '';
   #chunks: (string | Uint8Array)[] = [];
   #chunkedSize = 0;
-  readonly #beginning = { text: '', chunks: 0, size: 0 };
+  /** Where the last command begins: lengths only, as keeping the text itself took a fiftieth of a small call. */
+  #beginText = 0;
+  #beginChunks = 0;
+  #beginSize = 0;
   #copies = false;
 
   /** Bytes gathered so far. */
@@ -43,16 +46,18 @@ export class RequestWriter {
    */
   begin(copies: boolean): void {
     this.#copies = copies;
-    this.#beginning.text = this.#text;
-    this.#beginning.chunks = this.#chunks.length;
-    this.#beginning.size = this.#chunkedSize;
+    this.#beginText = this.#text.length;
+    this.#beginChunks = this.#chunks.length;
+    this.#beginSize = this.#chunkedSize;
   }
 
   /** Takes back what was added since {@link begin}. */
   undo(): void {
-    this.#text = this.#beginning.text;
-    this.#chunks.length = this.#beginning.chunks;
-    this.#chunkedSize = this.#beginning.size;
+    // A block puts the text before it among the chunks.
+    const text = this.#chunks[this.#beginChunks] ?? this.#text;
+    if (typeof text === 'string') this.#text = text.slice(0, this.#beginText);
+    this.#chunks.length = this.#beginChunks;
+    this.#chunkedSize = this.#beginSize;
   }
 
   /** Hands over what was gathered, piece by piece and in order, and starts anew. */

@@ -4,7 +4,7 @@
  *     incr|decr <key> <delta> [noreply]\r\n    <the new count> | NOT_FOUND
  */
 import { MemcacheInexactNumberError } from '../../errors';
-import { isUint64 } from '../../protocol/bytes';
+import { isUint64, readDecimal } from '../../protocol/bytes';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
@@ -184,10 +184,14 @@ export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N |
   }
 
   read(frame: Frame, server: string): N | undefined {
+    const exact = typeof this.#delta === 'bigint';
+    // Most counts are short: these need no text.
+    const count = exact ? -1 : readDecimal(frame.buffer, frame.start, frame.end);
+    if (count >= 0) return count as N;
     if (isWord(frame, 'NOT_FOUND')) return undefined;
     const line = frame.line();
     if (!isUint64(line)) throw this.refuse(frame, server);
-    return countOf(line, typeof this.#delta === 'bigint', this.verb, server) as N;
+    return countOf(line, exact, this.verb, server) as N;
   }
 }
 

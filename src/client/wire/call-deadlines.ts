@@ -239,8 +239,9 @@ export class CallDeadlines extends Deadlines {
   #tick = 0;
   /** The last look at the clock. */
   #now = 0;
-  /** When the calls begin that are made now. */
+  /** When the calls begin that are made now, and when they are due: in whole milliseconds, as a call keeps it. */
   #since = 0;
+  #deadline = 0;
   #calls = 0;
 
   constructor(clock: Clock, timeout: number, keeper: DeadlineKeeper) {
@@ -250,7 +251,8 @@ export class CallDeadlines extends Deadlines {
 
   /** To be called before the first call of a tick begins. */
   startTick(): number {
-    this.#tick = this.#now = this.#since = this.clock.now();
+    this.#tick = this.#now = this.clock.now();
+    this.#beginFrom(this.#now);
     this.#calls = 0;
     this.dropLostTimer();
     return this.#now;
@@ -266,9 +268,14 @@ export class CallDeadlines extends Deadlines {
     const calls = this.#calls++;
     if (calls > 0 && (calls < EACH_UP_TO || calls % EVERY === 0)) {
       const now = this.look();
-      if (now - this.#since > STALL) this.#since = now;
+      if (now - this.#since > STALL) this.#beginFrom(now);
     }
-    call.begin(this.#timeout === 0 ? Infinity : this.#since + this.#timeout, this.stalls.total);
+    call.begin(this.#deadline, this.stalls.total);
+  }
+
+  #beginFrom(time: number): void {
+    this.#since = time;
+    this.#deadline = this.#timeout === 0 ? Infinity : Math.ceil(time + this.#timeout);
   }
 
   /** To be called when the tick ends, and when what began in it goes on: the caller may have held up the event loop. */
