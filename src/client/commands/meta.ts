@@ -200,12 +200,12 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
   }
 
   write(request: RequestWriter): void {
-    let line: string = this.verb;
-    if (this.verb !== 'mn') line += ' ' + this.wireKey;
-    if (this.block !== undefined) line += ' ' + String(this.block.length);
-    for (const flag of this.flags) line += ' ' + flag;
-    if (this.ownOpaque && this.opaque !== undefined) line += ' ' + this.opaque;
-    request.text(line + '\r\n');
+    // What follows the key is put together first: V8 copies short pieces at once, and keeps a list of what is longer.
+    let tail = this.block === undefined ? '' : ' ' + String(this.block.length);
+    for (const flag of this.flags) tail += ' ' + flag;
+    if (this.ownOpaque && this.opaque !== undefined) tail += ' ' + this.opaque;
+    tail += '\r\n';
+    request.text(this.verb === 'mn' ? this.verb + tail : `${this.verb} ${this.wireKey}${tail}`);
     if (this.block !== undefined) request.block(this.block);
     // A quiet command may not be answered: MN then shows that no answer will come.
     if (this.quiet) request.text('mn\r\n');
