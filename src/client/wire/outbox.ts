@@ -1,4 +1,4 @@
-import type { RequestWriter } from '../../protocol/request';
+import { PIECE, type RequestWriter } from '../../protocol/request';
 import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
 import { isErrorLine, replyError, unknownCommand } from '../../protocol/reply';
@@ -6,8 +6,6 @@ import { afterLastKey, JoinableGet, MORE, type Command } from '../command';
 import { FENCE, FenceReader } from './fence';
 import { lineKeys } from './line-keys';
 
-/** No more than this is encoded at once. */
-const WRITE_SIZE = 256 * 1024;
 /** Gets that share a line: at most this many, and at most this many bytes (some managed services refuse 16 KB). */
 const MAX_JOINED = 256;
 const MAX_LINE = 15_000;
@@ -85,7 +83,7 @@ export class Outbox {
    */
   encode(separately: boolean): boolean {
     let call: Call<unknown> | undefined;
-    while (this.#raw === undefined && this.#asking === undefined && this.#request.size < WRITE_SIZE && (call = this.#calls.next) !== undefined) {
+    while (this.#raw === undefined && this.#asking === undefined && this.#request.size < PIECE && (call = this.#calls.next) !== undefined) {
       // Withdrawn in time: without a reader it awaits nothing, and is passed over when its turn comes.
       const { command } = call;
       if (call.settled) call.endsReply = false;

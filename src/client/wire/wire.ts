@@ -280,14 +280,14 @@ export class Wire implements Carrier, DeadlineKeeper {
   #send(): void {
     this.#countBatch(this.#request.size);
     const transport = this.#transport;
-    const inPieces = this.#request.inPieces;
-    if (inPieces) transport.cork();
+    const { hasBlocks } = this.#request;
+    if (hasBlocks) transport.cork();
     // What must wait in the stream's queue would be looked at only later, and an array of the caller's may be gone by then.
     const waits = transport.backlog > 0;
     this.#request.drain((piece) => {
       transport.write(waits && typeof piece !== 'string' ? Buffer.from(piece) : piece);
     });
-    if (inPieces) transport.uncork();
+    if (hasBlocks) transport.uncork();
     const until = this.#outbox.raw?.command.rawUntil;
     if (until !== undefined) this.#raw ??= new RawReader(until, this.#settings.maxValueSize, this.#name);
   }
