@@ -85,6 +85,7 @@ function row(name: string, title: string, call: Row['call'], outstanding: number
 export const rows: readonly Row[] = [
   ...[1, 16, 128, 1024].map((n) => row(`get-100-${n}`, 'get 100 B', get, n)),
   ...[1, 16, 128, 1024].map((n) => row(`set-100-${n}`, 'set 100 B', set, n)),
+  row('set-2k-128', 'set 2 KB', set, 128, { valueSize: 2048 }),
   row('get-4k-128', 'get 4 KB', get, 128, { valueSize: 4096 }),
   row('get-100k-16', 'get 100 KB', get, 16, { valueSize: 102_400 }),
   row('set-100k-16', 'set 100 KB', set, 16, { valueSize: 102_400 }),

@@ -44,6 +44,7 @@ export const targets: readonly Target[] = [
   ...targetsOf('get-100-1024', OURS, 1.8, 7.7),
   ...targetsOf('set-100-128', OURS, 1.7, 5),
   ...targetsOf('set-100-1024', OURS, 1.8, 6.5),
+  ...targetsOf('set-2k-128', OURS, 1.7, 2.5),
   ...targetsOf('get-4k-128', OURS, 2, 4.5),
   ...targetsOf('get-100k-16', OURS, 1.5, 1.6),
   ...targetsOf('set-100k-16', OURS, 1.7, 1.8),

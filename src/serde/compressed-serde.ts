@@ -3,7 +3,7 @@ import { copyOf } from '../protocol/bytes';
 import type { Codec } from './codec';
 import { FLAG_COMPRESSED } from './flags';
 import type { MISS, Serde, SerializedValue } from './serde';
-import { zlibCodec, type CompressionLevel } from './zlib/zlib-codec';
+import { zlibCodec, type CompressionLevel } from './zlib';
 
 /** How a {@link CompressedSerde} works. */
 export interface CompressedSerdeOptions {

@@ -7,6 +7,6 @@ export { RawSerde } from './raw-serde';
 export { MISS, type Fixed, type Serde, type SerializedValue } from './serde';
 export { StringSerde } from './string-serde';
 export { TypedSerde, type CacheValue } from './typed-serde';
-export type { CompressionLevel } from './zlib/zlib-codec';
+export type { CompressionLevel } from './zlib';
 export { StructuredSerde } from './structured-serde';
 export { VersionedSerde } from './versioned-serde';

@@ -7,7 +7,7 @@ import { readPickle } from './pickle/reader';
 import { writePickle } from './pickle/writer';
 import type { Serde, SerializedValue } from './serde';
 import type { CacheValue } from './typed-serde';
-import { readZlib } from './zlib/zlib-codec';
+import { readZlib } from './zlib';
 
 /** How a {@link PythonSerde} reads. */
 export interface PythonSerdeOptions {

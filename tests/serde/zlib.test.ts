@@ -1,8 +1,8 @@
-import { constants, deflateSync, inflateSync } from 'node:zlib';
+import { constants, deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
-import { MemcacheSerdeError } from '../../../src/errors';
-import { readZlib, zlibCodec, type CompressionLevel } from '../../../src/serde/zlib/zlib-codec';
-import { compressible } from '../bytes-to-compress';
+import { MemcacheSerdeError } from '../../src/errors';
+import { readZlib, zlibCodec, type CompressionLevel } from '../../src/serde/zlib';
+import { compressible } from './bytes-to-compress';
 
 const MAX = 1 << 20;
 
@@ -12,16 +12,6 @@ function read(data: Buffer, maxOutput = MAX): Buffer | undefined {
     return readZlib(data, maxOutput);
   } catch (error) {
     expect(error).toBeInstanceOf(MemcacheSerdeError);
-    return undefined;
-  }
-}
-
-/** What node:zlib makes of exactly these bytes. */
-function reference(data: Buffer): Buffer | undefined {
-  try {
-    const { buffer, engine } = inflateSync(data, { info: true, maxOutputLength: MAX }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
-    return engine.bytesWritten === data.length ? buffer : undefined;
-  } catch {
     return undefined;
   }
 }
@@ -60,26 +50,27 @@ describe('readZlib', () => {
     }
   });
 
-  it('takes exactly what zlib takes, of streams that were changed', () => {
+  it('of streams that were changed takes only what still says the same', () => {
     let taken = 0;
     fc.assert(
       fc.property(compressible(2000), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }), fc.constantFrom(...strategies), (data, changes, strategy) => {
         const changed = Buffer.from(deflateSync(data, { strategy }));
         for (const [at, byte] of changes) changed[at % changed.length] = byte;
-        const expected = reference(changed);
-        if (expected !== undefined) taken++;
-        expect(read(changed)).toEqual(expected);
+        const value = read(changed);
+        if (value === undefined) return;
+        taken++;
+        expect(value.equals(data)).toBe(true);
       }),
       { numRuns: 1500 },
     );
     expect(taken).toBeGreaterThan(50);
   });
 
-  it('refuses what is no zlib stream as zlib does', () => {
+  it('refuses what is no zlib stream', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), fc.boolean(), (bytes, withHeader) => {
         const data = Buffer.from(withHeader ? [0x78, 0x9c, ...bytes] : bytes);
-        expect(read(data)).toEqual(reference(data));
+        expect(read(data)).toBeUndefined();
       }),
       { numRuns: 2500 },
     );
@@ -118,7 +109,7 @@ describe('readZlib', () => {
   it('refuses a bomb of 1000:1 at the cost of maxOutput and 1 MiB, counting what is garbage by then', () => {
     const bomb = deflateSync(Buffer.alloc(62_000_000));
     expect(bomb.length).toBeLessThan(62_000);
-    const allocations = jest.spyOn(Buffer, 'allocUnsafeSlow');
+    const allocations = jest.spyOn(Buffer, 'allocUnsafe');
     expect(() => readZlib(bomb, 16 << 20)).toThrow('maxOutput');
     const used = allocations.mock.calls.reduce((sum, [length]) => sum + length, 0);
     allocations.mockRestore();
