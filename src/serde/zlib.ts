@@ -24,8 +24,6 @@ interface Inflated {
 
 /** How much memory is taken at a time, at most; most values need no more than one such piece. */
 const MAX_CHUNK = 65_536;
-/** In the second byte: the reader must know a dictionary. */
-const NEEDS_DICTIONARY = 32;
 
 /**
  * Reads what zlib or any other compressor of its format wrote.
@@ -35,8 +33,6 @@ const NEEDS_DICTIONARY = 32;
  *   `maxOutput` bytes; it is stopped before it takes much more than that
  */
 export function readZlib(data: Uint8Array, maxOutput: number): Buffer {
-  // Deno reads such a stream as if it needed none.
-  if (((data[1] ?? 0) & NEEDS_DICTIONARY) !== 0) throw corrupt();
   const { buffer, engine } = inflate(data, maxOutput);
   if (engine.bytesWritten !== data.length) throw corrupt();
   if (buffer.length > maxOutput) throw tooLarge(maxOutput);
