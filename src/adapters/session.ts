@@ -25,6 +25,8 @@ export const SESSION_OPTIONS = {
 
 /** The part of a session that is used; the rest belongs to the program. */
 interface SessionLike {
+  /** Whether this request has changed it; only @fastify/session knows. */
+  isModified?(): boolean;
   readonly cookie?: {
     readonly expires?: Date | string | boolean | null | undefined;
     readonly maxAge?: number | null | undefined;
@@ -78,7 +80,7 @@ export class MemcacheSessionStore extends EventEmitter {
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(client: SessionClient, options: SessionStoreOptions = {}) {
     super();
-    checkClient(client, 'touch', 'replace');
+    checkClient(client, 'touch', 'replace', 'cas');
     checkOptionNames(options, SESSION_OPTIONS);
     const { prefix, ttl, failures } = settingsOf(SESSION_OPTIONS, options);
     this.#client = client;
@@ -103,10 +105,12 @@ export class MemcacheSessionStore extends EventEmitter {
   /** Stores a session until its cookie expires. */
   set(id: string, session: object, done?: Done): void {
     this.#tell(done, undefined, async () => {
-      const expire = this.#expireOf(session);
-      const verb = this.#found.has(id) ? 'replace' : 'set';
-      if (expire < 0) await this.#client.delete(this.#key(id), { noreply: false });
-      else await this.#client[verb](this.#key(id), JSON.stringify(session), { expire, noreply: false });
+      const key = this.#key(id);
+      const options = { expire: this.#expireOf(session), noreply: false };
+      const found = this.#found.has(id);
+      if (options.expire < 0) await this.#client.delete(key, { noreply: false });
+      else if (isUnmodified(session) && (found || Object.keys(session).some((name) => name !== 'cookie'))) await this.#renew(key, session, options);
+      else await this.#client[found ? 'replace' : 'set'](key, JSON.stringify(session), options);
     });
   }
 
@@ -162,6 +166,15 @@ export class MemcacheSessionStore extends EventEmitter {
 
   // ── ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Gives a stored session the cookie of one that was only read, and leaves what another request may have saved. */
+  async #renew(key: string, { cookie }: SessionLike, options: StoreOptions): Promise<void> {
+    const [value, cas] = await this.#client.gets(key);
+    const text = textOf(value);
+    if (text === undefined || cas === undefined) return;
+    // Not stored when another request saves meanwhile: its cookie is as new.
+    await this.#client.cas(key, JSON.stringify({ ...(JSON.parse(text) as object), cookie }), cas, options);
+  }
+
   #key(id: unknown): string {
     if (typeof id !== 'string') throw new MemcacheIllegalInputError("a session's id must be a string");
     return keyOf(this.#client, this.#prefix, id);
@@ -186,4 +199,9 @@ export class MemcacheSessionStore extends EventEmitter {
       process.nextTick(() => { throw error; });
     });
   }
+}
+
+/** @fastify/session saves after every request, by its default `rolling`, also what was only read. What is new and unmodified is empty. */
+function isUnmodified(session: SessionLike): boolean {
+  return session.isModified?.() === false;
 }

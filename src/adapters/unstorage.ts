@@ -1,3 +1,4 @@
+import { MemcacheIllegalInputError, type MemcacheError } from '../errors';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
 import { objectWith } from '../options/rule';
 import { checkClient, FAILURES, Generation, GENERATION_OPTIONS, LIFETIME, noListing, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures, type GenerationOptions } from './shared';
@@ -10,7 +11,11 @@ export interface MemcacheDriverOptions extends GenerationOptions {
   base?: string | undefined;
   /** Seconds to live of an item stored without a `ttl` of its own; 0 = for ever. @default 0 */
   ttl?: number | undefined;
-  /** Whether an error of the cache counts as a miss (a write is then lost), or rejects. @default 'miss' */
+  /**
+   * Whether an error of the cache counts as a miss (a write is then lost), or rejects. A value that no item can hold, since it is
+   * larger than `maxValueSize`, always rejects.
+   * @default 'miss'
+   */
   failures?: Failures | undefined;
 }
 
@@ -37,7 +42,10 @@ export interface MemcacheDriver {
   hasItem(key: string): Promise<boolean>;
   getItem(key: string): Promise<string | null>;
   getItems(items: readonly { readonly key: string }[]): Promise<{ key: string; value: string | null }[]>;
-  /** @param options.ttl - seconds, rounded up; 0: for ever; negative: gone at once */
+  /**
+   * @param options.ttl - seconds, rounded up; 0: for ever; negative: gone at once
+   * @throws MemcacheIllegalInputError for a value larger than the client's `maxValueSize`
+   */
   setItem(key: string, value: string, options?: ItemOptions): Promise<void>;
   removeItem(key: string): Promise<void>;
   /** @throws MemcacheIllegalInputError always: memcached cannot list keys, and an empty list would be wrong */
@@ -86,7 +94,7 @@ export function memcacheDriver(options: MemcacheDriverOptions): MemcacheDriver {
       const write = async (): Promise<void> => {
         await client.set(await generation.keyOf(key), value, { expire: item?.ttl === undefined ? ofAbsence : secondsToLive(item.ttl), noreply: false });
       };
-      await orElse(failures, write(), undefined);
+      await orElse(failures, write(), undefined, throwRefusal);
     },
     async removeItem(key) {
       await orElse(failures, generation.keyOf(key).then((itemKey) => client.delete(itemKey, { noreply: false })), false);
@@ -99,6 +107,11 @@ export function memcacheDriver(options: MemcacheDriverOptions): MemcacheDriver {
 
 function secondsToLive(ttl: number): number {
   return ttl === 0 ? 0 : secondsOf(ttl * 1000);
+}
+
+/** A write that never succeeds is no outage, and `setItem` has no result that would tell of it. */
+function throwRefusal(error: MemcacheError): void {
+  if (error instanceof MemcacheIllegalInputError) throw error;
 }
 
 export default memcacheDriver;

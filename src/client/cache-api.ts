@@ -24,8 +24,8 @@ export interface NoreplyOptions extends CallOptions {
   noreply?: boolean | undefined;
 }
 
-/** What `setMany` takes: a `Map`, any iterable of pairs, or an object. */
-export type Entries<V> = Iterable<readonly [key: Key, value: V]> | Readonly<Record<string, V>>;
+/** What `setMany` takes: a `Map`, any iterable of pairs, or an object. TypeScript 5.0 takes an array for pairs only if it is named. */
+export type Entries<V> = Iterable<readonly [key: Key, value: V]> | readonly (readonly [key: Key, value: V])[] | Readonly<Record<string, V>>;
 
 /** Several keys. A single string is refused: it is iterable too, but is one key. */
 export type Keys<K extends Key> = Iterable<K> & object;

@@ -163,8 +163,9 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     );
   }
 
-  /** The values of those `keys` that were found: a Map by the caller's own keys, in their order. */
+  /** The values of those `keys` that were found: a Map by the caller's own keys, in their order. `getMany<User>(keys)` names their type. */
   getMany<K extends Key, T extends Out = Out>(keys: Keys<K>, options?: CallOptions): Promise<Map<Widened<K>, Fixed<T>>>;
+  getMany<T extends Out>(keys: Keys<string>, options?: CallOptions): Promise<Map<string, Fixed<T>>>;
   getMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, Out>> {
     return this.#readMany('get', keys, options, (wireKeys, all) => GetManyCommand.get(wireKeys, all, this.#serde));
   }
@@ -174,6 +175,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     keys: Keys<K>,
     options?: CallOptions,
   ): Promise<Map<Widened<K>, [value: Fixed<T>, cas: string]>>;
+  getsMany<T extends Out>(keys: Keys<string>, options?: CallOptions): Promise<Map<string, [value: Fixed<T>, cas: string]>>;
   getsMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, [Out, string]>> {
     return this.#readMany('gets', keys, options, (wireKeys, all) => GetManyCommand.gets(wireKeys, all, this.#serde));
   }

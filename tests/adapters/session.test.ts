@@ -38,6 +38,20 @@ function promising(store: MemcacheSessionStore): {
   return { get: promisify(get), set: write('set'), touch: write('touch'), destroy: promisify(destroy) };
 }
 
+/** A session as @fastify/session has it, which knows whether its request has changed it. */
+class FastifySession {
+  readonly #isModified: boolean;
+
+  constructor(data: Session, isModified: boolean) {
+    Object.assign(this, data);
+    this.#isModified = isModified;
+  }
+
+  isModified(): boolean {
+    return this.#isModified;
+  }
+}
+
 describeOverCaches('MemcacheSessionStore', (cache) => {
   it('stores, reads and destroys, also without a cookie', async () => {
     const store = promising(new MemcacheSessionStore(cache.client()));
@@ -78,6 +92,36 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
     await fast.destroy('touched');
     await slow.touch('touched', old ?? {});
     expect(await slow.get('touched')).toBeUndefined();
+  });
+
+  it('a save of what was only read renews the cookie, undoes no save and brings nothing back', async () => {
+    const client = cache.client();
+    const [slow, fast] = [promising(new MemcacheSessionStore(client)), promising(new MemcacheSessionStore(cache.client()))];
+    const before = { user: 'before', cookie: { originalMaxAge: 90_000 } };
+    await fast.set('read', before);
+    expect(await slow.get('read')).toEqual(before);
+    await fast.set('read', { ...before, user: 'after' });
+    await slow.set('read', new FastifySession({ user: 'before', cookie: { originalMaxAge: 500_000 } }, false));
+    expect(await slow.get('read')).toEqual({ user: 'after', cookie: { originalMaxAge: 500_000 } });
+    expect((await client.metaGet('sess:read', { ttl: true }))?.ttl).toBeGreaterThan(490);
+    await slow.set('read', new FastifySession({ ...before, user: 'changed' }, true));
+    expect(await slow.get('read')).toEqual({ ...before, user: 'changed' });
+    await fast.destroy('read');
+    await slow.set('read', new FastifySession(before, false));
+    expect(await slow.get('read')).toBeUndefined();
+    // Nor where a later request of the same process has seen that it is gone.
+    await slow.set('read', new FastifySession(before, false));
+    expect(await fast.get('read')).toBeUndefined();
+  });
+
+  it('a new session that holds nothing is stored, and undoes no save', async () => {
+    const [slow, fast] = [promising(new MemcacheSessionStore(cache.client())), promising(new MemcacheSessionStore(cache.client()))];
+    const empty = new FastifySession({ cookie: { originalMaxAge: 90_000 } }, false);
+    await slow.set('new', empty);
+    expect(await slow.get('new')).toEqual({ cookie: { originalMaxAge: 90_000 } });
+    await fast.set('new', { user: 'Ada', cookie: {} });
+    await slow.set('new', empty);
+    expect(await fast.get('new')).toEqual({ user: 'Ada', cookie: { originalMaxAge: 90_000 } });
   });
 
   it('a session that was destroyed while a request used it stays destroyed', async () => {

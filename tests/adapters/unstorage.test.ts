@@ -66,6 +66,18 @@ it('an error of the cache is a miss, or rejects', async () => {
   }
 });
 
+it.each(caches)('tells of a value that no item can hold, whatever failures says, with %s', async (_, start) => {
+  const cache = await start();
+  for (const failures of ['miss', 'throw'] as const) {
+    const driver = memcacheDriver({ client: cache.client({ maxValueSize: 100 }), failures });
+    await driver.setItem('k', 'small');
+    await expect(driver.setItem('k', 'x'.repeat(101))).rejects.toBeInstanceOf(MemcacheIllegalInputError);
+    // What was there is out of date.
+    expect(await driver.getItem('k')).toBeNull();
+  }
+  await cache.stop();
+});
+
 it('refuses options that are not legal', async () => {
   const client = await deadClient();
   expect(byName).toBe(memcacheDriver);

@@ -121,12 +121,23 @@ is<Promise<number | undefined>>()(new Client(server, { serde: percent }).get('k'
 
 export const identity: Codec = { compress: (data) => data, decompress: (data) => data };
 
-export async function manyKeys(client: Client): Promise<void> {
+export async function manyKeys(client: Client, people: Client<unknown>): Promise<void> {
   const id = ['user', 1].join(':');
   // A Map by keys that were given as literals can be asked for any text.
   (await client.getMany(['user:1', 'user:2'])).get(id);
   is<Map<string, CacheValue>>()(await client.getMany(['user:1']));
   is<Map<string, [value: CacheValue, cas: string]>>()(await client.getsMany(new Set(['a'])));
+  // The type of the values alone, as with `get`.
+  is<Map<string, User>>()(await people.getMany<User>([id, 'user:2']));
+  is<Map<string, [value: User, cas: string]>>()(await people.getsMany<User>(new Set([id])));
+  is<Map<Buffer, User>>()(await people.getMany<Buffer, User>([Buffer.from(id)]));
+  // Pairs of a literal, with values of several types.
+  await client.setMany([['a', 1], ['b', 'text'], [['route', 'c'], null]]);
+  await new Client(server, { serde: new StringSerde() }).setMany([['a', '1']]);
+  // @ts-expect-error -- a StringSerde stores no numbers
+  await new Client(server, { serde: new StringSerde() }).setMany([['a', 1]]);
+  // @ts-expect-error -- a string is no type of what a client of users reads
+  await new Client(server, { serde }).getMany<number>(['a']);
   // @ts-expect-error -- one key is no list of keys, although a text can be iterated over
   await client.getMany('abc');
   // @ts-expect-error -- nor here

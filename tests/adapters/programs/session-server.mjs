@@ -22,7 +22,7 @@ if (process.env.FRAMEWORK === 'fastify') {
   const { default: fastify } = await import('fastify');
   const app = fastify();
   await app.register(await import('@fastify/cookie'));
-  await app.register((await import('@fastify/session')).default, { secret, cookie, store, rolling: false, saveUninitialized: false });
+  await app.register((await import('@fastify/session')).default, { secret, cookie, store, rolling: process.env.ROLLING === 'yes', saveUninitialized: false });
   for (const [path, route] of Object.entries(routes)) app.get(path, async (request) => ({ is: (await route(request.session, request.query)) ?? null }));
   app.get('/logout', async (request) => (await request.session.destroy(), { is: null }));
   await app.listen({ port: 0, host: '127.0.0.1' });
