@@ -1,5 +1,6 @@
 import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { decode, encode, type Encoded, type IncrementalEntry } from './next-entry';
 import { Pieces } from './pieces';
 import { checkClient, clockOf, FAILURES, LIFETIME, orElse, secondsOf, WORD, type AdapterClient, type Failures } from './shared';
 import { Tags, type Durations } from './tags';
@@ -39,14 +40,6 @@ interface Context {
   readonly tags?: readonly string[] | undefined;
   readonly softTags?: readonly string[] | undefined;
   readonly cacheControl?: { readonly revalidate?: unknown; readonly expire?: number | undefined } | undefined;
-}
-
-/** An entry of the incremental cache. */
-export interface IncrementalEntry {
-  /** Milliseconds since 1970. */
-  lastModified: number;
-  value: object | null;
-  cacheControl?: unknown;
 }
 
 /** The stored form of an entry of either kind. */
@@ -173,33 +166,4 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
       return allTags.update(tags);
     }
   };
-}
-
-/** A value of the incremental cache: bytes, and maps of bytes, are kept apart from what JSON can hold. */
-interface Encoded {
-  readonly value: object | null;
-  readonly bytes?: Readonly<Record<string, string>>;
-  readonly maps?: Readonly<Record<string, readonly (readonly [string, string])[]>>;
-  readonly cacheControl?: unknown;
-}
-
-function encode(value: object | null, cacheControl: unknown): Encoded {
-  if (value === null) return { value, cacheControl };
-  const fields = Object.entries(value) as [string, unknown][];
-  const bytes = fields.filter((field): field is [string, Uint8Array] => ArrayBuffer.isView(field[1]));
-  const maps = fields.filter((field): field is [string, Map<string, Uint8Array>] => field[1] instanceof Map);
-  return {
-    value: Object.fromEntries(fields.filter(([, field]) => !ArrayBuffer.isView(field) && !(field instanceof Map))),
-    bytes: Object.fromEntries(bytes.map(([name, field]) => [name, Buffer.from(field).toString('base64')])),
-    maps: Object.fromEntries(maps.map(([name, map]) => [name, [...map].map(([key, field]) => [key, Buffer.from(field).toString('base64')] as const)])),
-    cacheControl,
-  };
-}
-
-function decode({ value, bytes = {}, maps = {}, cacheControl }: Encoded): Omit<IncrementalEntry, 'lastModified'> {
-  const control = cacheControl === undefined ? {} : { cacheControl };
-  if (value === null) return { value, ...control };
-  const binary = Object.entries(bytes).map(([name, field]) => [name, Buffer.from(field, 'base64')] as const);
-  const mapped = Object.entries(maps).map(([name, map]) => [name, new Map(map.map(([key, field]) => [key, Buffer.from(field, 'base64')]))] as const);
-  return { value: { ...value, ...Object.fromEntries(binary), ...Object.fromEntries(mapped) }, ...control };
 }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { StoreOptions } from '../client/cache-api';
 import { MemcacheIllegalInputError } from '../errors';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { ExpressSessions, type Generate, type RequestLike, type SessionLike } from './express-sessions';
 import { checkClient, clockOf, FAILURES, keyOf, LIFETIME, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures } from './shared';
 
 /** How a {@link MemcacheSessionStore} behaves. */
@@ -23,30 +24,6 @@ export const SESSION_OPTIONS = {
   failures: option(FAILURES, 'throw'),
 } satisfies OptionTable<SessionStoreOptions>;
 
-/** The part of a session that is used; the rest belongs to the program. */
-interface SessionLike {
-  /** Whether this request has changed it; only @fastify/session knows. */
-  isModified?(): boolean;
-  readonly cookie?: {
-    readonly expires?: Date | string | boolean | null | undefined;
-    readonly maxAge?: number | null | undefined;
-    readonly originalMaxAge?: number | null | undefined;
-  };
-}
-
-/** What express-session passes to its store: the request whose session is made. */
-interface RequestLike {
-  sessionID: string;
-  session?: object;
-  sessionStore?: unknown;
-}
-
-/** Two classes of express-session. */
-interface Makers {
-  readonly Session: new (request: RequestLike, data: object) => object;
-  readonly Cookie: new (cookie: object) => object;
-}
-
 /** A client that has `replace`; every client class has. */
 export interface SessionClient extends AdapterClient {
   replace(key: string, value: string, options?: StoreOptions): Promise<boolean>;
@@ -58,6 +35,8 @@ type Found<Session> = (error: unknown, session?: Session | null) => void;
 
 /** How many ids of found sessions are remembered. */
 const REMEMBERED = 10_000;
+/** How long a request may still save a session that another one has not found any more, in milliseconds. */
+const UNDER_WAY = 60_000;
 
 /**
  * A store for express-session and @fastify/session.
@@ -68,14 +47,14 @@ const REMEMBERED = 10_000;
  */
 export class MemcacheSessionStore extends EventEmitter {
   /** Set by express-session. */
-  declare generate: (request: RequestLike) => void;
+  declare generate: Generate;
   readonly #client: SessionClient;
   readonly #prefix: string;
   readonly #ttl: number;
   readonly #failures: Failures;
-  /** The ids of sessions that this process has seen in the cache, oldest first. */
-  readonly #found = new Set<string>();
-  #makers: Makers | undefined;
+  /** The ids of sessions that this process has seen in the cache, oldest first, and until when they are not to be made anew. */
+  readonly #found = new Map<string, number>();
+  readonly #ofExpress = new ExpressSessions();
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(client: SessionClient, options: SessionStoreOptions = {}) {
@@ -93,12 +72,8 @@ export class MemcacheSessionStore extends EventEmitter {
   get<Session>(id: string, found: Found<Session>): void {
     this.#tell<Session | undefined>(found, undefined, async () => {
       const text = textOf(await this.#client.get(this.#key(id)));
-      this.#found.delete(id);
-      if (text === undefined) return undefined;
-      this.#found.add(id);
-      const [oldest] = this.#found;
-      if (this.#found.size > REMEMBERED && oldest !== undefined) this.#found.delete(oldest);
-      return JSON.parse(text) as Session;
+      this.#remember(id, text !== undefined);
+      return text === undefined ? undefined : (JSON.parse(text) as Session);
     });
   }
 
@@ -107,7 +82,7 @@ export class MemcacheSessionStore extends EventEmitter {
     this.#tell(done, undefined, async () => {
       const key = this.#key(id);
       const options = { expire: this.#expireOf(session), noreply: false };
-      const found = this.#found.has(id);
+      const found = this.#ofExpress.isRestored(session) ?? (this.#found.get(id) ?? 0) > this.#now;
       if (options.expire < 0) await this.#client.delete(key, { noreply: false });
       else if (isUnmodified(session) && (found || Object.keys(session).some((name) => name !== 'cookie'))) await this.#renew(key, session, options);
       else await this.#client[found ? 'replace' : 'set'](key, JSON.stringify(session), options);
@@ -147,21 +122,7 @@ export class MemcacheSessionStore extends EventEmitter {
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as above
   createSession<Session>(request: RequestLike, session: SessionLike): Session;
   createSession(request: RequestLike, session: SessionLike): object {
-    const { Session, Cookie } = (this.#makers ??= this.#findMakers(request));
-    const { expires, originalMaxAge = null } = session.cookie ?? {};
-    const cookie = new Cookie(session.cookie ?? {});
-    if (typeof expires === 'string') Object.assign(cookie, { expires: new Date(expires) });
-    // Setting `expires` has changed this too.
-    Object.assign(cookie, { originalMaxAge });
-    return (request.session = new Session(request, { ...session, cookie }));
-  }
-
-  /** The classes of express-session, which is not imported: programs without Express do not have it. */
-  #findMakers(request: RequestLike): Makers {
-    // `generate` assigns to what it is given, which must not be the request itself.
-    const scratch = Object.create(request) as RequestLike & { session: { cookie: object } };
-    this.generate(scratch);
-    return { Session: scratch.session.constructor as Makers['Session'], Cookie: scratch.session.cookie.constructor as Makers['Cookie'] };
+    return this.#ofExpress.restore(request, session, this.generate);
   }
 
   // ── ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -175,6 +136,21 @@ export class MemcacheSessionStore extends EventEmitter {
     await this.#client.cas(key, JSON.stringify({ ...(JSON.parse(text) as object), cookie }), cas, options);
   }
 
+  /** A session that is gone may have been destroyed: requests that found it before must not bring it back. */
+  #remember(id: string, found: boolean): void {
+    const until = found ? Infinity : Math.min(this.#found.get(id) ?? 0, this.#now + UNDER_WAY);
+    this.#found.delete(id);
+    if (until <= this.#now) return;
+    this.#found.set(id, until);
+    const [oldest] = this.#found.keys();
+    if (this.#found.size > REMEMBERED && oldest !== undefined) this.#found.delete(oldest);
+  }
+
+  /** Milliseconds since 1970. */
+  get #now(): number {
+    return clockOf(this.#client).time();
+  }
+
   #key(id: unknown): string {
     if (typeof id !== 'string') throw new MemcacheIllegalInputError("a session's id must be a string");
     return keyOf(this.#client, this.#prefix, id);
@@ -183,7 +159,7 @@ export class MemcacheSessionStore extends EventEmitter {
   #expireOf({ cookie }: SessionLike): number {
     const expires = cookie?.expires;
     if (expires instanceof Date || typeof expires === 'string') {
-      const left = new Date(expires).getTime() - clockOf(this.#client).time();
+      const left = new Date(expires).getTime() - this.#now;
       if (!Number.isNaN(left)) return secondsOf(left);
     }
     const age = cookie?.maxAge ?? cookie?.originalMaxAge;

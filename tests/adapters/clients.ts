@@ -3,7 +3,7 @@ import { EmbeddedClient } from '../../src/embedded';
 import { freePort, memcachedBinary } from '../support/memcached';
 import { startEmbedded, startReal } from '../support/servers';
 
-type Options = Pick<ClientOptions, 'defaultNoreply' | 'keyPrefix' | 'maxValueSize' | 'ignoreErrors'>;
+type Options = Pick<ClientOptions, 'clock' | 'defaultNoreply' | 'keyPrefix' | 'maxValueSize' | 'ignoreErrors'>;
 
 /** A way to make clients of one cache. */
 export interface Cache {

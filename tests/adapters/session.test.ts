@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
-import { MemcacheConnectError, MemcacheIllegalInputError, RawSerde, Client } from '../../src';
+import expressSession from 'express-session';
+import { ManualClock, MemcacheConnectError, MemcacheIllegalInputError, RawSerde, Client } from '../../src';
 import { MemcacheSessionStore } from '../../src/adapters/session';
 import { MemcachedServer } from '../../src/server';
 import { deadClient, describeOverCaches } from './clients';
@@ -134,6 +135,38 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
     // The id may be used again by whoever has seen that it is free.
     await fast.set('left', { user: 'Bob' });
     expect(await slow.get('left')).toEqual({ user: 'Bob' });
+  });
+
+  it('stays destroyed also where another request of the same process has missed it since; a minute later the id is free', async () => {
+    const clock = new ManualClock();
+    const store = promising(new MemcacheSessionStore(cache.client({ clock })));
+    await store.set('late', { user: 'Ada' });
+    const session = await store.get('late');
+    await store.destroy('late');
+    expect(await store.get('late')).toBeUndefined();
+    await store.set('late', { ...session, visits: 2 });
+    expect(await store.get('late')).toBeUndefined();
+    clock.advance(59_000);
+    expect(await store.get('late')).toBeUndefined();
+    clock.advance(2000);
+    await store.set('late', { user: 'Bob' });
+    expect(await store.get('late')).toEqual({ user: 'Bob' });
+  });
+
+  it('a new session of Express may have the id of one that was destroyed', async () => {
+    const events = new MemcacheSessionStore(cache.client());
+    expressSession({ store: events, secret: 'x', resave: false, saveUninitialized: false });
+    const store = promising(events);
+    await store.set('fixed', { user: 'Ada' });
+    const restored = events.createSession<object>({ sessionID: 'fixed' }, (await store.get('fixed')) ?? {});
+    await store.destroy('fixed');
+    expect(await store.get('fixed')).toBeUndefined();
+    await store.set('fixed', restored);
+    expect(await store.get('fixed')).toBeUndefined();
+    const request: { sessionID: string; session?: object } = { sessionID: '' };
+    events.generate(request);
+    await store.set('fixed', Object.assign(request.session ?? {}, { user: 'Bob' }));
+    expect(await store.get('fixed')).toMatchObject({ user: 'Bob' });
   });
 
   it('takes ids that are no legal keys', async () => {

@@ -1,0 +1,59 @@
+/** What express-session keeps in its class `Store`, which is not imported: programs without Express do not have it. */
+
+/** The part of a session that is used; the rest belongs to the program. */
+export interface SessionLike {
+  /** Whether this request has changed it; only @fastify/session knows. */
+  isModified?(): boolean;
+  readonly cookie?: {
+    readonly expires?: Date | string | boolean | null | undefined;
+    readonly maxAge?: number | null | undefined;
+    readonly originalMaxAge?: number | null | undefined;
+  };
+}
+
+/** What express-session passes to its store: the request whose session is made. */
+export interface RequestLike {
+  sessionID: string;
+  session?: object;
+  sessionStore?: unknown;
+}
+
+/** Gives the request a new session. */
+export type Generate = (request: RequestLike) => void;
+
+/** Two classes of express-session. */
+interface Makers {
+  readonly Session: new (request: RequestLike, data: object) => object;
+  readonly Cookie: new (cookie: object) => object;
+}
+
+/** The sessions of express-session. */
+export class ExpressSessions {
+  #makers: Makers | undefined;
+  readonly #restored = new WeakSet();
+
+  /** Makes the session of `request` out of what was stored; one without a cookie gets a new one. */
+  restore(request: RequestLike, session: SessionLike, generate: Generate): object {
+    const { Session, Cookie } = (this.#makers ??= findMakers(request, generate));
+    const { expires, originalMaxAge = null } = session.cookie ?? {};
+    const cookie = new Cookie(session.cookie ?? {});
+    if (typeof expires === 'string') Object.assign(cookie, { expires: new Date(expires) });
+    // Setting `expires` has changed this too.
+    Object.assign(cookie, { originalMaxAge });
+    const restored = new Session(request, { ...session, cookie });
+    this.#restored.add(restored);
+    return (request.session = restored);
+  }
+
+  /** Whether a session was made by {@link restore}; undefined for one that is not of express-session. */
+  isRestored(session: object): boolean | undefined {
+    return this.#makers !== undefined && session instanceof this.#makers.Session ? this.#restored.has(session) : undefined;
+  }
+}
+
+function findMakers(request: RequestLike, generate: Generate): Makers {
+  // `generate` assigns to what it is given, which must not be the request itself.
+  const scratch = Object.create(request) as RequestLike & { session: { cookie: object } };
+  generate(scratch);
+  return { Session: scratch.session.constructor as Makers['Session'], Cookie: scratch.session.cookie.constructor as Makers['Cookie'] };
+}
