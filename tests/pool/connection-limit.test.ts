@@ -154,6 +154,22 @@ describe('a server without a place', () => {
     await Promise.all([second.close(), third.close()]);
   });
 
+  it('while others work gets no call that waits when the pool is closed', async () => {
+    for (let round = 0; round < 20; round++) {
+      const client = new PooledClient(server.address, { maxPoolSize: 6 });
+      const calls: Promise<unknown>[] = [client.set('k', 0)];
+      await calls[0];
+      for (let i = 0; i < 12; i++) {
+        calls.push(client.set('k', 'x'.repeat(20_000)));
+        await new Promise(setImmediate);
+      }
+      calls.push(client.get('k'), client.get('k'));
+      const closed = client.close();
+      await Promise.all(calls);
+      await closed;
+    }
+  });
+
   it('one that becomes free is used', async () => {
     const other = new PooledClient(server.address);
     await other.version();
