@@ -147,6 +147,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   }
 
   isOneTooMany(connection: Connection, heard: boolean): boolean {
+    // One that is only asked whether it works tells nothing of the server, as long as others carry calls.
+    if (this.#growth.has(connection)) return this.#othersMayWork(connection);
     return !heard && this.#othersWork(connection) && this.#restsAfterFailure(connection);
   }
 

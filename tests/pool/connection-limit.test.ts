@@ -216,3 +216,29 @@ it('a connection that is never answered, while others are, is not the server’s
   await client.close();
   await server.close();
 });
+
+it('a connection that is refused before any other was answered is not the server’s failure', async () => {
+  const server = await ScriptedServer.start();
+  server.put('k', 'v');
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  for (let i = 0; i < 4; i++) server.next(() => released);
+  for (let i = 0; i < 2; i++) {
+    server.next(async (connection) => {
+      await connection.send('ERROR Too many open connections\r\n');
+      await connection.fin();
+    });
+  }
+  const client = new HashClient([server.address], { usePooling: true, maxPoolSize: 6 });
+  const calls: Promise<unknown>[] = [];
+  while (server.connections.length < 6) {
+    calls.push(client.get('k'));
+    await new Promise(setImmediate);
+  }
+  await sleep(20);
+  expect(client.servers()).toMatchObject([{ state: 'healthy', failures: 0 }]);
+  release();
+  expect(new Set(await Promise.all(calls))).toEqual(new Set(['v']));
+  await client.close();
+  await server.close();
+});
