@@ -14,12 +14,21 @@ import { BatchReader } from './batch-reader';
 import { pickAt } from './pick';
 import { KeyCommand, KeysCommand, lineEnd, type Deleting, type ReplyReader } from '../command';
 
+/** The key that memcached since 1.6.40 takes for the flag where it ends the line of a `delete`, and then does not answer. */
+const FLAG = 'noreply';
+
 /**
- * Since 1.6.40 memcached takes a key `noreply` at the end of the line for the flag, and does not answer; so after that key
- * follows a time of 0, which all versions accept.
+ * After that key follows a time of 0, which all versions accept. twemproxy would close the connection: for a proxy it is made to
+ * expire at once instead, which is the same to everybody.
  */
-function deleteLine(wireKey: string, noreply: boolean): string {
-  return `delete ${wireKey}${wireKey === 'noreply' && !noreply ? ' 0' : ''}${lineEnd(noreply)}`;
+function deleteLine(wireKey: string, noreply: boolean, forProxy: boolean): string {
+  if (wireKey !== FLAG || noreply) return `delete ${wireKey}${lineEnd(noreply)}`;
+  return forProxy ? `touch ${wireKey} -1\r\n` : `delete ${wireKey} 0\r\n`;
+}
+
+/** Whether the answer to such a line says that the key was there. */
+function isDeleted(frame: Frame): boolean {
+  return isWord(frame, 'DELETED') || isWord(frame, 'TOUCHED');
 }
 
 /** A command for one key; resolves with whether it was there. */
@@ -31,8 +40,8 @@ abstract class PresenceCommand extends KeyCommand<boolean> {
     this.noreply = noreply;
   }
 
-  /** The reply when the key was there. */
-  protected abstract get done(): string;
+  /** Whether it is the reply when the key was there. */
+  protected abstract isDone(frame: Frame): boolean;
 
   get idempotent(): boolean {
     return true;
@@ -47,7 +56,7 @@ abstract class PresenceCommand extends KeyCommand<boolean> {
   }
 
   read(frame: Frame, server: string): boolean {
-    if (isWord(frame, this.done)) return true;
+    if (this.isDone(frame)) return true;
     if (isWord(frame, 'NOT_FOUND')) return false;
     throw this.refuse(frame, server);
   }
@@ -59,8 +68,12 @@ export class DeleteCommand extends PresenceCommand {
     return 'delete';
   }
 
-  protected get done(): string {
-    return 'DELETED';
+  override get separated(): DeleteCommand | undefined {
+    return this.wireKey === FLAG ? new DeleteForProxyCommand(this.wireKey, this.key, this.noreply) : undefined;
+  }
+
+  protected isDone(frame: Frame): boolean {
+    return isDeleted(frame);
   }
 
   override get deleting(): Deleting<boolean> {
@@ -68,7 +81,13 @@ export class DeleteCommand extends PresenceCommand {
   }
 
   write(request: RequestWriter): void {
-    request.text(deleteLine(this.wireKey, this.noreply));
+    request.text(deleteLine(this.wireKey, this.noreply, false));
+  }
+}
+
+class DeleteForProxyCommand extends DeleteCommand {
+  override write(request: RequestWriter): void {
+    request.text(deleteLine(this.wireKey, this.noreply, true));
   }
 }
 
@@ -89,12 +108,18 @@ export class DeleteManyCommand extends KeysCommand<number> {
   override readonly noreply: boolean;
   readonly #wireKeys: readonly string[];
   readonly keys: readonly Key[];
+  readonly #forProxy: boolean;
 
-  constructor(wireKeys: readonly string[], keys: readonly Key[], noreply: boolean) {
+  constructor(wireKeys: readonly string[], keys: readonly Key[], noreply: boolean, forProxy = false) {
     super();
     this.#wireKeys = wireKeys;
     this.keys = keys;
     this.noreply = noreply;
+    this.#forProxy = forProxy;
+  }
+
+  override get separated(): DeleteManyCommand | undefined {
+    return this.#wireKeys.includes(FLAG) ? new DeleteManyCommand(this.#wireKeys, this.keys, this.noreply, true) : undefined;
   }
 
   pick(indices: readonly number[]): DeleteManyCommand {
@@ -106,7 +131,7 @@ export class DeleteManyCommand extends KeysCommand<number> {
   }
 
   write(request: RequestWriter): void {
-    for (const key of this.#wireKeys) request.text(deleteLine(key, this.noreply));
+    for (const key of this.#wireKeys) request.text(deleteLine(key, this.noreply, this.#forProxy));
   }
 
   override tally(deleted: number, tally: Tally): void {
@@ -122,7 +147,7 @@ export class DeleteManyCommand extends KeysCommand<number> {
     let deleted = 0;
     return new BatchReader(this, this.#wireKeys.length, {
       reply: (frame) => {
-        if (!isWord(frame, 'DELETED')) return isWord(frame, 'NOT_FOUND');
+        if (!isDeleted(frame)) return isWord(frame, 'NOT_FOUND');
         deleted++;
         return true;
       },
@@ -145,8 +170,8 @@ export class TouchCommand extends PresenceCommand {
     return 'touch';
   }
 
-  protected get done(): string {
-    return 'TOUCHED';
+  protected isDone(frame: Frame): boolean {
+    return isWord(frame, 'TOUCHED');
   }
 
   write(request: RequestWriter): void {
