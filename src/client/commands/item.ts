@@ -12,23 +12,19 @@ import type { RequestWriter } from '../../protocol/request';
 import { NOT_FOUND, OK, type Outcome, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
 import { pickAt } from './pick';
-import { KeyCommand, KeysCommand, lineEnd, type Deleting, type ReplyReader } from '../command';
-
-/** The key that memcached since 1.6.40 takes for the flag where it ends the line of a `delete`, and then does not answer. */
-const FLAG = 'noreply';
+import { KeyCommand, KeysCommand, lineEnd, type Command, type Deleting, type ReplyReader } from '../command';
 
 /**
- * After that key follows a time of 0, which all versions accept. twemproxy would close the connection: for a proxy it is made to
- * expire at once instead, which is the same to everybody.
+ * The key that memcached since 1.6.40 takes for the flag where it ends the line of a `delete`, and then does not answer. So a time
+ * of 0 follows it, which all versions accept. twemproxy would close the connection: for a proxy the key is made to expire at once,
+ * which is the same to everybody.
  */
-function deleteLine(wireKey: string, noreply: boolean, forProxy: boolean): string {
-  if (wireKey !== FLAG || noreply) return `delete ${wireKey}${lineEnd(noreply)}`;
-  return forProxy ? `touch ${wireKey} -1\r\n` : `delete ${wireKey} 0\r\n`;
-}
+const FLAG = 'noreply';
+/** The time to live of what expires at once. */
+const EXPIRED = -1;
 
-/** Whether the answer to such a line says that the key was there. */
-function isDeleted(frame: Frame): boolean {
-  return isWord(frame, 'DELETED') || isWord(frame, 'TOUCHED');
+function deleteLine(wireKey: string, noreply: boolean): string {
+  return `delete ${wireKey}${wireKey === FLAG && !noreply ? ' 0' : ''}${lineEnd(noreply)}`;
 }
 
 /** A command for one key; resolves with whether it was there. */
@@ -40,8 +36,8 @@ abstract class PresenceCommand extends KeyCommand<boolean> {
     this.noreply = noreply;
   }
 
-  /** Whether it is the reply when the key was there. */
-  protected abstract isDone(frame: Frame): boolean;
+  /** The reply when the key was there. */
+  protected abstract get done(): string;
 
   get idempotent(): boolean {
     return true;
@@ -56,7 +52,7 @@ abstract class PresenceCommand extends KeyCommand<boolean> {
   }
 
   read(frame: Frame, server: string): boolean {
-    if (this.isDone(frame)) return true;
+    if (isWord(frame, this.done)) return true;
     if (isWord(frame, 'NOT_FOUND')) return false;
     throw this.refuse(frame, server);
   }
@@ -68,12 +64,12 @@ export class DeleteCommand extends PresenceCommand {
     return 'delete';
   }
 
-  override get separated(): DeleteCommand | undefined {
-    return this.wireKey === FLAG ? new DeleteForProxyCommand(this.wireKey, this.key, this.noreply) : undefined;
+  protected get done(): string {
+    return 'DELETED';
   }
 
-  protected isDone(frame: Frame): boolean {
-    return isDeleted(frame);
+  override get separated(): Command<boolean> | undefined {
+    return this.wireKey === FLAG ? new TouchCommand(FLAG, this.key, EXPIRED, false) : undefined;
   }
 
   override get deleting(): Deleting<boolean> {
@@ -81,13 +77,7 @@ export class DeleteCommand extends PresenceCommand {
   }
 
   write(request: RequestWriter): void {
-    request.text(deleteLine(this.wireKey, this.noreply, false));
-  }
-}
-
-class DeleteForProxyCommand extends DeleteCommand {
-  override write(request: RequestWriter): void {
-    request.text(deleteLine(this.wireKey, this.noreply, true));
+    request.text(deleteLine(this.wireKey, this.noreply));
   }
 }
 
@@ -131,7 +121,9 @@ export class DeleteManyCommand extends KeysCommand<number> {
   }
 
   write(request: RequestWriter): void {
-    for (const key of this.#wireKeys) request.text(deleteLine(key, this.noreply, this.#forProxy));
+    for (const key of this.#wireKeys) {
+      request.text(this.#forProxy && key === FLAG ? `touch ${FLAG} ${EXPIRED}\r\n` : deleteLine(key, this.noreply));
+    }
   }
 
   override tally(deleted: number, tally: Tally): void {
@@ -146,8 +138,8 @@ export class DeleteManyCommand extends KeysCommand<number> {
   reader(): ReplyReader<number> {
     let deleted = 0;
     return new BatchReader(this, this.#wireKeys.length, {
-      reply: (frame) => {
-        if (!isDeleted(frame)) return isWord(frame, 'NOT_FOUND');
+      reply: (frame, index) => {
+        if (!isWord(frame, this.#forProxy && this.#wireKeys[index] === FLAG ? 'TOUCHED' : 'DELETED')) return isWord(frame, 'NOT_FOUND');
         deleted++;
         return true;
       },
@@ -170,8 +162,8 @@ export class TouchCommand extends PresenceCommand {
     return 'touch';
   }
 
-  protected isDone(frame: Frame): boolean {
-    return isWord(frame, 'TOUCHED');
+  protected get done(): string {
+    return 'TOUCHED';
   }
 
   write(request: RequestWriter): void {
