@@ -207,10 +207,21 @@ export function parseServeOptions(args: readonly string[]): ServeOptions | 'help
 // eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- it is that of parseArgs for these options
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: false }).values;
+    return parseArgs({ args: withNegatives(args), options: OPTIONS, allowPositionals: false }).values;
   } catch (error) {
     throw new UsageError(`${error instanceof Error ? error.message : String(error)}; see tsmemcache serve --help`);
   }
+}
+
+/** A negative number belongs to the option before it, as getopt has it; `parseArgs` would take it for options. */
+function withNegatives(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const before = joined.at(-1);
+    if (before === undefined || !/^-\d/.test(arg) || !/^--?[a-z][a-z-]*$/i.test(before)) joined.push(arg);
+    else joined.push(`${joined.pop() ?? ''}${before.startsWith('--') ? '=' : ''}${arg}`);
+  }
+  return joined;
 }
 
 function entries<K extends string, V>(record: Readonly<Record<K, V>>): [K, V][] {

@@ -85,6 +85,10 @@ abstract class BaseCommand<R> {
   get answeredUnasked(): boolean {
     return false;
   }
+  /** Whether a connection that is to be closed waits for its answer, or if there is none until it has arrived. */
+  get keepsOpen(): boolean {
+    return true;
+  }
   /** Whether a data block follows the line: a refused line may then leave the block to be read as commands. */
   get hasBlock(): boolean {
     return false;

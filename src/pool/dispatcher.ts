@@ -63,6 +63,8 @@ interface Batch {
 
 /** A loan starts with at most this many calls, so that a burst spreads over the connections. */
 const MAX_LOAD = 1024;
+/** As long as the server has answered nothing yet, this many connections carry calls: as many as a pool has by default. */
+const MAX_UNHEARD = 4;
 
 /** Lets calls wait in order until a connection is free, and then sends all that wait together. */
 export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
@@ -141,15 +143,19 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
 
   onIdle(connection: Connection): void {
     if (!this.#growth.has(connection)) this.#loans.giveBack(connection);
+    else this.#growth.onIdle(connection, { work: this.#othersWork(connection), mayWork: this.#othersMayWork(connection) });
   }
 
   isOneTooMany(connection: Connection, heard: boolean): boolean {
-    return !heard && this.#othersWork(connection) && this.#growth.rest(connection);
+    // One that is only asked whether it works tells nothing of the server, as long as others carry calls.
+    if (this.#growth.has(connection)) return this.#othersMayWork(connection);
+    return !heard && this.#othersWork(connection) && this.#restsAfterFailure(connection);
   }
 
   takeBack(connection: Connection, calls: readonly Call<unknown>[], noPlace: boolean): boolean {
-    // The call that tries a resting connection must not be answered over another one.
-    if (this.#closed || this.#growth.isTrying(connection) || !this.#othersWork(connection, noPlace) || !this.#growth.rest(connection)) return false;
+    // A resting connection has been asked whether it works: another one cannot answer that.
+    if (this.#closed || this.#growth.has(connection)) return false;
+    if (!(noPlace ? this.#othersMayWork(connection) : this.#othersWork(connection)) || !this.#restsAfterFailure(connection)) return false;
     const { acquireTimeout, clock } = this.#settings;
     const now = clock.now();
     const until = new OneDeadline(acquireTimeout === 0 ? Infinity : now + acquireTimeout, this.#deadlines.stallsBefore);
@@ -164,21 +170,43 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     return true;
   }
 
-  /** Whether another connection works, or with `perhaps` may come to work. */
-  #othersWork(connection: Connection, perhaps = false): boolean {
-    for (const other of this.#loans.all) if (other !== connection && (other.isHeard || (perhaps && other.pending > 0))) return true;
+  /** Whether another connection works. */
+  #othersWork(connection: Connection): boolean {
+    for (const other of this.#loans.all) if (other !== connection && other.isHeard) return true;
+    return false;
+  }
+
+  /** Whether another connection works, or is being made. */
+  #othersMayWork(connection: Connection): boolean {
+    for (const other of this.#loans.all) if (other !== connection && (other.isHeard || other.pending > 0)) return true;
+    return false;
+  }
+
+  #restsAfterFailure(connection: Connection): boolean {
+    if (!this.#growth.rest(connection)) return false;
+    this.#growth.onFailure(true);
+    return true;
+  }
+
+  /** Whether a connection over which the server has not answered rests until it has. The first ones of all carry calls at once. */
+  #restsFirst(connection: Connection): boolean {
+    let unheard = 0;
+    for (const other of this.#loans.all) {
+      if (other === connection) continue;
+      if (other.isHeard || (other.pending > 0 && !this.#growth.has(other) && ++unheard === MAX_UNHEARD)) return this.#growth.rest(connection);
+    }
     return false;
   }
 
   /** Lets the calls that it has finish. The caller must add no more. */
   async close(): Promise<void> {
-    this.#growth.end();
     if (this.#borrowing || this.#batches.length > 0) {
       await new Promise<void>((resolve) => {
         this.#onDrained = resolve;
       });
     }
     this.#closed = true;
+    this.#growth.end();
     this.#deadlines.close();
     await this.#loans.close();
   }
@@ -232,17 +260,17 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
 
   /** One request for a loan at a time is enough: it takes along all calls that wait. */
   #borrow(): void {
+    if (this.#growth.size > 0 && this.#batches.length > 0) this.#growth.tryIfDue();
     if (this.#borrowing) return;
     if (this.#batches.length === 0) {
       this.#onDrained?.();
       return;
     }
     this.#borrowing = true;
-    if (this.#growth.size > 0) this.#growth.tryIfDue();
     const hadToWait = this.#loans.exhausted;
     void this.#loans.borrow().then((connection) => {
       this.#borrowing = false;
-      if (this.#growth.size === 0 || connection.isHeard || !this.isOneTooMany(connection, false)) {
+      if (connection.isHeard || !this.#restsFirst(connection)) {
         if (hadToWait && poolWaits.heard) this.#tellOfWait();
         if (this.#load(connection) === 0) this.#loans.giveBack(connection);
       }

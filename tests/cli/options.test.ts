@@ -189,6 +189,9 @@ describe('the options of serve', () => {
     ['--snapshot=a --save-interval=x', '--save-interval: must be a whole number from 0 to 999999, not "x"'],
     ['-Q', "Unknown option '-Q'; see tsmemcache serve --help"],
     ['--nonsense', "Unknown option '--nonsense'"],
+    ['-p -1', `-p, --port: must be ${aPort}, not "-1"`],
+    ['--port -1', `-p, --port: must be ${aPort}, not "-1"`],
+    ['-v -m -64', '-m, --memory-limit: must be a whole number from 1 to 2147483647, not "-64"'],
     ['-m', "argument missing"],
     ['11211', "Unexpected argument '11211'"],
   ])('refuse %s with status 2, the option and the rule', (args, message) => {

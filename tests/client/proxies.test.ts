@@ -336,6 +336,17 @@ function describeReal(name: string, binary: string | undefined, start: StartProx
       await Promise.all([client.close(), separate.close()]);
     });
 
+    it.each(kinds)('%s: proxy: true: the key noreply is deleted, and costs its neighbours nothing', async (_, make) => {
+      const client = make(proxy.address, { proxy: true });
+      await client.setMany({ noreply: 'x', a: 'y' });
+      const calls = [client.get('a'), client.delete('noreply'), client.incr('none'), client.delete('noreply'), client.get('a')];
+      expect(await Promise.all(calls)).toEqual(['y', true, undefined, false, 'y']);
+      expect(await client.add('noreply', 'z')).toBe(true);
+      expect(await Promise.all([client.get('a'), client.deleteMany(['noreply', 'none', 'noreply']), client.get('a')])).toEqual(['y', 1, 'y']);
+      expect([...client.metrics().values()][0]).toMatchObject({ disconnects: 0, errors: {} });
+      await client.close();
+    });
+
     it('one server dead: no false miss, and what the other has is there', async () => {
       const client = new Client(proxy.address);
       await client.setMany(KEYS.map((key): [string, string] => [key, valueOf(key)]));

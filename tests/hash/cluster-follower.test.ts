@@ -321,6 +321,20 @@ describe('sources as they come', () => {
     await client.close();
   });
 
+  it('one that never waits lets the event loop turn', async () => {
+    let lists = 0;
+    let turned = false;
+    setImmediate(() => { turned = true; });
+    const client = new HashClient(async function* () {
+      await Promise.resolve();
+      for (; !turned && lists < 10_000; lists++) yield [address(0)];
+    });
+    await client.set('k', 'v');
+    expect(turned).toBe(true);
+    expect(lists).toBeLessThan(100);
+    await client.close();
+  });
+
   it.each([1000, 0])('one that ends without a list says so at once, with a timeout of %p', async (timeout) => {
     const client = new HashClient(asking(() => Promise.resolve({ done: true, value: undefined })), { clock: new VirtualClock(), timeout });
     for (let call = 0; call < 3; call++) {

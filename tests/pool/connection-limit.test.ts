@@ -1,11 +1,11 @@
 /** A server that has no place for all the connections that a pool may have: those that work are used, and the rest is tried seldom. */
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HashClient, PooledClient, type PooledClientOptions } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure } from '../support/contract';
-import { isOlderThan, memcachedBinary, startMemcached } from '../support/memcached';
+import { memcachedBinary, startMemcached } from '../support/memcached';
 import { ScriptedServer } from '../support/scripted-server';
 
 const PLACES = 4;
@@ -27,8 +27,40 @@ const servers: (readonly [string, (() => Promise<Served>) | undefined])[] = [
     const server = await MemcachedServer.start({ maxConnections: PLACES });
     return { address: server.address, stop: () => server.close() };
   }],
-  ['memcached (needs 1.6.9: before, it leaves the connection unanswered)', memcachedBinary() === undefined || isOlderThan('1.6.9') ? undefined : startFullMemcached],
+  ['a server that leaves the other connections unanswered, as memcached before 1.6.9', startSilentlyFull],
+  ['memcached', memcachedBinary() === undefined ? undefined : startFullMemcached],
 ];
+
+/** It takes a connection only when another one is closed; until then the system alone knows of it. */
+async function startSilentlyFull(): Promise<Served> {
+  const behind = await MemcachedServer.start();
+  const waiting = new Set<Socket>();
+  let places = PLACES;
+  const serve = (socket: Socket): void => {
+    places--;
+    waiting.delete(socket);
+    const onwards = connect(behind.port, '127.0.0.1');
+    onwards.on('error', () => socket.destroy()).pipe(socket).pipe(onwards);
+    socket.on('close', () => {
+      onwards.destroy();
+      places++;
+      const [next] = waiting;
+      if (next !== undefined) serve(next);
+    });
+  };
+  const server = createServer((socket) => {
+    waiting.add(socket.on('error', () => undefined).on('close', () => waiting.delete(socket)));
+    if (places > 0) serve(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: async () => {
+      server.close();
+      await behind.close();
+    },
+  };
+}
 
 /** With so few places memcached itself has no file left to start with, so all others are taken here. */
 async function startFullMemcached(): Promise<Served> {
@@ -38,8 +70,11 @@ async function startFullMemcached(): Promise<Served> {
     const socket = connect(memcached.port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write('version\r\n');
-    const [answer] = (await once(socket, 'data')) as [Buffer];
-    if (answer.includes('Too many')) break;
+    const answer = await Promise.race([once(socket, 'data').then(String), sleep(200)]);
+    if (answer?.startsWith('VERSION') !== true) {
+      socket.destroy();
+      break;
+    }
     taken.push(socket);
   }
   for (const socket of taken.splice(0, PLACES)) socket.destroy();
@@ -78,6 +113,29 @@ describe.each(servers)('%s with places for four connections', (_, start) => {
   });
 });
 
+describe.each(servers)('%s with places for four connections', (_, start) => {
+  (start === undefined ? it.skip.each(kinds) : it.each(kinds))('%s: calls one by one, from the first on, are all answered, and none waits', async (_kind, make) => {
+    const server = await start?.() ?? { address: '', stop: () => Promise.resolve() };
+    const client = make(server.address, { maxPoolSize: 8, timeout: 2000 });
+    const calls: Promise<unknown>[] = [];
+    const begun = performance.now();
+    for (let i = 0; i < 400; i++) {
+      calls.push(i % 2 === 0 ? client.set(`k${i}`, i) : client.get('k'));
+      if (i % 3 === 0) await new Promise(setImmediate);
+    }
+    await Promise.all(calls);
+    expect(performance.now() - begun).toBeLessThan(1500);
+    const [metrics] = client.metrics().values();
+    // What asks whether a connection is served is nobody's call.
+    expect(metrics?.calls).toEqual({ set: 200, get: 200 });
+    expect(metrics?.latency.count).toBe(400);
+    const closing = performance.now();
+    await client.close();
+    expect(performance.now() - closing).toBeLessThan(500);
+    await server.stop();
+  });
+});
+
 describe('a server without a place', () => {
   let server: MemcachedServer;
   beforeEach(async () => {
@@ -94,6 +152,22 @@ describe('a server without a place', () => {
     await sleep(20);
     expect(await third.get('k')).toBeUndefined();
     await Promise.all([second.close(), third.close()]);
+  });
+
+  it('while others work gets no call that waits when the pool is closed', async () => {
+    for (let round = 0; round < 20; round++) {
+      const client = new PooledClient(server.address, { maxPoolSize: 6 });
+      const calls: Promise<unknown>[] = [client.set('k', 0)];
+      await calls[0];
+      for (let i = 0; i < 12; i++) {
+        calls.push(client.set('k', 'x'.repeat(20_000)));
+        await new Promise(setImmediate);
+      }
+      calls.push(client.get('k'), client.get('k'));
+      const closed = client.close();
+      await Promise.all(calls);
+      await closed;
+    }
   });
 
   it('one that becomes free is used', async () => {
@@ -139,6 +213,32 @@ it('a connection that is never answered, while others are, is not the server’s
   const before = server.connections.length;
   for (let i = 0; i < 100; i++) expect(await client.get('k')).toBe('v');
   expect(server.connections.length - before).toBeLessThanOrEqual(1);
+  await client.close();
+  await server.close();
+});
+
+it('a connection that is refused before any other was answered is not the server’s failure', async () => {
+  const server = await ScriptedServer.start();
+  server.put('k', 'v');
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  for (let i = 0; i < 4; i++) server.next(() => released);
+  for (let i = 0; i < 2; i++) {
+    server.next(async (connection) => {
+      await connection.send('ERROR Too many open connections\r\n');
+      await connection.fin();
+    });
+  }
+  const client = new HashClient([server.address], { usePooling: true, maxPoolSize: 6 });
+  const calls: Promise<unknown>[] = [];
+  while (server.connections.length < 6) {
+    calls.push(client.get('k'));
+    await new Promise(setImmediate);
+  }
+  await sleep(20);
+  expect(client.servers()).toMatchObject([{ state: 'healthy', failures: 0 }]);
+  release();
+  expect(new Set(await Promise.all(calls))).toEqual(new Set(['v']));
   await client.close();
   await server.close();
 });

@@ -12,14 +12,19 @@ import type { RequestWriter } from '../../protocol/request';
 import { NOT_FOUND, OK, type Outcome, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
 import { pickAt } from './pick';
-import { KeyCommand, KeysCommand, lineEnd, type Deleting, type ReplyReader } from '../command';
+import { KeyCommand, KeysCommand, lineEnd, type Command, type Deleting, type ReplyReader } from '../command';
 
 /**
- * Since 1.6.40 memcached takes a key `noreply` at the end of the line for the flag, and does not answer; so after that key
- * follows a time of 0, which all versions accept.
+ * The key that memcached since 1.6.40 takes for the flag where it ends the line of a `delete`, and then does not answer. So a time
+ * of 0 follows it, which all versions accept. twemproxy would close the connection: for a proxy the key is made to expire at once,
+ * which is the same to everybody.
  */
+const FLAG = 'noreply';
+/** The time to live of what expires at once. */
+const EXPIRED = -1;
+
 function deleteLine(wireKey: string, noreply: boolean): string {
-  return `delete ${wireKey}${wireKey === 'noreply' && !noreply ? ' 0' : ''}${lineEnd(noreply)}`;
+  return `delete ${wireKey}${wireKey === FLAG && !noreply ? ' 0' : ''}${lineEnd(noreply)}`;
 }
 
 /** A command for one key; resolves with whether it was there. */
@@ -63,6 +68,10 @@ export class DeleteCommand extends PresenceCommand {
     return 'DELETED';
   }
 
+  override get separated(): Command<boolean> | undefined {
+    return this.wireKey === FLAG ? new TouchCommand(FLAG, this.key, EXPIRED, false) : undefined;
+  }
+
   override get deleting(): Deleting<boolean> {
     return { wireKeys: [this.wireKey], elsewhere: this };
   }
@@ -89,12 +98,18 @@ export class DeleteManyCommand extends KeysCommand<number> {
   override readonly noreply: boolean;
   readonly #wireKeys: readonly string[];
   readonly keys: readonly Key[];
+  readonly #forProxy: boolean;
 
-  constructor(wireKeys: readonly string[], keys: readonly Key[], noreply: boolean) {
+  constructor(wireKeys: readonly string[], keys: readonly Key[], noreply: boolean, forProxy = false) {
     super();
     this.#wireKeys = wireKeys;
     this.keys = keys;
     this.noreply = noreply;
+    this.#forProxy = forProxy;
+  }
+
+  override get separated(): DeleteManyCommand | undefined {
+    return this.#wireKeys.includes(FLAG) ? new DeleteManyCommand(this.#wireKeys, this.keys, this.noreply, true) : undefined;
   }
 
   pick(indices: readonly number[]): DeleteManyCommand {
@@ -106,7 +121,9 @@ export class DeleteManyCommand extends KeysCommand<number> {
   }
 
   write(request: RequestWriter): void {
-    for (const key of this.#wireKeys) request.text(deleteLine(key, this.noreply));
+    for (const key of this.#wireKeys) {
+      request.text(this.#forProxy && key === FLAG ? `touch ${FLAG} ${EXPIRED}\r\n` : deleteLine(key, this.noreply));
+    }
   }
 
   override tally(deleted: number, tally: Tally): void {
@@ -121,8 +138,8 @@ export class DeleteManyCommand extends KeysCommand<number> {
   reader(): ReplyReader<number> {
     let deleted = 0;
     return new BatchReader(this, this.#wireKeys.length, {
-      reply: (frame) => {
-        if (!isWord(frame, 'DELETED')) return isWord(frame, 'NOT_FOUND');
+      reply: (frame, index) => {
+        if (!isWord(frame, this.#forProxy && this.#wireKeys[index] === FLAG ? 'TOUCHED' : 'DELETED')) return isWord(frame, 'NOT_FOUND');
         deleted++;
         return true;
       },

@@ -560,7 +560,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** Whether all that is still to come was aborted. Commands that ask for no answer are to arrive before the end. */
   #isUnwanted(): boolean {
-    for (const { call } of this.#calls) if (!call.settled || call.command.noreply) return false;
+    for (const { call } of this.#calls) if (call.command.keepsOpen && (!call.settled || call.command.noreply)) return false;
     return true;
   }
 

@@ -214,6 +214,9 @@ class Following {
           // A source that ignores its signal is abandoned.
           if (this.#isOver()) return;
           this.#take(servers);
+          // One that never waits must not keep the event loop from turning.
+          await new Promise<void>((resolve) => { this.#clock.setImmediate(resolve); });
+          if (this.#isOver()) return;
         }
         if (this.hasList || this.#isOver()) return;
         this.hasNone = true;
