@@ -19,17 +19,14 @@ function count(exchange: Exchange, up: boolean): void {
     exchange.reply('CLIENT_ERROR invalid numeric delta argument');
     return;
   }
-  const { stats } = store;
   const result = store.count(line.key(KEY, store), up, BigInt(delta), 0);
   switch (result.outcome) {
     case 'counted':
-      if (up) stats.incrHits++;
-      else stats.decrHits++;
+      store.stats.countArithmetic(up, true);
       exchange.reply(result.number);
       break;
     case 'notFound':
-      if (up) stats.incrMisses++;
-      else stats.decrMisses++;
+      store.stats.countArithmetic(up, false);
       exchange.reply('NOT_FOUND');
       break;
     case 'noMemory':

@@ -59,14 +59,10 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
 /** Counts that `get` or `gets` has looked for a key. */
 export function countGet({ store: { stats }, prefixes }: ServerContext, key: string, found: boolean): void {
   if (prefixes.enabled) prefixes.record(key, 'get', found);
-  stats.cmdGet++;
-  if (found) stats.getHits++;
-  else stats.getMisses++;
+  stats.countGet(found);
 }
 
 function countTouch({ store: { stats }, prefixes }: ServerContext, key: string, found: boolean): void {
   if (prefixes.enabled) prefixes.record(key, 'get', found);
-  stats.cmdTouch++;
-  if (found) stats.touchHits++;
-  else stats.touchMisses++;
+  stats.countTouch(found);
 }
