@@ -5,8 +5,7 @@ module.exports = {
   roots: ['compare', 'examples', 'src', 'tests', 'tools'].map((name) => `<rootDir>/${name}`),
   testMatch: ['<rootDir>/{tests,examples}/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '\\.long\\.test\\.ts$'],
-  // What the types say is for `npm run typecheck`.
-  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json', transpilation: true }] },
+  transform: { '^.+\\.ts$': '<rootDir>/tests/support/transformer.mjs' },
   moduleNameMapper: {
     '^tsmemcache$': '<rootDir>/src/index.ts',
     '^tsmemcache/(.*)$': ['<rootDir>/src/$1/index.ts', '<rootDir>/src/adapters/$1.ts', '<rootDir>/src/telemetry/$1.ts'],
