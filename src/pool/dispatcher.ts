@@ -7,8 +7,8 @@ import { CallDeadlines, OneDeadline, type DeadlineKeeper, type Timed, type Verdi
 import type { Gathering } from '../client/wire/wire';
 import { nextTick, type Clock } from '../runtime/clock';
 import { withoutStacks } from '../runtime/without-stacks';
-import { Growth } from './growth';
 import type { Loans } from './loans';
+import { RestingConnections } from './resting-connections';
 
 /** The state of a pool. */
 export interface PoolStats {
@@ -80,13 +80,13 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   /** Whether the calls of this turn of the event loop are being gathered. */
   #turning = false;
   #onDrained: (() => void) | undefined;
-  readonly #growth: Growth;
+  readonly #resting: RestingConnections;
   #closed = false;
 
   constructor(settings: DispatcherSettings, lend: (borrower: Borrower) => Loans<Connection>) {
     this.#settings = settings;
     this.#loans = lend(this);
-    this.#growth = new Growth(settings.clock, (connection) => { this.#loans.giveBack(connection); });
+    this.#resting = new RestingConnections(settings.clock, (connection) => { this.#loans.giveBack(connection); });
     this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
   }
 
@@ -96,7 +96,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
 
   get stats(): PoolStats {
     const { size, available, borrowed } = this.#loans.stats;
-    const resting = this.#growth.size;
+    const resting = this.#resting.size;
     return { size: size - resting, available, borrowed: borrowed - resting, waiting: this.#waiting };
   }
 
@@ -140,16 +140,16 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   }
 
   onIdle(connection: Connection): void {
-    if (!this.#growth.has(connection)) this.#loans.giveBack(connection);
+    if (!this.#resting.has(connection)) this.#loans.giveBack(connection);
   }
 
   isOneTooMany(connection: Connection, heard: boolean): boolean {
-    return !heard && this.#othersWork(connection) && this.#growth.rest(connection);
+    return !heard && this.#othersWork(connection) && this.#resting.add(connection);
   }
 
   takeBack(connection: Connection, calls: readonly Call<unknown>[], noPlace: boolean): boolean {
     // The call that tries a resting connection must not be answered over another one.
-    if (this.#closed || this.#growth.isTrying(connection) || !this.#othersWork(connection, noPlace) || !this.#growth.rest(connection)) return false;
+    if (this.#closed || this.#resting.isTrying(connection) || !this.#othersWork(connection, noPlace) || !this.#resting.add(connection)) return false;
     const { acquireTimeout, clock } = this.#settings;
     const now = clock.now();
     const until = new OneDeadline(acquireTimeout === 0 ? Infinity : now + acquireTimeout, this.#deadlines.stallsBefore);
@@ -172,7 +172,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
 
   /** Lets the calls that it has finish. The caller must add no more. */
   async close(): Promise<void> {
-    this.#growth.end();
+    this.#resting.end();
     if (this.#borrowing || this.#batches.length > 0) {
       await new Promise<void>((resolve) => {
         this.#onDrained = resolve;
@@ -238,11 +238,11 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
       return;
     }
     this.#borrowing = true;
-    if (this.#growth.size > 0) this.#growth.tryIfDue();
+    if (this.#resting.size > 0) this.#resting.tryIfDue();
     const hadToWait = this.#loans.exhausted;
     void this.#loans.borrow().then((connection) => {
       this.#borrowing = false;
-      if (this.#growth.size === 0 || connection.isHeard || !this.isOneTooMany(connection, false)) {
+      if (this.#resting.size === 0 || connection.isHeard || !this.isOneTooMany(connection, false)) {
         if (hadToWait && poolWaits.heard) this.#tellOfWait();
         if (this.#load(connection) === 0) this.#loans.giveBack(connection);
       }

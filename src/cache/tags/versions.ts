@@ -2,7 +2,6 @@ import type { Clock } from '../../runtime/clock';
 import { COUNTER_LIFE, type Version } from '../exchange/counter';
 import { RecentMap } from '../recent-map';
 
-const LIMIT = 10_000;
 /** The share of its life after which a version is asked for anew. */
 const AHEAD = 0.75;
 
@@ -38,7 +37,7 @@ export class Versions {
   readonly #maxAge: number;
   readonly #limit: number;
   readonly #health: CounterHealth;
-  readonly #known = new RecentMap<string, Known>(LIMIT);
+  readonly #known = new RecentMap<string, Known>();
   readonly #asked = new Map<string, Promise<Version | undefined>>();
 
   /** @param limit milliseconds that a question may take */

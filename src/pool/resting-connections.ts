@@ -7,10 +7,10 @@ const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8000;
 
 /**
- * Lets connections rest for which the server has no place, while others work. One of them at a time is tried again when calls
- * are waiting: with `version`, so that no call depends on it.
+ * The connections for which the server has no place, while others work. One of them at a time is tried again when calls are
+ * waiting: with `version`, so that no call depends on it.
  */
-export class Growth {
+export class RestingConnections {
   readonly #clock: Clock;
   readonly #giveBack: (connection: Connection) => void;
   readonly #resting = new Set<Connection>();
@@ -39,7 +39,7 @@ export class Growth {
   }
 
   /** Lets a connection rest; returns false once {@link end} was called. */
-  rest(connection: Connection): boolean {
+  add(connection: Connection): boolean {
     if (this.#ended) return false;
     if (this.#resting.size === 0) this.#nextTry = this.#clock.now() + this.#wait;
     this.#resting.add(connection);
