@@ -49,13 +49,7 @@ export class Versions {
     this.#limit = limit;
   }
 
-  /** The version, if it was asked for lately. */
-  current(name: string): string | undefined {
-    const known = this.#known.get(name);
-    return known !== undefined && this.#clock.now() - known.askedAt <= this.#maxAge ? known.number : undefined;
-  }
-
-  /** As {@link current}; a version that will soon be too old is asked for ahead of time, so that who reads all the time never waits. */
+  /** The version, if it was asked for lately; one that will soon be too old is asked for ahead of time, so that who reads all the time never waits. */
   currentAhead(name: string): string | undefined {
     const known = this.#known.get(name);
     if (known === undefined) return undefined;
@@ -65,14 +59,9 @@ export class Versions {
     return known.number;
   }
 
-  /** The last known version, however old. */
-  last(name: string): string | undefined {
-    return this.#known.get(name)?.number;
-  }
-
   /** Asks for those that are not current, so that the answers arrive together with the entry. */
   prefetch(names: readonly string[]): void {
-    for (const name of names) if (this.current(name) === undefined) void this.ask(name);
+    for (const name of names) if (this.#current(name) === undefined) void this.ask(name);
   }
 
   /** Asks the server for the version. When it cannot be reached: the last known version, or undefined. It never rejects. */
@@ -123,7 +112,7 @@ export class Versions {
       const at = word.lastIndexOf('=');
       return [word.slice(0, at), word.slice(at + 1)];
     });
-    const doubtful = pairs.filter(([name, number]) => this.current(name) !== number);
+    const doubtful = pairs.filter(([name, number]) => this.#current(name) !== number);
     if (doubtful.length === 0) return true;
     // Of two versions that differ the one that this process knows may be the older.
     return Promise.all(
@@ -141,15 +130,20 @@ export class Versions {
     this.#known.set(name, { number, askedAt: Math.max(startedAt, this.#known.get(name)?.askedAt ?? 0), heardAt: this.#clock.now() });
   }
 
+  #current(name: string): string | undefined {
+    const known = this.#known.get(name);
+    return known !== undefined && this.#clock.now() - known.askedAt <= this.#maxAge ? known.number : undefined;
+  }
+
   #word(name: string): string | undefined {
-    const number = this.current(name);
+    const number = this.#current(name);
     return number === undefined ? undefined : `${name}=${number}`;
   }
 
   #askAll(names: readonly string[]): Promise<(Version | undefined)[]> {
     return Promise.all(
       names.map(async (name) => {
-        const number = this.current(name);
+        const number = this.#current(name);
         return number === undefined ? await this.ask(name) : { number, age: COUNTER_LIFE };
       }),
     );
@@ -158,7 +152,7 @@ export class Versions {
   #ask(name: string): Promise<Version | undefined> {
     const askedAt = this.#clock.now();
     const latest = (): Version | undefined => {
-      const number = this.last(name);
+      const number = this.#known.get(name)?.number;
       return number === undefined ? undefined : { number, age: 0 };
     };
     // While the circuit is open nobody waits for what will not come.
