@@ -117,7 +117,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const counters = new ServerCounters(executor, gate, random, (name) => this.#counterPlace(name), cacheTimeout);
     const circuits = new Circuits(clock, settings.circuit.failures, settings.circuit.pause);
     const serverOf = serverOfKeys(client);
-    const versions = (this.#versions = new Versions(counters, clock, settings.tagMaxAge, cacheTimeout, {
+    const limits = (this.#limits = new TimeLimits(clock));
+    const versions = (this.#versions = new Versions(counters, clock, settings.tagMaxAge, limits, cacheTimeout, {
       admits: (name) => circuits.quiet || circuits.admits(serverOf(this.#counterPlace(name))),
       ok: (name) => {
         if (!circuits.quiet) circuits.ok(serverOf(this.#counterPlace(name)));
@@ -151,7 +152,6 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         this.#reader.onFailed(flight, error);
       },
     }));
-    const limits = (this.#limits = new TimeLimits(clock));
     this.#reader = new Reader({
       settings,
       clock,

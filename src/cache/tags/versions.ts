@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock';
+import type { Limited, TimeLimits } from '../engine/time-limits';
 import { COUNTER_LIFE, type Version } from '../exchange/counter';
 import { RecentMap } from '../recent-map';
 
@@ -35,17 +36,19 @@ export class Versions {
   readonly #counters: Counters;
   readonly #clock: Clock;
   readonly #maxAge: number;
+  readonly #limits: TimeLimits;
   readonly #limit: number;
   readonly #health: CounterHealth;
   readonly #known = new RecentMap<string, Known>();
   readonly #asked = new Map<string, Promise<Version | undefined>>();
 
   /** @param limit milliseconds that a question may take */
-  constructor(counters: Counters, clock: Clock, maxAge: number, limit: number, health: CounterHealth) {
+  constructor(counters: Counters, clock: Clock, maxAge: number, limits: TimeLimits, limit: number, health: CounterHealth) {
     this.#health = health;
     this.#counters = counters;
     this.#clock = clock;
     this.#maxAge = maxAge;
+    this.#limits = limits;
     this.#limit = limit;
   }
 
@@ -158,18 +161,15 @@ export class Versions {
     // While the circuit is open nobody waits for what will not come.
     if (!this.#health.admits(name)) return Promise.resolve(latest());
     return new Promise((resolve) => {
-      let over = false;
       const giveUp = (): void => {
-        timer?.close();
-        if (!over) this.#health.failed(name);
-        over = true;
+        if (!question.over) this.#health.failed(name);
+        question.over = true;
         resolve(latest());
       };
-      const timer = this.#limit === 0 ? undefined : this.#clock.setTimeout(giveUp, this.#limit);
-      timer?.unref();
+      const question: Limited & { over: boolean } = { due: 0, over: false, onTime: giveUp };
+      this.#limits.add(question, this.#limit, askedAt);
       this.#counters.read(name).then((version) => {
-        timer?.close();
-        over = true;
+        question.over = true;
         this.#health.ok(name);
         // A change by this process since then is newer.
         const known = this.#known.get(name);
