@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Client } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { describeWithMemcached } from '../support/describe';
-import { startMemcached, type MemcachedProcess } from '../support/memcached';
+import { startMemcached } from '../support/memcached';
 
 /** Holds up the event loop. */
 function stall(milliseconds: number): void {
@@ -11,23 +11,14 @@ function stall(milliseconds: number): void {
 }
 
 describeWithMemcached('the time for which this process itself stood still is not the cache’s', () => {
-  let memcached: MemcachedProcess;
-  let client: Client;
-  beforeAll(async () => {
-    memcached = await startMemcached();
-    client = new Client(memcached.address);
-  });
-  afterAll(async () => {
-    await client.close();
-    await memcached.stop();
-  });
-
   it.each<[string, CacheOptions]>([
     ['an entry', {}],
     ['a tag', { tags: ['t'] }],
     ['the namespace', { namespace: 'n' }],
     ['a value that is validated', { l1: { admit: 'all', validate: true } }],
   ])('the question for %s', async (name, options) => {
+    const memcached = await startMemcached();
+    const client = new Client(memcached.address);
     const cache = new ReadThroughCache(client, { cacheTimeout: 60, tagMaxAge: 0, circuit: { failures: 1 }, ...options });
     const read = (): Promise<string> => cache.get(name.replaceAll(' ', '-'), () => 'loaded');
     await read();
@@ -41,5 +32,7 @@ describeWithMemcached('the time for which this process itself stood still is not
     }
     expect(cache.stats()).toMatchObject({ load: 1, refresh: 0, 'cache-timeout': 0, 'cache-error': 0, 'circuit-open': 0 });
     await cache.close();
+    await client.close();
+    await memcached.stop();
   });
 });
