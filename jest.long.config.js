@@ -6,7 +6,6 @@ module.exports = {
   ...quick,
   testMatch: ['<rootDir>/{tests,examples}/**/*.long.test.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
-  testSequencer: '<rootDir>/tests/support/longest-first.js',
   globalSetup: '<rootDir>/tests/support/long-setup.ts',
   globalTeardown: '<rootDir>/tests/support/long-teardown.ts',
 };

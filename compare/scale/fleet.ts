@@ -183,7 +183,7 @@ export class Fleet {
     return this.clients.filter((client) => client instanceof HashClient && client.servers().some((server) => server.name === name && server.state === state)).length;
   }
 
-  async end(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#over = true;
     const closed = Promise.all(this.clients.map((client) => client.close()));
     await this.pass(5000);

@@ -35,13 +35,13 @@ export interface Start extends Size {
 
 /** All processes start within a second and follow the list of servers for some minutes. */
 export async function start(size: Size, spread: boolean, minutes: number): Promise<Start> {
-  const fleet = new Fleet({ ...size, spread });
+  await using fleet = new Fleet({ ...size, spread });
   await fleet.start(SECOND);
   const connections = connectionsOf(fleet);
   await fleet.pass(minutes * 60 * SECOND - fleet.now);
   const end = fleet.now;
   const from = 30 * SECOND;
-  const result: Start = {
+  return {
     ...size,
     spread,
     ...connections,
@@ -49,8 +49,6 @@ export async function start(size: Size, spread: boolean, minutes: number): Promi
     looksPerMinute: fleet.looks.sum(from, end) / ((end - from) / 60 / SECOND),
     looks: coarser(fleet.looks.between(0, end), 100),
   };
-  await fleet.end();
-  return result;
 }
 
 // ── one server restarts ───────────────────────────────────────────────────────────────────────────────────
@@ -81,7 +79,7 @@ const RESTART = { callsPerSecond: 50, seen: 5 * SECOND };
 
 /** A server is killed under load and is there again, empty, after a while. */
 export async function restart(size: Size, spread: boolean, away: number, client: ElastiCacheClientOptions = {}): Promise<Restart> {
-  const fleet = new Fleet({ ...size, spread, client });
+  await using fleet = new Fleet({ ...size, spread, client });
   await fleet.start(SECOND);
   const keys = fleet.keysOf(fleet.watched, 10);
   await fleet.fill(keys);
@@ -100,7 +98,7 @@ export async function restart(size: Size, spread: boolean, away: number, client:
   const { outcomes, looks } = fleet;
   const attempts = fleet.attempts(fleet.watched);
   const calls = outcomes.calls.sum(begin, end);
-  const result: Restart = {
+  return {
     ...size,
     spread,
     away,
@@ -116,8 +114,6 @@ export async function restart(size: Size, spread: boolean, away: number, client:
     attemptsByTime: attempts.between(begin, begin + 3 * SECOND),
     looksByTime: looks.between(begin, begin + 3 * SECOND),
   };
-  await fleet.end();
-  return result;
 }
 
 // ── a third of the servers goes ───────────────────────────────────────────────────────────────────────────
@@ -152,7 +148,7 @@ export const READ_AGAIN = 4;
 
 /** A third of the servers, a zone, goes for a while and returns empty. Each process makes so many calls a second for each server. */
 export async function failover(size: Size, manner: Manner, away: number, perServer: number, after: number, client: ElastiCacheClientOptions = {}): Promise<Failover> {
-  const fleet = new Fleet({ ...size, client });
+  await using fleet = new Fleet({ ...size, client });
   await fleet.start(SECOND);
   const callsPerSecond = perServer * size.servers;
   const keys = Array.from({ length: READ_AGAIN * callsPerSecond * size.processes }, (_, i) => `key:${i}`);
@@ -186,7 +182,7 @@ export async function failover(size: Size, manner: Manner, away: number, perServ
     for (let i = Math.min(to, shares.length) - 1; i >= from; i--) if ((shares[i] ?? 0) >= limit) return i + 1 - from;
     return 0;
   };
-  const result: Failover = {
+  return {
     ...size,
     manner,
     away,
@@ -203,8 +199,6 @@ export async function failover(size: Size, manner: Manner, away: number, perServ
     misses,
     codes: Object.fromEntries(fleet.outcomes.codes),
   };
-  await fleet.end();
-  return result;
 }
 
 // ── a single server, and pools ────────────────────────────────────────────────────────────────────────────
@@ -220,7 +214,7 @@ export interface Single {
 
 /** Processes with a plain `Client` each, whose one server is away for two seconds. */
 export async function single(processes: number, retryTimeout: number, seed?: number): Promise<Single> {
-  const fleet = new Fleet({ processes, servers: 1, seed, make: ([server], { clock, connect }) => new Client(server, { clock, connect, retryTimeout }) });
+  await using fleet = new Fleet({ processes, servers: 1, seed, make: ([server], { clock, connect }) => new Client(server, { clock, connect, retryTimeout }) });
   await fleet.start(SECOND);
   fleet.load(fleet.keysOf(fleet.watched, 10), RESTART.callsPerSecond);
   await fleet.pass(SECOND);
@@ -228,15 +222,13 @@ export async function single(processes: number, retryTimeout: number, seed?: num
   fleet.kill(fleet.watched);
   await fleet.pass(2 * SECOND);
   const attempts = fleet.attempts(fleet.watched);
-  const result: Single = {
+  return {
     processes,
     retryTimeout,
     callsPerSecond: RESTART.callsPerSecond,
     mostAttempts: attempts.most(begin, begin + 2 * SECOND),
     attempts: attempts.sum(begin, begin + 2 * SECOND),
   };
-  await fleet.end();
-  return result;
 }
 
 export interface Pools extends Size {
@@ -248,7 +240,7 @@ export interface Pools extends Size {
 
 /** Clients with a pool for each server, after a burst of calls in each process: 50 for each server, at 1 ms intervals. */
 export async function pools(size: Size, maxPoolSize: number): Promise<Pools> {
-  const fleet = new Fleet({
+  await using fleet = new Fleet({
     ...size,
     make: (servers, { clock, connect, random }) => new HashClient(servers, { clock, connect, random, usePooling: true, maxPoolSize }),
   });
@@ -258,7 +250,5 @@ export async function pools(size: Size, maxPoolSize: number): Promise<Pools> {
     await fleet.pass(1);
   }
   await fleet.pass(SECOND);
-  const result: Pools = { ...size, maxPoolSize, ...connectionsOf(fleet) };
-  await fleet.end();
-  return result;
+  return { ...size, maxPoolSize, ...connectionsOf(fleet) };
 }

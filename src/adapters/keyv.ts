@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
-import { checkClient, FAILURES, Generation, GENERATION_OPTIONS, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures, type GenerationOptions } from './shared';
+import { Generation, GENERATION_OPTIONS, type GenerationOptions } from './generation';
+import { checkClient, FAILURES, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures } from './shared';
 
 /** How a {@link KeyvMemcache} behaves. */
 export interface KeyvMemcacheOptions extends GenerationOptions {
@@ -37,8 +38,9 @@ export class KeyvMemcache extends EventEmitter {
     checkClient(client, 'deleteMany');
     checkOptionNames(options, KEYV_OPTIONS);
     this.#client = client;
-    this.#options = settingsOf(KEYV_OPTIONS, options);
-    this.#failures = settingsOf(KEYV_OPTIONS, options).failures;
+    const settings = settingsOf(KEYV_OPTIONS, options);
+    this.#options = settings;
+    this.#failures = settings.failures;
     this.opts = { ...options, dialect: 'memcache' };
     this.#generation = this.#newGeneration();
   }

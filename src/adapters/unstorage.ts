@@ -1,7 +1,8 @@
 import { MemcacheIllegalInputError, type MemcacheError } from '../errors';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
 import { objectWith } from '../options/rule';
-import { checkClient, FAILURES, Generation, GENERATION_OPTIONS, LIFETIME, noListing, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures, type GenerationOptions } from './shared';
+import { Generation, GENERATION_OPTIONS, type GenerationOptions } from './generation';
+import { checkClient, FAILURES, LIFETIME, noListing, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures } from './shared';
 
 /** How a {@link memcacheDriver} behaves. */
 export interface MemcacheDriverOptions extends GenerationOptions {

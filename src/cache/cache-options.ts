@@ -16,12 +16,13 @@ export interface EntryOptions<T = unknown> extends CallOptions {
   expire?: number | ((value: T, key: Key) => number) | undefined;
   /**
    * Seconds after that for which the old value is served while one reader refreshes it. All readers of a key must use the same
-   * value.
+   * value. Five years at the most: what is greater counts as that.
    * @default 0
    */
   stale?: number | undefined;
   /**
    * Seconds after `expire` for which the old value is served when the loader fails or exceeds its time.
+   * Five years at the most.
    * @default as `stale`
    */
   staleIfError?: number | undefined;
@@ -287,7 +288,7 @@ export function cacheSettings(options: CacheOptions<never>): CacheSettings {
   checkOptionNames(options, CACHE_OPTIONS);
   const settings = settingsOf(CACHE_OPTIONS, options);
   const { namespace, chunk, l1 } = settings;
-  const entry: EntrySettings = { ...settingsOf(ENTRY_OPTIONS, options), staleIfError: settings.staleIfError ?? settings.stale, keep: Math.max(settings.stale, settings.staleIfError ?? 0) };
+  const entry: EntrySettings = { ...settingsOf(ENTRY_OPTIONS, options), staleIfError: settings.staleIfError ?? settings.stale, keep: keepOf(settings.stale, settings.staleIfError ?? 0) };
   return {
     entry,
     namespace,
@@ -340,7 +341,7 @@ export function callSettings(options: EntryOptions<never> | undefined, base: Ent
     expire: (expire as EntrySettings['expire'] | undefined) ?? base.expire,
     stale,
     staleIfError,
-    keep: Math.max(stale, staleIfError),
+    keep: keepOf(stale, staleIfError),
     jitter: options.jitter ?? base.jitter,
     earlyRefresh: options.earlyRefresh ?? base.earlyRefresh,
     lease: options.lease ?? base.lease,
@@ -354,6 +355,16 @@ export function callSettings(options: EntryOptions<never> | undefined, base: Ent
     abortUnused: options.abortUnused ?? base.abortUnused,
   };
 }
+
+/**
+ * Seconds for which an entry stays after it is no longer fresh: five years at the most. What is left of its time to live tells whether it is
+ * fresh, so the server must be able to hold all of that time.
+ */
+function keepOf(stale: number, staleIfError: number): number {
+  return Math.min(LONGEST_KEEP, Math.max(stale, staleIfError));
+}
+
+const LONGEST_KEEP = 5 * 365 * 24 * 60 * 60;
 
 /** How long a value is fresh. @throws MemcacheIllegalInputError when the user's function does not return a number */
 export function expireOf(expire: EntrySettings['expire'], value: unknown, key: Key): number {

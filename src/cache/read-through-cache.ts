@@ -26,7 +26,7 @@ import { Events } from './events';
 import { Chunks, type Chunked } from './exchange/chunks';
 import { ClassicLeases } from './exchange/classic-leases';
 import { Gate } from './exchange/gate';
-import { IdentityGet, type Identity } from './exchange/unchanged';
+import { IdentityGet, type Identity } from './exchange/identity-get';
 import type { Leases, Place } from './exchange/leases';
 import { MetaLeases } from './exchange/meta-leases';
 import { PlainGet } from './exchange/plain-get';
@@ -38,7 +38,7 @@ import { Circuits } from './health/circuit';
 import { Recovery } from './health/recovery';
 import { Broadcast } from './near/broadcast';
 import { NearCache } from './near/near-cache';
-import { Batch } from './many';
+import { Batch } from './batch';
 import { RequestScope } from './request-scope';
 import { ServerCounters } from './tags/counters';
 import { Versions } from './tags/versions';
@@ -117,7 +117,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const counters = new ServerCounters(executor, gate, random, (name) => this.#counterPlace(name), cacheTimeout);
     const circuits = new Circuits(clock, settings.circuit.failures, settings.circuit.pause);
     const serverOf = serverOfKeys(client);
-    const versions = (this.#versions = new Versions(counters, clock, settings.tagMaxAge, cacheTimeout, {
+    const limits = (this.#limits = new TimeLimits(clock));
+    const versions = (this.#versions = new Versions(counters, clock, settings.tagMaxAge, limits, cacheTimeout, {
       admits: (name) => circuits.quiet || circuits.admits(serverOf(this.#counterPlace(name))),
       ok: (name) => {
         if (!circuits.quiet) circuits.ok(serverOf(this.#counterPlace(name)));
@@ -151,7 +152,6 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         this.#reader.onFailed(flight, error);
       },
     }));
-    const limits = (this.#limits = new TimeLimits(clock));
     this.#reader = new Reader({
       settings,
       clock,

@@ -1,17 +1,14 @@
-/** A map with a limit: beyond it the entry that was unused longest is dropped. */
-export class RecentMap<K, V> {
-  readonly #limit: number;
-  readonly #entries = new Map<K, V>();
+/** The most entries. They are about keys that were used lately, and cost some hundred bytes each. */
+const LIMIT = 10_000;
 
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
+/** A map with a limit: beyond it the entry that was set longest ago is dropped. */
+export class RecentMap<K, V> {
+  readonly #entries = new Map<K, V>();
 
   get size(): number {
     return this.#entries.size;
   }
 
-  /** Does not count as a use. */
   get(key: K): V | undefined {
     return this.#entries.get(key);
   }
@@ -20,7 +17,7 @@ export class RecentMap<K, V> {
     const entries = this.#entries;
     entries.delete(key);
     entries.set(key, value);
-    if (entries.size <= this.#limit) return;
+    if (entries.size <= LIMIT) return;
     for (const oldest of entries.keys()) {
       entries.delete(oldest);
       return;

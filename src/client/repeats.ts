@@ -4,6 +4,9 @@
  * table a key has; where that is taken by another, all of its characters do.
  */
 
+// Looked up once: in a vm context, where test runners put their tests, each look-up of a global takes 0.3 us.
+const { imul } = Math;
+
 /** How many characters two keys share at their ends. */
 export function sharedEnding(one: string, other: string): number {
   const most = Math.min(one.length, other.length);
@@ -22,7 +25,7 @@ export function hashBefore(ending: number, key: string): number {
 /** A number made of all characters. */
 export function hashOfAll(key: string): number {
   let hash = 0;
-  for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) | 0;
+  for (let i = 0; i < key.length; i++) hash = (imul(hash, 31) + key.charCodeAt(i)) | 0;
   // The last characters of keys differ most, and the low bits of the product know little of the others.
   return hash ^ (hash >>> 15);
 }

@@ -222,7 +222,7 @@ export class HashRouter implements Executor {
     const nodes: Node[] = [];
     for (const name of shares.keys()) {
       const node = this.#nodes.get(name ?? '');
-      if (node === undefined) return this.#lost(command, this.#noServers(command));
+      if (node === undefined) return this.#whenNotSent(command, this.#noServers(command));
       nodes.push(node);
     }
     const [only] = nodes;
@@ -244,12 +244,12 @@ export class HashRouter implements Executor {
     return this.#gather(command, nodes, results);
   }
 
-  /** A part that was certainly not executed fails the call, unless the command has a result for that case. */
   #sendPart<R>(node: Node, command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
-    return node.guard.execute(command, options).catch((error: unknown) => this.#lost(command, error));
+    return node.guard.execute(command, options).catch((error: unknown) => this.#whenNotSent(command, error));
   }
 
-  #lost<R>(command: KeysCommand<R>, error: unknown): Promise<R> {
+  /** The command's result for that case; rejects with the error if it has none, or if it was another case. */
+  #whenNotSent<R>(command: KeysCommand<R>, error: unknown): Promise<R> {
     const isLost = error instanceof MemcacheError && error.certainty === 'notSent' && isServersFault(error);
     const result = isLost ? command.whenNotSent : undefined;
     return result === undefined ? rejected(error) : Promise.resolve(result);

@@ -7,8 +7,8 @@ import { CallDeadlines, OneDeadline, type DeadlineKeeper, type Timed, type Verdi
 import type { Gathering } from '../client/wire/wire';
 import { nextTick, type Clock } from '../runtime/clock';
 import { withoutStacks } from '../runtime/without-stacks';
-import { Growth } from './growth';
 import type { Loans } from './loans';
+import { RestingConnections } from './resting-connections';
 
 /** The state of a pool. */
 export interface PoolStats {
@@ -82,13 +82,13 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   /** Whether the calls of this turn of the event loop are being gathered. */
   #turning = false;
   #onDrained: (() => void) | undefined;
-  readonly #growth: Growth;
+  readonly #resting: RestingConnections;
   #closed = false;
 
   constructor(settings: DispatcherSettings, lend: (borrower: Borrower) => Loans<Connection>) {
     this.#settings = settings;
     this.#loans = lend(this);
-    this.#growth = new Growth(settings.clock, (connection) => { this.#loans.giveBack(connection); });
+    this.#resting = new RestingConnections(settings.clock, (connection) => { this.#loans.giveBack(connection); });
     this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
   }
 
@@ -98,7 +98,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
 
   get stats(): PoolStats {
     const { size, available, borrowed } = this.#loans.stats;
-    const resting = this.#growth.size;
+    const resting = this.#resting.size;
     return { size: size - resting, available, borrowed: borrowed - resting, waiting: this.#waiting };
   }
 
@@ -142,19 +142,19 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   }
 
   onIdle(connection: Connection): void {
-    if (!this.#growth.has(connection)) this.#loans.giveBack(connection);
-    else this.#growth.onIdle(connection, { work: this.#othersWork(connection), mayWork: this.#othersMayWork(connection) });
+    if (!this.#resting.has(connection)) this.#loans.giveBack(connection);
+    else this.#resting.onIdle(connection, { work: this.#othersWork(connection), mayWork: this.#othersMayWork(connection) });
   }
 
   isOneTooMany(connection: Connection, heard: boolean): boolean {
     // One that is only asked whether it works tells nothing of the server, as long as others carry calls.
-    if (this.#growth.has(connection)) return this.#othersMayWork(connection);
+    if (this.#resting.has(connection)) return this.#othersMayWork(connection);
     return !heard && this.#othersWork(connection) && this.#restsAfterFailure(connection);
   }
 
   takeBack(connection: Connection, calls: readonly Call<unknown>[], noPlace: boolean): boolean {
     // A resting connection has been asked whether it works: another one cannot answer that.
-    if (this.#closed || this.#growth.has(connection)) return false;
+    if (this.#closed || this.#resting.has(connection)) return false;
     if (!(noPlace ? this.#othersMayWork(connection) : this.#othersWork(connection)) || !this.#restsAfterFailure(connection)) return false;
     const { acquireTimeout, clock } = this.#settings;
     const now = clock.now();
@@ -183,8 +183,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   }
 
   #restsAfterFailure(connection: Connection): boolean {
-    if (!this.#growth.rest(connection)) return false;
-    this.#growth.onFailure(true);
+    if (!this.#resting.add(connection)) return false;
+    this.#resting.onFailure(true);
     return true;
   }
 
@@ -193,7 +193,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     let unheard = 0;
     for (const other of this.#loans.all) {
       if (other === connection) continue;
-      if (other.isHeard || (other.pending > 0 && !this.#growth.has(other) && ++unheard === MAX_UNHEARD)) return this.#growth.rest(connection);
+      if (other.isHeard || (other.pending > 0 && !this.#resting.has(other) && ++unheard === MAX_UNHEARD)) return this.#resting.add(connection);
     }
     return false;
   }
@@ -206,7 +206,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
       });
     }
     this.#closed = true;
-    this.#growth.end();
+    this.#resting.end();
     this.#deadlines.close();
     await this.#loans.close();
   }
@@ -260,7 +260,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
 
   /** One request for a loan at a time is enough: it takes along all calls that wait. */
   #borrow(): void {
-    if (this.#growth.size > 0 && this.#batches.length > 0) this.#growth.tryIfDue();
+    if (this.#resting.size > 0 && this.#batches.length > 0) this.#resting.tryIfDue();
     if (this.#borrowing) return;
     if (this.#batches.length === 0) {
       this.#onDrained?.();

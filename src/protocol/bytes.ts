@@ -30,6 +30,25 @@ export function copyOf(buffer: Buffer, start: number, end: number): Buffer {
 }
 
 /**
+ * How much to allocate for something of which `length` bytes have arrived.
+ *
+ * @param size of all of it, where it is known: what was announced is never allocated far beyond what arrived; 0 where it is not
+ * @param ahead how far, in bytes
+ */
+export function roomFor(length: number, size: number, ahead: number): number {
+  return size === 0 ? Math.max(length * 2, LEAST_ROOM) : Math.max(length, Math.min(size, Math.max(length * 2, ahead)));
+}
+
+const LEAST_ROOM = 256;
+
+/** A buffer of `size` bytes that begins with the first `length` of `buffer`. */
+export function enlarged(buffer: Buffer, length: number, size: number): Buffer {
+  const larger = Buffer.allocUnsafe(size);
+  buffer.copy(larger, 0, 0, length);
+  return larger;
+}
+
+/**
  * Reads `buffer[start, end)` as an unsigned decimal number: digits only, no sign, no space.
  *
  * @returns -1 when it is empty, has a character that is not a digit, or has more than 15 digits (so 2^53 is never reached).

@@ -7,7 +7,7 @@
  * The reader is the only place that cuts bytes into lines and blocks; which lines announce a block is the caller's rule.
  */
 
-import { copyOf, isText, latin1Slice } from './bytes';
+import { copyOf, enlarged, isText, latin1Slice, roomFor } from './bytes';
 
 /** What a {@link BlockRule} returns for a line that no data block follows. */
 export const NO_BLOCK = -1;
@@ -254,26 +254,16 @@ export class FrameReader {
 
   #hold(buffer: Buffer, start: number, end: number): void {
     this.#heldLength = 0;
-    this.#append(Buffer.allocUnsafe(this.#room(end - start)), buffer, start, end);
+    this.#append(Buffer.allocUnsafe(roomFor(end - start, this.#needed, ALLOCATE_AHEAD)), buffer, start, end);
   }
 
   #append(held: Buffer, buffer: Buffer, start: number, end: number): Buffer {
     const length = this.#heldLength + end - start;
-    if (length > held.length) {
-      const larger = Buffer.allocUnsafe(this.#room(length));
-      held.copy(larger, 0, 0, this.#heldLength);
-      held = larger;
-    }
+    if (length > held.length) held = enlarged(held, this.#heldLength, roomFor(length, this.#needed, ALLOCATE_AHEAD));
     buffer.copy(held, this.#heldLength, start, end);
     this.#heldLength = length;
     this.#held = held;
     return held;
-  }
-
-  /** How much to allocate for `length` bytes: at least double, never far beyond what arrived, exact when the size is known. */
-  #room(length: number): number {
-    const generous = Math.max(length * 2, this.#needed === 0 ? 256 : ALLOCATE_AHEAD);
-    return this.#needed === 0 ? generous : Math.max(length, Math.min(this.#needed, generous));
   }
 
   #release(): void {

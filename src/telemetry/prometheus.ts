@@ -37,19 +37,19 @@ export function toPrometheus(clients: Iterable<MetricsSource | CacheSource>, opt
   const prefix = checkPrefix(options.prefix ?? 'tsmemcache_');
   const labels = checkLabels(options.labels ?? {}, OWN_LABELS);
   const sources = sourcesOf(clients);
-  const metrics = sources.filter(isSource).map((client) => client.metrics());
-  return exposition([...families(mergeMetrics(metrics)), ...cacheFamilies(sources.filter(isCache))], prefix, labels);
+  const metrics = sources.filter(isClient).map((client) => client.metrics());
+  return exposition([...serverFamilies(mergeMetrics(metrics)), ...cacheFamilies(sources.filter(isCache))], prefix, labels);
 }
 
 function sourcesOf(clients: unknown): unknown[] {
   const list: unknown[] = typeof clients === 'object' && clients !== null && Symbol.iterator in clients ? [...(clients as Iterable<unknown>)] : [undefined];
   const sources = [...new Set(list)];
-  if (!sources.every((client) => isSource(client) || isCache(client))) throw new MemcacheIllegalInputError('clients must be an array of clients');
+  if (!sources.every((client) => isClient(client) || isCache(client))) throw new MemcacheIllegalInputError('clients must be an array of clients');
   return sources;
 }
 
 function isCache(source: unknown): source is CacheSource {
-  return typeof source === 'object' && source !== null && !isSource(source) && 'name' in source && 'stats' in source && typeof source.stats === 'function';
+  return typeof source === 'object' && source !== null && !isClient(source) && 'name' in source && 'stats' in source && typeof source.stats === 'function';
 }
 
 /** The gauges of a cache; everything else that it counts is an event. */
@@ -82,7 +82,7 @@ function cacheFamilies(caches: readonly CacheSource[]): Family[] {
   ];
 }
 
-function isSource(client: unknown): client is MetricsSource {
+function isClient(client: unknown): client is MetricsSource {
   return typeof client === 'object' && client !== null && 'metrics' in client && typeof client.metrics === 'function';
 }
 
@@ -91,7 +91,7 @@ const OUTCOMES = { hit: 'hits', miss: 'misses', stored: 'stored', not_stored: 'n
 
 const STATES: readonly ServerState[] = ['healthy', 'failing', 'dead'];
 
-function families(servers: ReadonlyMap<string, ServerMetrics>): Family[] {
+function serverFamilies(servers: ReadonlyMap<string, ServerMetrics>): Family[] {
   const each = (samples: (metrics: ServerMetrics) => readonly Sample[]): Sample[] =>
     [...servers].flatMap(([server, metrics]) => samples(metrics).map((sample) => ({ ...sample, labels: { server, ...sample.labels } })));
   const one = (value: (metrics: ServerMetrics) => number): Sample[] => each((metrics) => [{ labels: {}, value: value(metrics) }]);

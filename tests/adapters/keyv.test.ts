@@ -68,7 +68,7 @@ describeOverCaches('KeyvMemcache', (cache) => {
   });
 });
 
-it.each(caches.filter(([name]) => /^(Client|Embedded)/.test(name)))('rounds milliseconds up: half a second is neither for ever nor nothing, with %s', async (_, start) => {
+it.concurrent.each(caches.filter(([name]) => /^(Client|Embedded)/.test(name)))('rounds milliseconds up: half a second is neither for ever nor nothing, with %s', async (_, start) => {
   const cache = await start();
   const store = new KeyvMemcache(cache.client());
   await store.set('short', 'v', 1500);

@@ -34,7 +34,7 @@ describeOverCaches('memcacheDriver', (cache) => {
   });
 });
 
-it.each(caches.filter(([name]) => /^(Client|Embedded)/.test(name)))('keeps an item for its ttl, or that of the driver, in seconds, with %s', async (_, start) => {
+it.concurrent.each(caches.filter(([name]) => /^(Client|Embedded)/.test(name)))('keeps an item for its ttl, or that of the driver, in seconds, with %s', async (_, start) => {
   const cache = await start();
   const driver = memcacheDriver({ client: cache.client(), ttl: 1 });
   await driver.setItem('of the driver', 'v');

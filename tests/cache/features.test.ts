@@ -308,6 +308,24 @@ describe('failed deletions', () => {
   });
 });
 
+it.each([{ stale: 2 ** 31 - 1 }, { staleIfError: 2 ** 31 - 1 }])('%j: a value is fresh for as long as `expire` says, however long it may be stale', async (options) => {
+  const fleet = new Fleet(1, 30, { expire: 60, ...options });
+  const { cache } = fleet.processes[0]!;
+  await fleet.herd(1, 'k');
+  await fleet.clock.pass(50_000);
+  await fleet.herd(1, 'k');
+  expect(cache.stats()).toMatchObject({ load: 1, refresh: 0, hit: 1, 'stale-hit': 0 });
+  // Years later it is still there.
+  await fleet.clock.pass(4 * 365 * 24 * 3600 * 1000);
+  if (options.staleIfError !== undefined) {
+    fleet.database.value = () => {
+      throw new Error('the database fails');
+    };
+  }
+  expect((await fleet.herd(1, 'k')).values).toEqual(['k@0']);
+  expect(cache.stats()).toMatchObject({ [options.staleIfError === undefined ? 'stale-hit' : 'error-hit']: 1 });
+});
+
 describe('servers without meta commands', () => {
   /** A server of 1.4. */
   class Old implements Executor {
@@ -336,6 +354,14 @@ describe('servers without meta commands', () => {
     expect(Math.max(...times)).toBeLessThanOrEqual(363);
     expect(new Set((await fleet.herd(2, 'k')).values)).toEqual(new Set(['k@0']));
     expect(fleet.database.loads).toBe(1);
+  });
+
+  it.each([{ expire: 60, stale: 2 ** 31 - 1 }, { expire: 2 ** 31 - 1, stale: 30, jitter: 0 }])('%j: what may live longer than the protocol can say is stored', async (options) => {
+    const fleet = fleetOf(1, 30, options);
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(100);
+    await fleet.herd(1, 'k');
+    expect(fleet.processes[0]!.cache.stats()).toMatchObject({ load: 1, refresh: 0, hit: 1, 'stale-hit': 0, 'store-error': 0 });
   });
 
   it('38/3: one refresh', async () => {

@@ -17,7 +17,7 @@ function wait(milliseconds: number): Promise<void> {
 }
 
 describe.each(kinds)('close() of a %s', (_, make) => {
-  it.each([0, 2 ** 31 - 1])('lets what is in flight finish when timeout is %i', async (timeout) => {
+  it.concurrent.each([0, 2 ** 31 - 1])('lets what is in flight finish when timeout is %i', async (timeout) => {
     await using server = await MemcachedServer.start();
     const client = make(server.address, { timeout, connectTimeout: timeout === 0 ? 100 : timeout });
     await client.set('k', 'v');
@@ -29,7 +29,7 @@ describe.each(kinds)('close() of a %s', (_, make) => {
     await closed;
   });
 
-  it('ends when the one that was called first has ended', async () => {
+  it.concurrent('ends when the one that was called first has ended', async () => {
     await using server = await MemcachedServer.start();
     const client = make(server.address);
     await client.set('k', 'v');

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { MemcacheIllegalInputError } from '../../src';
 import { encodeBase64Key, encodeKey, encodePrefix, keyText, routingPart, storedPart, type Key, type KeyRules } from '../../src/protocol/key';
 import { illegal } from '../support/contract';
+import { anyCharacter } from '../support/any-string';
 
 const ascii: KeyRules = { prefix: '', allowUnicode: false };
 const unicode: KeyRules = { prefix: '', allowUnicode: true };
@@ -11,7 +12,8 @@ function encoded(key: Key, rules: KeyRules): string | undefined {
   try {
     return encodeKey(key, rules);
   } catch (error) {
-    expect(error).toBeInstanceOf(MemcacheIllegalInputError);
+    // Asked a hundred thousand times: `expect` would take ten times as long.
+    if (!(error instanceof MemcacheIllegalInputError)) throw error;
     return undefined;
   }
 }
@@ -46,7 +48,7 @@ it('each of the 256 bytes is itself, or refused', () => {
 it('whatever is accepted is 1 to 250 bytes without blanks and control characters, and text says the same as its bytes', () => {
   const prefix = encodePrefix('préfixe:', true);
   fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 300 }), fc.boolean(), (text, prefixed) => {
+    fc.property(fc.string({ unit: anyCharacter, maxLength: 300 }), fc.boolean(), (text, prefixed) => {
       const rules = { prefix: prefixed ? prefix : '', allowUnicode: true };
       const result = encoded(text, rules);
       if (result === undefined) return;

@@ -8,7 +8,7 @@ const SECONDS = fromEnvironment('SOAK_SECONDS', 6);
 const MIB = 1024 * 1024;
 
 describeWithMemcached('a cluster whose servers come and go', () => {
-  it.each([1, 2])('seed %d: no wrong value, and in the end all is as it was', async (seed) => {
+  it.concurrent.each([1, 2])('seed %d: no wrong value, and in the end all is as it was', async (seed) => {
     const { done, leftOver, heapGrowth, bufferGrowth } = await runAlone<SoakReport>(join(__dirname, 'alone', 'cluster-soak.ts'), { seed, seconds: SECONDS });
     expect(done).toBeGreaterThan(1000);
     expect(leftOver).toBeLessThanOrEqual(0);

@@ -6,6 +6,7 @@ import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import { Tap } from '../support/tap';
 import type { WireCommand } from '../support/wire-parser';
 import { describeWithMemcached } from '../support/describe';
+import { anyCharacter } from '../support/any-string';
 
 const CANARY = 'canary';
 const BATCH = 100;
@@ -43,7 +44,7 @@ const attack = fc.constantFrom(
 );
 const text = fc.oneof(
   fc.string({ maxLength: 12 }),
-  fc.string({ unit: 'binary', maxLength: 12 }),
+  fc.string({ unit: anyCharacter, maxLength: 12 }),
   fc.array(fc.oneof(attack, fc.string({ unit: 'grapheme-ascii', maxLength: 5 })), { maxLength: 5 }).map((pieces) => pieces.join('')),
 );
 const bytes = fc.oneof(

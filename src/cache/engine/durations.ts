@@ -4,7 +4,6 @@ import { RecentMap } from '../recent-map';
 
 /** The assumed duration of a load until one was measured, in milliseconds. */
 const UNKNOWN = 100;
-const LIMIT = 10_000;
 /** In seconds. */
 export const LONGEST_LEASE = 3600;
 /** How many times the length of a load a value is refreshed before its end in one of a thousand million draws. */
@@ -20,7 +19,7 @@ export interface Known {
 
 /** How long loads take: a moving average per key, else over all keys; and the leases and early refreshes that follow from it. */
 export class Durations {
-  readonly #keys = new RecentMap<string, Known>(LIMIT);
+  readonly #keys = new RecentMap<string, Known>();
   readonly #random: Random;
   #all = UNKNOWN;
 

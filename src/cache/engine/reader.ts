@@ -47,7 +47,6 @@ export interface ReaderContext {
   readonly epoch: () => number;
 }
 
-const LIMIT = 10_000;
 /** How often a key is asked for when its entry turns out to be unusable. */
 const ROUNDS = 3;
 
@@ -59,9 +58,9 @@ export class Reader {
   readonly #sightings = new Sightings();
   readonly #waits: Waits;
   /** Keys whose load failed, and until when they are not loaded again. */
-  readonly #errors = new RecentMap<string, { readonly error: unknown; readonly until: number }>(LIMIT);
+  readonly #errors = new RecentMap<string, { readonly error: unknown; readonly until: number }>();
   /** Keys whose refresh failed in this process. */
-  readonly #failedRefreshes = new RecentMap<string, number>(LIMIT);
+  readonly #failedRefreshes = new RecentMap<string, number>();
   /** Reads whose entry is judged as soon as the versions of its tags are known. */
   readonly #unjudged = new Map<Read, Reply>();
   /** When this tick began, in whole milliseconds. */
@@ -243,10 +242,10 @@ export class Reader {
       return;
     }
     limits.add(next, limit, now);
-    const goOn = (): void => {
+    const send = (): void => {
       if (!next.over) this.#sendAgain(next, Math.floor(clock.now()), 0);
     };
-    first.then(goOn, goOn);
+    first.then(send, send);
   }
 
   /** @param limit 0 when its time runs already */

@@ -1,10 +1,8 @@
 import { RecentMap } from '../recent-map';
 
-const LIMIT = 10_000;
-
 /** For how long this process has seen tokens that others hold. Tokens do not expire, and their holder may be dead. */
 export class Sightings {
-  readonly #seen = new RecentMap<string, { readonly cas: string; readonly since: number }>(LIMIT);
+  readonly #seen = new RecentMap<string, { readonly cas: string; readonly since: number }>();
 
   /** For how many milliseconds this token has been seen. */
   age(wireKey: string, cas: string, now: number): number {

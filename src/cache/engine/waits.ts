@@ -5,7 +5,7 @@ import type { Caller } from './caller';
 
 const FIRST = 10;
 const LONGEST = 50;
-/** Questions that are due within so many milliseconds are put together, for many keys in one write: a tenth of the pause before them. */
+/** Questions that are due within this part of the pause before them are put together: many keys in one write. */
 const TOGETHER = 0.1;
 
 class Wait {

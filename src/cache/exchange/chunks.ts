@@ -9,7 +9,6 @@ import { DeleteCommand } from '../../client/commands/item';
 import { StoreCommand } from '../../client/commands/storage';
 import type { Executor } from '../../client/executor';
 import { MemcacheIllegalInputError, MemcacheSerdeError } from '../../errors';
-import { encodeExptime } from '../../protocol/exptime';
 import { MAX_KEY_LENGTH } from '../../protocol/limits';
 import { toBlock } from '../../protocol/request';
 import type { Clock } from '../../runtime/clock';
@@ -20,6 +19,7 @@ import type { EntryReader } from '../format/entry-reader';
 import type { Block } from '../format/entry-writer';
 import { ENVELOPE_FLAG, seal } from '../format/envelope';
 import type { Place } from './leases';
+import { exptimeOf } from './lifetime';
 import { PlainGet } from './plain-get';
 import type { Reply } from './reply';
 
@@ -34,7 +34,6 @@ const HEAD = /^i=([0-9a-z]{1,12}) n=(\d{1,6}) b=(\d{1,10}) r=(\d{1,10})(?: |$)/;
 const SPARE = 512;
 /** Seconds for which pieces outlive their entry: servers count whole ones. */
 const LONGER = 2;
-const MAX_SECONDS = 10 * 365 * 24 * 60 * 60;
 
 export class Chunks {
   readonly #executor: Executor;
@@ -79,7 +78,7 @@ export class Chunks {
     const remove = (): void => {
       for (const key of keys) this.#executor.execute(new DeleteCommand(key, place.key, false)).catch(() => undefined);
     };
-    const exptime = seconds === 0 ? 0 : encodeExptime(Math.min(seconds + LONGER, MAX_SECONDS), this.#clock.time);
+    const exptime = seconds === 0 ? 0 : exptimeOf(seconds + LONGER, this.#clock);
     const stored = await Promise.allSettled(
       keys.map((key, i) => {
         const block = toBlock(bytes.subarray(i * this.#size, (i + 1) * this.#size));

@@ -9,13 +9,13 @@
 import { DeleteCommand } from '../../client/commands/item';
 import { CasCommand, StoreCommand } from '../../client/commands/storage';
 import type { CallOptions, Executor } from '../../client/executor';
-import { encodeExptime } from '../../protocol/exptime';
 import { MAX_KEY_LENGTH } from '../../protocol/limits';
 import { toBlock } from '../../protocol/request';
 import type { Clock } from '../../runtime/clock';
 import type { EntryReader } from '../format/entry-reader';
 import { ENVELOPE_FLAG, openEnvelope, seal } from '../format/envelope';
 import type { Leases, NewEntry, Place } from './leases';
+import { exptimeOf } from './lifetime';
 import { PlainGet, type PlainItem } from './plain-get';
 import { Reply, type Ask, type Stored } from './reply';
 import type { CasNumbers } from './tokens';
@@ -68,7 +68,7 @@ export class ClassicLeases implements Leases {
 
   async store({ wireKey, key }: Place, { block, flags, fresh, keep, delta }: NewEntry, unless: string | undefined, options?: CallOptions): Promise<Stored> {
     const times = `x=${fresh === 0 ? 0 : Math.ceil(this.#clock.time() + fresh * 1000)} d=${Math.round(delta)}`;
-    const exptime = fresh === 0 ? 0 : encodeExptime(fresh + keep, this.#clock.time);
+    const exptime = fresh === 0 ? 0 : exptimeOf(fresh + keep, this.#clock);
     const item = { ...withTimes(block, flags, times), exptime };
     if (unless === undefined || unless === 'add') {
       const stored = await this.#executor.execute(new StoreCommand(unless === 'add' ? 'add' : 'set', wireKey, key, item, false), options);

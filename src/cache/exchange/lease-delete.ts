@@ -1,12 +1,12 @@
 /**
  *     md <key> [C<cas>] [I [T<seconds>]] [E<cas>] O<opaque>\r\n      HD | NF | EX
  */
-import { KeyCommand, type Deleting } from '../../client/command';
+import type { Deleting } from '../../client/command';
 import { EXISTS, NOT_FOUND, OK, type Outcome } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import type { RequestWriter } from '../../protocol/request';
-import { checkReply, codeOf, nextOpaque } from './tokens';
+import { OpaqueCommand, WRITTEN } from './tokens';
 
 /** Which item is deleted, or marked. */
 export interface DeleteCondition {
@@ -21,9 +21,8 @@ export interface DeleteCondition {
 }
 
 /** Deletes or marks an item; resolves with whether it was done. */
-export class LeaseDelete extends KeyCommand<boolean> {
+export class LeaseDelete extends OpaqueCommand<boolean> {
   readonly #condition: DeleteCondition;
-  readonly #opaque = nextOpaque();
 
   constructor(wireKey: string, key: Key, condition: DeleteCondition) {
     super(wireKey, key);
@@ -50,13 +49,10 @@ export class LeaseDelete extends KeyCommand<boolean> {
   write(request: RequestWriter): void {
     const { cas, mark, exptime, newCas } = this.#condition;
     const tokens = `${cas === undefined ? '' : ` C${cas}`}${mark ? ' I' : ''}${exptime === undefined ? '' : ` T${exptime}`}${newCas === undefined ? '' : ` E${newCas}`}`;
-    request.text(`md ${this.wireKey}${tokens} O${this.#opaque}\r\n`);
+    request.text(`md ${this.wireKey}${tokens} O${this.opaque}\r\n`);
   }
 
   read(frame: Frame, server: string): boolean {
-    const code = codeOf(frame);
-    if (code !== 'HD' && code !== 'NF' && code !== 'EX' && code !== 'NS') throw this.refuse(frame, server);
-    checkReply(frame, this.#opaque, false);
-    return code === 'HD';
+    return this.codeOf(frame, server, WRITTEN) === 'HD';
   }
 }

@@ -1,13 +1,12 @@
 /**
  *     ms <key> <size> [C<cas>] [ME] F<flags> T<seconds> [E<cas>] O<opaque>\r\n<data>\r\n      HD | NS | EX | NF
  */
-import { KeyCommand } from '../../client/command';
 import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import type { RequestWriter } from '../../protocol/request';
 import type { Stored } from './reply';
-import { checkReply, codeOf, nextOpaque } from './tokens';
+import { OpaqueCommand, WRITTEN } from './tokens';
 
 /** What is stored, and on which condition. */
 export interface LeaseItem {
@@ -21,14 +20,13 @@ export interface LeaseItem {
   readonly newCas: string | undefined;
 }
 
-const OUTCOMES: Readonly<Record<string, Stored>> = { HD: 'stored', NS: 'notStored', EX: 'exists', NF: 'notFound' };
+const OUTCOMES: Readonly<Record<(typeof WRITTEN)[number], Stored>> = { HD: 'stored', NS: 'notStored', EX: 'exists', NF: 'notFound' };
 
 const TALLIED: Readonly<Record<Stored, Outcome>> = { stored: STORED, exists: EXISTS, notFound: NOT_FOUND, notStored: NOT_STORED };
 
 /** Stores what was loaded. Never with `I`, which would let an older CAS replace a newer value. */
-export class LeaseSet extends KeyCommand<Stored> {
+export class LeaseSet extends OpaqueCommand<Stored> {
   readonly #item: LeaseItem;
-  readonly #opaque = nextOpaque();
 
   constructor(wireKey: string, key: Key, item: LeaseItem) {
     super(wireKey, key);
@@ -55,14 +53,11 @@ export class LeaseSet extends KeyCommand<Stored> {
     const { block, flags, exptime, unless, newCas } = this.#item;
     const condition = unless === undefined ? '' : unless === 'add' ? ' ME' : ` C${unless}`;
     const cas = newCas === undefined ? '' : ` E${newCas}`;
-    request.text(`ms ${this.wireKey} ${block.length}${condition} F${flags} T${exptime}${cas} O${this.#opaque}\r\n`);
+    request.text(`ms ${this.wireKey} ${block.length}${condition} F${flags} T${exptime}${cas} O${this.opaque}\r\n`);
     request.block(block);
   }
 
   read(frame: Frame, server: string): Stored {
-    const outcome = OUTCOMES[codeOf(frame)];
-    if (outcome === undefined) throw this.refuse(frame, server);
-    checkReply(frame, this.#opaque, false);
-    return outcome;
+    return OUTCOMES[this.codeOf(frame, server, WRITTEN)];
   }
 }

@@ -1,12 +1,12 @@
 import { NO_CAS } from '../../client/command';
 import type { CallOptions, Executor } from '../../client/executor';
-import { encodeExptime } from '../../protocol/exptime';
 import type { Clock } from '../../runtime/clock';
 import type { EntryReader } from '../format/entry-reader';
 import { LeaseDelete } from './lease-delete';
 import { LeaseGet, leaseTokens } from './lease-get';
 import { LeaseSet } from './lease-set';
 import type { Leases, NewEntry, Place } from './leases';
+import { exptimeOf } from './lifetime';
 import type { Ask, Reply, Stored } from './reply';
 import { TimeLeft } from './time-left';
 import type { CasNumbers } from './tokens';
@@ -39,7 +39,7 @@ export class MetaLeases implements Leases {
   }
 
   store({ wireKey, key }: Place, { block, flags, fresh, keep }: NewEntry, unless: string | undefined, options?: CallOptions): Promise<Stored> {
-    const exptime = fresh === 0 ? 0 : this.#exptime(fresh + keep);
+    const exptime = fresh === 0 ? 0 : exptimeOf(fresh + keep, this.#clock);
     // What an older cache has is to be replaced by what the first does not have.
     if (unless === NO_CAS) unless = 'add';
     return this.#executor.execute(new LeaseSet(wireKey, key, { block, flags, exptime, unless, newCas: this.#casNumbers?.next() }), options);
@@ -59,7 +59,7 @@ export class MetaLeases implements Leases {
     const left = await this.#executor.execute(new TimeLeft(wireKey, key), options);
     // 0 would be for ever; an item with less than a second left gets a whole one.
     const seconds = left === undefined || left < 0 ? stale : Math.max(1, Math.min(left, stale));
-    return this.#executor.execute(new LeaseDelete(wireKey, key, { mark: true, exptime: this.#exptime(seconds), newCas: this.#casNumbers?.next() }), options);
+    return this.#executor.execute(new LeaseDelete(wireKey, key, { mark: true, exptime: exptimeOf(seconds, this.#clock), newCas: this.#casNumbers?.next() }), options);
   }
 
   #read({ wireKey, key }: Place, ask: Ask): Promise<Reply> {
@@ -70,7 +70,7 @@ export class MetaLeases implements Leases {
       this.#lease = ask.lease;
       this.#refresh = ask.refresh;
       this.#high = high;
-      this.#tokens = `${leaseTokens(ask.lease, this.#exptime(ask.refresh), ask.use)}${high === '' ? '' : ` E${high}`}`;
+      this.#tokens = `${leaseTokens(ask.lease, exptimeOf(ask.refresh, this.#clock), ask.use)}${high === '' ? '' : ` E${high}`}`;
     }
     return this.#executor.execute(new LeaseGet(wireKey, key, ask, this.#tokens, this.#reader, low));
   }
@@ -91,10 +91,4 @@ export class MetaLeases implements Leases {
     found.cas = first.cas;
     return found;
   }
-
-  #exptime(seconds: number): number {
-    return encodeExptime(Math.min(seconds, MAX_SECONDS), this.#clock.time);
-  }
 }
-
-const MAX_SECONDS = 10 * 365 * 24 * 60 * 60;

@@ -1,4 +1,5 @@
 /** What all meta commands of this layer share: opaques that prove which command a reply belongs to, and new CAS numbers. */
+import { KeyCommand } from '../../client/command';
 import { FrameError, type Frame } from '../../protocol/frame';
 import { tokenEnd } from '../../protocol/bytes';
 import type { Random } from '../../runtime/random';
@@ -44,6 +45,25 @@ export function codeOf(frame: Frame): string {
   const { buffer, start, end } = frame;
   if (end - start < 2 || (end - start > 2 && buffer[start + 2] !== 32)) return '';
   return String.fromCharCode(buffer[start] ?? 0, buffer[start + 1] ?? 0);
+}
+
+/** The codes of a reply to a question about an item. */
+export const READ = ['HD', 'EN'] as const;
+/** The codes of a reply to a change of an item. */
+export const WRITTEN = ['HD', 'NS', 'EX', 'NF'] as const;
+
+/** A meta command whose reply is a line without a value: a code, and the opaque. */
+export abstract class OpaqueCommand<R> extends KeyCommand<R> {
+  protected readonly opaque = nextOpaque();
+
+  /** The code of the reply, which must be one of these. */
+  protected codeOf<Code extends string>(frame: Frame, server: string, codes: readonly Code[]): Code {
+    const found = codeOf(frame);
+    const code = codes.find((each) => each === found);
+    if (code === undefined) throw this.refuse(frame, server);
+    checkReply(frame, this.opaque, code === 'EN');
+    return code;
+  }
 }
 
 /**

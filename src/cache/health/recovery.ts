@@ -36,10 +36,6 @@ export class Recovery {
     this.#context = context;
   }
 
-  get size(): number {
-    return this.#lost.size;
-  }
-
   /** @param life milliseconds for which the entry may still be there */
   add(place: Place, life: number): void {
     const { limit, clock, onOverflow } = this.#context;

@@ -86,21 +86,14 @@ export class NearCache {
 
   /** The value, if it may be served without asking the server. */
   get(place: Place, settings: EntrySettings, now: number): { readonly value: unknown } | undefined {
-    const near = this.#entries.get(place.wireKey);
-    if (near === undefined || now >= near.until) return undefined;
-    // The server gives one of those who ask it the token for an early refresh, so some must ask.
-    if (now >= near.earliest && this.#durations.isDue(place.wireKey, settings, near.expires - now)) return undefined;
-    if (near.tags !== '' && this.#versions.check(near.tags) !== true) return undefined;
-    return this.#open(place, near);
+    const near = this.#current(place, settings, now);
+    return near === undefined ? undefined : this.#open(place, near);
   }
 
   /** The value and its CAS, to be served if the server confirms the CAS. */
   validated(place: Place, settings: EntrySettings): { readonly cas: string; readonly open: () => { readonly value: unknown } | undefined } | undefined {
-    const near = this.#entries.get(place.wireKey);
+    const near = this.#current(place, settings, this.#clock.now());
     if (near === undefined || near.cas === '') return undefined;
-    const now = this.#clock.now();
-    if (now >= near.until || (now >= near.earliest && this.#durations.isDue(place.wireKey, settings, near.expires - now))) return undefined;
-    if ((near.tags !== '' && this.#versions.check(near.tags) !== true)) return undefined;
     return { cas: near.cas, open: () => this.#open(place, near) };
   }
 
@@ -131,6 +124,15 @@ export class NearCache {
 
   clear(): void {
     this.#entries.clear();
+  }
+
+  /** The entry, if its time is not over, none of its tags has changed, and this reader need not refresh it. */
+  #current({ wireKey }: Place, settings: EntrySettings, now: number): Near | undefined {
+    const near = this.#entries.get(wireKey);
+    if (near === undefined || now >= near.until) return undefined;
+    // The server gives one of those who ask it the token for an early refresh, so some must ask.
+    if (now >= near.earliest && this.#durations.isDue(wireKey, settings, near.expires - now)) return undefined;
+    return near.tags === '' || this.#versions.check(near.tags) === true ? near : undefined;
   }
 
   #put(place: Place, settings: EntrySettings, value: unknown, bytes: Buffer | undefined, flags: number, life: number, tags: string, cas: string): void {

@@ -1,8 +1,8 @@
 import type { Clock } from '../../runtime/clock';
+import type { Limited, TimeLimits } from '../engine/time-limits';
 import { COUNTER_LIFE, type Version } from '../exchange/counter';
 import { RecentMap } from '../recent-map';
 
-const LIMIT = 10_000;
 /** The share of its life after which a version is asked for anew. */
 const AHEAD = 0.75;
 
@@ -36,27 +36,23 @@ export class Versions {
   readonly #counters: Counters;
   readonly #clock: Clock;
   readonly #maxAge: number;
+  readonly #limits: TimeLimits;
   readonly #limit: number;
   readonly #health: CounterHealth;
-  readonly #known = new RecentMap<string, Known>(LIMIT);
+  readonly #known = new RecentMap<string, Known>();
   readonly #asked = new Map<string, Promise<Version | undefined>>();
 
   /** @param limit milliseconds that a question may take */
-  constructor(counters: Counters, clock: Clock, maxAge: number, limit: number, health: CounterHealth) {
+  constructor(counters: Counters, clock: Clock, maxAge: number, limits: TimeLimits, limit: number, health: CounterHealth) {
     this.#health = health;
     this.#counters = counters;
     this.#clock = clock;
     this.#maxAge = maxAge;
+    this.#limits = limits;
     this.#limit = limit;
   }
 
-  /** The version, if it was asked for lately. */
-  current(name: string): string | undefined {
-    const known = this.#known.get(name);
-    return known !== undefined && this.#clock.now() - known.askedAt <= this.#maxAge ? known.number : undefined;
-  }
-
-  /** As {@link current}; a version that will soon be too old is asked for ahead of time, so that who reads all the time never waits. */
+  /** The version, if it was asked for lately; one that will soon be too old is asked for ahead of time, so that who reads all the time never waits. */
   currentAhead(name: string): string | undefined {
     const known = this.#known.get(name);
     if (known === undefined) return undefined;
@@ -66,14 +62,9 @@ export class Versions {
     return known.number;
   }
 
-  /** The last known version, however old. */
-  last(name: string): string | undefined {
-    return this.#known.get(name)?.number;
-  }
-
   /** Asks for those that are not current, so that the answers arrive together with the entry. */
   prefetch(names: readonly string[]): void {
-    for (const name of names) if (this.current(name) === undefined) void this.ask(name);
+    for (const name of names) if (this.#current(name) === undefined) void this.ask(name);
   }
 
   /** Asks the server for the version. When it cannot be reached: the last known version, or undefined. It never rejects. */
@@ -124,7 +115,7 @@ export class Versions {
       const at = word.lastIndexOf('=');
       return [word.slice(0, at), word.slice(at + 1)];
     });
-    const doubtful = pairs.filter(([name, number]) => this.current(name) !== number);
+    const doubtful = pairs.filter(([name, number]) => this.#current(name) !== number);
     if (doubtful.length === 0) return true;
     // Of two versions that differ the one that this process knows may be the older.
     return Promise.all(
@@ -142,15 +133,20 @@ export class Versions {
     this.#known.set(name, { number, askedAt: Math.max(startedAt, this.#known.get(name)?.askedAt ?? 0), heardAt: this.#clock.now() });
   }
 
+  #current(name: string): string | undefined {
+    const known = this.#known.get(name);
+    return known !== undefined && this.#clock.now() - known.askedAt <= this.#maxAge ? known.number : undefined;
+  }
+
   #word(name: string): string | undefined {
-    const number = this.current(name);
+    const number = this.#current(name);
     return number === undefined ? undefined : `${name}=${number}`;
   }
 
   #askAll(names: readonly string[]): Promise<(Version | undefined)[]> {
     return Promise.all(
       names.map(async (name) => {
-        const number = this.current(name);
+        const number = this.#current(name);
         return number === undefined ? await this.ask(name) : { number, age: COUNTER_LIFE };
       }),
     );
@@ -159,24 +155,21 @@ export class Versions {
   #ask(name: string): Promise<Version | undefined> {
     const askedAt = this.#clock.now();
     const latest = (): Version | undefined => {
-      const number = this.last(name);
+      const number = this.#known.get(name)?.number;
       return number === undefined ? undefined : { number, age: 0 };
     };
     // While the circuit is open nobody waits for what will not come.
     if (!this.#health.admits(name)) return Promise.resolve(latest());
     return new Promise((resolve) => {
-      let over = false;
       const giveUp = (): void => {
-        timer?.close();
-        if (!over) this.#health.failed(name);
-        over = true;
+        if (!question.over) this.#health.failed(name);
+        question.over = true;
         resolve(latest());
       };
-      const timer = this.#limit === 0 ? undefined : this.#clock.setTimeout(giveUp, this.#limit);
-      timer?.unref();
+      const question: Limited & { over: boolean } = { due: 0, over: false, onTime: giveUp };
+      this.#limits.add(question, this.#limit, askedAt);
       this.#counters.read(name).then((version) => {
-        timer?.close();
-        over = true;
+        question.over = true;
         this.#health.ok(name);
         // A change by this process since then is newer.
         const known = this.#known.get(name);

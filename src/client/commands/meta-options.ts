@@ -110,13 +110,16 @@ type Flag = readonly [letter: string, argumentOf: ArgumentOf];
 /** The flag of each option. */
 type Flags<Options> = { readonly [Name in keyof Options]-?: Flag };
 
-const ALL: Flags<MetaOptions> = { base64: ['b', onOrOff], opaque: ['O', opaque] };
+/** What all meta commands have. */
+const ALL = { base64: ['b', onOrOff], opaque: ['O', opaque], expire: ['T', exptime], newCas: ['E', encodeCas] } satisfies Record<string, Flag>;
+
+/** And all but `mg`, for which C is the cas that is known. */
+const CHANGES = { ...ALL, cas: ['C', encodeCas] } satisfies Record<string, Flag>;
 
 /** The flags of each command. */
 export const META_FLAGS = {
   mg: {
     ...ALL,
-    expire: ['T', exptime],
     value: ['v', onOrOff],
     flags: ['f', onOrOff],
     cas: ['c', onOrOff],
@@ -128,36 +131,26 @@ export const META_FLAGS = {
     vivify: ['N', seconds],
     recache: ['R', seconds],
     unlessCas: ['C', encodeCas],
-    newCas: ['E', encodeCas],
   } satisfies Flags<MetaGetOptions>,
   ms: {
-    ...ALL,
+    ...CHANGES,
     mode: ['M', oneOf({ set: 'S', add: 'E', replace: 'R', append: 'A', prepend: 'P' })],
-    expire: ['T', exptime],
     flags: ['F', clientFlags],
-    cas: ['C', encodeCas],
     invalidate: ['I', onOrOff],
     vivify: ['N', seconds],
-    newCas: ['E', encodeCas],
     returnCas: ['c', onOrOff],
   } satisfies Flags<MetaSetOptions>,
   md: {
-    ...ALL,
-    cas: ['C', encodeCas],
+    ...CHANGES,
     invalidate: ['I', onOrOff],
-    expire: ['T', exptime],
     removeValue: ['x', onOrOff],
-    newCas: ['E', encodeCas],
   } satisfies Flags<MetaDeleteOptions>,
   ma: {
-    ...ALL,
+    ...CHANGES,
     mode: ['M', oneOf({ incr: 'I', decr: 'D' })],
-    expire: ['T', exptime],
     delta: ['D', encodeCount],
     vivify: ['N', seconds],
     initial: ['J', encodeCount],
-    cas: ['C', encodeCas],
-    newCas: ['E', encodeCas],
     returnCas: ['c', onOrOff],
     returnTtl: ['t', onOrOff],
   } satisfies Flags<MetaArithmeticOptions<number>>,

@@ -28,6 +28,28 @@ export class StoreStats {
   /** Items removed because they had expired, by the timer or by a command, or because everything was flushed. */
   reclaimed = 0;
 
+  /** Counts that a value was asked for. */
+  countGet(found: boolean): void {
+    this.cmdGet++;
+    if (found) this.getHits++;
+    else this.getMisses++;
+  }
+
+  /** Counts that an item was to get a new deadline, with or without its value. */
+  countTouch(found: boolean): void {
+    this.cmdTouch++;
+    if (found) this.touchHits++;
+    else this.touchMisses++;
+  }
+
+  /** Counts that a number was to go up or down. */
+  countArithmetic(up: boolean, found: boolean): void {
+    if (up && found) this.incrHits++;
+    else if (up) this.incrMisses++;
+    else if (found) this.decrHits++;
+    else this.decrMisses++;
+  }
+
   reset(): void {
     Object.assign(this, new StoreStats());
   }

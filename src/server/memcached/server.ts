@@ -60,17 +60,7 @@ export class MemcachedServer {
       .set('idle_timeout', Math.ceil(idleTimeout / 1000))
       .set('ssl_enabled', tls === undefined ? 'no' : 'yes');
     context.listConnections = () => Array.from(listener.connections, (connection) => connection.info);
-    listener.serve({
-      clock: context.store.clock,
-      connections: context.connections,
-      protocol: 'memcached',
-      open: !context.requiresAuthentication,
-      refusal: 'ERROR Too many open connections',
-      log: (line, level) => {
-        context.log(line, level);
-      },
-      openSession: (output, limits, id) => new Session(context, output, limits, id),
-    });
+    listener.serve(context.service('ERROR Too many open connections', (output, limits, id) => new Session(context, output, limits, id)));
   }
 
   /** The items. */

@@ -58,17 +58,7 @@ export class RedisServer {
         const { id, secondsSinceLastCommand } = info;
         return { id, address, secondsSinceLastCommand, name, libraryName, libraryVersion, protocol };
       });
-    listener.serve({
-      clock: context.store.clock,
-      connections: context.connections,
-      protocol: 'redis',
-      open: !context.requiresAuthentication,
-      refusal: '-ERR max number of clients reached',
-      log: (line, level) => {
-        context.log(line, level);
-      },
-      openSession: (output, limits, id) => new RedisSession(context, output, limits, id),
-    });
+    listener.serve(context.service('-ERR max number of clients reached', (output, limits, id) => new RedisSession(context, output, limits, id)));
   }
 
   /** What it has counted since its start. */

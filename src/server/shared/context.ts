@@ -1,7 +1,7 @@
 import { option, settingsOf, type OptionTable } from '../../options/option';
 import { SWITCH, functionOf, wholeNumber } from '../../options/rule';
 import type { MemoryStore } from '../engine/store';
-import type { ConnectionStats } from '../net/service';
+import type { ConnectionStats, Service, SocketSession } from '../net/service';
 import { AUTH, isAllowed, type Credentials } from './credentials';
 import type { ExecuteHook } from './execution';
 
@@ -99,6 +99,25 @@ export class Context {
     const allowed = isAllowed(this.auth, username, password);
     if (!allowed) this.authErrors++;
     return allowed;
+  }
+
+  /**
+   * What a listener needs in order to serve clients.
+   *
+   * @param refusal the line for a client beyond the limit
+   */
+  service<S extends SocketSession>(refusal: string, openSession: Service<S>['openSession']): Service<S> {
+    return {
+      clock: this.store.clock,
+      protocol: this.protocol,
+      connections: this.connections,
+      open: !this.requiresAuthentication,
+      refusal,
+      log: (line, level) => {
+        this.log(line, level);
+      },
+      openSession,
+    };
   }
 
   /** Passes a line to the log function if the verbosity is high enough. */

@@ -20,16 +20,18 @@ export const VERSION = 2;
 /** In files of this version the cas is a double too; they can still be read. */
 export const OLDER_VERSION = 1;
 
-export const VERSION_SIZE = 4;
-export const HEADER_SIZE = 40;
-export const LENGTH_SIZE = 4;
-export const CHECKSUM_SIZE = 4;
-export const RECORD_HEAD_SIZE = 37;
-/** The number of records in the footer, without the zero before it and the checksum. */
-export const COUNT_SIZE = 8;
-
-/** The most bytes of records in a block, so that readers need no more memory for one. */
-export const MAX_BLOCK_SIZE = 64 * 1024;
+/** The sizes of its parts, in bytes. */
+export const SIZE = {
+  version: 4,
+  header: 40,
+  length: 4,
+  checksum: 4,
+  recordHead: 37,
+  /** The number of records in the footer, without the zero before it and the checksum. */
+  count: 8,
+  /** The most bytes of records in a block, so that readers need no more memory for one. */
+  fullBlock: 64 * 1024,
+} as const;
 
 /** The marks that are saved. FETCHED and WON are not: they concern the clients of one run. */
 export const SAVED_MARKS = STALE | BINARY_KEY | PADDED;

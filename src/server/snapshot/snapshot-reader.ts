@@ -3,21 +3,7 @@ import { MemcacheIllegalInputError } from '../../errors';
 import { latin1Slice } from '../../protocol/bytes';
 import { crc32Bytes } from '../../runtime/crc32';
 import { Item, storedValue, type Cas } from '../engine/item';
-import {
-  CHECKSUM_SIZE,
-  COUNT_SIZE,
-  HEADER_SIZE,
-  LENGTH_SIZE,
-  MAGIC,
-  MAX_BLOCK_SIZE,
-  OLDER_VERSION,
-  RECORD_HEAD_SIZE,
-  SAVED_MARKS,
-  SnapshotError,
-  VERSION,
-  VERSION_SIZE,
-  type SnapshotHeader,
-} from './format';
+import { MAGIC, OLDER_VERSION, SAVED_MARKS, SIZE, SnapshotError, VERSION, type SnapshotHeader } from './format';
 
 /** A snapshot as it was read: complete, every checksum right. */
 export interface Snapshot {
@@ -68,19 +54,19 @@ class SnapshotReader {
     this.#path = path;
     this.#file = file;
     this.#size = size;
-    this.#buffer = Buffer.allocUnsafeSlow(Math.min(size, MAX_BLOCK_SIZE + CHECKSUM_SIZE));
+    this.#buffer = Buffer.allocUnsafeSlow(Math.min(size, SIZE.fullBlock + SIZE.checksum));
   }
 
   async read(): Promise<Snapshot> {
     const header = await this.#readHeader();
     for (;;) {
       this.#partAt = this.#offset;
-      const length = (await this.#next(LENGTH_SIZE)).readUInt32LE();
+      const length = (await this.#next(SIZE.length)).readUInt32LE();
       if (length === 0) break;
-      if (length > MAX_BLOCK_SIZE) this.#refuse(`a block of ${length} bytes is not possible`);
+      if (length > SIZE.fullBlock) this.#refuse(`a block of ${length} bytes is not possible`);
       this.#readRecords(await this.#nextChecked(length));
     }
-    const count = (await this.#nextChecked(COUNT_SIZE)).readDoubleLE();
+    const count = (await this.#nextChecked(SIZE.count)).readDoubleLE();
     if (this.#unfinished !== undefined) this.#refuse('the last item has no end');
     if (count !== this.#items.length) this.#refuse(`${count} items are announced, ${this.#items.length} are there`);
     if (this.#offset !== this.#size) this.#refuse('something follows the end');
@@ -88,14 +74,14 @@ class SnapshotReader {
   }
 
   async #readHeader(): Promise<SnapshotHeader> {
-    const bytes = await this.#next(MAGIC.length + VERSION_SIZE);
+    const bytes = await this.#next(MAGIC.length + SIZE.version);
     if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) this.#refuse('not a snapshot');
     const version = bytes.readUInt32LE(MAGIC.length);
     if (version !== VERSION && version !== OLDER_VERSION) {
       this.#refuse(`version ${version} of the format is not known, only ${OLDER_VERSION} and ${VERSION}`);
     }
     this.#version = version;
-    const rest = await this.#nextChecked(HEADER_SIZE - MAGIC.length - VERSION_SIZE - CHECKSUM_SIZE);
+    const rest = await this.#nextChecked(SIZE.header - MAGIC.length - SIZE.version - SIZE.checksum);
     return {
       savedAt: this.#wholeNumber(rest, 0),
       lastCas: this.#wholeNumber(rest, 8),
@@ -106,8 +92,8 @@ class SnapshotReader {
   #readRecords(block: Buffer): void {
     let at = this.#unfinished === undefined ? 0 : this.#complete(this.#unfinished, block);
     while (at < block.length) {
-      if (block.length - at < RECORD_HEAD_SIZE) this.#refuse('the head of an item is divided');
-      const length = RECORD_HEAD_SIZE + block.readUInt32LE(at) + block.readUInt32LE(at + 4);
+      if (block.length - at < SIZE.recordHead) this.#refuse('the head of an item is divided');
+      const length = SIZE.recordHead + block.readUInt32LE(at) + block.readUInt32LE(at + 4);
       if (length > block.length - at) {
         // No memory is allocated for more bytes than the file has.
         if (length > this.#size - this.#partAt) this.#refuse('an item is longer than the file');
@@ -133,7 +119,7 @@ class SnapshotReader {
 
   /** @param own whether the bytes belong to this record alone, and may be kept */
   #add(bytes: Buffer, at: number, own: boolean): void {
-    const keyAt = at + RECORD_HEAD_SIZE;
+    const keyAt = at + SIZE.recordHead;
     const valueAt = keyAt + bytes.readUInt32LE(at);
     const end = valueAt + bytes.readUInt32LE(at + 4);
     const item = new Item(
@@ -156,7 +142,7 @@ class SnapshotReader {
 
   /** The next bytes, which are followed by their checksum; throws when that is wrong. */
   async #nextChecked(length: number): Promise<Buffer> {
-    const bytes = await this.#next(length + CHECKSUM_SIZE, length);
+    const bytes = await this.#next(length + SIZE.checksum, length);
     if (bytes.readUInt32LE(length) !== this.#crc) this.#refuse('wrong checksum');
     return bytes.subarray(0, length);
   }

@@ -2,28 +2,17 @@ import type { FileHandle } from 'node:fs/promises';
 import { crc32Bytes } from '../../runtime/crc32';
 import { valueBytes, type Cas } from '../engine/item';
 import { copyState, type ItemState } from '../engine/walk';
-import {
-  CHECKSUM_SIZE,
-  COUNT_SIZE,
-  HEADER_SIZE,
-  LENGTH_SIZE,
-  MAGIC,
-  MAX_BLOCK_SIZE,
-  RECORD_HEAD_SIZE,
-  SAVED_MARKS,
-  VERSION,
-  type SnapshotHeader,
-} from './format';
+import { MAGIC, SAVED_MARKS, SIZE, VERSION, type SnapshotHeader } from './format';
 
-const BLOCK_END = LENGTH_SIZE + MAX_BLOCK_SIZE;
+const BLOCK_END = SIZE.length + SIZE.fullBlock;
 
 /** Writes a snapshot, a block at a time; other work gets its turn whenever a block goes to the file. */
 export class SnapshotWriter {
   readonly #file: FileHandle;
   readonly #epoch: number;
   /** The present block, with room for its length and checksum. */
-  readonly #block = Buffer.allocUnsafeSlow(BLOCK_END + CHECKSUM_SIZE);
-  #end = LENGTH_SIZE;
+  readonly #block = Buffer.allocUnsafeSlow(BLOCK_END + SIZE.checksum);
+  #end: number = SIZE.length;
   #crc = 0;
   #records = 0;
 
@@ -34,7 +23,7 @@ export class SnapshotWriter {
   }
 
   async begin({ savedAt, lastCas, flushAt }: SnapshotHeader): Promise<void> {
-    const header = Buffer.alloc(HEADER_SIZE);
+    const header = Buffer.alloc(SIZE.header);
     MAGIC.copy(header);
     header.writeUInt32LE(VERSION, 8);
     header.writeDoubleLE(savedAt, 12);
@@ -50,7 +39,7 @@ export class SnapshotWriter {
    */
   put(item: ItemState): boolean {
     const { key, value } = item;
-    const keyAt = this.#end + RECORD_HEAD_SIZE;
+    const keyAt = this.#end + SIZE.recordHead;
     const end = keyAt + key.length + value.length;
     if (end > BLOCK_END) return false;
     this.#putHead(item);
@@ -67,7 +56,7 @@ export class SnapshotWriter {
     await this.#flush();
     if (this.put(state)) return;
     this.#putHead(state);
-    this.#end += RECORD_HEAD_SIZE;
+    this.#end += SIZE.recordHead;
     for (const bytes of [Buffer.from(state.key, 'latin1'), valueBytes(state.value)]) {
       for (let at = 0; at < bytes.length; ) {
         if (this.#end === BLOCK_END) await this.#flush();
@@ -81,8 +70,8 @@ export class SnapshotWriter {
   /** Writes what is left, and the footer. */
   async finish(): Promise<void> {
     await this.#flush();
-    const footer = Buffer.alloc(LENGTH_SIZE + COUNT_SIZE + CHECKSUM_SIZE);
-    footer.writeDoubleLE(this.#records, LENGTH_SIZE);
+    const footer = Buffer.alloc(SIZE.length + SIZE.count + SIZE.checksum);
+    footer.writeDoubleLE(this.#records, SIZE.length);
     await this.#writeChecked(footer);
   }
 
@@ -100,16 +89,16 @@ export class SnapshotWriter {
   }
 
   async #flush(): Promise<void> {
-    const length = this.#end - LENGTH_SIZE;
+    const length = this.#end - SIZE.length;
     if (length === 0) return;
     this.#block.writeUInt32LE(length, 0);
-    await this.#writeChecked(this.#block.subarray(0, this.#end + CHECKSUM_SIZE));
-    this.#end = LENGTH_SIZE;
+    await this.#writeChecked(this.#block.subarray(0, this.#end + SIZE.checksum));
+    this.#end = SIZE.length;
   }
 
   /** Writes bytes whose last four are to be the checksum. */
   async #writeChecked(bytes: Buffer): Promise<void> {
-    const end = bytes.length - CHECKSUM_SIZE;
+    const end = bytes.length - SIZE.checksum;
     this.#crc = crc32Bytes(bytes, 0, end, this.#crc);
     bytes.writeUInt32LE(this.#crc, end);
     // `writeFile` repeats short writes, and continues where the last call ended.

@@ -1,8 +1,8 @@
 import { latin1Slice, readDecimal } from '../../../protocol/bytes';
 import { MAX_KEY_LENGTH, MAX_UINT64 } from '../../../protocol/limits';
 import { parseUint64 } from '../../engine/counter';
-import type { MemoryStore } from '../../engine/store';
 import { nextHash } from '../../shared/name-table';
+import { Parts } from '../../shared/parts';
 
 /** memcached cuts a line into at most this many tokens; the rest of the line is left whole. */
 const MAX_TOKENS = 23;
@@ -19,19 +19,10 @@ const LONGEST_UINT64 = 22;
 
 const SPACE = 32;
 
-/**
- * The tokens of the command being executed, as positions in the line: one object per session, filled anew for each
- * line. Positions count from the line's beginning, because the buffer may move between scan and execution.
- */
-export class CommandLine {
-  /** How many tokens there are, at most {@link MAX_TOKENS}. */
-  count = 0;
+/** The tokens of the command being executed, at most {@link MAX_TOKENS} at a time; their base is where the line begins. */
+export class CommandLine extends Parts {
   /** A number made of the bytes of the first token: the key of the table of verbs. */
   verbHash = 0;
-  readonly #starts = new Int32Array(MAX_TOKENS);
-  readonly #ends = new Int32Array(MAX_TOKENS);
-  #buffer: Buffer = Buffer.alloc(0);
-  #base = 0;
   #end = 0;
 
   /** Takes the line `buffer[start, end)`. */
@@ -46,10 +37,10 @@ export class CommandLine {
       hash = nextHash(hash, byte);
     }
     this.verbHash = hash;
-    this.#buffer = buffer;
-    this.#base = start;
-    this.#starts[0] = verbStart - start;
-    this.#ends[0] = at - start;
+    this.buffer = buffer;
+    this.base = start;
+    this.starts[0] = verbStart - start;
+    this.ends[0] = at - start;
     this.count = at === verbStart ? 0 : 1;
     this.#end = end - start;
     if (at < end) this.#cut(at - start);
@@ -57,8 +48,8 @@ export class CommandLine {
 
   /** Says where the line is now. */
   moveTo(buffer: Buffer, start: number): void {
-    this.#buffer = buffer;
-    this.#base = start;
+    this.buffer = buffer;
+    this.base = start;
   }
 
   /**
@@ -68,49 +59,30 @@ export class CommandLine {
    */
   next(): boolean {
     if (this.count < MAX_TOKENS) return false;
-    const from = this.#ends[MAX_TOKENS - 1] ?? 0;
+    const from = this.ends[MAX_TOKENS - 1] ?? 0;
     this.count = 0;
     this.#cut(from);
     return this.count > 0;
   }
 
-  /** The token, one character per byte; empty when there is none. */
-  text(index: number): string {
-    if (index >= this.count) return '';
-    const base = this.#base;
-    return latin1Slice(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
-  }
-
-  /** The token as a key of `store`. */
-  key(index: number, store: MemoryStore): string {
-    if (index >= this.count) return '';
-    const base = this.#base;
-    return store.keyOf(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
-  }
-
   /** The token without its first character. */
   argument(index: number): string {
     if (index >= this.count) return '';
-    const base = this.#base;
-    return latin1Slice(this.#buffer, base + (this.#starts[index] ?? 0) + 1, base + (this.#ends[index] ?? 0));
+    const { base } = this;
+    return latin1Slice(this.buffer, base + (this.starts[index] ?? 0) + 1, base + (this.ends[index] ?? 0));
   }
 
   /** The token's first byte. */
   first(index: number): number {
-    return this.#buffer[this.#base + (this.#starts[index] ?? 0)] ?? 0;
-  }
-
-  /** The token's length; 0 when there is none. */
-  length(index: number): number {
-    return index < this.count ? (this.#ends[index] ?? 0) - (this.#starts[index] ?? 0) : 0;
+    return this.buffer[this.base + (this.starts[index] ?? 0)] ?? 0;
   }
 
   /** Whether the token is `word`. */
   is(index: number, word: string): boolean {
     const { length } = word;
     if (this.length(index) !== length) return false;
-    const at = this.#base + (this.#starts[index] ?? 0);
-    for (let i = 0; i < length; i++) if (this.#buffer[at + i] !== word.charCodeAt(i)) return false;
+    const at = this.base + (this.starts[index] ?? 0);
+    for (let i = 0; i < length; i++) if (this.buffer[at + i] !== word.charCodeAt(i)) return false;
     return true;
   }
 
@@ -121,7 +93,7 @@ export class CommandLine {
 
   /** Whether the line begins with spaces. */
   get indented(): boolean {
-    return this.#starts[0] !== 0;
+    return this.starts[0] !== 0;
   }
 
   /** Whether the token is a beginning of `word`, which memcached accepts for the whole. */
@@ -149,10 +121,10 @@ export class CommandLine {
   /** Whether any token of the line, including those that were not cut, is too long for a key. */
   get hasLongToken(): boolean {
     if (this.#end <= MAX_KEY_LENGTH) return false;
-    const base = this.#base;
+    const { base } = this;
     let start = 0;
     for (let at = 0; at < this.#end; at++) {
-      const byte = this.#buffer[base + at];
+      const byte = this.buffer[base + at];
       if (byte === SPACE) start = at + 1;
       else if (at - start >= MAX_KEY_LENGTH) return true;
     }
@@ -203,13 +175,13 @@ export class CommandLine {
 
   #decimal(index: number): number {
     if (index >= this.count) return -1;
-    const base = this.#base;
-    return readDecimal(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
+    const { base } = this;
+    return readDecimal(this.buffer, base + (this.starts[index] ?? 0), base + (this.ends[index] ?? 0));
   }
 
   #cut(from: number): void {
-    const buffer = this.#buffer;
-    const base = this.#base;
+    const { buffer } = this;
+    const { base } = this;
     const end = this.#end;
     let { count } = this;
     let start = -1;
@@ -218,14 +190,14 @@ export class CommandLine {
       if (buffer[base + at] !== SPACE) {
         if (start < 0) start = at;
       } else if (start >= 0) {
-        this.#starts[count] = start;
-        this.#ends[count++] = at;
+        this.starts[count] = start;
+        this.ends[count++] = at;
         start = -1;
       }
     }
     if (start >= 0) {
-      this.#starts[count] = start;
-      this.#ends[count++] = at;
+      this.starts[count] = start;
+      this.ends[count++] = at;
     }
     this.count = count;
   }

@@ -16,12 +16,10 @@ export function metaArithmetic(exchange: Exchange): void {
     exchange.replyAlways('CLIENT_ERROR invalid mode for ma M token');
     return;
   }
-  const { stats } = store;
   const result = store.count(flags.key, up, flags.delta, flags.cas ?? 0);
   switch (result.outcome) {
     case 'counted':
-      if (up) stats.incrHits++;
-      else stats.decrHits++;
+      store.stats.countArithmetic(up, true);
       if (flags.newCas !== undefined) store.setCas(result.item, flags.newCas);
       counted(exchange, flags, result.item, result.number, false);
       break;
@@ -30,8 +28,7 @@ export function metaArithmetic(exchange: Exchange): void {
         vivify(exchange, flags);
         break;
       }
-      if (up) stats.incrMisses++;
-      else stats.decrMisses++;
+      store.stats.countArithmetic(up, false);
       miss(exchange, flags, 'NF');
       break;
     case 'exists':

@@ -8,13 +8,11 @@ export function metaGet(exchange: Exchange): void {
   const { store } = exchange;
   const flags = readFlags(exchange, 2);
   if (flags === undefined) return;
-  const { stats } = store;
   let item = store.find(flags.key);
   const created = item === undefined && flags.vivify !== undefined;
   if (created) item = store.create(flags.key, '', 0, flags.binaryKey, flags.newCas);
   if (item === undefined) {
-    stats.cmdGet++;
-    stats.getMisses++;
+    store.stats.countGet(false);
     miss(exchange, flags, 'EN');
     return;
   }
@@ -23,13 +21,8 @@ export function metaGet(exchange: Exchange): void {
   const shown = hitFlags(exchange, flags, item, created);
   if (shown === undefined) return;
   if (!flags.unused) store.use(item);
-  if (flags.ttl === undefined) {
-    stats.cmdGet++;
-    stats.getHits++;
-  } else {
-    stats.cmdTouch++;
-    stats.touchHits++;
-  }
+  if (flags.ttl === undefined) store.stats.countGet(true);
+  else store.stats.countTouch(true);
   // A client that names the item's cas has its value already.
   if (flags.value && !known) {
     exchange.block(`VA ${value.length}${shown}\r\n`, value);

@@ -1,35 +1,31 @@
 import type { ServerContext } from './context';
 import type { Exchange } from './exchange';
 
-const FROM_KEYS = 1;
-
 /** `get <key>*` → `VALUE <key> <flags> <bytes>` and data for each hit, then `END`. */
-export function get(exchange: Exchange): void {
-  retrieve(exchange, FROM_KEYS, false, undefined);
-}
-
+export const get = retrieving(false);
 /** `gets <key>*`: as `get`, with the cas number at the end of the line. */
-export function gets(exchange: Exchange): void {
-  retrieve(exchange, FROM_KEYS, true, undefined);
-}
-
+export const gets = retrieving(true);
 /** `gat <exptime> <key>*`: as `get`, and sets when the items expire. */
-export function gat(exchange: Exchange): void {
-  retrieveAndTouch(exchange, false);
-}
-
+export const gat = touching(false);
 /** `gats <exptime> <key>*`: `gat` with the cas number. */
-export function gats(exchange: Exchange): void {
-  retrieveAndTouch(exchange, true);
+export const gats = touching(true);
+
+function retrieving(withCas: boolean): (exchange: Exchange) => void {
+  return (exchange) => {
+    retrieve(exchange, 1, withCas, undefined);
+  };
 }
 
-function retrieveAndTouch(exchange: Exchange, withCas: boolean): void {
-  const { line, store } = exchange;
-  const exptime = line.int32(1);
-  if (exptime === undefined) exchange.reply('CLIENT_ERROR invalid exptime argument');
-  else retrieve(exchange, FROM_KEYS + 1, withCas, store.deadline(exptime));
+function touching(withCas: boolean): (exchange: Exchange) => void {
+  return (exchange) => {
+    const { line, store } = exchange;
+    const exptime = line.int32(1);
+    if (exptime === undefined) exchange.reply('CLIENT_ERROR invalid exptime argument');
+    else retrieve(exchange, 2, withCas, store.deadline(exptime));
+  };
 }
 
+/** @param from the token that is the first key */
 function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: number | undefined): void {
   const { line, store, context } = exchange;
   // Keys before one that is too long count as used, but the only reply is the error.
@@ -59,14 +55,10 @@ function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: 
 /** Counts that `get` or `gets` has looked for a key. */
 export function countGet({ store: { stats }, prefixes }: ServerContext, key: string, found: boolean): void {
   if (prefixes.enabled) prefixes.record(key, 'get', found);
-  stats.cmdGet++;
-  if (found) stats.getHits++;
-  else stats.getMisses++;
+  stats.countGet(found);
 }
 
 function countTouch({ store: { stats }, prefixes }: ServerContext, key: string, found: boolean): void {
   if (prefixes.enabled) prefixes.record(key, 'get', found);
-  stats.cmdTouch++;
-  if (found) stats.touchHits++;
-  else stats.touchMisses++;
+  stats.countTouch(found);
 }

@@ -10,15 +10,12 @@ export function touch(exchange: Exchange): void {
     exchange.reply('CLIENT_ERROR invalid exptime argument');
     return;
   }
-  const { stats } = store;
-  stats.cmdTouch++;
   const item = store.fetch(line.key(KEY, store));
+  store.stats.countTouch(item !== undefined);
   if (item === undefined) {
-    stats.touchMisses++;
     exchange.reply('NOT_FOUND');
     return;
   }
-  stats.touchHits++;
   store.setDeadline(item, store.deadline(exptime));
   exchange.reply('TOUCHED');
 }

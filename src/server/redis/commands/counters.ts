@@ -28,19 +28,16 @@ function decrby(exchange: RedisExchange): void {
 /** Adds to a number, which keeps its flags and its deadline; a missing one begins at 0. */
 function change(exchange: RedisExchange, delta: bigint): void {
   const { store } = exchange;
-  const { stats } = store;
   const key = exchange.key(1);
   const up = delta >= 0n;
   const result = store.count(key, up, up ? delta : -delta, 0, SIGNED);
   switch (result.outcome) {
     case 'counted':
-      if (up) stats.incrHits++;
-      else stats.decrHits++;
+      store.stats.countArithmetic(up, true);
       exchange.integer(result.number);
       break;
     case 'notFound':
-      if (up) stats.incrMisses++;
-      else stats.decrMisses++;
+      store.stats.countArithmetic(up, false);
       if (isStored(exchange, store.store('add', key, String(delta), FLAG_INTEGER, 0, storeRequest(key)))) {
         exchange.integer(delta);
       }

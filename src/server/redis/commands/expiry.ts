@@ -22,16 +22,13 @@ function remaining(unit: number): (exchange: RedisExchange) => void {
 function expiring(name: string, form: TimeForm): (exchange: RedisExchange) => void {
   return (exchange) => {
     const { store } = exchange;
-    const { stats } = store;
     const conditions = readConditions(exchange);
     if (conditions === undefined) return;
     const deadline = readDeadline(exchange, 2, form, name, undefined);
     if (deadline === undefined) return;
     const key = exchange.key(1);
     const item = store.find(key);
-    stats.cmdTouch++;
-    if (item === undefined) stats.touchMisses++;
-    else stats.touchHits++;
+    store.stats.countTouch(item !== undefined);
     if (item === undefined || !conditions.every((holds) => holds(item, deadline))) {
       exchange.flag(false);
       return;

@@ -13,14 +13,14 @@ export const FLAG_INTEGER = 2;
 const NOT_ASCII = /[\x80-\xff]/;
 
 /** Keys that memcached clients can only name in base64. */
-const BINARY_KEY = /[\0-\x20\x7f]/;
+const UNPRINTABLE = /[\0-\x20\x7f]/;
 
 const BINARY_REQUEST: StoreRequest = { cas: 0, orStale: false, binaryKey: true };
 const PLAIN_REQUEST: StoreRequest = { cas: 0, orStale: false, binaryKey: false };
 
 /** How a key is stored, so that memcached's listings show it in a form that clients can send. */
 export function storeRequest(key: string): StoreRequest {
-  return BINARY_KEY.test(key) ? BINARY_REQUEST : PLAIN_REQUEST;
+  return UNPRINTABLE.test(key) ? BINARY_REQUEST : PLAIN_REQUEST;
 }
 
 /** Stores an argument under a key; sends the error when it cannot. */
@@ -43,9 +43,7 @@ export function isStored(exchange: RedisExchange, outcome: StoreOutcome): boolea
 export function read(exchange: RedisExchange, index: number): StoredValue | undefined {
   const { store } = exchange;
   const item = store.fetch(exchange.key(index));
-  store.stats.cmdGet++;
-  if (item === undefined) store.stats.getMisses++;
-  else store.stats.getHits++;
+  store.stats.countGet(item !== undefined);
   return item?.value;
 }
 

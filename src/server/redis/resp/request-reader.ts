@@ -1,4 +1,4 @@
-import { latin1Slice } from '../../../protocol/bytes';
+import { enlarged, latin1Slice, roomFor } from '../../../protocol/bytes';
 import { splitInline } from './inline';
 import { parseInt64 } from '../../engine/counter';
 import type { Request } from './request';
@@ -270,11 +270,7 @@ export class RequestReader implements RequestHolder {
 
   #append(held: Buffer, buffer: Buffer, start: number, end: number): void {
     const length = this.#heldLength + end - start;
-    if (length > held.length) {
-      const larger = Buffer.allocUnsafe(this.#room(length));
-      held.copy(larger, 0, 0, this.#heldLength);
-      held = larger;
-    }
+    if (length > held.length) held = enlarged(held, this.#heldLength, this.#room(length));
     buffer.copy(held, this.#heldLength, start, end);
     this.#heldLength = length;
     if (held === this.#held) return;
@@ -282,10 +278,9 @@ export class RequestReader implements RequestHolder {
     this.#limits.memory.hold(this, held.length + this.#request.count * PLACE_SIZE);
   }
 
-  /** How much to allocate for `length` bytes: at least double, never far beyond what arrived, exact when it is known. */
+  /** How much to allocate for `length` bytes, of which all up to the end of the argument that is being read are announced. */
   #room(length: number): number {
-    const generous = Math.max(length * 2, this.#bulk < 0 ? 256 : ALLOCATE_AHEAD);
-    return this.#bulk < 0 ? generous : Math.max(length, Math.min(this.#at + this.#bulk + 2, generous));
+    return roomFor(length, this.#bulk < 0 ? 0 : this.#at + this.#bulk + 2, ALLOCATE_AHEAD);
   }
 }
 

@@ -1,8 +1,7 @@
 import { isAscii } from 'node:buffer';
-import { latin1Slice } from '../../../protocol/bytes';
 import { storedValue, type StoredValue } from '../../engine/item';
-import type { MemoryStore } from '../../engine/store';
 import { nextHash } from '../../shared/name-table';
+import { Parts } from '../../shared/parts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -13,17 +12,11 @@ const CASE = 32;
 const KEEP_PLACES = 1024;
 
 /**
- * One request: its arguments, the command's name first, as positions in the memory they arrived in. One object serves all
- * requests of a connection, and the next read may overwrite the memory: copy what is needed before returning.
+ * One request: its arguments, the command's name first. The next read may overwrite the memory that they lie in: copy what is needed
+ * before returning.
  */
-export class Request {
-  /** How many arguments there are, the command's name included. */
-  count = 0;
-  #buffer: Buffer = EMPTY;
-  #base = 0;
+export class Request extends Parts {
   #owned = false;
-  readonly #starts: number[] = [];
-  readonly #ends: number[] = [];
   #oversized: number[] = [];
   /** Whether the memory holds nothing but ASCII; undefined before somebody asks. */
   #ascii: boolean | undefined;
@@ -32,13 +25,13 @@ export class Request {
   clear(): void {
     this.count = 0;
     if (this.#oversized.length > 0) this.#oversized = [];
-    if (this.#starts.length > KEEP_PLACES) this.#starts.length = this.#ends.length = 0;
+    if (this.starts.length > KEEP_PLACES) this.starts.length = this.ends.length = 0;
   }
 
   /** Adds an argument; positions are relative to the base given to {@link complete}. */
   add(start: number, end: number): void {
-    this.#starts[this.count] = start;
-    this.#ends[this.count++] = end;
+    this.starts[this.count] = start;
+    this.ends[this.count++] = end;
   }
 
   /** Adds an argument that was longer than any item may be, and has been swallowed: it reads as empty. */
@@ -49,21 +42,21 @@ export class Request {
 
   /** Says where the arguments lie; `owned` memory is written to by nobody else. */
   complete(buffer: Buffer, base: number, owned: boolean): void {
-    if (buffer !== this.#buffer) this.#ascii = undefined;
-    this.#buffer = buffer;
-    this.#base = base;
+    if (buffer !== this.buffer) this.#ascii = undefined;
+    this.buffer = buffer;
+    this.base = base;
     this.#owned = owned;
   }
 
   /** Forgets the memory; to be called before it is overwritten. */
   release(): void {
-    this.#buffer = EMPTY;
+    this.buffer = EMPTY;
     this.#ascii = undefined;
   }
 
   /** Whether all that arrived together with the request is ASCII: asked for once, not for each of many small values. */
   get isAscii(): boolean {
-    this.#ascii ??= isAscii(this.#buffer);
+    this.#ascii ??= isAscii(this.buffer);
     return this.#ascii;
   }
 
@@ -80,9 +73,9 @@ export class Request {
     const buffer = Buffer.allocUnsafeSlow(this.bytes);
     let end = 0;
     for (let index = 0; index < this.count; index++) {
-      const start = this.#base + (this.#starts[index] ?? 0);
+      const start = this.base + (this.starts[index] ?? 0);
       const from = end;
-      end += this.#buffer.copy(buffer, end, start, start + this.length(index));
+      end += this.buffer.copy(buffer, end, start, start + this.length(index));
       if (this.isOversized(index)) copy.addOversized(from);
       else copy.add(from, end);
     }
@@ -100,38 +93,19 @@ export class Request {
     return this.hasOversized && this.#oversized.includes(index);
   }
 
-  /** The argument's length in bytes; 0 when there is none. */
-  length(index: number): number {
-    return index < this.count ? (this.#ends[index] ?? 0) - (this.#starts[index] ?? 0) : 0;
-  }
-
-  /** The argument, one character per byte; empty when there is none. */
-  text(index: number): string {
-    if (index >= this.count) return '';
-    const base = this.#base;
-    return latin1Slice(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
-  }
-
-  /** The argument as a key of `store`. */
-  key(index: number, store: MemoryStore): string {
-    if (index >= this.count) return '';
-    const base = this.#base;
-    return store.keyOf(this.#buffer, base + (this.#starts[index] ?? 0), base + (this.#ends[index] ?? 0));
-  }
-
   /** The hash of the command's name as in a `NameTable`, in lower case. */
   get nameHash(): number {
-    const end = this.#base + (this.#ends[0] ?? 0);
+    const end = this.base + (this.ends[0] ?? 0);
     let hash = 0;
-    for (let at = this.#base + (this.#starts[0] ?? 0); at < end; at++) hash = nextHash(hash, (this.#buffer[at] ?? 0) | CASE);
+    for (let at = this.base + (this.starts[0] ?? 0); at < end; at++) hash = nextHash(hash, (this.buffer[at] ?? 0) | CASE);
     return hash;
   }
 
   /** Whether the command's name is `name`, which is given in lower case. */
   isNamed(name: string): boolean {
     if (this.length(0) !== name.length) return false;
-    const start = this.#base + (this.#starts[0] ?? 0);
-    for (let i = 0; i < name.length; i++) if (((this.#buffer[start + i] ?? 0) | CASE) !== name.charCodeAt(i)) return false;
+    const start = this.base + (this.starts[0] ?? 0);
+    for (let i = 0; i < name.length; i++) if (((this.buffer[start + i] ?? 0) | CASE) !== name.charCodeAt(i)) return false;
     return true;
   }
 
@@ -142,10 +116,10 @@ export class Request {
 
   /** The argument as a value that may be kept. */
   value(index: number): StoredValue {
-    const start = this.#base + (this.#starts[index] ?? 0);
+    const start = this.base + (this.starts[index] ?? 0);
     const end = start + this.length(index);
     // A part of a buffer keeps all of it alive, so small parts are copied.
-    const shared = this.#owned && (end - start) * 8 >= this.#buffer.length * 7;
-    return storedValue(this.#buffer, start, end, shared);
+    const shared = this.#owned && (end - start) * 8 >= this.buffer.length * 7;
+    return storedValue(this.buffer, start, end, shared);
   }
 }

@@ -45,7 +45,7 @@ class Knock extends ServerCommand<undefined> {
  * look at it, and a call that was given to it would wait in vain. They are asked with a {@link Knock}, so that no call depends on
  * it: at once, and together, as long as the server has a place for each; else one at a time, and ever more seldom.
  */
-export class Growth {
+export class RestingConnections {
   readonly #clock: Clock;
   readonly #giveBack: (connection: Connection) => void;
   readonly #resting = new Set<Connection>();
@@ -72,7 +72,7 @@ export class Growth {
   }
 
   /** Lets a connection rest; returns false once {@link end} was called. */
-  rest(connection: Connection): boolean {
+  add(connection: Connection): boolean {
     if (this.#ended) return false;
     this.#resting.add(connection);
     return true;

@@ -1,11 +1,10 @@
 /**
  *     mg <key> c O<opaque>\r\n      HD c<cas> [W] [X] [Z] | EN
  */
-import { KeyCommand } from '../../client/command';
 import { HIT, MISS, type Outcome } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
 import type { RequestWriter } from '../../protocol/request';
-import { checkReply, codeOf, nextOpaque } from './tokens';
+import { OpaqueCommand, READ } from './tokens';
 
 /** The present identity of an item. */
 export interface Identity {
@@ -17,9 +16,7 @@ export interface Identity {
 }
 
 /** Whether an item is still the same, without its value. */
-export class IdentityGet extends KeyCommand<Identity | undefined> {
-  readonly #opaque = nextOpaque();
-
+export class IdentityGet extends OpaqueCommand<Identity | undefined> {
   get verb(): 'mg' {
     return 'mg';
   }
@@ -33,14 +30,11 @@ export class IdentityGet extends KeyCommand<Identity | undefined> {
   }
 
   write(request: RequestWriter): void {
-    request.text(`mg ${this.wireKey} c t O${this.#opaque}\r\n`);
+    request.text(`mg ${this.wireKey} c t O${this.opaque}\r\n`);
   }
 
   read(frame: Frame, server: string): Identity | undefined {
-    const code = codeOf(frame);
-    if (code !== 'HD' && code !== 'EN') throw this.refuse(frame, server);
-    checkReply(frame, this.#opaque, code === 'EN');
-    if (code === 'EN') return undefined;
+    if (this.codeOf(frame, server, READ) === 'EN') return undefined;
     const line = frame.line();
     return { cas: / c(\d{1,20})(?: |$)/.exec(line)?.[1] ?? '', outdated: / X(?: |$)/.test(line), won: / W(?: |$)/.test(line) };
   }

@@ -1,0 +1,103 @@
+import { option, settingsOf, type OptionTable } from '../options/option';
+import { safeKey } from '../protocol/safe-key';
+import { clockOf, keyOf, LIFETIME, textOf, uniqueWord, type AdapterClient } from './shared';
+
+/** Options of every adapter whose namespace can be cleared. */
+export interface GenerationOptions {
+  /**
+   * Milliseconds for which a process may still see what another one has cleared; 0 = not at all, at the price of one more trip
+   * per call.
+   * @default 1000
+   */
+  generationTtl?: number | undefined;
+}
+
+export const GENERATION_OPTIONS = { generationTtl: option(LIFETIME, 1000) } satisfies OptionTable<GenerationOptions>;
+
+/**
+ * A namespace that can be cleared on its own: `flush_all` would wipe what other programs keep.
+ *
+ * One item holds a random word that is part of every key of the namespace. Clearing it replaces that word; when the item is
+ * lost the namespace is empty, never wrong.
+ */
+export class Generation {
+  readonly #client: AdapterClient;
+  readonly #name: string;
+  readonly #ttl: number;
+  #known: { readonly word: string; readonly until: number } | undefined;
+  #reading: Promise<string> | undefined;
+  /** Counts the clearings: a reading that began before one is outdated. */
+  #epoch = 0;
+
+  constructor(client: AdapterClient, name: string, options: GenerationOptions) {
+    this.#client = client;
+    this.#name = safeKey(name, 100);
+    this.#ttl = settingsOf(GENERATION_OPTIONS, options).generationTtl;
+    // Fails now if the client's prefix leaves no room.
+    keyOf(client, this.#prefix(uniqueWord()), '');
+  }
+
+  /** The keys of the items of `names` in the current generation. */
+  async keysOf(names: readonly string[]): Promise<string[]> {
+    const prefix = this.#prefix(await this.#word());
+    return names.map((name) => keyOf(this.#client, prefix, name));
+  }
+
+  async keyOf(name: string): Promise<string> {
+    const [key = ''] = await this.keysOf([name]);
+    return key;
+  }
+
+  /** Empties the namespace: for this process at once, for others after at most `generationTtl`. */
+  async clear(): Promise<void> {
+    const word = uniqueWord();
+    this.#epoch++;
+    this.#known = this.#reading = undefined;
+    await this.#client.set(this.#item, word, { noreply: false });
+    this.#epoch++;
+    this.#reading = undefined;
+    this.#keep(word);
+  }
+
+  #prefix(word: string): string {
+    return `${this.#name}:${word}:`;
+  }
+
+  get #item(): string {
+    return keyOf(this.#client, '', `${this.#name}:generation`);
+  }
+
+  #now(): number {
+    return clockOf(this.#client).now();
+  }
+
+  #keep(word: string): void {
+    this.#known = { word, until: this.#now() + this.#ttl };
+  }
+
+  #word(): Promise<string> {
+    // A shared reading may have begun before another process cleared, which `0` rules out.
+    if (this.#ttl === 0) return this.#read();
+    const known = this.#known;
+    if (known !== undefined && this.#now() < known.until) return Promise.resolve(known.word);
+    const epoch = this.#epoch;
+    this.#reading ??= this.#read()
+      .then((word) => {
+        if (epoch === this.#epoch) this.#keep(word);
+        return word;
+      })
+      .finally(() => {
+        if (epoch === this.#epoch) this.#reading = undefined;
+      });
+    return this.#reading;
+  }
+
+  async #read(): Promise<string> {
+    const found = textOf(await this.#client.get(this.#item));
+    if (found !== undefined) return found;
+    const word = uniqueWord();
+    if (await this.#client.add(this.#item, word, { noreply: false })) return word;
+    // Another process was first. If its item is lost already, our own word stands for an empty namespace.
+    return textOf(await this.#client.get(this.#item)) ?? word;
+  }
+}

@@ -1,0 +1,38 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { Client } from '../../src';
+import { ReadThroughCache, type CacheOptions } from '../../src/cache';
+import { describeWithMemcached } from '../support/describe';
+import { startMemcached } from '../support/memcached';
+
+/** Holds up the event loop. */
+function stall(milliseconds: number): void {
+  const until = performance.now() + milliseconds;
+  while (performance.now() < until);
+}
+
+describeWithMemcached('the time for which this process itself stood still is not the cache’s', () => {
+  it.each<[string, CacheOptions]>([
+    ['an entry', {}],
+    ['a tag', { tags: ['t'] }],
+    ['the namespace', { namespace: 'n' }],
+    ['a value that is validated', { l1: { admit: 'all', validate: true } }],
+  ])('the question for %s', async (name, options) => {
+    const memcached = await startMemcached();
+    const client = new Client(memcached.address);
+    const cache = new ReadThroughCache(client, { cacheTimeout: 60, tagMaxAge: 0, circuit: { failures: 1 }, ...options });
+    const read = (): Promise<string> => cache.get(name.replaceAll(' ', '-'), () => 'loaded');
+    await read();
+    for (let round = 0; round < 3; round++) {
+      await read();
+      const call = read();
+      // It is on its way.
+      await turn();
+      stall(120);
+      expect(await call).toBe('loaded');
+    }
+    expect(cache.stats()).toMatchObject({ load: 1, refresh: 0, 'cache-timeout': 0, 'cache-error': 0, 'circuit-open': 0 });
+    await cache.close();
+    await client.close();
+    await memcached.stop();
+  });
+});
