@@ -25,11 +25,12 @@ interface Report {
 /** Runs the tests of `files` whose names begin with one of `names`, on sources with the defect planted. */
 async function runTests(files: readonly string[], names: readonly string[], defect?: PlantedDefect): Promise<Report> {
   const pattern = names.map((name) => name.replace(/[^\w ]/g, '\\$&')).join('|');
+  const transform = { '^.+\\.ts$': join(__dirname, 'g09-transformer.mjs') };
   const child = spawn(
     process.execPath,
     [
       ...[JEST, ...files.map((file) => join(ROOT, 'tests', file)), '--runTestsByPath', '--testNamePattern', `^(?:${pattern})`],
-      ...['--json', '--runInBand', '--silent', '--forceExit', `--testTimeout=${TEST_TIMEOUT}`],
+      ...['--json', '--runInBand', '--silent', '--forceExit', `--testTimeout=${TEST_TIMEOUT}`, `--transform=${JSON.stringify(transform)}`],
     ],
     {
       cwd: ROOT,

@@ -1,6 +1,6 @@
 /**
- * How jest compiles: file by file, with esbuild, as the published package is; what the types say is for `npm run typecheck`. TypeScript takes
- * ten times as long, and as much again to be loaded by each worker.
+ * How the runs with planted defects compile: file by file, with esbuild, as the published package is. TypeScript takes ten times as long,
+ * and as much again to be loaded by each of these runs.
  *
  * One file may have a defect planted: `PLANTED_DEFECT` holds `{ file, find, replace }`, the file as an absolute path. The sources stay as they are,
  * and all other files come from the cache.
