@@ -50,7 +50,6 @@ export type MemcacheErrorCode =
 export class MemcacheError extends Error {
   /** Stable, machine-readable name of the error class. */
   readonly code: MemcacheErrorCode = 'MEMCACHE_ERROR';
-  static { nameErrors(this, 'MemcacheError'); }
 
   /** Name of the server concerned, when there is one. */
   readonly server: string | undefined;
@@ -61,7 +60,7 @@ export class MemcacheError extends Error {
 
   constructor(message: string, options: MemcacheErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    if (!Object.hasOwn(new.target.prototype, 'name')) nameErrors(new.target, new.target.name);
+    if (!Object.hasOwn(new.target.prototype, 'name')) nameErrors(new.target.prototype, new.target.name);
     this.server = options.server;
     this.command = options.command;
     this.certainty = options.certainty ?? 'notSent';
@@ -71,25 +70,21 @@ export class MemcacheError extends Error {
 /** The request was at fault: raised by the server (`CLIENT_ERROR …`) or, before a byte is written, by the client itself. */
 export class MemcacheClientError extends MemcacheError {
   override readonly code: 'MEMCACHE_CLIENT_ERROR' | 'MEMCACHE_UNKNOWN_COMMAND' | 'MEMCACHE_ILLEGAL_INPUT' | 'MEMCACHE_INEXACT_NUMBER' = 'MEMCACHE_CLIENT_ERROR';
-  static { nameErrors(this, 'MemcacheClientError'); }
 }
 
 /** The server does not know the command (`ERROR`), likely because it is older than the command. */
 export class MemcacheUnknownCommandError extends MemcacheClientError {
   override readonly code = 'MEMCACHE_UNKNOWN_COMMAND';
-  static { nameErrors(this, 'MemcacheUnknownCommandError'); }
 }
 
 /** An argument is not legal; the message names the argument and the rule. Nothing was written. */
 export class MemcacheIllegalInputError extends MemcacheClientError {
   override readonly code = 'MEMCACHE_ILLEGAL_INPUT';
-  static { nameErrors(this, 'MemcacheIllegalInputError'); }
 }
 
 /** A counter was asked for as a number and is beyond 2^53; the server did change it. {@link exact} has the count. */
 export class MemcacheInexactNumberError extends MemcacheClientError {
   override readonly code = 'MEMCACHE_INEXACT_NUMBER';
-  static { nameErrors(this, 'MemcacheInexactNumberError'); }
 
   readonly #exact: bigint;
 
@@ -111,67 +106,56 @@ export class MemcacheInexactNumberError extends MemcacheClientError {
 /** The server reported a failure of its own (`SERVER_ERROR …`), for example that a value is too large. */
 export class MemcacheServerError extends MemcacheError {
   override readonly code: 'MEMCACHE_SERVER_ERROR' | 'MEMCACHE_UNEXPECTED_CLOSE' = 'MEMCACHE_SERVER_ERROR';
-  static { nameErrors(this, 'MemcacheServerError'); }
 }
 
 /** The connection ended while the reply was awaited, likely because the server was stopped or restarted. */
 export class MemcacheUnexpectedCloseError extends MemcacheServerError {
   override readonly code = 'MEMCACHE_UNEXPECTED_CLOSE';
-  static { nameErrors(this, 'MemcacheUnexpectedCloseError'); }
 }
 
 /** No connection could be made: refused, unreachable, unknown host, TLS refused, or `connectTimeout` passed. */
 export class MemcacheConnectError extends MemcacheError {
   override readonly code = 'MEMCACHE_CONNECT';
-  static { nameErrors(this, 'MemcacheConnectError'); }
 }
 
 /** The call's deadline passed. */
 export class MemcacheTimeoutError extends MemcacheError {
   override readonly code: 'MEMCACHE_TIMEOUT' | 'MEMCACHE_LOAD_TIMEOUT' = 'MEMCACHE_TIMEOUT';
-  static { nameErrors(this, 'MemcacheTimeoutError'); }
 }
 
 /** A loader of a read-through cache took longer than `loadTimeout`, and there was no old value to give instead. */
 export class CacheLoadTimeoutError extends MemcacheTimeoutError {
   override readonly code = 'MEMCACHE_LOAD_TIMEOUT';
-  static { nameErrors(this, 'CacheLoadTimeoutError'); }
 }
 
 /** The server refused the credentials, or requires credentials where none were given. */
 export class MemcacheAuthenticationError extends MemcacheError {
   override readonly code = 'MEMCACHE_AUTHENTICATION';
-  static { nameErrors(this, 'MemcacheAuthenticationError'); }
 }
 
 /** A limit on waiting work is reached (`maxPending`, or a pool's `maxWaiting`); the call was refused at once. */
 export class MemcacheOverloadedError extends MemcacheError {
   override readonly code = 'MEMCACHE_OVERLOADED';
-  static { nameErrors(this, 'MemcacheOverloadedError'); }
 }
 
 /** No server is left to ask, likely because all of them are marked dead. */
 export class MemcacheNoServersError extends MemcacheError {
   override readonly code = 'MEMCACHE_NO_SERVERS';
-  static { nameErrors(this, 'MemcacheNoServersError'); }
 }
 
 /** A serde could not write or read a value; `cause` is what it threw. The connection is not affected. */
 export class MemcacheSerdeError extends MemcacheError {
   override readonly code = 'MEMCACHE_SERDE';
-  static { nameErrors(this, 'MemcacheSerdeError'); }
 }
 
 /** The reply cannot be understood, or was not asked for; the connection has been dropped. */
 export class MemcacheUnknownError extends MemcacheError {
   override readonly code = 'MEMCACHE_UNKNOWN';
-  static { nameErrors(this, 'MemcacheUnknownError'); }
 }
 
 /** A call that went to several servers failed on some of them; what the others gave is in `partial`. */
 export class MemcachePartialError extends MemcacheError {
   override readonly code = 'MEMCACHE_PARTIAL';
-  static { nameErrors(this, 'MemcachePartialError'); }
 
   readonly #partial: unknown;
   readonly #failures: ReadonlyMap<string, MemcacheError>;
@@ -193,10 +177,28 @@ export class MemcachePartialError extends MemcacheError {
   }
 }
 
-/**
- * Gives the errors of a class their name on the prototype, as JavaScript's own errors have it, so that `stack` shows it. The
- * name is a literal, since the names of classes are lost when a bundle is minified.
- */
-function nameErrors({ prototype }: { readonly prototype: object }, name: string): void {
+/** Gives the errors of a class their name on the prototype, as JavaScript's own errors have it, so that `stack` shows it. */
+function nameErrors(prototype: object, name: string): void {
   Object.defineProperty(prototype, 'name', { value: name, configurable: true, writable: true });
 }
+
+/** All classes, under their names: those of the classes themselves are lost when a bundle is minified. */
+const CLASSES = {
+  MemcacheError,
+  MemcacheClientError,
+  MemcacheUnknownCommandError,
+  MemcacheIllegalInputError,
+  MemcacheInexactNumberError,
+  MemcacheServerError,
+  MemcacheUnexpectedCloseError,
+  MemcacheConnectError,
+  MemcacheTimeoutError,
+  CacheLoadTimeoutError,
+  MemcacheAuthenticationError,
+  MemcacheOverloadedError,
+  MemcacheNoServersError,
+  MemcacheSerdeError,
+  MemcacheUnknownError,
+  MemcachePartialError,
+};
+for (const [name, { prototype }] of Object.entries(CLASSES)) nameErrors(prototype, name);

@@ -25,7 +25,10 @@ export class RequestWriter {
   /** Adds text of one character per byte. */
   text(text: string): void {
     this.#text += text;
-    if (this.#text.length > PIECE) this.#cut();
+    if (this.#text.length <= PIECE) return;
+    this.#chunks.push(this.#text);
+    this.#chunkedSize += this.#text.length;
+    this.#text = '';
   }
 
   /** Adds a data block and the CR LF after it. A string must be of one character per byte. */
@@ -40,12 +43,6 @@ export class RequestWriter {
     this.#chunkedSize += this.#text.length + data.length;
     this.#hasBlocks = true;
     this.#text = '\r\n';
-  }
-
-  #cut(): void {
-    this.#chunks.push(this.#text);
-    this.#chunkedSize += this.#text.length;
-    this.#text = '';
   }
 
   /**

@@ -1,4 +1,4 @@
-import { MemcacheSerdeError } from '../errors';
+import { unreadable } from './unreadable';
 
 /**
  * How much memory reading one value may take, in units of about 8 bytes: half a million containers, or eight million numbers.
@@ -16,7 +16,7 @@ export class Budget {
   /** @throws MemcacheSerdeError when nothing is left */
   charge(units: number): void {
     this.#left -= units;
-    if (this.#left < 0) throw new MemcacheSerdeError('the value would take too much memory', { certainty: 'executed' });
+    if (this.#left < 0) throw unreadable('the value would take too much memory');
   }
 }
 

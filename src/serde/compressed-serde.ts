@@ -4,6 +4,7 @@ import type { Codec } from './codec';
 import { FLAG_COMPRESSED } from './flags';
 import type { MISS, Serde, SerializedValue } from './serde';
 import { zlibCodec, type CompressionLevel } from './zlib';
+import { unreadable } from './unreadable';
 
 /** How a {@link CompressedSerde} works. */
 export interface CompressedSerdeOptions {
@@ -74,7 +75,7 @@ export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
   #decompress(data: Buffer): Buffer {
     const plain = this.#codec.decompress(data, this.#maxOutput);
     if (plain.length > this.#maxOutput) {
-      throw new MemcacheSerdeError(`the codec produced more than the ${this.#maxOutput} bytes of maxOutput`, { certainty: 'executed' });
+      throw unreadable(`the codec produced more than the ${this.#maxOutput} bytes of maxOutput`);
     }
     return Buffer.from(plain.buffer, plain.byteOffset, plain.length);
   }

@@ -1,4 +1,5 @@
 import { MemcacheSerdeError } from '../errors';
+import { unreadable } from './unreadable';
 
 /** A decremented counter keeps its old length, padded with spaces. */
 const INTEGER = /^-?[0-9]+ *$/;
@@ -9,7 +10,7 @@ const MAX_LENGTH = 20_000;
 /** @throws MemcacheSerdeError for a string that is not an integer, or has more than 20 000 characters */
 export function toBigInt(text: string): bigint {
   if (text.length > MAX_LENGTH || !INTEGER.test(text)) {
-    throw new MemcacheSerdeError('the item is flagged as an integer, but is not one', { certainty: 'executed' });
+    throw unreadable('the item is flagged as an integer, but is not one');
   }
   return BigInt(text.trimEnd());
 }

@@ -2,6 +2,7 @@ import { MemcacheIllegalInputError, MemcacheSerdeError } from '../errors';
 import { utf8Slice } from '../protocol/bytes';
 import { FLAG_JSON } from './flags';
 import type { Fixed, Serde, SerializedValue } from './serde';
+import { unreadable } from './unreadable';
 
 /** How a {@link JsonSerde} reads. */
 export interface JsonSerdeOptions<T> {
@@ -37,9 +38,7 @@ export class JsonSerde<T = unknown> implements Serde<T> {
 
   deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): Fixed<T> {
     if (flags !== FLAG_JSON) {
-      throw new MemcacheSerdeError(`the item has flags ${flags}, not those of JSON (${FLAG_JSON}): another serde stored it`, {
-        certainty: 'executed',
-      });
+      throw unreadable(`the item has flags ${flags}, not those of JSON (${FLAG_JSON}): another serde stored it`);
     }
     return this.#validate(parseJson(utf8Slice(buffer, start, end), this.#reviver));
   }
@@ -58,6 +57,6 @@ export function parseJson(text: string, reviver?: (this: unknown, key: string, v
     return JSON.parse(text, reviver) as unknown;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new MemcacheSerdeError('the item is flagged as JSON, but is not JSON', { certainty: 'executed' });
+    throw unreadable('the item is flagged as JSON, but is not JSON');
   }
 }

@@ -1,4 +1,3 @@
-import { MemcacheSerdeError } from '../errors';
 import { copyOf, utf8Slice } from '../protocol/bytes';
 import { byteCount, DEFAULT_MAX_OUTPUT } from './compressed-serde';
 import { FLAG_BYTES, FLAG_COMPRESSED, FLAG_INTEGER, FLAG_LONG, FLAG_PICKLE, FLAG_TEXT } from './flags';
@@ -8,6 +7,7 @@ import { writePickle } from './pickle/writer';
 import type { Serde, SerializedValue } from './serde';
 import type { CacheValue } from './typed-serde';
 import { readZlib } from './zlib';
+import { unreadable } from './unreadable';
 
 /** How a {@link PythonSerde} reads. */
 export interface PythonSerdeOptions {
@@ -59,9 +59,7 @@ export class PythonSerde implements Serde<CacheValue> {
         return readPickle(buffer, start, end) as CacheValue;
       default:
         if (flags & FLAG_COMPRESSED) return this.deserialize(readZlib(buffer.subarray(start, end), this.#maxOutput), flags - FLAG_COMPRESSED);
-        throw new MemcacheSerdeError(`no Python client stored an item with flags ${flags}: use the serde it was stored with, or a RawSerde`, {
-          certainty: 'executed',
-        });
+        throw unreadable(`no Python client stored an item with flags ${flags}: use the serde it was stored with, or a RawSerde`);
     }
   }
 }

@@ -3,6 +3,7 @@ import { MemcacheSerdeError } from '../errors';
 import { FLAG_STRUCTURED } from './flags';
 import type { Fixed, Serde, SerializedValue } from './serde';
 import { scanStructured } from './structured/scan';
+import { unreadable } from './unreadable';
 
 /** The version of V8's format stands in the flags, above the bit that marks the format. */
 const VERSION_UNIT = 2 * FLAG_STRUCTURED;
@@ -41,7 +42,7 @@ export class StructuredSerde<T = unknown> implements Serde<T> {
     try {
       return deserialize(own) as T;
     } catch (cause) {
-      throw new MemcacheSerdeError('the structured value is malformed', { cause, certainty: 'executed' });
+      throw unreadable('the structured value is malformed', cause);
     }
   }
 
@@ -53,12 +54,10 @@ export class StructuredSerde<T = unknown> implements Serde<T> {
 function checkVersion(data: Buffer, flags: number): void {
   const version = (flags - FLAG_STRUCTURED) / VERSION_UNIT;
   if (!Number.isInteger(version) || version < OLDEST_VERSION || version > 255) {
-    throw new MemcacheSerdeError(`no StructuredSerde stored an item with flags ${flags}: use the serde it was stored with`, { certainty: 'executed' });
+    throw unreadable(`no StructuredSerde stored an item with flags ${flags}: use the serde it was stored with`);
   }
   if (version > OUR_VERSION) {
-    throw new MemcacheSerdeError(`the item has version ${version} of V8's format, and this Node reads up to ${OUR_VERSION}: a newer Node stored it`, {
-      certainty: 'executed',
-    });
+    throw unreadable(`the item has version ${version} of V8's format, and this Node reads up to ${OUR_VERSION}: a newer Node stored it`);
   }
-  if (data[1] !== version) throw new MemcacheSerdeError('the version in the structured value is not the one in its flags', { certainty: 'executed' });
+  if (data[1] !== version) throw unreadable('the version in the structured value is not the one in its flags');
 }

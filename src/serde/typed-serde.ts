@@ -16,6 +16,7 @@ import { integerText, isInteger, toBigInt, toInteger } from './integer';
 import { parseJson, toJson } from './json-serde';
 import type { Serde, SerializedValue } from './serde';
 import { checkWellFormed } from './string-serde';
+import { unreadable } from './unreadable';
 
 /** What a {@link TypedSerde} carries: strings, bytes, numbers, bigints, booleans, null, and whatever JSON can hold. */
 export type CacheValue = string | number | bigint | boolean | null | object;
@@ -63,7 +64,7 @@ export class TypedSerde implements Serde<CacheValue> {
       case FLAG_JSON:
         return parseJson(utf8Slice(buffer, start, end)) as CacheValue;
       default:
-        throw new MemcacheSerdeError(foreign(flags), { certainty: 'executed' });
+        throw unreadable(foreign(flags));
     }
   }
 }

@@ -5,6 +5,7 @@ import { MemcacheSerdeError } from '../errors';
 import { isObject } from '../options/rule';
 import { copyOf } from '../protocol/bytes';
 import type { Codec } from './codec';
+import { unreadable } from './unreadable';
 
 /** How hard fflate tries, from 0 (not at all) to 9. */
 export type CompressionLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
@@ -52,7 +53,7 @@ function inflate(data: Uint8Array, maxOutput: number): Inflated {
       case 'ERR_BUFFER_TOO_LARGE':
         throw tooLarge(maxOutput);
       case 'Z_BUF_ERROR':
-        throw new MemcacheSerdeError('the compressed value is cut short', { certainty: 'executed', cause: error });
+        throw unreadable('the compressed value is cut short', error);
       default:
         throw corrupt(error);
     }
@@ -60,9 +61,9 @@ function inflate(data: Uint8Array, maxOutput: number): Inflated {
 }
 
 function corrupt(cause?: unknown): MemcacheSerdeError {
-  return new MemcacheSerdeError('the compressed value is corrupt', { certainty: 'executed', cause });
+  return unreadable('the compressed value is corrupt', cause);
 }
 
 function tooLarge(maxOutput: number): MemcacheSerdeError {
-  return new MemcacheSerdeError(`the value is larger than ${maxOutput} bytes when decompressed (maxOutput)`, { certainty: 'executed' });
+  return unreadable(`the value is larger than ${maxOutput} bytes when decompressed (maxOutput)`);
 }

@@ -3,7 +3,6 @@
  *
  * https://github.com/memcached/memcached/blob/master/doc/protocol.txt
  */
-import { MemcacheUnknownError } from '../../errors';
 import { latin1Slice, readDecimal } from '../../protocol/bytes';
 import type { Frame } from '../../protocol/frame';
 import { keyText, type Key } from '../../protocol/key';
@@ -12,7 +11,7 @@ import { MISS, type Serde } from '../../serde/serde';
 import { NO_CAS, type Reading } from '../command';
 import * as outcomes from '../meter';
 import { MetaExchange } from './meta';
-import type { MetaItem } from './meta-results';
+import { notANumber, type MetaItem } from './meta-results';
 
 const SPACE = 32;
 const MINUS = 45;
@@ -117,6 +116,5 @@ function numberOf(buffer: Buffer, from: number, end: number): number {
   const isNegative = buffer[from + 1] === MINUS;
   const number = readDecimal(buffer, from + (isNegative ? 2 : 1), end);
   if (number >= 0) return isNegative ? -number : number;
-  const letter = latin1Slice(buffer, from, from + 1);
-  throw new MemcacheUnknownError(`the flag ${letter} of a meta reply is not a number`, { command: 'mg', certainty: 'executed' });
+  throw notANumber(`the flag ${latin1Slice(buffer, from, from + 1)}`, 'mg');
 }

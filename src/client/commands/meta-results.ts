@@ -55,7 +55,7 @@ const STATUS: Readonly<Record<string, MetaWriteResult['status']>> = { NS: 'notSt
 /** The outcome of an `ma`, its count as a bigint if `exact`. */
 export function metaCount(result: MetaResult, exact: boolean): MetaCount<number | bigint> {
   const digits = result.value?.toString('latin1');
-  if (digits !== undefined && !isUint64(digits)) throw unreadable('the count', 'ma');
+  if (digits !== undefined && !isUint64(digits)) throw notANumber('the count', 'ma');
   const ttl = result.flag('t');
   return {
     ...metaWriteResult(result),
@@ -77,10 +77,10 @@ export function metaDebugInfo(result: MetaResult): Map<string, string> | undefin
 
 /** The number in a decimal flag. */
 function numberIn(letter: string, digits: string): number {
-  if (!/^-?[0-9]{1,15}$/.test(digits)) throw unreadable(`the flag ${letter}`, 'ma');
+  if (!/^-?[0-9]{1,15}$/.test(digits)) throw notANumber(`the flag ${letter}`, 'ma');
   return Number(digits);
 }
 
-function unreadable(what: string, command: string): MemcacheUnknownError {
+export function notANumber(what: string, command: string): MemcacheUnknownError {
   return new MemcacheUnknownError(`${what} of a meta reply is not a number`, { command, certainty: 'executed' });
 }

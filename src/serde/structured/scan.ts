@@ -7,6 +7,7 @@
 import { MemcacheSerdeError } from '../../errors';
 import { latin1Slice } from '../../protocol/bytes';
 import { Budget, ElementCost, OBJECT_UNITS } from '../budget';
+import { unreadable } from '../unreadable';
 
 /** The byte that begins a value, or ends one that holds others: V8's `SerializationTag`. */
 const enum Tag {
@@ -74,7 +75,7 @@ export function scanStructured(data: Buffer): void {
 }
 
 function malformed(): MemcacheSerdeError {
-  return new MemcacheSerdeError('the structured value is malformed, or of a kind that is not supported', { certainty: 'executed' });
+  return unreadable('the structured value is malformed, or of a kind that is not supported');
 }
 
 class Scan {
