@@ -28,7 +28,6 @@ const TAKEN_OUT: Readonly<Record<string, readonly (readonly [what: RegExp, inste
     [/^ +this\.#countBatch\(.*;$/m, ''],
     [/^ +this\.#times\.endRead\(\);$/gm, ''],
   ],
-  'client/wire/inbox.ts': [[/^ +this\.#times\.begin\(\);$/m, '']],
   'client/client.ts': [[/return this\.#observer\.idle \? (.*) : .*;/, 'return $1;']],
 };
 

@@ -15,7 +15,8 @@ export class CallQueue {
   #head = 0;
   #next = 0;
   #tail = 0;
-  #passed = 0;
+  /** Called before the head leaves without an answer that somebody waited for. */
+  onPass: (() => void) | undefined;
 
   /** How many calls are in it. */
   get size(): number {
@@ -47,11 +48,6 @@ export class CallQueue {
     return this.#head;
   }
 
-  /** How many have left it after an answer that somebody waited for. */
-  get answered(): number {
-    return this.#head - this.#passed;
-  }
-
   /** The call at a position that is still in the queue. */
   at(position: number): Call<unknown> | undefined {
     return this.#ring[position & (this.#ring.length - 1)];
@@ -79,7 +75,7 @@ export class CallQueue {
 
   /** Removes the head, as {@link shift} does; nobody waited for its answer. */
   pass(): void {
-    this.#passed++;
+    this.onPass?.();
     this.shift();
   }
 
@@ -94,7 +90,6 @@ export class CallQueue {
   /** Empties the queue. */
   clear(): void {
     this.#ring.fill(undefined);
-    this.#passed += this.#tail - this.#head;
     this.#head = this.#next = this.#tail;
   }
 

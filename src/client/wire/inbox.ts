@@ -5,7 +5,6 @@ import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
 import { MISS as NOTHING } from '../meter';
 import { BrokenReply, isStopgap, JoinableGet, MORE } from '../command';
-import type { ReplyTimes } from './reply-times';
 import { isWorthRepeating, spoils } from './spoils';
 
 /** The call has its reply, as an error, and the connection must not be used any more. */
@@ -29,14 +28,12 @@ export class RepeatSeparately extends Error {
 export class Inbox {
   readonly #calls: CallQueue;
   readonly #server: string;
-  readonly #times: ReplyTimes;
   /** Whether a value has come for the line whose end is awaited. */
   #inLine = false;
 
-  constructor(calls: CallQueue, server: string, times: ReplyTimes) {
+  constructor(calls: CallQueue, server: string) {
     this.#calls = calls;
     this.#server = server;
-    this.#times = times;
   }
 
   /** The key of the value that most likely comes next. */
@@ -54,7 +51,6 @@ export class Inbox {
     const call = this.#calls.head;
     if (call === undefined) throw new FrameError('the server sent something that was not asked for');
     if (!frame.terminated) throw new FrameError('a value does not end in CR LF');
-    this.#times.begin();
     if (call.command instanceof JoinableGet) this.#takeJoined(call, call.command, frame);
     else this.#takeOwn(call, frame);
   }

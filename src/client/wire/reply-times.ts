@@ -13,64 +13,54 @@ export class ReplyTimes {
   /** What was written together, oldest first: the position after its last call, and the time. */
   readonly #ends: number[] = [];
   readonly #times: number[] = [];
-  /** The batch whose replies are coming ends before this position. */
-  #end = -1;
-  #written = 0;
-  /** How many of the queue's answered calls are counted. */
+  /** All calls before this position are counted, or were passed over. */
   #counted = 0;
-  /** The time of this read; undefined until it has answered a call. */
+  /** The time of this read; undefined until a call that it answered is counted. */
   #now: number | undefined;
 
   constructor(calls: CallQueue, meter: ServerMeter, clock: Clock) {
     this.#calls = calls;
     this.#meter = meter;
     this.#clock = clock;
+    calls.onPass = () => {
+      this.#count();
+      this.#counted++;
+    };
   }
 
   /** All calls up to the next position are written. */
   wrote(): void {
-    const { nextPosition, headPosition } = this.#calls;
-    // Not all batches are answered: those of commands without a reply are not.
-    while ((this.#ends[0] ?? Infinity) <= headPosition) this.#forgetFirst();
-    this.#ends.push(nextPosition);
+    this.#forgetCounted();
+    this.#ends.push(this.#calls.nextPosition);
     this.#times.push(this.#clock.now());
   }
 
   /** The head is written once more, and all before it is answered: its time runs from now. */
   startAgain(): void {
     this.#ends.length = this.#times.length = 0;
-    this.#end = -1;
   }
 
-  /** A reply begins: it is for the head, and what shares it was written together with it. */
-  begin(): void {
-    if (this.#calls.headPosition >= this.#end) this.#turn();
-  }
-
-  /** All that was read is taken. */
+  /** All that was read is taken: what has left the queue was answered. */
   endRead(): void {
-    this.#flush();
+    this.#count();
     this.#now = undefined;
   }
 
-  /** To the batch of the head. */
-  #turn(): void {
-    this.#flush();
-    while ((this.#ends[0] ?? Infinity) <= this.#calls.headPosition) this.#forgetFirst();
-    this.#end = this.#ends[0] ?? Infinity;
-    this.#written = this.#times[0] ?? 0;
+  #count(): void {
+    const { headPosition } = this.#calls;
+    while (this.#counted < headPosition) {
+      this.#forgetCounted();
+      this.#now ??= this.#clock.now();
+      const end = Math.min(headPosition, this.#ends[0] ?? headPosition);
+      this.#meter.answered(end - this.#counted, this.#now - (this.#times[0] ?? this.#now));
+      this.#counted = end;
+    }
   }
 
-  #flush(): void {
-    const { answered } = this.#calls;
-    if (answered === this.#counted) return;
-    this.#now ??= this.#clock.now();
-    this.#meter.answered(answered - this.#counted, this.#now - this.#written);
-    this.#counted = answered;
-  }
-
-  #forgetFirst(): void {
-    this.#ends.shift();
-    this.#times.shift();
+  #forgetCounted(): void {
+    while ((this.#ends[0] ?? Infinity) <= this.#counted) {
+      this.#ends.shift();
+      this.#times.shift();
+    }
   }
 }

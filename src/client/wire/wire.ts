@@ -103,7 +103,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
     this.#handshake = settings.auth && new Handshake(settings.address.name, settings.auth);
     this.#outbox = new Outbox(this.#calls, this.#request, settings.maxPending, settings.address.name);
-    this.#inbox = new Inbox(this.#calls, settings.address.name, this.#times);
+    this.#inbox = new Inbox(this.#calls, settings.address.name);
     const expectedKey = (): string | undefined => this.#inbox.expectedKey;
     this.#reader = new FrameReader(replyRules(settings.maxValueSize, expectedKey), (frame) => {
       this.#onFrame(frame);
@@ -370,7 +370,6 @@ export class Wire implements Carrier, DeadlineKeeper {
     const call = this.#outbox.raw;
     this.#raw = undefined;
     this.#outbox.endRaw();
-    this.#times.begin();
     if (call?.unawaited !== false) this.#calls.pass();
     else this.#calls.shift();
     call?.resolve(answer.reply);
