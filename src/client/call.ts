@@ -27,7 +27,6 @@ const UNAWAITED = 256;
  */
 export class Call<R> {
   readonly command: Command<R>;
-  readonly #meter: ServerMeter;
   reader: ReplyReader<R> | undefined;
   #marks = 0;
   /** In whole milliseconds: V8 keeps an integer in the object, and a fraction in sixteen bytes beside it. */
@@ -37,9 +36,8 @@ export class Call<R> {
   #unfollow: (() => void) | undefined;
 
   /** @param resolve of its promise; it rejects through the same function, as a second one would take 72 bytes more */
-  constructor(command: Command<R>, meter: ServerMeter, resolve: (result: R | Promise<never>) => void) {
+  constructor(command: Command<R>, resolve: (result: R | Promise<never>) => void) {
     this.command = command;
-    this.#meter = meter;
     this.#resolve = resolve;
   }
 
@@ -145,38 +143,39 @@ export class Call<R> {
     this.#marks |= this.chances === 0 ? FIRST_CHANCE : SECOND_CHANCE;
   }
 
-  resolve(result: R): void {
+  /** Settles the call, and lets `meter` count it, as whatever settles it does. */
+  resolve(result: R, meter: ServerMeter): void {
     if (!this.#settle()) return;
-    this.#meter.succeed(this.command, result);
+    meter.succeed(this.command, result);
     this.#resolve(result);
   }
 
   /** Like {@link resolve}, when the outcome is known. */
-  resolveAs(result: R, verb: string, outcome: Outcome): void {
+  resolveAs(result: R, outcome: Outcome, meter: ServerMeter): void {
     if (!this.#settle()) return;
-    this.#meter.succeedAs(verb, outcome);
+    meter.succeedAs(this.command.verb, outcome);
     this.#resolve(result);
   }
 
   /** Resolves a call that is written, and that the server was asked not to answer. */
-  resolveUnanswered(): void {
+  resolveUnanswered(meter: ServerMeter): void {
     if (!this.#settle()) return;
-    this.#meter.unanswered(this.command);
+    meter.unanswered(this.command);
     this.#resolve(this.command.unanswered());
   }
 
-  reject(reason: unknown): void {
+  reject(reason: unknown, meter: ServerMeter): void {
     if (!this.#settle()) return;
-    if (reason instanceof MemcacheError) locate(reason, this.#meter.server, this.command.verb);
-    this.#meter.fail(this.command, reason);
+    if (reason instanceof MemcacheError) locate(reason, meter.server, this.command.verb);
+    meter.fail(this.command, reason);
     this.#reject(reason);
   }
 
   /** Rejects with the signal's reason when it fires; `onWithdrawn` is then called, unless the call had settled. */
-  follow(signal: AbortSignal, onWithdrawn?: () => void): void {
+  follow(signal: AbortSignal, { meter, onWithdrawn }: Carrier): void {
     this.#unfollow = onAbort(signal, () => {
       if (this.#settle()) {
-        this.#meter.abort(this.command);
+        meter.abort(this.command);
         this.#reject(signal.reason);
       }
       onWithdrawn?.();
@@ -213,12 +212,12 @@ export interface Carrier {
 /** Begins a call, as every call to a server does: makes its promise and hands it to `carrier`. */
 export function startCall<R>(carrier: Carrier, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
   return new Promise<R>((resolve) => {
-    const call = new Call(command, carrier.meter, resolve);
+    const call = new Call(command, resolve);
     if (options !== undefined) {
       const { deadline, signal, trace } = options;
       if (trace !== undefined) trace.server = carrier.meter.server;
       if (deadline !== undefined) call.deadline = deadline;
-      if (signal !== undefined) call.follow(signal, carrier.onWithdrawn);
+      if (signal !== undefined) call.follow(signal, carrier);
     }
     carrier.add(call as Call<unknown>);
   });

@@ -85,8 +85,8 @@ abstract class BaseCommand<R> {
   get answeredUnasked(): boolean {
     return false;
   }
-  /** Whether a connection that is to be closed waits for its answer, or if there is none until it has arrived. */
-  get keepsOpen(): boolean {
+  /** Whether a caller asked for it. What a client asks for itself is not counted, and keeps no connection open that is to be closed. */
+  get ofCaller(): boolean {
     return true;
   }
   /** Whether a data block follows the line: a refused line may then leave the block to be read as commands. */

@@ -27,6 +27,8 @@ export interface Counted<R> {
   readonly scope: 'key' | 'keys' | 'server';
   /** How many keys it concerns; 0 for a command to servers, which counts as one call. */
   readonly keyCount: number;
+  /** Whether a caller asked for it; else it is not counted. */
+  readonly ofCaller: boolean;
   /** The outcome of a command for one key. */
   outcome(result: R): Outcome;
   /** Tells `tally` the outcome of each key. */
@@ -234,12 +236,14 @@ export class ServerMeter implements Tally {
   }
 
   /** A `noreply` command was written. */
-  unanswered({ verb, keyCount }: Counted<never>): void {
+  unanswered({ verb, keyCount, ofCaller }: Counted<never>): void {
+    if (!ofCaller) return;
     this.#count(verb, keyCount);
     this.add(OK, keyCount || 1);
   }
 
-  fail({ verb, keyCount }: Counted<never>, error: unknown): void {
+  fail({ verb, keyCount, ofCaller }: Counted<never>, error: unknown): void {
+    if (!ofCaller) return;
     const keys = keyCount || 1;
     this.#count(verb, keyCount);
     const code = error instanceof MemcacheError ? error.code : 'ERROR';

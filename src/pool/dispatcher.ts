@@ -326,7 +326,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     if (timeouts.heard) {
       timeouts.publish({ clientId, server, command: call.command.verb, pending: this.pending, limitMs: waited ? acquireTimeout : timeout });
     }
-    call.reject(this.#timedOut(call, waited));
+    call.reject(this.#timedOut(call, waited), this.meter);
     this.#stale = true;
   }
 

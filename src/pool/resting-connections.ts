@@ -1,7 +1,5 @@
-import { startCall } from '../client/call';
 import { ServerCommand } from '../client/command';
 import type { Connection } from '../client/connection';
-import { ServerMeter } from '../client/meter';
 import type { Clock } from '../runtime/clock';
 
 /** Milliseconds until a resting connection is asked again; each failure doubles it. */
@@ -23,7 +21,7 @@ class Knock extends ServerCommand<undefined> {
     return true;
   }
 
-  override get keepsOpen(): boolean {
+  override get ofCaller(): boolean {
     return false;
   }
 
@@ -94,7 +92,7 @@ export class RestingConnections {
     for (const connection of this.#resting) {
       if (this.#asked.has(connection)) continue;
       this.#asked.add(connection);
-      void startCall({ meter: new ServerMeter(connection.server, 0), add: (call) => { connection.add(call); } }, new Knock(), undefined).catch(() => undefined);
+      void connection.execute(new Knock()).catch(() => undefined);
       if (isFull) break;
     }
   }

@@ -1,6 +1,5 @@
 import { Call } from '../../src/client/call';
 import { VersionCommand } from '../../src/client/commands/admin';
-import { ServerMeter } from '../../src/client/meter';
 import { CallDeadlines, fairTimeout, type Timed, type Verdict } from '../../src/client/wire/call-deadlines';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
@@ -33,7 +32,7 @@ class Silence {
 
   /** A call, after which the caller computes for a while. */
   call(busy = 0): Call<unknown> {
-    const call = new Call<unknown>(new VersionCommand(), new ServerMeter('', 0), () => undefined);
+    const call = new Call<unknown>(new VersionCommand(), () => undefined);
     this.deadlines.startTick();
     this.deadlines.begin(call);
     this.calls.push(call);
@@ -154,7 +153,7 @@ describe('a call that is not answered', () => {
     const silence = new Silence(1000);
     silence.deadlines.startTick();
     const calls = Array.from({ length: 4 }, () => {
-      const call = new Call<unknown>(new VersionCommand(), new ServerMeter('', 0), () => undefined);
+      const call = new Call<unknown>(new VersionCommand(), () => undefined);
       silence.deadlines.begin(call);
       silence.calls.push(call);
       silence.clock.jump(300);

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { Call } from '../../src/client/call';
-import { ServerMeter } from '../../src/client/meter';
 import { CallQueue } from '../../src/client/wire/call-queue';
 import { NoopCommand } from '../../src/client/commands/meta';
 
@@ -8,7 +7,7 @@ type AnyCall = Call<unknown>;
 
 function makeCall(awaiting: boolean): AnyCall {
   const command = new NoopCommand();
-  const call: AnyCall = new Call<unknown>(command, new ServerMeter('', 0), () => undefined);
+  const call: AnyCall = new Call<unknown>(command, () => undefined);
   if (awaiting) call.reader = command;
   return call;
 }

@@ -5,6 +5,7 @@ export function counted(verb: string, keyCount: number, outcome: Outcome): Count
   return {
     verb,
     keyCount,
+    ofCaller: true,
     scope: keyCount === 0 ? 'server' : keyCount === 1 ? 'key' : 'keys',
     outcome: () => outcome,
     tally: (_, tally) => {

@@ -3,7 +3,7 @@ import { FrameError, type Frame } from '../../protocol/frame';
 import { isWord, replyError } from '../../protocol/reply';
 import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
-import { MISS as NOTHING } from '../meter';
+import { MISS as NOTHING, type ServerMeter } from '../meter';
 import { BrokenReply, isStopgap, JoinableGet, MORE } from '../command';
 import { isWorthRepeating, spoils } from './spoils';
 
@@ -27,13 +27,13 @@ export class RepeatSeparately extends Error {
 /** Gives each frame to the call whose turn it is, and to no other. */
 export class Inbox {
   readonly #calls: CallQueue;
-  readonly #server: string;
+  readonly #meter: ServerMeter;
   /** Whether a value has come for the line whose end is awaited. */
   #inLine = false;
 
-  constructor(calls: CallQueue, server: string) {
+  constructor(calls: CallQueue, meter: ServerMeter) {
     this.#calls = calls;
-    this.#server = server;
+    this.#meter = meter;
   }
 
   /** The key of the value that most likely comes next. */
@@ -59,18 +59,18 @@ export class Inbox {
     const { reader } = call;
     let result: unknown;
     try {
-      result = reader?.read(frame, this.#server);
+      result = reader?.read(frame, this.#meter.server);
     } catch (error) {
       if (error instanceof FrameError) throw error;
       if (error instanceof BrokenReply) this.#onBroken(call, error);
       this.#leave(call);
-      call.reject(error);
+      call.reject(error, this.#meter);
       if (spoils(error, call.command)) throw new SpoilingReply(error);
       return;
     }
     if (result === MORE) return;
     this.#leave(call);
-    call.resolve(result);
+    call.resolve(result, this.#meter);
   }
 
   #onBroken(call: Call<unknown>, { cause }: BrokenReply): never {
@@ -79,7 +79,7 @@ export class Inbox {
       throw new RepeatSeparately(cause);
     }
     this.#leave(call);
-    call.reject(cause);
+    call.reject(cause, this.#meter);
     throw new SpoilingReply(cause);
   }
 
@@ -111,8 +111,8 @@ export class Inbox {
     this.#inLine = true;
     // The last one of a line keeps its place until END has come.
     if (!call.endsReply) this.#leave(call);
-    if (failure === undefined) call.resolveAs(value, command.verb, command.outcome(value));
-    else call.reject(failure);
+    if (failure === undefined) call.resolveAs(value, command.outcome(value), this.#meter);
+    else call.reject(failure, this.#meter);
     if (call.twinned) this.#hitTwins(command, frame);
   }
 
@@ -124,9 +124,9 @@ export class Inbox {
       if (call.reader !== undefined && !call.answered && command instanceof JoinableGet && command.wireKey === wireKey) {
         call.markAnswered();
         try {
-          call.resolve(call.settled ? undefined : command.hit(frame));
+          call.resolve(call.settled ? undefined : command.hit(frame), this.#meter);
         } catch (error) {
-          call.reject(error);
+          call.reject(error, this.#meter);
         }
       }
       call = endsReply ? undefined : this.#calls.behindHead(offset);
@@ -152,7 +152,7 @@ export class Inbox {
 
   /** `END`, or an error line: of a line with one key that is the whole reply, of one with several the rest may follow. */
   #endJoined(head: Call<unknown>, command: JoinableGet<unknown>, frame: Frame): void {
-    const error = isWord(frame, 'END') ? undefined : replyError(frame, command, this.#server);
+    const error = isWord(frame, 'END') ? undefined : replyError(frame, command, this.#meter.server);
     // A server that does not know the command says so once, in place of all that the line asked for.
     const isWhole = !this.#inLine && error instanceof MemcacheUnknownCommandError;
     const inDoubt = error !== undefined && !isWhole && this.#lineEnd(head).inCompany;
@@ -189,7 +189,7 @@ export class Inbox {
     this.#leave(head);
     if (head.settled) return;
     const { command } = head;
-    if (error !== undefined) head.reject(error);
-    else if (command instanceof JoinableGet) head.resolveAs(command.miss(), command.verb, NOTHING);
+    if (error !== undefined) head.reject(error, this.#meter);
+    else if (command instanceof JoinableGet) head.resolveAs(command.miss(), NOTHING, this.#meter);
   }
 }

@@ -1,5 +1,6 @@
 import { PIECE, type RequestWriter } from '../../protocol/request';
 import type { Call } from '../call';
+import type { ServerMeter } from '../meter';
 import type { CallQueue } from './call-queue';
 import { isErrorLine, replyError, unknownCommand } from '../../protocol/reply';
 import { afterLastKey, JoinableGet, MORE, type Command } from '../command';
@@ -50,15 +51,15 @@ export class Outbox {
   #knowsMeta: boolean | undefined;
   /** The call in whose place the version is awaited; nothing is written after it. */
   #asking: Call<unknown> | undefined;
-  readonly #server: string;
+  readonly #meter: ServerMeter;
   readonly #fenceReader = new FenceReader((line) => {
     this.#knowsMeta ??= knowsMeta(line);
   });
 
-  constructor(calls: CallQueue, request: RequestWriter, maxPending: number, server: string) {
+  constructor(calls: CallQueue, request: RequestWriter, maxPending: number, meter: ServerMeter) {
     this.#calls = calls;
     this.#request = request;
-    this.#server = server;
+    this.#meter = meter;
     this.#maxUnanswered = Math.max(1, Math.min(MAX_UNANSWERED, maxPending - 1));
   }
 
@@ -100,7 +101,7 @@ export class Outbox {
       else {
         // It may stand between gets that share a line, and is passed over like one that was withdrawn.
         call.endsReply = false;
-        call.reject(unknownCommand(command, this.#server, 'notSent'));
+        call.reject(unknownCommand(command, this.#meter.server, 'notSent'), this.#meter);
       }
       this.#calls.advance();
     }
@@ -128,7 +129,7 @@ export class Outbox {
       return true;
     } catch (error) {
       this.#request.undo();
-      call.reject(error);
+      call.reject(error, this.#meter);
       return false;
     }
   }
@@ -156,12 +157,12 @@ export class Outbox {
 
   #writeUnanswered(call: Call<unknown>): void {
     if (call.command.answeredUnasked) {
-      if (this.#write(call, call.command)) call.resolveUnanswered();
+      if (this.#write(call, call.command)) call.resolveUnanswered(this.#meter);
       return;
     }
     this.#endLine();
     if (!this.#add(call, call.command)) return;
-    call.resolveUnanswered();
+    call.resolveUnanswered(this.#meter);
     this.#unfenced = call;
   }
 

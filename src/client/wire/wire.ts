@@ -102,8 +102,8 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#times = new ReplyTimes(this.#calls, owner.meter, settings.clock);
     this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
     this.#handshake = settings.auth && new Handshake(settings.address.name, settings.auth);
-    this.#outbox = new Outbox(this.#calls, this.#request, settings.maxPending, settings.address.name);
-    this.#inbox = new Inbox(this.#calls, settings.address.name);
+    this.#outbox = new Outbox(this.#calls, this.#request, settings.maxPending, owner.meter);
+    this.#inbox = new Inbox(this.#calls, owner.meter);
     const expectedKey = (): string | undefined => this.#inbox.expectedKey;
     this.#reader = new FrameReader(replyRules(settings.maxValueSize, expectedKey), (frame) => {
       this.#onFrame(frame);
@@ -341,7 +341,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       return;
     }
     const call = this.#calls.head;
-    if (call !== undefined && this.#state === 'ready') call.reject(this.#unreadable(error, call));
+    if (call !== undefined && this.#state === 'ready') call.reject(this.#unreadable(error, call), this.meter);
     this.#spoil(error);
   }
 
@@ -349,7 +349,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   #repeatSeparately(cause: Error): void {
     this.#owner.onBrokenReply();
     // After close() there is no next one: these get what the server said.
-    if (this.#retired) for (const { call, written } of this.#calls) if (written && call.separate) call.reject(cause);
+    if (this.#retired) for (const { call, written } of this.#calls) if (written && call.separate) call.reject(cause, this.meter);
     this.#end(`the connection was dropped: ${cause.message}`, cause, undefined, !this.#retired);
   }
 
@@ -372,7 +372,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#outbox.endRaw();
     if (call?.unawaited !== false) this.#calls.pass();
     else this.#calls.shift();
-    call?.resolve(answer.reply);
+    call?.resolve(answer.reply, this.meter);
     if (!answer.clean) throw new FrameError('bytes came after the end token of a raw command');
   }
 
@@ -392,11 +392,11 @@ export class Wire implements Carrier, DeadlineKeeper {
         earliest = Math.min(earliest, verdict.dueAt(call));
         wanted ||= !call.settled;
       } else if (!written) {
-        if (!call.settled) call.reject(this.#timedOut(call, 'notSent'));
+        if (!call.settled) call.reject(this.#timedOut(call, 'notSent'), this.meter);
       } else if (call.reader !== undefined) {
         const error = this.#timedOut(call, this.#outbox.isAsking(call) ? 'notSent' : 'maybeExecuted');
         late.push(error);
-        call.reject(error);
+        call.reject(error, this.meter);
       }
     }
     if (late.length > 0) this.#spoil(late[0]);
@@ -426,7 +426,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       this.#calls.trim();
       const head = this.#calls.head;
       if (head?.command.closes === true) {
-        head.resolve(undefined);
+        head.resolve(undefined, this.meter);
         this.#calls.pass();
       }
       const message = `the connection was lost: ${describe(cause)}`;
@@ -478,7 +478,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       // The meter notes for how many keys an error stands: those for many are not shared.
       if (keyCount > 1) own = failure(verb);
       else if (own === undefined) errors.set(verb, (own = failure(verb)));
-      call.reject(own);
+      call.reject(own, this.meter);
     }
     this.#calls.clear();
     this.#end(error.message, error, error);
@@ -523,7 +523,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     withoutStacks(() => {
       for (const { call, certainty } of lost) {
         const { verb: command } = call.command;
-        call.reject(new MemcacheUnexpectedCloseError(message, { ...this.#about(certainty, cause), command }));
+        call.reject(new MemcacheUnexpectedCloseError(message, { ...this.#about(certainty, cause), command }), this.meter);
       }
     });
   }
@@ -559,7 +559,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** Whether all that is still to come was aborted. Commands that ask for no answer are to arrive before the end. */
   #isUnwanted(): boolean {
-    for (const { call } of this.#calls) if (call.command.keepsOpen && (!call.settled || call.command.noreply)) return false;
+    for (const { call } of this.#calls) if (call.command.ofCaller && (!call.settled || call.command.noreply)) return false;
     return true;
   }
 
