@@ -105,8 +105,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'what cannot be read fails its call, and the connection goes on',
     rule: 'L2',
     file: 'client/wire/wire.ts',
-    find: 'call.reject(this.#unreadable(error, call));\n    this.#spoil(error);',
-    replace: 'call.reject(this.#unreadable(error, call));',
+    find: 'call.reject(this.#unreadable(error, call), this.meter);\n    this.#spoil(error);',
+    replace: 'call.reject(this.#unreadable(error, call), this.meter);',
     caughtBy: [MISBEHAVING, 'a server that misbehaves the value of another key'],
   },
   {
