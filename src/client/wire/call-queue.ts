@@ -87,10 +87,10 @@ export class CallQueue {
     }
   }
 
-  /** Empties the queue. */
+  /** Empties the queue. The head stays where it was: nothing has been answered. */
   clear(): void {
     this.#ring.fill(undefined);
-    this.#head = this.#next = this.#tail;
+    this.#tail = this.#next = this.#head;
   }
 
   /** Passes over the written calls that await nothing. */
