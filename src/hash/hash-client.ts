@@ -83,35 +83,31 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     const { clock, timeout } = settingsOf(CLIENT_OPTIONS, options);
     const { hasher, usePooling, random, retryAttempts, retryTimeout, deadTimeout } = settingsOf(HASH_OPTIONS, options);
     const health: HealthSettings = { clock, random, retryAttempts, retryTimeout, deadTimeout };
-    let onTrouble: () => void = () => undefined;
+    let follower: ClusterFollower | undefined;
     const router = new HashRouter(hasher ?? new RendezvousHash(), health, ({ server }, observer) => {
       const observing: ConnectionObserver = {
         ...observer,
         onTrouble: (failure, heard) => {
           observer.onTrouble?.(failure, heard);
-          onTrouble();
+          follower?.onTrouble();
         },
       };
       return usePooling ? new ConnectionPool(server, options, observing, 'turn') : new Connection(server, options, observing, 'turn');
     });
     if (typeof servers === 'function') {
-      const follower = new ClusterFollower(router, servers, { clock, random, timeout });
-      onTrouble = () => {
-        follower.onTrouble();
-      };
-      super(follower, options);
-      this.#members = follower;
+      follower = new ClusterFollower(router, servers, { clock, random, timeout });
     } else {
       if (typeof servers === 'string' || !(Symbol.iterator in Object(servers))) {
         throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them: the function itself, not what it returns');
       }
-      const members = Array.from(servers, toMember);
-      if (members.length === 0) throw new MemcacheIllegalInputError('servers must hold at least one server, or be a source of them');
-      for (const member of members) router.add(member);
-      super(router, options);
-      this.#members = router;
+      const given = Array.from(servers, toMember);
+      if (given.length === 0) throw new MemcacheIllegalInputError('servers must hold at least one server, or be a source of them');
+      for (const member of given) router.add(member);
     }
+    const members = follower ?? router;
+    super(members, options);
     this.#router = router;
+    this.#members = members;
   }
 
   /** The name of the server that owns `key`, at once; `undefined` when no server is known, or all are dead. */
