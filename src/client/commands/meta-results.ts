@@ -57,8 +57,11 @@ export function metaCount(result: MetaResult, exact: boolean): MetaCount<number 
   const digits = result.value?.toString('latin1');
   if (digits !== undefined && !isUint64(digits)) throw notANumber('the count', 'ma');
   const ttl = result.flag('t');
+  // Named one by one: to spread them took a third of the call.
+  const { status, cas } = metaWriteResult(result);
   return {
-    ...metaWriteResult(result),
+    status,
+    cas,
     ttl: ttl === undefined ? undefined : numberIn('t', ttl),
     value: digits === undefined ? undefined : countOf(digits, exact, 'ma'),
   };

@@ -42,9 +42,6 @@ export class MetaCommand {
       key = '';
     }
     const tokens = checkFlags(flags);
-    if (tokens.some(([letter], index) => tokens.findIndex(([other]) => other === letter) < index)) {
-      throw new MemcacheIllegalInputError('flags must not name the same flag twice');
-    }
     // The server takes 20 tokens, and one is kept for the opaque that tells replies apart.
     if (tokens.length > 17) throw new MemcacheIllegalInputError('flags must hold at most 17 tokens');
     if ((code === 'ms') !== (value !== undefined)) {
@@ -62,7 +59,14 @@ export class MetaCommand {
 
 function checkFlags(flags: unknown): string[] {
   if (!Array.isArray(flags)) throw new MemcacheIllegalInputError('flags must be an array of tokens such as "v" or "T30"');
-  return flags.map(checkFlag);
+  const tokens = flags.map(checkFlag);
+  for (let i = 1; i < tokens.length; i++) {
+    const letter = tokens[i]?.charCodeAt(0);
+    for (let j = 0; j < i; j++) {
+      if (tokens[j]?.charCodeAt(0) === letter) throw new MemcacheIllegalInputError('flags must not name the same flag twice');
+    }
+  }
+  return tokens;
 }
 
 function checkFlag(flag: unknown): string {
@@ -121,8 +125,18 @@ export interface MetaParts extends Pick<MetaCommand, 'code' | 'key' | 'flags'> {
 /** The first version with meta commands as they are now. */
 const META_SINCE = '1.6.0';
 
-/** Numbers the opaques; a number is used again after 60 million commands, long after its connection's queue has moved on. */
-let lastOpaque = 0;
+/** The last two digits of an opaque, ready made: to write the whole number took three times as long. */
+const LAST_DIGITS = Array.from({ length: 36 ** 2 }, (_, number) => number.toString(36).padStart(2, '0'));
+let opaqueStart = 'O';
+let opaques = 0;
+
+/** An opaque that is used again after 60 million commands, long after its connection's queue has moved on. */
+function nextOpaque(): string {
+  const low = opaques % LAST_DIGITS.length;
+  if (low === 0) opaqueStart = `O${((opaques / LAST_DIGITS.length) % 36 ** 3).toString(36)}`;
+  opaques++;
+  return `${opaqueStart}${LAST_DIGITS[low] ?? ''}`;
+}
 
 /**
  * A meta command on its way. Every reply must bring back the opaque that was sent, which proves that the reply belongs to
@@ -152,7 +166,7 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
     }
     this.ownOpaque = given === undefined;
     if (command.code === 'me' || command.code === 'mn') quiet = false;
-    else this.opaque = given ?? `O${(lastOpaque = (lastOpaque + 1) % 36 ** 5).toString(36)}`;
+    else this.opaque = given ?? nextOpaque();
     this.quiet = quiet;
   }
 
