@@ -12,3 +12,10 @@ export function hasKey(exchange: Exchange): boolean {
   exchange.reply(BAD_FORMAT);
   return false;
 }
+
+/** `number`, which stands after the key: undefined when it or the key is not legal, and `error` is sent for it. */
+export function afterKey<N>(exchange: Exchange, number: N | undefined, error: string): N | undefined {
+  if (!hasKey(exchange)) return undefined;
+  if (number === undefined) exchange.reply(`CLIENT_ERROR ${error}`);
+  return number;
+}
