@@ -55,10 +55,13 @@ export interface NearContext {
 export class NearCache {
   readonly #context: NearContext;
   readonly #entries: LRUCache<string, Near>;
+  /** The option `validate`. */
+  readonly validates: boolean;
 
   constructor(context: NearContext) {
     this.#context = context;
-    const { maxEntries, maxBytes } = context.settings;
+    const { maxEntries, maxBytes, validate } = context.settings;
+    this.validates = validate;
     this.#entries = new LRUCache({ max: maxEntries, maxSize: maxBytes, sizeCalculation: ({ size }) => size });
   }
 
@@ -68,10 +71,6 @@ export class NearCache {
 
   get bytes(): number {
     return this.#entries.calculatedSize;
-  }
-
-  get validates(): boolean {
-    return this.#context.settings.validate;
   }
 
   /** Whether reads must ask the server how often an item is read. */
