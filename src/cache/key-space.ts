@@ -1,5 +1,5 @@
 /**
- * The keys of a cache on the server, all of them behind the client's prefix:
+ * The keys of a cache on the server, each after the client's prefix:
  *
  *     <key>                              an entry
  *     <namespace>:<version>:<key>        an entry, with the option `namespace`

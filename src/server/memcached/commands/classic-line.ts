@@ -13,7 +13,7 @@ export function hasKey(exchange: Exchange): boolean {
   return false;
 }
 
-/** `number`, which stands after the key: undefined when it or the key is not legal, and `error` is sent for it. */
+/** `number`, as it was read after the key; undefined when it or the key is not legal, and the error was sent. */
 export function afterKey<N>(exchange: Exchange, number: N | undefined, error: string): N | undefined {
   if (!hasKey(exchange)) return undefined;
   if (number === undefined) exchange.reply(`CLIENT_ERROR ${error}`);
