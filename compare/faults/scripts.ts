@@ -213,5 +213,5 @@ export const faults: readonly Fault[] = [...timing, ...broken, ...replies, ...in
 /** Why a client has no such cell; undefined when it has. */
 export function notApplicable(fault: Fault, { protocol, hasNoreply }: Contestant): string | undefined {
   if (fault.only !== undefined && fault.only !== protocol) return `${protocol} protocol`;
-  return !hasNoreply && fault.calls.some(({ operation }) => operation === 'noreply set') ? 'no noreply' : undefined;
+  return hasNoreply !== true && fault.calls.some(({ operation }) => operation === 'noreply set') ? 'no noreply' : undefined;
 }

@@ -1,6 +1,8 @@
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { safeKey } from '../protocol/safe-key';
-import { clockOf, keyOf, LIFETIME, textOf, uniqueWord, type AdapterClient } from './shared';
+import { clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
+import { uniqueWord } from './key-words';
+import { LIFETIME } from './lifetimes';
 
 /** Options of every adapter whose namespace can be cleared. */
 export interface GenerationOptions {

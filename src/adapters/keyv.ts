@@ -1,7 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
 import { Generation, GENERATION_OPTIONS, type GenerationOptions } from './generation';
-import { checkClient, FAILURES, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures } from './shared';
+import { checkClient, textOf, type AdapterClient } from './adapter-client';
+import { FAILURES, orElse, type Failures } from './failures';
+import { WORD } from './key-words';
+import { secondsOf } from './lifetimes';
 
 /** How a {@link KeyvMemcache} behaves. */
 export interface KeyvMemcacheOptions extends GenerationOptions {

@@ -2,7 +2,10 @@ import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
 import { decode, encode, type Encoded, type IncrementalEntry } from './next-entry';
 import { Pieces } from './pieces';
-import { checkClient, clockOf, FAILURES, LIFETIME, orElse, secondsOf, WORD, type AdapterClient, type Failures } from './shared';
+import { checkClient, clockOf, type AdapterClient } from './adapter-client';
+import { FAILURES, orElse, type Failures } from './failures';
+import { WORD } from './key-words';
+import { LIFETIME, secondsOf } from './lifetimes';
 import { Tags, type Durations } from './tags';
 
 /** How a cache handler behaves. */

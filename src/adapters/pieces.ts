@@ -1,4 +1,5 @@
-import { keyOf, textOf, uniqueWord, type AdapterClient } from './shared';
+import { keyOf, textOf, type AdapterClient } from './adapter-client';
+import { uniqueWord } from './key-words';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 
 /** Strings that begin with `{`, those larger than an item in numbered pieces. */

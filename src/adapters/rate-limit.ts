@@ -2,7 +2,10 @@ import { MemcacheUnknownCommandError } from '../errors';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
 import { checkValue, SWITCH, valueThat, type Rule } from '../options/rule';
 import type { MetaArithmeticOptions } from '../client/commands/meta-options';
-import { checkClient, clockOf, FAILURES, keyOf, orElse, secondsOf, WORD, type AdapterClient, type Failures } from './shared';
+import { checkClient, clockOf, keyOf, type AdapterClient } from './adapter-client';
+import { FAILURES, orElse, type Failures } from './failures';
+import { WORD } from './key-words';
+import { secondsOf } from './lifetimes';
 
 /** A client that can count; every client class can. */
 export interface CountingClient extends AdapterClient {

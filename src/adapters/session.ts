@@ -3,7 +3,10 @@ import type { StoreOptions } from '../client/cache-api';
 import { MemcacheIllegalInputError } from '../errors';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
 import { ExpressSessions, type Generate, type RequestLike, type SessionLike } from './express-sessions';
-import { checkClient, clockOf, FAILURES, keyOf, LIFETIME, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures } from './shared';
+import { checkClient, clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
+import { FAILURES, orElse, type Failures } from './failures';
+import { WORD } from './key-words';
+import { LIFETIME, secondsOf } from './lifetimes';
 
 /** How a {@link MemcacheSessionStore} behaves. */
 export interface SessionStoreOptions {

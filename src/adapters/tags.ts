@@ -1,4 +1,4 @@
-import { clockOf, keyOf, textOf, type AdapterClient } from './shared';
+import { clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
 
 /** Seconds for which entries may be served as stale after a revalidation; not at all when undefined. */
 export interface Durations {

@@ -2,7 +2,10 @@ import { MemcacheIllegalInputError, type MemcacheError } from '../errors';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
 import { objectWith } from '../options/rule';
 import { Generation, GENERATION_OPTIONS, type GenerationOptions } from './generation';
-import { checkClient, FAILURES, LIFETIME, noListing, orElse, secondsOf, textOf, WORD, type AdapterClient, type Failures } from './shared';
+import { checkClient, textOf, type AdapterClient } from './adapter-client';
+import { FAILURES, orElse, type Failures } from './failures';
+import { WORD } from './key-words';
+import { LIFETIME, secondsOf } from './lifetimes';
 
 /** How a {@link memcacheDriver} behaves. */
 export interface MemcacheDriverOptions extends GenerationOptions {
@@ -116,3 +119,8 @@ function throwRefusal(error: MemcacheError): void {
 }
 
 export default memcacheDriver;
+
+/** memcached cannot list keys, and an empty list would be wrong. */
+function noListing(what: string): MemcacheIllegalInputError {
+  return new MemcacheIllegalInputError(`${what} would have to list keys, which memcached cannot do`);
+}

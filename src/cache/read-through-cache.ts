@@ -6,8 +6,8 @@ import type { CallOptions, Executor } from '../client/executor';
 import { hasMethods } from '../options/rule';
 import { nextClientId } from '../client/observe';
 import { FallbackClient } from '../client/policies/fallback-client';
-import { MemcacheError, MemcacheIllegalInputError, MemcacheTimeoutError, MemcacheUnknownCommandError } from '../errors';
-import { encodeKey, encodePrefix, type Key, type KeyRules } from '../protocol/key';
+import { MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError } from '../errors';
+import { encodePrefix, type Key, type KeyRules } from '../protocol/key';
 import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom } from '../runtime/random';
 import type { CacheValue } from '../serde/typed-serde';
@@ -23,6 +23,7 @@ import { Slots } from './engine/slots';
 import { Storing } from './engine/storing';
 import { TimeLimits } from './engine/time-limits';
 import { Events } from './events';
+import { limitAnswer } from './exchange/answer-time';
 import { Chunks, type Chunked } from './exchange/chunks';
 import { ClassicLeases } from './exchange/classic-leases';
 import { Gate } from './exchange/gate';
@@ -39,9 +40,10 @@ import { Recovery } from './health/recovery';
 import { Broadcast } from './near/broadcast';
 import { NearCache } from './near/near-cache';
 import { Batch } from './batch';
+import { KeySpace, NAMESPACE_COUNTER } from './key-space';
 import { RequestScope } from './request-scope';
 import { ServerCounters } from './tags/counters';
-import { Versions } from './tags/versions';
+import { Versions, type CounterHealth } from './tags/versions';
 import type { CacheStats, Loader, ManyLoader } from './types';
 
 /**
@@ -63,7 +65,7 @@ import type { CacheStats, Loader, ManyLoader } from './types';
 export class ReadThroughCache<Out = CacheValue, In = Out> {
   readonly #executor: Executor;
   readonly #settings: CacheSettings;
-  readonly #rules: KeyRules;
+  readonly #keys: KeySpace;
   readonly #clock: Clock;
   readonly #gate: Gate;
   readonly #events: Events;
@@ -99,10 +101,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const { executor } = client;
     const allowUnicode = clientOptions.allowUnicodeKeys ?? false;
     const rules = { prefix: encodePrefix(clientOptions.keyPrefix ?? '', allowUnicode), allowUnicode };
+    const keys = (this.#keys = new KeySpace(rules, settings.namespace));
     this.#executor = executor;
     this.#settings = settings;
     this.#clock = clock;
-    this.#rules = rules;
     const origin = { clientId: clientIdOf(client), name: settings.name };
     const events = (this.#events = new Events(settings.observe, origin, settings.keyShown));
     const entryReader = (this.#entryReader = new EntryReader(serde));
@@ -114,23 +116,24 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     }));
     const leases = (): Leases | undefined => gate.leases;
     const { cacheTimeout } = settings.entry;
-    const counters = new ServerCounters(executor, gate, random, (name) => this.#counterPlace(name), cacheTimeout);
+    const counters = new ServerCounters(executor, gate, random, keys, cacheTimeout);
     const circuits = new Circuits(clock, settings.circuit.failures, settings.circuit.pause);
     const serverOf = serverOfKeys(client);
     const limits = (this.#limits = new TimeLimits(clock));
-    const versions = (this.#versions = new Versions(counters, clock, settings.tagMaxAge, limits, cacheTimeout, {
-      admits: (name) => circuits.quiet || circuits.admits(serverOf(this.#counterPlace(name))),
+    const health: CounterHealth = {
+      admits: (name) => circuits.quiet || circuits.admits(serverOf(keys.counter(name))),
       ok: (name) => {
-        if (!circuits.quiet) circuits.ok(serverOf(this.#counterPlace(name)));
+        if (!circuits.quiet) circuits.ok(serverOf(keys.counter(name)));
       },
       failed: (name) => {
-        const { key, wireKey } = this.#counterPlace(name);
-        if (circuits.failed(serverOf({ key, wireKey }))) events.emit('circuit-open', key);
+        const place = keys.counter(name);
+        if (circuits.failed(serverOf(place))) events.emit('circuit-open', place.key);
       },
-    }));
+    };
+    const versions = (this.#versions = new Versions({ counters, health, clock, limits, limit: cacheTimeout, maxAge: settings.tagMaxAge }));
     const epoch = (): number => this.#epoch;
     const durations = (this.#durations = new Durations(random));
-    const near = (this.#near = settings.l1 === undefined ? undefined : new NearCache(settings.l1, clock, random, entryReader, versions, epoch, durations));
+    const near = (this.#near = settings.l1 === undefined ? undefined : new NearCache({ settings: settings.l1, clock, random, reader: entryReader, versions, durations, epoch }));
     this.#broadcast = settings.l1?.broadcast !== true ? undefined : new Broadcast((wireKey) => {
       this.#epoch++;
       near?.forget(wireKey);
@@ -206,8 +209,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     try {
       if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
       settings = callSettings(options, this.#settings.entry);
-      if (this.#settings.namespace !== undefined) return this.#getSpaced(key, load, settings, options?.signal);
-      place = { key, wireKey: encodeKey(key, this.#rules) };
+      if (this.#keys.isVersioned) return this.#getVersioned(key, load, settings, options?.signal);
+      place = this.#keys.entry(key);
     } catch (error) {
       return failed(error);
     }
@@ -237,12 +240,12 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async #readEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, options?: EntryOptions<never>): Promise<Promise<unknown>[]> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
     const settings = callSettings(options, this.#settings.entry);
-    const { rules, limit } = this.#settings.namespace === undefined ? { rules: this.#rules, limit: settings.cacheTimeout } : await this.#rulesWithin(settings);
+    const { rules, limit } = this.#keys.isVersioned ? await this.#rulesWithin(settings) : { limit: settings.cacheTimeout };
     const places = new Map<string, Place & { readonly key: K }>();
     const wireKeys = list.map((key) => {
-      const wireKey = encodeKey(key, rules);
-      if (!places.has(wireKey)) places.set(wireKey, { key, wireKey });
-      return wireKey;
+      const place = this.#keys.entry(key, rules);
+      if (!places.has(place.wireKey)) places.set(place.wireKey, place);
+      return place.wireKey;
     });
     if (places.size === 0) return [];
     const batch = new Batch(load, this.#slots, places.size, (key) => {
@@ -303,7 +306,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const call = signal === undefined ? undefined : { signal };
     const settings = callSettings(options, this.#settings.entry);
     if (value === undefined) throw new MemcacheIllegalInputError('value must not be undefined; use delete');
-    encodeKey(key, this.#rules);
+    this.#keys.entry(key);
     // Serialized now: the caller may change the value before it is sent.
     const serialized = this.#writer.serialize(key, value);
     const fresh = expireOf(settings.expire, value, key);
@@ -424,10 +427,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   /** Invalidates all entries of this cache: they become misses. Other processes see it within `tagMaxAge`. Needs the option `namespace`. */
   async invalidateNamespace(): Promise<void> {
-    if (this.#settings.namespace === undefined) throw new MemcacheIllegalInputError('invalidateNamespace needs the option namespace');
+    if (!this.#keys.isVersioned) throw new MemcacheIllegalInputError('invalidateNamespace needs the option namespace');
     this.#epoch++;
     this.#reader.forgetAll(() => true);
-    await this.#versions.change(NAMESPACE);
+    await this.#versions.change(NAMESPACE_COUNTER);
     this.#epoch++;
     this.#reader.forgetAll(() => true);
   }
@@ -544,13 +547,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   #identityOf(place: Place, limit: number): Promise<Identity | undefined> {
     return new Promise((resolve, reject) => {
       let late = false;
-      const timer = limit === 0 ? undefined : this.#clock.setTimeout(() => {
-        this.#clock.setImmediate(() => {
-          late = true;
-          reject(new MemcacheTimeoutError(`the cache did not answer within ${limit} ms; see cacheTimeout`, { command: 'mg', certainty: 'maybeExecuted' }));
-        });
-      }, limit);
-      timer?.unref();
+      const timer = limitAnswer(this.#clock, limit, 'mg', (error) => {
+        late = true;
+        reject(error);
+      });
       this.#executor.execute(new IdentityGet(place.wireKey, place.key)).then((identity) => {
         timer?.close();
         if (late && identity?.won === true) void this.#gate.leases?.takeOver(place, identity.cas).catch(() => false);
@@ -563,39 +563,25 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /** With a namespace, whose version is a part of the key. */
-  async #getSpaced(key: Key, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
-    encodeKey(key, this.#longestRules());
+  async #getVersioned(key: Key, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
+    this.#keys.check(key);
     const { rules, limit } = await this.#rulesWithin(settings);
-    return this.#get({ key, wireKey: encodeKey(key, rules) }, load, settings, signal, undefined, limit);
+    return this.#get(this.#keys.entry(key, rules), load, settings, signal, undefined, limit);
   }
 
   /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`. */
   async #rulesWithin({ cacheTimeout }: EntrySettings): Promise<{ readonly rules: KeyRules; readonly limit: number }> {
     const startedAt = this.#clock.now();
-    const rules = await this.#spacedRules();
+    const rules = await this.#presentRules();
     return { rules, limit: cacheTimeout === 0 ? 0 : Math.max(1, Math.ceil(cacheTimeout - (this.#clock.now() - startedAt))) };
   }
 
   async #place(key: Key): Promise<Place> {
-    const rules = this.#settings.namespace === undefined ? this.#rules : await this.#spacedRules();
-    return { key, wireKey: encodeKey(key, rules) };
+    return this.#keys.entry(key, this.#keys.isVersioned ? await this.#presentRules() : undefined);
   }
 
-  async #spacedRules(): Promise<KeyRules> {
-    const { namespace = '' } = this.#settings;
-    const version = this.#versions.currentAhead(NAMESPACE) ?? (await this.#versions.ask(NAMESPACE))?.number;
-    return { ...this.#rules, prefix: `${this.#rules.prefix}${namespace}:${version === undefined ? '-' : BigInt(version).toString(36)}:` };
-  }
-
-  #longestRules(): KeyRules {
-    const { namespace = '' } = this.#settings;
-    return { ...this.#rules, prefix: `${this.#rules.prefix}${namespace}:${'z'.repeat(11)}:` };
-  }
-
-  #counterPlace(name: string): Place {
-    const { namespace } = this.#settings;
-    const key = name === NAMESPACE ? `${namespace ?? ''}:version` : `${namespace === undefined ? '' : `${namespace}:`}tag:${name}`;
-    return { key, wireKey: encodeKey(key, this.#rules) };
+  async #presentRules(): Promise<KeyRules> {
+    return this.#keys.ofVersion(this.#versions.currentAhead(NAMESPACE_COUNTER) ?? (await this.#versions.ask(NAMESPACE_COUNTER))?.number);
   }
 
   /** Writes of this process to one key reach the server in the order in which they were called. */
@@ -666,9 +652,6 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
 /** The most seconds that entries live while `change` writes the data behind them. */
 const CHANGE_LIMIT = 5;
-
-/** Stands for the namespace among the tags; no tag may have this name. */
-const NAMESPACE = ' ';
 
 function ignore(): void {
   // Replaced before it can be called.

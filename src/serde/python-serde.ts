@@ -1,13 +1,15 @@
-import { copyOf, utf8Slice } from '../protocol/bytes';
 import { byteCount, DEFAULT_MAX_OUTPUT } from './compressed-serde';
 import { FLAG_BYTES, FLAG_COMPRESSED, FLAG_INTEGER, FLAG_LONG, FLAG_PICKLE, FLAG_TEXT } from './flags';
-import { integerText, isInteger, toBigInt, toInteger } from './integer';
+import { integerText, isInteger } from './integer';
 import { readPickle } from './pickle/reader';
 import { writePickle } from './pickle/writer';
 import type { Serde, SerializedValue } from './serde';
-import type { CacheValue } from './typed-serde';
+import { TypedSerde, type CacheValue } from './typed-serde';
 import { readZlib } from './zlib';
 import { unreadable } from './unreadable';
+
+/** Reads what stands in an item as it is: a TypedSerde stores strings, bytes and integers as Python's clients do. */
+const PLAIN = new TypedSerde();
 
 /** How a {@link PythonSerde} reads. */
 export interface PythonSerdeOptions {
@@ -46,20 +48,9 @@ export class PythonSerde implements Serde<CacheValue> {
   }
 
   deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): CacheValue {
-    switch (flags) {
-      case FLAG_BYTES:
-        return copyOf(buffer, start, end);
-      case FLAG_TEXT:
-        return utf8Slice(buffer, start, end);
-      case FLAG_INTEGER:
-        return toInteger(utf8Slice(buffer, start, end));
-      case FLAG_LONG:
-        return toBigInt(utf8Slice(buffer, start, end));
-      case FLAG_PICKLE:
-        return readPickle(buffer, start, end) as CacheValue;
-      default:
-        if (flags & FLAG_COMPRESSED) return this.deserialize(readZlib(buffer.subarray(start, end), this.#maxOutput), flags - FLAG_COMPRESSED);
-        throw unreadable(`no Python client stored an item with flags ${flags}: use the serde it was stored with, or a RawSerde`);
-    }
+    if (flags === FLAG_PICKLE) return readPickle(buffer, start, end) as CacheValue;
+    if (flags === FLAG_BYTES || flags === FLAG_TEXT || flags === FLAG_INTEGER || flags === FLAG_LONG) return PLAIN.deserializeInPlace(buffer, start, end, flags);
+    if (flags & FLAG_COMPRESSED) return this.deserialize(readZlib(buffer.subarray(start, end), this.#maxOutput), flags - FLAG_COMPRESSED);
+    throw unreadable(`no Python client stored an item with flags ${flags}: use the serde it was stored with, or a RawSerde`);
   }
 }

@@ -46,6 +46,18 @@ const NUMBERS = ['0', '1', '5', '18446744073709551615', '18446744073709551614', 
 const BAD_NUMBERS = ['', 'x', '1x', '-1', '99999999999999999999999', '0x10', '1e3', '1.5'];
 const LINE_ENDS = ['\r\n', '\r\n', '\r\n', '\r\n', '\n', ' \r\n', '  \r\n'];
 const STORING = ['set', 'set', 'set', 'add', 'replace', 'append', 'prepend', 'cas'];
+/** The commands of administration, with what may follow each. */
+const ADMIN = Object.entries({
+  version: ['', 'x y'],
+  verbosity: ['0', '', 'x', '0 noreply'],
+  cache_memlimit: ['64', '1', 'x', '2000000000', '64 noreply'],
+  flush_all: ['', '0', '-1', 'noreply', '0 noreply', 'x', '0 2 3'],
+  shutdown: ['', 'x'],
+  stats: ['reset', 'detail', 'nothing', 'sizes', 'cachedump', 'cachedump 99 1', 'cachedump x 1'],
+  lru_crawler: ['', 'enable', 'sleep 100', 'sleep x', 'sleep 2000000', 'tocrawl 0', 'nothing'],
+  lru: ['mode flat', 'mode segmented', 'mode x', 'tune 10 25 0.1 2.0', 'tune 50 50 0.1 2.0', 'tune 10 25 x 2.0', 'temp_ttl 61', 'temp_ttl -1', 'nothing', ''],
+  slabs: ['automove 1', 'automove 9', 'automove x', 'automove ratio 0.8', 'automove ratio x', ''],
+}).flatMap(([command, rests]) => rests.map((rest) => `${command} ${rest}`.trimEnd()));
 
 /** Writes commands that both sides must answer alike. `casOf` tells the present cas of a key, so that some match. */
 export class CommandWriter {
@@ -144,60 +156,7 @@ export class CommandWriter {
   }
 
   #admin(): string {
-    const random = this.#random;
-    const command = random.pick([
-      'version',
-      'version x y',
-      'verbosity 0',
-      'verbosity',
-      'verbosity x',
-      'verbosity 0 noreply',
-      'cache_memlimit 64',
-      'cache_memlimit 1',
-      'cache_memlimit x',
-      'cache_memlimit 2000000000',
-      'cache_memlimit 64 noreply',
-      'flush_all',
-      'flush_all 0',
-      'flush_all -1',
-      'flush_all noreply',
-      'flush_all 0 noreply',
-      'flush_all x',
-      'flush_all 0 2 3',
-      'shutdown',
-      'shutdown x',
-      'stats reset',
-      'stats detail',
-      'stats nothing',
-      'stats sizes',
-      'stats cachedump',
-      'stats cachedump 99 1',
-      'stats cachedump x 1',
-      'lru_crawler',
-      'lru_crawler enable',
-      'lru_crawler sleep 100',
-      'lru_crawler sleep x',
-      'lru_crawler sleep 2000000',
-      'lru_crawler tocrawl 0',
-      'lru_crawler nothing',
-      'lru mode flat',
-      'lru mode segmented',
-      'lru mode x',
-      'lru tune 10 25 0.1 2.0',
-      'lru tune 50 50 0.1 2.0',
-      'lru tune 10 25 x 2.0',
-      'lru temp_ttl 61',
-      'lru temp_ttl -1',
-      'lru nothing',
-      'lru',
-      'slabs automove 1',
-      'slabs automove 9',
-      'slabs automove x',
-      'slabs automove ratio 0.8',
-      'slabs automove ratio x',
-      'slabs',
-    ]);
-    return command + this.#end();
+    return this.#random.pick(ADMIN) + this.#end();
   }
 
   #malformed(): string {

@@ -20,7 +20,8 @@ export interface Contestant {
   /** The name of the package. */
   readonly name: string;
   readonly protocol: Protocol;
-  readonly hasNoreply: boolean;
+  /** Whether its adapters have `setNoreply`. */
+  readonly hasNoreply?: true;
   /** Makes a client of the server at 127.0.0.1:`port`. */
   readonly make: (port: number) => Promise<Adapter> | Adapter;
 }

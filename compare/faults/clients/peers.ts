@@ -33,7 +33,6 @@ interface Memcached extends Emitter {
 export const memcached: Contestant = {
   name: 'memcached',
   protocol: 'text',
-  hasNoreply: false,
   make: (port): Adapter => {
     const Class = require('memcached') as new (server: string, options: object) => Memcached;
     const client = new Class(`127.0.0.1:${port}`, { timeout: TIMEOUT, maxValue: MAX_VALUE_SIZE });
@@ -55,7 +54,6 @@ interface Memjs {
 export const memjs: Contestant = {
   name: 'memjs',
   protocol: 'binary',
-  hasNoreply: false,
   make: (port): Adapter => {
     const { Client } = require('memjs') as { Client: { create(servers: string, options: object): Memjs } };
     const logger = { log: () => undefined };
@@ -100,7 +98,6 @@ interface Memcache extends Emitter {
 export const memcache: Contestant = {
   name: 'memcache',
   protocol: 'text',
-  hasNoreply: false,
   make: async (port): Promise<Adapter> => {
     const { Memcache: Class } = (await import('memcache')) as { Memcache: new (options: object) => Memcache };
     const client = new Class({ nodes: [`127.0.0.1:${port}`], timeout: TIMEOUT, maxValueSize: MAX_VALUE_SIZE });

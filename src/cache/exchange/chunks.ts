@@ -18,6 +18,7 @@ import type { SerializedValue } from '../../serde/serde';
 import type { EntryReader } from '../format/entry-reader';
 import type { Block } from '../format/entry-writer';
 import { ENVELOPE_FLAG, seal } from '../format/envelope';
+import { pieceKeys } from '../key-space';
 import type { Place } from './leases';
 import { exptimeOf } from './lifetime';
 import { PlainGet } from './plain-get';
@@ -73,7 +74,7 @@ export class Chunks {
     if (flags >= ENVELOPE_FLAG) throw new MemcacheSerdeError('the serde uses bit 31 of the flags, which marks the entries of a ReadThroughCache', { command: 'ms' });
     const id = Math.floor(this.#random() * 2 ** 48).toString(36);
     const count = Math.ceil(bytes.length / this.#size);
-    const keys = piecesOf(place, id, count);
+    const keys = pieceKeys(place, id, count);
     if (keys.some((key) => key.length > MAX_KEY_LENGTH)) throw new MemcacheIllegalInputError('the key is too long for a value in pieces');
     const remove = (): void => {
       for (const key of keys) this.#executor.execute(new DeleteCommand(key, place.key, false)).catch(() => undefined);
@@ -105,7 +106,7 @@ export class Chunks {
     const [{ length }, id = '', count, size, sum] = head;
     reply.tags = reply.tags.slice(length);
     try {
-      const items = await Promise.all(piecesOf(place, id, Number(count)).map((key) => this.#executor.execute(new PlainGet('get', key, place.key))));
+      const items = await Promise.all(pieceKeys(place, id, Number(count)).map((key) => this.#executor.execute(new PlainGet('get', key, place.key))));
       const bytes = Buffer.concat(items.map((item) => item?.bytes ?? Buffer.alloc(0)));
       if (bytes.length !== Number(size) || crc32Bytes(bytes, 0, bytes.length) !== Number(sum)) {
         reply.unreadable = new MemcacheSerdeError('a piece of the value is missing or not the one that was stored', { certainty: 'executed' });
@@ -117,8 +118,4 @@ export class Chunks {
       reply.unreadable = error;
     }
   }
-}
-
-function piecesOf({ wireKey }: Place, id: string, count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `${wireKey}:${id}:${i}`);
 }

@@ -1,6 +1,7 @@
 import type { Executor } from '../../client/executor';
-import { MemcacheClientError, MemcacheIllegalInputError, MemcachePartialError, MemcacheTimeoutError, MemcacheUnknownCommandError } from '../../errors';
-import type { Clock } from '../../runtime/clock';
+import { MemcacheClientError, MemcacheIllegalInputError, MemcachePartialError, MemcacheUnknownCommandError } from '../../errors';
+import type { Clock, Timer } from '../../runtime/clock';
+import { limitAnswer } from './answer-time';
 import type { Leases } from './leases';
 import { abilitiesOf, VersionProbe, type Abilities } from './version-probe';
 
@@ -61,7 +62,7 @@ export class Gate {
 
   #ask(limit: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      let timer: { close(): unknown } | undefined;
+      let timer: Timer | undefined;
       const answers = new Map<string, string>();
       const take = (versions: ReadonlyMap<string, string>): void => {
         timer?.close();
@@ -77,14 +78,7 @@ export class Gate {
         else reject(error instanceof Error ? error : new Error('the servers could not be asked', { cause: error }));
       };
       const wait = (): void => {
-        if (timer !== undefined || limit === 0) return;
-        const set = this.#clock.setTimeout(() => {
-          this.#clock.setImmediate(() => {
-            giveUp(new MemcacheTimeoutError(`the cache did not answer within ${limit} ms; see cacheTimeout`, { command: 'version', certainty: 'maybeExecuted' }));
-          });
-        }, limit);
-        set.unref();
-        timer = set;
+        timer ??= limitAnswer(this.#clock, limit, 'version', giveUp);
       };
       if (!this.#patient) wait();
       this.#executor.execute(new VersionProbe(wait, answers)).then(take, (error: unknown) => {

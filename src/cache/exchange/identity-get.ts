@@ -30,7 +30,7 @@ export class IdentityGet extends OpaqueCommand<Identity | undefined> {
   }
 
   write(request: RequestWriter): void {
-    request.text(`mg ${this.wireKey} c t O${this.opaque}\r\n`);
+    request.text(`mg ${this.wireKey} c O${this.opaque}\r\n`);
   }
 
   read(frame: Frame, server: string): Identity | undefined {

@@ -3,10 +3,9 @@
  */
 import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
-import type { Key } from '../../protocol/key';
 import type { RequestWriter } from '../../protocol/request';
 import type { Stored } from './reply';
-import { OpaqueCommand, WRITTEN } from './tokens';
+import { ConditionalCommand, WRITTEN } from './tokens';
 
 /** What is stored, and on which condition. */
 export interface LeaseItem {
@@ -25,20 +24,9 @@ const OUTCOMES: Readonly<Record<(typeof WRITTEN)[number], Stored>> = { HD: 'stor
 const TALLIED: Readonly<Record<Stored, Outcome>> = { stored: STORED, exists: EXISTS, notFound: NOT_FOUND, notStored: NOT_STORED };
 
 /** Stores what was loaded. Never with `I`, which would let an older CAS replace a newer value. */
-export class LeaseSet extends OpaqueCommand<Stored> {
-  readonly #item: LeaseItem;
-
-  constructor(wireKey: string, key: Key, item: LeaseItem) {
-    super(wireKey, key);
-    this.#item = item;
-  }
-
+export class LeaseSet extends ConditionalCommand<Stored, LeaseItem> {
   get verb(): 'ms' {
     return 'ms';
-  }
-
-  get idempotent(): boolean {
-    return this.#item.unless === undefined;
   }
 
   override get hasBlock(): boolean {
@@ -50,7 +38,7 @@ export class LeaseSet extends OpaqueCommand<Stored> {
   }
 
   write(request: RequestWriter): void {
-    const { block, flags, exptime, unless, newCas } = this.#item;
+    const { block, flags, exptime, unless, newCas } = this.change;
     const condition = unless === undefined ? '' : unless === 'add' ? ' ME' : ` C${unless}`;
     const cas = newCas === undefined ? '' : ` E${newCas}`;
     request.text(`ms ${this.wireKey} ${block.length}${condition} F${flags} T${exptime}${cas} O${this.opaque}\r\n`);

@@ -47,11 +47,11 @@ export class MetaLeases implements Leases {
 
   release({ wireKey, key }: Place, cas: string): Promise<boolean> {
     if (cas === NO_CAS) return Promise.resolve(false);
-    return this.#executor.execute(new LeaseDelete(wireKey, key, { cas }));
+    return this.#executor.execute(new LeaseDelete(wireKey, key, { unless: cas }));
   }
 
   takeOver({ wireKey, key }: Place, cas: string): Promise<boolean> {
-    return this.#executor.execute(new LeaseDelete(wireKey, key, { cas, mark: true, newCas: this.#casNumbers?.next() }));
+    return this.#executor.execute(new LeaseDelete(wireKey, key, { unless: cas, mark: true, newCas: this.#casNumbers?.next() }));
   }
 
   /** Reads the item's time to live first: an entry that is invalidated again and again must not live for ever. */

@@ -2,6 +2,7 @@
 import { KeyCommand } from '../../client/command';
 import { FrameError, type Frame } from '../../protocol/frame';
 import { tokenEnd } from '../../protocol/bytes';
+import type { Key } from '../../protocol/key';
 import type { Random } from '../../runtime/random';
 
 const O = 79;
@@ -63,6 +64,20 @@ export abstract class OpaqueCommand<R> extends KeyCommand<R> {
     if (code === undefined) throw this.refuse(frame, server);
     checkReply(frame, this.opaque, code === 'EN');
     return code;
+  }
+}
+
+/** A change of an item, perhaps on the condition that it has a certain CAS, which it then has once only. */
+export abstract class ConditionalCommand<R, Change extends { readonly unless?: string | undefined }> extends OpaqueCommand<R> {
+  protected readonly change: Change;
+
+  constructor(wireKey: string, key: Key, change: Change) {
+    super(wireKey, key);
+    this.change = change;
+  }
+
+  get idempotent(): boolean {
+    return this.change.unless === undefined;
   }
 }
 

@@ -39,26 +39,30 @@ function isPrimitive(value: unknown): boolean {
   return typeof value !== 'object' || value === null;
 }
 
+/** What the near cache works with. */
+export interface NearContext {
+  readonly settings: NearSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly reader: EntryReader;
+  readonly versions: Versions;
+  readonly durations: Durations;
+  /** How often this process has written. */
+  readonly epoch: () => number;
+}
+
 /** Values in this process, in front of the server: bounded by number and bytes, and by time. */
 export class NearCache {
-  readonly #settings: NearSettings;
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #reader: EntryReader;
-  readonly #versions: Versions;
-  readonly #epoch: () => number;
-  readonly #durations: Durations;
+  readonly #context: NearContext;
   readonly #entries: LRUCache<string, Near>;
+  /** The option `validate`. */
+  readonly validates: boolean;
 
-  constructor(settings: NearSettings, clock: Clock, random: Random, reader: EntryReader, versions: Versions, epoch: () => number, durations: Durations) {
-    this.#durations = durations;
-    this.#settings = settings;
-    this.#clock = clock;
-    this.#random = random;
-    this.#reader = reader;
-    this.#versions = versions;
-    this.#epoch = epoch;
-    this.#entries = new LRUCache({ max: settings.maxEntries, maxSize: settings.maxBytes, sizeCalculation: ({ size }) => size });
+  constructor(context: NearContext) {
+    this.#context = context;
+    const { maxEntries, maxBytes, validate } = context.settings;
+    this.validates = validate;
+    this.#entries = new LRUCache({ max: maxEntries, maxSize: maxBytes, sizeCalculation: ({ size }) => size });
   }
 
   get entries(): number {
@@ -69,19 +73,15 @@ export class NearCache {
     return this.#entries.calculatedSize;
   }
 
-  get validates(): boolean {
-    return this.#settings.validate;
-  }
-
   /** Whether reads must ask the server how often an item is read. */
   get looksAtUse(): boolean {
-    return this.#settings.admit === 'hot';
+    return this.#context.settings.admit === 'hot';
   }
 
   /** Whether to keep an item that was read. @param hot whether it is read often */
   wants(hot: boolean): boolean {
-    if (this.#settings.admit === 'all') return true;
-    return hot && this.#random() * ONE_IN < 1;
+    if (this.#context.settings.admit === 'all') return true;
+    return hot && this.#context.random() * ONE_IN < 1;
   }
 
   /** The value, if it may be served without asking the server. */
@@ -92,7 +92,7 @@ export class NearCache {
 
   /** The value and its CAS, to be served if the server confirms the CAS. */
   validated(place: Place, settings: EntrySettings): { readonly cas: string; readonly open: () => { readonly value: unknown } | undefined } | undefined {
-    const near = this.#current(place, settings, this.#clock.now());
+    const near = this.#current(place, settings, this.#context.clock.now());
     if (near === undefined || near.cas === '') return undefined;
     return { cas: near.cas, open: () => this.#open(place, near) };
   }
@@ -100,21 +100,22 @@ export class NearCache {
   /** A value past its time, for when there is no other. */
   lastResort(place: Place): { readonly value: unknown } | undefined {
     const near = this.#entries.get(place.wireKey);
-    if (near === undefined || this.#clock.now() >= near.until + this.#settings.staleIfError) return undefined;
+    if (near === undefined || this.#context.clock.now() >= near.until + this.#context.settings.staleIfError) return undefined;
     return this.#open(place, near);
   }
 
   onRead(read: Read, reply: Reply): void {
-    if (read.epoch !== this.#epoch() || reply.negative) return;
+    if (read.epoch !== this.#context.epoch() || reply.negative) return;
     const { ttl } = reply;
     const life = ttl < 0 ? Infinity : (ttl - read.keep) * 1000;
     this.#put(read.place, read.lead.settings, reply.value, reply.bytes, reply.flags, life, reply.tags, reply.cas);
   }
 
   onStored(flight: Flight, block: Block, fresh: number, tags: string): void {
-    if (this.#settings.admit !== 'all' || this.#settings.validate || flight.epoch !== this.#epoch() || flight.detached) return;
+    const { settings, epoch } = this.#context;
+    if (settings.admit !== 'all' || settings.validate || flight.epoch !== epoch() || flight.detached) return;
     const { value } = flight;
-    const bytes = isPrimitive(value) || this.#settings.share ? undefined : typeof block.block === 'string' ? Buffer.from(block.block, 'latin1') : Buffer.from(block.block);
+    const bytes = isPrimitive(value) || settings.share ? undefined : typeof block.block === 'string' ? Buffer.from(block.block, 'latin1') : Buffer.from(block.block);
     this.#put(flight.place, flight.lead.settings, value, bytes, block.flags, fresh === 0 ? Infinity : fresh * 1000, tags, '');
   }
 
@@ -131,20 +132,20 @@ export class NearCache {
     const near = this.#entries.get(wireKey);
     if (near === undefined || now >= near.until) return undefined;
     // The server gives one of those who ask it the token for an early refresh, so some must ask.
-    if (now >= near.earliest && this.#durations.isDue(wireKey, settings, near.expires - now)) return undefined;
-    return near.tags === '' || this.#versions.check(near.tags) === true ? near : undefined;
+    if (now >= near.earliest && this.#context.durations.isDue(wireKey, settings, near.expires - now)) return undefined;
+    return near.tags === '' || this.#context.versions.check(near.tags) === true ? near : undefined;
   }
 
   #put(place: Place, settings: EntrySettings, value: unknown, bytes: Buffer | undefined, flags: number, life: number, tags: string, cas: string): void {
-    const { ttl, share } = this.#settings;
+    const { clock, durations, settings: { ttl, share, validate } } = this.#context;
     const kept = isPrimitive(value) || share;
     if (!kept && bytes === undefined) return;
     const size = OVERHEAD + place.wireKey.length + (kept ? sizeOf(value, bytes) : (bytes?.length ?? 0)) + tags.length;
     // With `validate` the server is asked each time, so only the value's own life counts.
-    const now = this.#clock.now();
-    const until = now + (this.#settings.validate ? life : Math.min(ttl, life));
+    const now = clock.now();
+    const until = now + (validate ? life : Math.min(ttl, life));
     const expires = now + life;
-    const earliest = expires - this.#durations.reach(place.wireKey, settings);
+    const earliest = expires - durations.reach(place.wireKey, settings);
     this.#entries.set(place.wireKey, { value: kept ? value : undefined, bytes: kept ? undefined : bytes, flags, until, expires, earliest, tags, cas, size });
   }
 
@@ -152,7 +153,7 @@ export class NearCache {
     const { bytes } = near;
     if (bytes === undefined) return near;
     const reply = new Reply();
-    this.#reader.read(reply, place.key, bytes, 0, bytes.length, false, near.flags, 1);
+    this.#context.reader.read(reply, place.key, bytes, 0, bytes.length, false, near.flags, 1);
     return reply.unreadable === undefined ? reply : undefined;
   }
 }

@@ -7,6 +7,7 @@ import { CounterCommand, type Version } from '../exchange/counter';
 import type { Gate } from '../exchange/gate';
 import type { Place } from '../exchange/leases';
 import { PlainGet } from '../exchange/plain-get';
+import type { KeySpace } from '../key-space';
 import type { Counters } from './versions';
 
 /** The counters of tags and namespaces on the server. */
@@ -14,15 +15,15 @@ export class ServerCounters implements Counters {
   readonly #executor: Executor;
   readonly #gate: Gate;
   readonly #random: Random;
-  readonly #placeOf: (name: string) => Place;
+  readonly #keys: KeySpace;
   readonly #limit: number;
 
   /** @param limit milliseconds to wait until it is known what the servers can do */
-  constructor(executor: Executor, gate: Gate, random: Random, placeOf: (name: string) => Place, limit: number) {
+  constructor(executor: Executor, gate: Gate, random: Random, keys: KeySpace, limit: number) {
     this.#executor = executor;
     this.#gate = gate;
     this.#random = random;
-    this.#placeOf = placeOf;
+    this.#keys = keys;
     this.#limit = limit;
   }
 
@@ -35,7 +36,7 @@ export class ServerCounters implements Counters {
   }
 
   async #send(name: string, change: boolean): Promise<Version> {
-    const place = this.#placeOf(name);
+    const place = this.#keys.counter(name);
     if (this.#gate.abilities === undefined) await this.#gate.ready(this.#limit);
     const first = 1 + Math.floor(this.#random() * 2 ** 52);
     if (this.#gate.abilities?.leases === true) {

@@ -20,6 +20,18 @@ export interface CounterHealth {
   failed(name: string): void;
 }
 
+/** What the versions are told by, and for how long they are believed. */
+export interface VersionsContext {
+  readonly counters: Counters;
+  readonly health: CounterHealth;
+  readonly clock: Clock;
+  readonly limits: TimeLimits;
+  /** Milliseconds that a question may take. */
+  readonly limit: number;
+  /** Milliseconds for which a version counts as the present one. */
+  readonly maxAge: number;
+}
+
 interface Known {
   number: string;
   /** When it was asked for, on the monotonic clock. */
@@ -33,32 +45,21 @@ interface Known {
  * clock, and a lost counter makes entries invalid, never valid again.
  */
 export class Versions {
-  readonly #counters: Counters;
-  readonly #clock: Clock;
-  readonly #maxAge: number;
-  readonly #limits: TimeLimits;
-  readonly #limit: number;
-  readonly #health: CounterHealth;
+  readonly #context: VersionsContext;
   readonly #known = new RecentMap<string, Known>();
   readonly #asked = new Map<string, Promise<Version | undefined>>();
 
-  /** @param limit milliseconds that a question may take */
-  constructor(counters: Counters, clock: Clock, maxAge: number, limits: TimeLimits, limit: number, health: CounterHealth) {
-    this.#health = health;
-    this.#counters = counters;
-    this.#clock = clock;
-    this.#maxAge = maxAge;
-    this.#limits = limits;
-    this.#limit = limit;
+  constructor(context: VersionsContext) {
+    this.#context = context;
   }
 
   /** The version, if it was asked for lately; one that will soon be too old is asked for ahead of time, so that who reads all the time never waits. */
   currentAhead(name: string): string | undefined {
     const known = this.#known.get(name);
     if (known === undefined) return undefined;
-    const age = this.#clock.now() - known.askedAt;
-    if (age > this.#maxAge) return undefined;
-    if (age > this.#maxAge * AHEAD) void this.ask(name);
+    const age = this.#context.clock.now() - known.askedAt;
+    if (age > this.#context.maxAge) return undefined;
+    if (age > this.#context.maxAge * AHEAD) void this.ask(name);
     return known.number;
   }
 
@@ -96,9 +97,9 @@ export class Versions {
     const versions = await Promise.all(
       names.map(async (name) => {
         const known = this.#known.get(name);
-        if (known !== undefined && known.heardAt <= startedAt && startedAt - known.askedAt <= this.#maxAge) return known.number;
+        if (known !== undefined && known.heardAt <= startedAt && startedAt - known.askedAt <= this.#context.maxAge) return known.number;
         const version = await this.ask(name);
-        const taken = (this.#clock.now() - startedAt) / 1000;
+        const taken = (this.#context.clock.now() - startedAt) / 1000;
         return version !== undefined && version.age > taken + 2 ? version.number : undefined;
       }),
     );
@@ -128,14 +129,14 @@ export class Versions {
 
   /** Changes the version, which invalidates all entries that carry the present one. */
   async change(name: string): Promise<void> {
-    const startedAt = this.#clock.now();
-    const { number } = await this.#counters.change(name);
-    this.#known.set(name, { number, askedAt: Math.max(startedAt, this.#known.get(name)?.askedAt ?? 0), heardAt: this.#clock.now() });
+    const startedAt = this.#context.clock.now();
+    const { number } = await this.#context.counters.change(name);
+    this.#known.set(name, { number, askedAt: Math.max(startedAt, this.#known.get(name)?.askedAt ?? 0), heardAt: this.#context.clock.now() });
   }
 
   #current(name: string): string | undefined {
     const known = this.#known.get(name);
-    return known !== undefined && this.#clock.now() - known.askedAt <= this.#maxAge ? known.number : undefined;
+    return known !== undefined && this.#context.clock.now() - known.askedAt <= this.#context.maxAge ? known.number : undefined;
   }
 
   #word(name: string): string | undefined {
@@ -153,31 +154,31 @@ export class Versions {
   }
 
   #ask(name: string): Promise<Version | undefined> {
-    const askedAt = this.#clock.now();
+    const askedAt = this.#context.clock.now();
     const latest = (): Version | undefined => {
       const number = this.#known.get(name)?.number;
       return number === undefined ? undefined : { number, age: 0 };
     };
     // While the circuit is open nobody waits for what will not come.
-    if (!this.#health.admits(name)) return Promise.resolve(latest());
+    if (!this.#context.health.admits(name)) return Promise.resolve(latest());
     return new Promise((resolve) => {
       const giveUp = (): void => {
-        if (!question.over) this.#health.failed(name);
+        if (!question.over) this.#context.health.failed(name);
         question.over = true;
         resolve(latest());
       };
       const question: Limited & { over: boolean } = { due: 0, over: false, onTime: giveUp };
-      this.#limits.add(question, this.#limit, askedAt);
-      this.#counters.read(name).then((version) => {
+      this.#context.limits.add(question, this.#context.limit, askedAt);
+      this.#context.counters.read(name).then((version) => {
         question.over = true;
-        this.#health.ok(name);
+        this.#context.health.ok(name);
         // A change by this process since then is newer.
         const known = this.#known.get(name);
         if (known !== undefined && known.askedAt > askedAt) {
           resolve({ number: known.number, age: 0 });
           return;
         }
-        this.#known.set(name, { number: version.number, askedAt, heardAt: this.#clock.now() });
+        this.#known.set(name, { number: version.number, askedAt, heardAt: this.#context.clock.now() });
         resolve(version);
       }, giveUp);
     });

@@ -27,7 +27,7 @@ export const BINARY_KEY = 8;
 /** The value ends in whitespace that a counter was padded with when it became shorter. */
 export const PADDED = 16;
 /** All of these; the higher bits of {@link Item.marks} belong to the walk over the items. */
-export const MARKS = 31;
+export const MARKS = FETCHED | STALE | WON | BINARY_KEY | PADDED;
 
 /** What memcached 1.6 adds to key, value and flags: its item header, the cas number, and the ends of key and value. */
 const HEADER_SIZE = 48;

@@ -12,3 +12,10 @@ export function hasKey(exchange: Exchange): boolean {
   exchange.reply(BAD_FORMAT);
   return false;
 }
+
+/** `number`, as it was read after the key; undefined when it or the key is not legal, and the error was sent. */
+export function afterKey<N>(exchange: Exchange, number: N | undefined, error: string): N | undefined {
+  if (!hasKey(exchange)) return undefined;
+  if (number === undefined) exchange.reply(`CLIENT_ERROR ${error}`);
+  return number;
+}

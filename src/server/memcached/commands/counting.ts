@@ -1,4 +1,5 @@
-import { KEY, hasKey } from './classic-line';
+import type { CountOutcome } from '../../engine/store';
+import { KEY, afterKey } from './classic-line';
 import type { Exchange } from './exchange';
 
 /** `incr <key> <delta> [noreply]` → the new number, or `NOT_FOUND`. */
@@ -9,27 +10,21 @@ export const decr = counting(false);
 function counting(up: boolean): (exchange: Exchange) => void {
   return (exchange) => {
     const { line, store } = exchange;
-    if (!hasKey(exchange)) return;
-    const delta = line.uint64(2);
-    if (delta === undefined) {
-      exchange.reply('CLIENT_ERROR invalid numeric delta argument');
-      return;
-    }
+    const delta = afterKey(exchange, line.uint64(2), 'invalid numeric delta argument');
+    if (delta === undefined) return;
     const result = store.count(line.key(KEY, store), up, BigInt(delta), 0);
-    switch (result.outcome) {
-      case 'counted':
-        store.stats.countArithmetic(up, true);
-        exchange.reply(result.number);
-        break;
-      case 'notFound':
-        store.stats.countArithmetic(up, false);
-        exchange.reply('NOT_FOUND');
-        break;
-      case 'noMemory':
-        exchange.reply('SERVER_ERROR out of memory');
-        break;
-      default:
-        exchange.reply('CLIENT_ERROR cannot increment or decrement non-numeric value');
+    if (result.outcome === 'counted') {
+      store.stats.countArithmetic(up, true);
+      exchange.reply(result.number);
+    } else {
+      if (result.outcome === 'notFound') store.stats.countArithmetic(up, false);
+      exchange.reply(uncounted(result.outcome));
     }
   };
+}
+
+/** What is answered when no number was changed. */
+export function uncounted(outcome: CountOutcome['outcome']): string {
+  if (outcome === 'notFound') return 'NOT_FOUND';
+  return outcome === 'noMemory' ? 'SERVER_ERROR out of memory' : 'CLIENT_ERROR cannot increment or decrement non-numeric value';
 }

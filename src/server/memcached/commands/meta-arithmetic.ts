@@ -1,5 +1,6 @@
 import type { Exchange } from './exchange';
 import type { Item } from '../../engine/item';
+import { uncounted } from './counting';
 import type { MetaFlags } from './meta-flags';
 import { BAD_FLAG, OPAQUE_TOO_LONG, isTooLong, keyFlag, miss, readFlags } from './meta-replies';
 
@@ -34,11 +35,8 @@ export function metaArithmetic(exchange: Exchange): void {
     case 'exists':
       miss(exchange, flags, 'EX');
       break;
-    case 'noMemory':
-      exchange.replyAlways('SERVER_ERROR out of memory');
-      break;
     default:
-      exchange.replyAlways('CLIENT_ERROR cannot increment or decrement non-numeric value');
+      exchange.replyAlways(uncounted(result.outcome));
   }
 }
 

@@ -2,6 +2,7 @@ import { cpuUsage, pid } from 'node:process';
 import type { Exchange } from './exchange';
 import { itemSize, type Item } from '../../engine/item';
 import { chunkSize, slabClass } from '../../engine/slab-class';
+import type { StoreStats } from '../../engine/stats';
 import { COMPATIBLE_VERSION } from './version';
 import { SETTINGS } from './settings';
 
@@ -52,8 +53,10 @@ function answer(exchange: Exchange, report: (exchange: Exchange, stat: Stat) => 
 
 /** memcached's list and order. What its threads, slabs, buffers and loggers would report is 0: there are none here. */
 function general({ store, context }: Exchange, stat: Stat): void {
-  const counters = store.stats;
   const { connections: sockets } = context;
+  const count = (name: CountName): void => {
+    stat(name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`), store.stats[name]);
+  };
   const { user, system } = cpuUsage();
   stat('pid', pid);
   stat('uptime', context.uptime);
@@ -68,37 +71,11 @@ function general({ store, context }: Exchange, stat: Stat): void {
   stat('total_connections', sockets.total);
   stat('rejected_connections', sockets.rejected);
   stat('connection_structures', sockets.current);
-  stat('response_obj_oom', 0);
-  stat('response_obj_count', 0);
-  stat('response_obj_bytes', 0);
-  stat('read_buf_count', 0);
-  stat('read_buf_bytes', 0);
-  stat('read_buf_bytes_free', 0);
-  stat('read_buf_oom', 0);
-  stat('reserved_fds', 0);
-  stat('cmd_get', counters.cmdGet);
-  stat('cmd_set', counters.cmdSet);
-  stat('cmd_flush', counters.cmdFlush);
-  stat('cmd_touch', counters.cmdTouch);
-  stat('cmd_meta', counters.cmdMeta);
-  stat('get_hits', counters.getHits);
-  stat('get_misses', counters.getMisses);
-  stat('get_expired', counters.getExpired);
+  for (const name of ABSENT_BUFFERS) stat(name, 0);
+  for (const name of COMMAND_COUNTS) count(name);
   // Flushed items are removed at once, so no get meets one.
   stat('get_flushed', 0);
-  stat('delete_misses', counters.deleteMisses);
-  stat('delete_hits', counters.deleteHits);
-  stat('incr_misses', counters.incrMisses);
-  stat('incr_hits', counters.incrHits);
-  stat('decr_misses', counters.decrMisses);
-  stat('decr_hits', counters.decrHits);
-  stat('cas_misses', counters.casMisses);
-  stat('cas_hits', counters.casHits);
-  stat('cas_badval', counters.casBadval);
-  stat('touch_hits', counters.touchHits);
-  stat('touch_misses', counters.touchMisses);
-  stat('store_too_large', counters.storeTooLarge);
-  stat('store_no_memory', counters.storeNoMemory);
+  for (const name of WRITE_COUNTS) count(name);
   stat('auth_cmds', context.authCommands);
   stat('auth_errors', context.authErrors);
   if (Number(context.settings.get('idle_timeout') ?? 0) > 0) stat('idle_kicks', sockets.idleKicks);
@@ -113,15 +90,31 @@ function general({ store, context }: Exchange, stat: Stat): void {
   for (const [name, value] of ABSENT_MACHINERY) stat(name, value);
   stat('bytes', store.bytes);
   stat('curr_items', store.size);
-  stat('total_items', counters.totalItems);
+  count('totalItems');
   stat('slab_global_page_pool', 0);
-  stat('expired_unfetched', counters.expiredUnfetched);
-  stat('evicted_unfetched', counters.evictedUnfetched);
+  count('expiredUnfetched');
+  count('evictedUnfetched');
   stat('evicted_active', 0);
-  stat('evictions', counters.evictions);
-  stat('reclaimed', counters.reclaimed);
+  count('evictions');
+  count('reclaimed');
   for (const name of ABSENT_LRU) stat(name, 0);
 }
+
+/** A count of the store. memcached writes these names with underscores: `cmd_get` for `cmdGet`. */
+type CountName = Exclude<keyof StoreStats, `count${string}` | 'reset'>;
+
+const COMMAND_COUNTS: readonly CountName[] = ['cmdGet', 'cmdSet', 'cmdFlush', 'cmdTouch', 'cmdMeta', 'getHits', 'getMisses', 'getExpired'];
+
+const WRITE_COUNTS: readonly CountName[] = [
+  'deleteMisses', 'deleteHits', 'incrMisses', 'incrHits', 'decrMisses', 'decrHits',
+  'casMisses', 'casHits', 'casBadval', 'touchHits', 'touchMisses', 'storeTooLarge', 'storeNoMemory',
+];
+
+/** Of memcached's buffers. */
+const ABSENT_BUFFERS = [
+  'response_obj_oom', 'response_obj_count', 'response_obj_bytes',
+  'read_buf_count', 'read_buf_bytes', 'read_buf_bytes_free', 'read_buf_oom', 'reserved_fds',
+];
 
 /** Of memcached's hash table, slab mover, crawler and loggers. */
 const ABSENT_MACHINERY: readonly (readonly [name: string, value: string | number])[] = [

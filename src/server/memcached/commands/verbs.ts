@@ -45,42 +45,25 @@ const ONE_KEY = { keyToken: 1, fewest: 2 } as const;
 const KEY_AND_NUMBER = { keyToken: 1, fewest: 3, noreply: true } as const;
 const RARE = { noreply: true, mayBeIndented: true } as const;
 
-define('get', get, ONE_KEY);
-define('gets', gets, ONE_KEY);
-define('gat', gat, { keyToken: 2, fewest: 3 });
-define('gats', gats, { keyToken: 2, fewest: 3 });
-define('set', set, STORAGE);
-define('add', add, STORAGE);
-define('replace', replace, STORAGE);
-define('append', append, STORAGE);
-define('prepend', prepend, STORAGE);
-define('cas', cas, STORAGE);
-define('mg', metaGet, ONE_KEY);
-define('ms', metaSet, { keyToken: 1, lengthToken: 2, flagsFrom: 3, fewest: 3 });
-define('md', metaDelete, ONE_KEY);
-define('ma', metaArithmetic, ONE_KEY);
-define('mn', metaNoop);
-define('me', metaDebug, ONE_KEY);
-define('delete', deleteItem, { ...ONE_KEY, noreply: true });
-define('incr', incr, KEY_AND_NUMBER);
-define('decr', decr, KEY_AND_NUMBER);
-define('touch', touch, KEY_AND_NUMBER);
-define('version', version);
-define('stats', stats);
-define('watch', watch);
-define('quit', quit);
-define('flush_all', flushAll, RARE);
-define('verbosity', verbosity, RARE);
-define('cache_memlimit', cacheMemlimit, RARE);
-define('lru', lru, RARE);
-define('lru_crawler', lruCrawler, RARE);
-define('slabs', slabs, RARE);
-define('shutdown', shutdown, RARE);
-define('config', config, RARE);
+define(ONE_KEY, { get, gets });
+define({ keyToken: 2, fewest: 3 }, { gat, gats });
+define(STORAGE, { set, add, replace, append, prepend, cas });
+define(ONE_KEY, { mg: metaGet });
+define({ keyToken: 1, lengthToken: 2, flagsFrom: 3, fewest: 3 }, { ms: metaSet });
+define(ONE_KEY, { md: metaDelete, ma: metaArithmetic });
+define({}, { mn: metaNoop });
+define(ONE_KEY, { me: metaDebug });
+define({ ...ONE_KEY, noreply: true }, { delete: deleteItem });
+define(KEY_AND_NUMBER, { incr, decr, touch });
+define({}, { version, stats, watch, quit });
+define(RARE, { flush_all: flushAll, verbosity, cache_memlimit: cacheMemlimit, lru, lru_crawler: lruCrawler, slabs, shutdown, config });
 
-function define(name: string, execute: Verb['execute'], rest: Partial<Verb> = {}): void {
-  const rules = { keyToken: 0, lengthToken: 0, flagsFrom: 0, fewest: 1, noreply: false, mayBeIndented: false, ...rest };
-  VERBS.define(name, { name, execute, index: names.push(name) - 1, ...rules });
+/** Commands whose lines are read by the same rules. */
+function define(rules: Partial<Verb>, commands: Readonly<Record<string, Verb['execute']>>): void {
+  for (const [name, execute] of Object.entries(commands)) {
+    const index = names.push(name) - 1;
+    VERBS.define(name, { name, execute, index, keyToken: 0, lengthToken: 0, flagsFrom: 0, fewest: 1, noreply: false, mayBeIndented: false, ...rules });
+  }
 }
 
 /** The names of all commands, each at its index. */

@@ -1,0 +1,79 @@
+/**
+ * The keys of a cache on the server, each after the client's prefix:
+ *
+ *     <key>                              an entry
+ *     <namespace>:<version>:<key>        an entry, with the option `namespace`
+ *     <namespace>:version                the counter that tells the version of the namespace
+ *     [<namespace>:]tag:<name>           the counter that tells the version of a tag
+ *     <key of its entry>:<id>:<number>   a piece of a value; see `exchange/chunks.ts`
+ */
+import { encodeKey, type Key, type KeyRules } from '../protocol/key';
+import type { Place } from './exchange/leases';
+
+/** Names the counter of the namespace among those of tags; no tag may have this name. */
+export const NAMESPACE_COUNTER = ' ';
+
+/** No version is longer: they are numbers below 2^53, in base 36. */
+const LONGEST_VERSION = 'z'.repeat(11);
+/** Where the server does not tell the version. No number is written like this. */
+const NO_VERSION = '-';
+
+/** Which keys a cache has, and how they are made. */
+export class KeySpace {
+  readonly #rules: KeyRules;
+  readonly #namespace: string | undefined;
+
+  /**
+   * @param rules those of the client
+   * @param namespace the option of the cache
+   */
+  constructor(rules: KeyRules, namespace: string | undefined) {
+    this.#rules = rules;
+    this.#namespace = namespace;
+  }
+
+  /** Whether the keys of entries have a version, which must be known before they can be made. */
+  get isVersioned(): boolean {
+    return this.#namespace !== undefined;
+  }
+
+  /**
+   * The rules for entries.
+   *
+   * @param version of the namespace, in decimal; undefined when it cannot be had
+   */
+  ofVersion(version: string | undefined): KeyRules {
+    return this.#within(version === undefined ? NO_VERSION : BigInt(version).toString(36));
+  }
+
+  /**
+   * An entry.
+   *
+   * @param rules with a namespace those of its version
+   * @throws MemcacheIllegalInputError
+   */
+  entry<K extends Key>(key: K, rules = this.#rules): Place & { readonly key: K } {
+    return { key, wireKey: encodeKey(key, rules) };
+  }
+
+  /** @throws MemcacheIllegalInputError for a key that is not legal with every version that there may be */
+  check(key: Key): void {
+    encodeKey(key, this.#within(LONGEST_VERSION));
+  }
+
+  /** The counter of the tag `name`, or of the namespace. */
+  counter(name: string): Place {
+    const namespace = this.#namespace;
+    const key = name === NAMESPACE_COUNTER ? `${namespace ?? ''}:version` : `${namespace === undefined ? '' : `${namespace}:`}tag:${name}`;
+    return this.entry(key);
+  }
+
+  #within(version: string): KeyRules {
+    return { ...this.#rules, prefix: `${this.#rules.prefix}${this.#namespace ?? ''}:${version}:` };
+  }
+}
+
+/** The keys of the pieces that the value of an entry is cut into. */
+export function pieceKeys({ wireKey }: Place, id: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${wireKey}:${id}:${i}`);
+}
