@@ -124,8 +124,7 @@ async function commonJs(entries: readonly string[], output: Output): Promise<voi
     sourcemap: 'linked',
     // Otherwise it is taken for a mistake: modules have no `require`.
     define: { require: LAZY },
-    // Nothing else of tsconfig.json, whose `paths` are for examples and tests.
-    tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
+    tsconfigRaw: '{}',
     write: false,
   });
   for (const { path, text } of outputFiles) output.set(relative(folder, path), path.endsWith('.js') ? withRequire(text) : text);

@@ -27,7 +27,7 @@ const UNAWAITED = 256;
  */
 export class Call<R> {
   readonly command: Command<R>;
-  reader: ReplyReader<R> | undefined = undefined;
+  reader: ReplyReader<R> | undefined;
   #marks = 0;
   /** In whole milliseconds: V8 keeps an integer in the object, and a fraction in sixteen bytes beside it. */
   #deadline = UNSET;

@@ -115,7 +115,7 @@ const KEEP_ALIVE = valueThat<boolean | number>(
 
 const TLS = valueThat<boolean | TlsOptions>(
   'true, false or an object of options for tls.connect',
-  (value) => SWITCH.allows(value) || (typeof value === 'object' && value !== null),
+  (value) => SWITCH.allows(value) || isObject(value),
 );
 
 /** memcached splits `username password` at spaces, and the lines of its password file at the first colon. */

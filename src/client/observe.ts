@@ -6,6 +6,7 @@
  */
 import { channel, tracingChannel, type Channel } from 'node:diagnostics_channel';
 import { MemcacheError, type Certainty } from '../errors';
+import { isObject } from '../options/rule';
 
 // Each by itself, so that a bundle leaves out those that it does not use.
 const COMMAND = 'tsmemcache:command';
@@ -96,7 +97,7 @@ export function observed(error: unknown, signal?: AbortSignal): ObservedError {
 
 /** The property, if it is a single word such as `ECONNRESET`: anything else might be a message. */
 function wordOf(error: unknown, property: 'name' | 'code', pattern: RegExp): string | undefined {
-  const word: unknown = typeof error === 'object' && error !== null && property in error ? (error as Record<string, unknown>)[property] : undefined;
+  const word: unknown = isObject(error) && property in error ? (error as Record<string, unknown>)[property] : undefined;
   return typeof word === 'string' && pattern.test(word) ? word : undefined;
 }
 

@@ -11,10 +11,8 @@ const LONGEST_WAIT = 8000;
  * metrics, and a pool that is closed does not wait for it either.
  */
 class Knock extends ServerCommand<undefined> {
-  override readonly noreply = true;
-
   constructor() {
-    super('version');
+    super('version', undefined, true);
   }
 
   override get answeredUnasked(): boolean {

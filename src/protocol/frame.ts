@@ -67,7 +67,7 @@ export class Frame {
   /** Whether `buffer` was made for this frame alone, so that a part of it may be kept. */
   owned = false;
   /** The key of a value that was foreseen; undefined for every other line, which is yet to be read. */
-  key: string | undefined = undefined;
+  key: string | undefined;
   /** Its flags. */
   flags = 0;
   /** Where its cas begins, which ends with the line; 0 when there is none. */

@@ -35,7 +35,7 @@ export class Flight {
   /** On the monotonic clock; negative before it starts. */
   startedAt = -1;
   /** The versions of its tags as they were before it began; undefined without tags, or when the tags are a function of the value. */
-  tags: string | Promise<string | undefined> | undefined = undefined;
+  tags: string | Promise<string | undefined> | undefined;
   /** The versions of its tags cannot be had, so that its result is not stored. */
   untagged = false;
   /** The count of own writes when it began: after another one the near cache does not take its result. */

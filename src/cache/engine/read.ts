@@ -24,7 +24,7 @@ export class Read implements Ask, Limited {
   refresh = 0;
   /** What `refresh` would be if this process had room for it; it is asked for once more if the answer shows that it matters. */
   wish = 0;
-  near: NearTaker | undefined = undefined;
+  near: NearTaker | undefined;
   due = 0;
   /** Whether its time limit no longer applies. */
   over = false;

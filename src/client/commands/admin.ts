@@ -64,11 +64,8 @@ export class StatsCommand extends ServerCommand<Map<string, Map<string, string>>
 
 /** A command that is answered by `OK`. */
 export class OkCommand extends ServerCommand<void> {
-  override readonly noreply: boolean;
-
   constructor(verb: 'flush_all' | 'verbosity' | 'cache_memlimit', argument: number | undefined, noreply = false) {
-    super(verb, `${verb}${argument === undefined ? '' : ` ${argument}`}${noreply ? ' noreply' : ''}`);
-    this.noreply = noreply;
+    super(verb, `${verb}${argument === undefined ? '' : ` ${argument}`}${noreply ? ' noreply' : ''}`, noreply);
   }
 
   override get throughProxies(): boolean {

@@ -29,13 +29,6 @@ function deleteLine(wireKey: string, noreply: boolean): string {
 
 /** A command for one key; resolves with whether it was there. */
 abstract class PresenceCommand extends KeyCommand<boolean> {
-  override readonly noreply: boolean;
-
-  constructor(wireKey: string, key: Key, noreply: boolean) {
-    super(wireKey, key);
-    this.noreply = noreply;
-  }
-
   /** The reply when the key was there. */
   protected abstract get done(): string;
 
@@ -95,16 +88,14 @@ export class DeleteManyCommand extends KeysCommand<number> {
     return { wireKeys: this.#wireKeys, elsewhere: this };
   }
 
-  override readonly noreply: boolean;
   readonly #wireKeys: readonly string[];
   readonly keys: readonly Key[];
   readonly #forProxy: boolean;
 
   constructor(wireKeys: readonly string[], keys: readonly Key[], noreply: boolean, forProxy = false) {
-    super();
+    super(noreply);
     this.#wireKeys = wireKeys;
     this.keys = keys;
-    this.noreply = noreply;
     this.#forProxy = forProxy;
   }
 
@@ -174,13 +165,11 @@ export class TouchCommand extends PresenceCommand {
 /** The new count in the type of `delta`; `undefined` when there is no such key, or no reply was asked for. */
 export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N | undefined> {
   readonly verb: 'incr' | 'decr';
-  override readonly noreply: boolean;
   readonly #delta: N;
 
   constructor(verb: 'incr' | 'decr', wireKey: string, key: Key, delta: N, noreply: boolean) {
-    super(wireKey, key);
+    super(wireKey, key, noreply);
     this.verb = verb;
-    this.noreply = noreply;
     this.#delta = delta;
   }
 

@@ -57,7 +57,7 @@ function head(verb: string, wireKey: string, item: Item): string {
 /** `true` stored, `false` not stored. */
 export class StoreCommand extends KeyCommand<boolean> implements Item {
   readonly verb: StorageVerb;
-  override readonly noreply: boolean;
+
   override get hasBlock(): boolean {
     return true;
   }
@@ -75,9 +75,8 @@ export class StoreCommand extends KeyCommand<boolean> implements Item {
   readonly exptime: number;
 
   constructor(verb: StorageVerb, wireKey: string, key: Key, item: Item, noreply: boolean) {
-    super(wireKey, key);
+    super(wireKey, key, noreply);
     this.verb = verb;
-    this.noreply = noreply;
     this.block = item.block;
     this.flags = item.flags;
     this.exptime = item.exptime;
@@ -118,7 +117,6 @@ export class CasCommand extends KeyCommand<boolean | undefined> {
     return false;
   }
 
-  override readonly noreply: boolean;
   override get hasBlock(): boolean {
     return true;
   }
@@ -131,8 +129,7 @@ export class CasCommand extends KeyCommand<boolean | undefined> {
   readonly #cas: string;
 
   constructor(wireKey: string, key: Key, item: Item, cas: string, noreply: boolean) {
-    super(wireKey, key);
-    this.noreply = noreply;
+    super(wireKey, key, noreply);
     this.#item = item;
     this.#cas = cas;
   }
@@ -179,7 +176,6 @@ export class SetManyCommand extends KeysCommand<Key[]> {
     return true;
   }
 
-  override readonly noreply: boolean;
   override get hasBlock(): boolean {
     return true;
   }
@@ -193,9 +189,8 @@ export class SetManyCommand extends KeysCommand<Key[]> {
   readonly #again: boolean;
 
   constructor(entries: readonly Entry[], noreply: boolean, again = false) {
-    super();
+    super(noreply);
     this.#entries = entries;
-    this.noreply = noreply;
     this.#again = again;
   }
 

@@ -16,7 +16,7 @@ export class CallQueue {
   #next = 0;
   #tail = 0;
   /** Called before the head leaves without an answer that somebody waited for. */
-  onPass: (() => void) | undefined = undefined;
+  onPass: (() => void) | undefined;
 
   /** How many calls are in it. */
   get size(): number {

@@ -15,7 +15,7 @@ import { nextTick } from '../../runtime/clock';
 import { withoutStacks } from '../../runtime/without-stacks';
 import type { Call, Carrier } from '../call';
 import { CallQueue } from './call-queue';
-import { hasMethods } from '../../options/rule';
+import { hasMethods, isObject } from '../../options/rule';
 import type { ConnectionSettings } from '../client-options';
 import type { ServerMeter } from '../meter';
 import { batches, connectionsClosed, connectionsReady, connects, observed, timeouts, type ConnectMessage } from '../observe';
@@ -588,7 +588,7 @@ function isUnknownName(cause: unknown): boolean {
 }
 
 function isError(value: unknown): value is Error {
-  return typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string';
+  return isObject(value) && 'message' in value && typeof value.message === 'string';
 }
 
 function isTransport(value: unknown): value is Transport {

@@ -54,7 +54,7 @@ export class Context {
   /** Where its server listens; `embedded` without one. */
   address = 'embedded';
   /** Called in place of executing a command; it may execute it. */
-  hook: ExecuteHook | undefined = undefined;
+  hook: ExecuteHook | undefined;
   readonly protocol: 'memcached' | 'redis';
   /** The counts of commands by their index; 0 for those that do not exist. */
   readonly #executed: number[] = [];

@@ -21,17 +21,17 @@ export class MetaFlags {
   /** `I` */
   invalidate = false;
   /** `N`: TTL of an item to be created, in seconds. */
-  vivify: number | undefined = undefined;
+  vivify: number | undefined;
   /** `T`: TTL, in seconds. */
-  ttl: number | undefined = undefined;
+  ttl: number | undefined;
   /** `R`: below this TTL the item is to be refilled, in seconds. */
-  recache: number | undefined = undefined;
+  recache: number | undefined;
   /** `F`: client flags. */
   clientFlags = 0;
   /** `C`: the cas that the item must have; undefined for any. */
-  cas: Cas | undefined = undefined;
+  cas: Cas | undefined;
   /** `E`: the new cas of the item; 0 for the store's next. */
-  newCas: Cas | undefined = undefined;
+  newCas: Cas | undefined;
   /** `x`: remove the value. */
   emptied = false;
   /** `M`: one letter. */
@@ -43,7 +43,7 @@ export class MetaFlags {
   /** The key, decoded when it came in base64. */
   key: string;
   /** The error line for a flag that cannot be read. */
-  error: string | undefined = undefined;
+  error: string | undefined;
 
   /** Reads the flags from token `from` on; the key, one of `store`, is token 1. */
   constructor(line: CommandLine, from: number, store: MemoryStore) {

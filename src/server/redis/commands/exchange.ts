@@ -24,7 +24,7 @@ export class RedisExchange extends RespReplies {
   /** The request being executed: the one that was read last, or one that was kept for EXEC. */
   request = new Request();
   /** The requests since MULTI; undefined outside of a transaction. */
-  transaction: Transaction | undefined = undefined;
+  transaction: Transaction | undefined;
   readonly watch = new Watch();
   readonly context: RedisContext;
   readonly store: MemoryStore;
