@@ -19,6 +19,8 @@ export abstract class Placement<Table> implements Hasher {
   // must get its own keys again, and not shift every other server by one.
   readonly #weights = new Map<string, number>();
   #table: Table | undefined;
+  /** The name of the node when there is but one: it owns every key, and none needs to be hashed. */
+  #only: string | undefined;
 
   /**
    * Lets `name` own keys; for a name already present only the weight changes, and one that was removed gets its old position back.
@@ -47,8 +49,14 @@ export abstract class Placement<Table> implements Hasher {
 
   /** The name of the node that owns `key`, or `undefined` when there is no node; `bytes` are the key's when it was given as bytes. */
   getNode(key: string, bytes?: Uint8Array): string | undefined {
-    this.#table ??= this.prepare(this.#present());
-    return this.place(this.#table, key, bytes);
+    const table = (this.#table ??= this.#prepare());
+    return this.#only ?? this.place(table, key, bytes);
+  }
+
+  #prepare(): Table {
+    const nodes = this.#present();
+    this.#only = nodes.length === 1 ? nodes[0]?.name : undefined;
+    return this.prepare(nodes);
   }
 
   /** Makes the table for `nodes`, which are in the order in which they were first added and may be none. */
