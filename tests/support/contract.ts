@@ -771,6 +771,8 @@ export function describeContract(
         await client.setMany(keys.map((key): [string, number] => [key, 1]));
         expect(await client.flushAll(0, { noreply: true })).toBeUndefined();
         if (seesNoreply) expect((await client.getMany(keys)).size).toBe(0);
+        // Over another connection it may come later, and must not take the next test's items away.
+        while ((await client.getMany(keys)).size > 0) await new Promise(setImmediate);
       });
     });
 
