@@ -67,9 +67,10 @@ export function settingsOf<Table extends AnyOptionTable>(table: Table, options: 
  * @throws MemcacheIllegalInputError when `options` is not an object, or has a name that is not in `known`
  */
 export function checkOptionNames(options: unknown, known: object): void {
-  if (!isObject(options)) throw new MemcacheIllegalInputError('options must be an object, for example { expire: 60 }');
-  for (const name in options) {
-    if (Object.hasOwn(known, name)) continue;
-    throw new MemcacheIllegalInputError(`there is no option ${JSON.stringify(name.slice(0, 40))}; the options are ${Object.keys(known).join(', ')}`);
-  }
+  if (!isObject(options)) throw refusal('options must be an object', known);
+  for (const name in options) if (!Object.hasOwn(known, name)) throw refusal(`there is no option ${JSON.stringify(name.slice(0, 40))}`, known);
+}
+
+function refusal(why: string, known: object): MemcacheIllegalInputError {
+  return new MemcacheIllegalInputError(`${why}; the options are ${Object.keys(known).join(', ')}`);
 }

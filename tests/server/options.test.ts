@@ -76,9 +76,11 @@ const OF_MEMCACHED: [unknown, string][] = [
   [{ cluster: [] }, 'cluster must be { version, nodes: [{ host, port }, …] }'],
   [{ cluster: { version: 1 } }, 'cluster must be { version, nodes: [{ host, port }, …] }'],
   [{ cluster: { version: 1, nodes: ['a:1'] } }, 'cluster must be { version, nodes: [{ host, port }, …] }'],
-  [11_211, 'options must be an object, for example { expire: 60 }'],
-  [null, 'options must be an object, for example { expire: 60 }'],
 ];
+
+it.each([11_211, null])('a MemcachedServer refuses %j', async (options) => {
+  expect(await refusal(() => MemcachedServer.start(plain(options)))).toMatch(/^options must be an object; the options are host, port, /);
+});
 
 it.each(OF_STORES)('a MemoryStore refuses %j', async (options, message) => {
   expect(await refusal(() => new MemoryStore(plain(options)))).toBe(message);
@@ -95,12 +97,17 @@ it.each(OF_BOTH_SERVERS)('a RedisServer refuses %j', async (options, message) =>
 });
 
 it('what has no default is asked for', async () => {
-  const object = 'options must be an object, for example { expire: 60 }';
-  expect(await refusal(() => RedisServer.start(plain(undefined)))).toBe(object);
+  expect(await refusal(() => RedisServer.start(plain(undefined)))).toMatch(/^options must be an object; the options are host, .*, store, /);
   expect(await refusal(() => RedisServer.start(plain({})))).toBe('store must be a MemoryStore');
   expect(await refusal(() => Persistence.open(plain({ file: 'f' }), plain(undefined)))).toBe('store must be a MemoryStore');
-  expect(await refusal(() => Persistence.open(new MemoryStore(), plain('f')))).toBe(object);
+  expect(await refusal(() => Persistence.open(new MemoryStore(), plain('f')))).toMatch(/^options must be an object; the options are file, /);
   expect(await refusal(() => Persistence.open(new MemoryStore(), plain({})))).toBe('file must be a string that is not empty');
+});
+
+it.each([MemcachedServer, RedisServer])('%p says how it is made', async (Server) => {
+  // The types forbid it; JavaScript does not.
+  const make = (): unknown => Reflect.construct(Server, [{ port: 0 }]);
+  expect(await refusal(make)).toBe(`a server is made by ${Server.name}.start(options)`);
 });
 
 it('names that are unknown are refused with those that there are', async () => {

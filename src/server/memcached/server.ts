@@ -1,3 +1,4 @@
+import { MemcacheIllegalInputError } from '../../errors';
 import { checkOptionNames, settingsOf } from '../../options/option';
 import type { MemoryStore } from '../engine/store';
 import { Listener } from '../net/listener';
@@ -41,6 +42,7 @@ export class MemcachedServer {
   }
 
   private constructor(listener: Listener<Session>, options: MemcachedServerOptions) {
+    if (!(listener instanceof Listener)) throw new MemcacheIllegalInputError('a server is made by MemcachedServer.start(options)');
     const { shutdown = false, onShutdown = () => this.close(), faults, ...rest } = options;
     const context = new ServerContext(shutdown ? { ...rest, shutdown: () => void onShutdown() } : rest);
     this.#listener = listener;

@@ -1,3 +1,4 @@
+import { MemcacheIllegalInputError } from '../../errors';
 import { checkOptionNames, settingsOf } from '../../options/option';
 import { checkValue } from '../../options/rule';
 import { STORE, type MemoryStore } from '../engine/store';
@@ -43,6 +44,7 @@ export class RedisServer {
   }
 
   private constructor(listener: Listener<RedisSession>, options: RedisServerOptions) {
+    if (!(listener instanceof Listener)) throw new MemcacheIllegalInputError('a server is made by RedisServer.start(options)');
     const context = new RedisContext(options);
     this.#listener = listener;
     this.#context = context;
