@@ -27,3 +27,9 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     waiting.delete(signal);
   };
 }
+
+/** Rejects with `reason`, for example that of an aborted signal, which may be anything. */
+export function rejected(reason: unknown): Promise<never> {
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it was given
+  return Promise.reject(reason);
+}

@@ -1,6 +1,7 @@
 import { MemcacheError } from '../errors';
 import { systemRandom } from '../runtime/random';
 import type { Key } from '../protocol/key';
+import { rejected } from './abort';
 import type { Command } from './command';
 import type { ExecuteOptions, Executor } from './executor';
 import { HIT, MISS, type Outcome } from './meter';
@@ -104,8 +105,7 @@ function handOver<R>(call: PublishedCall<R>): Promise<R> {
   try {
     return call.executor.execute(call.command, call);
   } catch (error) {
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it was thrown
-    return Promise.reject(error);
+    return rejected(error);
   }
 }
 

@@ -40,7 +40,8 @@ import { GetAndTouchCommand, GetCommand, GetManyCommand, GetsCommand, type Value
 import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { CallObserver } from './call-observer';
 import { locate } from './call';
-import { Connection, rejected } from './connection';
+import { rejected } from './abort';
+import { Connection } from './connection';
 import type { CallOptions, Executor } from './executor';
 import { failedKeys, type ServerMetrics } from './meter';
 import { nextClientId } from './observe';

@@ -1,4 +1,5 @@
 import { MemcacheOverloadedError, type MemcacheError } from '../errors';
+import { rejected } from './abort';
 import { startCall, type Call } from './call';
 import { connectionSettings, type ConnectionOptions, type ConnectionSettings } from './client-options';
 import { Closings } from './closing';
@@ -143,10 +144,4 @@ export function refusedByCaller(meter: ServerMeter, command: Command<unknown>, s
 export function monitorOf(meter: ServerMeter, pending: () => number): Monitor {
   const { clientId, server } = meter;
   return { clientId, server, metrics: () => new Map([[server, meter.snapshot(pending())]]) };
-}
-
-/** An aborted signal rejects with whatever reason it was given. */
-export function rejected(reason: unknown): Promise<never> {
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-  return Promise.reject(reason);
 }

@@ -1,6 +1,6 @@
 import { MemcacheUnknownCommandError } from '../errors';
 import type { Command } from './command';
-import { rejected } from './connection';
+import { rejected } from './abort';
 import type { ExecuteOptions, Executor, Monitor } from './executor';
 
 /**

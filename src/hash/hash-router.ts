@@ -8,7 +8,8 @@ import {
 } from '../errors';
 import { Failures } from '../client/certainty';
 import type { Command, KeyCommand, KeysCommand, ServerCommand } from '../client/command';
-import { rejected, type ConnectionObserver } from '../client/connection';
+import { rejected } from '../client/abort';
+import type { ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
 import { ServerMeter } from '../client/meter';
 import { nextClientId, serverLists } from '../client/observe';

@@ -2,7 +2,7 @@ import { MemcacheError, MemcacheIllegalInputError, MemcacheNoServersError, Memca
 import type { Command } from '../../client/command';
 import { onAbort } from '../../client/abort';
 import { fairTimeout } from '../../client/wire/call-deadlines';
-import { rejected } from '../../client/connection';
+import { rejected } from '../../client/abort';
 import type { ExecuteOptions, Executor, Monitor } from '../../client/executor';
 import { LONGEST_TIMER } from '../../options/rule';
 import type { Clock, Timer } from '../../runtime/clock';
