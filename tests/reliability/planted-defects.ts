@@ -72,8 +72,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'an aborted call that was sent is taken out of the queue',
     rule: 'L1',
     file: 'client/call.ts',
-    find: 'this.#reject(signal.reason);',
-    replace: 'this.#reject(signal.reason);\n        this.reader = undefined;',
+    find: 'this.#resolve(rejected(signal.reason));',
+    replace: 'this.#resolve(rejected(signal.reason));\n        this.reader = undefined;',
     caughtBy: [MISBEHAVING, 'replies that are late a call aborted while its reply is awaited'],
   },
   {
