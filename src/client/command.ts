@@ -46,6 +46,21 @@ export interface Reading<R> {
   withoutTokens(result: R): R;
 }
 
+/** That of a command for one item, of which the result of the last cache that was asked counts. */
+export function readingOfOne<R>(
+  command: Command<R>,
+  isMiss: (result: R) => boolean,
+  withoutTokens: (result: R) => R,
+  keys: readonly KeyOf[] = [],
+): Reading<R> {
+  return {
+    rest: (result) => (isMiss(result) ? command : undefined),
+    join: (_, second) => second,
+    hits: (result) => (isMiss(result) ? [] : keys),
+    withoutTokens,
+  };
+}
+
 /** How a fallback over several caches handles a command that deletes. */
 export interface Deleting<R> {
   /** The keys as they travel; undefined for all keys, and when they are not known. */
@@ -138,9 +153,9 @@ abstract class BaseCommand<R> {
   get ordinary(): boolean {
     return this.rawUntil === undefined && !this.mustBeKnown;
   }
-  /** Whether twemproxy, mcrouter and memcached's proxy all know it. */
+  /** Whether twemproxy, mcrouter and memcached's proxy all know it. Those that came later to memcached they do not. */
   get throughProxies(): boolean {
-    return true;
+    return this.since === undefined;
   }
   /** Whether the server answers by closing the connection. */
   get closes(): boolean {
@@ -269,12 +284,7 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
 
   override get reading(): Reading<R> {
     const isMiss = (result: R): boolean => this.outcome(result) === MISS;
-    return {
-      rest: (result) => (isMiss(result) ? this : undefined),
-      join: (_, second) => second,
-      hits: (result) => (isMiss(result) ? [] : [this]),
-      withoutTokens: (result) => (isMiss(result) ? result : this.withoutToken(result)),
-    };
+    return readingOfOne(this, isMiss, (result) => (isMiss(result) ? result : this.withoutToken(result)), [this]);
   }
 
   /** Never called: joined gets are read by the connection, which knows whose turn it is. */

@@ -8,7 +8,7 @@ import type { Frame } from '../../protocol/frame';
 import { keyText, type Key } from '../../protocol/key';
 import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
-import { NO_CAS, type Reading } from '../command';
+import { NO_CAS, readingOfOne, type Reading } from '../command';
 import * as outcomes from '../meter';
 import { MetaExchange } from './meta';
 import { notANumber, type MetaItem } from './meta-results';
@@ -35,12 +35,11 @@ export class MetaGetCommand<V> extends MetaExchange<MetaItem<V> | undefined> {
   /** It only reads, unless it makes the place that it finds empty. */
   override get reading(): Reading<MetaItem<V> | undefined> | undefined {
     if (!this.idempotent) return undefined;
-    return {
-      rest: (item) => (item === undefined ? this : undefined),
-      join: (_, second) => second,
-      hits: () => [],
-      withoutTokens: (item) => (item?.cas === undefined ? item : { ...item, cas: NO_CAS }),
-    };
+    return readingOfOne(
+      this,
+      (item) => item === undefined,
+      (item) => (item?.cas === undefined ? item : { ...item, cas: NO_CAS }),
+    );
   }
 
   read(frame: Frame, server: string): MetaItem<V> | undefined {

@@ -16,7 +16,7 @@ import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
 import { isErrorLine, isWord, unknownCommand } from '../../protocol/reply';
 import { toBlock, type RequestWriter } from '../../protocol/request';
 import * as outcomes from '../meter';
-import { BrokenReply, KeyCommand, MORE, NO_CAS, ServerCommand, type Command, type Deleting, type Reading, type ReplyReader } from '../command';
+import { BrokenReply, KeyCommand, MORE, NO_CAS, readingOfOne, ServerCommand, type Command, type Deleting, type Reading, type ReplyReader } from '../command';
 
 /** The words of the meta commands. */
 export type MetaCode = 'mg' | 'ms' | 'md' | 'ma' | 'me' | 'mn';
@@ -179,10 +179,6 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
     return this.hasBlock || this.verb === 'me';
   }
 
-  override get throughProxies(): boolean {
-    return false;
-  }
-
   /** The bytes of its value; 0 without one. */
   get valueSize(): number {
     return this.block?.length ?? 0;
@@ -281,12 +277,11 @@ export class MetaRequest extends MetaExchange<MetaResult> {
   /** `mg` reads, unless it makes the place that it finds empty. */
   override get reading(): Reading<MetaResult> | undefined {
     if (this.verb !== 'mg' || this.has('N') || this.has('R')) return undefined;
-    return {
-      rest: ({ code }) => (code === 'EN' ? this : undefined),
-      join: (_, second) => second,
-      hits: () => [],
-      withoutTokens: ({ code, flags, value }) => new MetaResult(code, flags.map((flag) => (flag.startsWith('c') ? `c${NO_CAS}` : flag)), value),
-    };
+    return readingOfOne(
+      this,
+      ({ code }) => code === 'EN',
+      ({ code, flags, value }) => new MetaResult(code, flags.map((flag) => (flag.startsWith('c') ? `c${NO_CAS}` : flag)), value),
+    );
   }
 
   override get deleting(): Deleting<MetaResult> | undefined {
@@ -357,10 +352,6 @@ class SetIfAbsent extends MetaRequest {
 export class NoopCommand extends ServerCommand<void> {
   constructor() {
     super('mn');
-  }
-
-  override get throughProxies(): boolean {
-    return false;
   }
 
   override get since(): string {

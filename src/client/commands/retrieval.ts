@@ -158,10 +158,6 @@ export class GetAndTouchCommand<V, R> extends JoinableGet<R> {
     return new GetAndTouchCommand<V, ValueWithCas<V>>('gats', exptime, wireKey, key, serde, takeValueWithCas, pairWithoutToken, miss);
   }
 
-  override get throughProxies(): boolean {
-    return false;
-  }
-
   override get since(): string {
     return '1.5.3';
   }
