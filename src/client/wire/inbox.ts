@@ -99,7 +99,8 @@ export class Inbox {
   #hit(call: Call<unknown>, command: JoinableGet<unknown>, frame: Frame): void {
     let value: unknown;
     let failure: unknown;
-    if (!call.settled) {
+    const isAwaited = !call.settled;
+    if (isAwaited) {
       try {
         value = command.hit(frame);
       } catch (error) {
@@ -111,8 +112,8 @@ export class Inbox {
     this.#inLine = true;
     // The last one of a line keeps its place until END has come.
     if (!call.endsReply) this.#leave(call);
-    if (failure === undefined) call.resolveAs(value, command.outcome(value), this.#meter);
-    else call.reject(failure, this.#meter);
+    if (failure !== undefined) call.reject(failure, this.#meter);
+    else if (isAwaited) call.resolveAs(value, command.outcome(value), this.#meter);
     if (call.twinned) this.#hitTwins(command, frame);
   }
 
