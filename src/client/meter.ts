@@ -119,13 +119,13 @@ export class Histogram {
     return this.#count;
   }
 
-  /** Adds `count` calls that took `time`. */
+  /** Adds `count` calls that took `time`: none, where a clock that a test drives has gone back. */
   add(time: number, count: number): void {
     const buckets = (this.#buckets ??= new Float64Array(BUCKETS));
     const index = bucketOf(time);
     buckets[index] = (buckets[index] ?? 0) + count;
     this.#count += count;
-    this.#sum += time * count;
+    if (time > 0) this.#sum += time * count;
     if (time > this.#max) this.#max = time;
   }
 

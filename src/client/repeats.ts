@@ -31,8 +31,11 @@ export function hashOfAll(key: string): number {
 }
 
 const PLACES = 2048;
-/** For each place the number of the key in it. The table is never emptied: each list has numbers of its own. */
-const numbers = new Int32Array(PLACES);
+/**
+ * For each place the number of the key in it. The table is never emptied: each list has numbers of its own. It has half of
+ * `PLACES` at the most, so that none has the number that stands for a place without a key, also when numbers start anew.
+ */
+const numbers = new Int32Array(PLACES).fill(-1);
 let last = 0;
 
 /** Whether a key stands twice in the list. */

@@ -48,3 +48,23 @@ it('the second end of one does not end the waiting of others', () => {
   abort.abort();
   expect(told).toEqual(['second']);
 });
+
+it.each(['get', 'gets', 'gat', 'gats'] as const)('a %s that is aborted when it is written does no harm to the calls around it', async (verb) => {
+  const server = await MemcachedServer.start();
+  const client = new Client(server.address);
+  await client.setMany([['a', 1], ['b', 2]]);
+  const abort = new AbortController();
+  const read = (key: string, signal?: AbortSignal): Promise<unknown> =>
+    verb === 'gat' || verb === 'gats' ? client[verb](key, 100, { signal }) : client[verb](key, { signal });
+  const calls = [read('a', abort.signal), read('a'), read('b', abort.signal), read('a', abort.signal), read('none', abort.signal), client.set('c', 3)];
+  // The end of this tick writes them; their reply is read later.
+  process.nextTick(() => { abort.abort(new Error('enough')); });
+  const outcomes = await Promise.allSettled(calls);
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'rejected', 'rejected', 'fulfilled']);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ message: 'enough' });
+  expect(await client.get('c')).toBe(3);
+  const metrics = client.metrics().get(server.address);
+  expect(metrics).toMatchObject({ connects: 1, disconnects: 0, errors: {}, aborted: 4, hits: 2 });
+  await client.close();
+  await server.close();
+});

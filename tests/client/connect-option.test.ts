@@ -46,6 +46,24 @@ beforeAll(() => { process.on('uncaughtException', note).on('unhandledRejection',
 afterAll(() => { process.off('uncaughtException', note).off('unhandledRejection', note); });
 
 describe.each(kinds)('%s', (_, make) => {
+  it('close() ends although a transport cannot be ended, and never tells of its end', async () => {
+    const client = make({
+      connect: (_address, _options, handler) => {
+        handler.onOpen();
+        const end = Buffer.from('END\r\n');
+        return transport({
+          write: () => { setImmediate(() => { handler.onData(end, end.length); }); },
+          destroy: () => { throw cause; },
+        });
+      },
+    });
+    expect(await client.get('k')).toBeUndefined();
+    await client.close();
+    for (const { connections, disconnects } of client.metrics().values()) expect({ connections, most: disconnects <= 1 }).toEqual({ connections: 0, most: true });
+    expect(await client.get('k')).toBeUndefined();
+    await client.close();
+  });
+
   it.each(ends)('whose connect %s', async (what, connect) => {
     const client = make({ connect, timeout: 500 });
     for (const call of [client.get('k'), client.set('k', 'v'), client.get('k2')]) {

@@ -3,6 +3,7 @@ import { failure, illegal } from '../support/contract';
 import { FakeProxy, type ProxyKind } from '../support/fake-proxy';
 import { memcachedBinary, startMemcached, type MemcachedProcess } from '../support/memcached';
 import { memcachedProxyBinary, startMemcachedProxy, startTwemproxy, twemproxyBinary, type ProxyProcess, type StartProxy } from '../support/proxies';
+import { ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
 
 type Make = (address: string, options?: ClientOptions) => Client;
 const kinds: readonly (readonly [string, Make])[] = [
@@ -182,6 +183,47 @@ describe('proxy: true', () => {
   });
 });
 
+describe('a server that answers in another order than it was asked', () => {
+  const values = new Map([['a', '1'], ['b', '2'], ['c', '3']]);
+  /** Answers each line of get with its values in the wrong order. */
+  const twist = async (connection: ScriptedConnection): Promise<void> => {
+    for (;;) {
+      const [line] = await connection.expectMatch(/^gets? .*\r\n/);
+      const [verb = '', ...keys] = line.trim().split(' ');
+      const lines = keys.reverse().flatMap((key) => {
+        const value = values.get(key);
+        return value === undefined ? [] : `VALUE ${key} 16 1${verb === 'gets' ? ' 7' : ''}\r\n${value}\r\n`;
+      });
+      await connection.send(`${lines.join('')}END\r\n`);
+    }
+  };
+  const startTwisted = (): Promise<ScriptedServer> => ScriptedServer.start(...Array.from({ length: 8 }, () => twist));
+
+  it.each(telling)('%s: no get is a miss for that', async (_, make) => {
+    const server = await startTwisted();
+    const client = make(server.address);
+    const keys = ['none', 'a', 'other', 'b', 'a', 'c', 'b', 'none'];
+    const expected = ['', '1', '', '2', '1', '3', '2', ''];
+    for (let round = 0; round < 3; round++) {
+      expect(await Promise.all(keys.map(async (key) => (await client.get(key)) ?? ''))).toEqual(expected);
+      expect(await Promise.all(keys.map(async (key) => (await client.gets(key))[0] ?? ''))).toEqual(expected);
+    }
+    // Then each key has a line of its own.
+    expect([...client.metrics().values()][0]).toMatchObject({ connects: 2, disconnects: 1, errors: {}, lookups: 48, hits: 30 });
+    await client.close();
+    await server.close();
+  });
+
+  it('close() in the meantime: those who were not answered are told', async () => {
+    const server = await startTwisted();
+    const client = new Client(server.address);
+    const told = outcomes(['a', 'none', 'b'].map((key) => client.get(key)));
+    await client.close();
+    expect(await told).toEqual(['MEMCACHE_UNKNOWN', 'MEMCACHE_UNKNOWN', '2']);
+    await server.close();
+  });
+});
+
 describe('a proxy that answers a key once, however often the line holds it', () => {
   let proxy: FakeProxy;
   beforeEach(async () => {
@@ -319,6 +361,16 @@ function describeReal(name: string, binary: string | undefined, start: StartProx
         }
         await client.close();
       });
+    });
+
+    it.each(kinds)('%s: gets of one tick are no misses when keys between them are not there', async (_, make) => {
+      const client = make(proxy.address);
+      await client.setMany(KEYS.map((key): [string, string] => [key, valueOf(key)]));
+      const keys = Array.from({ length: 90 }, (_each, i) => (i % 3 === 0 ? `none-${i}` : (KEYS[i % 20] ?? '')));
+      const expected = keys.map((key) => (key.startsWith('none') ? undefined : valueOf(key)));
+      expect(await Promise.all(keys.map((key) => client.get(key)))).toEqual(expected);
+      expect(await Promise.all(keys.map(async (key) => (await client.gets(key))[0]))).toEqual(expected);
+      await client.close();
     });
 
     it('the key noreply takes no connection down', async () => {

@@ -1,4 +1,5 @@
 import { hasRepeats } from '../../src/client/repeats';
+import { resultOfEnding } from '../support/ends';
 import { SeededRandom } from '../support/seeded-random';
 
 const forms: readonly (readonly [string, (i: number) => string])[] = [
@@ -8,6 +9,15 @@ const forms: readonly (readonly [string, (i: number) => string])[] = [
   ['all alike where the table looks', (i) => `${i}:abcdefgh${i % 5 === 0 ? 'y' : 'x'}`],
   ['one the end of another', (i) => 'x'.repeat(1 + (i % 240)) + String(i)],
 ];
+
+// The first test: it needs the table as it is in a new process.
+it('lists are looked through when their numbers start anew', () => {
+  resultOfEnding(() => {
+    // There are 2^32 numbers, and each list has 2048 of them.
+    for (let i = 1; i < 2 ** 32 / 2048; i++) hasRepeats(['one', 'two']);
+    expect(hasRepeats(Array.from({ length: 20 }, (_, key) => `key-${key}`))).toBe(false);
+  });
+});
 
 it.each(forms)('a key that stands twice is noticed, and nothing else: %s', (_, form) => {
   const random = new SeededRandom(7);

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { CHANNELS, Client, HashClient, MemcacheError, PooledClient, RetryingClient, type ClientOptions, type ServerMetrics } from '../../src';
+import { CHANNELS, Client, HashClient, ManualClock, MemcacheError, PooledClient, RetryingClient, type ClientOptions, type ServerMetrics } from '../../src';
 import { EmbeddedClient } from '../../src/embedded';
 import { Relay } from '../../tools/relay';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
@@ -217,6 +217,17 @@ it('latency runs from the write to the reply', async () => {
   expect(latency.p50).toBeLessThanOrEqual(latency.max);
   await client.close();
   await relay.close();
+});
+
+it('a clock that goes back makes no time shorter than none', async () => {
+  const clock = new ManualClock();
+  const client = new Client(server.address, { clock });
+  await client.get('a');
+  const calls = [client.get('a'), client.get('b')];
+  process.nextTick(() => { clock.advance(-3_600_000); });
+  await Promise.all(calls);
+  expect(only(client).latency).toMatchObject({ count: 3, sum: 0, max: 0, p50: 0 });
+  await client.close();
 });
 
 it('a call whose server is asked for its version first counts from its own write, which is told too', async () => {

@@ -1,10 +1,10 @@
-import { MemcacheUnknownCommandError } from '../../errors';
+import { MemcacheUnknownCommandError, MemcacheUnknownError } from '../../errors';
 import { FrameError, type Frame } from '../../protocol/frame';
 import { isWord, replyError } from '../../protocol/reply';
 import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
 import { MISS as NOTHING, type ServerMeter } from '../meter';
-import { BrokenReply, isStopgap, JoinableGet, MORE } from '../command';
+import { BrokenReply, isStopgap, JoinableGet, MORE, type Command } from '../command';
 import { isWorthRepeating, spoils } from './spoils';
 
 /** The call has its reply, as an error, and the connection must not be used any more. */
@@ -30,6 +30,11 @@ export class Inbox {
   readonly #meter: ServerMeter;
   /** Whether a value has come for the line whose end is awaited. */
   #inLine = false;
+  /**
+   * How many calls of that line, from the head on, no value is expected for any more. Those that got none are told of a miss when the
+   * line ends, not before: twemproxy answers in another order when some keys are not there.
+   */
+  #passed = 0;
 
   constructor(calls: CallQueue, meter: ServerMeter) {
     this.#calls = calls;
@@ -38,7 +43,7 @@ export class Inbox {
 
   /** The key of the value that most likely comes next. */
   get expectedKey(): string | undefined {
-    return this.#calls.head?.reader?.expectedKey;
+    return (this.#passed === 0 ? this.#calls.head : this.#calls.behindHead(this.#passed))?.reader?.expectedKey;
   }
 
   /**
@@ -92,14 +97,15 @@ export class Inbox {
   /** A frame of the reply to `get k1 k2 …`: a value for one of the keys, in their order, or the end. */
   #takeJoined(head: Call<unknown>, command: JoinableGet<unknown>, frame: Frame): void {
     if (!frame.hasBlock) this.#endJoined(head, command, frame);
-    else if (!head.answered && command.answeredBy(frame)) this.#hit(head, command, frame);
+    else if (this.#passed === 0 && !head.answered && command.answeredBy(frame)) this.#hit(head, command, frame);
     else this.#hitBehind(head, frame);
   }
 
   #hit(call: Call<unknown>, command: JoinableGet<unknown>, frame: Frame): void {
     let value: unknown;
     let failure: unknown;
-    if (!call.settled) {
+    const isAwaited = !call.settled;
+    if (isAwaited) {
       try {
         value = command.hit(frame);
       } catch (error) {
@@ -109,10 +115,10 @@ export class Inbox {
     }
     call.markAnswered();
     this.#inLine = true;
-    // The last one of a line keeps its place until END has come.
-    if (!call.endsReply) this.#leave(call);
-    if (failure === undefined) call.resolveAs(value, command.outcome(value), this.#meter);
-    else call.reject(failure, this.#meter);
+    // The last one of a line keeps its place until END has come, and so do those behind one that no value has come for.
+    if (this.#passed === 0 && !call.endsReply) this.#leave(call);
+    if (failure !== undefined) call.reject(failure, this.#meter);
+    else if (isAwaited) call.resolveAs(value, command.outcome(value), this.#meter);
     if (call.twinned) this.#hitTwins(command, frame);
   }
 
@@ -133,21 +139,44 @@ export class Inbox {
     }
   }
 
-  /** The value is not for the head. It is for a later key of the line, and those before it were missed, or for nobody. */
+  /** The value is not for the head. It is for a later key of the line, or for nobody. */
   #hitBehind(head: Call<unknown>, frame: Frame): void {
+    const passed = this.#passed;
     let call = head;
-    for (let offset = 1; !call.endsReply; offset++) {
-      const next = this.#calls.behindHead(offset);
+    for (let offset = passed; ; offset++) {
+      const next = offset === 0 ? head : this.#calls.behindHead(offset);
       if (next === undefined) break;
       call = next;
-      const { command } = call;
-      if (call.reader === undefined || call.answered || !(command instanceof JoinableGet) || !command.answeredBy(frame)) continue;
-      for (let missed = this.#calls.head; missed !== undefined && missed !== call; missed = this.#calls.head) this.#miss(missed);
-      this.#hit(call, command, frame);
-      return;
+      const { command, endsReply } = call;
+      if (isFor(call, command, frame)) {
+        this.#passed = endsReply ? offset : offset + 1;
+        this.#hit(call, command, frame);
+        return;
+      }
+      if (endsReply) break;
     }
     if (call.command instanceof JoinableGet && isStopgap(frame, call.command.wireKey)) return;
+    for (let offset = 0; offset < passed; offset++) {
+      const earlier = this.#calls.behindHead(offset);
+      if (earlier === undefined || !isFor(earlier, earlier.command, frame)) continue;
+      this.#markSeparate(head);
+      throw new RepeatSeparately(this.#outOfOrder(head.command.verb));
+    }
     throw new FrameError('the reply holds a value for a key that was not asked for');
+  }
+
+  #outOfOrder(command: string): MemcacheUnknownError {
+    const message = `the reply to "${command}" holds values in another order than was asked for; see the option proxy`;
+    return new MemcacheUnknownError(message, { server: this.#meter.server, command, certainty: 'maybeExecuted' });
+  }
+
+  /** The calls of the line that begins with `head` are to be asked for one by one. */
+  #markSeparate(head: Call<unknown>): void {
+    let call: Call<unknown> | undefined = head;
+    for (let offset = 1; call !== undefined; offset++) {
+      call.markSeparate();
+      call = call.endsReply ? undefined : this.#calls.behindHead(offset);
+    }
   }
 
   /** `END`, or an error line: of a line with one key that is the whole reply, of one with several the rest may follow. */
@@ -157,14 +186,12 @@ export class Inbox {
     const isWhole = !this.#inLine && error instanceof MemcacheUnknownCommandError;
     const inDoubt = error !== undefined && !isWhole && this.#lineEnd(head).inCompany;
     this.#inLine = false;
-    const repeat = inDoubt && !head.separate && isWorthRepeating(error);
-    let call: Call<unknown> | undefined = head;
-    for (let offset = 1; repeat && call !== undefined; offset++) {
-      call.markSeparate();
-      call = call.endsReply ? undefined : this.#calls.behindHead(offset);
+    this.#passed = 0;
+    if (inDoubt && !head.separate && isWorthRepeating(error)) {
+      this.#markSeparate(head);
+      throw new RepeatSeparately(error);
     }
-    if (repeat) throw new RepeatSeparately(error);
-    call = head;
+    let call: Call<unknown> | undefined = head;
     do {
       const last: boolean = call.endsReply;
       this.#miss(call, error);
@@ -192,4 +219,9 @@ export class Inbox {
     if (error !== undefined) head.reject(error, this.#meter);
     else if (command instanceof JoinableGet) head.resolveAs(command.miss(), NOTHING, this.#meter);
   }
+}
+
+/** Whether the frame is the value that a call of a line still waits for. */
+function isFor(call: Call<unknown>, command: Command<unknown>, frame: Frame): command is JoinableGet<unknown> {
+  return call.reader !== undefined && !call.answered && command instanceof JoinableGet && command.answeredBy(frame);
 }

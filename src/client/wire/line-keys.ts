@@ -11,8 +11,11 @@ const PLACES = 512;
  * numbers of its own, and those of earlier lines are ignored. A `Map` would cost 5 % of a get; this costs 2.
  */
 class LineKeys {
-  /** For each place the number of the key in it: that of its line, and how far its call is from the line's first one. */
-  readonly #numbers = new Int32Array(PLACES);
+  /**
+   * For each place the number of the key in it: that of its line, and how far its call is from the line's first one. That is less
+   * than half of `PLACES`, so that no line has the number that stands for a place without a key, also when numbers start anew.
+   */
+  readonly #numbers = new Int32Array(PLACES).fill(-1);
   /** The number of the line's first key. */
   #line = 0;
   /** How many characters its first keys share at their ends. */

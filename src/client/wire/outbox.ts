@@ -7,7 +7,10 @@ import { afterLastKey, JoinableGet, MORE, type Command } from '../command';
 import { FENCE, FenceReader } from './fence';
 import { lineKeys } from './line-keys';
 
-/** Gets that share a line: at most this many, and at most this many bytes (some managed services refuse 16 KB). */
+/**
+ * Gets that share a line: at most this many, with those between them that were withdrawn in time, and at most this many bytes (some
+ * managed services refuse 16 KB).
+ */
 const MAX_JOINED = 256;
 const MAX_LINE = 15_000;
 /**
@@ -169,7 +172,8 @@ export class Outbox {
   #join(call: Call<unknown>, command: JoinableGet<unknown>): void {
     this.#fence();
     const { lineStart, wireKey } = command;
-    if (lineStart !== this.#lineStart || this.#joinedCount === MAX_JOINED || this.#joinedLength > MAX_LINE) this.#endLine();
+    const isFull = this.#calls.nextPosition - this.#firstPosition >= MAX_JOINED;
+    if (isFull || lineStart !== this.#lineStart || this.#joinedLength > MAX_LINE) this.#endLine();
     if (this.#joined === undefined) {
       this.#request.text(lineStart);
       this.#lineStart = lineStart;

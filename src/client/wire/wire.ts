@@ -503,7 +503,8 @@ export class Wire implements Carrier, DeadlineKeeper {
     try {
       this.#transport.destroy();
     } catch {
-      // One of the user's own; the callers are to be told all the same.
+      // One of the user's own, which may never tell of its end; those who wait are to be told all the same.
+      nextTick(() => { this.#onClose(undefined); });
     }
     const unsent: Call<unknown>[] = [];
     const lost: { call: Call<unknown>; certainty: Certainty }[] = [];
