@@ -113,8 +113,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Its options for keys, values and errors, for another client over the same or another executor. */
   get options(): ClientOptions<Out, In> {
-    const { serde, keyPrefix, allowUnicodeKeys, defaultNoreply, ignoreErrors, maxValueSize, clock, diagnostics, callerStack } = this.#options;
-    return { serde, keyPrefix, allowUnicodeKeys, defaultNoreply, ignoreErrors, maxValueSize, clock, diagnostics, callerStack };
+    const names = ['serde', 'keyPrefix', 'allowUnicodeKeys', 'defaultNoreply', 'ignoreErrors', 'maxValueSize', 'clock', 'diagnostics', 'callerStack'] as const;
+    return Object.fromEntries(names.map((name) => [name, this.#options[name]]));
   }
 
   // ── retrieval ───────────────────────────────────────────────────────────────────────────────────────────

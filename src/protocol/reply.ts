@@ -202,7 +202,7 @@ export function isErrorLine(frame: Frame): boolean {
   if (frame.hasBlock) return false;
   const first = frame.buffer[frame.start];
   if (first !== C && first !== E && first !== S) return false;
-  return /^(?:ERROR|CLIENT_ERROR|SERVER_ERROR)(?:[ :]|$)/.test(frame.line());
+  return /^(?:(?:CLIENT|SERVER)_)?ERROR(?:[ :]|$)/.test(frame.line());
 }
 
 const OWN_WORD = /^(?:VALUE|STORED|NOT_STORED|EXISTS|NOT_FOUND|DELETED|TOUCHED|OK|END|RESET|STAT|VERSION|HD|VA|EN|NF|NS|EX|MN|ME)(?= |$)/;

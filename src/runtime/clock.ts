@@ -57,17 +57,13 @@ class SystemTimer implements Timer {
   }
 
   unref(): void {
-    const handle = this.#handle;
-    if (hasUnref(handle)) handle.unref();
+    // Fake timers may give a number.
+    (this.#handle as Partial<NodeJS.Timeout> | undefined)?.unref?.();
   }
 
   close(): void {
     this.#clearTimeout.call(undefined, this.#handle as NodeJS.Timeout | undefined);
   }
-}
-
-function hasUnref(handle: unknown): handle is { unref(): void } {
-  return typeof handle === 'object' && handle !== null && 'unref' in handle && typeof handle.unref === 'function';
 }
 
 const RealDate = globalThis.Date;

@@ -163,7 +163,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'of two gets of one key in a line only the first is answered',
     rule: 'L3',
     file: 'client/wire/inbox.ts',
-    find: 'if (call.twinned) this.#hitTwins(command, frame);',
+    find: 'if (call.twinned) this.#hitTwins(frame);',
     replace: '',
     caughtBy: ['client/proxies.test.ts', 'a proxy that answers a key once, however often the line holds it Client: all callers'],
   },

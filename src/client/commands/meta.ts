@@ -45,7 +45,7 @@ export class MetaCommand {
     // The server takes 20 tokens, and one is kept for the opaque that tells replies apart.
     if (tokens.length > 17) throw new MemcacheIllegalInputError('flags must hold at most 17 tokens');
     if ((code === 'ms') !== (value !== undefined)) {
-      throw new MemcacheIllegalInputError(code === 'ms' ? 'value must be given for ms' : `value must not be given for ${code}`);
+      throw new MemcacheIllegalInputError(`value must ${code === 'ms' ? '' : 'not '}be given for ${code}`);
     }
     if (value !== undefined && typeof value !== 'string' && !(value instanceof Uint8Array)) {
       throw new MemcacheIllegalInputError('value must be a string or a Uint8Array');

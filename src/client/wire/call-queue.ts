@@ -30,12 +30,12 @@ export class CallQueue {
 
   /** The call whose turn it is to be answered. */
   get head(): Call<unknown> | undefined {
-    return this.#head === this.#next ? undefined : this.#ring[this.#head & (this.#ring.length - 1)];
+    return this.#head === this.#next ? undefined : this.at(this.#head);
   }
 
   /** The call to be written next. */
   get next(): Call<unknown> | undefined {
-    return this.#next === this.#tail ? undefined : this.#ring[this.#next & (this.#ring.length - 1)];
+    return this.#next === this.#tail ? undefined : this.at(this.#next);
   }
 
   /** Where the call to be written next stands; positions only grow. */
@@ -55,7 +55,7 @@ export class CallQueue {
 
   /** The written call `offset` places after the head. */
   behindHead(offset: number): Call<unknown> | undefined {
-    return this.#head + offset < this.#next ? this.#ring[(this.#head + offset) & (this.#ring.length - 1)] : undefined;
+    return this.#head + offset < this.#next ? this.at(this.#head + offset) : undefined;
   }
 
   push(call: Call<unknown>): void {
@@ -82,7 +82,7 @@ export class CallQueue {
   /** All calls from the head to the tail; `written` tells on which side of the cursor each stands. */
   *[Symbol.iterator](): Generator<{ call: Call<unknown>; written: boolean }> {
     for (let at = this.#head; at < this.#tail; at++) {
-      const call = this.#ring[at & (this.#ring.length - 1)];
+      const call = this.at(at);
       if (call !== undefined) yield { call, written: at < this.#next };
     }
   }
@@ -105,7 +105,7 @@ export class CallQueue {
   #grow(): void {
     const larger = new Array<Call<unknown> | undefined>(this.#ring.length * 2).fill(undefined);
     for (let at = this.#head; at < this.#tail; at++) {
-      larger[at & (larger.length - 1)] = this.#ring[at & (this.#ring.length - 1)];
+      larger[at & (larger.length - 1)] = this.at(at);
     }
     this.#ring = larger;
   }

@@ -119,15 +119,15 @@ export class Inbox {
     if (this.#passed === 0 && !call.endsReply) this.#leave(call);
     if (failure !== undefined) call.reject(failure, this.#meter);
     else if (isAwaited) call.resolveAs(value, command.outcome(value), this.#meter);
-    if (call.twinned) this.#hitTwins(command, frame);
+    if (call.twinned) this.#hitTwins(frame);
   }
 
   /** Later calls of the line for the same key keep their places, and are answered now. */
-  #hitTwins({ wireKey }: JoinableGet<unknown>, frame: Frame): void {
+  #hitTwins(frame: Frame): void {
     let call = this.#calls.head;
     for (let offset = 1; call !== undefined; offset++) {
       const { command, endsReply } = call;
-      if (call.reader !== undefined && !call.answered && command instanceof JoinableGet && command.wireKey === wireKey) {
+      if (isFor(call, command, frame)) {
         call.markAnswered();
         try {
           call.resolve(call.settled ? undefined : command.hit(frame), this.#meter);
@@ -160,14 +160,11 @@ export class Inbox {
       const earlier = this.#calls.behindHead(offset);
       if (earlier === undefined || !isFor(earlier, earlier.command, frame)) continue;
       this.#markSeparate(head);
-      throw new RepeatSeparately(this.#outOfOrder(head.command.verb));
+      const { verb: command } = head.command;
+      const origin = { server: this.#meter.server, command, certainty: 'maybeExecuted' } as const;
+      throw new RepeatSeparately(new MemcacheUnknownError('values came in another order than was asked for; see the option proxy', origin));
     }
     throw new FrameError('the reply holds a value for a key that was not asked for');
-  }
-
-  #outOfOrder(command: string): MemcacheUnknownError {
-    const message = `the reply to "${command}" holds values in another order than was asked for; see the option proxy`;
-    return new MemcacheUnknownError(message, { server: this.#meter.server, command, certainty: 'maybeExecuted' });
   }
 
   /** The calls of the line that begins with `head` are to be asked for one by one. */
