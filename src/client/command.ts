@@ -87,9 +87,9 @@ export interface KeyOf {
 export type Command<R> = KeyCommand<R> | KeysCommand<R> | ServerCommand<R>;
 
 /**
- * What all commands have. Constants of a class are getters: a field would take eight bytes in each call that waits. Fields of a
- * class with many subclasses are only declared, and assigned in its constructor: to define them is slow from the fifth subclass
- * on, so that each call of a process that uses many commands took 1.7 times as long.
+ * What all commands have. Constants of a class are getters: a field would take eight bytes in each call that waits. Fields are only
+ * declared, and assigned in the constructor: to define them in a class with five or more subclasses is slow in V8, so that each call
+ * of a process that uses many commands took 1.8 times as long.
  */
 abstract class BaseCommand<R> {
   /** The protocol's word, for example `get`. */

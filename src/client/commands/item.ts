@@ -89,7 +89,7 @@ export class DeleteManyCommand extends KeysCommand<number> {
   }
 
   readonly #wireKeys: readonly string[];
-  readonly keys: readonly Key[];
+  declare readonly keys: readonly Key[];
   readonly #forProxy: boolean;
 
   constructor(wireKeys: readonly string[], keys: readonly Key[], noreply: boolean, forProxy = false) {
@@ -164,7 +164,7 @@ export class TouchCommand extends PresenceCommand {
 
 /** The new count in the type of `delta`; `undefined` when there is no such key, or no reply was asked for. */
 export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N | undefined> {
-  readonly verb: 'incr' | 'decr';
+  declare readonly verb: 'incr' | 'decr';
   readonly #delta: N;
 
   constructor(verb: 'incr' | 'decr', wireKey: string, key: Key, delta: N, noreply: boolean) {

@@ -143,14 +143,14 @@ function nextOpaque(): string {
  * this request.
  */
 export abstract class MetaExchange<R> extends KeyCommand<R> {
-  readonly verb: MetaCode;
-  protected readonly flags: readonly string[];
-  protected readonly block: string | Uint8Array | undefined;
+  declare readonly verb: MetaCode;
+  declare protected readonly flags: readonly string[];
+  declare protected readonly block: string | Uint8Array | undefined;
   /** What the reply must bring back; `me` and `mn` know no opaque. */
-  protected readonly opaque: string | undefined;
-  protected readonly ownOpaque: boolean;
+  declare protected readonly opaque: string | undefined;
+  declare protected readonly ownOpaque: boolean;
   /** `mn` and `me` are answered in any case. */
-  protected readonly quiet: boolean;
+  declare protected readonly quiet: boolean;
 
   /** @param block its value, when that was prepared for another request already */
   constructor(command: MetaParts, wireKey: string, block = command.value === undefined ? undefined : toBlock(command.value)) {

@@ -122,7 +122,7 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
 
 /** `gat` and `gats`: read and set the time to live. */
 export class GetAndTouchCommand<V, R> extends JoinableGet<R> {
-  readonly verb: 'gat' | 'gats';
+  declare readonly verb: 'gat' | 'gats';
   readonly #exptime: number;
   readonly #serde: Deserializer<V>;
   readonly #take: Take<V, R>;
@@ -211,13 +211,13 @@ function distinct(wireKeys: readonly string[], keys: readonly Key[]): Distinct {
 
 /** `get` and `gets` of many keys: a `Map` of the hits, keyed by the caller's own keys. */
 export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
-  readonly verb: 'get' | 'gets';
+  declare readonly verb: 'get' | 'gets';
   get idempotent(): boolean {
     return true;
   }
 
   readonly #wireKeys: readonly string[];
-  readonly keys: readonly Key[];
+  declare readonly keys: readonly Key[];
   readonly #serde: Deserializer<V>;
   readonly #take: Take<V, R>;
   readonly #withoutToken: (hit: R) => R;

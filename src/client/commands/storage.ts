@@ -56,7 +56,7 @@ function head(verb: string, wireKey: string, item: Item): string {
 
 /** `true` stored, `false` not stored. */
 export class StoreCommand extends KeyCommand<boolean> implements Item {
-  readonly verb: StorageVerb;
+  declare readonly verb: StorageVerb;
 
   override get hasBlock(): boolean {
     return true;
@@ -70,9 +70,9 @@ export class StoreCommand extends KeyCommand<boolean> implements Item {
     return isLarge(this);
   }
 
-  readonly block: string | Uint8Array;
-  readonly flags: number;
-  readonly exptime: number;
+  declare readonly block: string | Uint8Array;
+  declare readonly flags: number;
+  declare readonly exptime: number;
 
   constructor(verb: StorageVerb, wireKey: string, key: Key, item: Item, noreply: boolean) {
     super(wireKey, key, noreply);
