@@ -1,7 +1,10 @@
 import { Client } from '../../src';
+import { fetchPackages } from '../../tools/fetched';
 import { describeWithMemcached } from '../support/describe';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import { runProgram, runSpec, startWebServer, Visitor, type WebServer } from './program';
+
+const keyv6 = fetchPackages('keyv@6');
 
 /** Adapters in the hands of the frameworks that they are made for, each in processes of its own. */
 describeWithMemcached('over memcached', () => {
@@ -20,6 +23,16 @@ describeWithMemcached('over memcached', () => {
   it.each(['Client', 'EmbeddedClient'])("Keyv's own tests of a store pass, less those of the iterator, with %s", async (CLIENT_CLASS) => {
     expect(await runSpec('keyv.spec.mjs', memcached.address, { CLIENT_CLASS })).toEqual({ total: 38, failed: [] });
   }, 60_000);
+
+  (keyv6.folder === undefined ? it.skip : it)(keyv6.reason ?? 'Keyv 6 leaves namespaces to the store, and what fails is a miss also where nobody listens', async () => {
+    expect(await runProgram('keyv-6.mjs', memcached.address, { FOLDER: keyv6.folder ?? '' })).toEqual({
+      stored: [1, 2, 3],
+      cleared: [null, 2, 3],
+      many: [[true, true], [1, 2, null], [true, false]],
+      expired: [null, false],
+      failed: [null, false, false, 'MEMCACHE_CONNECT'],
+    });
+  });
 
   it("unstorage's own cases of a driver pass, less those that list keys", async () => {
     expect(await runSpec('unstorage.spec.mjs', memcached.address)).toEqual({ total: 14, failed: [] });
