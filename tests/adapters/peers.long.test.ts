@@ -118,6 +118,22 @@ describeWithMemcached('over memcached', () => {
     });
 
     if (FRAMEWORK === 'express') {
+      it('with rolling: true a session lives as long as it is used, also when it is only read, and then saved', async () => {
+        const rolling = await Promise.all([1, 2].map(() => startWebServer('session-server.mjs', memcached.address, { FRAMEWORK, ROLLING: 'yes', MAX_AGE: '3000' })));
+        const [one = '', two = ''] = rolling.map(({ url }) => url);
+        const visitor = new Visitor();
+        await visitor.get(`${one}/login?user=Ada`);
+        for (const url of [two, one, two, one]) {
+          await new Promise((resolve) => setTimeout(resolve, 1_200));
+          expect(await visitor.get(`${url}/read`)).toBe('Ada');
+        }
+        const header = (await fetch(`${two}/keep`, { headers: { cookie: visitor.cookie } })).headers.get('set-cookie') ?? '';
+        expect(header).toMatch(/; Path=\/; Expires=[^;]+; HttpOnly$/);
+        expect(Date.parse(/Expires=([^;]+)/.exec(header)?.[1] ?? '')).toBeGreaterThan(Date.now());
+        expect(await visitor.get(`${one}/read`)).toBe('Ada');
+        await Promise.all(rolling.map((server) => server.stop()));
+      }, 30_000);
+
       it('reload and regenerate work as with a store that extends the one of express-session', async () => {
         const visitor = new Visitor();
         await visitor.get(`${one}/login?user=Ada`);
