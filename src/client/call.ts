@@ -146,7 +146,12 @@ export class Call<R> {
   /** Settles the call, and lets `meter` count it, as whatever settles it does. */
   resolve(result: R, meter: ServerMeter): void {
     if (!this.#settle()) return;
-    meter.succeed(this.command, result);
+    try {
+      meter.succeed(this.command, result);
+    } catch (error) {
+      this.#fail(error, meter);
+      return;
+    }
     this.#resolve(result);
   }
 
@@ -160,8 +165,15 @@ export class Call<R> {
   /** Resolves a call that is written, and that the server was asked not to answer. */
   resolveUnanswered(meter: ServerMeter): void {
     if (!this.#settle()) return;
+    let result: R;
+    try {
+      result = this.command.unanswered();
+    } catch (error) {
+      this.#fail(error, meter);
+      return;
+    }
     meter.unanswered(this.command);
-    this.#resolve(this.command.unanswered());
+    this.#resolve(result);
   }
 
   reject(reason: unknown, meter: ServerMeter): void {
@@ -180,6 +192,12 @@ export class Call<R> {
       }
       onWithdrawn?.();
     });
+  }
+
+  /** For a command of somebody's own that throws where it is asked about a result: the calls beside it must not suffer. */
+  #fail(error: unknown, meter: ServerMeter): void {
+    meter.fail(this.command, error);
+    this.#reject(error);
   }
 
   #reject(reason: unknown): void {
