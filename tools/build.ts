@@ -160,7 +160,9 @@ function withRequire(text: string): string {
 /** All of `dist`, by path. */
 async function build(entries = entryPoints()): Promise<Output> {
   const compilation = new Compilation();
-  const dist: Output = new Map([['esm/package.json', '{ "type": "module", "sideEffects": false }\n']]);
+  // Without a `type`: bundlers tell modules by their syntax, and Nitro would take what says that it is one for a file that Node loads, and
+  // leave out the CommonJS files, which Node does load.
+  const dist: Output = new Map([['esm/package.json', '{ "sideEffects": false }\n']]);
   for (const [path, text] of compilation.emit({ before: [asModule(compilation)] })) {
     // Types that the compiler infers name the buffer below an array, which TypeScript before 5.7 does not know.
     if (/\.d\.m?ts$/.test(path)) dist.set(path, text.replace(/\b(Buffer|\w+Array)<ArrayBuffer(?:Like)?>/g, '$1'));

@@ -21,10 +21,11 @@ export interface RequestLike {
 /** Gives the request a new session. */
 export type Generate = (request: RequestLike) => void;
 
-/** Two classes of express-session. */
+/** What express-session makes sessions of. */
 interface Makers {
   readonly Session: new (request: RequestLike, data: object) => object;
-  readonly Cookie: new (cookie: object) => object;
+  /** The prototype of its cookies. Their class cannot be found: the `constructor` of the prototype is Object. */
+  readonly cookies: object;
 }
 
 /** The sessions of express-session. */
@@ -34,10 +35,14 @@ export class ExpressSessions {
 
   /** Makes the session of `request` out of what was stored; one without a cookie gets a new one. */
   restore(request: RequestLike, session: SessionLike, generate: Generate): object {
-    const { Session, Cookie } = (this.#makers ??= findMakers(request, generate));
+    const { Session, cookies } = (this.#makers ??= findMakers(request, generate));
     const { expires, originalMaxAge = null } = session.cookie ?? {};
-    const cookie = new Cookie(session.cookie ?? {});
+    // As the constructor does it.
+    const cookie = Object.assign(Object.create(cookies) as object, { path: '/', maxAge: null, httpOnly: true }, session.cookie);
     if (typeof expires === 'string') Object.assign(cookie, { expires: new Date(expires) });
+    // An item that was touched outlives the cookie stored with it: a save within this request must not end the session.
+    const { maxAge } = cookie as { readonly maxAge?: unknown };
+    if (typeof maxAge === 'number' && maxAge <= 0 && originalMaxAge !== null) Object.assign(cookie, { maxAge: originalMaxAge });
     // Setting `expires` has changed this too.
     Object.assign(cookie, { originalMaxAge });
     const restored = new Session(request, { ...session, cookie });
@@ -55,5 +60,5 @@ function findMakers(request: RequestLike, generate: Generate): Makers {
   // `generate` assigns to what it is given, which must not be the request itself.
   const scratch = Object.create(request) as RequestLike & { session: { cookie: object } };
   generate(scratch);
-  return { Session: scratch.session.constructor as Makers['Session'], Cookie: scratch.session.cookie.constructor as Makers['Cookie'] };
+  return { Session: scratch.session.constructor as Makers['Session'], cookies: Object.getPrototypeOf(scratch.session.cookie) as object };
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
 import { Generation, GENERATION_OPTIONS, type GenerationOptions } from './generation';
-import { checkClient, textOf, type AdapterClient } from './adapter-client';
+import { checkClient, clockOf, textOf, type AdapterClient } from './adapter-client';
 import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { secondsOf } from './lifetimes';
@@ -19,6 +19,14 @@ export interface KeyvMemcacheOptions extends GenerationOptions {
 
 /** The options of {@link KeyvMemcache}. */
 export const KEYV_OPTIONS = { namespace: option(WORD), failures: option(FAILURES, 'miss'), ...GENERATION_OPTIONS } satisfies OptionTable<KeyvMemcacheOptions>;
+
+/** One of the entries that Keyv stores together. */
+export interface KeyvStoreEntry {
+  key: string;
+  value: unknown;
+  /** Milliseconds; undefined or 0: for ever. */
+  ttl?: number | undefined;
+}
 
 /**
  * A store for Keyv, and so for cache-manager and `@nestjs/cache-manager`: `new Keyv({ store: new KeyvMemcache(client) })`.
@@ -61,14 +69,14 @@ export class KeyvMemcache extends EventEmitter {
 
   /** The string that Keyv stored; `undefined` on a miss. */
   get<Value>(key: string): Promise<Value | undefined>;
-  get(key: string): Promise<unknown> {
-    return this.#orElse<unknown>(async () => readable(await this.#client.get(await this.#generation.keyOf(key))), undefined);
+  async get(key: string): Promise<unknown> {
+    return await this.#orElse<unknown>(async () => readable(await this.#client.get(await this.#generation.keyOf(key))), undefined);
   }
 
   /** As {@link get}, in the order of `keys`. */
   getMany<Value>(keys: string[]): Promise<(Value | undefined)[]>;
-  getMany(keys: string[]): Promise<unknown[]> {
-    return this.#orElse<unknown[]>(
+  async getMany(keys: string[]): Promise<unknown[]> {
+    return await this.#orElse<unknown[]>(
       async () => {
         const itemKeys = await this.#generation.keysOf(keys);
         const found = await this.#client.getMany(itemKeys);
@@ -79,22 +87,43 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   /** @param ttl - milliseconds; negative: gone at once; undefined or 0: for ever */
-  set(key: string, value: unknown, ttl?: number): Promise<boolean> {
-    return this.#orElse(async () => {
+  async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
+    return await this.#orElse(async () => {
       const expire = ttl === undefined || ttl === 0 ? 0 : secondsOf(ttl);
       // Without a serializer of Keyv's, the client's serde decides what may be stored.
       return this.#client.set(await this.#generation.keyOf(key), value as string, { expire, noreply: false });
     }, false);
   }
 
+  // Keyv 6 leaves namespaces to a store that has all of its methods, these included. Without them its `clear` fails. They are
+  // async functions because Keyv 6 takes a store of others for a Map.
+
+  /** As {@link set}, for several entries; by entry, whether it was stored. */
+  async setMany(entries: KeyvStoreEntry[]): Promise<boolean[]> {
+    return await Promise.all(entries.map(({ key, value, ttl }) => this.set(key, value, ttl)));
+  }
+
+  /** Whether there is a value of `key`, by the time of expiry that Keyv keeps beside it, to the millisecond. */
+  async has(key: string): Promise<boolean> {
+    const [has = false] = await this.hasMany([key]);
+    return has;
+  }
+
+  /** As {@link has}, in the order of `keys`. */
+  async hasMany(keys: string[]): Promise<boolean[]> {
+    const now = clockOf(this.#client).time();
+    const values = await this.getMany<unknown>(keys);
+    return values.map((value) => value !== undefined && (expiryOf(value) ?? Infinity) > now);
+  }
+
   /** Deletes `key`; whether it was there. */
-  delete(key: string): Promise<boolean> {
-    return this.#orElse(async () => this.#client.delete(await this.#generation.keyOf(key), { noreply: false }), false);
+  async delete(key: string): Promise<boolean> {
+    return await this.#orElse(async () => this.#client.delete(await this.#generation.keyOf(key), { noreply: false }), false);
   }
 
   /** Deletes all `keys`; whether all of them were there. */
-  deleteMany(keys: string[]): Promise<boolean> {
-    return this.#orElse(async () => {
+  async deleteMany(keys: string[]): Promise<boolean> {
+    return await this.#orElse(async () => {
       const itemKeys = new Set(await this.#generation.keysOf(keys));
       return (await this.#client.deleteMany(itemKeys, { noreply: false })) === itemKeys.size;
     }, false);
@@ -122,11 +151,28 @@ export class KeyvMemcache extends EventEmitter {
 
   /** An `error` event without a listener would end the process. */
   readonly #onError = (error: Error): void => {
-    if (this.listenerCount('error') > 0) this.emit('error', error);
+    if (this.listenerCount('error') === 0) return;
+    try {
+      this.emit('error', error);
+    } catch (thrown) {
+      // Keyv 6 always listens, and throws the error when nobody listens to Keyv: a read would then not be a miss.
+      if (thrown !== error) throw thrown;
+    }
   };
 }
 
 /** Keyv stores strings; a `RawSerde` reads them as bytes. */
 function readable(value: unknown): unknown {
   return textOf(value) ?? value;
+}
+
+/** When a value expires that Keyv stored, in milliseconds since 1970; undefined when that cannot be told. */
+function expiryOf(value: unknown): number | undefined {
+  try {
+    const { expires } = (typeof value === 'string' ? JSON.parse(value) : value) as { readonly expires?: unknown };
+    return typeof expires === 'number' ? expires : undefined;
+  } catch {
+    // Not JSON: Keyv was given a serializer.
+    return undefined;
+  }
 }

@@ -147,8 +147,12 @@ export class Call<R> {
   /** Settles the call, and lets `meter` count it, as whatever settles it does. */
   resolve(result: R, meter: ServerMeter): void {
     if (!this.settle()) return;
-    meter.succeed(this.command, result);
-    this.#resolve(result);
+    try {
+      meter.succeed(this.command, result);
+      this.#resolve(result);
+    } catch (error) {
+      this.fail(error, meter);
+    }
   }
 
   /** Like {@link resolve}, when the outcome is known. */
@@ -161,15 +165,19 @@ export class Call<R> {
   /** Resolves a call that is written, and that the server was asked not to answer. */
   resolveUnanswered(meter: ServerMeter): void {
     if (!this.settle()) return;
-    meter.unanswered(this.command);
-    this.#resolve(this.command.unanswered());
+    try {
+      const result = this.command.unanswered();
+      meter.unanswered(this.command);
+      this.#resolve(result);
+    } catch (error) {
+      this.fail(error, meter);
+    }
   }
 
   reject(reason: unknown, meter: ServerMeter): void {
     if (!this.settle()) return;
     if (reason instanceof MemcacheError) locate(reason, meter.server, this.command.verb);
-    meter.fail(this.command, reason);
-    this.#resolve(rejected(reason));
+    this.fail(reason, meter);
   }
 
   /** Rejects with the signal's reason when it fires; `onWithdrawn` is then called, unless the call had settled. */
@@ -194,6 +202,12 @@ export class Call<R> {
     if (this.settled) return false;
     this.#marks |= SETTLED;
     return true;
+  }
+
+  /** Rejects it, once it is marked as settled: also where a command of somebody's own throws when it is asked about a result. */
+  private fail(error: unknown, meter: ServerMeter): void {
+    meter.fail(this.command, error);
+    this.#resolve(rejected(error));
   }
 }
 

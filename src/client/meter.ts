@@ -221,8 +221,9 @@ export class ServerMeter implements Tally {
       this.succeedAs(command.verb, command.outcome(result));
       return;
     }
-    this.#count(command.verb, command.keyCount);
+    // First, since that of a command of somebody's own may throw.
     command.tally(result, this);
+    this.#count(command.verb, command.keyCount);
   }
 
   /** A call for one key with a known outcome: the hot path. */

@@ -19,6 +19,17 @@ describeOverCaches('KeyvMemcache', (cache) => {
     expect(await store.getMany([])).toEqual([]);
   });
 
+  it('tells what is there, by the millisecond where Keyv has said it, and stores several at once', async () => {
+    const store = new KeyvMemcache(cache.client());
+    const now = Date.now();
+    const entries = { live: `{"value":1,"expires":${now + 60_000}}`, over: `{"value":1,"expires":${now - 1}}`, ever: '{"value":1}', other: 'no JSON', nothing: 'null' };
+    expect(await store.setMany(Object.entries(entries).map(([key, value]) => ({ key, value, ttl: 60_000 })))).toEqual([true, true, true, true, true]);
+    expect(await store.hasMany([...Object.keys(entries), 'absent'])).toEqual([true, false, true, true, true, false]);
+    expect([await store.has('live'), await store.has('over'), await store.has('absent')]).toEqual([true, false, false]);
+    await store.setMany([{ key: 'gone', value: 'v', ttl: -1 }, { key: 'stays', value: 'v' }]);
+    expect(await store.getMany(['gone', 'stays'])).toEqual([undefined, 'v']);
+  });
+
   it('clear empties its own namespace and nothing else, for every process', async () => {
     const client = cache.client();
     const [mine, elsewhere, other] = ['a', 'a', 'b'].map((namespace) => new KeyvMemcache(cache.client(), { namespace, generationTtl: 100 }));
@@ -94,6 +105,8 @@ describe('when the cache fails', () => {
     expect(await store.get('k')).toBeUndefined();
     expect(await store.getMany(['a', 'b'])).toEqual([undefined, undefined]);
     expect(await store.set('k', 'v')).toBe(false);
+    expect(await store.setMany([{ key: 'k', value: 'v' }])).toEqual([false]);
+    expect([await store.has('k'), ...(await store.hasMany(['a', 'b']))]).toEqual([false, false, false]);
     expect(await store.delete('k')).toBe(false);
     expect(await store.deleteMany(['k'])).toBe(false);
     await expect(store.clear()).rejects.toBeInstanceOf(MemcacheConnectError);
@@ -112,6 +125,14 @@ describe('when the cache fails', () => {
     const error = new Promise((resolve) => store.once('error', resolve));
     await store.get('k');
     expect(await error).toBeInstanceOf(MemcacheConnectError);
+  });
+
+  it('reads miss also where the listener throws the error because nobody hears it, as Keyv 6 does', async () => {
+    const store = new KeyvMemcache(await deadClient());
+    store.once('error', (error) => { throw error; });
+    expect(await store.get('k')).toBeUndefined();
+    store.once('error', () => { throw new RangeError('of the listener'); });
+    await expect(store.get('k')).rejects.toThrow(RangeError);
   });
 });
 

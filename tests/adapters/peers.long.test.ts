@@ -1,7 +1,10 @@
 import { Client } from '../../src';
+import { fetchPackages } from '../../tools/fetched';
 import { describeWithMemcached } from '../support/describe';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import { runProgram, runSpec, startWebServer, Visitor, type WebServer } from './program';
+
+const keyv6 = fetchPackages('keyv@6');
 
 /** Adapters in the hands of the frameworks that they are made for, each in processes of its own. */
 describeWithMemcached('over memcached', () => {
@@ -20,6 +23,16 @@ describeWithMemcached('over memcached', () => {
   it.each(['Client', 'EmbeddedClient'])("Keyv's own tests of a store pass, less those of the iterator, with %s", async (CLIENT_CLASS) => {
     expect(await runSpec('keyv.spec.mjs', memcached.address, { CLIENT_CLASS })).toEqual({ total: 38, failed: [] });
   }, 60_000);
+
+  (keyv6.folder === undefined ? it.skip : it)(keyv6.reason ?? 'Keyv 6 leaves namespaces to the store, and what fails is a miss also where nobody listens', async () => {
+    expect(await runProgram('keyv-6.mjs', memcached.address, { FOLDER: keyv6.folder ?? '' })).toEqual({
+      stored: [1, 2, 3],
+      cleared: [null, 2, 3],
+      many: [[true, true], [1, 2, null], [true, false]],
+      expired: [null, false],
+      failed: [null, false, false, 'MEMCACHE_CONNECT'],
+    });
+  });
 
   it("unstorage's own cases of a driver pass, less those that list keys", async () => {
     expect(await runSpec('unstorage.spec.mjs', memcached.address)).toEqual({ total: 14, failed: [] });
@@ -105,6 +118,22 @@ describeWithMemcached('over memcached', () => {
     });
 
     if (FRAMEWORK === 'express') {
+      it('with rolling: true a session lives as long as it is used, also when it is only read, and then saved', async () => {
+        const rolling = await Promise.all([1, 2].map(() => startWebServer('session-server.mjs', memcached.address, { FRAMEWORK, ROLLING: 'yes', MAX_AGE: '3000' })));
+        const [one = '', two = ''] = rolling.map(({ url }) => url);
+        const visitor = new Visitor();
+        await visitor.get(`${one}/login?user=Ada`);
+        for (const url of [two, one, two, one]) {
+          await new Promise((resolve) => setTimeout(resolve, 1_200));
+          expect(await visitor.get(`${url}/read`)).toBe('Ada');
+        }
+        const header = (await fetch(`${two}/keep`, { headers: { cookie: visitor.cookie } })).headers.get('set-cookie') ?? '';
+        expect(header).toMatch(/; Path=\/; Expires=[^;]+; HttpOnly$/);
+        expect(Date.parse(/Expires=([^;]+)/.exec(header)?.[1] ?? '')).toBeGreaterThan(Date.now());
+        expect(await visitor.get(`${one}/read`)).toBe('Ada');
+        await Promise.all(rolling.map((server) => server.stop()));
+      }, 30_000);
+
       it('reload and regenerate work as with a store that extends the one of express-session', async () => {
         const visitor = new Visitor();
         await visitor.get(`${one}/login?user=Ada`);

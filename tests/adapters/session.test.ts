@@ -1,4 +1,5 @@
 import { promisify } from 'node:util';
+import type { Request } from 'express';
 import expressSession from 'express-session';
 import { ManualClock, MemcacheConnectError, MemcacheIllegalInputError, RawSerde, Client } from '../../src';
 import { MemcacheSessionStore } from '../../src/adapters/session';
@@ -167,6 +168,41 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
     events.generate(request);
     await store.set('fixed', Object.assign(request.session ?? {}, { user: 'Bob' }));
     expect(await store.get('fixed')).toMatchObject({ user: 'Bob' });
+  });
+
+  it.each([
+    { originalMaxAge: 60_000, expires: new Date(Date.now() + 50_000).toISOString(), secure: true, httpOnly: false, sameSite: 'lax', path: '/shop' },
+    { originalMaxAge: null, expires: null, httpOnly: true, path: '/' },
+    undefined,
+  ])('a session of Express gets a cookie of its class back, which its requests prolong: %j', async (cookie) => {
+    const store = new MemcacheSessionStore(cache.client());
+    const reference = new expressSession.MemoryStore();
+    for (const events of [store, reference]) expressSession({ store: events as object as expressSession.Store, secret: 'x', resave: false, saveUninitialized: false });
+    await promising(store).set('a', { user: 'Ada', cookie });
+    const load = (events: Pick<expressSession.Store, 'createSession'>, stored: object): expressSession.Session =>
+      events.createSession({ sessionID: 'a' } as Request, { ...stored } as expressSession.SessionData);
+    const session = load(store as object as expressSession.Store, (await promising(store).get('a')) ?? {});
+    const same = load(reference, { user: 'Ada', cookie: { ...cookie } });
+    expect(session.cookie).toBeInstanceOf(expressSession.Cookie);
+    if (cookie !== undefined) expect(session.cookie).toEqual(same.cookie);
+    // What the header Set-Cookie is made of.
+    if (cookie !== undefined) expect(Reflect.get(session.cookie, 'data')).toEqual(Reflect.get(same.cookie, 'data'));
+    session.cookie.maxAge = 90_000;
+    expect(session.cookie.maxAge).toBeGreaterThan(80_000);
+  });
+
+  it('a session that was touched outlives the cookie stored with it, also when it is saved then', async () => {
+    const store = new MemcacheSessionStore(cache.client());
+    const events = store as object as expressSession.Store;
+    expressSession({ store: events, secret: 'x', resave: false, saveUninitialized: false });
+    // As a request leaves it that did nothing but read.
+    await promising(store).set('a', { user: 'Ada', cookie: { originalMaxAge: 60_000, expires: new Date(Date.now() + 1_000).toISOString() } });
+    await promising(store).touch('a', { cookie: { originalMaxAge: 60_000, expires: new Date(Date.now() + 60_000) } });
+    const stored = { ...(await promising(store).get('a')), cookie: { originalMaxAge: 60_000, expires: new Date(Date.now() - 1).toISOString() } };
+    const session = events.createSession({ sessionID: 'a' } as Request, stored as object as expressSession.SessionData);
+    await promising(store).set('a', session);
+    expect(await promising(store).get('a')).toMatchObject({ user: 'Ada', cookie: { originalMaxAge: 60_000 } });
+    expect(session.cookie.maxAge).toBeGreaterThan(50_000);
   });
 
   it('takes ids that are no legal keys', async () => {

@@ -117,18 +117,18 @@ export class Outbox {
   #write(call: Call<unknown>, command: Command<unknown>): boolean {
     this.#endLine();
     this.#fence();
-    if (!this.#add(call, command)) return false;
-    call.reader = command.reader();
+    if (!this.#add(call, command, true)) return false;
     if (command instanceof JoinableGet && afterLastKey(command.wireKey) !== '') call.markInCompany();
     return true;
   }
 
   /** Adds the bytes of a command, all of them or none: the memory of a value may be gone, which must fail only that call. */
-  #add(call: Call<unknown>, command: Command<unknown>): boolean {
+  #add(call: Call<unknown>, command: Command<unknown>, awaited = false): boolean {
     // Its promise settles now, or whenever the caller gives it up: the system may not have taken all of it by then.
     this.#request.begin(command.noreply || call.mayBeAborted);
     try {
       command.write(this.#request);
+      if (awaited) call.reader = command.reader();
       return true;
     } catch (error) {
       this.#request.undo();

@@ -5,7 +5,7 @@ import { adapter, newClient } from './load.mjs';
 const { MemcacheSessionStore } = adapter('session');
 const client = newClient();
 const store = new MemcacheSessionStore(client);
-const cookie = { maxAge: 60 * 86_400_000, secure: false };
+const cookie = { maxAge: Number(process.env.MAX_AGE ?? 60 * 86_400_000), secure: false };
 const secret = 'a secret of more than thirty-two characters';
 
 /** What the routes do with a session; `wait` is in milliseconds. */
@@ -31,9 +31,10 @@ if (process.env.FRAMEWORK === 'fastify') {
   const { default: express } = await import('express');
   const { default: session } = await import('express-session');
   const app = express();
-  app.use(session({ secret, cookie, store, resave: false, saveUninitialized: false }));
+  app.use(session({ secret, cookie, store, rolling: process.env.ROLLING === 'yes', resave: false, saveUninitialized: false }));
   for (const [path, route] of Object.entries(routes)) app.get(path, async (request, response) => response.json({ is: (await route(request.session, request.query)) ?? null }));
   app.get('/logout', (request, response, next) => request.session.destroy((error) => (error ? next(error) : response.json({ is: null }))));
+  app.get('/keep', (request, response, next) => request.session.save((error) => (error ? next(error) : response.json({ is: request.session.user ?? null }))));
   app.get('/reload', (request, response, next) => request.session.reload((error) => (error ? next(error) : response.json({ is: request.session.user ?? null }))));
   app.get('/regenerate', (request, response, next) => request.session.regenerate((error) => (error ? next(error) : response.json({ is: request.session.user ?? null }))));
   const server = app.listen(0, '127.0.0.1', () => console.log(server.address().port));
