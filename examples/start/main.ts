@@ -52,7 +52,7 @@ async function pass(milliseconds: number, lanes: number, work: () => Promise<voi
 }
 
 function say(what: string, figure: string, remark = ''): void {
-  console.log(`  ${what.padEnd(34)}${colors.bold(figure.padStart(16))}   ${colors.dim(remark)}`);
+  console.log(`  ${what.padEnd(33)}${colors.bold(figure.padStart(15))}   ${colors.dim(remark)}`);
 }
 
 function report(what: string, times: Float64Array, milliseconds: number, perCall = 1): void {
@@ -101,7 +101,7 @@ async function coldKey(address: string): Promise<void> {
     return Array.from({ length: 100 }, () => cache.get('cold', load));
   });
   for (const got of await Promise.all(callers)) if (row !== undefined) check(row, got);
-  say('a cold key, 200 callers at once', loads === 1 ? '1 load' : `${loads} loads`, `all have it after ${(performance.now() - began).toFixed(0)} ms; the load takes 50`);
+  say('a cold key, 200 callers at once', loads === 1 ? '1 load' : `${loads} loads`, `for all, after ${(performance.now() - began).toFixed(0)} ms`);
   await Promise.all(clients.map((client) => client.close()));
 }
 
@@ -134,8 +134,8 @@ async function outage(address: string, server: ChildProcess, standby: ChildProce
   await sleep(400);
   await listen(standby, Number(address.split(':').at(-1)));
   back = performance.now();
-  const reads = await reading;
-  say('the server killed, back in 0.4 s', `${failed.toLocaleString('en')} failed`, `of ${reads.length.toLocaleString('en')} reads, each within ${Math.ceil(slowest)} ms; an answer ${Math.max(0, firstHit - back).toFixed(0)} ms after it was back`);
+  await reading;
+  say('the server killed, back in 0.4 s', `${failed.toLocaleString('en')} failed`, `each in ${Math.ceil(slowest)} ms; up in ${Math.max(0, firstHit - back).toFixed(0)} ms`);
   await client.close();
 }
 
@@ -144,7 +144,7 @@ async function main(): Promise<void> {
   const address = await listen(server, 0);
   const client = new Client(address);
   await client.setMany(rows.map((row): [string, object] => [keys[row.id] ?? '', row]));
-  console.log(`\nA Client and the embedded server, each in a process of its own; every value is compared with what was stored.\n`);
+  console.log(`\nA Client and the embedded server, in two processes; every value is compared.\n`);
   await speed(client);
   await coldKey(address);
   await client.close();
