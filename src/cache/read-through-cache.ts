@@ -178,10 +178,13 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       clock,
       random,
       limit: settings.recovery,
-      remove: (place) => executor.execute(new DeleteCommand(place.wireKey, place.key, false)),
-      onRecovered: (place) => {
+      remove: async (entry) => {
+        const place = await this.#placeToWrite(entry);
+        await executor.execute(new DeleteCommand(place.wireKey, place.key, false));
         this.#wrote(place);
-        events.emit('recovered', place.key);
+      },
+      onRecovered: ({ key }) => {
+        events.emit('recovered', key);
       },
       onOverflow: (place) => {
         events.emit('recovery-overflow', place.key);
@@ -306,20 +309,20 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const call = signal === undefined ? undefined : { signal };
     const settings = callSettings(options, this.#settings.entry);
     if (value === undefined) throw new MemcacheIllegalInputError('value must not be undefined; use delete');
-    this.#keys.entry(key);
+    const target = this.#keys.entry(key);
     // Serialized now: the caller may change the value before it is sent.
     const serialized = this.#writer.serialize(key, value);
     const fresh = expireOf(settings.expire, value, key);
     const names = typeof settings.tags === 'function' ? tagList(settings.tags(value)) : (settings.tags ?? []);
     signal?.throwIfAborted();
-    const place = await untilAborted(this.#place(key), signal);
-    const stored = this.#inOrder(place, async () => {
+    const stored = this.#inOrder(target, async () => {
       signal?.throwIfAborted();
-      this.#wrote(place);
       if (fresh < 0) {
-        await this.#delete(place, call);
+        await this.#delete(target, call);
         return false;
       }
+      const place = await this.#placeToWrite(target);
+      this.#wrote(place);
       const words = names.length === 0 ? '' : await this.#versions.snapshot(names);
       if (words === undefined) throw new MemcacheError('the versions of the tags cannot be had from the server', { command: 'set' });
       const life = this.#storing.jittered(fresh, settings.jitter);
@@ -330,7 +333,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         else block = chunked = await this.#chunks.write(place, serialized, life === 0 ? 0 : life + settings.keep, words);
       } catch (error) {
         // The old entry is out of date.
-        if (error instanceof MemcacheIllegalInputError) await this.#delete(place, call);
+        if (error instanceof MemcacheIllegalInputError) await this.#delete(target, call);
         throw error;
       }
       if (signal?.aborted === true) chunked?.remove();
@@ -341,7 +344,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         return leases.store(place, entry, undefined, call);
       });
       this.#storing.lives(fresh, settings.keep);
-      this.#recovery.forget(place.wireKey);
+      this.#recovery.forget(target.wireKey);
       this.#wrote(place);
       if (outcome !== 'stored') chunked?.remove();
       return outcome === 'stored';
@@ -354,7 +357,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * value afterwards. Rejects as the client's `delete` does.
    */
   async delete(key: Key, options?: CallOptions): Promise<boolean> {
-    return this.#removing(key, options?.signal, (place, call) => this.#delete(place, call));
+    return this.#removing(key, options?.signal, (target, call) => this.#delete(target, call));
   }
 
   /**
@@ -364,33 +367,27 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    */
   async invalidate(key: Key, options?: EntryOptions<never>): Promise<boolean> {
     const settings = callSettings(options, this.#settings.entry);
-    return this.#removing(key, options?.signal, (place, call) => (settings.stale === 0 ? this.#delete(place, call) : this.#invalidate(place, settings, call)));
+    return this.#removing(key, options?.signal, (target, call) => (settings.stale === 0 ? this.#delete(target, call) : this.#invalidate(target, settings, call)));
   }
 
   /** A deletion in its turn, which ends when its signal fires. */
-  async #removing(key: Key, signal: AbortSignal | undefined, remove: (place: Place, call: CallOptions | undefined) => Promise<boolean>): Promise<boolean> {
+  async #removing(key: Key, signal: AbortSignal | undefined, remove: (target: Place, call: CallOptions | undefined) => Promise<boolean>): Promise<boolean> {
     signal?.throwIfAborted();
-    const place = await untilAborted(this.#place(key), signal);
-    const removed = this.#inOrder(place, async () => {
+    const target = this.#keys.entry(key);
+    const removed = this.#inOrder(target, async () => {
       signal?.throwIfAborted();
-      return remove(place, signal === undefined ? undefined : { signal });
+      return remove(target, signal === undefined ? undefined : { signal });
     });
     return untilAborted(removed, signal);
   }
 
-  async #invalidate(place: Place, settings: EntrySettings, call: CallOptions | undefined): Promise<boolean> {
-    this.#wrote(place);
-    try {
-      return await this.#withLeases((leases) => {
+  #invalidate(target: Place, settings: EntrySettings, call: CallOptions | undefined): Promise<boolean> {
+    return this.#remove(target, settings, (place) =>
+      this.#withLeases((leases) => {
         this.#wrote(place);
         return leases.invalidate(place, settings.keep, call);
-      });
-    } catch (error) {
-      this.#lost(place, settings, error);
-      throw error;
-    } finally {
-      this.#wrote(place);
-    }
+      }),
+    );
   }
 
   /**
@@ -401,15 +398,17 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async change<R>(keys: Key | (Keys<Key> & { readonly length?: never }) | readonly Key[], write: () => Promise<R> | R): Promise<R> {
     if (typeof write !== 'function') throw new MemcacheIllegalInputError('write must be a function');
     const list = isOneKey(keys) ? [keys] : keyList(keys);
-    const places = await Promise.all(list.map((key) => this.#place(key)));
+    for (const key of list) this.#keys.check(key);
+    const targets = list.map((key) => this.#keys.entry(key));
     await Promise.allSettled(
-      places.map((place) => {
+      targets.map(async (target) => {
+        const place = await this.#placeToWrite(target);
         this.#wrote(place);
         return this.#executor.execute(new TouchCommand(place.wireKey, place.key, CHANGE_LIMIT, false));
       }),
     );
     const result = await write();
-    const deleted = await Promise.allSettled(places.map((place) => this.#inOrder(place, () => this.#delete(place))));
+    const deleted = await Promise.allSettled(targets.map((target) => this.#inOrder(target, () => this.#delete(target))));
     const failure = deleted.find(({ status }) => status === 'rejected');
     if (failure?.status === 'rejected') throw failure.reason;
     return result;
@@ -584,6 +583,18 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return this.#keys.ofVersion(this.#versions.currentAhead(NAMESPACE_COUNTER) ?? (await this.#versions.ask(NAMESPACE_COUNTER))?.number);
   }
 
+  /**
+   * Where an entry is to be written. With a namespace the server is asked for its version each time: if another process has changed
+   * it, others already read from there, and a write to the former place would leave them what is outdated.
+   *
+   * @param target the entry as it would be called without a namespace
+   */
+  async #placeToWrite(target: Place): Promise<Place> {
+    if (!this.#keys.isVersioned) return target;
+    this.#keys.check(target.key);
+    return this.#keys.entry(target.key, this.#keys.ofVersion(await this.#versions.present(NAMESPACE_COUNTER)));
+  }
+
   /** Writes of this process to one key reach the server in the order in which they were called. */
   #inOrder<R>({ wireKey }: Place, write: () => Promise<R>): Promise<R> {
     const before = this.#writes.get(wireKey);
@@ -608,25 +619,34 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /** A deletion failed: it is repeated as soon as the server is back. */
-  #lost(place: Place, settings: EntrySettings, error: unknown): void {
+  #lost(target: Place, settings: EntrySettings, error: unknown): void {
     if (!(error instanceof MemcacheError) || error instanceof MemcacheIllegalInputError) return;
     const { expire, keep } = settings;
     // Single calls may have stored it for longer than the cache's own options say.
     const life = typeof expire === 'function' || expire === 0 ? Infinity : (Math.max(expire + keep, this.#storing.longest) + 2) * 1000;
-    this.#recovery.add(place, life);
+    this.#recovery.add(target, life);
   }
 
-  async #delete(place: Place, call?: CallOptions): Promise<boolean> {
-    this.#wrote(place);
-    try {
+  #delete(target: Place, call?: CallOptions): Promise<boolean> {
+    return this.#remove(target, this.#settings.entry, async (place) => {
       const done = await this.#executor.execute(new DeleteCommand(place.wireKey, place.key, false), call);
-      this.#recovery.forget(place.wireKey);
+      this.#recovery.forget(target.wireKey);
       return done;
+    });
+  }
+
+  /** A removal that fails is made good later. */
+  async #remove(target: Place, settings: EntrySettings, remove: (place: Place) => Promise<boolean>): Promise<boolean> {
+    let place: Place | undefined;
+    try {
+      place = await this.#placeToWrite(target);
+      this.#wrote(place);
+      return await remove(place);
     } catch (error) {
-      this.#lost(place, this.#settings.entry, error);
+      this.#lost(target, settings, error);
       throw error;
     } finally {
-      this.#wrote(place);
+      if (place !== undefined) this.#wrote(place);
     }
   }
 

@@ -197,6 +197,33 @@ describe('tags and namespace', () => {
     const plain = new Fleet(1, 0);
     await expect(plain.processes[0]!.cache.invalidateNamespace()).rejects.toThrow(MemcacheIllegalInputError);
   });
+
+  it.each(['delete', 'invalidate', 'set', 'change'] as const)('a %s is seen by those who know a newer namespace than the process that makes it', async (write) => {
+    const fleet = new Fleet(2, 10, { namespace: 'shop', expire: 600 });
+    const [late, early] = fleet.processes;
+    await fleet.herd(2, 'k');
+    await fleet.clock.until(early!.cache.invalidateNamespace());
+    expect(await fleet.clock.until(early!.get('k'))).toBe('k@0');
+    // `late` believes for another second that the namespace is as it was.
+    fleet.database.write('k');
+    const { cache } = late!;
+    const writes = { delete: () => cache.delete('k'), invalidate: () => cache.invalidate('k'), set: () => cache.set('k', 'k@1'), change: () => cache.change('k', () => true) };
+    expect(await fleet.clock.until(writes[write]())).toBe(true);
+    expect((await fleet.herd(2, 'k')).values).toEqual(['k@1', 'k@1', 'k@1', 'k@1']);
+  });
+
+  it('a change is seen by those who learned of a newer namespace while it was written', async () => {
+    const fleet = new Fleet(2, 10, { namespace: 'shop', expire: 600 });
+    const [late, early] = fleet.processes;
+    await fleet.herd(2, 'k');
+    const change = late!.cache.change('k', async () => {
+      await early!.cache.invalidateNamespace();
+      await early!.get('k');
+      fleet.database.write('k');
+    });
+    await fleet.clock.until(change);
+    expect((await fleet.herd(2, 'k')).values).toEqual(['k@1', 'k@1', 'k@1', 'k@1']);
+  });
 });
 
 describe('near cache', () => {
@@ -295,6 +322,23 @@ describe('failed deletions', () => {
     await fleet.clock.pass(11_000);
     expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
     expect(a!.cache.stats().recovered).toBe(1);
+    await fleet.clock.until(a!.cache.close());
+    expect(fleet.clock.held).toBe(0);
+  });
+
+  it('are made good where the entry then is, if the namespace has changed meanwhile', async () => {
+    const fleet = new Fleet(2, 0, { namespace: 'shop', expire: 600 });
+    const [a, b] = fleet.processes;
+    await fleet.herd(1, 'k');
+    a!.line.state = 'down';
+    await fleet.clock.until(b!.cache.invalidateNamespace());
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
+    fleet.database.write('k');
+    await expect(fleet.clock.until(a!.cache.delete('k'))).rejects.toThrow(MemcacheError);
+    a!.line.state = 'up';
+    await fleet.clock.pass(11_000);
+    expect(a!.cache.stats().recovered).toBe(1);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
     await fleet.clock.until(a!.cache.close());
     expect(fleet.clock.held).toBe(0);
   });

@@ -48,6 +48,8 @@ export class Versions {
   readonly #context: VersionsContext;
   readonly #known = new RecentMap<string, Known>();
   readonly #asked = new Map<string, Promise<Version | undefined>>();
+  /** Questions that have not been sent yet. */
+  readonly #unsent = new Map<string, Promise<string>>();
 
   constructor(context: VersionsContext) {
     this.#context = context;
@@ -74,6 +76,23 @@ export class Versions {
     if (asked === undefined) {
       asked = this.#ask(name).finally(() => this.#asked.delete(name));
       this.#asked.set(name, asked);
+    }
+    return asked;
+  }
+
+  /**
+   * The version that the server has now: neither one that is known, nor the answer to a question that was sent before this call.
+   * Calls of the same moment share a question. Rejects when it cannot be had.
+   */
+  present(name: string): Promise<string> {
+    let asked = this.#unsent.get(name);
+    if (asked === undefined) {
+      asked = Promise.resolve().then(async () => {
+        this.#unsent.delete(name);
+        const askedAt = this.#context.clock.now();
+        return this.#learn(name, askedAt, await this.#context.counters.read(name)).number;
+      });
+      this.#unsent.set(name, asked);
     }
     return asked;
   }
@@ -172,15 +191,16 @@ export class Versions {
       this.#context.counters.read(name).then((version) => {
         question.over = true;
         this.#context.health.ok(name);
-        // A change by this process since then is newer.
-        const known = this.#known.get(name);
-        if (known !== undefined && known.askedAt > askedAt) {
-          resolve({ number: known.number, age: 0 });
-          return;
-        }
-        this.#known.set(name, { number: version.number, askedAt, heardAt: this.#context.clock.now() });
-        resolve(version);
+        resolve(this.#learn(name, askedAt, version));
       }, giveUp);
     });
+  }
+
+  #learn(name: string, askedAt: number, version: Version): Version {
+    // A change by this process since then is newer.
+    const known = this.#known.get(name);
+    if (known !== undefined && known.askedAt > askedAt) return { number: known.number, age: 0 };
+    this.#known.set(name, { number: version.number, askedAt, heardAt: this.#context.clock.now() });
+    return version;
   }
 }
