@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Client, FallbackClient, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
+import { CacheLoadTimeoutError, Client, FallbackClient, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { Fleet, type Process } from './support/fleet';
@@ -71,6 +71,22 @@ describe('getMany', () => {
     expect(fleet.store.size).toBe(0);
     expect(await fleet.clock.until(cache.getMany(keys, (all) => all.map((key) => key)))).toEqual(new Map(keys.map((key) => [key, key])));
     expect(cache.stats()).toMatchObject({ loads: 0, flights: 0, stored: 50 });
+  });
+
+  it('a batch asks for no key that was given up before, and is aborted when all that it asks for are', async () => {
+    const fleet = new Fleet(1, 0, { loadTimeout: 50, cacheTimeout: 500 });
+    const { cache, line } = fleet.processes[0]!;
+    // The server of one key answers much later than that of the other, whose time is over by then.
+    line.onCommand = (command) => (command.verb === 'mg' && command.firstKey === 'slow' ? fleet.clock.sleep(100) : undefined);
+    let loaded: { readonly keys: readonly string[]; readonly signal: AbortSignal } | undefined;
+    const read = cache.getMany(['quick', 'slow'], (keys, { signal }) => {
+      loaded = { keys, signal };
+      return new Promise<never>(() => undefined);
+    });
+    await expect(fleet.clock.until(read)).rejects.toThrow(CacheLoadTimeoutError);
+    expect(loaded?.keys).toEqual(['slow']);
+    expect(loaded?.signal.aborted).toBe(true);
+    expect(cache.stats()).toMatchObject({ loads: 0, flights: 0 });
   });
 });
 
