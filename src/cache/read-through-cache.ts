@@ -243,7 +243,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async #readEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, options?: EntryOptions<never>): Promise<Promise<unknown>[]> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
     const settings = callSettings(options, this.#settings.entry);
-    const { rules, limit } = this.#keys.isVersioned ? await this.#rulesWithin(settings) : { limit: settings.cacheTimeout };
+    const { rules, limit } = this.#keys.isVersioned ? await untilAborted(this.#rulesWithin(settings), options?.signal) : { limit: settings.cacheTimeout };
     const places = new Map<string, Place & { readonly key: K }>();
     const wireKeys = list.map((key) => {
       const place = this.#keys.entry(key, rules);
@@ -291,7 +291,12 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * refresh to other readers.
    */
   peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
-  async peek(key: Key, options?: CallOptions): Promise<unknown> {
+  peek(key: Key, options?: CallOptions): Promise<unknown> {
+    return untilAborted(this.#peek(key, options), options?.signal);
+  }
+
+  async #peek(key: Key, options: CallOptions | undefined): Promise<unknown> {
+    options?.signal?.throwIfAborted();
     const place = await this.#place(key);
     const item = await this.#executor.execute(new PlainGet('get', place.wireKey, key), options);
     if (item === undefined || (item.bytes.length === 0 && item.flags === 0)) return undefined;
@@ -524,13 +529,11 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       const startedAt = this.#clock.now();
       let identity: Identity | undefined;
       try {
-        identity = await this.#identityOf(place, settings.cacheTimeout);
+        identity = await this.#identityOf(place, settings.cacheTimeout, signal);
       } catch (error) {
         // It has had its time: it is not asked once more.
         return this.#ask(place, load, settings, signal, onDecided, { error });
       }
-      // The token came unasked: it is for the next reader, which is the one below.
-      if (identity?.won === true) await this.#gate.leases?.takeOver(place, identity.cas).catch(() => false);
       const same = identity !== undefined && !identity.outdated && identity.cas === known.cas ? known.open() : undefined;
       if (same !== undefined) {
         this.#events.emit('l1-hit', place.key);
@@ -542,29 +545,26 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return this.#ask(place, load, settings, signal, onDecided, undefined, limit);
   }
 
-  /** What the server has now. Rejects when it does not say so in time; a token that comes later is passed on. */
-  #identityOf(place: Place, limit: number): Promise<Identity | undefined> {
-    return new Promise((resolve, reject) => {
-      let late = false;
-      const timer = limitAnswer(this.#clock, limit, 'mg', (error) => {
-        late = true;
-        reject(error);
+  /** What the server has now. Rejects when it does not say so in time, and when the caller has gone. */
+  #identityOf(place: Place, limit: number, signal: AbortSignal | undefined): Promise<Identity | undefined> {
+    const asked = new Promise<Identity | undefined>((resolve, reject) => {
+      const timer = limitAnswer(this.#clock, limit, 'mg', reject);
+      const identified = this.#executor.execute(new IdentityGet(place.wireKey, place.key)).then(async (identity) => {
+        // The token came unasked: it is for the next reader, also when this one has not waited for it.
+        if (identity?.won === true) await this.#gate.leases?.takeOver(place, identity.cas).catch(() => false);
+        return identity;
       });
-      this.#executor.execute(new IdentityGet(place.wireKey, place.key)).then((identity) => {
-        timer?.close();
-        if (late && identity?.won === true) void this.#gate.leases?.takeOver(place, identity.cas).catch(() => false);
-        resolve(identity);
-      }, (error: unknown) => {
-        timer?.close();
+      identified.finally(() => timer?.close()).then(resolve, (error: unknown) => {
         reject(error instanceof Error ? error : new MemcacheError('the server cannot be asked', { cause: error }));
       });
     });
+    return untilAborted(asked, signal);
   }
 
   /** With a namespace, whose version is a part of the key. */
   async #getVersioned(key: Key, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
     this.#keys.check(key);
-    const { rules, limit } = await this.#rulesWithin(settings);
+    const { rules, limit } = await untilAborted(this.#rulesWithin(settings), signal);
     return this.#get(this.#keys.entry(key, rules), load, settings, signal, undefined, limit);
   }
 
@@ -680,6 +680,10 @@ function ignore(): void {
 /** Rejects with the signal's reason as soon as it fires. */
 function untilAborted<R>(work: Promise<R>, signal: AbortSignal | undefined): Promise<R> {
   if (signal === undefined) return work;
+  if (signal.aborted) {
+    work.catch(() => undefined);
+    return failed(signal.reason);
+  }
   return new Promise((resolve, reject) => {
     const unfollow = onAbort(signal, () => {
       resolve(failed(signal.reason));

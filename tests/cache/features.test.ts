@@ -324,6 +324,60 @@ describe('near cache', () => {
   });
 });
 
+describe('a signal ends a read at once, whatever it is waiting for', () => {
+  const reads = {
+    get: (cache: ReadThroughCache, signal: AbortSignal) => cache.get('k', () => 'v', { signal }),
+    getMany: (cache: ReadThroughCache, signal: AbortSignal) => cache.getMany(['k', 'l'], (keys) => keys.map(() => 'v'), { signal }),
+    peek: (cache: ReadThroughCache, signal: AbortSignal) => cache.peek('k', { signal }),
+  };
+
+  it.each([
+    ['namespace', 'get', { namespace: 'shop' }],
+    ['namespace', 'getMany', { namespace: 'shop' }],
+    ['namespace', 'peek', { namespace: 'shop' }],
+    ['l1.validate', 'get', { l1: { validate: true, admit: 'all' } }],
+    ['l1.validate', 'getMany', { l1: { validate: true, admit: 'all' } }],
+  ] as const)('%s: %s', async (_, read, options) => {
+    const fleet = new Fleet(1, 0, { ...options, tagMaxAge: 0, cacheTimeout: 0, expire: 600 });
+    const { cache, line } = fleet.processes[0]!;
+    for (let i = 0; i < 2; i++) await fleet.clock.until(cache.get('k', () => 'v'));
+    await fleet.clock.pass(10);
+    line.state = 'blackHole';
+    const startedAt = fleet.clock.now();
+    const controller = new AbortController();
+    const reason = new Error('gone');
+    void fleet.clock.sleep(30).then(() => {
+      controller.abort(reason);
+    });
+    expect(await fleet.clock.until(reads[read](cache, controller.signal).catch((error: unknown) => error))).toBe(reason);
+    expect(fleet.clock.now() - startedAt).toBeLessThan(40);
+    expect(await fleet.clock.until(reads[read](cache, controller.signal).catch((error: unknown) => error))).toBe(reason);
+    expect(fleet.clock.now() - startedAt).toBeLessThan(40);
+  });
+
+  it('l1.validate: the token that came unasked is passed on although its reader has gone, and costs no reader more than cacheTimeout', async () => {
+    const fleet = new Fleet(2, 0, { l1: { validate: true, admit: 'all' }, stale: 30, expire: 600, cacheTimeout: 100 });
+    const [a, b] = fleet.processes;
+    for (let i = 0; i < 2; i++) await fleet.clock.until(a!.get('k'));
+    await fleet.clock.pass(10);
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.invalidate('k'));
+    a!.line.onCommand = (command) => (command.verb === 'md' ? fleet.clock.sleep(1000) : undefined);
+    const startedAt = fleet.clock.now();
+    await fleet.clock.until(a!.get('k'));
+    expect(fleet.clock.now() - startedAt).toBeLessThan(120);
+    const controller = new AbortController();
+    await fleet.clock.pass(2000);
+    await fleet.clock.until(b!.cache.invalidate('k'));
+    const gone = a!.get('k', { signal: controller.signal }).catch(() => 'gone');
+    controller.abort();
+    expect(await fleet.clock.until(gone)).toBe('gone');
+    await fleet.clock.until(b!.get('k'));
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
+  });
+});
+
 describe('failed deletions', () => {
   it('36: are made good when the server is back', async () => {
     const fleet = new Fleet(2, 0, { expire: 600 });
