@@ -121,13 +121,19 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const serverOf = serverOfKeys(client);
     const limits = (this.#limits = new TimeLimits(clock));
     const health: CounterHealth = {
-      admits: (name) => circuits.quiet || circuits.admits(serverOf(keys.counter(name))),
-      ok: (name) => {
-        if (!circuits.quiet) circuits.ok(serverOf(keys.counter(name)));
-      },
-      failed: (name) => {
+      admit: (name) => {
         const place = keys.counter(name);
-        if (circuits.failed(serverOf(place))) events.emit('circuit-open', place.key);
+        // The counter may have another server by the time that the question has ended.
+        const server = serverOf(place);
+        if (!circuits.quiet && !circuits.admits(server)) return undefined;
+        return {
+          ok: () => {
+            if (!circuits.quiet) circuits.ok(server);
+          },
+          failed: () => {
+            if (circuits.failed(server)) events.emit('circuit-open', place.key);
+          },
+        };
       },
     };
     const versions = (this.#versions = new Versions({ counters, health, clock, limits, limit: cacheTimeout, maxAge: settings.tagMaxAge }));

@@ -579,6 +579,33 @@ describe('over other clients', () => {
     await client.close();
   });
 
+  it.each<[string, CacheOptions]>([
+    ['entries', {}],
+    ['counters', { namespace: 'shop', tagMaxAge: 0 }],
+  ])('a server whose keys went to another while it was probed is probed again: %s', async (_, options) => {
+    let owner = 'a';
+    const fleet = new Fleet(1, 0, { ...options, expire: 600, circuit: { failures: 1, pause: 1000 } }, (client) => Object.assign(client, { serverFor: () => owner }));
+    const { cache, line } = fleet.processes[0]!;
+    const read = (): Promise<unknown> => fleet.clock.until(cache.get('k', () => 'v'));
+    await read();
+    await fleet.clock.pass(10);
+    line.state = 'down';
+    await read();
+    await fleet.clock.pass(1100);
+    // A HashClient takes a server that is dead out of the ring before the call that has found out is rejected.
+    const admitted = read();
+    owner = 'b';
+    await admitted;
+    line.state = 'up';
+    owner = 'a';
+    await fleet.clock.pass(5000);
+    await read();
+    await fleet.clock.pass(10);
+    const { hit } = cache.stats();
+    await read();
+    expect(cache.stats().hit).toBe(hit + 1);
+  });
+
   it('prefixes and plain clients: 37', async () => {
     const store = new MemoryStore();
     const client = new EmbeddedClient(store, { keyPrefix: 'app:' });

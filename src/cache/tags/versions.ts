@@ -14,10 +14,14 @@ export interface Counters {
 
 /** Whether the server of a counter answers. */
 export interface CounterHealth {
-  /** Whether it may be asked now; how that ended must be reported. */
-  admits(name: string): boolean;
-  ok(name: string): void;
-  failed(name: string): void;
+  /** To whom it must be reported how a question ended; undefined when it may not be asked now. */
+  admit(name: string): CounterAsked | undefined;
+}
+
+/** A question to the server of a counter. */
+export interface CounterAsked {
+  ok(): void;
+  failed(): void;
 }
 
 /** What the versions are told by, and for how long they are believed. */
@@ -179,10 +183,11 @@ export class Versions {
       return number === undefined ? undefined : { number, age: 0 };
     };
     // While the circuit is open nobody waits for what will not come.
-    if (!this.#context.health.admits(name)) return Promise.resolve(latest());
+    const asked = this.#context.health.admit(name);
+    if (asked === undefined) return Promise.resolve(latest());
     return new Promise((resolve) => {
       const giveUp = (): void => {
-        if (!question.over) this.#context.health.failed(name);
+        if (!question.over) asked.failed();
         question.over = true;
         resolve(latest());
       };
@@ -190,7 +195,7 @@ export class Versions {
       this.#context.limits.add(question, this.#context.limit, askedAt);
       this.#context.counters.read(name).then((version) => {
         question.over = true;
-        this.#context.health.ok(name);
+        asked.ok();
         resolve(this.#learn(name, askedAt, version));
       }, giveUp);
     });
