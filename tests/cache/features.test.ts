@@ -315,6 +315,19 @@ describe('near cache', () => {
     expect(fleet.count('error-hit')).toBe(1);
   });
 
+  it('staleIfError: not what this process has invalidated by a tag', async () => {
+    const fleet = new Fleet(1, 10, { l1: { admit: 'all', ttl: 100, staleIfError: 60_000 }, tags: ['t'], expire: 600 });
+    const { cache, line } = fleet.processes[0]!;
+    await fleet.clock.until(fleet.processes[0]!.get('k'));
+    await fleet.clock.until(cache.invalidateTags('t'));
+    line.state = 'down';
+    const error = new Error('down too');
+    const read = (): Promise<unknown> => fleet.clock.until(cache.get('k', () => Promise.reject(error)).catch((reason: unknown) => reason));
+    expect(await read()).toBe(error);
+    await fleet.clock.pass(5000);
+    expect(await read()).toBe(error);
+  });
+
   it('33: stays within its bounds', async () => {
     const fleet = new Fleet(1, 0, { l1: { admit: 'all', maxEntries: 100_000, maxBytes: 100_000 } });
     for (let i = 0; i < 500; i++) await fleet.clock.until(fleet.processes[0]!.get(`key-number-${i}`));

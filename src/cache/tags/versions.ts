@@ -135,11 +135,7 @@ export class Versions {
 
   /** Whether all these versions are the present ones; undefined when that cannot be had. */
   check(words: string): boolean | Promise<boolean | undefined> {
-    const pairs = words.split(' ').map((word): [string, string] => {
-      const at = word.lastIndexOf('=');
-      return [word.slice(0, at), word.slice(at + 1)];
-    });
-    const doubtful = pairs.filter(([name, number]) => this.#current(name) !== number);
+    const doubtful = pairsOf(words).filter(([name, number]) => this.#current(name) !== number);
     if (doubtful.length === 0) return true;
     // Of two versions that differ the one that this process knows may be the older.
     return Promise.all(
@@ -148,6 +144,11 @@ export class Versions {
         return version === undefined ? undefined : version.number === number;
       }),
     ).then((same) => (same.includes(false) ? false : same.includes(undefined) ? undefined : true));
+  }
+
+  /** Whether one of these versions is another than the last that is known here, however long ago that was asked for. */
+  differ(words: string): boolean {
+    return words !== '' && pairsOf(words).some(([name, number]) => (this.#known.get(name)?.number ?? number) !== number);
   }
 
   /** Changes the version, which invalidates all entries that carry the present one. */
@@ -208,4 +209,12 @@ export class Versions {
     this.#known.set(name, { number: version.number, askedAt, heardAt: this.#context.clock.now() });
     return version;
   }
+}
+
+/** The names and versions of `name=version …`. */
+function pairsOf(words: string): [string, string][] {
+  return words.split(' ').map((word): [string, string] => {
+    const at = word.lastIndexOf('=');
+    return [word.slice(0, at), word.slice(at + 1)];
+  });
 }
