@@ -409,7 +409,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async change<R>(keys: Key | (Keys<Key> & { readonly length?: never }) | readonly Key[], write: () => Promise<R> | R): Promise<R> {
     if (typeof write !== 'function') throw new MemcacheIllegalInputError('write must be a function');
     const list = isOneKey(keys) ? [keys] : keyList(keys);
-    for (const key of list) this.#keys.check(key);
+    if (this.#keys.isVersioned) for (const key of list) this.#keys.check(key);
     const targets = list.map((key) => this.#keys.entry(key));
     await Promise.allSettled(
       targets.map(async (target) => {

@@ -228,6 +228,18 @@ describe('tags and namespace', () => {
     expect((await fleet.herd(2, 'k')).values).toEqual(['k@1', 'k@1', 'k@1', 'k@1']);
   });
 
+  it.each([
+    [undefined, 250],
+    ['shop', 250 - 'shop:zzzzzzzzzzz:'.length],
+  ])('a change takes the longest keys, and writes nothing for longer ones, with the namespace %s', async (namespace, longest) => {
+    const fleet = new Fleet(1, 0, { namespace });
+    const { cache } = fleet.processes[0]!;
+    const write = jest.fn(() => 'written');
+    expect(await fleet.clock.until(cache.change('k'.repeat(longest), write))).toBe('written');
+    await expect(fleet.clock.until(cache.change('k'.repeat(longest + 1), write))).rejects.toThrow(MemcacheIllegalInputError);
+    expect(write).toHaveBeenCalledTimes(1);
+  });
+
   it('a change is seen by those who learned of a newer namespace while it was written', async () => {
     const fleet = new Fleet(2, 10, { namespace: 'shop', expire: 600 });
     const [late, early] = fleet.processes;
