@@ -61,7 +61,8 @@ export class Batch<K extends Key> {
   }
 
   #fire(): void {
-    const wanted = this.#wanted;
+    // The time of a key may have been over before the cache answered for the others.
+    const wanted = stillWanted(this.#wanted);
     this.#wanted = [];
     if (wanted.length > 0) void this.#run(wanted);
   }
@@ -77,7 +78,7 @@ export class Batch<K extends Key> {
       }
       await turn;
       // Some have been given up meanwhile.
-      wanted = wanted.filter(({ signal }) => !signal.aborted);
+      wanted = stillWanted(wanted);
       if (wanted.length === 0) {
         this.#slots.give();
         return;
@@ -120,6 +121,10 @@ export class Batch<K extends Key> {
       throw new TypeError('the loader of getMany must return a Map, or an array with one value for each key');
     }
   }
+}
+
+function stillWanted<K>(wanted: Wanted<K>[]): Wanted<K>[] {
+  return wanted.filter(({ signal }) => !signal.aborted);
 }
 
 function settle(value: unknown, resolve: (value: unknown) => void, reject: (error: unknown) => void): void {

@@ -121,13 +121,19 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const serverOf = serverOfKeys(client);
     const limits = (this.#limits = new TimeLimits(clock));
     const health: CounterHealth = {
-      admits: (name) => circuits.quiet || circuits.admits(serverOf(keys.counter(name))),
-      ok: (name) => {
-        if (!circuits.quiet) circuits.ok(serverOf(keys.counter(name)));
-      },
-      failed: (name) => {
+      admit: (name) => {
         const place = keys.counter(name);
-        if (circuits.failed(serverOf(place))) events.emit('circuit-open', place.key);
+        // The counter may have another server by the time that the question has ended.
+        const server = serverOf(place);
+        if (!circuits.quiet && !circuits.admits(server)) return undefined;
+        return {
+          ok: () => {
+            if (!circuits.quiet) circuits.ok(server);
+          },
+          failed: () => {
+            if (circuits.failed(server)) events.emit('circuit-open', place.key);
+          },
+        };
       },
     };
     const versions = (this.#versions = new Versions({ counters, health, clock, limits, limit: cacheTimeout, maxAge: settings.tagMaxAge }));
@@ -178,10 +184,13 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       clock,
       random,
       limit: settings.recovery,
-      remove: (place) => executor.execute(new DeleteCommand(place.wireKey, place.key, false)),
-      onRecovered: (place) => {
+      remove: async (entry) => {
+        const place = await this.#placeToWrite(entry);
+        await executor.execute(new DeleteCommand(place.wireKey, place.key, false));
         this.#wrote(place);
-        events.emit('recovered', place.key);
+      },
+      onRecovered: ({ key }) => {
+        events.emit('recovered', key);
       },
       onOverflow: (place) => {
         events.emit('recovery-overflow', place.key);
@@ -240,7 +249,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async #readEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, options?: EntryOptions<never>): Promise<Promise<unknown>[]> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
     const settings = callSettings(options, this.#settings.entry);
-    const { rules, limit } = this.#keys.isVersioned ? await this.#rulesWithin(settings) : { limit: settings.cacheTimeout };
+    const { rules, limit } = this.#keys.isVersioned ? await untilAborted(this.#rulesWithin(settings), options?.signal) : { limit: settings.cacheTimeout };
     const places = new Map<string, Place & { readonly key: K }>();
     const wireKeys = list.map((key) => {
       const place = this.#keys.entry(key, rules);
@@ -288,7 +297,12 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * refresh to other readers.
    */
   peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
-  async peek(key: Key, options?: CallOptions): Promise<unknown> {
+  peek(key: Key, options?: CallOptions): Promise<unknown> {
+    return untilAborted(this.#peek(key, options), options?.signal);
+  }
+
+  async #peek(key: Key, options: CallOptions | undefined): Promise<unknown> {
+    options?.signal?.throwIfAborted();
     const place = await this.#place(key);
     const item = await this.#executor.execute(new PlainGet('get', place.wireKey, key), options);
     if (item === undefined || (item.bytes.length === 0 && item.flags === 0)) return undefined;
@@ -306,20 +320,20 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const call = signal === undefined ? undefined : { signal };
     const settings = callSettings(options, this.#settings.entry);
     if (value === undefined) throw new MemcacheIllegalInputError('value must not be undefined; use delete');
-    this.#keys.entry(key);
+    const target = this.#keys.entry(key);
     // Serialized now: the caller may change the value before it is sent.
     const serialized = this.#writer.serialize(key, value);
     const fresh = expireOf(settings.expire, value, key);
     const names = typeof settings.tags === 'function' ? tagList(settings.tags(value)) : (settings.tags ?? []);
     signal?.throwIfAborted();
-    const place = await untilAborted(this.#place(key), signal);
-    const stored = this.#inOrder(place, async () => {
+    const stored = this.#inOrder(target, async () => {
       signal?.throwIfAborted();
-      this.#wrote(place);
       if (fresh < 0) {
-        await this.#delete(place, call);
+        await this.#delete(target, call);
         return false;
       }
+      const place = await this.#placeToWrite(target);
+      this.#wrote(place);
       const words = names.length === 0 ? '' : await this.#versions.snapshot(names);
       if (words === undefined) throw new MemcacheError('the versions of the tags cannot be had from the server', { command: 'set' });
       const life = this.#storing.jittered(fresh, settings.jitter);
@@ -330,7 +344,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         else block = chunked = await this.#chunks.write(place, serialized, life === 0 ? 0 : life + settings.keep, words);
       } catch (error) {
         // The old entry is out of date.
-        if (error instanceof MemcacheIllegalInputError) await this.#delete(place, call);
+        if (error instanceof MemcacheIllegalInputError) await this.#delete(target, call);
         throw error;
       }
       if (signal?.aborted === true) chunked?.remove();
@@ -341,7 +355,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         return leases.store(place, entry, undefined, call);
       });
       this.#storing.lives(fresh, settings.keep);
-      this.#recovery.forget(place.wireKey);
+      this.#recovery.forget(target.wireKey);
       this.#wrote(place);
       if (outcome !== 'stored') chunked?.remove();
       return outcome === 'stored';
@@ -354,7 +368,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * value afterwards. Rejects as the client's `delete` does.
    */
   async delete(key: Key, options?: CallOptions): Promise<boolean> {
-    return this.#removing(key, options?.signal, (place, call) => this.#delete(place, call));
+    return this.#removing(key, options?.signal, (target, call) => this.#delete(target, call));
   }
 
   /**
@@ -364,33 +378,27 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    */
   async invalidate(key: Key, options?: EntryOptions<never>): Promise<boolean> {
     const settings = callSettings(options, this.#settings.entry);
-    return this.#removing(key, options?.signal, (place, call) => (settings.stale === 0 ? this.#delete(place, call) : this.#invalidate(place, settings, call)));
+    return this.#removing(key, options?.signal, (target, call) => (settings.stale === 0 ? this.#delete(target, call) : this.#invalidate(target, settings, call)));
   }
 
   /** A deletion in its turn, which ends when its signal fires. */
-  async #removing(key: Key, signal: AbortSignal | undefined, remove: (place: Place, call: CallOptions | undefined) => Promise<boolean>): Promise<boolean> {
+  async #removing(key: Key, signal: AbortSignal | undefined, remove: (target: Place, call: CallOptions | undefined) => Promise<boolean>): Promise<boolean> {
     signal?.throwIfAborted();
-    const place = await untilAborted(this.#place(key), signal);
-    const removed = this.#inOrder(place, async () => {
+    const target = this.#keys.entry(key);
+    const removed = this.#inOrder(target, async () => {
       signal?.throwIfAborted();
-      return remove(place, signal === undefined ? undefined : { signal });
+      return remove(target, signal === undefined ? undefined : { signal });
     });
     return untilAborted(removed, signal);
   }
 
-  async #invalidate(place: Place, settings: EntrySettings, call: CallOptions | undefined): Promise<boolean> {
-    this.#wrote(place);
-    try {
-      return await this.#withLeases((leases) => {
+  #invalidate(target: Place, settings: EntrySettings, call: CallOptions | undefined): Promise<boolean> {
+    return this.#remove(target, settings, (place) =>
+      this.#withLeases((leases) => {
         this.#wrote(place);
         return leases.invalidate(place, settings.keep, call);
-      });
-    } catch (error) {
-      this.#lost(place, settings, error);
-      throw error;
-    } finally {
-      this.#wrote(place);
-    }
+      }),
+    );
   }
 
   /**
@@ -401,15 +409,17 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async change<R>(keys: Key | (Keys<Key> & { readonly length?: never }) | readonly Key[], write: () => Promise<R> | R): Promise<R> {
     if (typeof write !== 'function') throw new MemcacheIllegalInputError('write must be a function');
     const list = isOneKey(keys) ? [keys] : keyList(keys);
-    const places = await Promise.all(list.map((key) => this.#place(key)));
+    if (this.#keys.isVersioned) for (const key of list) this.#keys.check(key);
+    const targets = list.map((key) => this.#keys.entry(key));
     await Promise.allSettled(
-      places.map((place) => {
+      targets.map(async (target) => {
+        const place = await this.#placeToWrite(target);
         this.#wrote(place);
         return this.#executor.execute(new TouchCommand(place.wireKey, place.key, CHANGE_LIMIT, false));
       }),
     );
     const result = await write();
-    const deleted = await Promise.allSettled(places.map((place) => this.#inOrder(place, () => this.#delete(place))));
+    const deleted = await Promise.allSettled(targets.map((target) => this.#inOrder(target, () => this.#delete(target))));
     const failure = deleted.find(({ status }) => status === 'rejected');
     if (failure?.status === 'rejected') throw failure.reason;
     return result;
@@ -525,13 +535,11 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       const startedAt = this.#clock.now();
       let identity: Identity | undefined;
       try {
-        identity = await this.#identityOf(place, settings.cacheTimeout);
+        identity = await this.#identityOf(place, settings.cacheTimeout, signal);
       } catch (error) {
         // It has had its time: it is not asked once more.
         return this.#ask(place, load, settings, signal, onDecided, { error });
       }
-      // The token came unasked: it is for the next reader, which is the one below.
-      if (identity?.won === true) await this.#gate.leases?.takeOver(place, identity.cas).catch(() => false);
       const same = identity !== undefined && !identity.outdated && identity.cas === known.cas ? known.open() : undefined;
       if (same !== undefined) {
         this.#events.emit('l1-hit', place.key);
@@ -543,29 +551,26 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return this.#ask(place, load, settings, signal, onDecided, undefined, limit);
   }
 
-  /** What the server has now. Rejects when it does not say so in time; a token that comes later is passed on. */
-  #identityOf(place: Place, limit: number): Promise<Identity | undefined> {
-    return new Promise((resolve, reject) => {
-      let late = false;
-      const timer = limitAnswer(this.#clock, limit, 'mg', (error) => {
-        late = true;
-        reject(error);
+  /** What the server has now. Rejects when it does not say so in time, and when the caller has gone. */
+  #identityOf(place: Place, limit: number, signal: AbortSignal | undefined): Promise<Identity | undefined> {
+    const asked = new Promise<Identity | undefined>((resolve, reject) => {
+      const timer = limitAnswer(this.#clock, limit, 'mg', reject);
+      const identified = this.#executor.execute(new IdentityGet(place.wireKey, place.key)).then(async (identity) => {
+        // The token came unasked: it is for the next reader, also when this one has not waited for it.
+        if (identity?.won === true) await this.#gate.leases?.takeOver(place, identity.cas).catch(() => false);
+        return identity;
       });
-      this.#executor.execute(new IdentityGet(place.wireKey, place.key)).then((identity) => {
-        timer?.close();
-        if (late && identity?.won === true) void this.#gate.leases?.takeOver(place, identity.cas).catch(() => false);
-        resolve(identity);
-      }, (error: unknown) => {
-        timer?.close();
+      identified.finally(() => timer?.close()).then(resolve, (error: unknown) => {
         reject(error instanceof Error ? error : new MemcacheError('the server cannot be asked', { cause: error }));
       });
     });
+    return untilAborted(asked, signal);
   }
 
   /** With a namespace, whose version is a part of the key. */
   async #getVersioned(key: Key, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
     this.#keys.check(key);
-    const { rules, limit } = await this.#rulesWithin(settings);
+    const { rules, limit } = await untilAborted(this.#rulesWithin(settings), signal);
     return this.#get(this.#keys.entry(key, rules), load, settings, signal, undefined, limit);
   }
 
@@ -582,6 +587,18 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   async #presentRules(): Promise<KeyRules> {
     return this.#keys.ofVersion(this.#versions.currentAhead(NAMESPACE_COUNTER) ?? (await this.#versions.ask(NAMESPACE_COUNTER))?.number);
+  }
+
+  /**
+   * Where an entry is to be written. With a namespace the server is asked for its version each time: if another process has changed
+   * it, others already read from there, and a write to the former place would leave them what is outdated.
+   *
+   * @param target the entry as it would be called without a namespace
+   */
+  async #placeToWrite(target: Place): Promise<Place> {
+    if (!this.#keys.isVersioned) return target;
+    this.#keys.check(target.key);
+    return this.#keys.entry(target.key, this.#keys.ofVersion(await this.#versions.present(NAMESPACE_COUNTER)));
   }
 
   /** Writes of this process to one key reach the server in the order in which they were called. */
@@ -608,25 +625,34 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /** A deletion failed: it is repeated as soon as the server is back. */
-  #lost(place: Place, settings: EntrySettings, error: unknown): void {
+  #lost(target: Place, settings: EntrySettings, error: unknown): void {
     if (!(error instanceof MemcacheError) || error instanceof MemcacheIllegalInputError) return;
     const { expire, keep } = settings;
     // Single calls may have stored it for longer than the cache's own options say.
     const life = typeof expire === 'function' || expire === 0 ? Infinity : (Math.max(expire + keep, this.#storing.longest) + 2) * 1000;
-    this.#recovery.add(place, life);
+    this.#recovery.add(target, life);
   }
 
-  async #delete(place: Place, call?: CallOptions): Promise<boolean> {
-    this.#wrote(place);
-    try {
+  #delete(target: Place, call?: CallOptions): Promise<boolean> {
+    return this.#remove(target, this.#settings.entry, async (place) => {
       const done = await this.#executor.execute(new DeleteCommand(place.wireKey, place.key, false), call);
-      this.#recovery.forget(place.wireKey);
+      this.#recovery.forget(target.wireKey);
       return done;
+    });
+  }
+
+  /** A removal that fails is made good later. */
+  async #remove(target: Place, settings: EntrySettings, remove: (place: Place) => Promise<boolean>): Promise<boolean> {
+    let place: Place | undefined;
+    try {
+      place = await this.#placeToWrite(target);
+      this.#wrote(place);
+      return await remove(place);
     } catch (error) {
-      this.#lost(place, this.#settings.entry, error);
+      this.#lost(target, settings, error);
       throw error;
     } finally {
-      this.#wrote(place);
+      if (place !== undefined) this.#wrote(place);
     }
   }
 
@@ -660,6 +686,10 @@ function ignore(): void {
 /** Rejects with the signal's reason as soon as it fires. */
 function untilAborted<R>(work: Promise<R>, signal: AbortSignal | undefined): Promise<R> {
   if (signal === undefined) return work;
+  if (signal.aborted) {
+    work.catch(() => undefined);
+    return failed(signal.reason);
+  }
   return new Promise((resolve, reject) => {
     const unfollow = onAbort(signal, () => {
       resolve(failed(signal.reason));

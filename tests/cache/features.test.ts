@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Client, FallbackClient, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
+import { CacheLoadTimeoutError, Client, FallbackClient, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { Fleet, type Process } from './support/fleet';
@@ -71,6 +71,22 @@ describe('getMany', () => {
     expect(fleet.store.size).toBe(0);
     expect(await fleet.clock.until(cache.getMany(keys, (all) => all.map((key) => key)))).toEqual(new Map(keys.map((key) => [key, key])));
     expect(cache.stats()).toMatchObject({ loads: 0, flights: 0, stored: 50 });
+  });
+
+  it('a batch asks for no key that was given up before, and is aborted when all that it asks for are', async () => {
+    const fleet = new Fleet(1, 0, { loadTimeout: 50, cacheTimeout: 500 });
+    const { cache, line } = fleet.processes[0]!;
+    // The server of one key answers much later than that of the other, whose time is over by then.
+    line.onCommand = (command) => (command.verb === 'mg' && command.firstKey === 'slow' ? fleet.clock.sleep(100) : undefined);
+    let loaded: { readonly keys: readonly string[]; readonly signal: AbortSignal } | undefined;
+    const read = cache.getMany(['quick', 'slow'], (keys, { signal }) => {
+      loaded = { keys, signal };
+      return new Promise<never>(() => undefined);
+    });
+    await expect(fleet.clock.until(read)).rejects.toThrow(CacheLoadTimeoutError);
+    expect(loaded?.keys).toEqual(['slow']);
+    expect(loaded?.signal.aborted).toBe(true);
+    expect(cache.stats()).toMatchObject({ loads: 0, flights: 0 });
   });
 });
 
@@ -197,6 +213,45 @@ describe('tags and namespace', () => {
     const plain = new Fleet(1, 0);
     await expect(plain.processes[0]!.cache.invalidateNamespace()).rejects.toThrow(MemcacheIllegalInputError);
   });
+
+  it.each(['delete', 'invalidate', 'set', 'change'] as const)('a %s is seen by those who know a newer namespace than the process that makes it', async (write) => {
+    const fleet = new Fleet(2, 10, { namespace: 'shop', expire: 600 });
+    const [late, early] = fleet.processes;
+    await fleet.herd(2, 'k');
+    await fleet.clock.until(early!.cache.invalidateNamespace());
+    expect(await fleet.clock.until(early!.get('k'))).toBe('k@0');
+    // `late` believes for another second that the namespace is as it was.
+    fleet.database.write('k');
+    const { cache } = late!;
+    const writes = { delete: () => cache.delete('k'), invalidate: () => cache.invalidate('k'), set: () => cache.set('k', 'k@1'), change: () => cache.change('k', () => true) };
+    expect(await fleet.clock.until(writes[write]())).toBe(true);
+    expect((await fleet.herd(2, 'k')).values).toEqual(['k@1', 'k@1', 'k@1', 'k@1']);
+  });
+
+  it.each([
+    [undefined, 250],
+    ['shop', 250 - 'shop:zzzzzzzzzzz:'.length],
+  ])('a change takes the longest keys, and writes nothing for longer ones, with the namespace %s', async (namespace, longest) => {
+    const fleet = new Fleet(1, 0, { namespace });
+    const { cache } = fleet.processes[0]!;
+    const write = jest.fn(() => 'written');
+    expect(await fleet.clock.until(cache.change('k'.repeat(longest), write))).toBe('written');
+    await expect(fleet.clock.until(cache.change('k'.repeat(longest + 1), write))).rejects.toThrow(MemcacheIllegalInputError);
+    expect(write).toHaveBeenCalledTimes(1);
+  });
+
+  it('a change is seen by those who learned of a newer namespace while it was written', async () => {
+    const fleet = new Fleet(2, 10, { namespace: 'shop', expire: 600 });
+    const [late, early] = fleet.processes;
+    await fleet.herd(2, 'k');
+    const change = late!.cache.change('k', async () => {
+      await early!.cache.invalidateNamespace();
+      await early!.get('k');
+      fleet.database.write('k');
+    });
+    await fleet.clock.until(change);
+    expect((await fleet.herd(2, 'k')).values).toEqual(['k@1', 'k@1', 'k@1', 'k@1']);
+  });
 });
 
 describe('near cache', () => {
@@ -272,12 +327,79 @@ describe('near cache', () => {
     expect(fleet.count('error-hit')).toBe(1);
   });
 
+  it('staleIfError: not what this process has invalidated by a tag', async () => {
+    const fleet = new Fleet(1, 10, { l1: { admit: 'all', ttl: 100, staleIfError: 60_000 }, tags: ['t'], expire: 600 });
+    const { cache, line } = fleet.processes[0]!;
+    await fleet.clock.until(fleet.processes[0]!.get('k'));
+    await fleet.clock.until(cache.invalidateTags('t'));
+    line.state = 'down';
+    const error = new Error('down too');
+    const read = (): Promise<unknown> => fleet.clock.until(cache.get('k', () => Promise.reject(error)).catch((reason: unknown) => reason));
+    expect(await read()).toBe(error);
+    await fleet.clock.pass(5000);
+    expect(await read()).toBe(error);
+  });
+
   it('33: stays within its bounds', async () => {
     const fleet = new Fleet(1, 0, { l1: { admit: 'all', maxEntries: 100_000, maxBytes: 100_000 } });
     for (let i = 0; i < 500; i++) await fleet.clock.until(fleet.processes[0]!.get(`key-number-${i}`));
     const stats = fleet.processes[0]!.cache.stats();
     expect(stats['l1-bytes']).toBeLessThanOrEqual(100_000);
     expect(stats['l1-entries']).toBeGreaterThan(200);
+  });
+});
+
+describe('a signal ends a read at once, whatever it is waiting for', () => {
+  const reads = {
+    get: (cache: ReadThroughCache, signal: AbortSignal) => cache.get('k', () => 'v', { signal }),
+    getMany: (cache: ReadThroughCache, signal: AbortSignal) => cache.getMany(['k', 'l'], (keys) => keys.map(() => 'v'), { signal }),
+    peek: (cache: ReadThroughCache, signal: AbortSignal) => cache.peek('k', { signal }),
+  };
+
+  it.each([
+    ['namespace', 'get', { namespace: 'shop' }],
+    ['namespace', 'getMany', { namespace: 'shop' }],
+    ['namespace', 'peek', { namespace: 'shop' }],
+    ['l1.validate', 'get', { l1: { validate: true, admit: 'all' } }],
+    ['l1.validate', 'getMany', { l1: { validate: true, admit: 'all' } }],
+  ] as const)('%s: %s', async (_, read, options) => {
+    const fleet = new Fleet(1, 0, { ...options, tagMaxAge: 0, cacheTimeout: 0, expire: 600 });
+    const { cache, line } = fleet.processes[0]!;
+    for (let i = 0; i < 2; i++) await fleet.clock.until(cache.get('k', () => 'v'));
+    await fleet.clock.pass(10);
+    line.state = 'blackHole';
+    const startedAt = fleet.clock.now();
+    const controller = new AbortController();
+    const reason = new Error('gone');
+    void fleet.clock.sleep(30).then(() => {
+      controller.abort(reason);
+    });
+    expect(await fleet.clock.until(reads[read](cache, controller.signal).catch((error: unknown) => error))).toBe(reason);
+    expect(fleet.clock.now() - startedAt).toBeLessThan(40);
+    expect(await fleet.clock.until(reads[read](cache, controller.signal).catch((error: unknown) => error))).toBe(reason);
+    expect(fleet.clock.now() - startedAt).toBeLessThan(40);
+  });
+
+  it('l1.validate: the token that came unasked is passed on although its reader has gone, and costs no reader more than cacheTimeout', async () => {
+    const fleet = new Fleet(2, 0, { l1: { validate: true, admit: 'all' }, stale: 30, expire: 600, cacheTimeout: 100 });
+    const [a, b] = fleet.processes;
+    for (let i = 0; i < 2; i++) await fleet.clock.until(a!.get('k'));
+    await fleet.clock.pass(10);
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.invalidate('k'));
+    a!.line.onCommand = (command) => (command.verb === 'md' ? fleet.clock.sleep(1000) : undefined);
+    const startedAt = fleet.clock.now();
+    await fleet.clock.until(a!.get('k'));
+    expect(fleet.clock.now() - startedAt).toBeLessThan(120);
+    const controller = new AbortController();
+    await fleet.clock.pass(2000);
+    await fleet.clock.until(b!.cache.invalidate('k'));
+    const gone = a!.get('k', { signal: controller.signal }).catch(() => 'gone');
+    controller.abort();
+    expect(await fleet.clock.until(gone)).toBe('gone');
+    await fleet.clock.until(b!.get('k'));
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
   });
 });
 
@@ -295,6 +417,23 @@ describe('failed deletions', () => {
     await fleet.clock.pass(11_000);
     expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
     expect(a!.cache.stats().recovered).toBe(1);
+    await fleet.clock.until(a!.cache.close());
+    expect(fleet.clock.held).toBe(0);
+  });
+
+  it('are made good where the entry then is, if the namespace has changed meanwhile', async () => {
+    const fleet = new Fleet(2, 0, { namespace: 'shop', expire: 600 });
+    const [a, b] = fleet.processes;
+    await fleet.herd(1, 'k');
+    a!.line.state = 'down';
+    await fleet.clock.until(b!.cache.invalidateNamespace());
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
+    fleet.database.write('k');
+    await expect(fleet.clock.until(a!.cache.delete('k'))).rejects.toThrow(MemcacheError);
+    a!.line.state = 'up';
+    await fleet.clock.pass(11_000);
+    expect(a!.cache.stats().recovered).toBe(1);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
     await fleet.clock.until(a!.cache.close());
     expect(fleet.clock.held).toBe(0);
   });
@@ -463,6 +602,33 @@ describe('over other clients', () => {
     expect(await cache.get('new', load)).toBe('loaded');
     expect(load).toHaveBeenCalledTimes(1);
     await client.close();
+  });
+
+  it.each<[string, CacheOptions]>([
+    ['entries', {}],
+    ['counters', { namespace: 'shop', tagMaxAge: 0 }],
+  ])('a server whose keys went to another while it was probed is probed again: %s', async (_, options) => {
+    let owner = 'a';
+    const fleet = new Fleet(1, 0, { ...options, expire: 600, circuit: { failures: 1, pause: 1000 } }, (client) => Object.assign(client, { serverFor: () => owner }));
+    const { cache, line } = fleet.processes[0]!;
+    const read = (): Promise<unknown> => fleet.clock.until(cache.get('k', () => 'v'));
+    await read();
+    await fleet.clock.pass(10);
+    line.state = 'down';
+    await read();
+    await fleet.clock.pass(1100);
+    // A HashClient takes a server that is dead out of the ring before the call that has found out is rejected.
+    const admitted = read();
+    owner = 'b';
+    await admitted;
+    line.state = 'up';
+    owner = 'a';
+    await fleet.clock.pass(5000);
+    await read();
+    await fleet.clock.pass(10);
+    const { hit } = cache.stats();
+    await read();
+    expect(cache.stats().hit).toBe(hit + 1);
   });
 
   it('prefixes and plain clients: 37', async () => {

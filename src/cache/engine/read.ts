@@ -36,6 +36,8 @@ export class Read implements Ask, Limited {
   /** How often it was asked again. */
   round = 0;
   sentAt = 0;
+  /** The server that it was admitted to while some server was in trouble: told of the outcome, even if the key has moved meanwhile. */
+  server: string | undefined = undefined;
   /** How often this process had written when it was sent. */
   epoch = 0;
   /** Called when the answer has been judged. */

@@ -103,11 +103,13 @@ export class Reader {
       return;
     }
     const { gate, circuits, serverOf } = this.#context;
-    if (!circuits.quiet && !circuits.admits(serverOf(place))) {
+    const server = circuits.quiet ? undefined : serverOf(place);
+    if (server !== undefined && !circuits.admits(server)) {
       this.#without(place, [caller]);
       return;
     }
     const read = new Read(place, caller, [caller], this.#onLate);
+    read.server = server;
     if (this.#tick.size === 0) process.nextTick(this.#endTick);
     this.#tick.set(place.wireKey, read);
     if (gate.leases === undefined) void this.#open(read, limit);
@@ -161,7 +163,7 @@ export class Reader {
       return;
     }
     if (gate.leases === undefined) {
-      this.#failed(read.place);
+      this.#failed(read);
       this.#without(read.place, read.callers);
     } else this.#send(gate.leases, read);
   }
@@ -207,15 +209,17 @@ export class Reader {
     const { gate, circuits, serverOf, loads } = this.#context;
     const [lead] = callers;
     const flight = loads.of(place.wireKey);
+    const server = serverOf(place);
     if (lead === undefined) done();
     else if (flight?.joinable === true && flight.claim !== 'lease') {
       this.#join(flight, callers);
       done();
-    } else if (gate.leases === undefined || !circuits.admits(serverOf(place))) {
+    } else if (gate.leases === undefined || !circuits.admits(server)) {
       this.#without(place, callers);
       done();
     } else {
       const read = new Read(place, lead, callers, this.#onLate);
+      read.server = server;
       read.onJudged = done;
       this.#context.events.emit('lease-wait', place.key);
       this.#send(gate.leases, read);
@@ -231,6 +235,7 @@ export class Reader {
     const { clock, limits } = this.#context;
     const next = new Read(read.place, read.lead, read.callers, this.#onLate);
     next.round = read.round + 1;
+    next.server = read.server;
     next.forced = forced;
     next.onlyFirst = onlyFirst;
     next.onJudged = read.onJudged;
@@ -271,7 +276,7 @@ export class Reader {
     }
     const { circuits, serverOf, storing } = this.#context;
     if (read.refresh > 0) this.#reserved--;
-    if (!circuits.quiet) circuits.ok(serverOf(read.place));
+    if (!circuits.quiet) circuits.ok(read.server ?? serverOf(read.place));
     if (read.late) {
       // Its callers have continued without it. Something may have been invalidated between their load and this token, so they
       // must not use it.
@@ -291,7 +296,7 @@ export class Reader {
     read.over = true;
     events.emit(error instanceof MemcacheTimeoutError ? 'cache-timeout' : 'cache-error', read.place.key, { error });
     gate.suspect(error);
-    this.#failed(read.place);
+    this.#failed(read);
     this.#without(read.place, read.callers);
     read.judged();
   }
@@ -304,15 +309,15 @@ export class Reader {
       this.#unjudged.delete(read);
       this.#unknown(read, reply);
     } else {
-      this.#failed(read.place);
+      this.#failed(read);
       this.#without(read.place, read.callers);
     }
     read.judged();
   }
 
-  #failed(place: Place): void {
+  #failed({ place, server }: Read): void {
     const { circuits, serverOf, events } = this.#context;
-    if (circuits.failed(serverOf(place))) events.emit('circuit-open', place.key);
+    if (circuits.failed(server ?? serverOf(place))) events.emit('circuit-open', place.key);
   }
 
   #judge(read: Read, reply: Reply): void {

@@ -101,6 +101,8 @@ export class NearCache {
   lastResort(place: Place): { readonly value: unknown } | undefined {
     const near = this.#entries.get(place.wireKey);
     if (near === undefined || this.#context.clock.now() >= near.until + this.#context.settings.staleIfError) return undefined;
+    // The server cannot be asked about its tags, but what this process knows to be invalid is no resort.
+    if (this.#context.versions.differ(near.tags)) return undefined;
     return this.#open(place, near);
   }
 

@@ -1,4 +1,4 @@
-import { MemcacheUnknownCommandError } from '../../errors';
+import { MemcacheError, MemcacheUnknownCommandError } from '../../errors';
 import type { Executor } from '../../client/executor';
 import { StoreCommand } from '../../client/commands/storage';
 import { ArithmeticCommand } from '../../client/commands/item';
@@ -59,7 +59,7 @@ export class ServerCounters implements Counters {
       if (item !== undefined) return { number: item.bytes.toString('latin1').trim(), age: 0 };
       await this.#executor.execute(new StoreCommand('add', wireKey, key, { block: String(first), flags: 0, exptime: 0 }, false));
     }
-    throw new Error('the server does not keep the counter of a tag');
+    throw new MemcacheError('the server does not keep the counter of a tag');
   }
 
   async #changeClassic(place: Place, first: number): Promise<Version> {

@@ -14,10 +14,14 @@ export interface Counters {
 
 /** Whether the server of a counter answers. */
 export interface CounterHealth {
-  /** Whether it may be asked now; how that ended must be reported. */
-  admits(name: string): boolean;
-  ok(name: string): void;
-  failed(name: string): void;
+  /** To whom it must be reported how a question ended; undefined when it may not be asked now. */
+  admit(name: string): CounterAsked | undefined;
+}
+
+/** A question to the server of a counter. */
+export interface CounterAsked {
+  ok(): void;
+  failed(): void;
 }
 
 /** What the versions are told by, and for how long they are believed. */
@@ -48,6 +52,8 @@ export class Versions {
   readonly #context: VersionsContext;
   readonly #known = new RecentMap<string, Known>();
   readonly #asked = new Map<string, Promise<Version | undefined>>();
+  /** Questions that have not been sent yet. */
+  readonly #unsent = new Map<string, Promise<string>>();
 
   constructor(context: VersionsContext) {
     this.#context = context;
@@ -74,6 +80,23 @@ export class Versions {
     if (asked === undefined) {
       asked = this.#ask(name).finally(() => this.#asked.delete(name));
       this.#asked.set(name, asked);
+    }
+    return asked;
+  }
+
+  /**
+   * The version that the server has now: neither one that is known, nor the answer to a question that was sent before this call.
+   * Calls of the same moment share a question. Rejects when it cannot be had.
+   */
+  present(name: string): Promise<string> {
+    let asked = this.#unsent.get(name);
+    if (asked === undefined) {
+      asked = Promise.resolve().then(async () => {
+        this.#unsent.delete(name);
+        const askedAt = this.#context.clock.now();
+        return this.#learn(name, askedAt, await this.#context.counters.read(name)).number;
+      });
+      this.#unsent.set(name, asked);
     }
     return asked;
   }
@@ -112,11 +135,7 @@ export class Versions {
 
   /** Whether all these versions are the present ones; undefined when that cannot be had. */
   check(words: string): boolean | Promise<boolean | undefined> {
-    const pairs = words.split(' ').map((word): [string, string] => {
-      const at = word.lastIndexOf('=');
-      return [word.slice(0, at), word.slice(at + 1)];
-    });
-    const doubtful = pairs.filter(([name, number]) => this.#current(name) !== number);
+    const doubtful = pairsOf(words).filter(([name, number]) => this.#current(name) !== number);
     if (doubtful.length === 0) return true;
     // Of two versions that differ the one that this process knows may be the older.
     return Promise.all(
@@ -125,6 +144,11 @@ export class Versions {
         return version === undefined ? undefined : version.number === number;
       }),
     ).then((same) => (same.includes(false) ? false : same.includes(undefined) ? undefined : true));
+  }
+
+  /** Whether one of these versions is another than the last that is known here, however long ago that was asked for. */
+  differ(words: string): boolean {
+    return words !== '' && pairsOf(words).some(([name, number]) => (this.#known.get(name)?.number ?? number) !== number);
   }
 
   /** Changes the version, which invalidates all entries that carry the present one. */
@@ -160,10 +184,11 @@ export class Versions {
       return number === undefined ? undefined : { number, age: 0 };
     };
     // While the circuit is open nobody waits for what will not come.
-    if (!this.#context.health.admits(name)) return Promise.resolve(latest());
+    const asked = this.#context.health.admit(name);
+    if (asked === undefined) return Promise.resolve(latest());
     return new Promise((resolve) => {
       const giveUp = (): void => {
-        if (!question.over) this.#context.health.failed(name);
+        if (!question.over) asked.failed();
         question.over = true;
         resolve(latest());
       };
@@ -171,16 +196,25 @@ export class Versions {
       this.#context.limits.add(question, this.#context.limit, askedAt);
       this.#context.counters.read(name).then((version) => {
         question.over = true;
-        this.#context.health.ok(name);
-        // A change by this process since then is newer.
-        const known = this.#known.get(name);
-        if (known !== undefined && known.askedAt > askedAt) {
-          resolve({ number: known.number, age: 0 });
-          return;
-        }
-        this.#known.set(name, { number: version.number, askedAt, heardAt: this.#context.clock.now() });
-        resolve(version);
+        asked.ok();
+        resolve(this.#learn(name, askedAt, version));
       }, giveUp);
     });
   }
+
+  #learn(name: string, askedAt: number, version: Version): Version {
+    // A change by this process since then is newer.
+    const known = this.#known.get(name);
+    if (known !== undefined && known.askedAt > askedAt) return { number: known.number, age: 0 };
+    this.#known.set(name, { number: version.number, askedAt, heardAt: this.#context.clock.now() });
+    return version;
+  }
+}
+
+/** The names and versions of `name=version …`. */
+function pairsOf(words: string): [string, string][] {
+  return words.split(' ').map((word): [string, string] => {
+    const at = word.lastIndexOf('=');
+    return [word.slice(0, at), word.slice(at + 1)];
+  });
 }
