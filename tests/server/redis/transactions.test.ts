@@ -1,3 +1,4 @@
+import { MemoryStore } from '../../../src/server/engine/store';
 import { RedisTalk } from './redis-talk';
 
 const talk = new RedisTalk();
@@ -74,6 +75,19 @@ it.each([
   talk.say('SET w 4');
   talk.say('MULTI');
   expect(talk.say('EXEC')).toBe('*0\r\n');
+});
+
+it('executes nothing when a watched key has changed in a store without cas numbers', () => {
+  const own = new RedisTalk({ store: new MemoryStore({ cas: false }) });
+  const other = own.open();
+  own.say('SET w 1');
+  own.say('WATCH w');
+  other.push(Buffer.from('SET w 2\r\n'), 0, 9);
+  own.take();
+  own.say('MULTI');
+  own.say('SET w 3');
+  expect(own.say('EXEC')).toBe('*-1\r\n');
+  expect(own.say('GET w')).toBe('$1\r\n2\r\n');
 });
 
 it('has no more room than 16 MiB', () => {

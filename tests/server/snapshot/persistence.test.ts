@@ -110,6 +110,21 @@ describe('a store that is saved and loaded', () => {
     );
   });
 
+  it('has the same items, however far away or long ago their times are', async () => {
+    const file = freshFile();
+    // A machine whose clock was never set; and what EXPIRE of a Redis client may say.
+    const clock = new ManualClock(0);
+    const store = new MemoryStore({ clock });
+    const persistence = await Persistence.open(store, { file, interval: 0 });
+    store.store('set', 'far away', 'v', 0, 9_223_372_036_854_775_000);
+    store.store('set', 'over', 'v', 0, store.deadline(-1));
+    set(store, 'other', 'v');
+    await persistence.save();
+    const second = await run(file);
+    expect(Array.from(second.store.items(), ({ key }) => key).sort()).toEqual(['far away', 'other']);
+    expect(second.log).toEqual([]);
+  });
+
   it('keeps the time that items have left, and drops what has expired meanwhile', async () => {
     const file = freshFile();
     const { store, persistence, clock } = await run(file);
