@@ -1,4 +1,4 @@
-import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { constants, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { createSecureContext, type TlsOptions } from 'node:tls';
@@ -232,8 +232,10 @@ function readTlsFiles({ chain, key, ca, ciphers, verifyMode, minVersion }: TlsFi
 }
 
 function writePid(path: string): void {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
   try {
-    writeFileSync(path, `${process.pid}\n`);
+    // Opening a pipe that nobody reads would otherwise block the process for ever, signals included.
+    writeFileSync(path, `${process.pid}\n`, { flag: O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK });
   } catch (error) {
     throw new UsageError(`-P, --pidfile: must be a file that can be written, not ${JSON.stringify(path)}: ${reason(error)}`);
   }
