@@ -125,6 +125,32 @@ describe('a store that is saved and loaded', () => {
     expect(second.log).toEqual([]);
   });
 
+  it('was not used in the future, where the clock has been put back meanwhile', async () => {
+    const file = freshFile();
+    const { store, persistence } = await run(file);
+    set(store, 'k', 'v');
+    await persistence.close();
+    const second = await run(file, { later: -3_600_000 });
+    const item = second.store.find('k');
+    if (item === undefined) throw new Error('not restored');
+    expect(second.store.secondsIdle(item)).toBe(0);
+  });
+
+  it('can be read although the clock showed a time before 1970', async () => {
+    const file = freshFile();
+    const store = new MemoryStore({ clock: new ManualClock(-1e12) });
+    const persistence = await Persistence.open(store, { file, interval: 0 });
+    set(store, 'k', 'v');
+    await persistence.save();
+    expect((await run(file)).store.find('k')).toBeDefined();
+    // What was to be removed then is removed now.
+    store.flushAll(100);
+    await persistence.close();
+    const second = await run(file);
+    expect(second.log).toEqual([]);
+    expect(second.store.size).toBe(0);
+  });
+
   it('keeps the time that items have left, and drops what has expired meanwhile', async () => {
     const file = freshFile();
     const { store, persistence, clock } = await run(file);
