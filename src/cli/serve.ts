@@ -1,4 +1,4 @@
-import { constants, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { createSecureContext, type TlsOptions } from 'node:tls';
@@ -235,7 +235,12 @@ function writePid(path: string): void {
   const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
   try {
     // Opening a pipe that nobody reads would otherwise block the process for ever, signals included.
-    writeFileSync(path, `${process.pid}\n`, { flag: O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK });
+    const file = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0o666);
+    try {
+      writeFileSync(file, `${process.pid}\n`);
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     throw new UsageError(`-P, --pidfile: must be a file that can be written, not ${JSON.stringify(path)}: ${reason(error)}`);
   }
