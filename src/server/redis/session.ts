@@ -116,7 +116,7 @@ function findCommand(exchange: RedisExchange): Command | undefined {
     exchange.error(`ERR unknown subcommand '${tried}'. Try ${entry.name.toUpperCase()} HELP.`);
   } else if (!hasArity(command, request.count)) {
     const problem = `wrong number of arguments for '${command.name}' command`;
-    if (command.name === 'exec') {
+    if (command.name === 'exec' && exchange.transaction !== undefined) {
       // As in Redis, the transaction is over; else the client would take it for over, and later commands would wait in it.
       exchange.dropTransaction();
       exchange.error(`EXECABORT Transaction discarded because of: ${problem}`);

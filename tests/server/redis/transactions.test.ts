@@ -43,8 +43,6 @@ const SCRIPT: readonly (readonly [line: string, answer: string])[] = [
   ['SET a 8', '+QUEUED\r\n'],
   ['EXEC x', "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n"],
   ['GET a', '$1\r\nx\r\n'],
-  ['EXEC x', "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n"],
-  ['SCAN "" MATCH nothing*', '*2\r\n$1\r\n0\r\n*0\r\n'],
   ['MULTI', '+OK\r\n'],
   ['RESET', '+RESET\r\n'],
   ['EXEC', '-ERR EXEC without MULTI\r\n'],

@@ -44,14 +44,14 @@ function keys(exchange: RedisExchange): void {
 function scan(exchange: RedisExchange): void {
   const { request } = exchange;
   const cursor = request.text(1);
-  // As C's strtoul reads it, which allows a sign, and takes nothing for 0.
-  if (!/^(?:[+-]?[0-9]+)?$/.test(cursor) || BigInt(cursor.replace(/^[+-]/, '').slice(0, 30)) > MAX_UINT64) {
+  // As C's strtoul reads it, which allows a sign.
+  if (!/^[+-]?[0-9]+$/.test(cursor) || BigInt(cursor.replace(/^[+-]/, '').slice(0, 30)) > MAX_UINT64) {
     exchange.error('ERR invalid cursor');
     return;
   }
   let pattern = '*';
   // No other cursor was ever returned, so for any other nothing is left to list.
-  let strings = /^[+-]?0*$/.test(cursor);
+  let strings = /^[+-]?0+$/.test(cursor);
   for (let index = 2; index < request.count; index += 2) {
     const option = request.word(index);
     const value = request.text(index + 1);
