@@ -49,6 +49,9 @@ async function runServer(args: readonly string[]): Promise<void> {
   const running = await serve(args, packageVersion(), {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
+    failed: () => {
+      process.exitCode = 1;
+    },
   });
   if (typeof running === 'number') process.exitCode = running;
   else asked.then(() => running.close()).catch(fail);

@@ -1,7 +1,7 @@
-import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { TlsOptions } from 'node:tls';
+import { createSecureContext, type TlsOptions } from 'node:tls';
 import { MemcacheIllegalInputError } from '../errors';
 import { systemClock } from '../runtime/clock';
 import { MemcachedServer, MemoryStore, Persistence, RedisServer, type Credentials } from '../server';
@@ -49,6 +49,8 @@ Not served: the binary protocol and SASL (-B binary, -S), UDP, extstore, the pro
 export interface ServeIo {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
+  /** Makes the process end with status 1, when what a client has ended could not be saved. */
+  readonly failed: () => void;
 }
 
 /** A server that runs until {@link RunningServer.close}. */
@@ -105,17 +107,20 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   const redisServers: RedisServer[] = [];
   const closeServers = (): Promise<unknown> =>
     Promise.all([...servers, ...redisServers].map((server) => server.close()));
-  const close = async (): Promise<void> => {
+  const closeAll = async (): Promise<void> => {
     await closeServers();
     store.close();
     try {
       await persistence?.close();
     } finally {
-      if (options.pidFile !== undefined) unlinkSync(options.pidFile);
+      if (options.pidFile !== undefined) removePid(options.pidFile, log);
     }
   };
+  // A signal may come while a client's `shutdown` is under way.
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= closeAll());
   // The log says why the last save failed.
-  const onShutdown = (): Promise<void> => close().catch(() => undefined);
+  const onShutdown = (): Promise<void> => close().catch(io.failed);
   try {
     const become = options.user === undefined ? undefined : await userChange(options.user);
     const [listeners, redisListeners] = await Promise.all([
@@ -208,7 +213,7 @@ function readAuthFile(path: string): Credentials[] {
 }
 
 function readTlsFiles({ chain, key, ca, ciphers, verifyMode, minVersion }: TlsFiles): TlsOptions {
-  return {
+  const tls = {
     cert: readFile(chain, 'certificate'),
     key: readFile(key ?? chain, 'key'),
     minVersion,
@@ -218,13 +223,35 @@ function readTlsFiles({ chain, key, ca, ciphers, verifyMode, minVersion }: TlsFi
     requestCert: verifyMode > 0,
     rejectUnauthorized: verifyMode > 1,
   };
+  try {
+    createSecureContext(tls);
+  } catch (error) {
+    throw new UsageError(`-Z, --enable-ssl: must have PEM files and ciphers that can be used (-o ssl_…): ${reason(error)}`);
+  }
+  return tls;
 }
 
 function writePid(path: string): void {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
   try {
-    writeFileSync(path, `${process.pid}\n`);
+    // Opening a pipe that nobody reads would otherwise block the process for ever, signals included.
+    const file = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0o666);
+    try {
+      writeFileSync(file, `${process.pid}\n`);
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     throw new UsageError(`-P, --pidfile: must be a file that can be written, not ${JSON.stringify(path)}: ${reason(error)}`);
+  }
+}
+
+/** Everything is saved by now: a file that is gone already, or that another user (-u) may not remove, is no failure. */
+function removePid(path: string, log: (line: string) => void): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    log(`-P, --pidfile: could not remove ${JSON.stringify(path)}: ${reason(error)}`);
   }
 }
 

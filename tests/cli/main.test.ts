@@ -64,6 +64,22 @@ describe('the program', () => {
     await once(child, 'exit');
   });
 
+  (process.platform === 'win32' ? it.skip : it)('refuses a pipe for its process id, instead of waiting for somebody to read it', () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const result = spawnSync(process.execPath, [main, 'serve', '-p', '0', '-P', pipe], { encoding: 'utf8', timeout: 3000, killSignal: 'SIGKILL' });
+    expect(result.stderr).toContain('-P, --pidfile: must be a file that can be written');
+    expect(result.status).toBe(2);
+  });
+
+  (process.platform === 'linux' ? it : it.skip)('ends when the path of its socket is too long, and leaves nothing there', () => {
+    const home = mkdtempSync(join(folder, 'long-'));
+    const result = spawnSync(process.execPath, [main, 'serve', '-s', join(home, 'x'.repeat(120))], { encoding: 'utf8', timeout: 3000, killSignal: 'SIGKILL' });
+    expect(result.stderr).toContain('failed to listen on');
+    expect(result.status).toBe(71);
+    expect(readdirSync(home)).toEqual([]);
+  });
+
   it('loads no client code to serve', () => {
     const script = `require(${JSON.stringify(join(folder, 'dist/cli/serve.js'))}); console.log(Object.keys(require.cache).join('\\n'))`;
     const loaded = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }).trim().split('\n');

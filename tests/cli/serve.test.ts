@@ -11,8 +11,10 @@ describe('serve', () => {
   const running: RunningServer[] = [];
   let stdout = '';
   let stderr = '';
+  let failures = 0;
 
   beforeEach(() => {
+    failures = 0;
     stdout = '';
     stderr = '';
   });
@@ -29,6 +31,7 @@ describe('serve', () => {
     const result = await serve(args, '1.2.3', {
       stdout: (text) => (stdout += text),
       stderr: (text) => (stderr += text),
+      failed: () => failures++,
     });
     if (typeof result !== 'number') running.push(result);
     return result;
@@ -102,6 +105,36 @@ describe('serve', () => {
     await server.close();
     expect(existsSync(file)).toBe(false);
     running.pop();
+  });
+
+  it('ends well when that file is gone already', async () => {
+    const file = join(folder, 'pid');
+    const server = await run('-p', '0', '-P', file);
+    if (typeof server === 'number') throw new Error(stderr);
+    rmSync(file);
+    await server.close();
+    expect(stderr).toContain(`-P, --pidfile: could not remove ${JSON.stringify(file)}`);
+    running.pop();
+  });
+
+  it('refuses TLS files and ciphers that cannot be used', async () => {
+    const file = join(folder, 'no.pem');
+    writeFileSync(file, 'not PEM');
+    expect(await run('-p', '0', '-Z', '-o', `ssl_chain_cert=${file}`)).toBe(2);
+    expect(stderr).toContain('-Z, --enable-ssl: must have PEM files and ciphers that can be used');
+  });
+
+  it('fails when what a client has ended could not be saved', async () => {
+    const home = mkdtempSync(join(folder, 'home-'));
+    const server = await run('-p', '0', '-A', '--snapshot', join(home, 'snapshot'));
+    if (typeof server === 'number') throw new Error(stderr);
+    running.pop();
+    const [address = ''] = server.addresses;
+    await ask(address, 'set k 0 0 1\r\n1\r\n');
+    rmSync(home, { recursive: true });
+    await ask(address, 'shutdown\r\n');
+    await expect(server.close()).rejects.toThrow('ENOENT');
+    expect(failures).toBe(1);
   });
 
   it('does not run without the file for its process id that was asked for', async () => {

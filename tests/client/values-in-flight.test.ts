@@ -211,3 +211,16 @@ it('a serde that returns nothing is a serde that failed', async () => {
   }
   await client.close();
 });
+
+describe.each(kinds)('%s: callers that read the same key in one tick', (_, make) => {
+  it.each([5000, 900_000])('do not share the memory of a value of %d bytes', async (size) => {
+    const client = make({ serde: new RawSerde() });
+    await client.set('shared', Buffer.alloc(size, 'a'));
+    const [first, second, [third]] = await Promise.all([client.get('shared'), client.get('shared'), client.gets('shared')]);
+    const bytesKey = Buffer.from('shared');
+    const many = await client.getMany(['shared', bytesKey]);
+    for (const value of [first, third, many.get('shared')]) value?.fill('z');
+    for (const value of [second, many.get(bytesKey), await client.get('shared')]) expect(value?.equals(Buffer.alloc(size, 'a'))).toBe(true);
+    await client.close();
+  });
+});

@@ -411,6 +411,8 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
     const wireKey = this.#wireKeys[index] ?? '';
     this.#hit(frame, wireKey, this.#keys[index] ?? '');
     if (this.#twins === undefined) return;
+    // The first may have kept the memory; each of the others needs its own.
+    frame.owned = false;
     for (const twin of this.#twins.get(wireKey) ?? []) if (!this.#hits.has(twin)) this.#hit(frame, wireKey, twin);
   }
 

@@ -124,6 +124,8 @@ export class Inbox {
 
   /** Later calls of the line for the same key keep their places, and are answered now. */
   #hitTwins(frame: Frame): void {
+    // The first may have kept the memory; each of the others needs its own.
+    frame.owned = false;
     let call = this.#calls.head;
     for (let offset = 1; call !== undefined; offset++) {
       const { command, endsReply } = call;

@@ -56,6 +56,8 @@ const ITEM_OVERHEAD = 152;
 /** How many expired items are removed in one go, before other work gets its turn. */
 const EXPIRY_SLICE = 1000;
 
+const MAX_INT32 = 2 ** 31 - 1;
+
 /** Stamps of walks repeat after this many walks, by which time no item carries an old one. */
 const WALK_STAMPS = 2 ** 26;
 
@@ -182,9 +184,12 @@ export class MemoryStore {
     return this.#time.deadline(exptime);
   }
 
-  /** Whole seconds until `item` expires, as memcached reports them: below 0 they wrap at 32 bits; -1 for never. */
+  /**
+   * Whole seconds until `item` expires, as memcached reports them: below 0 they wrap at 32 bits; -1 for never. A deadline further
+   * away than memcached can say is one of 2^31 - 1 seconds: wrapped, it might seem to be near.
+   */
   secondsLeft(item: Item): number {
-    return item.deadline === 0 ? -1 : this.#time.secondsUntil(item.deadline) >>> 0;
+    return item.deadline === 0 ? -1 : Math.min(this.#time.secondsUntil(item.deadline), MAX_INT32) >>> 0;
   }
 
   /** Whether `item` expires before `deadline`, in whole seconds from now; never true for an item that stays. */

@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { MemcacheIllegalInputError } from '../../errors';
 import { settingsOf, type Settings } from '../../options/option';
 import type { Timer } from '../../runtime/clock';
 import { connectChannel, disconnectChannel, refuseChannel, type ConnectionMessage, type ServerMessage } from './channels';
@@ -10,6 +11,9 @@ import type { Service, SocketSession } from './service';
 
 /** The least time between two searches for idle connections, in milliseconds. */
 const IDLE_CHECK = 1000;
+
+/** The longest path of a unix socket, in bytes: what the system's address has room for. */
+const LONGEST_PATH = process.platform === 'linux' ? 107 : 103;
 
 /** How long a TLS handshake may take, in milliseconds. */
 const HANDSHAKE_TIMEOUT = 10_000;
@@ -46,7 +50,13 @@ export class Listener<S extends SocketSession> {
       tls === undefined
         ? createServer({ allowHalfOpen: true })
         : createTlsServer({ handshakeTimeout: HANDSHAKE_TIMEOUT, ...tls, allowHalfOpen: true });
-    if (path !== undefined) removeStaleSocket(path);
+    if (path !== undefined) {
+      // Node 20 listens on what is left of a longer one, and never removes that.
+      if (process.platform !== 'win32' && Buffer.byteLength(path) > LONGEST_PATH) {
+        throw new MemcacheIllegalInputError(`path must be at most ${LONGEST_PATH} bytes long`);
+      }
+      removeStaleSocket(path);
+    }
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(path === undefined ? { host, port, backlog } : { path, backlog }, () => {
@@ -54,7 +64,12 @@ export class Listener<S extends SocketSession> {
         resolve();
       });
     });
-    if (path !== undefined) chmodSync(path, pathMode);
+    try {
+      if (path !== undefined) chmodSync(path, pathMode);
+    } catch (error) {
+      server.close();
+      throw error;
+    }
     return new Listener(server, settings);
   }
 

@@ -115,7 +115,14 @@ function findCommand(exchange: RedisExchange): Command | undefined {
     const tried = cut(request.text(1), MAX_QUOTED);
     exchange.error(`ERR unknown subcommand '${tried}'. Try ${entry.name.toUpperCase()} HELP.`);
   } else if (!hasArity(command, request.count)) {
-    exchange.error(`ERR wrong number of arguments for '${command.name}' command`);
+    const problem = `wrong number of arguments for '${command.name}' command`;
+    if (command.name === 'exec' && exchange.transaction !== undefined) {
+      // As in Redis, the transaction is over; else the client would take it for over, and later commands would wait in it.
+      exchange.dropTransaction();
+      exchange.error(`EXECABORT Transaction discarded because of: ${problem}`);
+    } else {
+      exchange.error(`ERR ${problem}`);
+    }
   } else if (!exchange.authenticated && !command.flags.includes('no_auth')) {
     exchange.error('NOAUTH Authentication required.');
   } else if (request.hasOversized && !command.takesLargeValues) {

@@ -153,9 +153,10 @@ export class Persistence implements SaveControl {
       const { epoch, lastCas, flushAt } = store;
       const writer = new SnapshotWriter(file, epoch);
       await writer.begin({
-        savedAt: epoch + store.now(),
+        // A clock that was set to before 1970 must not make a file that cannot be read.
+        savedAt: Math.max(0, epoch + store.now()),
         lastCas,
-        flushAt: flushAt === 0 ? 0 : flushAt + epoch,
+        flushAt: flushAt === 0 ? 0 : Math.max(1, flushAt + epoch),
       });
       while (!walk.done()) {
         for (let steps = 0; steps < SLICE && !walk.done(); steps++) {
@@ -227,7 +228,8 @@ async function restore(store: MemoryStore, { header, items }: Snapshot, log: (li
   let refused = 0;
   for (const [index, item] of items.entries()) {
     if (index > 0 && index % SLICE === 0) await turn(store.clock);
-    item.accessed = Math.floor((item.accessed - epoch) / 1000);
+    // Where the wall clock has been put back meanwhile, it was used a moment ago, not in the future.
+    item.accessed = Math.floor(Math.min(item.accessed - epoch, now) / 1000);
     if (item.deadline !== 0) {
       item.deadline -= epoch;
       if (item.deadline <= now) continue;

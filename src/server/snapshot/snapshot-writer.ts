@@ -83,9 +83,18 @@ export class SnapshotWriter {
     block.writeUInt32LE(flags, at + 8);
     block.writeUInt8(marks & SAVED_MARKS, at + 12);
     writeCas(block, cas, at + 13);
-    block.writeDoubleLE(deadline === 0 ? 0 : deadline + this.#epoch, at + 21);
-    block.writeDoubleLE(accessed * 1000 + this.#epoch, at + 29);
+    // 0 would be never.
+    block.writeDoubleLE(deadline === 0 ? 0 : Math.max(1, this.#wallTime(deadline)), at + 21);
+    block.writeDoubleLE(Math.max(0, this.#wallTime(accessed * 1000)), at + 29);
     this.#records++;
+  }
+
+  /**
+   * A time of the store as one of the wall clock. Redis clients may set a deadline that is further away than a double counts
+   * exactly, and the reader refuses such numbers: the last that is exact is 285 000 years away, which is as good as theirs.
+   */
+  #wallTime(time: number): number {
+    return Math.min(time + this.#epoch, Number.MAX_SAFE_INTEGER);
   }
 
   async #flush(): Promise<void> {

@@ -326,6 +326,16 @@ describe('MemoryStore', () => {
     expect(store.find('grown')?.value).toEqual(Buffer.from('x'.repeat(4000) + 'y'.repeat(200)));
   });
 
+  it('says of a deadline far away that it is far away', () => {
+    const { store } = makeStore();
+    for (const seconds of [2 ** 31 - 1, 2 ** 31, 2 ** 32 + 5, 2 ** 50]) {
+      store.store('set', 'k', 'v', 0, store.now() + seconds * 1000);
+      const item = store.find('k');
+      if (item === undefined) throw new Error('not stored');
+      expect(store.secondsLeft(item)).toBe(2 ** 31 - 1);
+    }
+  });
+
   it('sets no timer after close', () => {
     const { store, clock } = makeStore();
     store.store('set', 'k', 'v', 0, store.deadline(5));

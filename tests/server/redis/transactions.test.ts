@@ -1,3 +1,4 @@
+import { MemoryStore } from '../../../src/server/engine/store';
 import { RedisTalk } from './redis-talk';
 
 const talk = new RedisTalk();
@@ -39,6 +40,10 @@ const SCRIPT: readonly (readonly [line: string, answer: string])[] = [
   ['MULTI', '+OK\r\n'],
   ['EXEC', '*0\r\n'],
   ['MULTI', '+OK\r\n'],
+  ['SET a 8', '+QUEUED\r\n'],
+  ['EXEC x', "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n"],
+  ['GET a', '$1\r\nx\r\n'],
+  ['MULTI', '+OK\r\n'],
   ['RESET', '+RESET\r\n'],
   ['EXEC', '-ERR EXEC without MULTI\r\n'],
 ];
@@ -74,6 +79,19 @@ it.each([
   talk.say('SET w 4');
   talk.say('MULTI');
   expect(talk.say('EXEC')).toBe('*0\r\n');
+});
+
+it('executes nothing when a watched key has changed in a store without cas numbers', () => {
+  const own = new RedisTalk({ store: new MemoryStore({ cas: false }) });
+  const other = own.open();
+  own.say('SET w 1');
+  own.say('WATCH w');
+  other.push(Buffer.from('SET w 2\r\n'), 0, 9);
+  own.take();
+  own.say('MULTI');
+  own.say('SET w 3');
+  expect(own.say('EXEC')).toBe('*-1\r\n');
+  expect(own.say('GET w')).toBe('$1\r\n2\r\n');
 });
 
 it('has no more room than 16 MiB', () => {

@@ -110,6 +110,47 @@ describe('a store that is saved and loaded', () => {
     );
   });
 
+  it('has the same items, however far away or long ago their times are', async () => {
+    const file = freshFile();
+    // A machine whose clock was never set; and what EXPIRE of a Redis client may say.
+    const clock = new ManualClock(0);
+    const store = new MemoryStore({ clock });
+    const persistence = await Persistence.open(store, { file, interval: 0 });
+    store.store('set', 'far away', 'v', 0, 9_223_372_036_854_775_000);
+    store.store('set', 'over', 'v', 0, store.deadline(-1));
+    set(store, 'other', 'v');
+    await persistence.save();
+    const second = await run(file);
+    expect(Array.from(second.store.items(), ({ key }) => key).sort()).toEqual(['far away', 'other']);
+    expect(second.log).toEqual([]);
+  });
+
+  it('was not used in the future, where the clock has been put back meanwhile', async () => {
+    const file = freshFile();
+    const { store, persistence } = await run(file);
+    set(store, 'k', 'v');
+    await persistence.close();
+    const second = await run(file, { later: -3_600_000 });
+    const item = second.store.find('k');
+    if (item === undefined) throw new Error('not restored');
+    expect(second.store.secondsIdle(item)).toBe(0);
+  });
+
+  it('can be read although the clock showed a time before 1970', async () => {
+    const file = freshFile();
+    const store = new MemoryStore({ clock: new ManualClock(-1e12) });
+    const persistence = await Persistence.open(store, { file, interval: 0 });
+    set(store, 'k', 'v');
+    await persistence.save();
+    expect((await run(file)).store.find('k')).toBeDefined();
+    // What was to be removed then is removed now.
+    store.flushAll(100);
+    await persistence.close();
+    const second = await run(file);
+    expect(second.log).toEqual([]);
+    expect(second.store.size).toBe(0);
+  });
+
   it('keeps the time that items have left, and drops what has expired meanwhile', async () => {
     const file = freshFile();
     const { store, persistence, clock } = await run(file);

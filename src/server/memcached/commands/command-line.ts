@@ -204,9 +204,9 @@ export class CommandLine extends Parts {
 }
 
 const MAX_INT64 = 2n ** 63n - 1n;
-const SIGNED = /^[\t-\r ]*([+-]?)0*(\d{1,19})(?:[\t-\r ]|$)/;
+const SIGNED = /^[\t-\r ]*([+-]?)0*(\d{1,19})(?:[\t-\r \0]|$)/;
 
-/** What C's `strtol` reads, ended by whitespace or the end; `undefined` beyond 64 bits. */
+/** What C's `strtol` reads, ended by whitespace, NUL or the end; `undefined` beyond 64 bits. */
 function parseInt64(text: string): bigint | undefined {
   const match = SIGNED.exec(text);
   if (match === null) return undefined;
@@ -214,10 +214,10 @@ function parseInt64(text: string): bigint | undefined {
   return value > MAX_INT64 || value < -MAX_INT64 - 1n ? undefined : value;
 }
 
-/** Only digits, and perhaps a minus before them. */
+/** Only digits, and perhaps a minus before them, which alone is 0, as memcached reads it. */
 export function strictInt32(text: string): number | undefined {
-  if (text.length > LONGEST_INT32 || !/^-?\d+$/.test(text)) return undefined;
-  const value = Number(text);
+  if (text.length > LONGEST_INT32 || !/^(?:-\d*|\d+)$/.test(text)) return undefined;
+  const value = text === '-' ? 0 : Number(text);
   return value <= MAX_INT32 && value >= -MAX_INT32 - 1 ? value : undefined;
 }
 

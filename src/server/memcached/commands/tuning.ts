@@ -48,8 +48,9 @@ export function slabs(exchange: Exchange): void {
 function reassign(from: number | undefined, to: number | undefined): string {
   if (from === undefined || to === undefined) return BAD_FORMAT;
   if (from === to) return 'SAME src and dst class are identical';
-  const valid = (number: number, least: number): boolean => number >= least && number <= LARGEST_CLASS;
-  if (!valid(from, -1) || !valid(to, 0)) return 'BADCLASS invalid src or dst class id';
+  // -1 lets memcached look for a class with spare pages. There is none here.
+  const valid = (number: number): boolean => number >= 0 && number <= LARGEST_CLASS;
+  if (!valid(from) || !valid(to)) return 'BADCLASS invalid src or dst class id';
   return 'NOSPARE source class has no spare pages';
 }
 

@@ -55,6 +55,11 @@ export class RedisExchange extends RespReplies {
     this.authenticated = !this.context.requiresAuthentication;
     this.protocol = 2;
     this.name = '';
+    this.dropTransaction();
+  }
+
+  /** Forgets the commands since MULTI, and the keys that are watched. */
+  dropTransaction(): void {
     this.transaction = undefined;
     this.watch.clear();
   }

@@ -31,21 +31,30 @@ export class Transaction {
   }
 }
 
+/** An item as it was at WATCH. */
+interface Seen {
+  readonly item: Item | undefined;
+  readonly cas: Item['cas'] | undefined;
+  /** A store without cas numbers shows a change by this alone. */
+  readonly value: Item['value'] | undefined;
+  readonly deadline: number | undefined;
+}
+
 /** Keys and their state at WATCH, which EXEC compares. */
 export class Watch {
-  readonly #seen = new Map<string, { item: Item | undefined; cas: Item['cas']; deadline: number }>();
+  readonly #seen = new Map<string, Seen>();
 
   add(key: string, store: MemoryStore): void {
     if (this.#seen.has(key)) return;
     const item = store.find(key);
-    this.#seen.set(key, { item, cas: item?.cas ?? 0, deadline: item?.deadline ?? 0 });
+    this.#seen.set(key, { item, cas: item?.cas, value: item?.value, deadline: item?.deadline });
   }
 
   /** Whether any of them was changed, added or removed. */
   hasChanged(store: MemoryStore): boolean {
-    for (const [key, { item, cas, deadline }] of this.#seen) {
+    for (const [key, { item, cas, value, deadline }] of this.#seen) {
       const present = store.find(key);
-      if (present !== item || (present !== undefined && (present.cas !== cas || present.deadline !== deadline))) return true;
+      if (present !== item || present?.cas !== cas || present?.value !== value || present?.deadline !== deadline) return true;
     }
     return false;
   }

@@ -43,8 +43,7 @@ function discard(exchange: RedisExchange): void {
     exchange.error('ERR DISCARD without MULTI');
     return;
   }
-  exchange.transaction = undefined;
-  exchange.watch.clear();
+  exchange.dropTransaction();
   exchange.ok();
 }
 
