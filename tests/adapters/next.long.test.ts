@@ -7,6 +7,7 @@ import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { memcachedBinary, startMemcached, type MemcachedProcess } from '../support/memcached';
 import { UserProject } from '../support/packed';
+import { urlOf } from './app-url';
 
 /** The fixture with the packed package and Next.js, which is too large to be a dependency; undefined where it cannot be fetched. */
 function install(): UserProject | undefined {
@@ -34,17 +35,11 @@ const project = install();
   let env: NodeJS.ProcessEnv;
   const stops: (() => Promise<unknown>)[] = [];
 
-  async function start(): Promise<string> {
+  function start(): Promise<string> {
     const child = spawn(process.execPath, [program, 'start', '-p', '0', '-H', '127.0.0.1'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
     const exited = once(child, 'exit');
     stops.push(() => (child.kill('SIGKILL'), exited));
-    let output = '';
-    for await (const chunk of child.stdout) {
-      output += String(chunk);
-      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0];
-      if (url !== undefined && output.includes('Ready')) return url;
-    }
-    throw new Error(`it ended: ${output}`);
+    return urlOf(child, (output) => output.includes('Ready'));
   }
 
   beforeAll(async () => {

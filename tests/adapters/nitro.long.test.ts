@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { fetchPackages } from '../../tools/fetched';
 import { memcachedBinary, startMemcached, type MemcachedProcess } from '../support/memcached';
 import { UserProject } from '../support/packed';
+import { urlOf } from './app-url';
 
 const nitro = memcachedBinary() === undefined ? { reason: 'there is no memcached' } : fetchPackages('nitropack@2');
 
@@ -29,18 +30,12 @@ const nitro = memcachedBinary() === undefined ? { reason: 'there is no memcached
     project.remove();
   });
 
-  async function start(): Promise<string> {
+  function start(): Promise<string> {
     const env = { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production', SERVER: memcached.address, PORT: '0', HOST: '127.0.0.1' };
     const child = spawn(process.execPath, [join(project.folder, '.output/server/index.mjs')], { cwd: project.folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
     const exited = once(child, 'exit');
     stops.push(() => (child.kill('SIGKILL'), exited));
-    let output = '';
-    for await (const chunk of child.stdout) {
-      output += String(chunk);
-      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0];
-      if (url !== undefined) return url;
-    }
-    throw new Error(`it ended: ${output}`);
+    return urlOf(child);
   }
 
   it('keeps what it caches for both', async () => {
