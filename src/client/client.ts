@@ -36,7 +36,7 @@ import {
   type MetaItem,
   type MetaWriteResult,
 } from './commands/meta-results';
-import { GetAndTouchCommand, GetCommand, GetManyCommand, GetsCommand, type ValueWithCas } from './commands/retrieval';
+import { GatCommand, GatsCommand, GetCommand, GetManyCommand, GetsCommand, type ValueWithCas } from './commands/retrieval';
 import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { CallObserver } from './call-observer';
 import { locate } from './call';
@@ -146,7 +146,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   gat(key: Key, expire: Expire, options?: CallOptions): Promise<Out | undefined> {
     return this.#read(
       'gat',
-      () => GetAndTouchCommand.gat(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
+      () => new GatCommand(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
       options,
       undefined,
     );
@@ -158,7 +158,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     const miss: ValueWithCas<Out> = [undefined, undefined];
     return this.#read(
       'gats',
-      () => GetAndTouchCommand.gats(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
+      () => new GatsCommand(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
       options,
       miss,
     );

@@ -84,7 +84,7 @@ export interface KeyOf {
  * A request as an immutable value: it knows its bytes, how its reply is read, which keys it concerns and whether it
  * may be sent twice. It holds no promise, so that it can be sent again, split, or sent to many servers.
  */
-export type Command<R> = KeyCommand<R> | KeysCommand<R> | ServerCommand<R>;
+export type Command<R> = KeyCommand<R> | KeysCommand<R, unknown> | ServerCommand<R>;
 
 /**
  * What all commands have. Constants of a class are getters: a field would take eight bytes in each call that waits. Fields are only
@@ -308,8 +308,8 @@ export function isStopgap(frame: Frame, lastKey: string): boolean {
   return lastKey === FLAG && isValueFor(frame, STOPGAP);
 }
 
-/** A command for several keys that can be split among their owners. */
-export abstract class KeysCommand<R> extends BaseCommand<R> {
+/** A command for several keys that can be split among their owners, each of which gives a `Part` of the result. */
+export abstract class KeysCommand<R, Part = R> extends BaseCommand<R> {
   get scope(): 'keys' {
     return 'keys';
   }
@@ -331,14 +331,15 @@ export abstract class KeysCommand<R> extends BaseCommand<R> {
   }
 
   /** The same command for only the keys at `indices`. */
-  abstract pick(indices: readonly number[]): KeysCommand<R>;
+  abstract pick(indices: readonly number[]): KeysCommand<Part>;
 
   /**
    * Merges the results of the parts.
    *
-   * @param owners - for each key the index of its part's result, where all parts have one
+   * @param parts - each in its place; undefined for one that failed and has none
+   * @param owners - for each key the index of its part
    */
-  abstract merge(results: readonly R[], owners?: readonly number[]): R;
+  abstract merge(parts: readonly (Part | undefined)[], owners: readonly number[]): R;
 
   /** The result if it was certainly not executed; undefined if the call must fail then. */
   get whenNotSent(): R | undefined {

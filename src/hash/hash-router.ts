@@ -208,7 +208,7 @@ export class HashRouter implements Executor {
     return node === undefined ? rejected(this.#noServers(command)) : node.guard.execute(command, options);
   }
 
-  #toOwners<R>(command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
+  #toOwners<R>(command: KeysCommand<R, unknown>, options: ExecuteOptions | undefined): Promise<R> {
     const shares = new Map<string | undefined, Share>();
     /** For each key, the index of its share. */
     const owners: number[] = [];
@@ -229,12 +229,12 @@ export class HashRouter implements Executor {
     const [only] = nodes;
     if (nodes.length === 1 && only !== undefined) return this.#sendPart(only, command, options);
     const several = ofSeveral(options);
-    const parts: Promise<R>[] = [];
+    const parts: Promise<unknown>[] = [];
     for (const { place, indices } of shares.values()) {
       const node = nodes[place];
       if (node !== undefined) parts.push(this.#sendPart(node, command.pick(indices), several));
     }
-    return this.#gather(command, nodes, parts, owners);
+    return this.#gather(command, nodes, parts, (results) => command.merge(results, owners));
   }
 
   #toAll<R>(command: ServerCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
@@ -242,32 +242,33 @@ export class HashRouter implements Executor {
     if (nodes.length === 0) return rejected(this.#noServers(command));
     const several = nodes.length === 1 ? options : ofSeveral(options);
     const results = nodes.map(({ guard }) => guard.execute(command, several));
-    return this.#gather(command, nodes, results);
+    return this.#gather(command, nodes, results, (answers) => command.merge(answers.filter((answer) => answer !== undefined)));
   }
 
-  #sendPart<R>(node: Node, command: KeysCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
+  #sendPart<R>(node: Node, command: KeysCommand<R, unknown>, options: ExecuteOptions | undefined): Promise<R> {
     return node.guard.execute(command, options).catch((error: unknown) => this.#whenNotSent(command, error));
   }
 
   /** The command's result for that case; rejects with the error if it has none, or if it was another case. */
-  #whenNotSent<R>(command: KeysCommand<R>, error: unknown): Promise<R> {
+  #whenNotSent<R>(command: KeysCommand<R, unknown>, error: unknown): Promise<R> {
     const isLost = error instanceof MemcacheError && error.certainty === 'notSent' && isServersFault(error);
     const result = isLost ? command.whenNotSent : undefined;
     return result === undefined ? rejected(error) : Promise.resolve(result);
   }
 
-  async #gather<R>(command: KeysCommand<R> | ServerCommand<R>, nodes: Node[], parts: Promise<R>[], owners?: readonly number[]): Promise<R> {
+  /** @param merge is given the result of each part, undefined for one that failed and has none */
+  async #gather<P, R>(command: Command<R>, nodes: Node[], parts: Promise<P>[], merge: (results: (P | undefined)[]) => R): Promise<R> {
     const settled = await Promise.allSettled(parts);
-    const results: R[] = [];
+    const results: (P | undefined)[] = [];
     const failures = new Failures();
     for (const [index, outcome] of settled.entries()) {
       if (outcome.status === 'fulfilled') results.push(outcome.value);
       // Behind this server is a proxy, one of whose servers failed: the result of the others is kept.
-      else if (outcome.reason instanceof MemcachePartialError) results.push(outcome.reason.partial as R);
+      else results.push(outcome.reason instanceof MemcachePartialError ? (outcome.reason.partial as P) : undefined);
       failures.addOutcome(outcome, nodes[index]?.name);
     }
-    if (failures.any) throw unknownToAll(settled) ?? failures.toError(command.verb, command.merge(results));
-    return command.merge(results, owners);
+    if (failures.any) throw unknownToAll(settled) ?? failures.toError(command.verb, merge(results));
+    return merge(results);
   }
 
   #owner(part: KeyPart): Node | undefined {

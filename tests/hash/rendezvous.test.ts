@@ -54,6 +54,25 @@ describe("pymemcache's placements", () => {
   });
 });
 
+test.each([2, 3, 6])('%i nodes: a key has the same owner when it is new, known, forgotten, and when none is remembered', (count) => {
+  const names = serverNames(count);
+  const hasher = withNodes(new RendezvousHash(), names);
+  // A hasher of its own for each key has nothing to remember.
+  const expected = KEYS.slice(0, 300).map((key) => withNodes(new RendezvousHash(), names).getNode(key));
+  const known = (): void => {
+    expect(placeAll(hasher, KEYS.slice(0, 300))).toEqual(expected);
+  };
+  const fresh = placeAll(hasher, KEYS);
+  known();
+  known();
+  // Many keys that come again and again, and then many that do not.
+  for (let i = 0; i < 40; i++) known();
+  expect(placeAll(hasher, KEYS)).toEqual(fresh);
+  known();
+  expect(placeAll(hasher, KEYS.toReversed())).toEqual(fresh.toReversed());
+  known();
+});
+
 describe('weights', () => {
   test('are proportional shares', () => {
     const hasher = new RendezvousHash();

@@ -20,7 +20,6 @@ import {
   BrokenReply,
   isStopgap,
   JoinableGet,
-  KeyCommand,
   KeysCommand,
   MORE,
   NO_CAS,
@@ -68,7 +67,7 @@ function pairWithoutToken([value]: readonly unknown[]): [unknown, string | undef
 
 /** `get` of one key. */
 export class GetCommand<V> extends JoinableGet<V | undefined> {
-  get verb(): 'get' {
+  get verb(): 'get' | 'gat' {
     return 'get';
   }
 
@@ -80,7 +79,7 @@ export class GetCommand<V> extends JoinableGet<V | undefined> {
   }
 
   hit(frame: Frame): V | undefined {
-    const value = takeValue(frame, this.wireKey.length, this.#serde, this.key, 'get');
+    const value = takeValue(frame, this.wireKey.length, this.#serde, this.key, this.verb);
     return value === MISS ? undefined : value;
   }
 
@@ -91,7 +90,7 @@ export class GetCommand<V> extends JoinableGet<V | undefined> {
 
 /** `gets` of one key. */
 export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
-  get verb(): 'gets' {
+  get verb(): 'gets' | 'gats' {
     return 'gets';
   }
 
@@ -103,7 +102,7 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
   }
 
   hit(frame: Frame): ValueWithCas<V> {
-    const pair = takeValueWithCas(frame, this.wireKey.length, this.#serde, this.key, 'gets');
+    const pair = takeValueWithCas(frame, this.wireKey.length, this.#serde, this.key, this.verb);
     return pair === MISS ? this.miss() : pair;
   }
 
@@ -120,208 +119,166 @@ export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
   }
 }
 
-/** `gat` and `gats`: read and set the time to live. */
-export class GetAndTouchCommand<V, R> extends JoinableGet<R> {
-  declare readonly verb: 'gat' | 'gats';
-  readonly #exptime: number;
-  readonly #serde: Deserializer<V>;
-  readonly #take: Take<V, R>;
-  readonly #withoutToken: (hit: R) => R;
-  /** One object for all misses, so that a result can be recognised as one. */
-  readonly #miss: R;
+/** The first version that knows `gat` and `gats`. */
+const GAT_SINCE = '1.5.3';
 
-  private constructor(
-    verb: 'gat' | 'gats',
-    exptime: number,
-    wireKey: string,
-    key: Key,
-    serde: Deserializer<V>,
-    take: Take<V, R>,
-    withoutToken: (hit: R) => R,
-    miss: R,
-  ) {
-    super(wireKey, key);
-    this.verb = verb;
-    this.#exptime = exptime;
-    this.#serde = serde;
-    this.#take = take;
-    this.#withoutToken = withoutToken;
-    this.#miss = miss;
-  }
-
-  static gat<V>(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>): KeyCommand<V | undefined> {
-    return new GetAndTouchCommand<V, V | undefined>('gat', exptime, wireKey, key, serde, takeValue, asItIs, undefined);
-  }
-
-  static gats<V>(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>): KeyCommand<ValueWithCas<V>> {
-    const miss: ValueWithCas<V> = [undefined, undefined];
-    return new GetAndTouchCommand<V, ValueWithCas<V>>('gats', exptime, wireKey, key, serde, takeValueWithCas, pairWithoutToken, miss);
+/** `gat` of one key: reads it, and sets its time to live. */
+export class GatCommand<V> extends GetCommand<V> {
+  override get verb(): 'gat' {
+    return 'gat';
   }
 
   override get since(): string {
-    return '1.5.3';
+    return GAT_SINCE;
+  }
+
+  readonly #exptime: number;
+
+  constructor(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>) {
+    super(wireKey, key, serde);
+    this.#exptime = exptime;
   }
 
   override get lineStart(): string {
-    return `${this.verb} ${this.#exptime}`;
+    return `gat ${this.#exptime}`;
+  }
+}
+
+/** `gats` of one key: reads it, and sets its time to live. */
+export class GatsCommand<V> extends GetsCommand<V> {
+  override get verb(): 'gats' {
+    return 'gats';
   }
 
-  hit(frame: Frame): R {
-    const taken = this.#take(frame, this.wireKey.length, this.#serde, this.key, this.verb);
-    return taken === MISS ? this.#miss : taken;
+  override get since(): string {
+    return GAT_SINCE;
   }
 
-  miss(): R {
-    return this.#miss;
+  readonly #exptime: number;
+
+  constructor(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>) {
+    super(wireKey, key, serde);
+    this.#exptime = exptime;
   }
 
-  override outcome(result: R): outcomes.Outcome {
-    return result === this.#miss ? outcomes.MISS : outcomes.HIT;
-  }
-
-  protected override withoutToken(hit: R): R {
-    return this.#withoutToken(hit);
+  override get lineStart(): string {
+    return `gats ${this.#exptime}`;
   }
 }
 
 /** A `get` line is kept below this many bytes: some managed services refuse lines beyond 16 KB. */
 const MAX_LINE = 15_000;
 
-/** What a line asks for: each key once. */
-interface Distinct {
+/** What the lines of a command ask for: each key once. */
+interface Lines {
   readonly wireKeys: readonly string[];
-  readonly keys: readonly Key[];
-  /** The others that are the same as they travel (a string, and its bytes), by that; undefined if there are none. */
-  readonly twins: ReadonlyMap<string, readonly Key[]> | undefined;
+  /** Where each stands among the caller's keys, if one stands there twice as it travels: a string, and its bytes. */
+  readonly places: readonly (readonly number[])[] | undefined;
+  /** For each line, the index of the first key after it. */
+  readonly ends: readonly number[];
 }
 
-/** A proxy may answer a key once however often the line holds it, so it stands there once. */
-function distinct(wireKeys: readonly string[], keys: readonly Key[]): Distinct {
-  if (!hasRepeats(wireKeys)) return { wireKeys, keys, twins: undefined };
-  const seen = new Set<string>();
-  const twins = new Map<string, Key[]>();
-  const firsts: number[] = [];
-  for (const [index, wireKey] of wireKeys.entries()) {
-    if (seen.has(wireKey)) twins.set(wireKey, [...(twins.get(wireKey) ?? []), ...pickAt(keys, [index])]);
-    else firsts.push(index);
-    seen.add(wireKey);
+function linesOf(wireKeys: readonly string[], lineStart: number, separate: boolean): Lines {
+  let places: Map<string, number[]> | undefined;
+  // A proxy may answer a key once however often the line holds it, so it stands there once.
+  if (hasRepeats(wireKeys)) {
+    places = new Map(wireKeys.map((wireKey) => [wireKey, []]));
+    for (const [index, wireKey] of wireKeys.entries()) places.get(wireKey)?.push(index);
+    wireKeys = [...places.keys()];
   }
-  return { wireKeys: pickAt(wireKeys, firsts), keys: pickAt(keys, firsts), twins };
+  const ends: number[] = [];
+  let length = lineStart;
+  let index = 0;
+  for (const { length: keyLength } of wireKeys) {
+    if (index > 0 && (separate || length + keyLength > MAX_LINE)) {
+      ends.push(index);
+      length = lineStart;
+    }
+    length += keyLength + 1;
+    index++;
+  }
+  ends.push(index);
+  return { wireKeys, places: places && [...places.values()], ends };
 }
 
-/** `get` and `gets` of many keys: a `Map` of the hits, keyed by the caller's own keys. */
-export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
-  declare readonly verb: 'get' | 'gets';
+/** What was found of each key, in the order of the keys. */
+type Found<R> = readonly (R | typeof MISS)[];
+
+/** What is asked of each key. */
+interface Question<V, R> {
+  readonly verb: 'get' | 'gets';
+  readonly serde: Deserializer<V>;
+  readonly take: Take<V, R>;
+  readonly withoutToken: (hit: R) => R;
+}
+
+/** `get` and `gets` of many keys, whatever is made of what is found. */
+abstract class RetrievalOfMany<V, R, Result> extends KeysCommand<Result, Found<R>> {
   get idempotent(): boolean {
     return true;
   }
 
-  readonly #wireKeys: readonly string[];
+  declare protected readonly question: Question<V, R>;
+  declare protected readonly wireKeys: readonly string[];
   declare readonly keys: readonly Key[];
-  readonly #serde: Deserializer<V>;
-  readonly #take: Take<V, R>;
-  readonly #withoutToken: (hit: R) => R;
   /** Whether each key has a line of its own. */
-  readonly #separate: boolean;
+  declare protected readonly separate: boolean;
   /** Made when it is first written. */
-  #distinct: Distinct | undefined;
+  #lines: Lines | undefined;
 
-  private constructor(
-    verb: 'get' | 'gets',
-    wireKeys: readonly string[],
-    keys: readonly Key[],
-    serde: Deserializer<V>,
-    take: Take<V, R>,
-    withoutToken: (hit: R) => R,
-    separate = false,
-  ) {
+  constructor(question: Question<V, R>, wireKeys: readonly string[], keys: readonly Key[], separate = false) {
     super();
-    this.verb = verb;
-    this.#wireKeys = wireKeys;
+    this.question = question;
+    this.wireKeys = wireKeys;
     this.keys = keys;
-    this.#serde = serde;
-    this.#take = take;
-    this.#withoutToken = withoutToken;
-    this.#separate = separate;
+    this.separate = separate;
   }
 
-  static get<V>(wireKeys: readonly string[], keys: readonly Key[], serde: Deserializer<V>): KeysCommand<Map<Key, V>> {
-    return new GetManyCommand<V, V>('get', wireKeys, keys, serde, takeValue, asItIs);
+  get verb(): 'get' | 'gets' {
+    return this.question.verb;
   }
 
-  static gets<V>(
-    wireKeys: readonly string[],
-    keys: readonly Key[],
-    serde: Deserializer<V>,
-  ): KeysCommand<Map<Key, [V, string]>> {
-    return new GetManyCommand<V, [V, string]>('gets', wireKeys, keys, serde, takeValueWithCas, pairWithoutToken);
+  /** The keys of one server: what is found of them is put in its place by {@link merge}, and only then made a result. */
+  pick(indices: readonly number[]): KeysCommand<Found<R>> {
+    return new PartOfMany(this.question, pickAt(this.wireKeys, indices), pickAt(this.keys, indices), this.separate);
   }
 
-  pick(indices: readonly number[]): GetManyCommand<V, R> {
-    return this.#withKeys(pickAt(this.#wireKeys, indices), pickAt(this.keys, indices), this.#separate);
+  merge(parts: readonly (Found<R> | undefined)[], owners: readonly number[]): Result {
+    const next: number[] = [];
+    return this.resultOf(
+      owners.map((owner) => {
+        const index = next[owner] ?? 0;
+        next[owner] = index + 1;
+        return parts[owner] === undefined ? MISS : (parts[owner][index] as R | typeof MISS);
+      }),
+    );
   }
 
-  override get separated(): GetManyCommand<V, R> {
-    return this.#withKeys(this.#wireKeys, this.keys, true);
+  /** Reads the value of the key at `index`. */
+  take(frame: Frame, index: number): R | typeof MISS {
+    const { take, serde, verb } = this.question;
+    return take(frame, (this.wireKeys[index] ?? '').length, serde, this.keys[index] ?? '', verb);
   }
 
-  #withKeys(wireKeys: readonly string[], keys: readonly Key[], separate: boolean): GetManyCommand<V, R> {
-    return new GetManyCommand(this.verb, wireKeys, keys, this.#serde, this.#take, this.#withoutToken, separate);
+  abstract resultOf(found: Found<R>): Result;
+
+  /** How many of the keys were found; one that was given twice counts twice. */
+  protected abstract hitsIn(result: Result): number;
+
+  override tally(result: Result, tally: outcomes.Tally): void {
+    const hits = this.hitsIn(result);
+    tally.add(outcomes.HIT, hits);
+    tally.add(outcomes.MISS, this.keys.length - hits);
   }
 
-  /** In the order of the keys, not in that of the answers. */
-  merge(results: readonly Map<Key, R>[], owners?: readonly number[]): Map<Key, R> {
-    const merged = new Map<Key, R>();
-    if (owners !== undefined) {
-      // One look per key: looking through all results was a tenth of the cost of a call to three servers.
-      let index = 0;
-      for (const key of this.keys) {
-        const result = results[owners[index++] ?? 0];
-        const value = result?.get(key);
-        if (value !== undefined || result?.has(key) === true) merged.set(key, value as R);
-      }
-      return merged;
-    }
-    for (const key of this.keys) {
-      for (const result of results) {
-        const value = result.get(key);
-        // A serde may turn a hit into undefined.
-        if (value === undefined && !result.has(key)) continue;
-        merged.set(key, value as R);
-        break;
-      }
-    }
-    return merged;
-  }
-
-  /** A key that was given twice counts twice. */
-  override tally(hits: Map<Key, R>, tally: outcomes.Tally): void {
-    let found = hits.size;
-    if (found > 0 && found < this.keys.length) found = this.keys.reduce((count, key) => (hits.has(key) ? count + 1 : count), 0);
-    tally.add(outcomes.HIT, found);
-    tally.add(outcomes.MISS, this.keys.length - found);
-  }
-
-  override get reading(): Reading<Map<Key, R>> {
-    return {
-      rest: (hits) => {
-        const missing = [...this.keys.keys()].filter((index) => !hits.has(this.keys[index] ?? ''));
-        return missing.length === 0 ? undefined : this.pick(missing);
-      },
-      join: (first, second) => this.merge([first, second]),
-      withoutTokens: (hits) => new Map(Array.from(hits, ([key, hit]) => [key, this.#withoutToken(hit)])),
-      hits: (hits) => this.keys.flatMap((key, index): KeyOf[] => (hits.has(key) ? [{ key, wireKey: this.#wireKeys[index] ?? '' }] : [])),
-    };
-  }
-
-  get #asked(): Distinct {
-    return (this.#distinct ??= distinct(this.#wireKeys, this.keys));
+  get #asked(): Lines {
+    return (this.#lines ??= linesOf(this.wireKeys, this.verb.length, this.separate));
   }
 
   write(request: RequestWriter): void {
-    const { wireKeys } = this.#asked;
+    const { wireKeys, ends } = this.#asked;
     let index = 0;
-    for (const end of this.#lineEnds()) {
+    for (const end of ends) {
       let line: string = this.verb;
       let key = '';
       for (; index < end; index++) line += ' ' + (key = wireKeys[index] ?? '');
@@ -329,40 +286,83 @@ export class GetManyCommand<V, R> extends KeysCommand<Map<Key, R>> {
     }
   }
 
-  /** For each line, the index of the first key after it. */
-  #lineEnds(): number[] {
-    const ends: number[] = [];
-    let length: number = this.verb.length;
-    let index = 0;
-    for (const { length: keyLength } of this.#asked.wireKeys) {
-      if (index > 0 && (this.#separate || length + keyLength > MAX_LINE)) {
-        ends.push(index);
-        length = this.verb.length;
-      }
-      length += keyLength + 1;
-      index++;
-    }
-    ends.push(index);
-    return ends;
+  reader(): ReplyReader<Result> {
+    return new ManyReader(this, this.#asked);
+  }
+}
+
+/** The part of a `getMany` that is for one of several servers. */
+class PartOfMany<V, R> extends RetrievalOfMany<V, R, Found<R>> {
+  override get separated(): PartOfMany<V, R> {
+    return new PartOfMany(this.question, this.wireKeys, this.keys, true);
   }
 
-  reader(): ReplyReader<Map<Key, R>> {
-    return new ManyReader(this.verb, this.#asked, this.#lineEnds(), (frame, keyLength, key) =>
-      this.#take(frame, keyLength, this.#serde, key, this.verb),
-    );
+  resultOf(found: Found<R>): Found<R> {
+    return found;
+  }
+
+  protected hitsIn(found: Found<R>): number {
+    return found.filter((each) => each !== MISS).length;
+  }
+}
+
+/** `get` and `gets` of many keys: a `Map` of the hits, keyed by the caller's own keys. */
+export class GetManyCommand<V, R> extends RetrievalOfMany<V, R, Map<Key, R>> {
+  static get<V>(wireKeys: readonly string[], keys: readonly Key[], serde: Deserializer<V>): KeysCommand<Map<Key, V>, unknown> {
+    return new GetManyCommand<V, V>({ verb: 'get', serde, take: takeValue, withoutToken: asItIs }, wireKeys, keys);
+  }
+
+  static gets<V>(
+    wireKeys: readonly string[],
+    keys: readonly Key[],
+    serde: Deserializer<V>,
+  ): KeysCommand<Map<Key, [V, string]>, unknown> {
+    return new GetManyCommand<V, [V, string]>({ verb: 'gets', serde, take: takeValueWithCas, withoutToken: pairWithoutToken }, wireKeys, keys);
+  }
+
+  override get separated(): GetManyCommand<V, R> {
+    return new GetManyCommand(this.question, this.wireKeys, this.keys, true);
+  }
+
+  resultOf(found: Found<R>): Map<Key, R> {
+    const hits = new Map<Key, R>();
+    let index = 0;
+    for (const key of this.keys) {
+      const hit = found[index++] as R | typeof MISS;
+      if (hit !== MISS) hits.set(key, hit);
+    }
+    return hits;
+  }
+
+  protected hitsIn(hits: Map<Key, R>): number {
+    return hits.size < this.keys.length ? this.keys.filter((key) => hits.has(key)).length : hits.size;
+  }
+
+  override get reading(): Reading<Map<Key, R>> {
+    return {
+      rest: (hits) => {
+        const missing = [...this.keys.keys()].filter((index) => !hits.has(this.keys[index] ?? ''));
+        if (missing.length === 0) return undefined;
+        return new GetManyCommand(this.question, pickAt(this.wireKeys, missing), pickAt(this.keys, missing), this.separate);
+      },
+      join: (first, second) => {
+        const either = new Map([...first, ...second]);
+        return this.resultOf(this.keys.map((key) => (either.has(key) ? (either.get(key) as R) : MISS)));
+      },
+      withoutTokens: (hits) => new Map(Array.from(hits, ([key, hit]) => [key, this.question.withoutToken(hit)])),
+      hits: (hits) => this.keys.flatMap((key, index): KeyOf[] => (hits.has(key) ? [{ key, wireKey: this.wireKeys[index] ?? '' }] : [])),
+    };
   }
 }
 
 /** Servers answer the keys of a line in the order asked, so the key of a value is found by going forward only. */
-class ManyReader<R> implements ReplyReader<Map<Key, R>> {
-  readonly #hits = new Map<Key, R>();
-  readonly #verb: string;
+class ManyReader<V, R, Result> implements ReplyReader<Result> {
+  readonly #command: RetrievalOfMany<V, R, Result>;
   readonly #wireKeys: readonly string[];
-  readonly #keys: readonly Key[];
-  /** For each line, the index of the first key after it. Each is answered by an `END` of its own. */
-  readonly #lineEnds: readonly number[];
-  readonly #take: (frame: Frame, keyLength: number, key: Key) => R | typeof MISS;
-  readonly #twins: Distinct['twins'];
+  readonly #places: Lines['places'];
+  /** Each line is answered by an `END` of its own. */
+  readonly #ends: readonly number[];
+  readonly #found: (R | typeof MISS)[];
   /** The key that may be answered next. */
   #next = 0;
   #line = 0;
@@ -370,33 +370,27 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
   /** Of each line that was refused. */
   readonly #refusals: MemcacheError[] = [];
 
-  constructor(
-    verb: string,
-    { wireKeys, keys, twins }: Distinct,
-    lineEnds: readonly number[],
-    take: (frame: Frame, keyLength: number, key: Key) => R | typeof MISS,
-  ) {
-    this.#verb = verb;
+  constructor(command: RetrievalOfMany<V, R, Result>, { wireKeys, places, ends }: Lines) {
+    this.#command = command;
     this.#wireKeys = wireKeys;
-    this.#keys = keys;
-    this.#twins = twins;
-    this.#lineEnds = lineEnds;
-    this.#take = take;
+    this.#places = places;
+    this.#ends = ends;
+    this.#found = new Array<R | typeof MISS>(command.keyCount).fill(MISS);
   }
 
   get expectedKey(): string | undefined {
     return this.#wireKeys[this.#next];
   }
 
-  read(frame: Frame, server: string): Map<Key, R> | typeof MORE {
-    const end = this.#lineEnds[this.#line] ?? 0;
+  read(frame: Frame, server: string): Result | typeof MORE {
+    const end = this.#ends[this.#line] ?? 0;
     if (frame.hasBlock) {
       this.#value(frame, end, server);
       return MORE;
     }
     if (!isWord(frame, 'END')) this.#refused(frame, server);
     this.#next = end;
-    if (++this.#line < this.#lineEnds.length) return MORE;
+    if (++this.#line < this.#ends.length) return MORE;
     return this.#result(server);
   }
 
@@ -405,21 +399,16 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
     while (index < end && !isValueFor(frame, this.#wireKeys[index] ?? '')) index++;
     if (index === end) {
       if (isStopgap(frame, this.#wireKeys[end - 1] ?? '')) return;
-      throw replyError(frame, { verb: this.#verb }, server);
+      throw replyError(frame, this.#command, server);
     }
     this.#next = index + 1;
-    const wireKey = this.#wireKeys[index] ?? '';
-    this.#hit(frame, wireKey, this.#keys[index] ?? '');
-    if (this.#twins === undefined) return;
-    // The first may have kept the memory; each of the others needs its own.
-    frame.owned = false;
-    for (const twin of this.#twins.get(wireKey) ?? []) if (!this.#hits.has(twin)) this.#hit(frame, wireKey, twin);
-  }
-
-  #hit(frame: Frame, wireKey: string, key: Key): void {
     try {
-      const taken = this.#take(frame, wireKey.length, key);
-      if (taken !== MISS) this.#hits.set(key, taken);
+      if (this.#places === undefined) this.#found[index] = this.#command.take(frame, index);
+      else this.#places[index]?.forEach((place) => {
+        this.#found[place] = this.#command.take(frame, place);
+        // This one may have kept the memory; each of the others needs its own.
+        frame.owned = false;
+      });
     } catch (error) {
       this.#failure ??= error;
     }
@@ -427,23 +416,24 @@ class ManyReader<R> implements ReplyReader<Map<Key, R>> {
 
   /** Of a line with one key an error is the whole reply; the other lines are still answered. */
   #refused(frame: Frame, server: string): void {
-    const error = replyError(frame, { verb: this.#verb }, server);
+    const error = replyError(frame, this.#command, server);
     if (error instanceof MemcacheUnknownError) throw error;
-    const first = this.#line === 0 ? 0 : (this.#lineEnds[this.#line - 1] ?? 0);
-    if ((this.#lineEnds[this.#line] ?? 0) - first > 1 || afterLastKey(this.#wireKeys[first] ?? '') !== '') throw new BrokenReply(error);
+    const first = this.#line === 0 ? 0 : (this.#ends[this.#line - 1] ?? 0);
+    if ((this.#ends[this.#line] ?? 0) - first > 1 || afterLastKey(this.#wireKeys[first] ?? '') !== '') throw new BrokenReply(error);
     this.#refusals.push(error);
     this.#failure ??= error;
   }
 
-  #result(server: string): Map<Key, R> {
+  #result(server: string): Result {
     const failure = this.#failure;
+    const result = this.#command.resultOf(this.#found);
     if (failure instanceof MemcacheServerError) {
       const failures = new Map([[server, failure]]);
-      const certainty = certaintyOfParts(this.#refusals, this.#lineEnds.length);
-      throw new MemcachePartialError(this.#hits, failures, { server, command: this.#verb, cause: failure, certainty });
+      const certainty = certaintyOfParts(this.#refusals, this.#ends.length);
+      throw new MemcachePartialError(result, failures, { server, command: this.#command.verb, cause: failure, certainty });
     }
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- thrown on as it was caught
     if (failure !== undefined) throw failure;
-    return this.#hits;
+    return result;
   }
 }
