@@ -761,6 +761,17 @@ export function describeContract(
         expect((await client.version()).size).toBe(servers);
       });
 
+      it('raw has its own reply behind calls of the same tick that are not answered', async () => {
+        for (const count of [1, 2, 30]) {
+          const keys = Array.from({ length: count }, fresh);
+          const silent = keys.map((key) => client.set(key, count, { noreply: true }));
+          const [answer, value] = await Promise.all([client.raw('verbosity 0'), client.get(keys.at(-1) ?? ''), ...silent]);
+          expect([answer, value]).toEqual([Buffer.from('OK'.repeat(servers)), count]);
+          await Promise.all([client.delete(keys[0] ?? '', { noreply: true }), client.raw('version')]);
+          expect((await client.getMany(keys)).size).toBe(count - 1);
+        }
+      });
+
       it('flushAll makes all items expire', async () => {
         const keys = Array.from({ length: 20 }, fresh);
         await client.setMany(keys.map((key): [string, number] => [key, 1]));

@@ -218,8 +218,10 @@ export class Outbox {
   }
 
   #isAlone(): boolean {
+    // Before its fence the last of a run awaits nothing yet, and would be passed over.
+    if (this.#unfenced !== undefined) return false;
     this.#calls.trim();
-    return this.#calls.written === 0 && this.#joined === undefined && this.#unfenced === undefined;
+    return this.#calls.written === 0 && this.#joined === undefined;
   }
 }
 
