@@ -26,11 +26,10 @@ export interface ReplyReader<R> {
  */
 export class BrokenReply extends Error {
   /** The server's error. */
-  override readonly cause: Error;
+  declare readonly cause: Error;
 
   constructor(cause: Error) {
     super(cause.message, { cause });
-    this.cause = cause;
   }
 }
 

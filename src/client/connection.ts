@@ -50,7 +50,7 @@ export class Connection implements Executor {
   readonly monitor: Monitor;
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
-  constructor(server: ServerInput, options: ConnectionOptions = {}, observer: ConnectionObserver = {}, gathering: Gathering = 'tick') {
+  constructor(server: ServerInput, options: ConnectionOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
     this.#settings = connectionSettings(parseServerAddress(server), options);
     let separatelyUntil = 0;
     const { clock, proxy } = this.#settings;

@@ -7,6 +7,7 @@ import { ConnectionPool, POOL_OPTIONS, type PoolOptions } from '../pool/connecti
 import { functionOf, MILLISECONDS, objectWith, SWITCH, wholeNumber } from '../options/rule';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { routingPart, type Key } from '../protocol/key';
+import { LoopLoad } from '../runtime/loop-load';
 import { systemRandom, type Random } from '../runtime/random';
 import type { CacheValue } from '../serde';
 import { ClusterFollower } from './discovery/follower';
@@ -83,6 +84,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     const { clock, timeout } = settingsOf(CLIENT_OPTIONS, options);
     const { hasher, usePooling, random, retryAttempts, retryTimeout, deadTimeout } = settingsOf(HASH_OPTIONS, options);
     const health: HealthSettings = { clock, random, retryAttempts, retryTimeout, deadTimeout };
+    const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;
     const router = new HashRouter(hasher ?? new RendezvousHash(), health, ({ server }, observer) => {
       const observing: ConnectionObserver = {
@@ -92,7 +94,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
           follower?.onTrouble();
         },
       };
-      return usePooling ? new ConnectionPool(server, options, observing, 'turn') : new Connection(server, options, observing, 'turn');
+      return usePooling ? new ConnectionPool(server, options, observing, loop) : new Connection(server, options, observing, loop);
     });
     if (typeof servers === 'function') {
       follower = new ClusterFollower(router, servers, { clock, random, timeout });

@@ -65,7 +65,7 @@ export class ConnectionPool implements Executor {
   readonly #closings = new Closings();
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
-  constructor(server: ServerInput, options: PoolOptions = {}, observer: ConnectionObserver = {}, gathering: Gathering = 'tick') {
+  constructor(server: ServerInput, options: PoolOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
     const address = parseServerAddress(server);
     const { clock, timeout } = connectionSettings(address, options);
     const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settingsOf(POOL_OPTIONS, options);

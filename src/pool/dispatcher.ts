@@ -24,7 +24,7 @@ export interface PoolStats {
 
 /** The settings of a dispatcher. Durations are in milliseconds, 0 = no limit. */
 export interface DispatcherSettings {
-  readonly gathering: Gathering;
+  readonly gathering: Gathering | undefined;
   readonly meter: ServerMeter;
   readonly clock: Clock;
   readonly timeout: number;
@@ -242,7 +242,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     nextTick(() => {
       if (batch === this.#current) this.#current = undefined;
       this.#deadlines.look();
-      if (this.#settings.gathering === 'tick') this.#borrow();
+      if (this.#settings.gathering === undefined) this.#borrow();
       else this.#borrowInTime();
     });
     return batch;

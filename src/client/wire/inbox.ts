@@ -16,12 +16,16 @@ export class SpoilingReply extends Error {
 
 /** A reply for several keys was broken by an error: nobody was told, and the calls it was for are marked `separate`. */
 export class RepeatSeparately extends Error {
-  override readonly cause: Error;
+  declare readonly cause: Error;
 
   constructor(cause: Error) {
     super(cause.message, { cause });
-    this.cause = cause;
   }
+}
+
+/** Something came while nothing was awaited. */
+export function unasked(): FrameError {
+  return new FrameError('the server sent something that was not asked for');
 }
 
 /** Gives each frame to the call whose turn it is, and to no other. */
@@ -54,7 +58,7 @@ export class Inbox {
   take(frame: Frame): void {
     this.#calls.trim();
     const call = this.#calls.head;
-    if (call === undefined) throw new FrameError('the server sent something that was not asked for');
+    if (call === undefined) throw unasked();
     if (!frame.terminated) throw new FrameError('a value does not end in CR LF');
     if (call.command instanceof JoinableGet) this.#takeJoined(call, call.command, frame);
     else this.#takeOwn(call, frame);

@@ -21,7 +21,7 @@ import type { ServerMeter } from '../meter';
 import { batches, connectionsClosed, connectionsReady, connects, observed, timeouts, type ConnectMessage } from '../observe';
 import { CallDeadlines, fairTimeout, type DeadlineKeeper, type Timed, type Verdict } from './call-deadlines';
 import { Handshake } from './handshake';
-import { Inbox, RepeatSeparately, SpoilingReply } from './inbox';
+import { Inbox, RepeatSeparately, SpoilingReply, unasked } from './inbox';
 import { Outbox } from './outbox';
 import { RawReader } from './raw-reader';
 import { ReplyTimes } from './reply-times';
@@ -32,15 +32,23 @@ const MAX_BACKLOG = 64 * 1024;
 /** A connection unused for this long is looked at once more before it is written to: the server may have said goodbye. */
 const IDLE = 1000;
 
+/** With at least this many replies under way, calls may wait for the next of them. */
+const IN_FLIGHT = 4;
+
 /**
- * What is written together: the calls of one tick, or of a whole turn of the event loop. With several servers every
- * reply that is read makes calls for all of them; waiting until all replies of a turn have been read halves the writes.
+ * What is written together where there are several servers, of which every reply that is read makes calls for all: not the calls
+ * of one tick, but those of a whole turn of the event loop, which halves the writes. When the loop has no time to spare, a connection
+ * that awaits replies writes again when the next of them has come.
  */
-export type Gathering = 'tick' | 'turn';
+export interface Gathering {
+  /** Whether the event loop has no time to spare; `now` is the time of the monotonic clock. */
+  isBusy(now: number): boolean;
+}
 
 /** Is told of what happens to a connection. */
 export interface WireOwner {
-  readonly gathering: Gathering;
+  /** Undefined when the calls of each tick are written at its end. */
+  readonly gathering: Gathering | undefined;
   readonly meter: ServerMeter;
   /** Whether each key must have a line of its own at present. */
   readonly separately: boolean;
@@ -79,6 +87,8 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** While a raw command is answered. */
   #raw: RawReader | undefined;
   #flushScheduled = false;
+  /** Whether something was read, or the socket has room again, since calls were written. */
+  #goesOn = false;
   #lastFlush: number;
   readonly #deadlines: CallDeadlines;
   #connectTimer: { close(): void } | undefined;
@@ -167,7 +177,10 @@ export class Wire implements Carrier, DeadlineKeeper {
       const transport: unknown = connect(address, this.#settings, {
         onOpen: () => { whenMade(() => { this.#onOpen(); }); },
         onData: (buffer, length) => { this.#onData(buffer, length); },
-        onDrain: () => { this.#scheduleFlush(); },
+        onDrain: () => {
+          this.#goesOn = true;
+          this.#scheduleFlush();
+        },
         onClose: (cause) => { whenMade(() => { this.#onClose(cause); }); },
       });
       if (!isTransport(transport)) throw new TypeError('the option connect must return a transport');
@@ -245,9 +258,15 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (this.#state === 'ended') return;
     const now = this.#deadlines.look();
     if (this.#calls.size > 0) this.#setRef(true);
-    const idle = this.#calls.written === 0 && now - this.#lastFlush > IDLE;
+    const { gathering } = this.#owner;
+    const { written } = this.#calls;
+    if (written >= IN_FLIGHT && !this.#goesOn && gathering?.isBusy(now)) {
+      this.#flushScheduled = false;
+      return;
+    }
+    const idle = written === 0 && now - this.#lastFlush > IDLE;
     this.#lastFlush = now;
-    if ((idle || this.#owner.gathering === 'turn') && this.#state === 'ready') {
+    if ((idle || gathering !== undefined) && this.#state === 'ready') {
       this.#settings.clock.setImmediate(() => {
         this.#deadlines.look();
         this.#flush();
@@ -263,7 +282,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** Writes what may be written. */
   #flush(): void {
-    this.#flushScheduled = false;
+    this.#flushScheduled = this.#goesOn = false;
     while (this.#state === 'ready' && this.#hasMore && this.#transport.backlog <= MAX_BACKLOG) {
       // The bytes of a call whose server had to be asked for its version first: it is written only now.
       if (this.#request.size > 0) this.#times.startAgain();
@@ -308,6 +327,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   #onData(buffer: Buffer, length: number): void {
     if (this.#state === 'ended') return;
     this.meter.read(length);
+    this.#goesOn = true;
     if (!this.#heard) {
       if (latin1Slice(buffer, 0, Math.min(length, NO_PLACE.length)) === NO_PLACE) {
         this.#onNoPlace();
@@ -317,7 +337,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     }
     try {
       if (this.#raw !== undefined) this.#readRaw(this.#raw, buffer.subarray(0, length));
-      else if (this.#calls.head === undefined && this.#state === 'ready') throw new FrameError('the server sent something that was not asked for');
+      else if (this.#calls.head === undefined && this.#state === 'ready') throw unasked();
       else this.#reader.push(buffer, 0, length);
     } catch (error) {
       this.#times.endRead();
@@ -355,8 +375,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #unreadable(error: unknown, call: Call<unknown>): MemcacheError {
     if (error instanceof MemcacheError) return error;
-    const message = error instanceof Error ? error.message : 'the reply cannot be read';
-    return new MemcacheUnknownError(message, { ...this.#about('maybeExecuted', error), command: call.command.verb });
+    return new MemcacheUnknownError(whyUnreadable(error), { ...this.#about('maybeExecuted', error), command: call.command.verb });
   }
 
   #onFrame(frame: Frame): void {
@@ -442,14 +461,14 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** There is a doubt about the position in the stream. */
   #spoil(cause: unknown): void {
-    const why = cause instanceof Error ? cause.message : 'its reply could not be read';
+    const why = whyUnreadable(cause);
     if (this.#state === 'ready') this.#end(`the connection was dropped: ${why}`, cause, cause);
     else this.#cannotConnect(why, cause);
   }
 
   #cannotConnect(why: string, cause?: unknown): void {
-    const sought = this.#settings.tls === undefined ? 'a memcached' : 'a memcached with TLS';
-    const question = isUnknownName(cause) ? 'is the name right?' : `is ${sought} running there?`;
+    const withTls = this.#settings.tls === undefined ? '' : ' with TLS';
+    const question = isUnknownName(cause) ? 'is the name right?' : `is a memcached${withTls} running there?`;
     const message = `cannot connect to ${this.#name}: ${why}; ${question}`;
     this.#giveUp((command) => new MemcacheConnectError(message, { ...this.#about('notSent', cause), command }));
   }
@@ -573,6 +592,10 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 }
 
+function whyUnreadable(error: unknown): string {
+  return error instanceof Error ? error.message : 'the reply cannot be read';
+}
+
 /** One line for an error of the system; trying several addresses gives one that has the others in it, and no message. */
 function describe(cause: Error | undefined): string {
   if (cause === undefined) return 'the server closed the connection';
@@ -580,7 +603,7 @@ function describe(cause: Error | undefined): string {
   // OpenSSL's messages end with a line end.
   if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message.trim();
   const messages = cause.errors.map((error: unknown) => (isError(error) ? error.message : String(error)));
-  return messages.length === 0 ? cause.message : [...new Set(messages)].join(', ');
+  return [...new Set(messages)].join(', ') || cause.message;
 }
 
 /** Whether the address of the server's name was not found. */

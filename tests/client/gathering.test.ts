@@ -1,0 +1,215 @@
+/** When a connection of a cluster writes what it is given, while the event loop has time to spare and when it has none. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, MemcacheTimeoutError, MetaCommand } from '../../src';
+import { Connection } from '../../src/client/connection';
+import { LoopLoad } from '../../src/runtime/loop-load';
+import { memcachedBinary, isOlderThan, startMemcached } from '../support/memcached';
+import { ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
+import { SeededRandom } from '../support/seeded-random';
+import { startEmbedded } from '../support/servers';
+import { turns } from '../support/virtual-clock';
+
+describe('one connection', () => {
+  let server: ScriptedServer;
+  let client: Client;
+  const loop = { busy: true, isBusy: () => loop.busy };
+  const calls: Promise<unknown>[] = [];
+
+  /** A call that nothing else is written with. */
+  async function ask(key: string): Promise<void> {
+    const call = client.get(key);
+    call.catch(() => undefined);
+    calls.push(call);
+    await turns();
+  }
+
+  async function start(script: (connection: ScriptedConnection) => Promise<void>, timeout = 5000): Promise<void> {
+    server = await ScriptedServer.start(script);
+    client = new Client(new Connection(server.address, { timeout }, {}, loop));
+    loop.busy = true;
+    calls.length = 0;
+    await ask('a');
+    await calls[0];
+    for (const key of ['b', 'c', 'd', 'e']) await ask(key);
+  }
+
+  const hit = (key: string): string => `VALUE ${key} 16 1\r\n1\r\nEND\r\n`;
+
+  afterEach(async () => {
+    await client.close();
+    expect(server.failures).toEqual([]);
+    await server.close();
+  });
+
+  it('writes at once while fewer than four calls are under way, and then what has come by the next reply', async () => {
+    await start(async (connection) => {
+      await connection.expect('get a\r\n');
+      await connection.send(hit('a'));
+      await connection.expect('get b\r\nget c\r\nget d\r\nget e\r\nget x\r\nget y\r\n');
+      while (calls.length < 10) await sleep(5);
+      await sleep(50);
+      expect(connection.received).toBe('');
+      // The next reply is enough: five calls are still under way.
+      await connection.send(hit('b'));
+      await connection.expect('get f g h\r\n');
+      await connection.send(['c', 'd', 'e', 'x', 'y'].map(hit).join('') + hit('f').replace('END\r\n', '') + hit('h'));
+    });
+    loop.busy = false;
+    for (const key of ['x', 'y']) await ask(key);
+    loop.busy = true;
+    for (const key of ['f', 'g', 'h']) await ask(key);
+    expect(await Promise.all(calls)).toEqual(['1', '1', '1', '1', '1', '1', '1', '1', undefined, '1']);
+  });
+
+  it('writes at once while the event loop has time to spare', async () => {
+    await start(async (connection) => {
+      await connection.expect('get a\r\n');
+      await connection.send(hit('a'));
+      await connection.expect('get b\r\nget c\r\nget d\r\nget e\r\nget f\r\nget g\r\n');
+      await connection.send(['b', 'c', 'd', 'e', 'f', 'g'].map(hit).join(''));
+    });
+    loop.busy = false;
+    for (const key of ['f', 'g']) await ask(key);
+    expect(await Promise.all(calls)).toEqual(['1', '1', '1', '1', '1', '1', '1']);
+  });
+
+  it('what waits for a reply has its time-out, and was not sent', async () => {
+    await start(async (connection) => {
+      await connection.expect('get a\r\n');
+      await connection.send(hit('a'));
+      await connection.hold();
+    }, 200);
+    await sleep(100);
+    await ask('f');
+    const outcomes = await Promise.allSettled(calls);
+    const certainties = outcomes.slice(1).map((outcome) => (outcome.status === 'rejected' ? (outcome.reason as MemcacheTimeoutError).certainty : 'answered'));
+    // The last one is written to the connection that follows.
+    expect(certainties).toEqual(['maybeExecuted', 'maybeExecuted', 'maybeExecuted', 'maybeExecuted', 'answered']);
+  });
+
+  it('goes on with what the socket did not take at once, though no reply has come', async () => {
+    const big = 'x'.repeat(500_000);
+    await start(async (connection) => {
+      await connection.expect('get a\r\n');
+      await connection.send(hit('a'));
+      await connection.expect('get b\r\nget c\r\nget d\r\nget e\r\n');
+      const sent = Array.from({ length: 12 }, (_, i) => `set k${i} 16 0 ${big.length}\r\n${big}\r\n`).join('');
+      await connection.send(hit('b'));
+      await connection.expect(sent);
+      await connection.send(hit('c') + hit('d') + hit('e') + 'STORED\r\n'.repeat(12));
+    }, 20_000);
+    const stored = await Promise.all(Array.from({ length: 12 }, (_, i) => client.set(`k${i}`, big)));
+    expect(stored).toEqual(stored.map(() => true));
+    expect(await Promise.all(calls)).toEqual(['1', '1', '1', '1', '1']);
+  });
+
+  it('close() lets what waits for a reply finish', async () => {
+    await start(async (connection) => {
+      await connection.expect('get a\r\n');
+      await connection.send(hit('a'));
+      await connection.expect('get b\r\nget c\r\nget d\r\nget e\r\n');
+      while (calls.length < 6) await sleep(5);
+      await sleep(20);
+      await connection.send(['b', 'c', 'd', 'e'].map(hit).join(''));
+      await connection.expect('get f\r\n');
+      await connection.send(hit('f'));
+    });
+    await ask('f');
+    await client.close();
+    expect(await Promise.all(calls)).toEqual(['1', '1', '1', '1', '1', '1']);
+  });
+});
+
+describe.each([
+  ['the embedded server', startEmbedded],
+  ['memcached', memcachedBinary() === undefined ? undefined : startMemcached],
+] as const)('%s: calls of every kind, in turns of their own, while the loop is always busy', (_, startServer) => {
+  (startServer === undefined ? it.skip : it)('all settle, with what they should', async () => {
+    const server = await startServer?.();
+    if (server === undefined) throw new Error('no server');
+    const client = new Client(new Connection(server.address, { timeout: 20_000 }, {}, { isBusy: () => true }), { timeout: 20_000 });
+    const random = new SeededRandom(16);
+    const model = new Map<string, string>();
+    const large = 'y'.repeat(100_000);
+    const hasMeta = startServer === startEmbedded || !isOlderThan('1.6.0');
+    const kinds: ((key: string, value: string) => Promise<void>)[] = [
+      async (key, value) => {
+        model.set(key, value);
+        expect(await client.set(key, value)).toBe(true);
+      },
+      async (key, value) => {
+        model.set(key, value);
+        await client.set(key, value, { noreply: true });
+      },
+      async (key) => {
+        const expected = model.get(key);
+        expect(await client.get(key)).toBe(expected);
+      },
+      async (key) => {
+        const expected = model.get(key);
+        expect([...(await client.getMany([key, 'none'])).values()]).toEqual(expected === undefined ? [] : [expected]);
+      },
+      async (key) => {
+        const expected = model.delete(key);
+        expect(await client.delete(key, { noreply: false })).toBe(expected);
+      },
+      async (key) => {
+        const abort = new AbortController();
+        const call = client.get(key, { signal: abort.signal });
+        abort.abort();
+        await call.catch(() => undefined);
+      },
+      async () => {
+        expect((await client.raw('verbosity 0', '\r\n')).toString()).toBe('OK');
+      },
+      ...(hasMeta
+        ? [
+            async (key: string) => {
+              const expected = model.get(key);
+              expect((await client.metaGet(key))?.value).toBe(expected);
+            },
+            async (key: string, value: string) => {
+              model.set(key, value);
+              expect((await client.metaSet(key, value)).status).toBe('done');
+            },
+            async (key: string) => {
+              const expected = model.has(key) ? 'HD' : 'EN';
+              expect((await client.executeMeta(new MetaCommand('mg', key, ['k']))).code).toBe(expected);
+            },
+          ]
+        : []),
+    ];
+    const all: Promise<void>[] = [];
+    for (let i = 0; i < 1500; i++) {
+      const value = random.chance(0.05) ? large + String(i) : String(i);
+      const call = random.pick(kinds)(`k${random.below(20)}`, value);
+      call.catch(() => undefined);
+      all.push(call);
+      if (random.chance(0.6)) await turns(1 + random.below(3));
+    }
+    await Promise.all(all);
+    await client.close();
+    await server.stop();
+  }, 60_000);
+});
+
+describe('LoopLoad', () => {
+  it('a loop that waits has time to spare, and one that computes has none', async () => {
+    const load = new LoopLoad();
+    expect(load.isBusy(performance.now())).toBe(false);
+    await sleep(100);
+    expect(load.isBusy(performance.now())).toBe(false);
+    for (const until = performance.now() + 50; performance.now() < until; ) await turns(1);
+    expect(load.isBusy(performance.now())).toBe(true);
+    await sleep(300);
+    expect(load.isBusy(performance.now())).toBe(false);
+  });
+
+  it('is looked at no more often than each ten milliseconds', async () => {
+    const load = new LoopLoad();
+    load.isBusy(0);
+    for (const until = performance.now() + 50; performance.now() < until; ) await turns(1);
+    expect(load.isBusy(9)).toBe(false);
+    expect(load.isBusy(10)).toBe(true);
+  });
+});
