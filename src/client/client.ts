@@ -683,8 +683,8 @@ function checkOptions(options: CallOptions | undefined, known: object = CALL_OPT
   }
 }
 
+/** A copy: the caller may fill the array with other keys before the answer has come. */
 function keyList(keys: unknown): readonly Key[] {
-  if (Array.isArray(keys)) return keys as Key[];
   if (isObject(keys) && isIterable<Key>(keys) && !(keys instanceof Uint8Array)) return [...keys];
   throw new MemcacheIllegalInputError('keys must be an array or another iterable of keys');
 }
