@@ -41,8 +41,10 @@ export class Generation {
 
   /** The keys of the items of `names` in the current generation. */
   async keysOf(names: readonly string[]): Promise<string[]> {
+    // The caller may change the list meanwhile.
+    const own = [...names];
     const prefix = this.#prefix(await this.#word());
-    return names.map((name) => keyOf(this.#client, prefix, name));
+    return own.map((name) => keyOf(this.#client, prefix, name));
   }
 
   async keyOf(name: string): Promise<string> {

@@ -288,7 +288,13 @@ export function cacheSettings(options: CacheOptions<never>): CacheSettings {
   checkOptionNames(options, CACHE_OPTIONS);
   const settings = settingsOf(CACHE_OPTIONS, options);
   const { namespace, chunk, l1 } = settings;
-  const entry: EntrySettings = { ...settingsOf(ENTRY_OPTIONS, options), staleIfError: settings.staleIfError ?? settings.stale, keep: keepOf(settings.stale, settings.staleIfError ?? 0) };
+  const { tags, ...durations } = settingsOf(ENTRY_OPTIONS, options);
+  const entry: EntrySettings = {
+    ...durations,
+    tags: ownTags(tags),
+    staleIfError: settings.staleIfError ?? settings.stale,
+    keep: keepOf(settings.stale, settings.staleIfError ?? 0),
+  };
   return {
     entry,
     namespace,
@@ -351,7 +357,7 @@ export function callSettings(options: EntryOptions<never> | undefined, base: Ent
     cacheTimeout: options.cacheTimeout ?? base.cacheTimeout,
     negativeExpire: options.negativeExpire ?? base.negativeExpire,
     errorPause: options.errorPause ?? base.errorPause,
-    tags: (tags as EntrySettings['tags']) ?? base.tags,
+    tags: ownTags(tags as EntrySettings['tags']) ?? base.tags,
     abortUnused: options.abortUnused ?? base.abortUnused,
   };
 }
@@ -375,6 +381,11 @@ export function expireOf(expire: EntrySettings['expire'], value: unknown, key: K
   }
   // Rounded up: 0 would be for ever.
   return Math.ceil(seconds);
+}
+
+/** A list is copied: the caller may change it before what it is for has been loaded. */
+function ownTags(tags: EntrySettings['tags']): EntrySettings['tags'] {
+  return typeof tags === 'object' ? [...tags] : tags;
 }
 
 /** @throws MemcacheIllegalInputError when these are not names of tags */

@@ -707,8 +707,8 @@ function isOneKey(keys: unknown): keys is Key {
   return typeof keys === 'string' || keys instanceof Uint8Array;
 }
 
+/** A copy: the caller may fill the array with other keys before they are loaded. */
 function keyList(keys: unknown): readonly Key[] {
-  if (Array.isArray(keys)) return keys as Key[];
   if (typeof keys === 'object' && keys !== null && Symbol.iterator in keys && !(keys instanceof Uint8Array)) return [...(keys as Iterable<Key>)];
   throw new MemcacheIllegalInputError('keys must be an array or another iterable of keys');
 }

@@ -123,15 +123,14 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   get<T extends Out = Out>(key: Key, options?: CallOptions): Promise<Fixed<T> | undefined>;
   get(key: Key, options?: CallOptions): Promise<Out | undefined> {
     // The hot path: no closure and no further promise.
-    let command;
     try {
-      command = new GetCommand(encodeKey(key, this.#keyRules), key, this.#serde);
+      const command = new GetCommand(encodeKey(key, this.#keyRules), key, this.#serde);
       checkOptions(options);
+      const value = this.#execute(command, options);
+      return this.#ignored === undefined ? value : this.#orMiss(value, undefined);
     } catch (error) {
       return this.#refused(error, 'get');
     }
-    const value = this.#execute(command, options);
-    return this.#ignored === undefined ? value : this.#orMiss(value, undefined);
   }
 
   /** The value of `key` and the token for a later `cas`; `[undefined, undefined]` on a miss. */
@@ -499,7 +498,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     }
   }
 
-  /** Rejects a call that was not made: its arguments are not legal. */
+  /** Rejects a call that was not made: its arguments are not legal, or code of the user's own threw, such as a hasher or an executor. */
   #refused(error: unknown, verb: string): Promise<never> {
     if (error instanceof MemcacheError) locate(error, this.executor.monitor?.server, verb);
     // An error of user code (a getter in the options, say) is passed on as it is.
@@ -545,18 +544,16 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   }
 
   #store(verb: StorageVerb, key: Key, value: In, options: StoreOptions | undefined): Promise<boolean> {
-    let command;
     try {
       checkOptions(options);
       const wireKey = encodeKey(key, this.#keyRules);
       const item = this.#item(verb, key, value, options);
       const noreply = this.#noreply(options);
       if (item.block.length > this.#maxValueSize) return this.#refuseLarge(verb, wireKey, key, item, options);
-      command = new StoreCommand(verb, wireKey, key, item, noreply);
+      return this.#execute(new StoreCommand(verb, wireKey, key, item, noreply), options);
     } catch (error) {
       return this.#refused(error, verb);
     }
-    return this.#execute(command, options);
   }
 
   async #refuseLarge(verb: StorageVerb, wireKey: string, key: Key, item: Item, options?: CallOptions): Promise<never> {
@@ -683,8 +680,8 @@ function checkOptions(options: CallOptions | undefined, known: object = CALL_OPT
   }
 }
 
+/** A copy: the caller may fill the array with other keys before the answer has come. */
 function keyList(keys: unknown): readonly Key[] {
-  if (Array.isArray(keys)) return keys as Key[];
   if (isObject(keys) && isIterable<Key>(keys) && !(keys instanceof Uint8Array)) return [...keys];
   throw new MemcacheIllegalInputError('keys must be an array or another iterable of keys');
 }

@@ -45,6 +45,8 @@ export class Connection implements Executor {
   readonly #settings: ConnectionSettings;
   readonly #owner: WireOwner;
   #wire: Wire | undefined;
+  /** That one, and those that only let their calls finish. */
+  readonly #wires = new Set<Wire>();
   readonly #closings = new Closings();
   readonly meter: ServerMeter;
   readonly monitor: Monitor;
@@ -68,6 +70,7 @@ export class Connection implements Executor {
       takeBack: (calls, noPlace) => observer.takeBack?.(calls, noPlace) === true,
       onIdle: () => observer.onIdle?.(),
       onEnd: (wire, unsent, failure) => {
+        this.#wires.delete(wire);
         if (this.#wire === wire) this.#wire = undefined;
         if (failure !== undefined) observer.onTrouble?.(failure, wire.isHeard);
         // No byte of these was sent: the next connection takes them.
@@ -100,8 +103,14 @@ export class Connection implements Executor {
 
   /** Takes a call that was made elsewhere; `maxPending` does not apply. */
   add(call: Call<unknown>): void {
-    (this.#wire ??= new Wire(this.#settings, this.#owner)).add(call);
+    if (this.#wire === undefined) this.#wires.add((this.#wire = new Wire(this.#settings, this.#owner)));
+    this.#wire.add(call);
   }
+
+  /** To be called when a call was aborted: perhaps nothing is awaited any more. */
+  readonly onWithdrawn = (): void => {
+    for (const wire of this.#wires) wire.onWithdrawn();
+  };
 
   close(): Promise<void> {
     const wire = this.#wire;

@@ -15,7 +15,8 @@ export class ElastiCacheClient<Out = CacheValue, In = Out> extends HashClient<Ou
   protected static override readonly optionNames: object = { ...super.optionNames, ...ELASTICACHE_OPTIONS };
 
   /**
-   * @param configEndpoint the server that knows the list, for example `my-cluster.abc.cfg.use1.cache.amazonaws.com:11211`
+   * @param configEndpoint the server that knows the list, for example `my-cluster.abc.cfg.use1.cache.amazonaws.com:11211`; TLS and
+   *   credentials in its address (`memcacheds://user:password@…`) hold for all servers
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
   constructor(configEndpoint: ServerInput, options: ElastiCacheClientOptions<Out, In> = {}) {

@@ -11,7 +11,7 @@ import { option, settingsOf, type OptionTable } from '../options/option';
 import { checkValue, MILLISECONDS, wholeNumber } from '../options/rule';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { Dispatcher, type Borrower, type DispatcherSettings, type PoolStats } from './dispatcher';
-import { createLoans, type LoanOptions, type Loans } from './loans';
+import { createLoans, loadGenericPool, type LoanOptions, type Loans } from './loans';
 
 /** How a pool behaves, in addition to its connections. All durations are in milliseconds. */
 export interface PoolOptions extends ConnectionOptions {
@@ -70,6 +70,7 @@ export class ConnectionPool implements Executor {
     const { clock, timeout } = connectionSettings(address, options);
     const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settingsOf(POOL_OPTIONS, options);
     checkValue('minPoolSize', wholeNumber(0, max), min);
+    loadGenericPool();
     const loanOptions: LoanOptions = { max, min, idleTimeout };
     const meter = observer.meter ?? new ServerMeter(address.name, nextClientId());
     this.meter = meter;

@@ -132,6 +132,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   /** To be called when a call was withdrawn. */
   readonly onWithdrawn = (): void => {
     this.#stale = true;
+    for (const connection of this.#loans.all) connection.onWithdrawn();
+    if (this.#onDrained !== undefined && this.#waiting === 0) this.#onDrained();
   };
 
   add(call: Call<unknown>): void {
@@ -200,14 +202,18 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
 
   /** Lets the calls that it has finish. The caller must add no more. */
   async close(): Promise<void> {
-    if (this.#borrowing || this.#batches.length > 0) {
+    if (this.#waiting > 0) {
       await new Promise<void>((resolve) => {
         this.#onDrained = resolve;
       });
     }
     this.#closed = true;
+    // What is left was withdrawn.
+    this.#batches.length = 0;
     this.#resting.end();
     this.#deadlines.close();
+    // Their loans end sooner when nobody waits any more for what they carry.
+    for (const connection of this.#loans.all) void connection.close();
     await this.#loans.close();
   }
 

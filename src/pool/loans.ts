@@ -31,6 +31,12 @@ export interface LoanOptions {
   readonly idleTimeout: number;
 }
 
+/** To be called when a pool is made, not with its first call: that would fail where the process has no file descriptor left. */
+export function loadGenericPool(): typeof genericPool {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded on first use: importing it takes 7 ms
+  return require('generic-pool') as typeof genericPool;
+}
+
 /**
  * Lends what `make` makes. `make` must not fail and do no I/O: generic-pool repeats a failing factory in a loop that
  * starves the event loop, its waiters cannot be withdrawn, and a member that dies while idle is lent all the same. So
@@ -50,8 +56,7 @@ export function createLoans<T>(make: () => T, dispose: (member: T) => Promise<vo
     all.delete(member);
     return dispose(member);
   };
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded on first use: importing it takes 7 ms
-  const { createPool } = require('generic-pool') as typeof genericPool;
+  const { createPool } = loadGenericPool();
   const pool = createPool<T>(
     { create, destroy },
     {

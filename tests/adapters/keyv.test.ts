@@ -19,6 +19,19 @@ describeOverCaches('KeyvMemcache', (cache) => {
     expect(await store.getMany([])).toEqual([]);
   });
 
+  it('reads and deletes the keys that were given, although their list is changed at once', async () => {
+    const store = new KeyvMemcache(cache.client());
+    for (const key of ['a', 'b', 'c', 'd']) await store.set(key, `of ${key}`);
+    const keys = ['a', 'b'];
+    const values = store.getMany(keys);
+    keys.splice(0, 2, 'c', 'd');
+    expect(await values).toEqual(['of a', 'of b']);
+    const deleted = store.deleteMany(keys);
+    keys.length = 0;
+    expect(await deleted).toBe(true);
+    expect(await store.getMany(['a', 'b', 'c', 'd'])).toEqual(['of a', 'of b', undefined, undefined]);
+  });
+
   it('tells what is there, by the millisecond where Keyv has said it, and stores several at once', async () => {
     const store = new KeyvMemcache(cache.client());
     const now = Date.now();

@@ -325,3 +325,32 @@ describe('scopes', () => {
     expect(load).not.toHaveBeenCalled();
   });
 });
+
+describe('lists that the caller changes while a call is under way', () => {
+  const client = (): Client => new EmbeddedClient();
+
+  it('getMany loads and returns the keys that were given', async () => {
+    const cache = new ReadThroughCache(client(), { namespace: 'n' });
+    const keys = ['a', 'b'];
+    const loaded: string[][] = [];
+    const values = cache.getMany(keys, (wanted) => {
+      loaded.push([...wanted]);
+      return new Map(wanted.map((key) => [key, `of ${key}`]));
+    });
+    keys.splice(0, 2, 'c', 'd');
+    expect(await values).toEqual(new Map([['a', 'of a'], ['b', 'of b']]));
+    expect(loaded).toEqual([['a', 'b']]);
+    await cache.close();
+  });
+
+  it.each([['of the call', true], ['of the cache', false]])('the tags %s are those that were given', async (_, ofCall) => {
+    const tags = ['t'];
+    const cache = new ReadThroughCache(client(), { expire: 60, ...(!ofCall && { tags }) });
+    const value = cache.get('k', () => 'old', ofCall ? { tags } : undefined);
+    tags[0] = 'another';
+    expect(await value).toBe('old');
+    await cache.invalidateTags('t');
+    expect(await cache.get('k', () => 'new', { tags: ['t'] })).toBe('new');
+    await cache.close();
+  });
+});

@@ -45,6 +45,48 @@ describe.each(kinds)('close() of a %s', (_, make) => {
     expect(await client.get('k')).toBe('v');
     await client.close();
   });
+
+  it.concurrent.each(['before', 'after'])('does not wait for an answer that nobody waits for: calls aborted %s it', async (when) => {
+    await using server = await MemcachedServer.start();
+    const client = make(server.address, { timeout: 0, connectTimeout: 100 });
+    await client.set('k', 'v');
+    server.faults = () => ({ delay: 100_000 });
+    const abort = new AbortController();
+    // More than the connections of a pool carry, so that some wait for a connection.
+    const calls: Promise<unknown>[] = [];
+    for (let i = 0; i < 10; i++) {
+      calls.push(...Array.from({ length: 2000 }, () => client.get('k', { signal: abort.signal }).catch((error: unknown) => error)));
+      await wait(1);
+    }
+    let closed: Promise<void> | undefined;
+    if (when === 'after') closed = client.close();
+    await wait(20);
+    abort.abort();
+    closed ??= client.close();
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([abort.signal.reason]));
+    await closed;
+    server.faults = undefined;
+    expect(await client.get('k')).toBe('v');
+    await client.close();
+  });
+
+  it.concurrent('waits for the others when some are aborted', async () => {
+    await using server = await MemcachedServer.start();
+    const client = make(server.address, { timeout: 0, connectTimeout: 100 });
+    await client.set('k', 'v');
+    server.faults = () => ({ delay: 200 });
+    const abort = new AbortController();
+    const aborted = client.get('k', { signal: abort.signal }).catch((error: unknown) => error);
+    const [value, stored] = [client.get('k'), client.set('l', 'of l', { noreply: true })];
+    await wait(20);
+    const closed = client.close();
+    abort.abort();
+    expect(await Promise.all([aborted, value, stored])).toEqual([abort.signal.reason, 'v', true]);
+    await closed;
+    server.faults = undefined;
+    expect(await client.get('l')).toBe('of l');
+    await client.close();
+  });
 });
 
 it('an EmbeddedClient closes any number of times', async () => {

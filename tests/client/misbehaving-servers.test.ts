@@ -238,6 +238,8 @@ const rows: Row[] = [
   ['stats with nonsense', (c) => c.stats(), 'STAT pid 1\r\nnonsense\r\nEND\r\n', UNREADABLE],
   ['stats that are refused', (c) => c.stats('detail'), 'CLIENT_ERROR usage: stats detail on|off|dump\r\n', CLIENT_ERROR],
   ['a raw command that is refused', (c) => c.raw('nonsense'), 'ERROR\r\n', UNKNOWN_COMMAND],
+  ['a raw command that is refused byte by byte', (c) => c.raw('incr a 1'), (c) => c.trickle('CLIENT_ERROR cannot increment\r\n'), CLIENT_ERROR],
+  ['a raw command that is refused byte by byte, with another end', (c) => c.raw('x', 'END\r\n'), (c) => c.trickle('SERVER_ERROR out of memory\r\n'), SERVER_ERROR],
   ['a raw command without its end', (c) => c.raw('stats', 'END\r\n'), 'STAT pid 1\r\n', TIMED_OUT],
   ['a raw command with more behind it', (c) => c.raw('version'), 'VERSION 1\r\nEND\r\n', Buffer.from('VERSION 1')],
 ];

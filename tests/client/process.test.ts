@@ -5,15 +5,21 @@ import { CompiledProgram } from '../support/program';
 
 let everything: CompiledProgram;
 
-/** Runs a program with everything of this package in scope; what it printed, its status, and how long it took. */
-async function run(program: string, address: string): Promise<{ output: string; status: number | null; lasted: number }> {
+/**
+ * Runs a program with everything of this package in scope; what it printed, its status, and how long it took.
+ *
+ * @param files how many files it may have open
+ */
+async function run(program: string, address: string, files?: number): Promise<{ output: string; status: number | null; lasted: number }> {
   const code = `
     const { Client, PooledClient, HashClient, RetryingClient, FallbackClient, EmbeddedClient } = require(${JSON.stringify(everything.file)});
-    const address = ${JSON.stringify(address)};
+    let address = ${JSON.stringify(address)};
+    const options = {};
     const started = performance.now();
     process.on('exit', () => console.log('lasted', performance.now() - started));
     void (async () => { ${program} })();`;
-  const child = spawn(process.execPath, ['--input-type=commonjs', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const limit = files === undefined ? '' : `ulimit -n ${files};`;
+  const child = spawn('sh', ['-c', `${limit} exec "$0" "$@"`, process.execPath, '--input-type=commonjs', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (text) => (output += String(text)));
   child.stderr.on('data', (text) => (output += String(text)));
@@ -33,11 +39,11 @@ afterAll(async () => {
 });
 
 const kinds = {
-  Client: 'new Client(address)',
-  PooledClient: 'new PooledClient(address, { minPoolSize: 2 })',
-  HashClient: 'new HashClient([address])',
-  RetryingClient: 'new RetryingClient(new Client(address))',
-  FallbackClient: 'new FallbackClient([new Client(address), new PooledClient(address)])',
+  Client: 'new Client(address, options)',
+  PooledClient: 'new PooledClient(address, { ...options, minPoolSize: 2 })',
+  HashClient: 'new HashClient([address], options)',
+  RetryingClient: 'new RetryingClient(new Client(address, options))',
+  FallbackClient: 'new FallbackClient([new Client(address, options), new PooledClient(address, options)])',
   EmbeddedClient: 'new EmbeddedClient()',
 };
 
@@ -62,6 +68,44 @@ it.each(Object.entries(kinds))('%s: closes cleanly, and leaves no handle', async
   );
   expect([output, status]).toEqual(['v []\n', 0]);
   expect(lasted).toBeLessThan(900);
+});
+
+it.each(Object.entries(kinds).filter(([kind]) => kind !== 'EmbeddedClient'))('%s: a call that was aborted does not keep the process alive, however long the server takes', async (_, make) => {
+  const { output, status, lasted } = await run(
+    `const { createServer } = require('node:net');
+    const silent = createServer(() => {}).listen(0, '127.0.0.1', async () => {
+      silent.unref();
+      silent.on('connection', (socket) => socket.unref());
+      address = ['127.0.0.1', silent.address().port];
+      options.timeout = 0;
+      const client = ${make};
+      const abort = new AbortController();
+      setTimeout(() => abort.abort(), 50);
+      await client.get('k', { signal: abort.signal }).catch((error) => console.log(error.name));
+    });`,
+    server.address,
+  );
+  expect([output, status]).toEqual(['AbortError\n', 0]);
+  expect(lasted).toBeLessThan(5000);
+}, 10_000);
+
+it.each(Object.entries(kinds).filter(([kind]) => kind !== 'EmbeddedClient'))('%s: a process without a file descriptor left gets clear errors, and goes on when it has some', async (_, make) => {
+  const { output, status } = await run(
+    `const { openSync, closeSync } = require('node:fs');
+    const client = ${make};
+    const files = [];
+    try { for (;;) files.push(openSync('/dev/null')); } catch (error) { console.log(error.code); }
+    for (const call of [() => client.get('k'), () => client.set('k', 'v'), () => client.getMany(['k', 'l'])]) {
+      await call().then(console.log, (error) => console.log((error.failures?.values().next().value ?? error).code, /EMFILE/.test((error.cause ?? error).message)));
+    }
+    files.forEach((file) => closeSync(file));
+    await new Promise((done) => setTimeout(done, 20));
+    console.log(await client.set('k', 'v'), await client.get('k'));
+    await client.close();`,
+    server.address,
+    60,
+  );
+  expect([output, status]).toEqual([`EMFILE\n${'MEMCACHE_CONNECT true\n'.repeat(3)}true v\n`, 0]);
 });
 
 it('a call that is awaited keeps the process alive until it has settled', async () => {

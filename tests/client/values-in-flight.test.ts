@@ -1,5 +1,5 @@
-/** What was given at the time of the call is what is stored, whatever becomes of the caller's buffer; or the call alone fails. */
-import { Client, MemcacheIllegalInputError, PooledClient, RawSerde, type ClientOptions } from '../../src';
+/** What was given at the time of the call is what is stored or read, whatever becomes of the caller's buffer or list; or the call alone fails. */
+import { Client, HashClient, MemcacheIllegalInputError, PooledClient, RawSerde, type ClientOptions } from '../../src';
 import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
 import { describeWithMemcached } from '../support/describe';
@@ -21,6 +21,7 @@ afterAll(() => server.close());
 const kinds: [name: string, make: (options: Options) => Bytes][] = [
   ['Client', (options) => new Client(server.address, options)],
   ['PooledClient', (options) => new PooledClient(server.address, options)],
+  ['HashClient', (options) => new HashClient([server.address], options)],
   ['EmbeddedClient', (options) => new EmbeddedClient(undefined, options)],
 ];
 
@@ -103,6 +104,24 @@ describe.each(kinds)('%s', (_, make) => {
       transfer(value);
       await expect(write(client, 'k', value)).rejects.toThrow('value: its buffer was transferred');
     });
+  });
+
+  it('reads and deletes the keys that were given, although their list is changed in the same tick', async () => {
+    await client.setMany({ a: 'of a', b: 'of b', c: 'of c', d: 'of d' });
+    const given = ['a', 'b'];
+    const values = client.getMany(given);
+    given[0] = 'c';
+    expect(new Map(Array.from(await values, ([key, value]) => [key, String(value)]))).toEqual(new Map([['a', 'of a'], ['b', 'of b']]));
+    const withTokens = client.getsMany(given);
+    given.reverse();
+    expect(Array.from(await withTokens, ([key, [value]]) => [key, String(value)])).toEqual([['c', 'of c'], ['b', 'of b']]);
+    for (const options of [{}, { noreply: true }]) {
+      const list = ['a', 'b'];
+      const deleted = client.deleteMany(list, options);
+      list.length = 0;
+      expect(await deleted).toBe(2);
+    }
+    for (const { misses, ok, errors } of client.metrics().values()) expect({ misses, errors, deleted: ok >= 2 }).toEqual({ misses: 0, errors: {}, deleted: true });
   });
 
   it('metaSet stores bytes as they are', async () => {

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { ElastiCacheClient, type ElastiCacheClientOptions } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
@@ -193,7 +196,43 @@ it('when nobody can tell, the list stays as it is', async () => {
   await client.close();
 });
 
+it.each([['are for all servers', 'bob', false], ['give way to the option', 'alice', true]])('credentials in the address of the endpoint %s', async (_, username, withOption) => {
+  const user = { username: 'bob', password: 'a%20/:@b' };
+  const [node, config] = await Promise.all([MemcachedServer.start({ auth: [user] }), MemcachedServer.start({ auth: [user] })]);
+  config.cluster = { version: 1, nodes: [{ host: 'localhost', ip: '127.0.0.1', port: node.port }] };
+  const address = `memcached://${username}:${encodeURIComponent(user.password)}@${config.address}`;
+  const client = new ElastiCacheClient(address, withOption ? { auth: user } : {});
+  expect(await client.set('k', 'v')).toBe(true);
+  expect(names(client)).toEqual([`127.0.0.1:${node.port}`]);
+  expect(inspect(client, { depth: 9 })).not.toContain(user.password);
+  await client.close();
+  await Promise.all([node, config].map((server) => server.close()));
+});
+
 describeWithOpenssl('TLS', () => {
+  it('in the address of the endpoint is for all servers: nothing travels in the clear', async () => {
+    const authority = new TestAuthority('the authority');
+    const tls = authority.sign('DNS:localhost');
+    const clear: string[] = [];
+    const node = createServer((socket) => socket.on('data', (data) => clear.push(data.toString('latin1'))).on('error', () => undefined));
+    await once(node.listen(0, '127.0.0.1'), 'listening');
+    const config = await MemcachedServer.start({ tls });
+    config.cluster = { version: 1, nodes: [{ host: 'localhost', ip: '127.0.0.1', port: (node.address() as AddressInfo).port }] };
+    const rejectUnauthorized = false;
+    // The certificate of this authority is known to nobody: to the endpoint it goes by a transport of its own.
+    const connect: Connect = (address, options, handler) =>
+      connectSocket(address, { ...options, tls: options.tls && { ...options.tls, rejectUnauthorized } }, handler);
+    const client = new ElastiCacheClient(`memcacheds://localhost:${config.port}`, { connect, connectTimeout: 100 });
+    await failure(client.set('k', 'a secret'));
+    expect(names(client)).toHaveLength(1);
+    expect(clear.length).toBeGreaterThan(0);
+    expect(clear.join('')).not.toMatch(/set k|secret/);
+    await client.close();
+    node.close();
+    await config.close();
+    authority.remove();
+  });
+
   it('goes to the endpoint and the servers alike, by host name', async () => {
     const authority = new TestAuthority('the authority');
     const tls = authority.sign('DNS:localhost');

@@ -424,6 +424,29 @@ it('a weight is a share of the keys', async () => {
   await client.close();
 });
 
+const calls: [name: string, call: (client: Client) => Promise<unknown>][] = [
+  ['get', (client) => client.get('k')],
+  ['gets', (client) => client.gets('k')],
+  ['getMany', (client) => client.getMany(['k', 'l'])],
+  ['set', (client) => client.set('k', 'v')],
+  ['set with noreply', (client) => client.set('k', 'v', { noreply: true })],
+  ['setMany', (client) => client.setMany({ k: 'v' })],
+  ['delete', (client) => client.delete('k')],
+  ['incr', (client) => client.incr('k')],
+  ['metaSet', (client) => client.metaSet('k', 'v')],
+];
+
+it.each(calls)('%s rejects with what a hasher throws, and does not throw', async (_, call) => {
+  const mistake = new TypeError('this key has no tag');
+  const hasher = { addNode: () => undefined, removeNode: () => undefined, getNode: () => { throw mistake; } };
+  const cluster = new HashClient(servers.map(({ address }) => address), { hasher });
+  for (const client of [cluster, new RetryingClient(cluster), new Client(cluster.executor, { ignoreErrors: true })]) {
+    const result = call(client);
+    expect(await rejection(result)).toBe(mistake);
+  }
+  await cluster.close();
+});
+
 it('usePooling puts a pool behind each server', async () => {
   const client = makeClient({ usePooling: true, maxPoolSize: 2 });
   const [server] = servers;

@@ -163,3 +163,19 @@ it('never lends one twice at a time, whatever is done', async () => {
     { numRuns: 100 },
   );
 });
+
+it('generic-pool is loaded when a pool is made: neither by an import, nor by a call, which may come when the process has no file descriptor left', () => {
+  jest.isolateModules(() => {
+    let loaded = false;
+    jest.doMock('generic-pool', () => {
+      loaded = true;
+      return jest.requireActual<object>('generic-pool');
+    });
+    const { PooledClient, HashClient } = jest.requireActual<typeof import('../../src')>('../../src');
+    new HashClient(['127.0.0.1:1']);
+    expect(loaded).toBe(false);
+    new PooledClient();
+    expect(loaded).toBe(true);
+    jest.dontMock('generic-pool');
+  });
+});

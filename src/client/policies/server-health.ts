@@ -1,4 +1,4 @@
-import { MemcacheAuthenticationError, MemcacheClientError } from '../../errors';
+import { MemcacheAuthenticationError, MemcacheClientError, MemcacheConnectError } from '../../errors';
 import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 
@@ -67,7 +67,7 @@ export class ServerHealth {
 
   /** A connection could not be made, or was lost with calls on it. */
   onTrouble(failure: unknown): void {
-    if (!isServersFault(failure)) return;
+    if (!isServersFault(failure) || isShortage(failure)) return;
     this.#lastFailure = failure;
     // Other connections and calls already under way fail for the same reason, which counts once.
     if (this.#state !== 'healthy' && !this.#probing) return;
@@ -106,4 +106,9 @@ export class ServerHealth {
 /** Whether a failure is the server's fault: an answer of the server, or a mistake in the request, is not. */
 export function isServersFault(failure: unknown): boolean {
   return !(failure instanceof MemcacheClientError || failure instanceof MemcacheAuthenticationError);
+}
+
+/** Whether this process, or its machine, had no file descriptor left: all its servers would be dead long after it has some again. */
+function isShortage(failure: unknown): boolean {
+  return failure instanceof MemcacheConnectError && /E[MN]FILE/.test(failure.message);
 }

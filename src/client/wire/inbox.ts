@@ -10,18 +10,12 @@ import { isWorthRepeating, spoils } from './spoils';
 /** The call has its reply, as an error, and the connection must not be used any more. */
 export class SpoilingReply extends Error {
   constructor(cause: unknown) {
-    super(cause instanceof Error ? cause.message : 'a reply cannot be trusted', { cause });
+    super('a reply cannot be trusted', { cause });
   }
 }
 
 /** A reply for several keys was broken by an error: nobody was told, and the calls it was for are marked `separate`. */
-export class RepeatSeparately extends Error {
-  declare readonly cause: Error;
-
-  constructor(cause: Error) {
-    super(cause.message, { cause });
-  }
-}
+export class RepeatSeparately extends BrokenReply {}
 
 /** Something came while nothing was awaited. */
 export function unasked(): FrameError {
@@ -130,18 +124,15 @@ export class Inbox {
   #hitTwins(frame: Frame): void {
     // The first may have kept the memory; each of the others needs its own.
     frame.owned = false;
-    let call = this.#calls.head;
-    for (let offset = 1; call !== undefined; offset++) {
-      const { command, endsReply } = call;
-      if (isFor(call, command, frame)) {
-        call.markAnswered();
-        try {
-          call.resolve(call.settled ? undefined : command.hit(frame), this.#meter);
-        } catch (error) {
-          call.reject(error, this.#meter);
-        }
+    for (const call of this.#line()) {
+      const { command } = call;
+      if (!isFor(call, command, frame)) continue;
+      call.markAnswered();
+      try {
+        call.resolve(call.settled ? undefined : command.hit(frame), this.#meter);
+      } catch (error) {
+        call.reject(error, this.#meter);
       }
-      call = endsReply ? undefined : this.#calls.behindHead(offset);
     }
   }
 
@@ -165,7 +156,7 @@ export class Inbox {
     for (let offset = 0; offset < passed; offset++) {
       const earlier = this.#calls.behindHead(offset);
       if (earlier === undefined || !isFor(earlier, earlier.command, frame)) continue;
-      this.#markSeparate(head);
+      this.#markSeparate();
       const { verb: command } = head.command;
       const origin = { server: this.#meter.server, command, certainty: 'maybeExecuted' } as const;
       throw new RepeatSeparately(new MemcacheUnknownError('values came in another order than was asked for; see the option proxy', origin));
@@ -173,11 +164,16 @@ export class Inbox {
     throw new FrameError('the reply holds a value for a key that was not asked for');
   }
 
-  /** The calls of the line that begins with `head` are to be asked for one by one. */
-  #markSeparate(head: Call<unknown>): void {
-    let call: Call<unknown> | undefined = head;
+  /** The calls of the line are to be asked for one by one. */
+  #markSeparate(): void {
+    for (const call of this.#line()) call.markSeparate();
+  }
+
+  /** The calls of the line that is being answered, from the head on. */
+  *#line(): Generator<Call<unknown>> {
+    let call = this.#calls.head;
     for (let offset = 1; call !== undefined; offset++) {
-      call.markSeparate();
+      yield call;
       call = call.endsReply ? undefined : this.#calls.behindHead(offset);
     }
   }
@@ -187,11 +183,11 @@ export class Inbox {
     const error = isWord(frame, 'END') ? undefined : replyError(frame, command, this.#meter.server);
     // A server that does not know the command says so once, in place of all that the line asked for.
     const isWhole = !this.#inLine && error instanceof MemcacheUnknownCommandError;
-    const inDoubt = error !== undefined && !isWhole && this.#lineEnd(head).inCompany;
+    const inDoubt = error !== undefined && !isWhole && [...this.#line()].some(({ inCompany }) => inCompany);
     this.#inLine = false;
     this.#passed = 0;
     if (inDoubt && !head.separate && isWorthRepeating(error)) {
-      this.#markSeparate(head);
+      this.#markSeparate();
       throw new RepeatSeparately(error);
     }
     let call: Call<unknown> | undefined = head;
@@ -201,17 +197,6 @@ export class Inbox {
       call = last ? undefined : this.#calls.head;
     } while (call !== undefined);
     if (error !== undefined && (inDoubt || spoils(error, command))) throw new SpoilingReply(error);
-  }
-
-  /** The last call of the line that begins with `head`. */
-  #lineEnd(head: Call<unknown>): Call<unknown> {
-    let call = head;
-    for (let offset = 1; !call.endsReply; offset++) {
-      const next = this.#calls.behindHead(offset);
-      if (next === undefined) break;
-      call = next;
-    }
-    return call;
   }
 
   /** The head's key was not there, or the reply was an error. A call that was answered, or withdrawn, is not told again. */

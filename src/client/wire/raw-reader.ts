@@ -1,5 +1,6 @@
 import { MemcacheUnknownError } from '../../errors';
 import { Frame } from '../../protocol/frame';
+import { MAX_REPLY_LINE } from '../../protocol/limits';
 import { isErrorLine, replyError } from '../../protocol/reply';
 
 /** Reads a reply of unknown shape: all bytes up to an end token, or an error line. */
@@ -11,6 +12,8 @@ export class RawReader {
   #length = 0;
   /** The last bytes seen, one fewer than the token has: it may begin in them. */
   #tail = Buffer.alloc(0);
+  /** Whether it is known what the first line is. */
+  #begun = false;
 
   constructor(until: Buffer, limit: number, server: string) {
     this.#until = until;
@@ -29,7 +32,7 @@ export class RawReader {
     this.#chunks.push(Buffer.from(chunk));
     this.#length += chunk.length;
     const at = window.indexOf(this.#until);
-    if (at < 0 || this.#length <= 512) this.#checkError();
+    if (!this.#begun) this.#checkError();
     if (at >= 0) {
       const end = before + at;
       return { reply: Buffer.concat(this.#chunks).subarray(0, end), clean: end + this.#until.length === this.#length };
@@ -47,8 +50,10 @@ export class RawReader {
 
   /** An error line comes first or not at all. */
   #checkError(): void {
-    const buffer = Buffer.concat(this.#chunks.slice(0, 8));
+    // The line may come in as many pieces as it has bytes.
+    const buffer = Buffer.concat(this.#chunks);
     const end = buffer.indexOf('\r\n');
+    this.#begun = end >= 0 || buffer.length > MAX_REPLY_LINE;
     if (end < 0) return;
     const frame = new Frame();
     frame.buffer = buffer;

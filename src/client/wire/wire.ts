@@ -94,6 +94,8 @@ export class Wire implements Carrier, DeadlineKeeper {
   #connectTimer: { close(): void } | undefined;
   #ref = true;
   #retired = false;
+  /** Whether some of its calls were aborted, so that none of them may be wanted any more. */
+  #abandoned = false;
   #closed: (() => void)[] = [];
   #isClosed = false;
   readonly #times: ReplyTimes;
@@ -142,6 +144,12 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (!this.#flushScheduled) this.#scheduleFlush();
     this.#deadlines.begin(call);
     this.#calls.push(call);
+  }
+
+  /** To be called when a call was aborted that may be one of its own. */
+  onWithdrawn(): void {
+    this.#abandoned = true;
+    this.#scheduleFlush();
   }
 
   /**
@@ -439,9 +447,9 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #onClose(cause: Error | undefined): void {
     this.#isClosed = true;
-    if (this.#state === 'opening' || this.#state === 'authenticating') {
+    if (this.#state !== 'ready') {
       this.#cannotConnect(describe(cause), cause);
-    } else if (this.#state === 'ready') {
+    } else {
       this.#calls.trim();
       const head = this.#calls.head;
       if (head?.command.closes === true) {
@@ -568,13 +576,14 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** When nothing is awaited any more, the process may end, or the connection if it was asked to. */
   #settleDown(): void {
     this.#calls.trim();
-    if (this.#calls.size > 0 && !(this.#retired && this.#isUnwanted())) return;
+    const isIdle = this.#calls.size === 0;
+    if (!isIdle && !((this.#retired || this.#abandoned) && this.#isUnwanted())) return;
     if (this.#retired) {
       this.#end('the connection was closed by close()');
       return;
     }
     this.#setRef(false);
-    this.#owner.onIdle();
+    if (isIdle) this.#owner.onIdle();
   }
 
   /** Whether all that is still to come was aborted. Commands that ask for no answer are to arrive before the end. */

@@ -9,7 +9,7 @@ import { Client } from '../../client/client';
 import type { ConnectionOptions } from '../../client/client-options';
 import { option, settingsOf, type OptionTable } from '../../options/option';
 import { MILLISECONDS, SWITCH } from '../../options/rule';
-import { parseServerAddress, type ServerInput } from '../../client/server-address';
+import { parseServerAddress, type ServerAddress, type ServerInput } from '../../client/server-address';
 import { RawSerde } from '../../serde';
 import type { Discovery } from './discovery';
 
@@ -50,13 +50,14 @@ const RETRY_AFTER = 1000;
 
 /**
  * A source for {@link HashClient}: the servers of Amazon ElastiCache or Google Memorystore, as `configEndpoint` answers to
- * `config get cluster`.
+ * `config get cluster`. TLS and credentials that its address asks for hold for these servers too.
  *
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
 export function elastiCacheDiscovery(configEndpoint: ServerInput, options: ElastiCacheOptions & ConnectionOptions = {}): Discovery {
-  const { endpoint, tls: secure } = parseServerAddress(configEndpoint);
-  const tls = options.tls ?? secure;
+  const address = parseServerAddress(configEndpoint);
+  const { endpoint } = address;
+  const tls = options.tls ?? address.tls;
   const { refreshInterval: interval, useVpc = tls === false || 'path' in endpoint } = settingsOf(ELASTICACHE_OPTIONS, options);
   return async function* ({ signal, wait }) {
     let config: ClusterConfig | undefined;
@@ -64,7 +65,7 @@ export function elastiCacheDiscovery(configEndpoint: ServerInput, options: Elast
     while (!signal.aborted) {
       // Any server of the cluster can answer when the endpoint does not; they take turns, so that one that hangs is not asked
       // each time.
-      const known = config?.nodes.map((node) => serverOf(node, useVpc)) ?? [];
+      const known = config?.nodes.map((node) => serverOf(node, useVpc, address)) ?? [];
       const from = failed % Math.max(1, known.length);
       try {
         const found = await askAnyOf([configEndpoint, ...known.slice(from), ...known.slice(0, from)], options, signal);
@@ -77,14 +78,18 @@ export function elastiCacheDiscovery(configEndpoint: ServerInput, options: Elast
         await wait(Math.min(RETRY_AFTER, interval));
         continue;
       }
-      yield config.nodes.map((node) => serverOf(node, useVpc));
+      yield config.nodes.map((node) => serverOf(node, useVpc, address));
       await wait(interval);
     }
   };
 }
 
-function serverOf({ host, ip, port }: ClusterNode, useVpc: boolean): { host: string; port: number } {
-  return { host: useVpc ? ip || host : host || ip, port };
+/** With the TLS and the credentials of the endpoint's address, which a list does not tell: without them values would travel in the clear. */
+function serverOf({ host, ip, port }: ClusterNode, useVpc: boolean, { tls, auth }: ServerAddress): ServerInput {
+  const name = useVpc ? ip || host : host || ip;
+  if (!tls && auth === undefined) return { host: name, port };
+  const credentials = auth === undefined ? '' : `${encodeURIComponent(auth.username)}:${encodeURIComponent(auth.password)}@`;
+  return `memcached${tls ? 's' : ''}://${credentials}${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
 /** A function, since TypeScript would assume that `aborted` does not change across an `await`. */
