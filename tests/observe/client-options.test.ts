@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { tracingChannel } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { CHANNELS, Client, FallbackClient, HashClient, RetryingClient } from '../../src';
@@ -52,6 +54,32 @@ describe('diagnostics', () => {
   it.each([7, { keys: 1 }, { key: 'x' }, { sample: 2 }, { sample: -0.1 }, { sample: NaN }, { sample: '1' }])('%j is refused', (diagnostics) => {
     expect(() => new Client(server.address, { diagnostics: illegal(diagnostics) })).toThrow(/diagnostics must be/);
   });
+});
+
+it('what is bound to the start of a call is there at its end, as with tracePromise, and not in its caller', async () => {
+  const storage = new AsyncLocalStorage<unknown>();
+  const channel = tracingChannel(CHANNELS.command);
+  const seen: boolean[] = [];
+  const look = (message: unknown): void => {
+    seen.push(storage.getStore() === message);
+  };
+  const subscribers = { start: look, end: look, asyncStart: look, asyncEnd: look, error: look };
+  const client = new Client(server.address);
+  channel.start.bindStore(storage, (message) => message);
+  channel.subscribe(subscribers);
+  try {
+    await storage.run('request', async () => {
+      await client.get('a');
+      await failure(client.raw('nonsense'));
+      expect(storage.getStore()).toBe('request');
+    });
+  } finally {
+    channel.unsubscribe(subscribers);
+    channel.start.unbindStore(storage);
+  }
+  // start, end, asyncStart, asyncEnd, and error for the second.
+  expect(seen).toEqual(new Array<boolean>(9).fill(true));
+  await client.close();
 });
 
 it('says what came of each call', async () => {
