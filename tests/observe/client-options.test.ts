@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { CHANNELS, Client, FallbackClient, HashClient, RetryingClient } from '../../src';
+import { CHANNELS, Client, FallbackClient, HashClient, MemcacheConnectError, MemcacheTimeoutError, RetryingClient } from '../../src';
 import { failure, illegal } from '../support/contract';
 import { runAlone } from '../support/program';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
@@ -223,6 +223,7 @@ it('inspect shows servers, states and the options that differ, in one screen and
   await client.close();
   const wrapped = [new RetryingClient(client, { attempts: 7 }), new FallbackClient([client], { copyHits: true })];
   expect(wrapped.map((each) => inspect(each))).toEqual([expect.stringMatching(/attempts: 7/), expect.stringMatching(/copyHits: true/)]);
+  expect(inspect(new RetryingClient(client, { retryFor: [MemcacheTimeoutError, MemcacheConnectError] }))).toContain("retryFor: 'MemcacheTimeoutError, MemcacheConnectError'");
   const many = new HashClient(Array.from({ length: 100 }, (_, i) => `10.0.0.${i + 1}`));
   expect(inspect(many).split('\n').length).toBeLessThan(60);
   await many.close();
