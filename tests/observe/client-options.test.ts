@@ -214,6 +214,26 @@ it('callerStack: errors carry the stack of the call, each its own', async () => 
   await client.close();
 });
 
+it('a function for ignoreErrors that rejects, as one that awaits may, is ignored too', async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => {
+    unhandled.push(reason);
+  };
+  process.on('unhandledRejection', note);
+  const client = new Client(dead, {
+    ignoreErrors: illegal(() => Promise.reject(new Error('cannot tell'))),
+  });
+  try {
+    expect(await client.get('a')).toBeUndefined();
+    // Node looks for them once a turn.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  } finally {
+    process.off('unhandledRejection', note);
+  }
+  expect(unhandled).toEqual([]);
+  await client.close();
+});
+
 it('inspect shows servers, states and the options that differ, in one screen and without secrets', async () => {
   const client = new Client(server.address, { auth: { username: 'user', password: 'pa55w0rd' }, tls: false, timeout: 500, noDelay: true, keyPrefix: 'app:' });
   const shown = inspect(client);
