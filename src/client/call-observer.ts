@@ -130,6 +130,8 @@ const seen = {
   outcome: undefined as CommandOutcome | undefined,
   hits: undefined as number | undefined,
   add(outcome: Outcome, keys: number): void {
+    // Commands for many keys tell of each outcome that they may have.
+    if (keys === 0) return;
     this.outcome = NAMES[outcome];
     if (outcome === HIT) this.hits = (this.hits ?? 0) + keys;
     else if (outcome === MISS) this.hits ??= 0;

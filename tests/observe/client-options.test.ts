@@ -56,6 +56,28 @@ describe('diagnostics', () => {
   });
 });
 
+it('a call for many keys with one key has the outcome of that key', async () => {
+  const client = new Client(server.address);
+  await client.delete('one');
+  const recorder = new Recorder();
+  expect(await client.getMany(['one'])).toEqual(new Map());
+  expect(await client.setMany({ one: 1 })).toEqual([]);
+  expect(await client.getMany(['one'])).toEqual(new Map([['one', 1]]));
+  expect((await client.getsMany(['one'])).size).toBe(1);
+  expect(await client.deleteMany(['one'])).toBe(1);
+  expect(await client.deleteMany(['one'])).toBe(0);
+  recorder.stop();
+  expect(recorder.of(CHANNELS.command).map(({ command, outcome, hits }) => [command, outcome, hits])).toEqual([
+    ['get', 'miss', 0],
+    ['set', 'stored', undefined],
+    ['get', 'hit', 1],
+    ['gets', 'hit', 1],
+    ['delete', 'ok', undefined],
+    ['delete', 'miss', undefined],
+  ]);
+  await client.close();
+});
+
 it('what is bound to the start of a call is there at its end, as with tracePromise, and not in its caller', async () => {
   const storage = new AsyncLocalStorage<unknown>();
   const channel = tracingChannel(CHANNELS.command);
