@@ -44,6 +44,7 @@ it.each([
   ['full-cache', /hits [1-4]\d %, .*errors: none\n[^]*memcached_items_evicted_total\{.*\} [1-9]\d\d/],
   ['hot-key', /server \d: healthy, 2[789]\d calls, .*read 2\d{5} bytes/],
   ['connection-storm', /server 1: healthy, 50 calls, .* connects 1,[^]*connections made: 50;[^]*rejected_connections: [1-9]/],
+  ['too-many-calls', /errors: MEMCACHE_OVERLOADED 500\n {2}calls that waited: 1000\n[^]*3000 calls, .*errors: MEMCACHE_OVERLOADED 500\n$/],
 ])('examples/incidents/%s.ts shows its symptom', async (name, symptom) => {
   expect(await output(join('incidents', `${name}.ts`))).toMatch(symptom);
 });

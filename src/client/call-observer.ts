@@ -47,36 +47,23 @@ export class CallObserver {
       command: command.verb,
       keyCount: command.keyCount,
       server: executor.monitor?.server,
-      key: this.#key === undefined ? undefined : this.#keyOf(command),
+      key: this.#key && keyShown(this.#key, command),
       outcome: undefined,
       hits: undefined,
       attempts: 1,
       error: undefined,
     };
-    const call = new PublishedCall(executor, command, options, message);
-    return commands.begin(message, handOver<R>, call).then(
-      (result) => {
-        describe(command, result, message);
-        commands.finish(message);
-        return result;
-      },
-      (error: unknown) => {
-        message.error = observed(error, call.signal);
-        commands.finish(message);
-        throw error;
-      },
-    );
+    return commands.begin(message, handOver<R>, new PublishedCall(executor, command, options, message));
   }
+}
 
-  #keyOf({ firstKey }: Command<unknown>): string | undefined {
-    if (this.#key === undefined || firstKey === undefined) return undefined;
-    try {
-      const shown: unknown = this.#key(firstKey);
-      return typeof shown === 'string' ? shown : undefined;
-    } catch {
-      // An error of the user's function must not fail the call.
-      return undefined;
-    }
+/** What the user's function makes of the first key. Its error must not fail the call. */
+function keyShown(show: (key: Key) => unknown, { firstKey }: Command<unknown>): string | undefined {
+  try {
+    const shown = firstKey === undefined ? undefined : show(firstKey);
+    return typeof shown === 'string' ? shown : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -100,13 +87,30 @@ class PublishedCall<R> implements ExecuteOptions {
   }
 }
 
-/** A user's own executor may throw; the call then rejects like any other. */
+/**
+ * Hands the call over, and tells of its end: in the context of the stores bound to the channel, as with Node's `tracePromise`. A
+ * user's own executor may throw; the call then rejects like any other.
+ */
 function handOver<R>(call: PublishedCall<R>): Promise<R> {
+  const { command, trace } = call;
+  let result;
   try {
-    return call.executor.execute(call.command, call);
+    result = call.executor.execute(command, call);
   } catch (error) {
-    return rejected(error);
+    result = rejected(error);
   }
+  return result.then(
+    (value) => {
+      describe(command, value, trace);
+      commands.finish(trace);
+      return value;
+    },
+    (error: unknown) => {
+      trace.error = observed(error, call.signal);
+      commands.finish(trace);
+      throw error;
+    },
+  );
 }
 
 function describe<R>(command: Command<R>, result: R, message: CommandMessage): void {
@@ -126,6 +130,8 @@ const seen = {
   outcome: undefined as CommandOutcome | undefined,
   hits: undefined as number | undefined,
   add(outcome: Outcome, keys: number): void {
+    // Commands for many keys tell of each outcome that they may have.
+    if (keys === 0) return;
     this.outcome = NAMES[outcome];
     if (outcome === HIT) this.hits = (this.hits ?? 0) + keys;
     else if (outcome === MISS) this.hits ??= 0;

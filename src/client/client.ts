@@ -80,7 +80,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   readonly #clock: Clock;
   readonly #maxValueSize: number;
   readonly #defaultNoreply: boolean;
-  readonly #onIgnored: ((error: MemcacheError) => void) | undefined;
+  readonly #onIgnored: ((error: MemcacheError) => unknown) | undefined;
   /** How many errors became misses, by server; undefined when none do. */
   readonly #ignored: Map<string, number> | undefined;
   readonly #observer: CallObserver;
@@ -480,21 +480,21 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     } catch (error) {
       const isRefusal = error instanceof MemcacheUnknownCommandError && error.certainty === 'notSent';
       if (!(error instanceof MemcacheError) || error instanceof MemcacheIllegalInputError || isRefusal) throw error;
-      this.#ignore(error);
+      void this.#ignore(error);
       // Of a call to several servers, the results of those that answered are kept.
       return error instanceof MemcachePartialError ? (error.partial as R) : miss;
     }
   }
 
-  #ignore(error: MemcacheError): void {
+  async #ignore(error: MemcacheError): Promise<void> {
     const failures = error instanceof MemcachePartialError && error.server === undefined ? error.failures : [[error.server, error] as const];
     for (const [server, failure] of failures) {
       if (server !== undefined) this.#ignored?.set(server, (this.#ignored.get(server) ?? 0) + failedKeys(failure));
     }
     try {
-      this.#onIgnored?.(error);
+      await this.#onIgnored?.(error);
     } catch {
-      // The option is called ignoreErrors: its own errors are ignored too.
+      // The option is called ignoreErrors: its own errors are ignored too, and rejections.
     }
   }
 

@@ -41,5 +41,5 @@ function shownOption(name: string, value: unknown): unknown {
   if (typeof value === 'function') return 'a function';
   if (!isObject(value)) return value;
   const { name: className } = value.constructor;
-  return className === 'Object' || className === 'Array' ? Object.keys(value).join(', ') : className;
+  return className === 'Object' ? Object.keys(value).join(', ') : className;
 }

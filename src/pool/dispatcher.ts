@@ -83,6 +83,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   #turning = false;
   #onDrained: (() => void) | undefined;
   readonly #resting: RestingConnections;
+  /** Whether the server has failed, and has answered nothing since: connections that worked before prove nothing then. */
+  #inTrouble = false;
   #closed = false;
 
   constructor(settings: DispatcherSettings, lend: (borrower: Borrower) => Loans<Connection>) {
@@ -144,14 +146,18 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   }
 
   onIdle(connection: Connection): void {
+    if (connection.isHeard) this.#inTrouble = false;
     if (!this.#resting.has(connection)) this.#loans.giveBack(connection);
     else this.#resting.onIdle(connection, { work: this.#othersWork(connection), mayWork: this.#othersMayWork(connection) });
   }
 
   isOneTooMany(connection: Connection, heard: boolean): boolean {
     // One that is only asked whether it works tells nothing of the server, as long as others carry calls.
-    if (this.#resting.has(connection)) return this.#othersMayWork(connection);
-    return !heard && this.#othersWork(connection) && this.#restsAfterFailure(connection);
+    const oneTooMany = this.#resting.has(connection)
+      ? this.#othersMayWork(connection)
+      : !heard && this.#othersWork(connection) && this.#restsAfterFailure(connection);
+    if (!oneTooMany) this.#inTrouble = true;
+    return oneTooMany;
   }
 
   takeBack(connection: Connection, calls: readonly Call<unknown>[], noPlace: boolean): boolean {
@@ -192,6 +198,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
 
   /** Whether a connection over which the server has not answered rests until it has. The first ones of all carry calls at once. */
   #restsFirst(connection: Connection): boolean {
+    // The call that probes the server would wait until each of the pool's connections has been asked.
+    if (this.#inTrouble) return false;
     let unheard = 0;
     for (const other of this.#loans.all) {
       if (other === connection) continue;
@@ -266,7 +274,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
 
   /** One request for a loan at a time is enough: it takes along all calls that wait. */
   #borrow(): void {
-    if (this.#resting.size > 0 && this.#batches.length > 0) this.#resting.tryIfDue();
+    // In trouble a single call finds out when the server is back.
+    if (!this.#inTrouble && this.#resting.size > 0 && this.#batches.length > 0) this.#resting.tryIfDue();
     if (this.#borrowing) return;
     if (this.#batches.length === 0) {
       this.#onDrained?.();

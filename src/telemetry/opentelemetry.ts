@@ -46,7 +46,10 @@ interface Open {
 /**
  * Reports every call of every client of this process, until the returned function is called: a span of kind CLIENT per
  * call, a child of the span that is active where the call is made, and the metric `db.client.operation.duration`. A call
- * that is repeated is one span. The loads of a read-through cache are spans of kind INTERNAL.
+ * that is repeated is one span. The loads of a read-through cache are spans of kind INTERNAL; what a loader does is below the
+ * span of its caller, beside that of the load.
+ *
+ * Each call of this function reports on its own: called twice for the same providers, everything is told twice.
  *
  * Keys, values and the messages of servers are never reported.
  *
@@ -103,17 +106,29 @@ export function instrument(options: InstrumentOptions = {}): () => void {
     const createTime = seconds('db.client.connection.create_time', 'The time it took to create a new connection.');
     const waitTime = seconds('db.client.connection.wait_time', 'The time it took to obtain an open connection from the pool.');
     const pool = (server: string): Attributes => ({ 'db.client.connection.pool.name': server });
+    const counted = new Map<string, number>();
+    const add = (server: string, connections: number): void => {
+      counted.set(server, (counted.get(server) ?? 0) + connections);
+      count.add(connections, pool(server));
+    };
+    const since = systemClock.now();
     stops.push(
       on(CHANNELS.connectionReady, ({ server, durationMs }) => {
-        count.add(1, pool(server));
+        add(server, 1);
         createTime.record(durationMs / 1000, pool(server));
       }),
-      on(CHANNELS.connectionClosed, ({ server }) => {
-        count.add(-1, pool(server));
+      on(CHANNELS.connectionClosed, ({ server, ageMs }) => {
+        // One that is older than the report was never added to it.
+        if (systemClock.now() - ageMs >= since && (counted.get(server) ?? 0) > 0) add(server, -1);
       }),
       on(CHANNELS.poolWait, ({ server, waitMs }) => {
         waitTime.record(waitMs / 1000, pool(server));
       }),
+      // Nobody will tell of the end of those that are still open, and a later report begins at the same sum.
+      () => {
+        for (const [server, connections] of counted) count.add(-connections, pool(server));
+        counted.clear();
+      },
     );
   }
   return () => {
@@ -124,11 +139,19 @@ export function instrument(options: InstrumentOptions = {}): () => void {
 }
 
 /** By the conventions: the operation, and the server if there is only one. */
-function nameOf({ command, server }: CommandMessage): string {
-  return server === undefined ? command : `${command} ${server}`;
+function nameOf(message: CommandMessage): string {
+  const server = serverOf(message);
+  return server === undefined ? message.command : `${message.command} ${server}`;
 }
 
-function attributesOf({ command, server }: CommandMessage): Attributes {
+/** Of a call that was refused before it reached its server, the error knows it. */
+function serverOf({ server, error }: CommandMessage): string | undefined {
+  return server ?? error?.server;
+}
+
+function attributesOf(message: CommandMessage): Attributes {
+  const { command } = message;
+  const server = serverOf(message);
   return { 'db.system.name': 'memcached', 'db.operation.name': command, ...(server !== undefined && addressOf(server)) };
 }
 

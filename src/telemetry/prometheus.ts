@@ -151,19 +151,24 @@ function histogram({ buckets, count, sum }: Latency): Sample[] {
 }
 
 /** How statistics are written. */
-export type StatsOptions = Pick<PrometheusOptions, 'labels'>;
+export interface StatsOptions extends Pick<PrometheusOptions, 'labels'> {
+  /** The names of the servers that there should be, for example `client.metrics().keys()`: one without statistics is told as `memcached_up` 0. @default those that have answered */
+  servers?: Iterable<string> | undefined;
+}
 
 /**
  * The statistics of servers under the names of Prometheus' `memcached_exporter`, so that its dashboards and alerts can be used;
- * the label `server` tells servers apart.
+ * the label `server` tells servers apart. It has what plain `stats` tells: not the numbers by slab, nor settings.
  *
- * @param stats - what `await client.stats()` gives
+ * @param stats - what `await client.stats()` gives, or `partial` of the `MemcachePartialError` by which it rejects when only some
+ * servers have answered
  * @returns the exposition text; the empty string without a server
- * @throws MemcacheIllegalInputError naming the label that is not legal
+ * @throws MemcacheIllegalInputError naming the option or label that is not legal
  */
 export function statsToPrometheus(stats: ReadonlyMap<string, ReadonlyMap<string, string>>, options: StatsOptions = {}): string {
   const labels = checkLabels(options.labels ?? {}, ['server', 'command', 'status', 'version']);
   const servers = [...stats];
+  const silent = namesOf(options.servers ?? []).filter((name) => !stats.has(name));
   const samples = (make: (values: ReadonlyMap<string, string>) => readonly Sample[]): Sample[] =>
     servers.flatMap(([server, values]) => make(values).map((sample) => ({ ...sample, labels: { server, ...sample.labels } })));
   const plain = PLAIN.map(
@@ -171,7 +176,7 @@ export function statsToPrometheus(stats: ReadonlyMap<string, ReadonlyMap<string,
   );
   return exposition(
     [
-      { name: 'up', type: 'gauge', help: 'Whether the server has answered.', samples: samples(() => [{ labels: {}, value: 1 }]) },
+      { name: 'up', type: 'gauge', help: 'Whether the server has answered.', samples: [...samples(() => [{ labels: {}, value: 1 }]), ...silent.map((server): Sample => ({ labels: { server }, value: 0 }))] },
       {
         name: 'version',
         type: 'gauge',
@@ -186,7 +191,13 @@ export function statsToPrometheus(stats: ReadonlyMap<string, ReadonlyMap<string,
   );
 }
 
-/** The metrics that are a single statistic: name, type, the statistic's name, help. */
+function namesOf(servers: unknown): string[] {
+  const list: unknown[] = typeof servers === 'object' && servers !== null && Symbol.iterator in servers ? [...(servers as Iterable<unknown>)] : [undefined];
+  if (!list.every((name) => typeof name === 'string')) throw new MemcacheIllegalInputError('servers must be the names of servers');
+  return [...new Set(list)];
+}
+
+/** The metrics that are a single statistic: name, type, the statistic's name, help. Without `proxy_backend_total`, a gauge whose name promtool refuses. */
 const PLAIN: readonly (readonly [name: string, type: 'counter' | 'gauge', stat: string, help: string])[] = [
   ['uptime_seconds', 'gauge', 'uptime', 'Seconds since the server was started.'],
   ['time_seconds', 'gauge', 'time', 'The time of the server, in seconds since 1970.'],
@@ -217,6 +228,36 @@ const PLAIN: readonly (readonly [name: string, type: 'counter' | 'gauge', stat: 
   ['lru_crawler_moves_to_cold_total', 'counter', 'moves_to_cold', 'Items moved to the cold part of the LRU.'],
   ['lru_crawler_moves_to_warm_total', 'counter', 'moves_to_warm', 'Items moved to the warm part of the LRU.'],
   ['lru_crawler_moves_within_lru_total', 'counter', 'moves_within_lru', 'Items moved within a part of the LRU.'],
+  ['extstore_compact_lost_total', 'counter', 'extstore_compact_lost', 'Items lost during compaction because they were locked.'],
+  ['extstore_compact_rescued_total', 'counter', 'extstore_compact_rescues', 'Items moved to a new page during compaction.'],
+  ['extstore_compact_skipped_total', 'counter', 'extstore_compact_skipped', 'Items dropped during compaction because nobody used them.'],
+  ['extstore_pages_allocated_total', 'counter', 'extstore_page_allocs', 'Times that a page on disk was taken into use.'],
+  ['extstore_pages_evicted_total', 'counter', 'extstore_page_evictions', 'Pages on disk that were evicted.'],
+  ['extstore_pages_reclaimed_total', 'counter', 'extstore_page_reclaims', 'Times that an empty page on disk was freed.'],
+  ['extstore_pages_free', 'gauge', 'extstore_pages_free', 'Pages on disk without an item.'],
+  ['extstore_pages_used', 'gauge', 'extstore_pages_used', 'Pages on disk with items.'],
+  ['extstore_objects_evicted_total', 'counter', 'extstore_objects_evicted', 'Items on disk that were evicted to make room.'],
+  ['extstore_objects_read_total', 'counter', 'extstore_objects_read', 'Items read from disk.'],
+  ['extstore_objects_written_total', 'counter', 'extstore_objects_written', 'Items written to disk.'],
+  ['extstore_objects_used', 'gauge', 'extstore_objects_used', 'Items that are on disk.'],
+  ['extstore_bytes_evicted_total', 'counter', 'extstore_bytes_evicted', 'Bytes evicted from disk to make room.'],
+  ['extstore_bytes_written_total', 'counter', 'extstore_bytes_written', 'Bytes written to disk.'],
+  ['extstore_bytes_read_total', 'counter', 'extstore_bytes_read', 'Bytes read from disk.'],
+  ['extstore_bytes_used', 'gauge', 'extstore_bytes_used', 'Bytes that items take on disk.'],
+  ['extstore_bytes_fragmented', 'gauge', 'extstore_bytes_fragmented', 'Bytes in pages on disk that no item uses.'],
+  ['extstore_bytes_limit', 'gauge', 'extstore_limit_maxbytes', 'Bytes that items may take on disk.'],
+  ['extstore_io_queue_depth', 'gauge', 'extstore_io_queue', 'Items that wait to be read from or written to disk.'],
+  ['proxy_conn_requests_total', 'counter', 'proxy_conn_requests', 'Requests that the proxy has received.'],
+  ['proxy_conn_errors_total', 'counter', 'proxy_conn_errors', 'Internal errors of the proxy.'],
+  ['proxy_conn_oom_total', 'counter', 'proxy_conn_oom', 'Requests for which the proxy had no memory.'],
+  ['proxy_req_active', 'gauge', 'proxy_req_active', 'Requests that the proxy is answering.'],
+  ['proxy_config_reloads_total', 'counter', 'proxy_config_reloads', 'Times that the proxy has read its configuration.'],
+  ['proxy_config_reload_fails_total', 'counter', 'proxy_config_reload_fails', 'Times that the proxy could not read its configuration.'],
+  ['proxy_config_cron_runs_total', 'counter', 'proxy_config_cron_runs', 'Times that a timed function of the configuration has run.'],
+  ['proxy_config_cron_fails_total', 'counter', 'proxy_config_cron_fails', 'Times that a timed function of the configuration has failed.'],
+  ['proxy_backend_marked_bad_total', 'counter', 'proxy_backend_marked_bad', 'Times that the proxy took a server for dead.'],
+  ['proxy_backend_failed', 'gauge', 'proxy_backend_failed', 'Servers that the proxy takes for dead.'],
+  ['proxy_request_failed_depth_total', 'counter', 'proxy_request_failed_depth', 'Requests refused because too many were waiting for a server.'],
 ];
 
 function commandsOf(values: ReadonlyMap<string, string>): Sample[] {

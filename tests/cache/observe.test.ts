@@ -37,6 +37,33 @@ it('the channels tell what happens, without keys', async () => {
   await client.close();
 });
 
+it('what is bound to the start of a load is there in the loader and at its end', async () => {
+  const client = new EmbeddedClient();
+  const cache = new ReadThroughCache(client);
+  const storage = new AsyncLocalStorage<unknown>();
+  const channel = tracingChannel(CHANNELS.load);
+  const seen: unknown[] = [];
+  const look = (message: unknown): void => {
+    seen.push(storage.getStore() === message);
+  };
+  const subscribers = { start: look, end: look, asyncStart: look, asyncEnd: look, error: look };
+  channel.start.bindStore(storage, (message) => message);
+  channel.subscribe(subscribers);
+  try {
+    await cache.get('a', () => {
+      seen.push(storage.getStore() !== undefined);
+      return Promise.resolve(1);
+    });
+    await cache.get('b', () => Promise.reject(new Error('no'))).catch(() => undefined);
+  } finally {
+    channel.unsubscribe(subscribers);
+    channel.start.unbindStore(storage);
+  }
+  expect(seen).toEqual(new Array<boolean>(10).fill(true));
+  expect(storage.getStore()).toBeUndefined();
+  await client.close();
+});
+
 it('messages tell how old a value is, as far as its time to live tells', async () => {
   const clock = new ManualClock();
   const client = new EmbeddedClient(new MemoryStore({ clock }), { clock });

@@ -1,6 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection, HashClient, PooledClient, type ClientOptions } from '../../src';
 import { ConnectionPool } from '../../src/pool/connection-pool';
 import { Guard } from '../../src/client/policies/fail-fast';
+import { Relay } from '../../tools/relay';
 import { failure, rejection } from '../support/contract';
 import { describeWithMemcached, eachWithScriptedServer } from '../support/describe';
 import { startMemcached } from '../support/memcached';
@@ -141,6 +143,47 @@ describe.each<[string, (options: ClientOptions) => Client]>([
     expect(await client.get('k')).toBeUndefined();
     await client.close();
   });
+});
+
+it('a pool probes with one call over one connection, also where it has connections from before', async () => {
+  let hears = true;
+  let writes = 0;
+  const relay = await Relay.start(Number(server.address.split(':').at(-1)), () => ({
+    fromClient: (bytes, upstream) => {
+      writes++;
+      if (hears) upstream.write(bytes);
+    },
+    // So that calls one after the other need a connection each.
+    fromServer: (bytes, client) => {
+      void pause(10).then(() => client.write(bytes));
+    },
+  }));
+  const client = new PooledClient(relay.address, { timeout: 40, retryTimeout: 60, maxPoolSize: 10 });
+  const spread = async (calls: number): Promise<void> => {
+    const made: Promise<unknown>[] = [];
+    for (let i = 0; i < calls; i++) {
+      made.push(client.get('k'));
+      await pause(1);
+    }
+    await Promise.allSettled(made);
+  };
+  for (let i = 0; i < 20 && relay.connections < 10; i++) await spread(10);
+  expect(relay.connections).toBeGreaterThan(7);
+  hears = false;
+  // Some of the connections are lost, the others are idle: they do not know yet.
+  await spread(5);
+  for (let probe = 0; probe < 4; probe++) {
+    await pause(61);
+    const before = { connections: relay.connections, writes };
+    expect(await rejection(client.get('k'))).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'maybeExecuted' });
+    expect(writes - before.writes).toBe(1);
+    expect(relay.connections - before.connections).toBeLessThanOrEqual(1);
+  }
+  hears = true;
+  await pause(61);
+  expect(await client.get('k')).toBeUndefined();
+  await client.close();
+  await relay.close();
 });
 
 /** A way to a server that nobody answers at. */

@@ -1,6 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { tracingChannel } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { CHANNELS, Client, FallbackClient, HashClient, RetryingClient } from '../../src';
+import { CHANNELS, Client, FallbackClient, HashClient, MemcacheConnectError, MemcacheTimeoutError, RetryingClient } from '../../src';
 import { failure, illegal } from '../support/contract';
 import { runAlone } from '../support/program';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
@@ -52,6 +54,54 @@ describe('diagnostics', () => {
   it.each([7, { keys: 1 }, { key: 'x' }, { sample: 2 }, { sample: -0.1 }, { sample: NaN }, { sample: '1' }])('%j is refused', (diagnostics) => {
     expect(() => new Client(server.address, { diagnostics: illegal(diagnostics) })).toThrow(/diagnostics must be/);
   });
+});
+
+it('a call for many keys with one key has the outcome of that key', async () => {
+  const client = new Client(server.address);
+  await client.delete('one');
+  const recorder = new Recorder();
+  expect(await client.getMany(['one'])).toEqual(new Map());
+  expect(await client.setMany({ one: 1 })).toEqual([]);
+  expect(await client.getMany(['one'])).toEqual(new Map([['one', 1]]));
+  expect((await client.getsMany(['one'])).size).toBe(1);
+  expect(await client.deleteMany(['one'])).toBe(1);
+  expect(await client.deleteMany(['one'])).toBe(0);
+  recorder.stop();
+  expect(recorder.of(CHANNELS.command).map(({ command, outcome, hits }) => [command, outcome, hits])).toEqual([
+    ['get', 'miss', 0],
+    ['set', 'stored', undefined],
+    ['get', 'hit', 1],
+    ['gets', 'hit', 1],
+    ['delete', 'ok', undefined],
+    ['delete', 'miss', undefined],
+  ]);
+  await client.close();
+});
+
+it('what is bound to the start of a call is there at its end, as with tracePromise, and not in its caller', async () => {
+  const storage = new AsyncLocalStorage<unknown>();
+  const channel = tracingChannel(CHANNELS.command);
+  const seen: boolean[] = [];
+  const look = (message: unknown): void => {
+    seen.push(storage.getStore() === message);
+  };
+  const subscribers = { start: look, end: look, asyncStart: look, asyncEnd: look, error: look };
+  const client = new Client(server.address);
+  channel.start.bindStore(storage, (message) => message);
+  channel.subscribe(subscribers);
+  try {
+    await storage.run('request', async () => {
+      await client.get('a');
+      await failure(client.raw('nonsense'));
+      expect(storage.getStore()).toBe('request');
+    });
+  } finally {
+    channel.unsubscribe(subscribers);
+    channel.start.unbindStore(storage);
+  }
+  // start, end, asyncStart, asyncEnd, and error for the second.
+  expect(seen).toEqual(new Array<boolean>(9).fill(true));
+  await client.close();
 });
 
 it('says what came of each call', async () => {
@@ -186,6 +236,26 @@ it('callerStack: errors carry the stack of the call, each its own', async () => 
   await client.close();
 });
 
+it('a function for ignoreErrors that rejects, as one that awaits may, is ignored too', async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => {
+    unhandled.push(reason);
+  };
+  process.on('unhandledRejection', note);
+  const client = new Client(dead, {
+    ignoreErrors: illegal(() => Promise.reject(new Error('cannot tell'))),
+  });
+  try {
+    expect(await client.get('a')).toBeUndefined();
+    // Node looks for them once a turn.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  } finally {
+    process.off('unhandledRejection', note);
+  }
+  expect(unhandled).toEqual([]);
+  await client.close();
+});
+
 it('inspect shows servers, states and the options that differ, in one screen and without secrets', async () => {
   const client = new Client(server.address, { auth: { username: 'user', password: 'pa55w0rd' }, tls: false, timeout: 500, noDelay: true, keyPrefix: 'app:' });
   const shown = inspect(client);
@@ -195,6 +265,7 @@ it('inspect shows servers, states and the options that differ, in one screen and
   await client.close();
   const wrapped = [new RetryingClient(client, { attempts: 7 }), new FallbackClient([client], { copyHits: true })];
   expect(wrapped.map((each) => inspect(each))).toEqual([expect.stringMatching(/attempts: 7/), expect.stringMatching(/copyHits: true/)]);
+  expect(inspect(new RetryingClient(client, { retryFor: [MemcacheTimeoutError, MemcacheConnectError] }))).toContain("retryFor: 'MemcacheTimeoutError, MemcacheConnectError'");
   const many = new HashClient(Array.from({ length: 100 }, (_, i) => `10.0.0.${i + 1}`));
   expect(inspect(many).split('\n').length).toBeLessThan(60);
   await many.close();

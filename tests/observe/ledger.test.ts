@@ -342,6 +342,21 @@ it('retries are counted at the server that failed, each attempt at its own', asy
   await client.close();
 });
 
+it('while all servers are dead no server counts a call, an ignored error or a retry: the channels tell of them', async () => {
+  const dead = await startMemcached();
+  await dead.stop();
+  const client = new RetryingClient(new HashClient([dead.address], { retryAttempts: 0, ignoreErrors: true }), { attempts: 2 });
+  const recorder = new Recorder();
+  // Both end with the error of their second attempt, for which there was no server left.
+  expect(await client.get('a')).toBeUndefined();
+  expect(await client.get('a')).toBeUndefined();
+  recorder.stop();
+  expect(only(client)).toMatchObject({ state: 'dead', calls: { get: 1 }, errors: { MEMCACHE_CONNECT: 1 }, ignored: 0, retries: 1 });
+  expect(recorder.of(CHANNELS.retry).map(({ code }) => code)).toEqual(['MEMCACHE_CONNECT', 'MEMCACHE_NO_SERVERS']);
+  expect(recorder.of(CHANNELS.command)).toMatchObject([{ attempts: 2 }, { attempts: 2, error: { code: 'MEMCACHE_NO_SERVERS' } }]);
+  await client.close();
+});
+
 it('a server that leaves a cluster and comes back goes on counting', async () => {
   const client = new HashClient([server.address]);
   await client.get('a');

@@ -170,6 +170,43 @@ it('the duration of operations is a histogram in seconds; connections are counte
   await client.close();
 });
 
+it('connections are those that were made since the report began, also after it was stopped and began again', async () => {
+  const [server] = servers as [MemcachedProcess];
+  stop();
+  const older = new Client(server.address);
+  await older.get('a');
+  const count = async (): Promise<unknown> => {
+    await reader.forceFlush();
+    const metrics = metricExporter.getMetrics().at(-1)?.scopeMetrics.flatMap((scope) => scope.metrics) ?? [];
+    const { dataPoints = [] } = metrics.find(({ descriptor }) => descriptor.name === 'db.client.connection.count') ?? {};
+    return dataPoints.find(({ attributes }) => attributes['db.client.connection.pool.name'] === server.address)?.value;
+  };
+  const before = (await count()) ?? 0;
+  expect(before).toBe(0);
+  stop = instrument({ meterProvider, connectionMetrics: true });
+  const newer = new Client(server.address);
+  await newer.get('a');
+  await older.close();
+  expect(await count()).toBe(1);
+  stop();
+  expect(await count()).toBe(0);
+  await newer.close();
+  stop = instrument({ meterProvider, connectionMetrics: true });
+  await newer.get('a');
+  expect(await count()).toBe(1);
+  await newer.close();
+  expect(await count()).toBe(0);
+});
+
+it('a call that is refused before it is sent has its server too, in a cluster', async () => {
+  const [server] = servers as [MemcachedProcess];
+  const client = new HashClient([server.address], { maxPending: 1 });
+  await Promise.allSettled([client.get('a'), client.get('b')]);
+  const refused = spans().find(({ attributes }) => attributes['error.type'] === 'MEMCACHE_OVERLOADED');
+  expect(refused).toMatchObject({ name: `get ${server.address}`, attributes: { 'server.address': '127.0.0.1', 'server.port': server.port } });
+  await client.close();
+});
+
 it('what is under way ends with the report, and afterwards nothing is reported', async () => {
   const server = await ScriptedServer.start((c) => c.hold());
   const client = new Client(server.address, { timeout: 50 });

@@ -135,6 +135,58 @@ describe('statsToPrometheus', () => {
     await server.stop();
   });
 
+  it('tells of the servers that there should be and that have not answered', () => {
+    const stats = new Map([['a:1', new Map([['curr_items', '3']])]]);
+    const text = statsToPrometheus(stats, { servers: new Map([['a:1', 0], ['b:1', 0]]).keys(), labels: { app: 'shop' } });
+    expect(samplesOf(text).filter(({ name }) => name === 'memcached_up')).toEqual([
+      { name: 'memcached_up', labels: { app: 'shop', server: 'a:1' }, value: 1 },
+      { name: 'memcached_up', labels: { app: 'shop', server: 'b:1' }, value: 0 },
+    ]);
+    expect(samplesOf(text).filter(({ labels }) => labels['server'] === 'b:1')).toHaveLength(1);
+    expect(samplesOf(statsToPrometheus(new Map(), { servers: ['b:1', 'b:1'] })).map(({ name, value }) => `${name} ${value}`)).toEqual(['memcached_up 0']);
+    for (const servers of ['b:1', [7], 7]) expect(() => statsToPrometheus(stats, { servers: illegal(servers) })).toThrow(/servers must be/);
+  });
+
+  it('names what a server with a disk, or a proxy, tells as memcached_exporter does', () => {
+    const names: Record<string, string> = {
+      extstore_compact_lost: 'extstore_compact_lost_total',
+      extstore_compact_rescues: 'extstore_compact_rescued_total',
+      extstore_compact_skipped: 'extstore_compact_skipped_total',
+      extstore_page_allocs: 'extstore_pages_allocated_total',
+      extstore_page_evictions: 'extstore_pages_evicted_total',
+      extstore_page_reclaims: 'extstore_pages_reclaimed_total',
+      extstore_pages_free: 'extstore_pages_free',
+      extstore_pages_used: 'extstore_pages_used',
+      extstore_objects_evicted: 'extstore_objects_evicted_total',
+      extstore_objects_read: 'extstore_objects_read_total',
+      extstore_objects_written: 'extstore_objects_written_total',
+      extstore_objects_used: 'extstore_objects_used',
+      extstore_bytes_evicted: 'extstore_bytes_evicted_total',
+      extstore_bytes_written: 'extstore_bytes_written_total',
+      extstore_bytes_read: 'extstore_bytes_read_total',
+      extstore_bytes_used: 'extstore_bytes_used',
+      extstore_bytes_fragmented: 'extstore_bytes_fragmented',
+      extstore_limit_maxbytes: 'extstore_bytes_limit',
+      extstore_io_queue: 'extstore_io_queue_depth',
+      proxy_conn_requests: 'proxy_conn_requests_total',
+      proxy_conn_errors: 'proxy_conn_errors_total',
+      proxy_conn_oom: 'proxy_conn_oom_total',
+      proxy_req_active: 'proxy_req_active',
+      proxy_config_reloads: 'proxy_config_reloads_total',
+      proxy_config_reload_fails: 'proxy_config_reload_fails_total',
+      proxy_config_cron_runs: 'proxy_config_cron_runs_total',
+      proxy_config_cron_fails: 'proxy_config_cron_fails_total',
+      proxy_backend_marked_bad: 'proxy_backend_marked_bad_total',
+      proxy_backend_failed: 'proxy_backend_failed',
+      proxy_request_failed_depth: 'proxy_request_failed_depth_total',
+    };
+    const stats = new Map(Object.keys(names).map((stat, index) => [stat, String(index + 1)]));
+    const text = statsToPrometheus(new Map([['a:1', stats]]));
+    Object.values(names).forEach((name, index) => expect([name, valueOf(text, `memcached_${name}`)]).toEqual([name, index + 1]));
+    const verdict = lint(text);
+    if (verdict !== undefined) expect(verdict).toEqual({ ok: true, said: '' });
+  });
+
   it('leaves out what a server does not tell, and what is no number', () => {
     expect(statsToPrometheus(new Map())).toBe('');
     const text = statsToPrometheus(new Map([['a:1', new Map([['curr_items', 'many'], ['cmd_set', '3']])]]));

@@ -169,26 +169,28 @@ export class Loads {
     const call = (): unknown => lead.load(context);
     const run = background ? (): unknown => this.#resource.runInAsyncScope(call) : call;
     let message: LoadMessage | undefined;
-    let result: unknown;
+    // In the context of the stores bound to the channel, its end too, as with Node's `tracePromise`.
+    const begin = (): void => {
+      const result = run();
+      this.#limitLoad(flight);
+      Promise.resolve(result).then(
+        (value) => {
+          this.#settle(flight, value, undefined, false, message);
+        },
+        (error: unknown) => {
+          this.#settle(flight, undefined, error, true, message);
+        },
+      );
+    };
     try {
       if (channel.heard) {
         const key = events.keyShown(place.key);
         message = { ...origin, ...(key !== undefined && { key }), ...(old?.ageMs !== undefined && { ageMs: old.ageMs }) };
-        result = channel.begin(message, run, undefined);
-      } else result = run();
+        channel.begin(message, begin, undefined);
+      } else begin();
     } catch (error) {
       this.#settle(flight, undefined, error, true, message);
-      return;
     }
-    this.#limitLoad(flight);
-    Promise.resolve(result).then(
-      (value) => {
-        this.#settle(flight, value, undefined, false, message);
-      },
-      (error: unknown) => {
-        this.#settle(flight, undefined, error, true, message);
-      },
-    );
   }
 
   /** The loader has finished, in time or not. */

@@ -80,8 +80,14 @@ export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> 
   constructor(client: Client<Out, In>, options: RetryOptions = {}) {
     if (!(client instanceof Client)) throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
     checkOptionNames(options, RETRY_OPTIONS);
-    super(new Retrier(client.executor, options, client.options.clock), { ...client.options, ...options });
+    super(new Retrier(client.executor, options, client.options.clock), { ...client.options, ...shownOptions(options) });
   }
+}
+
+/** The options for `util.inspect`: classes by their names. */
+function shownOptions(options: RetryOptions): Record<string, unknown> {
+  const names = (classes: readonly ErrorClass[] | undefined): string | undefined => classes?.map(({ name }) => name).join(', ');
+  return { ...options, retryFor: names(options.retryFor), doNotRetryFor: names(options.doNotRetryFor) };
 }
 
 /** The policy behind {@link RetryingClient}, for executors. */
