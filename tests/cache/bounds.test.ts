@@ -126,6 +126,107 @@ describe('refreshes', () => {
   });
 });
 
+describe('loads of one key', () => {
+  it('one at a time in a process, also when the place-holder ends a second early, as servers count them', async () => {
+    const fleet = new Fleet(1, 5000, { lease: 2 });
+    const first = fleet.processes[0]!.get('k');
+    await fleet.clock.pass(1500);
+    fleet.store.delete('k');
+    const second = fleet.processes[0]!.get('k');
+    expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(['k@0', 'k@0']);
+    expect(fleet.database.mostAtOnce).toBe(1);
+    expect(fleet.count('joined')).toBe(1);
+    await fleet.clock.pass(10);
+    expect(fleet.store.find('k')).toBeUndefined();
+  });
+
+  it('also when the answer comes only after the place-holder has ended', async () => {
+    const fleet = new Fleet(1, 5000, { lease: 3, cacheTimeout: 0 });
+    const [process] = fleet.processes;
+    const first = process!.get('k');
+    await fleet.clock.pass(1900);
+    process!.line.delay = 2000;
+    const second = process!.get('k');
+    fleet.store.delete('k');
+    const third = process!.get('k');
+    expect(await fleet.clock.until(Promise.all([first, second, third]))).toEqual(['k@0', 'k@0', 'k@0']);
+    expect(fleet.database.mostAtOnce).toBe(1);
+  });
+
+  it('a place-holder that somebody else has ended before is another matter: what was loaded may be outdated', async () => {
+    const fleet = new Fleet(1, 5000, { lease: 3 });
+    const first = fleet.processes[0]!.get('k');
+    await fleet.clock.pass(1500);
+    fleet.database.write('k');
+    fleet.store.delete('k');
+    const second = fleet.processes[0]!.get('k');
+    expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(['k@0', 'k@1']);
+  });
+
+  it.each(['nothing', 'an unreadable value', 'an outdated value'])('one at a time when the server is slow and another connection then finds %s', async (what) => {
+    const fleet = new Fleet(1, 1000, { expire: 5, stale: 0, staleIfError: 60, earlyRefresh: 0, cacheTimeout: 100 });
+    const [process] = fleet.processes;
+    await fleet.clock.until(process!.get('other'));
+    if (what === 'an unreadable value') await fleet.clock.until(process!.client.set('k', 'value', { flags: 2 }));
+    if (what === 'an outdated value') {
+      await fleet.clock.until(process!.get('k'));
+      await fleet.clock.pass(seconds(7));
+    }
+    const before = fleet.database.loads;
+    fleet.database.mostAtOnce = 0;
+    process!.line.state = 'blackHole';
+    const first = process!.get('k');
+    process!.line.state = 'up';
+    await fleet.clock.pass(50);
+    process!.line.delay = 80;
+    const second = process!.get('k');
+    expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(['k@0', 'k@0']);
+    expect(fleet.database.loads - before).toBe(1);
+    expect(fleet.database.mostAtOnce).toBe(1);
+    process!.line.delay = 0;
+    // The lease or token that the second one got is for whoever comes next.
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(fleet.database.loads - before).toBe(2);
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(fleet.database.loads - before).toBe(2);
+  });
+
+  it('a refresh is left to others while the key is being loaded without the cache', async () => {
+    const fleet = new Fleet(1, 1000, { expire: 5, stale: 60, earlyRefresh: 0, cacheTimeout: 100 });
+    const [process] = fleet.processes;
+    await fleet.clock.until(process!.get('k'));
+    await fleet.clock.pass(seconds(7));
+    fleet.database.mostAtOnce = 0;
+    process!.line.state = 'blackHole';
+    const first = process!.get('k');
+    process!.line.state = 'up';
+    await fleet.clock.pass(50);
+    process!.line.delay = 80;
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    await fleet.clock.until(first);
+    expect(fleet.database.mostAtOnce).toBe(1);
+    process!.line.delay = 0;
+    await fleet.clock.until(process!.get('k'));
+    await fleet.clock.pass(seconds(2));
+    expect(fleet.count('refresh')).toBe(1);
+  });
+
+  it('an impatient process with nothing to store leaves the other one its lease', async () => {
+    const fleet = new Fleet(2, 2000, { lease: 10, leaseWait: 100 });
+    const [first, second] = fleet.processes;
+    const loading = first!.get('k');
+    await fleet.clock.pass(10);
+    fleet.database.duration = 100;
+    fleet.database.value = (key, version, load) => (load === 1 ? `${key}@${version}` : undefined);
+    expect(await fleet.clock.until(second!.get('k'))).toBeUndefined();
+    expect(await fleet.clock.until(loading)).toBe('k@0');
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(second!.get('k'))).toBe('k@0');
+    expect(fleet.database.loads).toBe(2);
+  });
+});
+
 describe('waits', () => {
   it('who has waited for a load makes a lease that is longer than that', async () => {
     const fleet = new Fleet(8, 3000, { lease: 2, leaseWait: seconds(20) });

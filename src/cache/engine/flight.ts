@@ -5,8 +5,9 @@ import type { Caller, Old } from './caller';
  * Why a process loads a key, and so what its result may replace:
  *
  * - `lease`: an empty place-holder of its own; freed when the load fails
- * - `token`: an outdated item; left as it is when the load fails, so that nobody tries again before the lease has passed
- * - `guard`: an item that it has merely seen: one that cannot be read, or another process's place-holder
+ * - `token`: an outdated item, or one that cannot be read; left as it is when the load fails, so that nobody tries again before the
+ *   lease has passed
+ * - `guard`: what another process has the lease or the token of, since that takes too long
  * - `add`: there was no item, and no place-holder could be made
  * - `none`: the cache cannot be reached: nothing is stored
  */

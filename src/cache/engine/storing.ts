@@ -83,8 +83,10 @@ export class Storing {
 
   /** Frees the place. @param loaded whether there is a newer value, so that an old one must be deleted too */
   release(flight: Flight, loaded: boolean): Promise<void> | undefined {
-    const { claim, place, cas, detached } = flight;
+    const { claim, place, cas, detached, old } = flight;
     if (claim === 'none' || claim === 'add' || cas === '') return undefined;
+    // Another process's place-holder, under which it still loads.
+    if (claim === 'guard' && old === undefined) return undefined;
     if (claim !== 'lease' && (!loaded || detached)) return undefined;
     return this.free(place, cas);
   }
