@@ -8,10 +8,10 @@ import type { Caller, Old } from './caller';
  * - `token`: an outdated item, or one that cannot be read; left as it is when the load fails, so that nobody tries again before the
  *   lease has passed
  * - `guard`: what another process has the lease or the token of, since that takes too long
- * - `add`: there was no item, and no place-holder could be made
- * - `none`: the cache cannot be reached: nothing is stored
+ * - `none`: the cache cannot be reached, or has no room for a place-holder. Nothing is stored: nothing would tell of a deletion during
+ *   the load
  */
-export type Claim = 'lease' | 'token' | 'guard' | 'add' | 'none';
+export type Claim = 'lease' | 'token' | 'guard' | 'none';
 
 /** One load of one key in this process, from its beginning until its result is stored. */
 export class Flight {

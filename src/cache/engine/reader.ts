@@ -376,7 +376,7 @@ export class Reader {
     else if (read.lease === 0) this.#again(read);
     else {
       events.emit('miss', place.key);
-      loads.begin({ place, lead, callers, claim: 'add', leaseEnds: 0, zone: 'cold' });
+      loads.begin({ place, lead, callers, claim: 'none', leaseEnds: 0, zone: 'cold' });
     }
   }
 
@@ -418,6 +418,8 @@ export class Reader {
     events.emit('decode-error', place.key, { error: reply.unreadable });
     const flight = loads.of(place.wireKey);
     if (flight?.joinable === true && (flight.cas === reply.cas || flight.claim === 'none')) this.#join(flight, callers);
+    // In an older cache: the first has a place for what is loaded.
+    else if (reply.cas === NO_CAS) this.#again(read, { onlyFirst: true });
     else loads.begin({ place, lead, callers, claim: 'token', cas: reply.cas, leaseEnds: 0, zone: 'cold' });
   }
 
