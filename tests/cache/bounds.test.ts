@@ -333,6 +333,26 @@ describe('trouble', () => {
     expect(await fleet.clock.until(slow)).toBe('slow@0');
   });
 
+  it.each([[0, 'the database is down'], [60_000, 'k@0']])('l1.validate: without the server an entry is a last resort for staleIfError %i after it was confirmed', async (staleIfError, result) => {
+    const fleet = new Fleet(2, 0, { expire: 600, l1: { validate: true, admit: 'all', staleIfError } });
+    const [process, other] = fleet.processes;
+    const get = (): Promise<unknown> => fleet.clock.until(process!.get('k').catch((error: unknown) => (error as Error).message));
+    for (let i = 0; i < 3; i++) expect(await get()).toBe('k@0');
+    await fleet.clock.pass(seconds(100));
+    expect(await get()).toBe('k@0');
+    expect(fleet.count('l1-hit')).toBe(2);
+    fleet.database.write('k');
+    await fleet.clock.until(other!.cache.delete('k'));
+    await fleet.clock.pass(seconds(50));
+    process!.line.state = 'down';
+    fleet.database.value = () => {
+      throw new Error('the database is down');
+    };
+    expect(await get()).toBe(result);
+    await fleet.clock.pass(seconds(11));
+    expect(await get()).toBe('the database is down');
+  });
+
   it('a value that the server refuses frees the place that was held for it', async () => {
     const refusing = (next: Executor): Executor => ({
       execute: (command, options) =>
