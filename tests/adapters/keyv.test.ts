@@ -46,6 +46,20 @@ describeOverCaches('KeyvMemcache', (cache) => {
     expect(await mine?.get('k')).toBe('again');
   });
 
+  it.each([
+    ['set', (store: KeyvMemcache) => store.set('k', 'new'), true, 'new'],
+    ['delete', (store: KeyvMemcache) => store.delete('k'), true, undefined],
+    ['deleteMany', (store: KeyvMemcache) => store.deleteMany(['k', 'k']), true, undefined],
+  ] as const)('a %s of a process that has not heard of a clear is not lost', async (_method, write, result, value) => {
+    const [one, two] = [new KeyvMemcache(cache.client(), { namespace: 'late' }), new KeyvMemcache(cache.client(), { namespace: 'late' })];
+    await two.set('k', 'old');
+    await one.clear();
+    await one.set('k', 'older than the write');
+    expect(await two.get('k')).toBe('old');
+    expect(await write(two)).toBe(result);
+    expect([await one.get('k'), await two.get('k')]).toEqual([value, value]);
+  });
+
   it('with generationTtl 0 a clear holds at once everywhere', async () => {
     const [one, two] = [1, 2].map(() => new KeyvMemcache(cache.client(), { namespace: 'exact', generationTtl: 0 }));
     for (let round = 0; round < 20; round++) {
