@@ -30,6 +30,33 @@ describe('signals', () => {
     expect(cache.stats()).toMatchObject({ loads: 0, flights: 0, load: 2, 'late-load': 1 });
   });
 
+  it.each([['all', 0], ['the first', 1]])('when %s of those who ask for an unreadable or an outdated value have gone, %i loader runs: that of the next', async (who, runs) => {
+    const fleet = new Fleet(1, 0, { expire: 5, staleIfError: 60, earlyRefresh: 0 });
+    const { cache, client, line } = fleet.processes[0]!;
+    await fleet.clock.until(cache.get('outdated', () => 'old'));
+    await fleet.clock.until(client.set('unreadable', 'value', { flags: 2 }));
+    await fleet.clock.pass(seconds(7));
+    line.delay = 20;
+    for (const key of ['unreadable', 'outdated']) {
+      const controller = new AbortController();
+      const loads: string[] = [];
+      const load = (name: string) => (): string => {
+        loads.push(name);
+        return name;
+      };
+      const first = cache.get(key, load('first'), { signal: controller.signal }).catch((error: unknown) => error);
+      const others = who === 'all' ? [] : [cache.get(key, load('second'))];
+      await fleet.clock.pass(10);
+      controller.abort('gone');
+      expect(await fleet.clock.until(Promise.all([first, ...others]))).toEqual(['gone', ...others.map(() => 'second')]);
+      await fleet.clock.pass(100);
+      expect(loads).toEqual(Array(runs).fill('second'));
+      // The next one need not wait for a token that nobody uses.
+      expect(await fleet.clock.until(cache.get(key, load('next')))).toBe(who === 'all' ? 'next' : 'second');
+      await fleet.clock.pass(100);
+    }
+  });
+
   it.each(['set', 'invalidate', 'delete'] as const)('%s ends as soon as its signal fires', async (method) => {
     const fleet = new Fleet(1, 0, { stale: 30, tags: ['t'], recovery: 0 });
     const { cache, line } = fleet.processes[0]!;

@@ -359,16 +359,23 @@ export class Reader {
   }
 
   #decide(read: Read, reply: Reply): void {
-    if (!reply.found) this.#nothing(read);
+    if (isDeserted(read) && (!reply.found || reply.unreadable !== undefined)) this.#desert(read, reply);
+    else if (!reply.found) this.#nothing(read);
     else if (reply.cold) this.#cold(read, reply);
     else if (reply.unreadable !== undefined) this.#unreadable(read, reply);
     else this.#value(read, reply);
   }
 
+  /** All callers have gone meanwhile: nobody asks for a load any more. */
+  #desert({ place }: Read, reply: Reply): void {
+    if (reply.won) this.#passOn(place, reply.cas);
+  }
+
   /** There is no item, nor a place-holder: none was asked for, or the server had no room for it. */
   #nothing(read: Read): void {
     const { loads, clock, events } = this.#context;
-    const { place, lead, callers } = read;
+    const { place, callers } = read;
+    const lead = leadOf(callers) ?? read.lead;
     const flight = loads.of(place.wireKey);
     const paused = this.#pausedError(place.wireKey, clock.now());
     if (flight?.joinable === true) this.#join(flight, callers);
@@ -414,7 +421,8 @@ export class Reader {
   /** A miss, except that the item is replaced only if it is still the same. */
   #unreadable(read: Read, reply: Reply): void {
     const { loads, events } = this.#context;
-    const { place, lead, callers } = read;
+    const { place, callers } = read;
+    const lead = leadOf(callers) ?? read.lead;
     events.emit('decode-error', place.key, { error: reply.unreadable });
     const flight = loads.of(place.wireKey);
     if (flight?.joinable === true && (flight.cas === reply.cas || flight.claim === 'none')) this.#join(flight, callers);
@@ -454,8 +462,13 @@ export class Reader {
 
   /** There is an old value, which callers get only if nothing better comes in time. */
   #inFront(read: Read, reply: Reply, age: number, zone: Zone): void {
+    if (isDeserted(read)) {
+      this.#desert(read, reply);
+      return;
+    }
     const { loads, clock, gate, events } = this.#context;
-    const { place, lead, callers } = read;
+    const { place, callers } = read;
+    const lead = leadOf(callers) ?? read.lead;
     const ageMs = ageOf(reply, lead.settings);
     const old = { value: reply.value, ageMs };
     for (const [i, caller] of callers.entries()) caller.old = { value: valueFor(reply, i), ageMs };
@@ -463,7 +476,7 @@ export class Reader {
     if (reply.won && flight?.joinable === true && flight.claim === 'none') {
       this.#passOn(place, reply.cas);
       this.#join(flight, callers);
-    } else if (reply.won) loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply.ttl), old, zone });
+    } else if (reply.won) loads.begin({ place, lead, callers, claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply.ttl), old, zone });
     else if (flight?.joinable === true && (flight.cas === reply.cas || !reply.held)) this.#join(flight, callers);
     else if ((this.#failedRefreshes.get(place.wireKey) ?? 0) > clock.now()) this.#hit(read, reply, 'error-hit', 'error');
     else if (!reply.held) this.#again(read, { forced: true });
@@ -623,6 +636,11 @@ function ageOf({ ttl, marked, negative }: Reply, { expire, keep }: EntrySettings
 /** The caller whose loader runs: the first that still waits. */
 function leadOf(callers: readonly Caller[]): Caller | undefined {
   return callers.find((caller) => !caller.settled);
+}
+
+/** Whether all who asked have gone; a read in the background has nobody who could go. */
+function isDeserted({ callers }: Read): boolean {
+  return callers.length > 0 && leadOf(callers) === undefined;
 }
 
 function valueFor(reply: Reply, index: number): unknown {
