@@ -219,6 +219,24 @@ describe('loads of one key', () => {
     expect(fleet.database.loads - before).toBe(2);
   });
 
+  it.each(['is down', 'has lost the place-holder'])('what was loaded before another process deleted it is not given to later callers when the server %s before the store is answered', async (how) => {
+    const fleet = new Fleet(2, 100, { lease: 2 });
+    const [a, b] = fleet.processes;
+    const first = a!.get('k');
+    await fleet.clock.pass(50);
+    a!.line.delay = 3000;
+    expect(await fleet.clock.until(first)).toBe('k@0');
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.delete('k'));
+    if (how === 'is down') a!.line.state = 'down';
+    else {
+      await fleet.clock.pass(2000);
+      a!.line.delay = 0;
+    }
+    expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
+    expect(fleet.database.mostAtOnce).toBe(1);
+  });
+
   it('a refresh is left to others while the key is being loaded without the cache', async () => {
     const fleet = new Fleet(1, 1000, { expire: 5, stale: 60, earlyRefresh: 0, cacheTimeout: 100 });
     const [process] = fleet.processes;

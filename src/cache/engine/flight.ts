@@ -71,6 +71,11 @@ export class Flight {
     return !this.detached && !this.over && this.state !== 'failed';
   }
 
+  /** Whether its loader has not finished: what it gives is not older than a call that is made now. */
+  get loading(): boolean {
+    return this.joinable && this.state !== 'loaded';
+  }
+
   /** Whether a caller still waits for it. */
   get wanted(): boolean {
     return this.callers.some((caller) => !caller.settled);

@@ -178,7 +178,7 @@ export class Reader {
     read.epoch = epoch();
     // A token is asked for only if this process could use it.
     const paused = this.#errors.size > 0 && this.#pausedError(wireKey, now) !== undefined;
-    read.lease = paused || (flight !== undefined && now >= flight.leaseEnds) ? 0 : durations.leaseFor(known, lead.settings.lease);
+    read.lease = paused || (flight?.loading === true && now >= flight.leaseEnds) ? 0 : durations.leaseFor(known, lead.settings.lease);
     // Who has waited for another process's load knows that it takes longer than that, or that the process has died.
     if (read.onJudged !== undefined && read.lease > 0) read.lease = Math.min(LONGEST_LEASE, Math.max(read.lease, Math.ceil(1 + (now - lead.since) / 1000)));
     if (flight === undefined) {
@@ -398,7 +398,7 @@ export class Reader {
         void storing.free(place, reply.cas);
         return;
       }
-      if (flight?.joinable === true && clock.now() >= flight.leaseEnds) {
+      if (flight?.loading === true && clock.now() >= flight.leaseEnds) {
         // Nobody has ended its lease: that was over.
         void storing.free(place, reply.cas);
         this.#join(flight, callers);
@@ -568,7 +568,7 @@ export class Reader {
     if (lead === undefined) return;
     const flight = loads.of(place.wireKey);
     const paused = this.#pausedError(place.wireKey, clock.now());
-    if (flight?.joinable === true) {
+    if (flight?.loading === true) {
       this.#join(flight, callers);
       return;
     }
