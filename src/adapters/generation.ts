@@ -28,6 +28,8 @@ export class Generation {
   readonly #ttl: number;
   #known: { readonly word: string; readonly until: number } | undefined;
   #reading: Promise<string> | undefined;
+  /** A question that has not been sent yet. */
+  #unsent: Promise<string> | undefined;
   /** Counts the clearings: a reading that began before one is outdated. */
   #epoch = 0;
 
@@ -56,7 +58,7 @@ export class Generation {
   async write<R>(names: readonly string[], write: (keys: string[]) => Promise<R>): Promise<R> {
     const word = this.#current;
     const keys = word === undefined ? undefined : this.#keysIn(word, names);
-    const asked = this.#learn();
+    const asked = this.#ask();
     if (keys !== undefined) {
       const [present, result] = await Promise.all([asked, write(keys)]);
       if (present === word) return result;
@@ -111,6 +113,15 @@ export class Generation {
       if (epoch === this.#epoch) this.#reading = undefined;
     });
     return this.#reading;
+  }
+
+  /** The word that the server has now: not the answer to a question from before. Calls of the same moment share a question. */
+  #ask(): Promise<string> {
+    this.#unsent ??= Promise.resolve().then(() => {
+      this.#unsent = undefined;
+      return this.#learn();
+    });
+    return this.#unsent;
   }
 
   async #learn(): Promise<string> {

@@ -60,6 +60,17 @@ describeOverCaches('KeyvMemcache', (cache) => {
     expect([await one.get('k'), await two.get('k')]).toEqual([value, value]);
   });
 
+  it('writes of one moment ask for the generation once', async () => {
+    const client = cache.client();
+    const store = new KeyvMemcache(client, { namespace: 'many' });
+    await store.set('k', 'v');
+    const get = jest.spyOn(client, 'get');
+    await store.setMany(Array.from({ length: 100 }, (_, i) => ({ key: `k${i}`, value: 'v' })));
+    await Promise.all([store.delete('k0'), store.delete('k1'), store.deleteMany(['k2', 'k3'])]);
+    expect(get).toHaveBeenCalledTimes(2);
+    expect(await store.getMany(['k', 'k0', 'k3', 'k99'])).toEqual(['v', undefined, undefined, 'v']);
+  });
+
   it('with generationTtl 0 a clear holds at once everywhere', async () => {
     const [one, two] = [1, 2].map(() => new KeyvMemcache(cache.client(), { namespace: 'exact', generationTtl: 0 }));
     for (let round = 0; round < 20; round++) {
