@@ -28,6 +28,8 @@ export class Generation {
   readonly #ttl: number;
   #known: { readonly word: string; readonly until: number } | undefined;
   #reading: Promise<string> | undefined;
+  /** A question that has not been sent yet. */
+  #unsent: Promise<string> | undefined;
   /** Counts the clearings: a reading that began before one is outdated. */
   #epoch = 0;
 
@@ -43,13 +45,28 @@ export class Generation {
   async keysOf(names: readonly string[]): Promise<string[]> {
     // The caller may change the list meanwhile.
     const own = [...names];
-    const prefix = this.#prefix(await this.#word());
-    return own.map((name) => keyOf(this.#client, prefix, name));
+    return this.#keysIn(await this.#word(), own);
   }
 
   async keyOf(name: string): Promise<string> {
     const [key = ''] = await this.keysOf([name]);
     return key;
+  }
+
+  /**
+   * Writes to the items of `names`. If another process has cleared the namespace, others may have an older value in its new
+   * generation already, and a write to the former one would be lost: the server is asked at the same time, and the write repeated.
+   */
+  async write<R>(names: readonly string[], write: (keys: string[]) => Promise<R>): Promise<R> {
+    const own = [...names];
+    const word = this.#current;
+    const keys = word === undefined ? undefined : this.#keysIn(word, own);
+    const asked = this.#ask();
+    if (keys !== undefined) {
+      const [present, result] = await Promise.all([asked, write(keys)]);
+      if (present === word) return result;
+    }
+    return write(this.#keysIn(await asked, own));
   }
 
   /** Empties the namespace: for this process at once, for others after at most `generationTtl`. */
@@ -61,6 +78,11 @@ export class Generation {
     this.#epoch++;
     this.#reading = undefined;
     this.#keep(word);
+  }
+
+  #keysIn(word: string, names: readonly string[]): string[] {
+    const prefix = this.#prefix(word);
+    return names.map((name) => keyOf(this.#client, prefix, name));
   }
 
   #prefix(word: string): string {
@@ -79,21 +101,37 @@ export class Generation {
     this.#known = { word, until: this.#now() + this.#ttl };
   }
 
+  /** The word, if it was read lately. */
+  get #current(): string | undefined {
+    return this.#known !== undefined && this.#now() < this.#known.until ? this.#known.word : undefined;
+  }
+
   #word(): Promise<string> {
     // A shared reading may have begun before another process cleared, which `0` rules out.
     if (this.#ttl === 0) return this.#read();
-    const known = this.#known;
-    if (known !== undefined && this.#now() < known.until) return Promise.resolve(known.word);
+    const known = this.#current;
+    if (known !== undefined) return Promise.resolve(known);
     const epoch = this.#epoch;
-    this.#reading ??= this.#read()
-      .then((word) => {
-        if (epoch === this.#epoch) this.#keep(word);
-        return word;
-      })
-      .finally(() => {
-        if (epoch === this.#epoch) this.#reading = undefined;
-      });
+    this.#reading ??= this.#learn().finally(() => {
+      if (epoch === this.#epoch) this.#reading = undefined;
+    });
     return this.#reading;
+  }
+
+  /** The word that the server has now: not the answer to a question from before. Calls of the same moment share a question. */
+  #ask(): Promise<string> {
+    this.#unsent ??= Promise.resolve().then(() => {
+      this.#unsent = undefined;
+      return this.#learn();
+    });
+    return this.#unsent;
+  }
+
+  async #learn(): Promise<string> {
+    const epoch = this.#epoch;
+    const word = await this.#read();
+    if (epoch === this.#epoch) this.#keep(word);
+    return word;
   }
 
   async #read(): Promise<string> {

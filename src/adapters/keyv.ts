@@ -91,7 +91,7 @@ export class KeyvMemcache extends EventEmitter {
     return await this.#orElse(async () => {
       const expire = ttl === undefined || ttl === 0 ? 0 : secondsOf(ttl);
       // Without a serializer of Keyv's, the client's serde decides what may be stored.
-      return this.#client.set(await this.#generation.keyOf(key), value as string, { expire, noreply: false });
+      return this.#generation.write([key], ([item = '']) => this.#client.set(item, value as string, { expire, noreply: false }));
     }, false);
   }
 
@@ -118,15 +118,16 @@ export class KeyvMemcache extends EventEmitter {
 
   /** Deletes `key`; whether it was there. */
   async delete(key: string): Promise<boolean> {
-    return await this.#orElse(async () => this.#client.delete(await this.#generation.keyOf(key), { noreply: false }), false);
+    return await this.#orElse(() => this.#generation.write([key], ([item = '']) => this.#client.delete(item, { noreply: false })), false);
   }
 
   /** Deletes all `keys`; whether all of them were there. */
   async deleteMany(keys: string[]): Promise<boolean> {
-    return await this.#orElse(async () => {
-      const itemKeys = new Set(await this.#generation.keysOf(keys));
-      return (await this.#client.deleteMany(itemKeys, { noreply: false })) === itemKeys.size;
-    }, false);
+    const remove = async (itemKeys: string[]): Promise<boolean> => {
+      const distinct = new Set(itemKeys);
+      return (await this.#client.deleteMany(distinct, { noreply: false })) === distinct.size;
+    };
+    return await this.#orElse(() => this.#generation.write(keys, remove), false);
   }
 
   /** Empties the namespace, and no other one, by starting a new generation. Rejects when that fails, whatever `failures` says. */

@@ -34,7 +34,7 @@ export interface RateLimitStoreOptions {
   meta?: boolean | undefined;
 }
 
-const WINDOW: Rule<number> = valueThat('a number of milliseconds, more than 0', (value) => typeof value === 'number' && value > 0 && value <= 2 ** 40);
+const WINDOW: Rule<number> = valueThat('a number of milliseconds, more than 0', (value) => typeof value === 'number' && value > 0 && value <= 1e12);
 
 /** The options of {@link MemcacheRateLimitStore}. */
 export const RATE_LIMIT_OPTIONS = {

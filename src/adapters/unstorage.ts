@@ -95,13 +95,12 @@ export function memcacheDriver(options: MemcacheDriverOptions): MemcacheDriver {
       return keys.map((key, index) => ({ key, value: values[index] ?? null }));
     },
     async setItem(key, value, item) {
-      const write = async (): Promise<void> => {
-        await client.set(await generation.keyOf(key), value, { expire: item?.ttl === undefined ? ofAbsence : secondsToLive(item.ttl), noreply: false });
-      };
-      await orElse(failures, write(), undefined, throwRefusal);
+      const expire = item?.ttl === undefined ? ofAbsence : secondsToLive(item.ttl);
+      const written = generation.write([key], ([itemKey = '']) => client.set(itemKey, value, { expire, noreply: false }));
+      await orElse(failures, written, false, throwRefusal);
     },
     async removeItem(key) {
-      await orElse(failures, generation.keyOf(key).then((itemKey) => client.delete(itemKey, { noreply: false })), false);
+      await orElse(failures, generation.write([key], ([itemKey = '']) => client.delete(itemKey, { noreply: false })), false);
     },
     getKeys: () => Promise.reject(noListing('getKeys')),
     clear: (base) => (base === undefined || base === '' ? generation.clear() : Promise.reject(noListing('clear of a part of the storage'))),

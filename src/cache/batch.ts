@@ -123,7 +123,9 @@ export class Batch<K extends Key> {
   }
 }
 
+/** Those that nobody has given up. The loads of the others end here: who listens to the channel waits for it. */
 function stillWanted<K>(wanted: Wanted<K>[]): Wanted<K>[] {
+  for (const { signal, reject } of wanted) if (signal.aborted) reject(signal.reason);
   return wanted.filter(({ signal }) => !signal.aborted);
 }
 

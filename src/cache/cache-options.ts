@@ -79,7 +79,7 @@ export interface NearCacheOptions {
    * @default false
    */
   validate?: boolean | undefined;
-  /** Milliseconds after `ttl` for which an entry is still served when both the server and the loader fail. @default 0 */
+  /** Milliseconds after `ttl`, or with `validate` after it was last confirmed, for which an entry is still served when both the server and the loader fail. @default 0 */
   staleIfError?: number | undefined;
   /**
    * Whether caches in other worker threads of this process, which have this option too, are told of what is set, deleted and

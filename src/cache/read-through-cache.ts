@@ -25,7 +25,7 @@ import { TimeLimits } from './engine/time-limits';
 import { Events } from './events';
 import { limitAnswer } from './exchange/answer-time';
 import { Chunks, type Chunked } from './exchange/chunks';
-import { ClassicLeases } from './exchange/classic-leases';
+import { ClassicLeases, takeTimes } from './exchange/classic-leases';
 import { Gate } from './exchange/gate';
 import { IdentityGet, type Identity } from './exchange/identity-get';
 import type { Leases, Place } from './exchange/leases';
@@ -308,7 +308,12 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     if (item === undefined || (item.bytes.length === 0 && item.flags === 0)) return undefined;
     const reply = new Reply();
     reply.flags = item.flags;
-    this.#entryReader.read(reply, key, item.bytes, 0, item.bytes.length, true, item.flags, 1);
+    const kind = this.#entryReader.read(reply, key, item.bytes, 0, item.bytes.length, true, item.flags, 1);
+    if (kind === 'l' || kind === 'n') return undefined;
+    if (reply.tags !== '') {
+      await this.#leases();
+      if (this.#gate.abilities?.leases !== true) takeTimes(reply);
+    }
     if (reply.inPieces) await this.#chunks.fill(reply, place, 1);
     if (reply.tags !== '' && !(await this.#versions.check(reply.tags))) return undefined;
     return reply.value;

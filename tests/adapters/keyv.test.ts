@@ -59,6 +59,31 @@ describeOverCaches('KeyvMemcache', (cache) => {
     expect(await mine?.get('k')).toBe('again');
   });
 
+  it.each([
+    ['set', (store: KeyvMemcache) => store.set('k', 'new'), true, 'new'],
+    ['delete', (store: KeyvMemcache) => store.delete('k'), true, undefined],
+    ['deleteMany', (store: KeyvMemcache) => store.deleteMany(['k', 'k']), true, undefined],
+  ] as const)('a %s of a process that has not heard of a clear is not lost', async (_method, write, result, value) => {
+    const [one, two] = [new KeyvMemcache(cache.client(), { namespace: 'late' }), new KeyvMemcache(cache.client(), { namespace: 'late' })];
+    await two.set('k', 'old');
+    await one.clear();
+    await one.set('k', 'older than the write');
+    expect(await two.get('k')).toBe('old');
+    expect(await write(two)).toBe(result);
+    expect([await one.get('k'), await two.get('k')]).toEqual([value, value]);
+  });
+
+  it('writes of one moment ask for the generation once', async () => {
+    const client = cache.client();
+    const store = new KeyvMemcache(client, { namespace: 'many' });
+    await store.set('k', 'v');
+    const get = jest.spyOn(client, 'get');
+    await store.setMany(Array.from({ length: 100 }, (_, i) => ({ key: `k${i}`, value: 'v' })));
+    await Promise.all([store.delete('k0'), store.delete('k1'), store.deleteMany(['k2', 'k3'])]);
+    expect(get).toHaveBeenCalledTimes(2);
+    expect(await store.getMany(['k', 'k0', 'k3', 'k99'])).toEqual(['v', undefined, undefined, 'v']);
+  });
+
   it('with generationTtl 0 a clear holds at once everywhere', async () => {
     const [one, two] = [1, 2].map(() => new KeyvMemcache(cache.client(), { namespace: 'exact', generationTtl: 0 }));
     for (let round = 0; round < 20; round++) {

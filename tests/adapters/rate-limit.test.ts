@@ -80,7 +80,7 @@ it('errors reach the limiter; with failures: "miss" requests pass', async () => 
 
 it('refuses options that are not legal', async () => {
   const client = await deadClient();
-  for (const options of [{ windowMs: 0 }, { windowMs: Infinity }, { prefix: '' }, { meta: 1 }, { max: 5 }] as object[]) {
+  for (const options of [{ windowMs: 0 }, { windowMs: Infinity }, { windowMs: 2 ** 40 }, { prefix: '' }, { meta: 1 }, { max: 5 }] as object[]) {
     expect(() => new MemcacheRateLimitStore(client, options)).toThrow(MemcacheIllegalInputError);
   }
   expect(() => {

@@ -25,6 +25,17 @@ describeOverCaches('memcacheDriver', (cache) => {
     expect([await one?.getItem('k'), await two?.getItem('k'), await client.get('of-another-program')]).toEqual([null, 'v', 1]);
   });
 
+  it('a write of a process that has not heard of a clear is not lost', async () => {
+    const [one, two] = [memcacheDriver({ client: cache.client(), base: 'late' }), memcacheDriver({ client: cache.client(), base: 'late' })];
+    await two.setItem('k', 'old');
+    await two.setItem('gone', 'old');
+    await one.clear();
+    await Promise.all(['k', 'gone'].map((key) => one.setItem(key, 'older than the write')));
+    expect(await two.getItem('k')).toBe('old');
+    await Promise.all([two.setItem('k', 'new'), two.removeItem('gone')]);
+    expect([await one.getItem('k'), await one.getItem('gone')]).toEqual(['new', null]);
+  });
+
   it('closes no client', async () => {
     const client = cache.client();
     const driver = memcacheDriver({ client });

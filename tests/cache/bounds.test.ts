@@ -30,6 +30,33 @@ describe('signals', () => {
     expect(cache.stats()).toMatchObject({ loads: 0, flights: 0, load: 2, 'late-load': 1 });
   });
 
+  it.each([['all', 0], ['the first', 1]])('when %s of those who ask for an unreadable or an outdated value have gone, %i loader runs: that of the next', async (who, runs) => {
+    const fleet = new Fleet(1, 0, { expire: 5, staleIfError: 60, earlyRefresh: 0 });
+    const { cache, client, line } = fleet.processes[0]!;
+    await fleet.clock.until(cache.get('outdated', () => 'old'));
+    await fleet.clock.until(client.set('unreadable', 'value', { flags: 2 }));
+    await fleet.clock.pass(seconds(7));
+    line.delay = 20;
+    for (const key of ['unreadable', 'outdated']) {
+      const controller = new AbortController();
+      const loads: string[] = [];
+      const load = (name: string) => (): string => {
+        loads.push(name);
+        return name;
+      };
+      const first = cache.get(key, load('first'), { signal: controller.signal }).catch((error: unknown) => error);
+      const others = who === 'all' ? [] : [cache.get(key, load('second'))];
+      await fleet.clock.pass(10);
+      controller.abort('gone');
+      expect(await fleet.clock.until(Promise.all([first, ...others]))).toEqual(['gone', ...others.map(() => 'second')]);
+      await fleet.clock.pass(100);
+      expect(loads).toEqual(Array(runs).fill('second'));
+      // The next one need not wait for a token that nobody uses.
+      expect(await fleet.clock.until(cache.get(key, load('next')))).toBe(who === 'all' ? 'next' : 'second');
+      await fleet.clock.pass(100);
+    }
+  });
+
   it.each(['set', 'invalidate', 'delete'] as const)('%s ends as soon as its signal fires', async (method) => {
     const fleet = new Fleet(1, 0, { stale: 30, tags: ['t'], recovery: 0 });
     const { cache, line } = fleet.processes[0]!;
@@ -123,6 +150,125 @@ describe('refreshes', () => {
     expect(fleet.count('early-refresh')).toBe(1);
     expect(fleet.count('l1-hit')).toBeGreaterThan(300);
     expect(fleet.count('load')).toBe(1);
+  });
+});
+
+describe('loads of one key', () => {
+  it('one at a time in a process, also when the place-holder ends a second early, as servers count them', async () => {
+    const fleet = new Fleet(1, 5000, { lease: 2 });
+    const first = fleet.processes[0]!.get('k');
+    await fleet.clock.pass(1500);
+    fleet.store.delete('k');
+    const second = fleet.processes[0]!.get('k');
+    expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(['k@0', 'k@0']);
+    expect(fleet.database.mostAtOnce).toBe(1);
+    expect(fleet.count('joined')).toBe(1);
+    await fleet.clock.pass(10);
+    expect(fleet.store.find('k')).toBeUndefined();
+  });
+
+  it('also when the answer comes only after the place-holder has ended', async () => {
+    const fleet = new Fleet(1, 5000, { lease: 3, cacheTimeout: 0 });
+    const [process] = fleet.processes;
+    const first = process!.get('k');
+    await fleet.clock.pass(1900);
+    process!.line.delay = 2000;
+    const second = process!.get('k');
+    fleet.store.delete('k');
+    const third = process!.get('k');
+    expect(await fleet.clock.until(Promise.all([first, second, third]))).toEqual(['k@0', 'k@0', 'k@0']);
+    expect(fleet.database.mostAtOnce).toBe(1);
+  });
+
+  it('a place-holder that somebody else has ended before is another matter: what was loaded may be outdated', async () => {
+    const fleet = new Fleet(1, 5000, { lease: 3 });
+    const first = fleet.processes[0]!.get('k');
+    await fleet.clock.pass(1500);
+    fleet.database.write('k');
+    fleet.store.delete('k');
+    const second = fleet.processes[0]!.get('k');
+    expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(['k@0', 'k@1']);
+  });
+
+  it.each(['nothing', 'an unreadable value', 'an outdated value'])('one at a time when the server is slow and another connection then finds %s', async (what) => {
+    const fleet = new Fleet(1, 1000, { expire: 5, stale: 0, staleIfError: 60, earlyRefresh: 0, cacheTimeout: 100 });
+    const [process] = fleet.processes;
+    await fleet.clock.until(process!.get('other'));
+    if (what === 'an unreadable value') await fleet.clock.until(process!.client.set('k', 'value', { flags: 2 }));
+    if (what === 'an outdated value') {
+      await fleet.clock.until(process!.get('k'));
+      await fleet.clock.pass(seconds(7));
+    }
+    const before = fleet.database.loads;
+    fleet.database.mostAtOnce = 0;
+    process!.line.state = 'blackHole';
+    const first = process!.get('k');
+    process!.line.state = 'up';
+    await fleet.clock.pass(50);
+    process!.line.delay = 80;
+    const second = process!.get('k');
+    expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(['k@0', 'k@0']);
+    expect(fleet.database.loads - before).toBe(1);
+    expect(fleet.database.mostAtOnce).toBe(1);
+    process!.line.delay = 0;
+    // The lease or token that the second one got is for whoever comes next.
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(fleet.database.loads - before).toBe(2);
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(fleet.database.loads - before).toBe(2);
+  });
+
+  it.each(['is down', 'has lost the place-holder'])('what was loaded before another process deleted it is not given to later callers when the server %s before the store is answered', async (how) => {
+    const fleet = new Fleet(2, 100, { lease: 2 });
+    const [a, b] = fleet.processes;
+    const first = a!.get('k');
+    await fleet.clock.pass(50);
+    a!.line.delay = 3000;
+    expect(await fleet.clock.until(first)).toBe('k@0');
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.delete('k'));
+    if (how === 'is down') a!.line.state = 'down';
+    else {
+      await fleet.clock.pass(2000);
+      a!.line.delay = 0;
+    }
+    expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
+    expect(fleet.database.mostAtOnce).toBe(1);
+  });
+
+  it('a refresh is left to others while the key is being loaded without the cache', async () => {
+    const fleet = new Fleet(1, 1000, { expire: 5, stale: 60, earlyRefresh: 0, cacheTimeout: 100 });
+    const [process] = fleet.processes;
+    await fleet.clock.until(process!.get('k'));
+    await fleet.clock.pass(seconds(7));
+    fleet.database.mostAtOnce = 0;
+    process!.line.state = 'blackHole';
+    const first = process!.get('k');
+    process!.line.state = 'up';
+    await fleet.clock.pass(50);
+    process!.line.delay = 80;
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    await fleet.clock.until(first);
+    expect(fleet.database.mostAtOnce).toBe(1);
+    process!.line.delay = 0;
+    await fleet.clock.until(process!.get('k'));
+    await fleet.clock.pass(seconds(2));
+    expect(fleet.count('refresh')).toBe(1);
+  });
+
+  it('an impatient process with nothing to store leaves the other one its lease', async () => {
+    const fleet = new Fleet(2, 2000, { lease: 10, leaseWait: 100 });
+    const [first, second] = fleet.processes;
+    const loading = first!.get('k');
+    await fleet.clock.pass(10);
+    fleet.database.duration = 100;
+    fleet.database.value = (key, version, load) => (load === 1 ? `${key}@${version}` : undefined);
+    expect(await fleet.clock.until(second!.get('k'))).toBeUndefined();
+    expect(await fleet.clock.until(loading)).toBe('k@0');
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(second!.get('k'))).toBe('k@0');
+    expect(fleet.database.loads).toBe(2);
   });
 });
 
@@ -230,6 +376,26 @@ describe('trouble', () => {
     expect(fleet.clock.now() - before).toBeLessThanOrEqual(10);
     expect(fleet.count('error-hit')).toBe(1);
     expect(await fleet.clock.until(slow)).toBe('slow@0');
+  });
+
+  it.each([[0, 'the database is down'], [60_000, 'k@0']])('l1.validate: without the server an entry is a last resort for staleIfError %i after it was confirmed', async (staleIfError, result) => {
+    const fleet = new Fleet(2, 0, { expire: 600, l1: { validate: true, admit: 'all', staleIfError } });
+    const [process, other] = fleet.processes;
+    const get = (): Promise<unknown> => fleet.clock.until(process!.get('k').catch((error: unknown) => (error as Error).message));
+    for (let i = 0; i < 3; i++) expect(await get()).toBe('k@0');
+    await fleet.clock.pass(seconds(100));
+    expect(await get()).toBe('k@0');
+    expect(fleet.count('l1-hit')).toBe(2);
+    fleet.database.write('k');
+    await fleet.clock.until(other!.cache.delete('k'));
+    await fleet.clock.pass(seconds(50));
+    process!.line.state = 'down';
+    fleet.database.value = () => {
+      throw new Error('the database is down');
+    };
+    expect(await get()).toBe(result);
+    await fleet.clock.pass(seconds(11));
+    expect(await get()).toBe('the database is down');
   });
 
   it('a value that the server refuses frees the place that was held for it', async () => {

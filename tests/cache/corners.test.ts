@@ -1,5 +1,6 @@
 import { Client, FallbackClient, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
+import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { Fleet } from './support/fleet';
 
@@ -221,6 +222,20 @@ describe('tags', () => {
     }
     expect(load).toHaveBeenCalledTimes(1);
   });
+
+  it('but not after a delete by another process', async () => {
+    await using first = new EmbeddedClient();
+    await using second = new EmbeddedClient();
+    await second.set('k', 'x', { flags: 12345 });
+    const [a, b] = [1, 2].map(() => new ReadThroughCache(new FallbackClient<CacheValue>([first, second])));
+    const early = a!.get('k', async () => {
+      await b!.delete('k');
+      return 'outdated';
+    });
+    expect(await early).toBe('outdated');
+    await a!.close();
+    expect(await b!.get('k', () => 'new')).toBe('new');
+  });
 });
 
 describe('time', () => {
@@ -275,6 +290,29 @@ describe('time', () => {
 });
 
 describe('other clients', () => {
+  it('a server that has no room for a place-holder gets no value either: nothing would tell of a deletion', async () => {
+    await using client = new EmbeddedClient();
+    let room = false;
+    const full = new Client(new Before(client.executor, async (command, go) => {
+      const reply = await go();
+      if (command.verb !== 'mg' || room) return reply;
+      await client.delete('k');
+      return new Reply();
+    }), client.options);
+    const [a, b] = [full, client].map((each) => new ReadThroughCache(each));
+    const early = await a!.get('k', async () => {
+      await b!.delete('k');
+      return 'outdated';
+    });
+    expect(early).toBe('outdated');
+    await a!.close();
+    expect(await b!.peek('k')).toBeUndefined();
+    room = true;
+    expect(await a!.get('k', () => 'new')).toBe('new');
+    await a!.close();
+    expect(await b!.peek('k')).toBe('new');
+  });
+
   it('an executor may answer within the tick', async () => {
     const client = new EmbeddedClient();
     const known = new Map<string, Promise<unknown>>();

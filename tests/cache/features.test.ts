@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { CacheLoadTimeoutError, Client, FallbackClient, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { systemClock } from '../../src/runtime/clock';
 import { Fleet, type Process } from './support/fleet';
 
 function keysOf(list: readonly unknown[]): string[] {
@@ -554,6 +555,78 @@ describe('servers without meta commands', () => {
     await fleet.clock.until(early);
     await fleet.clock.pass(500);
     expect((await fleet.herd(1, 'j')).values).toEqual(['j@1', 'j@1', 'j@1']);
+  });
+
+  it('peek shows what is there, and leaves nothing behind', async () => {
+    const small = (client: Client): Client => old(new Client(client.executor, { ...client.options, maxValueSize: 500 }));
+    const fleet = new Fleet(1, 0, { chunk: { maxValue: 9000 }, negativeExpire: 60 }, small);
+    const { cache } = fleet.processes[0]!;
+    const peek = (key: string): Promise<unknown> => fleet.clock.until(cache.peek(key));
+    fleet.database.value = (key) => (key === 'none' ? undefined : key === 'large' ? 'v'.repeat(3000) : key);
+    for (const key of ['none', 'large', 'plain']) await fleet.herd(1, key);
+    await fleet.clock.until(cache.get('tagged', () => 'tagged', { tags: ['x', 'd'] }));
+    fleet.database.duration = 100;
+    const loading = fleet.processes[0]!.get('loading');
+    await fleet.clock.pass(10);
+    const { size } = fleet.store;
+    expect(await peek('plain')).toBe('plain');
+    expect(await peek('tagged')).toBe('tagged');
+    expect(await peek('large')).toBe('v'.repeat(3000));
+    expect(await peek('none')).toBeUndefined();
+    expect(await peek('loading')).toBeUndefined();
+    expect(fleet.store.size).toBe(size);
+    await fleet.clock.until(loading);
+    await fleet.clock.until(cache.invalidateTags('x'));
+    expect(await peek('tagged')).toBeUndefined();
+  });
+
+  it.each([[1, 'k@0'], [3, undefined]])('a place-holder that somebody deletes at once, %i times: nothing is stored unguarded', async (times, stored) => {
+    const fleet = fleetOf(2, 300);
+    const [a, b] = fleet.processes;
+    let left = times;
+    const verbs: string[] = [];
+    a!.line.onCommand = ({ verb }) => {
+      if (verb === 'gets' && verbs.at(-1) === 'add' && left-- > 0) fleet.store.delete('k');
+      verbs.push(verb);
+    };
+    expect(await fleet.clock.until(a!.get('k'))).toBe('k@0');
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(b!.cache.peek('k'))).toBe(stored);
+    await fleet.clock.until(b!.cache.delete('k'));
+    left = times;
+    const early = a!.get('k');
+    await fleet.clock.pass(100);
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.delete('k'));
+    await fleet.clock.until(early);
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
+  });
+
+  it('what is refreshed of an older cache of a FallbackClient is not stored after a delete', async () => {
+    let older: Client | undefined;
+    const options: CacheOptions = { expire: 5, stale: 60, earlyRefresh: 0 };
+    const fleet = new Fleet(2, 300, options, (client) => {
+      const { clock = systemClock } = client.options;
+      older ??= old(new EmbeddedClient(new MemoryStore({ clock }), { clock }));
+      return new FallbackClient([old(client), older]);
+    });
+    const { clock } = fleet;
+    await clock.until(new ReadThroughCache(older!, { ...options, clock }).get('k', () => 'older'));
+    await clock.pass(7000);
+    const [a, b] = fleet.processes;
+    expect(await clock.until(a!.get('k'))).toBe('older');
+    await clock.pass(100);
+    fleet.database.write('k');
+    await clock.until(b!.cache.delete('k'));
+    await clock.pass(400);
+    expect(await clock.until(b!.get('k'))).toBe('k@1');
+    await clock.until(new ReadThroughCache(older!, { ...options, clock }).get('j', () => 'older'));
+    await clock.pass(7000);
+    expect(await clock.until(a!.get('j'))).toBe('older');
+    await clock.pass(400);
+    expect((await fleet.herd(1, 'j')).values).toEqual(['j@0', 'j@0']);
+    expect(fleet.database.loads).toBe(3);
   });
 
   it('tags, negative entries, invalidation and a refresh that fails', async () => {

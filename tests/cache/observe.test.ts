@@ -64,6 +64,27 @@ it('what is bound to the start of a load is there in the loader and at its end',
   await client.close();
 });
 
+it('each load that has begun ends, also a part of a batch that is given up before its turn', async () => {
+  const client = new EmbeddedClient();
+  const cache = new ReadThroughCache(client, { maxLoads: 1, loadTimeout: 50 });
+  const begun = new Set<unknown>();
+  const start = (message: unknown): void => { begun.add(message); };
+  const asyncEnd = (message: unknown): void => { begun.delete(message); };
+  const ignore = (): void => undefined;
+  const traces = { start, end: ignore, asyncStart: ignore, asyncEnd, error: ignore };
+  tracingChannel(CHANNELS.load).subscribe(traces);
+  let finish: (value: string) => void = ignore;
+  const first = cache.get('first', () => new Promise<string>((resolve) => { finish = resolve; }), { loadTimeout: 0 });
+  await expect(cache.getMany(['a', 'b'], (keys) => [...keys])).rejects.toThrow('loadTimeout');
+  expect(begun.size).toBe(3);
+  finish('value');
+  await first;
+  await cache.close();
+  tracingChannel(CHANNELS.load).unsubscribe(traces);
+  expect(begun.size).toBe(0);
+  await client.close();
+});
+
 it('messages tell how old a value is, as far as its time to live tells', async () => {
   const clock = new ManualClock();
   const client = new EmbeddedClient(new MemoryStore({ clock }), { clock });

@@ -5,12 +5,13 @@ import type { Caller, Old } from './caller';
  * Why a process loads a key, and so what its result may replace:
  *
  * - `lease`: an empty place-holder of its own; freed when the load fails
- * - `token`: an outdated item; left as it is when the load fails, so that nobody tries again before the lease has passed
- * - `guard`: an item that it has merely seen: one that cannot be read, or another process's place-holder
- * - `add`: there was no item, and no place-holder could be made
- * - `none`: the cache cannot be reached: nothing is stored
+ * - `token`: an outdated item, or one that cannot be read; left as it is when the load fails, so that nobody tries again before the
+ *   lease has passed
+ * - `guard`: what another process has the lease or the token of, since that takes too long
+ * - `none`: the cache cannot be reached, or has no room for a place-holder. Nothing is stored: nothing would tell of a deletion during
+ *   the load
  */
-export type Claim = 'lease' | 'token' | 'guard' | 'add' | 'none';
+export type Claim = 'lease' | 'token' | 'guard' | 'none';
 
 /** One load of one key in this process, from its beginning until its result is stored. */
 export class Flight {
@@ -68,6 +69,11 @@ export class Flight {
   /** Whether a new caller may get its result. */
   get joinable(): boolean {
     return !this.detached && !this.over && this.state !== 'failed';
+  }
+
+  /** Whether its loader has not finished: what it gives is not older than a call that is made now. */
+  get loading(): boolean {
+    return this.joinable && this.state !== 'loaded';
   }
 
   /** Whether a caller still waits for it. */

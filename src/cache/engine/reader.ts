@@ -145,7 +145,7 @@ export class Reader {
     const { clock, durations } = this.#context;
     const { place, lead, claim, old } = flight;
     // Also when it was another process's turn, and this one has grown impatient: it need not try again at once.
-    if (claim === 'token' || (claim === 'guard' && old !== undefined)) this.#failedRefreshes.set(place.wireKey, clock.now() + durations.lease(place.wireKey, lead.settings.lease) * 1000);
+    if (old !== undefined && (claim === 'token' || claim === 'guard')) this.#failedRefreshes.set(place.wireKey, clock.now() + durations.lease(place.wireKey, lead.settings.lease) * 1000);
     if (old === undefined && lead.settings.errorPause > 0 && flight.startedAt >= 0 && !(flight.over && lead.settings.abortUnused)) {
       this.#errors.set(place.wireKey, { error, until: clock.now() + lead.settings.errorPause });
     }
@@ -178,7 +178,7 @@ export class Reader {
     read.epoch = epoch();
     // A token is asked for only if this process could use it.
     const paused = this.#errors.size > 0 && this.#pausedError(wireKey, now) !== undefined;
-    read.lease = paused || (flight !== undefined && now >= flight.leaseEnds) ? 0 : durations.leaseFor(known, lead.settings.lease);
+    read.lease = paused || (flight?.loading === true && now >= flight.leaseEnds) ? 0 : durations.leaseFor(known, lead.settings.lease);
     // Who has waited for another process's load knows that it takes longer than that, or that the process has died.
     if (read.onJudged !== undefined && read.lease > 0) read.lease = Math.min(LONGEST_LEASE, Math.max(read.lease, Math.ceil(1 + (now - lead.since) / 1000)));
     if (flight === undefined) {
@@ -359,16 +359,23 @@ export class Reader {
   }
 
   #decide(read: Read, reply: Reply): void {
-    if (!reply.found) this.#nothing(read);
+    if (isDeserted(read) && (!reply.found || reply.unreadable !== undefined)) this.#desert(read, reply);
+    else if (!reply.found) this.#nothing(read);
     else if (reply.cold) this.#cold(read, reply);
     else if (reply.unreadable !== undefined) this.#unreadable(read, reply);
     else this.#value(read, reply);
   }
 
+  /** All callers have gone meanwhile: nobody asks for a load any more. */
+  #desert({ place }: Read, reply: Reply): void {
+    if (reply.won) this.#passOn(place, reply.cas);
+  }
+
   /** There is no item, nor a place-holder: none was asked for, or the server had no room for it. */
   #nothing(read: Read): void {
     const { loads, clock, events } = this.#context;
-    const { place, lead, callers } = read;
+    const { place, callers } = read;
+    const lead = leadOf(callers) ?? read.lead;
     const flight = loads.of(place.wireKey);
     const paused = this.#pausedError(place.wireKey, clock.now());
     if (flight?.joinable === true) this.#join(flight, callers);
@@ -376,13 +383,14 @@ export class Reader {
     else if (read.lease === 0) this.#again(read);
     else {
       events.emit('miss', place.key);
-      loads.begin({ place, lead, callers, claim: 'add', leaseEnds: 0, zone: 'cold' });
+      loads.begin({ place, lead, callers, claim: 'none', leaseEnds: 0, zone: 'cold' });
     }
   }
 
   #cold(read: Read, reply: Reply): void {
-    const { loads, events, storing } = this.#context;
+    const { loads, events, storing, clock } = this.#context;
     const { place, lead, callers } = read;
+    const flight = loads.of(place.wireKey);
     if (reply.won) {
       events.emit('miss', place.key);
       events.emit('lease-won', place.key);
@@ -390,10 +398,15 @@ export class Reader {
         void storing.free(place, reply.cas);
         return;
       }
-      loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'lease', cas: reply.cas, leaseEnds: read.sentAt + read.lease * 1000, zone: 'cold' });
+      if (flight?.loading === true && clock.now() >= flight.leaseEnds) {
+        // Nobody has ended its lease: that was over.
+        void storing.free(place, reply.cas);
+        this.#join(flight, callers);
+        return;
+      }
+      loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'lease', cas: reply.cas, leaseEnds: endOf(read, read.lease), zone: 'cold' });
       return;
     }
-    const flight = loads.of(place.wireKey);
     if (flight?.joinable === true && flight.cas === reply.cas) {
       this.#join(flight, callers);
       return;
@@ -408,11 +421,14 @@ export class Reader {
   /** A miss, except that the item is replaced only if it is still the same. */
   #unreadable(read: Read, reply: Reply): void {
     const { loads, events } = this.#context;
-    const { place, lead, callers } = read;
+    const { place, callers } = read;
+    const lead = leadOf(callers) ?? read.lead;
     events.emit('decode-error', place.key, { error: reply.unreadable });
     const flight = loads.of(place.wireKey);
-    if (flight?.joinable === true && flight.cas === reply.cas) this.#join(flight, callers);
-    else loads.begin({ place, lead, callers, claim: reply.won ? 'token' : 'guard', cas: reply.cas, leaseEnds: 0, zone: 'cold' });
+    if (flight?.joinable === true && (flight.cas === reply.cas || flight.claim === 'none')) this.#join(flight, callers);
+    // In an older cache: the first has a place for what is loaded.
+    else if (reply.cas === NO_CAS) this.#again(read, { onlyFirst: true });
+    else loads.begin({ place, lead, callers, claim: 'token', cas: reply.cas, leaseEnds: 0, zone: 'cold' });
   }
 
   #value(read: Read, reply: Reply): void {
@@ -446,17 +462,22 @@ export class Reader {
 
   /** There is an old value, which callers get only if nothing better comes in time. */
   #inFront(read: Read, reply: Reply, age: number, zone: Zone): void {
+    if (isDeserted(read)) {
+      this.#desert(read, reply);
+      return;
+    }
     const { loads, clock, gate, events } = this.#context;
-    const { place, lead, callers } = read;
+    const { place, callers } = read;
+    const lead = leadOf(callers) ?? read.lead;
     const ageMs = ageOf(reply, lead.settings);
     const old = { value: reply.value, ageMs };
     for (const [i, caller] of callers.entries()) caller.old = { value: valueFor(reply, i), ageMs };
-    if (reply.won) {
-      loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply), old, zone });
-      return;
-    }
     const flight = loads.of(place.wireKey);
-    if (flight?.joinable === true && (flight.cas === reply.cas || !reply.held)) this.#join(flight, callers);
+    if (reply.won && flight?.joinable === true && flight.claim === 'none') {
+      this.#passOn(place, reply.cas);
+      this.#join(flight, callers);
+    } else if (reply.won) loads.begin({ place, lead, callers, claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply.ttl), old, zone });
+    else if (flight?.joinable === true && (flight.cas === reply.cas || !reply.held)) this.#join(flight, callers);
     else if ((this.#failedRefreshes.get(place.wireKey) ?? 0) > clock.now()) this.#hit(read, reply, 'error-hit', 'error');
     else if (!reply.held) this.#again(read, { forced: true });
     else if (this.#isAbandoned(place, age, lead.settings)) {
@@ -482,14 +503,16 @@ export class Reader {
   #refreshBehind(read: Read, reply: Reply, zone: Zone): void {
     const { loads, events, settings } = this.#context;
     const { place, lead } = read;
-    if (zone === 'fresh') events.emit('early-refresh', place.key);
-    else if (loads.background >= settings.maxBackground) {
-      // An invalidated item gives its token to whoever reads it, unasked: it is for a reader that can use it.
+    const unused = loads.of(place.wireKey)?.claim === 'none';
+    if (zone === 'fresh' && !unused) events.emit('early-refresh', place.key);
+    else if (unused || loads.background >= settings.maxBackground) {
+      // The key is being loaded without the cache; or an invalidated item gave its token to whoever reads it, unasked: it is for a
+      // reader that can use it.
       events.emit('refresh-skipped', place.key);
       this.#passOn(place, reply.cas);
       return;
     }
-    loads.begin({ place, lead, callers: [], claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply), background: true, old: { value: reply.value, ageMs: ageOf(reply, lead.settings) }, zone });
+    loads.begin({ place, lead, callers: [], claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply.ttl), background: true, old: { value: reply.value, ageMs: ageOf(reply, lead.settings) }, zone });
   }
 
   /** Gives a token that this process cannot use to the next reader. */
@@ -545,7 +568,7 @@ export class Reader {
     if (lead === undefined) return;
     const flight = loads.of(place.wireKey);
     const paused = this.#pausedError(place.wireKey, clock.now());
-    if (flight?.joinable === true) {
+    if (flight?.loading === true) {
       this.#join(flight, callers);
       return;
     }
@@ -594,9 +617,14 @@ function refreshBelow(keep: number, early: number): number {
   return keep === 0 && early > 0 ? early + 1 : keep + early;
 }
 
-/** When the item expires, and the token with it. Callers that come later join the refresh: its result is still good. */
-function endOf({ sentAt }: Read, { ttl }: Reply): number {
-  return ttl < 0 ? Infinity : sentAt + ttl * 1000;
+/**
+ * From when on the item may have expired, and the lease or token with it: servers count whole seconds, so that is up to a second
+ * early. Callers that come later join the load: its result is still good.
+ *
+ * @param seconds that it lives; -1 for ever
+ */
+function endOf({ sentAt }: Read, seconds: number): number {
+  return seconds < 0 ? Infinity : sentAt + (seconds - 1) * 1000;
 }
 
 /** How old the value is, in milliseconds, if its time to live tells. */
@@ -608,6 +636,11 @@ function ageOf({ ttl, marked, negative }: Reply, { expire, keep }: EntrySettings
 /** The caller whose loader runs: the first that still waits. */
 function leadOf(callers: readonly Caller[]): Caller | undefined {
   return callers.find((caller) => !caller.settled);
+}
+
+/** Whether all who asked have gone; a read in the background has nobody who could go. */
+function isDeserted({ callers }: Read): boolean {
+  return callers.length > 0 && leadOf(callers) === undefined;
 }
 
 function valueFor(reply: Reply, index: number): unknown {

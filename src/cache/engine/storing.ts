@@ -83,8 +83,10 @@ export class Storing {
 
   /** Frees the place. @param loaded whether there is a newer value, so that an old one must be deleted too */
   release(flight: Flight, loaded: boolean): Promise<void> | undefined {
-    const { claim, place, cas, detached } = flight;
-    if (claim === 'none' || claim === 'add' || cas === '') return undefined;
+    const { claim, place, cas, detached, old } = flight;
+    if (claim === 'none' || cas === '') return undefined;
+    // Another process's place-holder, under which it still loads.
+    if (claim === 'guard' && old === undefined) return undefined;
     if (claim !== 'lease' && (!loaded || detached)) return undefined;
     return this.free(place, cas);
   }
@@ -133,7 +135,7 @@ export class Storing {
 
   async #write(flight: Flight, value: unknown, fresh: number, tags: string, ms: number): Promise<void> {
     const { events, writer, leases, near, chunks } = this.#context;
-    const { place, claim, cas, lead } = flight;
+    const { place, cas, lead } = flight;
     const life = value === undefined ? fresh : this.jittered(fresh, lead.settings.jitter);
     let block: Block;
     let chunked: Chunked | undefined;
@@ -155,7 +157,7 @@ export class Storing {
     }
     try {
       const entry: NewEntry = { ...block, fresh: life, keep: lead.settings.keep, delta: ms };
-      const outcome = await store.store(place, entry, claim === 'add' ? 'add' : cas);
+      const outcome = await store.store(place, entry, cas);
       if (outcome !== 'stored') {
         chunked?.remove();
         events.emit('dropped', place.key);

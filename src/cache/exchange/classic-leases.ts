@@ -6,6 +6,7 @@
  *     1 l <owner>\n                                  a place-holder
  *     1 v x=<fresh until> d=<load took> [tags]\n…    a value; x in milliseconds since 1970, 0 for ever
  */
+import { NO_CAS } from '../../client/command';
 import { DeleteCommand } from '../../client/commands/item';
 import { CasCommand, StoreCommand } from '../../client/commands/storage';
 import type { CallOptions, Executor } from '../../client/executor';
@@ -19,6 +20,9 @@ import { exptimeOf } from './lifetime';
 import { PlainGet, type PlainItem } from './plain-get';
 import { Reply, type Ask, type Stored } from './reply';
 import type { CasNumbers } from './tokens';
+
+/** How often a place-holder is made that is gone at once. */
+const ROUNDS = 3;
 
 export class ClassicLeases implements Leases {
   readonly #executor: Executor;
@@ -35,29 +39,32 @@ export class ClassicLeases implements Leases {
   }
 
   async read(place: Place, ask: Ask): Promise<Reply> {
-    let item = await this.#gets(place);
+    let item = await this.#gets(place, ask.onlyFirst);
     let owner = '';
-    if (item === undefined && ask.lease > 0) {
-      owner = this.#names.next();
-      const block = toBlock(seal('l', owner, ''));
-      await this.#executor.execute(new StoreCommand('add', place.wireKey, place.key, { block, flags: ENVELOPE_FLAG, exptime: ask.lease }, false));
-      item = await this.#gets(place);
-    }
+    // Whoever deletes the place-holder at once leaves nothing that could guard what is loaded.
+    for (let round = 0; item === undefined && ask.lease > 0 && round < ROUNDS; round++) [owner, item] = await this.#hold(place, ask.lease);
     const reply = new Reply();
     if (item === undefined) return reply;
     reply.found = true;
     reply.cas = item.cas;
     reply.flags = item.flags;
-    const envelope = item.flags >= ENVELOPE_FLAG ? openEnvelope(item.bytes, 0, item.bytes.length) : undefined;
-    if (envelope?.kind === 'l') {
+    const holder = holderOf(item);
+    if (holder !== undefined) {
       reply.cold = true;
-      reply.won = envelope.words === owner;
+      reply.won = holder === owner;
       reply.held = !reply.won;
       return reply;
     }
     this.#reader.read(reply, place.key, item.bytes, 0, item.bytes.length, true, item.flags, Math.max(1, ask.copies));
     const until = takeTimes(reply);
     if (until !== undefined) await this.#age(place, ask, reply, until);
+    if (reply.won && reply.cas === NO_CAS) {
+      // An older cache has the old value; in the first there is a place for the new one.
+      const [name, own] = await this.#hold(place, Math.max(2, ask.lease));
+      reply.won = own !== undefined && holderOf(own) === name;
+      reply.held = !reply.won;
+      reply.cas = own?.cas ?? '';
+    }
     // Without meta commands it is not known how often an item is read.
     if (reply.unreadable === undefined && ask.wantsBytes(true)) {
       reply.wanted = true;
@@ -70,8 +77,8 @@ export class ClassicLeases implements Leases {
     const times = `x=${fresh === 0 ? 0 : Math.ceil(this.#clock.time() + fresh * 1000)} d=${Math.round(delta)}`;
     const exptime = fresh === 0 ? 0 : exptimeOf(fresh + keep, this.#clock);
     const item = { ...withTimes(block, flags, times), exptime };
-    if (unless === undefined || unless === 'add') {
-      const stored = await this.#executor.execute(new StoreCommand(unless === 'add' ? 'add' : 'set', wireKey, key, item, false), options);
+    if (unless === undefined) {
+      const stored = await this.#executor.execute(new StoreCommand('set', wireKey, key, item, false), options);
       return stored ? 'stored' : 'notStored';
     }
     const stored = await this.#executor.execute(new CasCommand(wireKey, key, item, unless, false));
@@ -94,8 +101,16 @@ export class ClassicLeases implements Leases {
     return this.#executor.execute(new DeleteCommand(wireKey, key, false), options);
   }
 
-  #gets({ wireKey, key }: Place): Promise<PlainItem | undefined> {
-    return this.#executor.execute(new PlainGet('gets', wireKey, key));
+  #gets({ wireKey, key }: Place, onlyFirst: boolean): Promise<PlainItem | undefined> {
+    return this.#executor.execute(new PlainGet('gets', wireKey, key, onlyFirst));
+  }
+
+  /** Adds a place-holder; the name in it, and what stands there now. */
+  async #hold(place: Place, lease: number): Promise<[string, PlainItem | undefined]> {
+    const owner = this.#names.next();
+    const block = toBlock(seal('l', owner, ''));
+    await this.#executor.execute(new StoreCommand('add', place.wireKey, place.key, { block, flags: ENVELOPE_FLAG, exptime: lease }, false));
+    return [owner, await this.#gets(place, true)];
   }
 
   /** Finds out how old the entry is, and whether this reader is to refresh it. */
@@ -116,13 +131,19 @@ export class ClassicLeases implements Leases {
   }
 }
 
+/** The owner of a place-holder; undefined for any other item. */
+function holderOf({ bytes, flags }: PlainItem): string | undefined {
+  const envelope = flags >= ENVELOPE_FLAG ? openEnvelope(bytes, 0, bytes.length) : undefined;
+  return envelope?.kind === 'l' ? envelope.words : undefined;
+}
+
 /** The key of the refresher's mark; undefined when it would be too long. */
 function markerOf({ wireKey }: Place): string | undefined {
   return wireKey.length + 2 <= MAX_KEY_LENGTH ? `${wireKey}~r` : undefined;
 }
 
 /** Takes the times out of the words of an envelope, and returns until when it is fresh; undefined when there are none. */
-function takeTimes(reply: Reply): number | undefined {
+export function takeTimes(reply: Reply): number | undefined {
   const match = /^x=(\d{1,15}) d=\d{1,15}(?: |$)/.exec(reply.tags);
   if (match === null) return undefined;
   reply.tags = reply.tags.slice(match[0].length);

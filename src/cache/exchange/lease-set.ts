@@ -1,5 +1,5 @@
 /**
- *     ms <key> <size> [C<cas>] [ME] F<flags> T<seconds> [E<cas>] O<opaque>\r\n<data>\r\n      HD | NS | EX | NF
+ *     ms <key> <size> [C<cas>] F<flags> T<seconds> [E<cas>] O<opaque>\r\n<data>\r\n      HD | NS | EX | NF
  */
 import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome } from '../../client/meter';
 import type { Frame } from '../../protocol/frame';
@@ -13,7 +13,7 @@ export interface LeaseItem {
   readonly flags: number;
   /** As the protocol has it. */
   readonly exptime: number;
-  /** Only if the item has this CAS; `add`: only if there is none; undefined: in any case. */
+  /** Only if the item has this CAS; undefined: in any case. */
   readonly unless: string | undefined;
   /** The new CAS. */
   readonly newCas: string | undefined;
@@ -39,7 +39,7 @@ export class LeaseSet extends ConditionalCommand<Stored, LeaseItem> {
 
   write(request: RequestWriter): void {
     const { block, flags, exptime, unless, newCas } = this.change;
-    const condition = unless === undefined ? '' : unless === 'add' ? ' ME' : ` C${unless}`;
+    const condition = unless === undefined ? '' : ` C${unless}`;
     const cas = newCas === undefined ? '' : ` E${newCas}`;
     request.text(`ms ${this.wireKey} ${block.length}${condition} F${flags} T${exptime}${cas} O${this.opaque}\r\n`);
     request.block(block);

@@ -23,7 +23,7 @@ export interface NewEntry {
 /** How one of all processes is chosen to load, and how its result replaces only the item that it was chosen for. */
 export interface Leases {
   read(place: Place, ask: Ask): Promise<Reply>;
-  /** @param unless a CAS; `add`: only if there is none; undefined: in any case */
+  /** @param unless the CAS that the item must still have; undefined: in any case */
   store(place: Place, entry: NewEntry, unless: string | undefined, options?: CallOptions): Promise<Stored>;
   /** Deletes the item if it still has this CAS. */
   release(place: Place, cas: string): Promise<boolean>;

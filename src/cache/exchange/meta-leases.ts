@@ -40,8 +40,6 @@ export class MetaLeases implements Leases {
 
   store({ wireKey, key }: Place, { block, flags, fresh, keep }: NewEntry, unless: string | undefined, options?: CallOptions): Promise<Stored> {
     const exptime = fresh === 0 ? 0 : exptimeOf(fresh + keep, this.#clock);
-    // What an older cache has is to be replaced by what the first does not have.
-    if (unless === NO_CAS) unless = 'add';
     return this.#executor.execute(new LeaseSet(wireKey, key, { block, flags, exptime, unless, newCas: this.#casNumbers?.next() }), options);
   }
 

@@ -1,5 +1,5 @@
 /** `get` and `gets` of one key: bytes, flags and CAS as they are. They take no token. */
-import { JoinableGet, NO_CAS } from '../../client/command';
+import { JoinableGet, NO_CAS, type Reading } from '../../client/command';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import { valueCas, valueFlags } from '../../protocol/reply';
@@ -14,10 +14,17 @@ export interface PlainItem {
 
 export class PlainGet extends JoinableGet<PlainItem | undefined> {
   readonly verb: 'get' | 'gets';
+  readonly #onlyFirst: boolean;
 
-  constructor(verb: 'get' | 'gets', wireKey: string, key: Key) {
+  /** @param onlyFirst of several caches only the one in use is asked */
+  constructor(verb: 'get' | 'gets', wireKey: string, key: Key, onlyFirst = false) {
     super(wireKey, key);
     this.verb = verb;
+    this.#onlyFirst = onlyFirst;
+  }
+
+  override get reading(): Reading<PlainItem | undefined> {
+    return this.#onlyFirst ? { ...super.reading, rest: () => undefined, withoutTokens: () => undefined } : super.reading;
   }
 
   hit(frame: Frame): PlainItem {

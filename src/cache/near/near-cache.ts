@@ -20,6 +20,8 @@ interface Near {
   readonly flags: number;
   /** Until when it may be served without asking the server, on the monotonic clock. */
   readonly until: number;
+  /** Until when it was good for certain: from then on it is a last resort. */
+  sure: number;
   /** When it is no longer fresh, and from when on it may be refreshed before that. */
   readonly expires: number;
   readonly earliest: number;
@@ -90,17 +92,21 @@ export class NearCache {
     return near === undefined ? undefined : this.#open(place, near);
   }
 
-  /** The value and its CAS, to be served if the server confirms the CAS. */
+  /** The value and its CAS; it is opened, and served, if the server confirms the CAS. */
   validated(place: Place, settings: EntrySettings): { readonly cas: string; readonly open: () => { readonly value: unknown } | undefined } | undefined {
     const near = this.#current(place, settings, this.#context.clock.now());
     if (near === undefined || near.cas === '') return undefined;
-    return { cas: near.cas, open: () => this.#open(place, near) };
+    const open = (): { readonly value: unknown } | undefined => {
+      near.sure = this.#context.clock.now();
+      return this.#open(place, near);
+    };
+    return { cas: near.cas, open };
   }
 
   /** A value past its time, for when there is no other. */
   lastResort(place: Place): { readonly value: unknown } | undefined {
     const near = this.#entries.get(place.wireKey);
-    if (near === undefined || this.#context.clock.now() >= near.until + this.#context.settings.staleIfError) return undefined;
+    if (near === undefined || this.#context.clock.now() >= near.sure + this.#context.settings.staleIfError) return undefined;
     // The server cannot be asked about its tags, but what this process knows to be invalid is no resort.
     if (this.#context.versions.differ(near.tags)) return undefined;
     return this.#open(place, near);
@@ -148,7 +154,7 @@ export class NearCache {
     const until = now + (validate ? life : Math.min(ttl, life));
     const expires = now + life;
     const earliest = expires - durations.reach(place.wireKey, settings);
-    this.#entries.set(place.wireKey, { value: kept ? value : undefined, bytes: kept ? undefined : bytes, flags, until, expires, earliest, tags, cas, size });
+    this.#entries.set(place.wireKey, { value: kept ? value : undefined, bytes: kept ? undefined : bytes, flags, until, sure: validate ? now : until, expires, earliest, tags, cas, size });
   }
 
   #open(place: Place, near: Near): { readonly value: unknown } | undefined {
