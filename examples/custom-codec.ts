@@ -5,9 +5,8 @@
  * Whoever reads these values needs the same codec: Python reads those of the default codec only.
  */
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
-import { Client, CompressedSerde, TypedSerde } from '../src';
-import type { Codec } from '../src';
-import { MemcachedServer } from '../src/server';
+import { Client, CompressedSerde, TypedSerde, type Codec } from 'tsmemcache';
+import { MemcachedServer } from 'tsmemcache/server';
 
 export const brotli: Codec = {
   compress: (data) => brotliCompressSync(data, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }),

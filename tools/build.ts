@@ -164,8 +164,12 @@ async function build(entries = entryPoints()): Promise<Output> {
   // leave out the CommonJS files, which Node does load.
   const dist: Output = new Map([['esm/package.json', '{ "sideEffects": false }\n']]);
   for (const [path, text] of compilation.emit({ before: [asModule(compilation)] })) {
-    // Types that the compiler infers name the buffer below an array, which TypeScript before 5.7 does not know.
-    if (/\.d\.m?ts$/.test(path)) dist.set(path, text.replace(/\b(Buffer|\w+Array)<ArrayBuffer(?:Like)?>/g, '$1'));
+    if (/\.d\.m?ts$/.test(path)) {
+      // From TypeScript 6.0 on a program has the types of Node only where something names them: without them a Buffer is `any`, unseen.
+      const types = entries.some((entry) => path === `${entry}.d.ts`) ? '/// <reference types="node" />\n' : '';
+      // Types that the compiler infers name the buffer below an array, which TypeScript before 5.7 does not know.
+      dist.set(path, types + text.replace(/\b(Buffer|\w+Array)<ArrayBuffer(?:Like)?>/g, '$1'));
+    }
     // The rare module that stands before a CommonJS file, for a default export that Node would not see.
     else if (/\.mjs(\.map)?$/.test(path)) dist.set(path, text);
     else if (!path.startsWith('cli/')) dist.set(join('esm', path), path.endsWith('.map') ? oneDown(text) : text);

@@ -1,6 +1,7 @@
 import type { CacheApi } from '../client/cache-api';
 import { MemcacheIllegalInputError } from '../errors';
 import { hasMethods } from '../options/rule';
+import { isBytes } from '../protocol/bytes';
 import { MAX_KEY_LENGTH } from '../protocol/limits';
 import { safeKey } from '../protocol/safe-key';
 import { systemClock, type Clock } from '../runtime/clock';
@@ -28,7 +29,7 @@ export function keyOf(client: AdapterClient, prefix: string, key: string): strin
 /** A stored string, even if the serde reads it as bytes. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
-  return value instanceof Uint8Array ? Buffer.from(value).toString() : undefined;
+  return isBytes(value) ? Buffer.from(value).toString() : undefined;
 }
 
 /** The source of time of `client`. */

@@ -1,5 +1,6 @@
 import type { Keys } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
+import { isBytes } from '../protocol/bytes';
 import { keyText, type Key } from '../protocol/key';
 import type { Fixed } from '../serde/serde';
 import type { EntryOptions } from './cache-options';
@@ -42,7 +43,7 @@ export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
   async getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>> {
     // What is no list of keys is refused by the cache.
     const whole: unknown = keys;
-    if (typeof whole !== 'object' || whole === null || !(Symbol.iterator in whole) || whole instanceof Uint8Array) return this.#cache.getMany<K, T>(keys, load, options);
+    if (typeof whole !== 'object' || whole === null || !(Symbol.iterator in whole) || isBytes(whole)) return this.#cache.getMany<K, T>(keys, load, options);
     const list = [...keys];
     if (!list.every(isKey)) return this.#cache.getMany<K, T>(list, load, options);
     const missing = list.filter((key) => !this.#results.has(idOf(key)));
@@ -84,7 +85,7 @@ function isKey(key: unknown): key is Key {
 }
 
 function isPart(part: unknown): boolean {
-  return typeof part === 'string' || part instanceof Uint8Array;
+  return typeof part === 'string' || isBytes(part);
 }
 
 /** Keys that are stored under the same bytes are one. */

@@ -67,5 +67,7 @@ function fail(error: unknown): void {
   process.exitCode = 1;
 }
 
+// Whoever reads what is printed may have gone (`| head`), which is no reason to end a server.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 main().catch(fail);
 export {};

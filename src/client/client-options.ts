@@ -1,6 +1,7 @@
 import { MemcacheIllegalInputError, type MemcacheError } from '../errors';
 import { option, settingsOf, type OptionTable, type Settings } from '../options/option';
 import { functionOf, isObject, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
+import { isBytes } from '../protocol/bytes';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 import { systemClock, type Clock } from '../runtime/clock';
 import type { Serde } from '../serde/serde';
@@ -159,7 +160,7 @@ export const CONNECTION_OPTIONS = {
 /** Only the type: whether the prefix is legal depends on `allowUnicodeKeys`, and the client checks that itself. */
 const PREFIX: Rule<string | Uint8Array> = valueThat(
   'a string or bytes',
-  (value) => typeof value === 'string' || value instanceof Uint8Array,
+  (value) => typeof value === 'string' || isBytes(value),
 );
 
 const IGNORE_ERRORS = valueThat<NonNullable<ClientOptions['ignoreErrors']>>(

@@ -1,6 +1,7 @@
 import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError, MemcacheUnknownCommandError } from '../errors';
 import { checkOptionNames, settingsOf } from '../options/option';
 import { checkValue, isObject, SWITCH, wholeNumber, type Rule } from '../options/rule';
+import { isBytes } from '../protocol/bytes';
 import { encodeExptime, type Expire } from '../protocol/exptime';
 import { encodeBase64Key, encodeKey, encodePrefix, keyText, routingPart, type Key, type KeyRules } from '../protocol/key';
 import { encodeCas, encodeClientFlags, encodeCount } from '../protocol/numbers';
@@ -425,7 +426,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       if (typeof command !== 'string' || !/^[\x20-\x7e]+$/.test(command)) {
         throw new MemcacheIllegalInputError('command must be one line of printable ASCII');
       }
-      const until = typeof endToken === 'string' || endToken instanceof Uint8Array ? Buffer.from(endToken) : EMPTY;
+      const until = typeof endToken === 'string' || isBytes(endToken) ? Buffer.from(endToken) : EMPTY;
       if (until.length === 0) throw new MemcacheIllegalInputError('endToken must be a string or bytes, and not empty');
       return new RawCommand(command, until);
     }, options);
@@ -682,7 +683,7 @@ function checkOptions(options: CallOptions | undefined, known: object = CALL_OPT
 
 /** A copy: the caller may fill the array with other keys before the answer has come. */
 function keyList(keys: unknown): readonly Key[] {
-  if (isObject(keys) && isIterable<Key>(keys) && !(keys instanceof Uint8Array)) return [...keys];
+  if (isObject(keys) && isIterable<Key>(keys) && !isBytes(keys)) return [...keys];
   throw new MemcacheIllegalInputError('keys must be an array or another iterable of keys');
 }
 

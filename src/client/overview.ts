@@ -1,6 +1,7 @@
 import type { AnyOptionTable } from '../options/option';
 import { isObject } from '../options/rule';
 import type { ServerMetrics } from './meter';
+import { isBytes } from '../protocol/bytes';
 
 /** A client at a glance, for `util.inspect`: at most a screen, and no secrets. */
 export function overview(metrics: ReadonlyMap<string, ServerMetrics>, table: object, options: object): object {
@@ -37,7 +38,7 @@ function givenOptions(table: object, options: object): object {
 /** Credentials and TLS options are hidden, and other objects show only their class. */
 function shownOption(name: string, value: unknown): unknown {
   if (name === 'auth' || (name === 'tls' && typeof value === 'object')) return '(not shown)';
-  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (isBytes(value)) return `${value.length} bytes`;
   if (typeof value === 'function') return 'a function';
   if (!isObject(value)) return value;
   const { name: className } = value.constructor;

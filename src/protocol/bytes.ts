@@ -22,6 +22,11 @@ export function utf8Slice(buffer: Buffer, start: number, end: number): string {
   return (buffer as Buffer & SlicingBuffer).utf8Slice(start, end);
 }
 
+/** Whether it is a Uint8Array of any realm: where jest gives tests a browser's globals, a Buffer is none of theirs. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array || (ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]');
+}
+
 /** A copy of `buffer[start, end)`; `Buffer.from(buffer.subarray(start, end))` would make one more object, a tenth of `executeMeta`. */
 export function copyOf(buffer: Buffer, start: number, end: number): Buffer {
   const copy = Buffer.allocUnsafe(end - start);

@@ -4,7 +4,7 @@
  * of a line whose key is too long).
  */
 import { MemcacheIllegalInputError } from '../errors';
-import { latin1Slice } from './bytes';
+import { isBytes, latin1Slice } from './bytes';
 import { MAX_KEY_LENGTH } from './limits';
 
 /** One part of a key. A string is sent as UTF-8. */
@@ -111,7 +111,7 @@ function encodeBytes(part: unknown, name: string, allowUnicode: boolean): string
 }
 
 function toBytes(part: unknown, name: string): Buffer {
-  if (part instanceof Uint8Array) return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+  if (isBytes(part)) return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
   if (typeof part !== 'string') {
     throw new MemcacheIllegalInputError(
       `${name} must be a string, a Uint8Array${name === 'key' ? ' or a pair [routingKey, key] of these' : ''}${Array.isArray(part) ? '; several keys are for getMany' : ''}`,

@@ -7,6 +7,7 @@ import type { Serde, SerializedValue } from './serde';
 import { TypedSerde, type CacheValue } from './typed-serde';
 import { readZlib } from './zlib';
 import { unreadable } from './unreadable';
+import { isBytes } from '../protocol/bytes';
 
 /** Reads what stands in an item as it is: a TypedSerde stores strings, bytes and integers as Python's clients do. */
 const PLAIN = new TypedSerde();
@@ -39,7 +40,7 @@ export class PythonSerde implements Serde<CacheValue> {
     if (typeof value === 'string' && value.isWellFormed()) return { data: value, flags: FLAG_TEXT };
     if (typeof value === 'bigint') return { data: integerText(value), flags: FLAG_LONG };
     if (typeof value === 'number' && isInteger(value)) return { data: String(value), flags: FLAG_INTEGER };
-    if (value instanceof Uint8Array) return { data: value, flags: FLAG_BYTES };
+    if (isBytes(value)) return { data: value, flags: FLAG_BYTES };
     return { data: writePickle(value), flags: FLAG_PICKLE };
   }
 

@@ -1,7 +1,7 @@
 /** How a client calls serdes: whatever they do, only the call at hand is affected. */
 import { MemcacheSerdeError } from '../errors';
 import { isObject, isWholeNumber } from '../options/rule';
-import { copyOf } from '../protocol/bytes';
+import { copyOf, isBytes } from '../protocol/bytes';
 import { MAX_FLAGS } from '../protocol/limits';
 import type { MISS, Serde, SerializedValue } from './serde';
 
@@ -28,7 +28,7 @@ export function serializeValue<In>(serde: Serde<unknown, In>, value: In, key: st
 function whatLacks(serialized: unknown): string | undefined {
   if (!isObject(serialized)) return 'an object with data and flags';
   const { data, flags }: Partial<SerializedValue> = serialized;
-  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return 'data that is a string or a Uint8Array';
+  if (typeof data !== 'string' && !isBytes(data)) return 'data that is a string or a Uint8Array';
   return isWholeNumber(flags, 0, MAX_FLAGS) ? undefined : 'flags that are a whole number from 0 to 2^32 - 1';
 }
 

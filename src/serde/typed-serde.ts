@@ -1,6 +1,6 @@
 import { MemcacheSerdeError } from '../errors';
 import { isObject } from '../options/rule';
-import { copyOf, utf8Slice } from '../protocol/bytes';
+import { copyOf, isBytes, utf8Slice } from '../protocol/bytes';
 import {
   FLAG_BYTES,
   FLAG_COMPRESSED,
@@ -39,7 +39,7 @@ export class TypedSerde implements Serde<CacheValue> {
       case 'bigint':
         return { data: integerText(value), flags: FLAG_LONG };
       default:
-        if (value instanceof Uint8Array) return { data: value, flags: FLAG_BYTES };
+        if (isBytes(value)) return { data: value, flags: FLAG_BYTES };
         if (!isJson(value)) throw new MemcacheSerdeError(`JSON cannot carry a ${nameOf(value)}: use a StructuredSerde, or store a plain part of it`);
         return { data: toJson(value), flags: FLAG_JSON };
     }

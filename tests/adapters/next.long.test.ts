@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
-import { cpSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { execFile, spawn } from 'node:child_process';
@@ -35,11 +36,22 @@ const project = install();
   let env: NodeJS.ProcessEnv;
   const stops: (() => Promise<unknown>)[] = [];
 
-  function start(): Promise<string> {
-    const child = spawn(process.execPath, [program, 'start', '-p', '0', '-H', '127.0.0.1'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  function start(cwd: string, ...args: readonly string[]): Promise<string> {
+    const child = spawn(process.execPath, args, { cwd, env: { ...env, PORT: '0', HOSTNAME: '127.0.0.1' }, stdio: ['ignore', 'pipe', 'inherit'] });
     const exited = once(child, 'exit');
     stops.push(() => (child.kill('SIGKILL'), exited));
     return urlOf(child, (output) => output.includes('Ready'));
+  }
+
+  /** The app as a folder of its own, with no more than what the build has taken along. */
+  function deployed(): string {
+    const alone = mkdtempSync(join(tmpdir(), 'tsmemcache-next-'));
+    stops.push(() => {
+      rmSync(alone, { recursive: true, force: true });
+      return Promise.resolve();
+    });
+    cpSync(join(folder, '.next/standalone'), alone, { recursive: true });
+    return alone;
   }
 
   beforeAll(async () => {
@@ -52,7 +64,7 @@ const project = install();
   }, 300_000);
 
   afterAll(async () => {
-    await Promise.all(stops.map((stop) => stop()));
+    for (const stop of stops.reverse()) await stop();
     data.closeAllConnections();
     data.close();
     await memcached.stop();
@@ -60,7 +72,7 @@ const project = install();
   });
 
   it('both serve the same, and a tag that one revalidates is made anew at the next request to the other', async () => {
-    const [one, two] = [await start(), await start()];
+    const [one, two] = [await start(folder, program, 'start', '-p', '0', '-H', '127.0.0.1'), await start(deployed(), 'server.js')];
     const read = async (url: string): Promise<string> => /<p>(?:fetched|cached|static) (?:<!-- -->)?(v\d+)/.exec(await (await fetch(url)).text())?.[1] ?? 'nothing';
     let before: string[] = [];
     for (let round = 0; round < 3; round++) {

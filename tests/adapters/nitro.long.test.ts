@@ -1,17 +1,31 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, symlinkSync } from 'node:fs';
+import { get } from 'node:http';
+import { basename, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { fetchPackages } from '../../tools/fetched';
 import { memcachedBinary, startMemcached, type MemcachedProcess } from '../support/memcached';
 import { UserProject } from '../support/packed';
 import { urlOf } from './app-url';
 
-const nitro = memcachedBinary() === undefined ? { reason: 'there is no memcached' } : fetchPackages('nitropack@2');
+const versions = [
+  ['Nitro 2', 'nitro-app', 'nitropack', '2'],
+  ['Nitro 3, with unstorage 2', 'nitro-3-app', 'nitro', '3.0.260903-beta'],
+].map(([name = '', app = '', wanted = '', version = '']) => {
+  const { folder, reason = `an app of ${name}, built and started twice with one memcached` } = memcachedBinary() === undefined ? { reason: 'there is no memcached' } : fetchPackages(`${wanted}@${version}`);
+  return { skipped: folder === undefined, title: reason, app, nitro: join(folder ?? '', 'node_modules', wanted) };
+});
+
+/** What an app answers; the name of the host is part of what Nitro 3 takes for the same request. */
+async function read(url: string): Promise<unknown> {
+  const response = await new Promise<NodeJS.ReadableStream>((resolve, reject) => { get(url, { headers: { host: 'app.test' } }, resolve).on('error', reject); });
+  return JSON.parse(await text(response)) as unknown;
+}
 
 /** Nitro (and so Nuxt) builds a folder that holds what it takes of each package, and nothing else is there when it runs. */
-(nitro.folder === undefined ? describe.skip : describe)(nitro.reason ?? 'an app of Nitro, built and started twice with one memcached', () => {
+function describeApp({ app, nitro }: (typeof versions)[number]): void {
   let project: UserProject;
   let memcached: MemcachedProcess;
   const stops: (() => Promise<unknown>)[] = [];
@@ -19,9 +33,9 @@ const nitro = memcachedBinary() === undefined ? { reason: 'there is no memcached
   beforeAll(async () => {
     project = new UserProject();
     memcached = await startMemcached();
-    cpSync(join(__dirname, 'nitro-app'), project.folder, { recursive: true });
-    const program = join(nitro.folder ?? '', 'node_modules/nitropack/dist/cli/index.mjs');
-    await promisify(execFile)(process.execPath, [program, 'build'], { cwd: project.folder, env: { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production' }, timeout: 100_000 });
+    cpSync(join(__dirname, app), project.folder, { recursive: true });
+    symlinkSync(nitro, join(project.folder, 'node_modules', basename(nitro)));
+    await promisify(execFile)(process.execPath, [join(nitro, 'dist/cli/index.mjs'), 'build'], { cwd: project.folder, env: { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production' }, timeout: 100_000 });
   }, 240_000);
 
   afterAll(async () => {
@@ -40,9 +54,12 @@ const nitro = memcachedBinary() === undefined ? { reason: 'there is no memcached
 
   it('keeps what it caches for both', async () => {
     const [one, two] = [await start(), await start()];
-    const read = async (url: string): Promise<unknown> => (await fetch(url)).json();
     const made = await read(`${one}/cached`);
     expect([await read(`${two}/cached`), await read(`${one}/cached`)]).toEqual([made, made]);
     expect([await read(`${one}/kept`), await read(`${two}/kept`), await read(`${one}/kept`)]).toEqual([{ count: 1 }, { count: 2 }, { count: 3 }]);
   }, 30_000);
-});
+}
+
+for (const version of versions) {
+  (version.skipped ? describe.skip : describe)(version.title, () => { describeApp(version); });
+}

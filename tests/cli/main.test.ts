@@ -80,6 +80,26 @@ describe('the program', () => {
     expect(readdirSync(home)).toEqual([]);
   });
 
+  it('serves on when nobody reads any more what it prints', async () => {
+    const child = start('serve', '--port', '0', '-vv');
+    const exit = once(child, 'exit');
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    child.stdout.destroy();
+    child.stderr.destroy();
+    for (let i = 0; i < 5; i++) {
+      const socket = connect(Number(/\d+$/m.exec(line)?.[0]), '127.0.0.1').end('mn\r\n');
+      const [reply] = (await once(socket, 'data')) as [Buffer];
+      expect(reply.toString()).toBe('MN\r\n');
+    }
+    child.kill('SIGTERM');
+    expect(await exit).toEqual([0, null]);
+  });
+
+  it('ends without a word when nobody reads its help', () => {
+    const result = spawnSync('sh', ['-c', `(sleep 0.1; "$0" "$1" serve --help; echo "status $?" >&2) | true`, process.execPath, main], { encoding: 'utf8' });
+    expect(result.stderr).toBe('status 0\n');
+  });
+
   it('loads no client code to serve', () => {
     const script = `require(${JSON.stringify(join(folder, 'dist/cli/serve.js'))}); console.log(Object.keys(require.cache).join('\\n'))`;
     const loaded = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }).trim().split('\n');

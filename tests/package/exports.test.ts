@@ -54,6 +54,11 @@ it('a peer is optional, and nothing names a page that does not exist', () => {
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['homepage']));
 });
 
+it('unstorage 2, which Nitro 3 brings, can be installed beside it', () => {
+  // npm takes a version that is not final only where the range names one.
+  expect(manifest.peerDependencies?.['unstorage']).toMatch(/\^2\.0\.0-0$/);
+});
+
 it('documentation and examples name no entry point that is not there', () => {
   const lines = execFileSync('git', ['grep', '-hoE', "from 'tsmemcache/[^']+'|require\\('tsmemcache/[^']+'\\)", '--', '*.md', 'examples'], { cwd: ROOT, encoding: 'utf8' });
   const names = new Set([...lines.matchAll(/'tsmemcache\/([^']+)'/g)].map(([, name = '']) => `./${name}`));

@@ -16,7 +16,7 @@ describe('the packed package', () => {
   it('holds what it should and nothing else', () => {
     const names = execFileSync('tar', ['-tzf', project.tarball], { encoding: 'utf8' }).trim().split('\n');
     for (const name of names) {
-      expect(name).toMatch(/^package\/(dist\/.*\.(m?js|m?js\.map|d\.m?ts)|dist\/esm\/package\.json|docs\/.*\.(md|svg|json)|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|package\.json|LICENSE)$/);
+      expect(name).toMatch(/^package\/(dist\/.*\.(m?js|m?js\.map|d\.m?ts)|dist\/esm\/package\.json|docs\/.*\.(md|svg|json)|examples\/.*\.ts|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|package\.json|LICENSE)$/);
     }
     expect(names).toContain('package/dist/index.d.ts');
     expect(names).toContain('package/LICENSE');
@@ -27,6 +27,16 @@ describe('the packed package', () => {
     const targets = [...text.matchAll(/(?:\]\(|(?:src|srcset|href)=")([^)"\s#]+)/g)].map(([, target = '']) => target).filter((target) => !/^(?:https?|mailto):/.test(target));
     expect(targets.length).toBeGreaterThan(5);
     for (const target of targets) expect([target, existsSync(join(project.installed, target))]).toEqual([target, true]);
+  });
+
+  it('its examples are whole: they import the package, each other, and nothing else that is not there', () => {
+    const folder = join(project.installed, 'examples');
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+    expect(files.length).toBeGreaterThan(10);
+    for (const file of files) {
+      const imported = [...readFileSync(join(folder, file), 'utf8').matchAll(/ from '(\.[^']*)'/g)].map(([, name = '']) => resolve(folder, dirname(file), `${name}.ts`));
+      for (const path of imported) expect([file, path, existsSync(path)]).toEqual([file, path, true]);
+    }
   });
 
   it('source maps lead to the sources, which they hold', () => {

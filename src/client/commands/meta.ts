@@ -9,7 +9,7 @@
  * https://github.com/memcached/memcached/blob/master/doc/protocol.txt
  */
 import { MemcacheIllegalInputError, MemcacheUnknownCommandError } from '../../errors';
-import { isText, latin1Slice, tokenEnd } from '../../protocol/bytes';
+import { isBytes, isText, latin1Slice, tokenEnd } from '../../protocol/bytes';
 import { FrameError, type Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
@@ -47,7 +47,7 @@ export class MetaCommand {
     if ((code === 'ms') !== (value !== undefined)) {
       throw new MemcacheIllegalInputError(`value must ${code === 'ms' ? '' : 'not '}be given for ${code}`);
     }
-    if (value !== undefined && typeof value !== 'string' && !(value instanceof Uint8Array)) {
+    if (value !== undefined && typeof value !== 'string' && !isBytes(value)) {
       throw new MemcacheIllegalInputError('value must be a string or a Uint8Array');
     }
     this.code = code;

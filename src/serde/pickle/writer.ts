@@ -4,6 +4,7 @@ import { isInteger } from '../integer';
 import { MAX_DEPTH } from './plain';
 import { PickleSink } from './sink';
 import { encodeText } from './text';
+import { isBytes } from '../../protocol/bytes';
 
 /** A value that is still to be written, or (`after`) the end of a container, once its items have been written. */
 interface Task {
@@ -71,7 +72,7 @@ class PickleWriter {
   }
 
   #writeObject(value: object, depth: number, hashable: boolean): void {
-    if (value instanceof Uint8Array) this.#writeBytes(value);
+    if (isBytes(value)) this.#writeBytes(value);
     else if (value instanceof Date) this.#writeDate(value);
     else if (depth === MAX_DEPTH) throw new MemcacheSerdeError(`the value is nested deeper than ${MAX_DEPTH}`);
     else if (Array.isArray(value)) this.#writeArray(value, depth + 1, hashable);
@@ -236,5 +237,6 @@ class PickleWriter {
 
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  // Each realm has its own Object, whose prototype has none.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

@@ -1,7 +1,9 @@
 // One value serves both kinds of handlers.
-const handler = require.resolve('./cache-handler.js');
+const handler = require.resolve('./cache-handler.mjs');
 
 module.exports = {
+  output: 'standalone',
+  outputFileTracingRoot: __dirname,
   cacheHandler: handler,
   cacheHandlers: { default: handler },
   cacheMaxMemorySize: 0,

@@ -1,0 +1,4 @@
+import { Client } from 'tsmemcache';
+import { createCacheHandler } from 'tsmemcache/next';
+
+export default createCacheHandler(new Client(process.env.SERVER));
