@@ -127,6 +127,11 @@ describe('RedisSession', () => {
     expect(talk.say('CLIENT SETINFO lib-name "a b"')).toBe(
       '-ERR lib-name cannot contain spaces, newlines or special characters.\r\n',
     );
+    const long = 'n'.repeat(1025);
+    expect(talk.say(`CLIENT SETNAME ${long.slice(1)}`)).toBe(OK);
+    expect(talk.say(`CLIENT SETNAME ${long}`)).toBe('-ERR Client names cannot be longer than 1024 bytes.\r\n');
+    expect(talk.say(`HELLO 3 SETNAME ${long}`)).toBe('-ERR Client names cannot be longer than 1024 bytes.\r\n');
+    expect(talk.say(`CLIENT SETINFO lib-ver ${long}`)).toBe('-ERR lib-ver cannot be longer than 1024 bytes.\r\n');
     expect(talk.say('CLIENT SETINFO what x')).toBe("-ERR Unrecognized option 'what'\r\n");
     expect(talk.say('SELECT 0')).toBe(OK);
     expect(talk.say('SELECT 1')).toBe('-ERR DB index is out of range\r\n');
