@@ -4,17 +4,6 @@ import { Talk } from '../talk';
 
 const NO_LIMITS: TurnLimits = {};
 
-/** Talks to a session by its contract: what it has not taken is sent again. Returns the answers to each push. */
-function inTurns(talk: Talk, text: string, between: (turn: number) => void = () => undefined): string[] {
-  const answers: string[] = [];
-  for (let rest = text, turn = 0; rest !== ''; turn++) {
-    rest = rest.slice(talk.push(rest));
-    answers.push(talk.take());
-    between(turn);
-  }
-  return answers;
-}
-
 /** A session on 1000 items of 1000 bytes. */
 function filled(limits: TurnLimits): Talk {
   const talk = new Talk({ clock: new ManualClock(1_700_000_000_000) }, limits);
@@ -32,8 +21,8 @@ describe('a retrieval of many keys', () => {
     ['gats', `gats 100 ${ALL}\r\n`],
     ['one with a key that is too long', `get ${ALL} ${'x'.repeat(251)} key1\r\nversion\r\n`],
   ])('is answered in as many turns as it takes: %s', (_name, text) => {
-    const [whole] = inTurns(filled(NO_LIMITS), text);
-    const pieces = inTurns(filled({ maxCommands: 10, maxReplyBytes: 100_000 }), text);
+    const [whole] = filled(NO_LIMITS).inTurns(text);
+    const pieces = filled({ maxCommands: 10, maxReplyBytes: 100_000 }).inTurns(text);
     expect(pieces.join('')).toBe(whole);
     expect(pieces.length).toBeGreaterThan(9);
     for (const piece of pieces) expect(piece.length).toBeLessThan(200_000);
@@ -41,22 +30,22 @@ describe('a retrieval of many keys', () => {
 
   it('however the line is cut', () => {
     const text = `get ${ALL}\r\nget ${ALL}\r\nversion\r\n`;
-    const [whole] = inTurns(filled(NO_LIMITS), text);
+    const [whole] = filled(NO_LIMITS).inTurns(text);
     for (const size of [1, 100, 4000]) {
       const talk = filled({ maxCommands: 10, maxReplyBytes: 100_000 });
       let answer = '';
-      for (let at = 0; at < text.length; at += size) answer += inTurns(talk, text.slice(at, at + size)).join('');
+      for (let at = 0; at < text.length; at += size) answer += talk.inTurns(text.slice(at, at + size)).join('');
       expect(answer).toBe(whole);
     }
   });
 
   it('takes a turn for every key where no reply may wait', () => {
-    expect(inTurns(filled({ maxReplyBytes: 0 }), 'get none key1 none key2\r\n').join('')).toMatch(/^VALUE key1 [^]*VALUE key2 [^]*END\r\n$/);
+    expect(filled({ maxReplyBytes: 0 }).inTurns('get none key1 none key2\r\n').join('')).toMatch(/^VALUE key1 [^]*VALUE key2 [^]*END\r\n$/);
   });
 
   it('looks for a key when its turn comes, as memcached may', () => {
     const talk = filled({ maxReplyBytes: 100_000 });
-    const [first, ...others] = inTurns(talk, `get ${ALL}\r\n`, (turn) => {
+    const [first, ...others] = talk.inTurns(`get ${ALL}\r\n`, (turn) => {
       if (turn === 0) talk.context.store.flushAll();
     });
     expect(first).toMatch(/^VALUE key0 /);
@@ -78,15 +67,15 @@ describe('a retrieval of many keys', () => {
 describe('a listing of keys', () => {
   it.each(['metadump all', 'mgdump all'])('is sent in as many turns as it takes: %s', (what) => {
     const text = `lru_crawler ${what}\r\nversion\r\n`;
-    const [whole] = inTurns(filled(NO_LIMITS), text);
-    const pieces = inTurns(filled({ maxCommands: 10 }), text);
+    const [whole] = filled(NO_LIMITS).inTurns(text);
+    const pieces = filled({ maxCommands: 10 }).inTurns(text);
     expect(pieces.join('')).toBe(whole);
     expect(pieces.length).toBeGreaterThan(9);
   });
 
   it('leaves out what is gone by then', () => {
     const talk = filled({ maxCommands: 10 });
-    const pieces = inTurns(talk, 'lru_crawler metadump all\r\n', (turn) => {
+    const pieces = talk.inTurns('lru_crawler metadump all\r\n', (turn) => {
       if (turn === 0) for (let i = 500; i < 1000; i++) talk.context.store.delete(`key${i}`);
     });
     expect(pieces.join('').match(/^key=/gm)).toHaveLength(500);

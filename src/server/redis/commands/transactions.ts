@@ -32,6 +32,9 @@ function exec(exchange: RedisExchange): void {
   } else {
     const own = exchange.request;
     const most = exchange.produced + MAX_REPLY;
+    const { maxBytes, maxKeys } = exchange;
+    // The replies of one command must be complete before those of the next begin.
+    exchange.maxBytes = exchange.maxKeys = Infinity;
     exchange.array(transaction.queued.length);
     for (const { request, execute } of transaction.queued) {
       exchange.request = request;
@@ -39,6 +42,8 @@ function exec(exchange: RedisExchange): void {
       else exchange.error(REPLY_TOO_LARGE);
     }
     exchange.request = own;
+    exchange.maxBytes = maxBytes;
+    exchange.maxKeys = maxKeys;
   }
 }
 
