@@ -21,12 +21,14 @@ async function main(): Promise<void> {
     case '-V':
       process.stdout.write(`tsmemcache ${packageVersion()}\n`);
       return;
-    case undefined:
     case 'help':
     case '--help':
     case '-h':
       process.stdout.write(HELP);
-      process.exitCode = command === undefined ? 1 : 0;
+      return;
+    case undefined:
+      process.stderr.write(HELP);
+      process.exitCode = 2;
       return;
     default:
       process.stderr.write(`tsmemcache: ${complaint(process.argv.slice(2))}\n\n${HELP}`);

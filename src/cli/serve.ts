@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { createSecureContext, type TlsOptions } from 'node:tls';
@@ -87,12 +87,16 @@ export async function serve(args: readonly string[], version: string, io: ServeI
 /** The status when the snapshot is damaged or cannot be read. */
 const EX_UNREADABLE = 1;
 
+/** Why a pipe, a device or a folder is refused. */
+const NO_FILE = 'it is not a regular file';
+
 /** memcached's status when it cannot listen (sysexits.h). */
 const EX_OSERR = 71;
 
 async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer> {
   const { maxBytes, maxItemSize, evict, cas, authFile, tls: tlsFiles, shutdown } = options;
   const { maxConnections, maxCommandsPerTurn, backlog, idleTimeout, flush, dump, verbosity } = options;
+  for (const listener of options.listeners) if ('path' in listener) checkSocketPath(listener.path);
   const auth = authFile === undefined ? [] : readAuthFile(authFile);
   const tls = tlsFiles === undefined ? {} : { tls: readTlsFiles(tlsFiles) };
   const log = (line: string, level = 1): void => {
@@ -201,23 +205,23 @@ function listenerName(listener: Listener): string {
 
 function readAuthFile(path: string): Credentials[] {
   const users: Credentials[] = [];
-  for (const line of readFile(path, 'authfile').split(/\r?\n/).filter(Boolean)) {
+  for (const line of readFile('-Y, --auth-file', path).split(/\r?\n/).filter(Boolean)) {
     const colon = line.indexOf(':');
-    if (colon < 1 || colon === line.length - 1) throw new UsageError(`The authfile [${path}] has a line without user:password`);
+    if (colon < 1 || colon === line.length - 1) throw new UsageError(`-Y, --auth-file: must have lines user:password; ${JSON.stringify(path)} has another one`);
     users.push({ username: line.slice(0, colon), password: line.slice(colon + 1) });
   }
   // memcached starts with an empty file and then lets nobody in. Here no users would mean no authentication, so an empty file
   // is refused.
-  if (users.length === 0) throw new UsageError(`The authfile [${path}] has no users`);
+  if (users.length === 0) throw new UsageError(`-Y, --auth-file: must have a user; ${JSON.stringify(path)} has none`);
   return users;
 }
 
 function readTlsFiles({ chain, key, ca, ciphers, verifyMode, minVersion }: TlsFiles): TlsOptions {
   const tls = {
-    cert: readFile(chain, 'certificate'),
-    key: readFile(key ?? chain, 'key'),
+    cert: readFile('-o ssl_chain_cert', chain),
+    key: readFile('-o ssl_key', key ?? chain),
     minVersion,
-    ...(ca === undefined ? {} : { ca: readFile(ca, 'CA certificate') }),
+    ...(ca === undefined ? {} : { ca: readFile('-o ssl_ca_cert', ca) }),
     ...(ciphers === undefined ? {} : { ciphers }),
     // 1 asks for a certificate, 2 and 3 insist on one.
     requestCert: verifyMode > 0,
@@ -232,11 +236,14 @@ function readTlsFiles({ chain, key, ca, ciphers, verifyMode, minVersion }: TlsFi
 }
 
 function writePid(path: string): void {
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
+  const { O_WRONLY, O_CREAT, O_NONBLOCK } = constants;
   try {
     // Opening a pipe that nobody reads would otherwise block the process for ever, signals included.
-    const file = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0o666);
+    const file = openSync(path, O_WRONLY | O_CREAT | O_NONBLOCK, 0o666);
     try {
+      // At the end it is removed: root would remove a device.
+      if (!fstatSync(file).isFile()) throw new Error(NO_FILE);
+      ftruncateSync(file);
       writeFileSync(file, `${process.pid}\n`);
     } finally {
       closeSync(file);
@@ -255,11 +262,21 @@ function removePid(path: string, log: (line: string) => void): void {
   }
 }
 
-function readFile(path: string, what: string): string {
+/** The file that an option names. A pipe without a writer would hold up the process for ever, and a device may have no end. */
+function readFile(option: string, path: string): string {
   try {
+    if (!statSync(path).isFile()) throw new Error(NO_FILE);
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new UsageError(`Could not open ${what} [${path}] for reading, error ${reason(error)}`);
+    throw new UsageError(`${option}: must be a file that can be read, not ${JSON.stringify(path)}: ${reason(error)}`);
+  }
+}
+
+/** A socket takes the place of one that an earlier server has left, and of nothing else. */
+function checkSocketPath(path: string): void {
+  const present = lstatSync(path, { throwIfNoEntry: false });
+  if (present !== undefined && !present.isSocket()) {
+    throw new UsageError(`-s, --unix-socket: must be a path where nothing is, or a socket, not ${JSON.stringify(path)}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,12 +64,57 @@ describe('the program', () => {
     await once(child, 'exit');
   });
 
-  (process.platform === 'win32' ? it.skip : it)('refuses a pipe for its process id, instead of waiting for somebody to read it', () => {
-    const pipe = join(folder, 'pipe');
+  describe.each(['a pipe', 'a folder', 'a socket', 'a device'])('refuses %s', (kind) => {
+    const path = join(folder, kind.replace(' ', '-'));
+    const isPossible = process.platform !== 'win32' && (kind !== 'a device' || process.getuid?.() === 0);
+
+    beforeAll(async () => {
+      if (!isPossible) return;
+      if (kind === 'a pipe') execFileSync('mkfifo', [path]);
+      if (kind === 'a folder') mkdirSync(path);
+      // As /dev/zero, which has no end.
+      if (kind === 'a device') execFileSync('mknod', [path, 'c', '1', '5']);
+      if (kind !== 'a socket') return;
+      const child = start('serve', '-s', path);
+      await once(child.stdout, 'data');
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    });
+
+    const pem = (name: string): string => join(ROOT, 'tests/server/fixtures', name);
+
+    it.each([
+      ['-Y, --auth-file: must be a file that can be read', '-Y', path],
+      ['-P, --pidfile: must be a file that can be written', '-P', path],
+      ['--snapshot=', '--snapshot', path],
+      ['-o ssl_chain_cert: must be a file that can be read', '-Z', '-o', `ssl_chain_cert=${path},ssl_key=${pem('key.pem')}`],
+      ['-o ssl_key: must be a file that can be read', '-Z', '-o', `ssl_chain_cert=${pem('certificate.pem')},ssl_key=${path}`],
+      ['-o ssl_ca_cert: must be a file that can be read', '-Z', '-o', `ssl_chain_cert=${pem('certificate.pem')},ssl_key=${pem('key.pem')},ssl_ca_cert=${path}`],
+      ['-s, --unix-socket: must be a path where nothing is, or a socket', '-s', path],
+    ])('for a file, instead of waiting for somebody: %s', (message, ...args) => {
+      // A socket that was left behind is what -s takes the place of.
+      if (!isPossible || (kind === 'a socket' && args[0] === '-s')) return;
+      const result = spawnSync(process.execPath, [main, 'serve', '-p', '0', ...args], { encoding: 'utf8', timeout: 5000, killSignal: 'SIGKILL' });
+      expect(result.stderr).toContain(message);
+      expect(result.status).toBe(2);
+      expect(existsSync(path)).toBe(true);
+    });
+  });
+
+  (process.platform === 'linux' ? it : it.skip)('does not write its process id to a pipe, even if somebody reads it', async () => {
+    const pipe = join(folder, 'read');
     execFileSync('mkfifo', [pipe]);
-    const result = spawnSync(process.execPath, [main, 'serve', '-p', '0', '-P', pipe], { encoding: 'utf8', timeout: 3000, killSignal: 'SIGKILL' });
-    expect(result.stderr).toContain('-P, --pidfile: must be a file that can be written');
+    const reader = spawn('cat', [pipe]);
+    let result = spawnSync(process.execPath, [main, 'serve', '-p', '0', '-P', pipe], { encoding: 'utf8', timeout: 5000, killSignal: 'SIGKILL' });
+    // Without a reader, which may not have been there yet, it says so too.
+    for (let tries = 0; result.stderr.includes('ENXIO') && tries < 20; tries++) {
+      result = spawnSync(process.execPath, [main, 'serve', '-p', '0', '-P', pipe], { encoding: 'utf8', timeout: 5000, killSignal: 'SIGKILL' });
+    }
+    expect(result.stderr).toContain('it is not a regular file');
     expect(result.status).toBe(2);
+    expect(existsSync(pipe)).toBe(true);
+    reader.kill();
+    await once(reader, 'exit');
   });
 
   (process.platform === 'linux' ? it : it.skip)('ends when the path of its socket is too long, and leaves nothing there', () => {
@@ -108,7 +153,8 @@ describe('the program', () => {
   });
 
   it.each([
-    [[], 1, 'stdout', 'usage:'],
+    [[], 2, 'stderr', 'usage:'],
+    [['help'], 0, 'stdout', 'usage:'],
     [['--help'], 0, 'stdout', 'serve'],
     [['--version'], 0, 'stdout', 'tsmemcache '],
     [['srve'], 2, 'stderr', 'there is no command srve; did you mean: tsmemcache serve\n'],

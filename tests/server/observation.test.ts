@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { EmbeddedClient } from '../../src/embedded';
-import { EMBEDDED_CHANNELS, MemcachedServer, MemoryStore, RedisServer } from '../../src/server';
+import { EMBEDDED_CHANNELS, MemcachedServer, MemoryStore, RedisServer, type ExecutedMessage } from '../../src/server';
 
 const SECRET = 'hunter2';
 
@@ -77,6 +77,50 @@ it('a Redis server counts by its own commands', async () => {
   await talk(server.address, 'SET k v\r\nGET k\r\nclient id\r\nNOSUCH\r\nQUIT\r\n');
   expect(server.metrics).toMatchObject({ protocol: 'redis', connections: { total: 1 }, store: { hits: 1 } });
   expect(server.metrics.commands).toEqual({ set: 1, get: 1, 'client|id': 1, unknown: 1, quit: 1 });
+  await server.close();
+});
+
+it('a Redis server counts what was executed, as Redis does: not what was only kept, or refused', async () => {
+  const server = await RedisServer.start({ store: new MemoryStore() });
+  const ear = new Ear();
+  const lines = [
+    ...['MULTI', 'SET a 1', 'GET a', 'DISCARD'],
+    ...['MULTI', 'SET a 1', 'GET a', 'EXEC'],
+    ...['WATCH a', 'SET a 2', 'MULTI', 'DEL a', 'EXEC'],
+    ...['MULTI', 'GET', 'STRLEN a', 'NOSUCH', 'EXEC', 'GET', `GET ${'x'.repeat(251)}`, 'CLIENT NOSUCH'],
+    ...['SET a x', 'INCR a', 'INFO stats'],
+  ];
+  const answer = await talk(server.address, lines.map((line) => `${line}\r\n`).join(''));
+  ear.stop();
+  // By redis-server 7.0: INFO commandstats.
+  expect(server.metrics.commands).toEqual({ multi: 4, discard: 1, set: 3, get: 1, exec: 3, watch: 1, incr: 1, info: 1, unknown: 2 });
+  expect(answer).toContain('total_commands_processed:14\r\n');
+  const published = ear.of(EMBEDDED_CHANNELS.command).map((message) => (message as ExecutedMessage).command);
+  expect(published.join(' ')).toBe('multi discard multi set get exec watch set multi exec multi unknown exec unknown set incr info');
+  await server.close();
+});
+
+it('commands that are refused before they are executed are not counted, nor published', async () => {
+  const auth = { username: 'user', password: SECRET };
+  const memcached = await MemcachedServer.start({ auth });
+  const redis = await RedisServer.start({ store: memcached.store, auth });
+  const ear = new Ear();
+  await talk(memcached.address, `get unknown\r\nset a 0 0 12\r\nuser ${SECRET}\r\nget\r\nset k\r\nget k\r\n`);
+  await talk(redis.address, `GET k\r\nAUTH user ${SECRET}\r\nGET k\r\n`);
+  ear.stop();
+  expect(memcached.metrics.commands).toEqual({ set: 1, get: 1 });
+  expect(redis.metrics.commands).toEqual({ auth: 1, get: 1 });
+  expect(ear.of(EMBEDDED_CHANNELS.command)).toHaveLength(4);
+  await Promise.all([memcached.close(), redis.close()]);
+});
+
+it('a command whose reply a fault replaces is not executed, and not counted', async () => {
+  const server = await MemcachedServer.start({ faults: ({ verb }) => (verb === 'set' ? { reply: 'SERVER_ERROR no' } : undefined) });
+  const ear = new Ear();
+  expect(await talk(server.address, 'set a 0 0 1\r\nx\r\nget a\r\n')).toBe('SERVER_ERROR no\r\nEND\r\n');
+  ear.stop();
+  expect(server.metrics.commands).toEqual({ get: 1 });
+  expect(ear.of(EMBEDDED_CHANNELS.command)).toHaveLength(1);
   await server.close();
 });
 

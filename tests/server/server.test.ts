@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
@@ -139,6 +140,40 @@ describe('MemcachedServer', () => {
     flooder.send('quit\r\n');
     await once(flooder.socket, 'close');
     expect(received).toBe(asked * (`VALUE big 0 ${size}\r\n`.length + size + 2 + 'END\r\n'.length));
+  }, 30_000);
+
+  it('answers no faster than the client takes it within one command either, and every byte is right', async () => {
+    const server = await start();
+    const [flooder, witness] = [await open(server), await open(server)];
+    const size = 4000;
+    const value = 'x'.repeat(size);
+    flooder.send(`set k 0 0 ${size}\r\n${value}\r\n`);
+    await flooder.until('STORED\r\n');
+    flooder.socket.pause();
+    const before = process.memoryUsage().rss;
+    const asked = 50_000;
+    flooder.send(`get${' k'.repeat(asked)}\r\nversion\r\n`);
+    let waited = 0;
+    for (let i = 0; i < 200; i++) {
+      const since = performance.now();
+      witness.send('mn\r\n');
+      await witness.until('MN\r\n');
+      waited = Math.max(waited, performance.now() - since);
+    }
+    witness.send('stats\r\n');
+    // 200 MB were asked for.
+    expect(Number(/get_hits (\d+)/.exec(await witness.until('END\r\n'))?.[1])).toBeLessThan(5000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(50e6);
+    expect(waited).toBeLessThan(1000);
+    flooder.socket.removeAllListeners('data');
+    const received = createHash('sha1');
+    flooder.socket.on('data', (text: string) => received.update(text, 'latin1'));
+    flooder.socket.resume();
+    flooder.send('quit\r\n');
+    await once(flooder.socket, 'close');
+    const expected = createHash('sha1');
+    for (let i = 0; i < asked; i++) expected.update(`VALUE k 0 ${size}\r\n${value}\r\n`);
+    expect(received.digest('hex')).toBe(expected.update('END\r\nVERSION 1.6.45\r\n').digest('hex'));
   }, 30_000);
 
   it('lets others in between the commands of one chunk', async () => {

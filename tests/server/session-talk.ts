@@ -35,6 +35,17 @@ export abstract class SessionTalk {
     return at;
   }
 
+  /** Talks by the contract: what was not taken is sent again. Returns the answers to each push. */
+  inTurns(text: string, between: (turn: number) => void = () => undefined): string[] {
+    const answers: string[] = [];
+    for (let rest = text, turn = 0; rest !== ''; turn++) {
+      rest = rest.slice(this.push(rest));
+      answers.push(this.take());
+      between(turn);
+    }
+    return answers;
+  }
+
   take(): string {
     return this.writes
       .splice(0)

@@ -11,7 +11,12 @@ export class Talk extends SessionTalk {
   constructor(options: ServerContextOptions = {}, limits: TurnLimits = {}) {
     super();
     this.context = new ServerContext(options);
-    this.session = new Session(this.context, this.output, limits);
+    this.session = this.open(limits);
+  }
+
+  /** Another client's session; what it is answered goes the same way. */
+  open(limits: TurnLimits = {}): Session {
+    return new Session(this.context, this.output, limits);
   }
 
   /** Sends `text` and takes the answer to it. */

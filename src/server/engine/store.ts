@@ -220,6 +220,13 @@ export class MemoryStore {
     return item;
   }
 
+  /** The item, for a listing: nothing is counted, and one that has expired stays where it is. */
+  peek(key: string): Item | undefined {
+    this.#clearWhenDue();
+    const item = this.#items.get(key);
+    return item === undefined || (item.deadline !== 0 && item.deadline <= this.#time.now()) ? undefined : item;
+  }
+
   /** The item; counts as a use of it. */
   fetch(key: string): Item | undefined {
     const item = this.find(key);

@@ -1,7 +1,7 @@
 import { latin1Slice } from '../../protocol/bytes';
 import { FrameReader, type FrameRules } from '../../protocol/frame';
 import type { SessionOutput, TurnLimits } from '../net/service';
-import { CommandSession } from '../shared/command-session';
+import { CommandSession, UNKNOWN } from '../shared/command-session';
 import type { CommandInfo } from '../shared/execution';
 import { AUTHENTICATE, UNAUTHENTICATED } from './authentication';
 import type { ServerContext } from './commands/context';
@@ -49,19 +49,16 @@ export class Session extends CommandSession<Exchange> {
     if (context.verbosity > 1 && exchange.authenticated) context.log(`< ${exchange.frame.line()}`, 2);
     const verb = this.#verb;
     const { line } = exchange;
-    context.count(verb?.index ?? 0);
     if (verb === undefined) {
+      this.executedCommand = UNKNOWN;
       unknown(exchange);
     } else if (line.count < verb.fewest || (line.isShort && exchange.lineLength < SHORTEST_LINE && exchange.authenticated)) {
       exchange.reply(BAD_FORMAT);
     } else {
+      if (verb !== UNAUTHENTICATED) this.executedCommand = verb;
       if (verb.noreply && line.noreply) exchange.silent = true;
       verb.execute(exchange);
     }
-  }
-
-  protected override get commandName(): string {
-    return this.#verb?.name ?? 'unknown';
   }
 
   protected override describe(): CommandInfo {

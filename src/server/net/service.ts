@@ -11,9 +11,9 @@ export interface SessionOutput {
 
 /** How much one `push` may do. */
 export interface TurnLimits {
-  /** @default Infinity */
+  /** A line may name four times as many keys before it goes on with the next `push`. @default Infinity */
   readonly maxCommands?: number;
-  /** Bytes of replies; the command that exceeds it is completed. @default Infinity */
+  /** Bytes of replies; the value that exceeds it is sent, and a retrieval of more keys goes on with the next `push`. @default Infinity */
   readonly maxReplyBytes?: number;
 }
 
@@ -28,7 +28,7 @@ export interface SocketSession {
   /**
    * Executes the commands that `buffer[start, end)` completes; nothing of the buffer is kept.
    *
-   * @returns where it stopped: `end`, or less when a limit was reached; the rest must be pushed again.
+   * @returns where it stopped: `end`, or less when a limit was reached, perhaps in the middle of a command; the rest must be pushed again.
    */
   push(buffer: Buffer, start: number, end: number): number;
   /** Ends the session. */

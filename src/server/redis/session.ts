@@ -1,6 +1,6 @@
 import { MAX_KEY_LENGTH } from '../../protocol/limits';
 import type { SessionOutput, TurnLimits } from '../net/service';
-import { CommandSession } from '../shared/command-session';
+import { CommandSession, UNKNOWN } from '../shared/command-session';
 import type { CommandInfo } from '../shared/execution';
 import { hasArity, type Command } from './commands/command';
 import type { RedisContext } from './commands/context';
@@ -18,8 +18,6 @@ const MAX_QUOTED = 128;
 /** One client's conversation in Redis's protocol. */
 export class RedisSession extends CommandSession<RedisExchange> {
   protected override readonly reader: RequestReader;
-  #command: Command | undefined;
-
   constructor(context: RedisContext, output: SessionOutput, limits: TurnLimits = {}, id = 1) {
     super(context, new RedisExchange(context, output, id), limits, id);
     const { maxItemSize } = context.store;
@@ -49,20 +47,19 @@ export class RedisSession extends CommandSession<RedisExchange> {
 
   protected override execute(): Promise<void> | undefined {
     const { exchange } = this;
-    exchange.context.commands++;
-    const command = findCommand(exchange);
-    this.#command = command;
-    exchange.context.count(command?.index ?? 0);
+    const named = findCommand(exchange);
+    const command = named === undefined || isRefused(exchange, named) ? undefined : named;
+    if (named === undefined) this.executedCommand = UNKNOWN;
     const { transaction } = exchange;
     let answered: void | Promise<void> = undefined;
-    if (transaction !== undefined && command?.atOnce !== true) enqueue(exchange, transaction, command);
-    else answered = command?.execute(exchange);
+    if (transaction !== undefined && command?.atOnce !== true) {
+      this.#enqueue(transaction, command);
+    } else if (command !== undefined) {
+      this.executedCommand = command;
+      answered = command.execute(exchange);
+    }
     this.reader.restricted = !exchange.authenticated;
     return answered ?? undefined;
-  }
-
-  protected override get commandName(): string {
-    return this.#command?.name ?? 'unknown';
   }
 
   protected override describe(): CommandInfo {
@@ -83,24 +80,37 @@ export class RedisSession extends CommandSession<RedisExchange> {
     if (error instanceof ProtocolError) this.exchange.error(`ERR Protocol error: ${error.message}`);
     super.fail(error);
   }
-}
 
-/** Keeps a command until EXEC; one that is refused makes the whole transaction fail. */
-function enqueue(exchange: RedisExchange, transaction: Transaction, command: Command | undefined): void {
-  if (command === undefined) {
-    transaction.failed = true;
-  } else if (command.flags.includes('no_multi')) {
-    transaction.failed = true;
-    exchange.error('ERR Command not allowed inside a transaction');
-  } else if (transaction.add(exchange.request, () => command.execute(exchange))) {
-    exchange.status('QUEUED');
-  } else {
-    transaction.failed = true;
-    exchange.error('ERR the transaction is longer than 16 MiB');
+  /** Keeps a command until EXEC; one that is refused makes the whole transaction fail. */
+  #enqueue(transaction: Transaction, command: Command | undefined): void {
+    const { exchange } = this;
+    if (command === undefined) {
+      transaction.failed = true;
+    } else if (command.flags.includes('no_multi')) {
+      transaction.failed = true;
+      exchange.error('ERR Command not allowed inside a transaction');
+    } else {
+      const problem = transaction.add(exchange.request, () => {
+        this.#executeKept(command);
+      });
+      if (problem === undefined) {
+        exchange.status('QUEUED');
+        return;
+      }
+      transaction.failed = true;
+      exchange.error(`ERR ${problem}`);
+    }
+  }
+
+  /** Only now is it a command that was executed: after DISCARD it would not be one. */
+  #executeKept(command: Command): void {
+    const since = this.begun();
+    void command.execute(this.exchange);
+    this.count(command, since);
   }
 }
 
-/** The command to execute; otherwise sends the error, by checks in Redis's order. */
+/** The command that was named, whether it may be executed or not; sends the error when there is none. */
 function findCommand(exchange: RedisExchange): Command | undefined {
   const { request } = exchange;
   const entry = BY_NAME.find(request.nameHash);
@@ -114,7 +124,14 @@ function findCommand(exchange: RedisExchange): Command | undefined {
   if (command === undefined) {
     const tried = cut(request.text(1), MAX_QUOTED);
     exchange.error(`ERR unknown subcommand '${tried}'. Try ${entry.name.toUpperCase()} HELP.`);
-  } else if (!hasArity(command, request.count)) {
+  }
+  return command;
+}
+
+/** Whether the command must not be executed; sends the error, by checks in Redis's order. */
+function isRefused(exchange: RedisExchange, command: Command): boolean {
+  const { request } = exchange;
+  if (!hasArity(command, request.count)) {
     const problem = `wrong number of arguments for '${command.name}' command`;
     if (command.name === 'exec' && exchange.transaction !== undefined) {
       // As in Redis, the transaction is over; else the client would take it for over, and later commands would wait in it.
@@ -130,9 +147,9 @@ function findCommand(exchange: RedisExchange): Command | undefined {
   } else if (!hasGoodKeys(exchange, command)) {
     exchange.error(`ERR keys have 1 to ${MAX_KEY_LENGTH} bytes`);
   } else {
-    return command;
+    return false;
   }
-  return undefined;
+  return true;
 }
 
 function hasGoodKeys({ request }: RedisExchange, { keys }: Command): boolean {

@@ -4,6 +4,19 @@ import type { Context } from './context';
 import type { CommandInfo, Execution } from './execution';
 import type { Replies } from './replies';
 
+/** This many keys of one command take less time than a command does. */
+const KEYS_PER_COMMAND = 4;
+
+/** A command as it is counted. */
+export interface Counted {
+  readonly name: string;
+  /** Its index in the counts; 0 is for commands that do not exist. */
+  readonly index: number;
+}
+
+/** What a command that does not exist is counted as. */
+export const UNKNOWN: Counted = { name: 'unknown', index: 0 };
+
 /** Cuts bytes into commands, and has each of them executed. */
 export interface CommandReader {
   /** @returns where it stopped, less than `end` after {@link stop} */
@@ -21,6 +34,8 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
   /** The connection's number. */
   protected readonly id: number;
   protected abstract readonly reader: CommandReader;
+  /** What the last {@link execute} has executed; undefined when the command was refused, or is kept for later. */
+  protected executedCommand: Counted | undefined;
   readonly #context: Context;
   readonly #maxCommands: number;
   readonly #maxReplyBytes: number;
@@ -56,7 +71,8 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
    * Executes the commands that `buffer[start, end)` completes, and writes their replies together. Nothing of the buffer
    * is kept.
    *
-   * @returns where it stopped: `end`, or less when a limit was reached; the rest must be pushed again.
+   * @returns where it stopped: `end`, or less when a limit was reached; the rest must be pushed again. A command that is to go on
+   *   keeps the last byte of its line for the rest.
    */
   push(buffer: Buffer, start: number, end: number): number {
     const { exchange } = this;
@@ -66,11 +82,15 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     this.#heard = commandChannel.hasSubscribers;
     exchange.produced = 0;
     const { store, hook } = this.#context;
+    // A hook may hold back the reply of a command, which must then be complete.
+    exchange.maxBytes = hook === undefined ? this.#maxReplyBytes : Infinity;
+    exchange.maxKeys = hook === undefined ? this.#maxCommands * KEYS_PER_COMMAND : Infinity;
     // A hook may be a test that moves the clock.
     if (hook === undefined) store.beginTurn();
     let at = end;
     try {
-      at = this.reader.push(buffer, start, end);
+      at = exchange.rest === undefined ? this.reader.push(buffer, start, end) : this.#goOn(exchange.rest, buffer, start, end);
+      if (exchange.rest !== undefined) at--;
     } catch (error) {
       this.fail(error);
     } finally {
@@ -89,19 +109,42 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
   protected perform(): void {
     const { exchange } = this;
     const { hook } = this.#context;
-    const since = this.#heard ? this.#context.store.clock.now() : 0;
+    const since = this.begun();
+    this.executedCommand = undefined;
     const answered = hook === undefined ? this.execute() : hook(this.#execution());
-    if (this.#heard) this.#publish(since);
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- execute() has set it, if it was not refused
+    if (this.executedCommand !== undefined) this.count(this.executedCommand, since);
     if (answered !== undefined) this.#wait(answered);
     const enough = ++this.#commands >= this.#maxCommands || exchange.produced >= this.#maxReplyBytes;
-    if (enough || exchange.ended || answered !== undefined) this.reader.stop();
+    if (enough || exchange.ended || answered !== undefined || exchange.rest !== undefined) this.reader.stop();
   }
 
   /** Executes the command that the reader has read; the promise settles when its answer comes later. */
   protected abstract execute(): Promise<void> | undefined;
 
-  /** The name of that command, once it was executed. */
-  protected abstract get commandName(): string;
+  /** The time at which a command begins; 0 if nobody wants to know how long it takes. */
+  protected begun(): number {
+    return this.#heard ? this.#context.store.clock.now() : 0;
+  }
+
+  /**
+   * Counts a command that was executed, and tells those who listen.
+   *
+   * @param since as from {@link begun}
+   */
+  protected count({ name, index }: Counted, since: number): void {
+    this.#context.count(index);
+    if (!this.#heard) return;
+    const { address, protocol, store } = this.#context;
+    const message: ExecutedMessage = {
+      server: address,
+      protocol,
+      connection: this.id,
+      command: name,
+      duration: store.clock.now() - since,
+    };
+    commandChannel.publish(message);
+  }
 
   /** Describes that command for a hook. */
   protected abstract describe(): CommandInfo;
@@ -115,6 +158,19 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     this.exchange.finish();
   }
 
+  /** Goes on with a command, the last byte of whose line stands at `start`; when it is done, with the commands after it. */
+  #goOn(rest: () => void, buffer: Buffer, start: number, end: number): number {
+    const { exchange } = this;
+    exchange.rest = undefined;
+    // It counts as a command of this turn: its client is not idle.
+    this.#commands = 1;
+    rest();
+    const from = start + 1;
+    const enough = this.#commands >= this.#maxCommands || exchange.produced >= this.#maxReplyBytes;
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it may have left a rest once more
+    return enough || exchange.rest !== undefined ? from : this.reader.push(buffer, from, end);
+  }
+
   #execution(): Execution {
     return {
       command: this.describe(),
@@ -124,17 +180,6 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     };
   }
 
-  #publish(since: number): void {
-    const { address, protocol, store } = this.#context;
-    const message: ExecutedMessage = {
-      server: address,
-      protocol,
-      connection: this.id,
-      command: this.commandName,
-      duration: store.clock.now() - since,
-    };
-    commandChannel.publish(message);
-  }
 
   #wait(answered: Promise<void>): void {
     this.#pending = answered

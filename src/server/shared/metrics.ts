@@ -11,7 +11,10 @@ export interface EmbeddedMetrics {
   readonly connections: { readonly open: number; readonly max: number; readonly total: number; readonly rejected: number };
   readonly bytesRead: number;
   readonly bytesWritten: number;
-  /** How often each command was executed, by its name; `unknown` for those that do not exist. */
+  /**
+   * How often each command was executed, by its name; `unknown` for those that do not exist. One that was refused before (log-in,
+   * arguments) does not count; one of a transaction counts when EXEC executes it.
+   */
   readonly commands: Readonly<Record<string, number>>;
   /** Attempts to authenticate, and how many of them failed. */
   readonly authentications: { readonly total: number; readonly failed: number };

@@ -11,6 +11,12 @@ const FLUSH_FROM = 64 * 1024;
 export class Replies {
   /** How many bytes of replies this turn has produced. */
   produced = 0;
+  /** After this many bytes a command that can be divided goes on in a later turn. */
+  maxBytes = Infinity;
+  /** After this many keys it does so too. */
+  maxKeys = Infinity;
+  /** Goes on with the command that has had its share of the turn; undefined when all are done. */
+  rest: (() => void) | undefined;
   /** Whether the session is over. */
   ended = false;
   #output: SessionOutput;
@@ -23,6 +29,11 @@ export class Replies {
   /** Whether some replies of this turn were not sent yet: some commands must be first in a pipeline. */
   get pipelined(): boolean {
     return this.#text !== '';
+  }
+
+  /** Whether a command that has looked at `keys` keys in this turn has had its share. */
+  isOver(keys: number): boolean {
+    return keys > 0 && (this.produced >= this.maxBytes || keys >= this.maxKeys);
   }
 
   /** Adds to the reply. */
@@ -69,6 +80,7 @@ export class Replies {
   finish(): void {
     if (this.ended) return;
     this.ended = true;
+    this.rest = undefined;
     this.flush();
     this.#output.end();
   }

@@ -1,4 +1,4 @@
-import { constants, open, type FileHandle } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { MemcacheIllegalInputError } from '../../errors';
 import { latin1Slice } from '../../protocol/bytes';
 import { crc32Bytes } from '../../runtime/crc32';
@@ -19,12 +19,12 @@ export interface Snapshot {
  *   MemcacheIllegalInputError when it is not a file, but a pipe, a device or a folder
  */
 export async function readSnapshot(path: string): Promise<Snapshot> {
-  // Opening a pipe without a writer would otherwise block one of Node's few threads for ever.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  // Looked at first: a pipe without a writer would block one of Node's few threads for ever, and a socket cannot be opened at all.
+  if (!(await stat(path)).isFile()) throw new MemcacheIllegalInputError(`file must be a regular file, or not be there yet; ${path} is something else`);
+  const file = await open(path);
   try {
-    const stats = await file.stat();
-    if (!stats.isFile()) throw new MemcacheIllegalInputError(`file must be a regular file, or not be there yet; ${path} is something else`);
-    return await new SnapshotReader(path, file, stats.size).read();
+    const { size } = await file.stat();
+    return await new SnapshotReader(path, file, size).read();
   } finally {
     await file.close();
   }

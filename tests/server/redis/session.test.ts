@@ -61,6 +61,22 @@ describe('RedisSession', () => {
     expect(long.push('GET k\r\n'.repeat(3))).toBe(7);
   });
 
+  it('answers a command of many values in as many turns as it takes, with the values as they were', () => {
+    const text = `MGET ${'k none l '.repeat(200)}\r\nKEYS a*\r\nMULTI\r\nMGET k l none\r\nMGET l k\r\nEXEC\r\nPING\r\n`;
+    const [whole, pieces] = [{}, { maxCommands: 2, maxReplyBytes: 10_000 }].map((limits) => {
+      const talk = new RedisTalk({}, limits);
+      talk.say(`SET k ${'x'.repeat(900)}`);
+      talk.say(`SET l ${'y'.repeat(5000)}`);
+      for (let i = 0; i < 50; i++) talk.say(`SET a${i} x`);
+      return talk.inTurns(text, (turn) => {
+        if (turn === 0 && 'maxCommands' in limits) talk.store.store('set', 'k', 'z'.repeat(900), 0, 0);
+        if (turn === 30) talk.store.store('set', 'k', 'x'.repeat(900), 0, 0);
+      });
+    });
+    expect(pieces?.length).toBeGreaterThan(50);
+    expect(pieces?.join('')).toBe(whole?.join(''));
+  });
+
   it('ends with QUIT', () => {
     const talk = new RedisTalk();
     talk.push('QUIT\r\nSET k 1\r\n');
@@ -127,6 +143,11 @@ describe('RedisSession', () => {
     expect(talk.say('CLIENT SETINFO lib-name "a b"')).toBe(
       '-ERR lib-name cannot contain spaces, newlines or special characters.\r\n',
     );
+    const long = 'n'.repeat(1025);
+    expect(talk.say(`CLIENT SETNAME ${long.slice(1)}`)).toBe(OK);
+    expect(talk.say(`CLIENT SETNAME ${long}`)).toBe('-ERR Client names cannot be longer than 1024 bytes.\r\n');
+    expect(talk.say(`HELLO 3 SETNAME ${long}`)).toBe('-ERR Client names cannot be longer than 1024 bytes.\r\n');
+    expect(talk.say(`CLIENT SETINFO lib-ver ${long}`)).toBe('-ERR lib-ver cannot be longer than 1024 bytes.\r\n');
     expect(talk.say('CLIENT SETINFO what x')).toBe("-ERR Unrecognized option 'what'\r\n");
     expect(talk.say('SELECT 0')).toBe(OK);
     expect(talk.say('SELECT 1')).toBe('-ERR DB index is out of range\r\n');

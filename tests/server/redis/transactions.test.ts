@@ -101,6 +101,48 @@ it('has no more room than 16 MiB', () => {
   expect(talk.say('EXEC')).toContain('EXECABORT');
 });
 
+it('has no more commands than 100000, each of which takes memory however short it is', () => {
+  talk.say('MULTI');
+  for (let i = 0; i < 100; i++) expect(talk.ask('PING\r\n'.repeat(1000))).toBe('+QUEUED\r\n'.repeat(1000));
+  expect(talk.say('PING')).toBe('-ERR the transaction has more than 100000 commands\r\n');
+  expect(talk.say('EXEC')).toContain('EXECABORT');
+});
+
+it('has no room for arguments without end, be they empty', () => {
+  talk.say('MULTI');
+  const request = `*100001\r\n$4\r\nPING\r\n${'$0\r\n\r\n'.repeat(100_000)}`;
+  for (let i = 0; i < 10; i++) expect(talk.ask(request)).toBe('+QUEUED\r\n');
+  expect(talk.ask(request)).toBe('-ERR the transaction is longer than 16 MiB\r\n');
+  talk.say('DISCARD');
+});
+
+it('is answered with 64 MiB at most: what is left then is refused, and changes nothing', () => {
+  const value = 'x'.repeat(1_000_000);
+  talk.send('SET', 'big', value);
+  talk.say('MULTI');
+  talk.ask('GET big\r\n'.repeat(70));
+  talk.say('SET big small');
+  const answer = talk.say('EXEC');
+  const refusal = '-ERR the reply would be longer than 64 MiB\r\n';
+  const sent = answer.match(/\$1000000\r\n/g)?.length ?? 0;
+  expect(sent).toBe(68);
+  expect(answer).toBe(`*71\r\n${`$1000000\r\n${value}\r\n`.repeat(sent)}${refusal.repeat(71 - sent)}`);
+  expect(talk.say('GET big')).toBe(`$1000000\r\n${value}\r\n`);
+  talk.say('DEL big');
+});
+
+it('WATCH keeps items that the store has dropped, so there is a limit', () => {
+  const watching = new RedisTalk();
+  const refusal = '-ERR the keys that are watched have more than 64 MiB\r\n';
+  const answers = Array.from({ length: 70 }, (_, i) => {
+    watching.send('SET', `k${i}`, 'x'.repeat(1_000_000));
+    return watching.say(`WATCH k${i} k${i}`);
+  });
+  expect(answers).toEqual([...new Array<string>(67).fill('+OK\r\n'), ...new Array<string>(3).fill(refusal)]);
+  watching.say('UNWATCH');
+  expect(watching.say('WATCH k69')).toBe('+OK\r\n');
+});
+
 it.each(['-1', '+0', '-0', '00', '5', '18446744073709551615'])('SCAN takes the cursor %s, as Redis does', (cursor) => {
   expect(talk.say(`SCAN ${cursor} MATCH nothing*`)).toBe('*2\r\n$1\r\n0\r\n*0\r\n');
 });

@@ -1,4 +1,4 @@
-import { latin1Slice, readDecimal } from '../../../protocol/bytes';
+import { copyOf, latin1Slice, readDecimal } from '../../../protocol/bytes';
 import { MAX_KEY_LENGTH, MAX_UINT64 } from '../../../protocol/limits';
 import { parseUint64 } from '../../engine/counter';
 import { nextHash } from '../../shared/name-table';
@@ -50,6 +50,13 @@ export class CommandLine extends Parts {
   moveTo(buffer: Buffer, start: number): void {
     this.buffer = buffer;
     this.base = start;
+  }
+
+  /** Copies the line, unless that was done before: the bytes that it lies in may be overwritten before its command is done. */
+  keep(): void {
+    if (this.buffer.length === this.#end) return;
+    this.buffer = copyOf(this.buffer, this.base, this.base + this.#end);
+    this.base = 0;
   }
 
   /**

@@ -33,6 +33,8 @@ export class ServerContext extends Context {
   cluster: ClusterConfig | undefined;
   /** False after `lru_crawler disable`, until `lru_crawler enable`. */
   crawlerEnabled = true;
+  /** The session whose dump of keys takes more than one turn: as in memcached, there is one at a time. */
+  crawling: { readonly ended: boolean } | undefined;
   readonly #ownsStore: boolean;
 
   constructor(options: ServerContextOptions = {}) {

@@ -47,6 +47,12 @@ export class Exchange extends Replies {
     this.line.moveTo(frame.buffer, frame.start);
   }
 
+  /** Ends the command's share of this turn: in a later one `rest` goes on, with the line as it is now. */
+  suspend(rest: () => void): void {
+    this.line.keep();
+    this.rest = rest;
+  }
+
   /** Answers with a line, unless the client wants no answer. */
   reply(line: string): void {
     if (!this.silent) this.text(line + '\r\n');

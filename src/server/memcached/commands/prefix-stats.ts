@@ -1,3 +1,6 @@
+/** The most prefixes: there may be as many as keys, and none is ever forgotten. Those that come later are not counted. */
+const MAX_PREFIXES = 65_536;
+
 /** Counts by key prefix, the part before the first `:`, while `stats detail` is on. */
 export class PrefixStats {
   enabled = false;
@@ -9,6 +12,7 @@ export class PrefixStats {
     if (end < 0) return;
     const prefix = key.slice(0, end);
     let counts = this.#prefixes.get(prefix);
+    if (counts === undefined && this.#prefixes.size === MAX_PREFIXES) return;
     if (counts === undefined) this.#prefixes.set(prefix, (counts = { get: 0, hit: 0, set: 0, del: 0 }));
     counts[operation]++;
     if (hit) counts.hit++;

@@ -27,11 +27,22 @@ function touching(withCas: boolean): (exchange: Exchange) => void {
 
 /** @param from the token that is the first key */
 function retrieve(exchange: Exchange, from: number, withCas: boolean, deadline: number | undefined): void {
-  const { line, store, context } = exchange;
   // Keys before one that is too long count as used, but the only reply is the error.
-  const refused = line.hasLongToken;
+  look(exchange, from, withCas, deadline, exchange.line.hasLongToken);
+}
+
+/** Answers the keys from the token `from` on. A line may name thousands: then it takes several turns, as other clients' commands do. */
+function look(exchange: Exchange, from: number, withCas: boolean, deadline: number | undefined, refused: boolean): void {
+  const { line, store, context } = exchange;
+  let looked = 0;
   do {
     for (let i = from; i < line.count; i++) {
+      if (exchange.isOver(looked++)) {
+        exchange.suspend(() => {
+          look(exchange, i, withCas, deadline, refused);
+        });
+        return;
+      }
       if (refused && !line.isKey(i)) {
         exchange.reply('CLIENT_ERROR bad command line format');
         return;

@@ -1,6 +1,6 @@
 import { cpuUsage, pid } from 'node:process';
 import type { Exchange } from './exchange';
-import { itemSize, type Item } from '../../engine/item';
+import { BINARY_KEY, itemSize, type Item } from '../../engine/item';
 import { chunkSize, slabClass } from '../../engine/slab-class';
 import type { StoreStats } from '../../engine/stats';
 import { COMPATIBLE_VERSION } from './version';
@@ -9,6 +9,8 @@ import { SETTINGS } from './settings';
 const BAD_LINE = 'CLIENT_ERROR bad command line';
 const LARGEST_CLASS = 63;
 const PAGE_SIZE = 1024 * 1024;
+/** The longest answer to `stats cachedump`, in bytes, without its end. */
+const MAX_CACHEDUMP = 2 * 1024 * 1024 - 6;
 
 /** A line of a report. */
 type Stat = (name: string, value: string | number) => void;
@@ -248,7 +250,10 @@ function detail(exchange: Exchange): void {
   }
 }
 
-/** `stats cachedump <class> <limit>` → `ITEM <key> [<bytes> b; <unix time> s]` lines; a limit of 0 is none. */
+/**
+ * `stats cachedump <class> <limit>` → `ITEM <key> [<bytes> b; <unix time> s]` lines; a limit of 0 is none. As in memcached, it ends
+ * before it is longer than 2 MiB, and shows no keys that came in base64.
+ */
 function cachedump(exchange: Exchange): void {
   const { line, store, context } = exchange;
   const number = line.count < 4 ? undefined : line.uint32(2);
@@ -260,11 +265,14 @@ function cachedump(exchange: Exchange): void {
   else {
     const wallClock = Math.floor(store.clock.time() / 1000);
     let left = limit === 0 ? Infinity : limit;
+    let room = MAX_CACHEDUMP;
     for (const item of store.items()) {
-      if (slabClass(sizeOf(exchange, item)) !== number) continue;
-      if (left-- === 0) break;
+      if ((item.marks & BINARY_KEY) !== 0 || slabClass(sizeOf(exchange, item)) !== number) continue;
       const expires = item.deadline === 0 ? 0 : wallClock + store.secondsLeft(item);
-      exchange.reply(`ITEM ${item.key} [${item.value.length} b; ${expires} s]`);
+      const text = `ITEM ${item.key} [${item.value.length} b; ${expires} s]\r\n`;
+      room -= text.length;
+      if (left-- === 0 || room < 0) break;
+      exchange.text(text);
     }
     exchange.reply('END');
   }

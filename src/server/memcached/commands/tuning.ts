@@ -97,49 +97,77 @@ export function lruCrawler(exchange: Exchange): void {
 
 /** One line for each item, with the key URL-encoded, then `END`. */
 function metadump(exchange: Exchange): void {
+  const keys = crawl(exchange, 'metadump', 'metadump');
+  if (keys !== undefined) list(exchange, keys, 0, metadumpLine, 'END');
+}
+
+function metadumpLine(exchange: Exchange, item: Item): string {
   const { store } = exchange;
-  const items = crawl(exchange, 'metadump', 'metadump');
-  if (items === undefined) return;
   const wallClock = Math.floor(store.clock.time() / 1000);
-  for (const item of items) {
-    const size = sizeOf(exchange, item);
-    const expires = item.deadline === 0 ? -1 : wallClock + store.secondsLeft(item);
-    // These are the only lines that end in LF alone.
-    exchange.text(
-      `key=${urlEncode(item.key)} exp=${expires} la=${wallClock - store.secondsIdle(item)} cas=${item.cas}` +
-        ` fetch=${(item.marks & FETCHED) === 0 ? 'no' : 'yes'} cls=${slabClass(size)} size=${size} flags=${item.flags} \n`,
-    );
-  }
-  exchange.reply('END');
+  const size = sizeOf(exchange, item);
+  const expires = item.deadline === 0 ? -1 : wallClock + store.secondsLeft(item);
+  // These are the only lines that end in LF alone.
+  return (
+    `key=${urlEncode(item.key)} exp=${expires} la=${wallClock - store.secondsIdle(item)} cas=${item.cas}` +
+    ` fetch=${(item.marks & FETCHED) === 0 ? 'no' : 'yes'} cls=${slabClass(size)} size=${size} flags=${item.flags} \n`
+  );
 }
 
 /** `OK`, an `mg <key>` line for each item, then `EN`. */
 function mgdump(exchange: Exchange): void {
-  const items = crawl(exchange, 'mgdump', 'key dump');
-  if (items === undefined) return;
+  const keys = crawl(exchange, 'mgdump', 'key dump');
+  if (keys === undefined) return;
   exchange.reply('OK');
-  for (const { key, marks } of items) {
-    exchange.reply((marks & BINARY_KEY) === 0 ? `mg ${key}` : `mg ${encodeBase64(key)} b`);
-  }
-  exchange.reply('EN');
+  list(exchange, keys, 0, mgdumpLine, 'EN');
 }
 
-/** The items to be dumped; sends the error when they cannot be. */
-function crawl(exchange: Exchange, name: string, what: string): Iterable<Item> | undefined {
+function mgdumpLine(_exchange: Exchange, { key, marks }: Item): string {
+  return (marks & BINARY_KEY) === 0 ? `mg ${key}\r\n` : `mg ${encodeBase64(key)} b\r\n`;
+}
+
+/** Sends a line for each of the keys from `from` on, a share in each turn; an item that is gone by its turn has none. */
+function list(
+  exchange: Exchange,
+  keys: readonly string[],
+  from: number,
+  lineOf: (exchange: Exchange, item: Item) => string,
+  end: string,
+): void {
+  const { store, context } = exchange;
+  for (let at = from; at < keys.length; at++) {
+    if (exchange.isOver(at - from)) {
+      context.crawling = exchange;
+      exchange.suspend(() => {
+        list(exchange, keys, at, lineOf, end);
+      });
+      return;
+    }
+    const item = store.peek(keys[at] ?? '');
+    if (item !== undefined) exchange.text(lineOf(exchange, item));
+  }
+  if (context.crawling === exchange) context.crawling = undefined;
+  exchange.reply(end);
+}
+
+/** The keys of the items to be dumped; sends the error when they cannot be. */
+function crawl(exchange: Exchange, name: string, what: string): string[] | undefined {
   const { line, context, store } = exchange;
   if (!context.crawlerEnabled) exchange.reply('CLIENT_ERROR lru crawler disabled');
   else if (!context.dumpEnabled) exchange.reply(`ERROR ${what} not allowed`);
   else if (exchange.pipelined) exchange.reply(`ERROR cannot pipeline other commands before ${name}`);
   else {
     const accepts = classFilter(line.text(2));
-    if (accepts !== undefined) return filtered(store.items(), (item) => accepts(slabClass(sizeOf(exchange, item))));
-    exchange.reply('BADCLASS invalid class id');
+    if (accepts === undefined) {
+      exchange.reply('BADCLASS invalid class id');
+    } else if (context.crawling?.ended === false) {
+      exchange.reply('BUSY currently processing crawler request');
+    } else {
+      const keys: string[] = [];
+      for (const item of store.items()) if (accepts(slabClass(sizeOf(exchange, item)))) keys.push(item.key);
+      return keys;
+    }
   }
   return undefined;
-}
-
-function* filtered(items: Iterable<Item>, accepts: (item: Item) => boolean): IterableIterator<Item> {
-  for (const item of items) if (accepts(item)) yield item;
 }
 
 function sizeOf({ store }: Exchange, { key, value, flags }: Item): number {

@@ -10,6 +10,9 @@ const DEFAULT_USER = 'default';
 /** Names of clients and their libraries hold no whitespace and no control characters. */
 const NAME = /^[!-~]*$/;
 const BAD_NAME = 'cannot contain spaces, newlines or special characters.';
+/** The longest of them, in bytes: CLIENT LIST shows those of all clients at once. */
+const LONGEST_NAME = 1024;
+const LONG_NAME = `cannot be longer than ${LONGEST_NAME} bytes.`;
 
 /** `PING [message]` → PONG, or the message. */
 function ping(exchange: RedisExchange): void {
@@ -101,9 +104,11 @@ function hello(exchange: RedisExchange): void {
   exchange.array(0);
 }
 
-function isName(exchange: RedisExchange, name: string): boolean {
-  if (NAME.test(name)) return true;
-  exchange.error(`ERR Client names ${BAD_NAME}`);
+/** Whether it can be a name; sends the error when not. */
+function isName(exchange: RedisExchange, name: string, what = 'Client names'): boolean {
+  const isShort = name.length <= LONGEST_NAME;
+  if (isShort && NAME.test(name)) return true;
+  exchange.error(`ERR ${what} ${isShort ? BAD_NAME : LONG_NAME}`);
   return false;
 }
 
@@ -132,9 +137,7 @@ function setinfo(exchange: RedisExchange): void {
   const value = request.text(3);
   if (attribute !== 'lib-name' && attribute !== 'lib-ver') {
     exchange.error(`ERR Unrecognized option '${request.text(2)}'`);
-  } else if (!NAME.test(value)) {
-    exchange.error(`ERR ${attribute} ${BAD_NAME}`);
-  } else {
+  } else if (isName(exchange, value, attribute)) {
     if (attribute === 'lib-name') exchange.libraryName = value;
     else exchange.libraryVersion = value;
     exchange.ok();

@@ -32,6 +32,7 @@ export class RedisContext extends Context {
   readonly startedAt: number;
   /** The memory of the clients' unfinished requests. */
   readonly requestMemory = new RequestMemory(MAX_UNFINISHED);
+  /** How many commands were executed; those that do not exist are not. */
   commands = 0;
   /** The TCP port, once the server listens. */
   port = 0;
@@ -42,5 +43,10 @@ export class RedisContext extends Context {
     super('redis', options.store, options);
     this.saveControl = options.saveControl;
     this.startedAt = Math.floor(this.store.clock.time() / 1000);
+  }
+
+  override count(index: number): void {
+    if (index !== 0) this.commands++;
+    super.count(index);
   }
 }

@@ -98,8 +98,7 @@ function mget(exchange: RedisExchange): void {
     exchange.error(REPLY_TOO_LARGE);
     return;
   }
-  exchange.array(values.length);
-  for (const value of values) exchange.bulk(value);
+  exchange.list(values);
 }
 
 /** `MSET key value …` → OK. The pairs before one that is refused are stored. */

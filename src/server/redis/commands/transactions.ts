@@ -1,5 +1,5 @@
 import { ALL_KEYS, command, type Command } from './command';
-import type { RedisExchange } from './exchange';
+import { MAX_REPLY, REPLY_TOO_LARGE, type RedisExchange } from './exchange';
 import { Transaction } from './transaction';
 
 /** `MULTI` → OK; the following commands are kept until EXEC. */
@@ -12,7 +12,10 @@ function multi(exchange: RedisExchange): void {
   exchange.ok();
 }
 
-/** `EXEC` → an array of the replies; nil when a watched key has changed. No other client's command is executed in between. */
+/**
+ * `EXEC` → an array of the replies; nil when a watched key has changed. No other client's command is executed in between, so the replies
+ * cannot wait for the client to take them: when they are too long, the commands that are left are refused one by one.
+ */
 function exec(exchange: RedisExchange): void {
   const { transaction, watch, store } = exchange;
   if (transaction === undefined) {
@@ -28,12 +31,19 @@ function exec(exchange: RedisExchange): void {
     exchange.noArray();
   } else {
     const own = exchange.request;
+    const most = exchange.produced + MAX_REPLY;
+    const { maxBytes, maxKeys } = exchange;
+    // The replies of one command must be complete before those of the next begin.
+    exchange.maxBytes = exchange.maxKeys = Infinity;
     exchange.array(transaction.queued.length);
     for (const { request, execute } of transaction.queued) {
       exchange.request = request;
-      execute();
+      if (exchange.produced < most) execute();
+      else exchange.error(REPLY_TOO_LARGE);
     }
     exchange.request = own;
+    exchange.maxBytes = maxBytes;
+    exchange.maxKeys = maxKeys;
   }
 }
 
@@ -54,7 +64,11 @@ function watch(exchange: RedisExchange): void {
     exchange.error('ERR WATCH inside MULTI is not allowed');
     return;
   }
-  for (let index = 1; index < request.count; index++) exchange.watch.add(request.text(index), store);
+  for (let index = 1; index < request.count; index++) {
+    if (exchange.watch.add(request.text(index), store)) continue;
+    exchange.error('ERR the keys that are watched have more than 64 MiB');
+    return;
+  }
   exchange.ok();
 }
 

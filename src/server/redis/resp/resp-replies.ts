@@ -65,10 +65,10 @@ export class RespReplies extends Replies {
     this.text(this.protocol === 3 ? `%${pairs}\r\n` : `*${pairs * 2}\r\n`);
   }
 
-  /** An array of bulk strings. */
-  list(texts: readonly string[]): void {
-    this.array(texts.length);
-    for (const text of texts) this.bulk(text);
+  /** An array of bulk strings, as they are now: what is more than a turn may send follows when the client has taken that. */
+  list(values: readonly (StoredValue | undefined)[]): void {
+    this.array(values.length);
+    this.#listFrom(0, values);
   }
 
   /** A map of bulk strings. */
@@ -77,6 +77,18 @@ export class RespReplies extends Replies {
     for (const [name, value] of pairs) {
       this.bulk(name);
       this.bulk(value);
+    }
+  }
+
+  #listFrom(from: number, values: readonly (StoredValue | undefined)[]): void {
+    for (let at = from; at < values.length; at++) {
+      if (this.isOver(at - from)) {
+        this.rest = () => {
+          this.#listFrom(at, values);
+        };
+        return;
+      }
+      this.bulk(values[at]);
     }
   }
 }
