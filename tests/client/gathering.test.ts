@@ -103,6 +103,28 @@ describe('one connection', () => {
     expect(await Promise.all(calls)).toEqual(['1', '1', '1', '1', '1']);
   });
 
+  it('close() waits for no reply when all calls are aborted, written or not', async () => {
+    await start(async (connection) => {
+      await connection.expect('get a\r\n');
+      await connection.send(hit('a'));
+      await connection.expect('get b\r\nget c\r\nget d\r\nget e\r\n');
+      await connection.send(['b', 'c', 'd', 'e'].map(hit).join(''));
+      await connection.hold();
+    }, 100_000);
+    await Promise.all(calls);
+    const abort = new AbortController();
+    const aborted: Promise<unknown>[] = [];
+    for (const key of ['f', 'g', 'h', 'i', 'j', 'k', 'l']) {
+      aborted.push(client.get(key, { signal: abort.signal }).catch((error: unknown) => error));
+      await turns();
+    }
+    while (server.connections[0]?.received !== 'get f\r\nget g\r\nget h\r\nget i\r\n') await sleep(5);
+    const closed = client.close();
+    abort.abort();
+    expect(new Set(await Promise.all(aborted))).toEqual(new Set([abort.signal.reason]));
+    await closed;
+  });
+
   it('close() lets what waits for a reply finish', async () => {
     await start(async (connection) => {
       await connection.expect('get a\r\n');

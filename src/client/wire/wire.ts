@@ -87,7 +87,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** While a raw command is answered. */
   #raw: RawReader | undefined;
   #flushScheduled = false;
-  /** Whether something was read, or the socket has room again, since calls were written. */
+  /** Whether something was read, the socket has room again, or a call was aborted, since calls were written. */
   #goesOn = false;
   #lastFlush: number;
   readonly #deadlines: CallDeadlines;
@@ -148,7 +148,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** To be called when a call was aborted that may be one of its own. */
   onWithdrawn(): void {
-    this.#abandoned = true;
+    this.#abandoned = this.#goesOn = true;
     this.#scheduleFlush();
   }
 
