@@ -21,6 +21,12 @@ afterAll(async () => {
   await server.stop();
 });
 
+/** A transport over which nothing comes. */
+const nobody = { backlog: 0, write: nothing, cork: nothing, uncork: nothing, destroy: nothing, ref: nothing, unref: nothing };
+function nothing(): void {
+  // There is nothing to do.
+}
+
 describe('diagnostics', () => {
   it('key tells what the function makes of the first key, and nothing when it throws or gives no string', async () => {
     const recorder = new Recorder();
@@ -101,6 +107,32 @@ it('what is bound to the start of a call is there at its end, as with tracePromi
   }
   // start, end, asyncStart, asyncEnd, and error for the second.
   expect(seen).toEqual(new Array<boolean>(9).fill(true));
+  await client.close();
+});
+
+it.each<[string, () => Client]>([
+  ['made', () => new Client(server.address)],
+  ['refused', () => new Client(dead)],
+  ['too late', () => new Client(dead, { connectTimeout: 20, connect: (_, __, handler) => ({ ...nobody, destroy: () => { process.nextTick(() => { handler.onClose(undefined); }); } }) })],
+])('what is bound to the start of a connection is there at its end, when it is %s', async (_, make) => {
+  const storage = new AsyncLocalStorage<unknown>();
+  const channel = tracingChannel(CHANNELS.connect);
+  const seen: boolean[] = [];
+  const look = (message: unknown): void => {
+    seen.push(storage.getStore() === message);
+  };
+  const subscribers = { start: look, end: look, asyncStart: look, asyncEnd: look, error: look };
+  channel.start.bindStore(storage, (message) => message);
+  channel.subscribe(subscribers);
+  const client = make();
+  try {
+    await client.get('a').catch(() => undefined);
+  } finally {
+    channel.unsubscribe(subscribers);
+    channel.start.unbindStore(storage);
+  }
+  expect(seen.length).toBeGreaterThan(3);
+  expect(seen).not.toContain(false);
   await client.close();
 });
 

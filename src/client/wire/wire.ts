@@ -120,7 +120,6 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#reader = new FrameReader(replyRules(settings.maxValueSize, expectedKey), (frame) => {
       this.#onFrame(frame);
     });
-    this.#limitConnect();
     if (connects.heard) this.#dial = { ...this.#origin, tls: settings.tls !== undefined };
     this.#transport = this.#dial === undefined ? this.#connect() : connects.begin(this.#dial, () => this.#connect(), undefined);
   }
@@ -174,6 +173,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** Whatever a `connect` of the user's own does, it is a connection that could not be made, or one that was lost. */
   #connect(): Transport {
+    this.#limitConnect();
     const { address, connect } = this.#settings;
     let made = false;
     let failed = false;
