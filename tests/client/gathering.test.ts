@@ -1,12 +1,9 @@
 /** When a connection of a cluster writes what it is given, while the event loop has time to spare and when it has none. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, MemcacheTimeoutError, MetaCommand } from '../../src';
+import { Client, type MemcacheTimeoutError } from '../../src';
 import { Connection } from '../../src/client/connection';
 import { LoopLoad } from '../../src/runtime/loop-load';
-import { memcachedBinary, isOlderThan, startMemcached } from '../support/memcached';
 import { ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
-import { SeededRandom } from '../support/seeded-random';
-import { startEmbedded } from '../support/servers';
 import { turns } from '../support/virtual-clock';
 
 describe('one connection', () => {
@@ -140,79 +137,6 @@ describe('one connection', () => {
     await client.close();
     expect(await Promise.all(calls)).toEqual(['1', '1', '1', '1', '1', '1']);
   });
-});
-
-describe.each([
-  ['the embedded server', startEmbedded],
-  ['memcached', memcachedBinary() === undefined ? undefined : startMemcached],
-] as const)('%s: calls of every kind, in turns of their own, while the loop is always busy', (_, startServer) => {
-  (startServer === undefined ? it.skip : it)('all settle, with what they should', async () => {
-    const server = await startServer?.();
-    if (server === undefined) throw new Error('no server');
-    const client = new Client(new Connection(server.address, { timeout: 20_000 }, {}, { isBusy: () => true }), { timeout: 20_000 });
-    const random = new SeededRandom(16);
-    const model = new Map<string, string>();
-    const large = 'y'.repeat(100_000);
-    const hasMeta = startServer === startEmbedded || !isOlderThan('1.6.0');
-    const kinds: ((key: string, value: string) => Promise<void>)[] = [
-      async (key, value) => {
-        model.set(key, value);
-        expect(await client.set(key, value)).toBe(true);
-      },
-      async (key, value) => {
-        model.set(key, value);
-        await client.set(key, value, { noreply: true });
-      },
-      async (key) => {
-        const expected = model.get(key);
-        expect(await client.get(key)).toBe(expected);
-      },
-      async (key) => {
-        const expected = model.get(key);
-        expect([...(await client.getMany([key, 'none'])).values()]).toEqual(expected === undefined ? [] : [expected]);
-      },
-      async (key) => {
-        const expected = model.delete(key);
-        expect(await client.delete(key, { noreply: false })).toBe(expected);
-      },
-      async (key) => {
-        const abort = new AbortController();
-        const call = client.get(key, { signal: abort.signal });
-        abort.abort();
-        await call.catch(() => undefined);
-      },
-      async () => {
-        expect((await client.raw('verbosity 0', '\r\n')).toString()).toBe('OK');
-      },
-      ...(hasMeta
-        ? [
-            async (key: string) => {
-              const expected = model.get(key);
-              expect((await client.metaGet(key))?.value).toBe(expected);
-            },
-            async (key: string, value: string) => {
-              model.set(key, value);
-              expect((await client.metaSet(key, value)).status).toBe('done');
-            },
-            async (key: string) => {
-              const expected = model.has(key) ? 'HD' : 'EN';
-              expect((await client.executeMeta(new MetaCommand('mg', key, ['k']))).code).toBe(expected);
-            },
-          ]
-        : []),
-    ];
-    const all: Promise<void>[] = [];
-    for (let i = 0; i < 1500; i++) {
-      const value = random.chance(0.05) ? large + String(i) : String(i);
-      const call = random.pick(kinds)(`k${random.below(20)}`, value);
-      call.catch(() => undefined);
-      all.push(call);
-      if (random.chance(0.6)) await turns(1 + random.below(3));
-    }
-    await Promise.all(all);
-    await client.close();
-    await server.stop();
-  }, 60_000);
 });
 
 describe('LoopLoad', () => {
