@@ -26,7 +26,7 @@ import { TimeLimits } from './engine/time-limits';
 import { Events } from './events';
 import { limitAnswer } from './exchange/answer-time';
 import { Chunks, type Chunked } from './exchange/chunks';
-import { ClassicLeases } from './exchange/classic-leases';
+import { ClassicLeases, takeTimes } from './exchange/classic-leases';
 import { Gate } from './exchange/gate';
 import { IdentityGet, type Identity } from './exchange/identity-get';
 import type { Leases, Place } from './exchange/leases';
@@ -310,6 +310,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const reply = new Reply();
     reply.flags = item.flags;
     this.#entryReader.read(reply, key, item.bytes, 0, item.bytes.length, true, item.flags, 1);
+    takeTimes(reply);
     if (reply.inPieces) await this.#chunks.fill(reply, place, 1);
     if (reply.tags !== '' && !(await this.#versions.check(reply.tags))) return undefined;
     return reply.value;

@@ -121,8 +121,8 @@ function markerOf({ wireKey }: Place): string | undefined {
   return wireKey.length + 2 <= MAX_KEY_LENGTH ? `${wireKey}~r` : undefined;
 }
 
-/** Takes the times out of the words of an envelope, and returns until when it is fresh; undefined when there are none. */
-function takeTimes(reply: Reply): number | undefined {
+/** Takes the times out of the words of an envelope, which are no tags, and returns until when it is fresh; undefined when there are none. */
+export function takeTimes(reply: Reply): number | undefined {
   const match = /^x=(\d{1,15}) d=\d{1,15}(?: |$)/.exec(reply.tags);
   if (match === null) return undefined;
   reply.tags = reply.tags.slice(match[0].length);
