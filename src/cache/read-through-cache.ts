@@ -487,6 +487,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     this.#near?.clear();
   }
 
+  /** As {@link close}: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

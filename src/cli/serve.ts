@@ -1,6 +1,7 @@
-import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, ftruncateSync, lstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { dirname } from 'node:path';
 import { createSecureContext, type TlsOptions } from 'node:tls';
 import { MemcacheIllegalInputError } from '../errors';
 import { systemClock } from '../runtime/clock';
@@ -181,7 +182,9 @@ async function listen<L extends Listener, S>(listener: L, start: (listener: L) =
   try {
     return await start(listener);
   } catch (error) {
-    throw new UsageError(`failed to listen on ${listenerName(listener)}: ${reason(error)}`, EX_OSERR);
+    // Node says then that permission is denied.
+    const folder = 'path' in listener ? dirname(listener.path) : '.';
+    throw new UsageError(`failed to listen on ${listenerName(listener)}: ${existsSync(folder) ? reason(error) : `there is no folder ${folder}`}`, EX_OSERR);
   }
 }
 

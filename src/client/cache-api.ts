@@ -59,7 +59,7 @@ export interface CacheApi<Out = CacheValue, In = Out> {
   delete(key: Key, options?: NoreplyOptions): Promise<boolean>;
   /** Deletes all `keys`; resolves with how many were there. */
   deleteMany(keys: Keys<Key>, options?: NoreplyOptions): Promise<number>;
-  /** Sets when `key` expires; resolves with whether it was there. */
+  /** Sets when `key` expires (seconds from now, 0 for never, negative for at once, or a `Date`); resolves with whether it was there. */
   touch(key: Key, expire: Expire, options?: NoreplyOptions): Promise<boolean>;
   /** Adds `delta` to the number stored under `key`; resolves with the new count, `undefined` on a miss. */
   incr(key: Key, delta?: number, options?: NoreplyOptions): Promise<number | undefined>;

@@ -141,7 +141,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.#read('gets', () => new GetsCommand(this.#encodeKey(key), key, this.#serde), options, miss);
   }
 
-  /** The value of `key`, and sets when it expires; `undefined` on a miss. */
+  /**
+   * The value of `key`, and sets when it expires; `undefined` on a miss. Needs memcached 1.5.3.
+   *
+   * @param expire seconds from now, 0 for never, negative for at once, or a `Date`
+   */
   gat<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<Fixed<T> | undefined>;
   gat(key: Key, expire: Expire, options?: CallOptions): Promise<Out | undefined> {
     return this.#read(
@@ -271,7 +275,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     });
   }
 
-  /** Sets when `key` expires; resolves with whether it was there. */
+  /**
+   * Sets when `key` expires; resolves with whether it was there.
+   *
+   * @param expire seconds from now, 0 for never, negative for at once, or a `Date`
+   */
   touch(key: Key, expire: Expire, options?: NoreplyOptions): Promise<boolean> {
     return this.#run(
       'touch',
@@ -385,7 +393,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.#run('md', make, options, META_OPTIONS).then(metaWriteResult);
   }
 
-  /** Counts up or down, and with `vivify` creates the counter on a miss; the count is in the type of `delta`, or a number. (`ma`) */
+  /**
+   * Counts up or down, and with `vivify` creates the counter on a miss; the count is in the type of `delta`, or a number, and
+   * `undefined` on a miss. (`ma`)
+   */
   async metaArithmetic<N extends number | bigint = number>(
     key: Key,
     options: MetaArithmeticOptions<N> & CallOptions = {},
@@ -439,6 +450,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.executor.close();
   }
 
+  /** As {@link close}: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

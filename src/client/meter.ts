@@ -94,7 +94,9 @@ export interface ServerMetrics {
   readonly connectFailures: number;
   /** Connections that have ended, whoever ended them. */
   readonly disconnects: number;
+  /** Bytes of the protocol that came over its connections. */
   readonly bytesRead: number;
+  /** Bytes of the protocol that were sent. */
   readonly bytesWritten: number;
   /** How long replies took. */
   readonly latency: Latency;

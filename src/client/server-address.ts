@@ -12,7 +12,9 @@ export type ServerInput =
 
 /** User and password of memcached's text authentication (`memcached -Y`). */
 export interface Credentials {
+  /** Without whitespace, colons and control characters. */
   readonly username: string;
+  /** Without whitespace and control characters. */
   readonly password: string;
 }
 

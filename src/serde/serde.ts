@@ -1,6 +1,8 @@
 /** A value as it is stored: its bytes (a string stands for its UTF-8 bytes) and the 32-bit flags kept beside it. */
 export interface SerializedValue {
+  /** The bytes of the value; a string is sent as UTF-8. */
   readonly data: string | Uint8Array;
+  /** A whole number from 0 to 2^32 - 1, kept beside the value and given back when it is read. */
   readonly flags: number;
 }
 

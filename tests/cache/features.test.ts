@@ -3,6 +3,7 @@ import { CacheLoadTimeoutError, Client, FallbackClient, MemcacheError, MemcacheI
 import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { systemClock } from '../../src/runtime/clock';
+import { MemcachedServer } from '../../src/server';
 import { Fleet, type Process } from './support/fleet';
 
 function keysOf(list: readonly unknown[]): string[] {
@@ -485,6 +486,27 @@ describe('servers without meta commands', () => {
   }
   const old = (client: Client): Client => new Client(new Old(client.executor), client.options);
   const fleetOf = (processes: number, duration: number, options?: CacheOptions): Fleet => new Fleet(processes, duration, options, old);
+
+  it.each([['without', old], ['with', (client: Client): Client => client]])('peek finds what is stored, %s them', async (_, around) => {
+    const server = await MemcachedServer.start();
+    const client = around(new Client(server.address));
+    const cache = new ReadThroughCache(client, { expire: 60 });
+    await cache.get('plain', () => 1);
+    await cache.get('tagged', () => [2], { tags: ['t'] });
+    await cache.get('none', () => undefined, { negativeExpire: 60 });
+    let resolve: (value: number) => void = () => undefined;
+    const loading = cache.get('loading', () => new Promise<number>((done) => { resolve = done; }));
+    const peek = async (): Promise<unknown[]> => Promise.all(['plain', 'tagged', 'none', 'loading', 'never'].map((key) => cache.peek(key)));
+    expect(await peek()).toEqual([1, [2], undefined, undefined, undefined]);
+    expect(await cache.scope().peek('plain')).toBe(1);
+    await cache.invalidateTags('t');
+    expect(await peek()).toEqual([1, undefined, undefined, undefined, undefined]);
+    resolve(3);
+    await loading;
+    await cache.close();
+    await client.close();
+    await server.close();
+  });
 
   it('38/1: one load', async () => {
     const fleet = fleetOf(8, 300);

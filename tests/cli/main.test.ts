@@ -160,6 +160,7 @@ describe('the program', () => {
     [['srve'], 2, 'stderr', 'there is no command srve; did you mean: tsmemcache serve\n'],
     [['--port', '0'], 2, 'stderr', 'did you mean: tsmemcache serve --port 0\n'],
     [['serve', '-c', '0'], 2, 'stderr', '-c, --conn-limit: must be'],
+    [['serve', '-s', '/no-such-folder/socket'], 71, 'stderr', 'failed to listen on /no-such-folder/socket: there is no folder /no-such-folder\n'],
     [['serve', '-u', 'no-such-user'], 2, 'stderr', '-u, --user: there is no user no-such-user'],
     [['serve', '--version'], 0, 'stdout', 'tsmemcache '],
   ] as const)('answers %j with status %d', (args, status, stream, text) => {

@@ -142,7 +142,7 @@ function markerOf({ wireKey }: Place): string | undefined {
   return wireKey.length + 2 <= MAX_KEY_LENGTH ? `${wireKey}~r` : undefined;
 }
 
-/** Takes the times out of the words of an envelope, and returns until when it is fresh; undefined when there are none. */
+/** Takes the times out of the words of an envelope, which are no tags, and returns until when it is fresh; undefined when there are none. */
 export function takeTimes(reply: Reply): number | undefined {
   const match = /^x=(\d{1,15}) d=\d{1,15}(?: |$)/.exec(reply.tags);
   if (match === null) return undefined;

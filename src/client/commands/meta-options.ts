@@ -13,7 +13,7 @@ export interface MetaOptions {
   opaque?: string | undefined;
 }
 
-/** What `metaGet` returns and does. */
+/** What `metaGet` returns and does. What is not asked for is neither returned nor done. */
 export interface MetaGetOptions extends MetaOptions {
   /** Return the value. @default true (`v`, `f`) */
   value?: boolean | undefined;
@@ -31,7 +31,7 @@ export interface MetaGetOptions extends MetaOptions {
   lastAccess?: boolean | undefined;
   /** Do not count this as an access. (`u`) */
   noLruBump?: boolean | undefined;
-  /** Set the time to live. (`T`) */
+  /** Set the time to live: seconds from now, 0 for ever, or a `Date`. (`T`) @default as it is */
   expire?: Expire | undefined;
   /** On a miss create an empty item that lives this many seconds; the creator sees `won`. (`N`) */
   vivify?: number | undefined;
@@ -47,7 +47,7 @@ export interface MetaGetOptions extends MetaOptions {
 export interface MetaSetOptions extends MetaOptions {
   /** @default 'set' (`M`) */
   mode?: 'set' | 'add' | 'replace' | 'append' | 'prepend' | undefined;
-  /** Time to live. (`T`) */
+  /** Time to live: seconds from now, 0 for ever, or a `Date`. (`T`) @default 0 */
   expire?: Expire | undefined;
   /** Client flags instead of the serde's. (`F`) */
   flags?: number | undefined;
@@ -69,7 +69,7 @@ export interface MetaDeleteOptions extends MetaOptions {
   cas?: string | undefined;
   /** Mark as stale instead of deleting: one reader sees `won`, the others `stale`. (`I`) */
   invalidate?: boolean | undefined;
-  /** With `invalidate`: the time to live from now on. (`T`) */
+  /** With `invalidate`: the time to live from now on, in seconds, or a `Date`. (`T`) @default as it is */
   expire?: Expire | undefined;
   /** Remove the value and keep the item; needs memcached 1.6.27. (`x`) */
   removeValue?: boolean | undefined;
@@ -87,7 +87,7 @@ export interface MetaArithmeticOptions<N extends number | bigint> extends MetaOp
   vivify?: number | undefined;
   /** The count of a counter that is created. @default 0 (`J`) */
   initial?: N | undefined;
-  /** Set the time to live. (`T`) */
+  /** Set the time to live: seconds from now, 0 for ever, or a `Date`. (`T`) @default as it is */
   expire?: Expire | undefined;
   /** Count only if the item has this cas. (`C`) */
   cas?: string | undefined;

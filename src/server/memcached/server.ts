@@ -104,6 +104,7 @@ export class MemcachedServer {
     return this.#closing;
   }
 
+  /** As {@link close}: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -74,6 +74,7 @@ export class RedisServer {
     return this.#closing;
   }
 
+  /** As {@link close}: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
