@@ -36,6 +36,12 @@ export type CountOutcome =
   | { readonly outcome: 'counted'; readonly number: string; readonly item: Item }
   | { readonly outcome: 'notFound' | 'exists' | 'notANumber' | 'overflow' | 'noMemory' };
 
+/** Who wants to know whether keys have changed. */
+export interface Watcher {
+  /** Set by the store. */
+  changed: boolean;
+}
+
 /** Further parameters of a {@link MemoryStore.store}. */
 export interface StoreRequest {
   /** The cas that the item must have; 0 for any. */
@@ -87,6 +93,8 @@ export class MemoryStore {
   #changes = 0;
   #lastStored: Item | undefined;
   #walk: ItemWalk | undefined;
+  /** Who watches which key. */
+  readonly #watchers = new Map<string, Set<Watcher>>();
   /** The stamp of the last walk, which new items carry too. */
   #stamp = 0;
 
@@ -414,6 +422,20 @@ export class MemoryStore {
     }
   }
 
+  /** Tells `watcher` from now on that the item of `key` was changed, added or removed. */
+  watch(key: string, watcher: Watcher): void {
+    const watchers = this.#watchers.get(key);
+    if (watchers === undefined) this.#watchers.set(key, new Set([watcher]));
+    else watchers.add(watcher);
+  }
+
+  /** Tells it no more. */
+  unwatch(key: string, watcher: Watcher): void {
+    const watchers = this.#watchers.get(key);
+    watchers?.delete(watcher);
+    if (watchers?.size === 0) this.#watchers.delete(key);
+  }
+
   /** Stops the timer for good. The items can still be read, and expire when they are asked for. */
   close(): void {
     this.#alarm.close();
@@ -470,6 +492,7 @@ export class MemoryStore {
     const item = new Item(key, value, flags, deadline, marks);
     if (!this.#add(item, size)) return undefined;
     this.#changes++;
+    this.#tell(key);
     this.#stored(item, newCas);
     return item;
   }
@@ -548,6 +571,12 @@ export class MemoryStore {
   #announce(item: Item): void {
     this.#changes++;
     this.#walk?.announce(item);
+    this.#tell(item.key);
+  }
+
+  #tell(key: string): void {
+    if (this.#watchers.size === 0) return;
+    for (const watcher of this.#watchers.get(key) ?? []) watcher.changed = true;
   }
 
   #expire(item: Item): void {
@@ -574,6 +603,7 @@ export class MemoryStore {
     this.#flushAt = 0;
     this.stats.reclaimed += this.#items.size;
     this.#lastStored = undefined;
+    for (const key of this.#watchers.keys()) if (this.#items.get(key) !== undefined) this.#tell(key);
     // Replaced, not cleared: a walk may be under way through the old one.
     this.#items = new KeyIndex();
     this.#lru.clear();

@@ -2,8 +2,8 @@ import { latin1Slice } from '../../protocol/bytes';
 import type { Exchange } from './commands/exchange';
 import { VERB_NAMES, type Verb } from './commands/verbs';
 
-/** The longest data block before authentication, in bytes; longer ones end the session. */
-const MAX_TOKEN = 16 * 1024;
+/** The longest data block before authentication, in bytes; longer ones end the session, before they are read. */
+export const MAX_TOKEN = 16 * 1024;
 
 /** Before authentication, shorter lines (with their CR) end the session. */
 const SHORTEST_LINE = 6;
@@ -38,14 +38,14 @@ export const UNAUTHENTICATED: Verb = {
 };
 
 function authenticate(exchange: Exchange): void {
-  const { frame, context } = exchange;
-  if (!frame.hasBlock) {
-    exchange.reply('CLIENT_ERROR unauthenticated');
-    return;
-  }
-  if (frame.oversized || frame.dataEnd - frame.dataStart > MAX_TOKEN) {
+  const { frame, line, context } = exchange;
+  if (line.blockLength(AUTHENTICATE.lengthToken) > MAX_TOKEN) {
     exchange.reply('CLIENT_ERROR auth token too long');
     exchange.finish();
+    return;
+  }
+  if (!frame.hasBlock) {
+    exchange.reply('CLIENT_ERROR unauthenticated');
     return;
   }
   if (!frame.terminated) {

@@ -1,15 +1,15 @@
 import { latin1Slice } from '../../protocol/bytes';
-import { FrameReader, type FrameRules } from '../../protocol/frame';
+import { FrameReader, NO_BLOCK, type FrameRules } from '../../protocol/frame';
 import type { SessionOutput, TurnLimits } from '../net/service';
 import { CommandSession, UNKNOWN } from '../shared/command-session';
 import type { CommandInfo } from '../shared/execution';
-import { AUTHENTICATE, UNAUTHENTICATED } from './authentication';
+import { AUTHENTICATE, MAX_TOKEN, UNAUTHENTICATED } from './authentication';
 import type { ServerContext } from './commands/context';
 import { BAD_FORMAT } from './commands/classic-line';
 import { Exchange } from './commands/exchange';
 import { announcedBlock, findVerb, type Verb } from './commands/verbs';
 
-/** memcached hangs up after this many bytes without a line end, unless they are a retrieval. */
+/** memcached hangs up after this many bytes without a line end, unless they are a retrieval of a client that is authenticated. */
 const MAX_LINE = 2048;
 
 /** The longest line of a retrieval, in bytes; memcached has no limit. */
@@ -32,7 +32,7 @@ export class Session extends CommandSession<Exchange> {
     const { exchange } = this;
     const rules: FrameRules = {
       blockLength: (buffer, start, end) => this.#readLine(buffer, start, end),
-      maxLine,
+      maxLine: (buffer, start, end) => maxLine(buffer, start, end, exchange.authenticated),
       maxBlock: context.store.maxItemSize,
       bareLineFeed: true,
     };
@@ -76,9 +76,14 @@ export class Session extends CommandSession<Exchange> {
     const { line, authenticated } = this.exchange;
     line.scan(buffer, start, end);
     const verb = findVerb(line);
-    if (authenticated) this.#verb = verb;
-    else this.#verb = verb?.name === 'set' && line.count >= AUTHENTICATE.fewest ? AUTHENTICATE : UNAUTHENTICATED;
-    return announcedBlock(this.#verb, line);
+    if (authenticated) {
+      this.#verb = verb;
+      return announcedBlock(verb, line);
+    }
+    this.#verb = verb?.name === 'set' && line.count >= AUTHENTICATE.fewest ? AUTHENTICATE : UNAUTHENTICATED;
+    const length = announcedBlock(this.#verb, line);
+    // As in memcached, it is refused at once: nothing is kept for a client that may be anybody.
+    return length > MAX_TOKEN ? NO_BLOCK : length;
   }
 }
 
@@ -98,8 +103,9 @@ function unknown(exchange: Exchange): void {
  * How long the line `buffer[start, end)` may be. memcached takes a long line that arrives in one piece. After an incomplete
  * line the buffer holds old bytes: at worst the line looks complete, and the greater limit applies.
  */
-function maxLine(buffer: Buffer, start: number, end: number): number {
+function maxLine(buffer: Buffer, start: number, end: number, authenticated: boolean): number {
   if (buffer[end] === LF) return MAX_RETRIEVAL_LINE;
+  if (!authenticated) return MAX_LINE;
   let at = start;
   while (at < end && buffer[at] === 32) at++;
   const word = latin1Slice(buffer, at, Math.min(at + 5, end));

@@ -42,6 +42,7 @@ export class RedisSession extends CommandSession<RedisExchange> {
 
   override close(): void {
     this.reader.release();
+    this.exchange.dropTransaction();
     super.close();
   }
 

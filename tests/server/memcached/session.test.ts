@@ -236,6 +236,25 @@ describe('Session', () => {
       expect(talk.say(authenticate('x'.repeat(20_000)))).toBe('CLIENT_ERROR auth token too long\r\n');
       expect(talk.ends).toBe(1);
     });
+
+    it.each([16_385, 1_000_000, 2_000_000_000])('refuses a token of %d bytes before it has come', (length) => {
+      const talk = new Talk({ auth });
+      expect(talk.say(`set auth 0 0 ${length}\r\n`)).toBe('CLIENT_ERROR auth token too long\r\n');
+      expect(talk.ends).toBe(1);
+    });
+
+    it('hangs up after 2048 bytes without a line end, whatever they are', () => {
+      const talk = new Talk({ auth });
+      talk.push('get ' + 'k '.repeat(1000));
+      expect(talk.ends).toBe(0);
+      talk.push('k '.repeat(100));
+      expect(talk.ends).toBe(1);
+      expect(talk.take()).toBe('');
+      const known = new Talk({ auth });
+      known.say(authenticate('user secret'));
+      known.push('get ' + 'k '.repeat(1100));
+      expect(known.say('\r\n')).toBe('END\r\n');
+    });
   });
 
   describe('administration', () => {

@@ -131,16 +131,47 @@ it('is answered with 64 MiB at most: what is left then is refused, and changes n
   talk.say('DEL big');
 });
 
-it('WATCH keeps items that the store has dropped, so there is a limit', () => {
+it('WATCH takes 100000 keys', () => {
   const watching = new RedisTalk();
-  const refusal = '-ERR the keys that are watched have more than 64 MiB\r\n';
-  const answers = Array.from({ length: 70 }, (_, i) => {
-    watching.send('SET', `k${i}`, 'x'.repeat(1_000_000));
-    return watching.say(`WATCH k${i} k${i}`);
-  });
-  expect(answers).toEqual([...new Array<string>(67).fill('+OK\r\n'), ...new Array<string>(3).fill(refusal)]);
+  for (let i = 0; i < 100_000; i += 1000) watching.say(`WATCH ${Array.from({ length: 1000 }, (_, n) => `k${i + n}`).join(' ')}`);
+  expect(watching.say('WATCH k1')).toBe('+OK\r\n');
+  expect(watching.say('WATCH more')).toBe('-ERR more than 100000 keys are watched\r\n');
   watching.say('UNWATCH');
-  expect(watching.say('WATCH k69')).toBe('+OK\r\n');
+  expect(watching.say('WATCH more')).toBe('+OK\r\n');
+});
+
+describe('a key that is as it was, but has changed since WATCH', () => {
+  it.each([
+    ['none: was set and deleted', [], ['SET k 1', 'DEL k']],
+    ['none: was set and flushed', [], ['SET k 1', 'FLUSHALL']],
+    ['was given a life, which was taken back', ['SET k 1'], ['EXPIRE k 100', 'PERSIST k']],
+    ['was set by the client itself', ['SET k 1'], []],
+  ])('%s', (_name, before, between) => {
+    const watching = new RedisTalk();
+    const other = new RedisTalk({ store: watching.store });
+    for (const line of before) watching.say(line);
+    watching.say('WATCH k');
+    for (const line of between) other.say(line);
+    if (between.length === 0) watching.say('SET k 1');
+    watching.say('MULTI');
+    expect(watching.say('EXEC')).toBe('*-1\r\n');
+    // And not for ever.
+    watching.say('MULTI');
+    expect(watching.say('EXEC')).toBe('*0\r\n');
+  });
+
+  it('others may change what was watched before, or only read what is', () => {
+    const watching = new RedisTalk();
+    watching.say('SET k 1');
+    watching.say('WATCH k');
+    watching.say('UNWATCH');
+    watching.say('SET k 2');
+    watching.say('WATCH k');
+    for (const line of ['GET k', 'GETEX k', 'GETEX k PERSIST', 'PERSIST k', 'SETNX k 1', 'DECRBY k x', 'FLUSHALL x']) watching.say(line);
+    watching.say('SET l 1');
+    watching.say('MULTI');
+    expect(watching.say('EXEC')).toBe('*0\r\n');
+  });
 });
 
 it.each(['-1', '+0', '-0', '00', '5', '18446744073709551615'])('SCAN takes the cursor %s, as Redis does', (cursor) => {

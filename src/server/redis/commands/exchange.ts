@@ -25,7 +25,7 @@ export class RedisExchange extends RespReplies {
   request = new Request();
   /** The requests since MULTI; undefined outside of a transaction. */
   transaction: Transaction | undefined;
-  readonly watch = new Watch();
+  readonly watch: Watch;
   readonly context: RedisContext;
   readonly store: MemoryStore;
   /** The connection's number. */
@@ -41,6 +41,7 @@ export class RedisExchange extends RespReplies {
     super(output);
     this.context = context;
     this.store = context.store;
+    this.watch = new Watch(context.store);
     this.id = id;
     this.authenticated = !context.requiresAuthentication;
   }

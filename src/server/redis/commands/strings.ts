@@ -81,7 +81,9 @@ function getex(exchange: RedisExchange): void {
   }
   if (deadline === undefined) return;
   exchange.bulk(read(exchange, 1));
-  if (item !== undefined && words.size > 0) store.setDeadline(item, deadline);
+  // A life that it does not have is not taken from it: nobody who watches it need know.
+  const isUnchanged = words.size === 0 || (words.has('persist') && item?.deadline === 0);
+  if (item !== undefined && !isUnchanged) store.setDeadline(item, deadline);
 }
 
 /** `MGET key …` → an array of values. */

@@ -1,5 +1,4 @@
-import type { Item } from '../../engine/item';
-import type { MemoryStore } from '../../engine/store';
+import type { MemoryStore, Watcher } from '../../engine/store';
 import type { Request } from '../resp/request';
 
 /** The most memory of the requests of one transaction, in bytes. */
@@ -11,11 +10,8 @@ const MAX_REQUESTS = 100_000;
 /** What an argument takes beside its bytes. */
 const PLACE_SIZE = 16;
 
-/** The most memory of the items that one client watches, in bytes: they stay in memory when the store has dropped them. */
-const MAX_WATCHED = 64 * 1024 * 1024;
-
-/** What an item that is watched takes beside its key and its value. */
-const WATCH_OVERHEAD = 256;
+/** The most keys that one client may watch. */
+export const MAX_WATCHED = 100_000;
 
 /** A request that waits for EXEC. */
 interface Queued {
@@ -44,41 +40,38 @@ export class Transaction {
   }
 }
 
-/** An item as it was at WATCH. */
-interface Seen {
-  readonly item: Item | undefined;
-  readonly cas: Item['cas'] | undefined;
-  /** A store without cas numbers shows a change by this alone. */
-  readonly value: Item['value'] | undefined;
-  readonly deadline: number | undefined;
-}
+/** The keys of one client since WATCH. */
+export class Watch implements Watcher {
+  /** Whether any of them was changed, added or removed; see {@link hasChanged}. */
+  changed = false;
+  readonly #store: MemoryStore;
+  readonly #keys = new Set<string>();
 
-/** Keys and their state at WATCH, which EXEC compares. */
-export class Watch {
-  readonly #seen = new Map<string, Seen>();
-  #bytes = 0;
+  constructor(store: MemoryStore) {
+    this.#store = store;
+  }
 
-  /** @returns false when there is no room for it */
-  add(key: string, store: MemoryStore): boolean {
-    if (this.#seen.has(key)) return true;
-    const item = store.find(key);
-    this.#bytes += WATCH_OVERHEAD + key.length + (item?.value.length ?? 0);
-    if (this.#bytes > MAX_WATCHED) return false;
-    this.#seen.set(key, { item, cas: item?.cas, value: item?.value, deadline: item?.deadline });
+  /** @returns false when there are too many */
+  add(key: string): boolean {
+    if (this.#keys.has(key)) return true;
+    if (this.#keys.size === MAX_WATCHED) return false;
+    // One that has expired is gone already.
+    this.#store.find(key);
+    this.#keys.add(key);
+    this.#store.watch(key, this);
     return true;
   }
 
-  /** Whether any of them was changed, added or removed. */
-  hasChanged(store: MemoryStore): boolean {
-    for (const [key, { item, cas, value, deadline }] of this.#seen) {
-      const present = store.find(key);
-      if (present !== item || present?.cas !== cas || present?.value !== value || present?.deadline !== deadline) return true;
-    }
-    return false;
+  /** Whether any of them was changed, added or removed, be it that it is now as it was. */
+  hasChanged(): boolean {
+    // What has expired is removed when it is looked for.
+    for (const key of this.#keys) this.#store.find(key);
+    return this.changed;
   }
 
   clear(): void {
-    this.#seen.clear();
-    this.#bytes = 0;
+    for (const key of this.#keys) this.#store.unwatch(key, this);
+    this.#keys.clear();
+    this.changed = false;
   }
 }

@@ -1,6 +1,6 @@
 import { ALL_KEYS, command, type Command } from './command';
 import { MAX_REPLY, REPLY_TOO_LARGE, type RedisExchange } from './exchange';
-import { Transaction } from './transaction';
+import { MAX_WATCHED, Transaction } from './transaction';
 
 /** `MULTI` → OK; the following commands are kept until EXEC. */
 function multi(exchange: RedisExchange): void {
@@ -17,13 +17,13 @@ function multi(exchange: RedisExchange): void {
  * cannot wait for the client to take them: when they are too long, the commands that are left are refused one by one.
  */
 function exec(exchange: RedisExchange): void {
-  const { transaction, watch, store } = exchange;
+  const { transaction, watch } = exchange;
   if (transaction === undefined) {
     exchange.error('ERR EXEC without MULTI');
     return;
   }
   exchange.transaction = undefined;
-  const changed = watch.hasChanged(store);
+  const changed = watch.hasChanged();
   watch.clear();
   if (transaction.failed) {
     exchange.error('EXECABORT Transaction discarded because of previous errors.');
@@ -59,14 +59,14 @@ function discard(exchange: RedisExchange): void {
 
 /** `WATCH key …` → OK; EXEC will do nothing if one of them has changed by then. */
 function watch(exchange: RedisExchange): void {
-  const { request, store } = exchange;
+  const { request } = exchange;
   if (exchange.transaction !== undefined) {
     exchange.error('ERR WATCH inside MULTI is not allowed');
     return;
   }
   for (let index = 1; index < request.count; index++) {
-    if (exchange.watch.add(request.text(index), store)) continue;
-    exchange.error('ERR the keys that are watched have more than 64 MiB');
+    if (exchange.watch.add(request.text(index))) continue;
+    exchange.error(`ERR more than ${MAX_WATCHED} keys are watched`);
     return;
   }
   exchange.ok();
