@@ -37,6 +37,10 @@ export class LeaseGet extends KeyCommand<Reply> {
     return 'mg';
   }
 
+  override get throughProxies(): boolean {
+    return false;
+  }
+
   /** Sent twice, it could take a token that nobody uses. */
   get idempotent(): boolean {
     return this.#ask.lease === 0 && this.#ask.refresh === 0;
