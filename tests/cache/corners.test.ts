@@ -332,7 +332,7 @@ describe('other clients', () => {
     await client.close();
   });
 
-  it('a proxy that tells a version and refuses meta commands: writes come first', async () => {
+  it('a proxy that tells a version and refuses meta commands, by writes and by reads', async () => {
     const client = new EmbeddedClient();
     const proxy = (): Client => new Client(new Before(client.executor, (command, go) => {
       if (['mg', 'ms', 'md', 'ma'].includes(command.verb)) return Promise.reject(new MemcacheUnknownCommandError('ERROR', { command: command.verb, certainty: 'notSent' }));
@@ -345,6 +345,15 @@ describe('other clients', () => {
     expect(await new ReadThroughCache(proxy(), { stale: 30 }).invalidate('k')).toBe(true);
     await new ReadThroughCache(proxy()).invalidateTags('t');
     expect(load).not.toHaveBeenCalled();
+    await client.delete('k');
+    for (const options of [{}, { l1: { validate: true, admit: 'all' } }] as const) {
+      const [first, second] = [1, 2].map(() => new ReadThroughCache(proxy(), options));
+      expect(await Promise.all([first!.get('k', load), first!.get('k', load)])).toEqual(['loaded', 'loaded']);
+      await first!.close();
+      expect([await second!.get('k', load), await first!.get('k', load)]).toEqual(['loaded', 'loaded']);
+      expect(load).toHaveBeenCalledTimes(1);
+      expect(first!.stats()).toMatchObject({ 'cache-error': 0, 'circuit-open': 0 });
+    }
     await client.close();
   });
 });

@@ -579,6 +579,41 @@ describe('servers without meta commands', () => {
     expect((await fleet.herd(1, 'j')).values).toEqual(['j@1', 'j@1', 'j@1']);
   });
 
+  it.each([[0, 1], [1, 0]])('a process with meta commands and one without, as behind a proxy, wait for each other: %i loads first', async (loading, waiting) => {
+    let made = 0;
+    const fleet = new Fleet(2, 300, {}, (client) => (made++ === 0 ? old(client) : client));
+    const first = fleet.processes[loading]!.get('k');
+    await fleet.clock.pass(100);
+    const { size } = fleet.store;
+    const second = fleet.processes[waiting]!.get('k');
+    await fleet.clock.pass(50);
+    expect(fleet.store.size).toBe(size);
+    expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(['k@0', 'k@0']);
+    // What was stored without meta commands says so, and is loaded once more with them.
+    expect(fleet.database.loads).toBeLessThanOrEqual(2);
+    expect(fleet.database.mostAtOnce).toBe(1);
+  });
+
+  it('the counters of an older cache of a FallbackClient are not taken for those of the first when that fails', async () => {
+    let older: Client | undefined;
+    const options: CacheOptions = { namespace: 'n', tagMaxAge: 0, circuit: { failures: 100 } };
+    const fleet = new Fleet(1, 0, options, (client) => {
+      const { clock = systemClock } = client.options;
+      older ??= old(new EmbeddedClient(new MemoryStore({ clock }), { clock }));
+      return new FallbackClient([old(client), older]);
+    });
+    const { clock } = fleet;
+    const [process] = fleet.processes;
+    await clock.until(new ReadThroughCache(older!, { ...options, clock }).get('k', () => 'older'));
+    await clock.pass(10);
+    fleet.database.write('k');
+    await clock.until(process!.cache.invalidateNamespace());
+    await clock.until(process!.cache.delete('k'));
+    await clock.pass(10);
+    process!.line.state = 'down';
+    expect(await clock.until(process!.get('k'))).toBe('k@1');
+  });
+
   it('peek shows what is there, and leaves nothing behind', async () => {
     const small = (client: Client): Client => old(new Client(client.executor, { ...client.options, maxValueSize: 500 }));
     const fleet = new Fleet(1, 0, { chunk: { maxValue: 9000 }, negativeExpire: 60 }, small);

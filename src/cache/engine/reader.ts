@@ -1,5 +1,5 @@
 import { NO_CAS } from '../../client/command';
-import { MemcacheTimeoutError } from '../../errors';
+import { MemcacheTimeoutError, MemcacheUnknownCommandError } from '../../errors';
 import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 import type { CacheSettings, EntrySettings } from '../cache-options';
@@ -125,7 +125,9 @@ export class Reader {
   /** A question that somebody else has put for this caller was not answered in time, or failed. */
   unanswered(place: Place, caller: Caller, error: unknown): void {
     caller.since = Math.floor(this.#context.clock.now());
-    this.#onError(new Read(place, caller, [caller], this.#onLate), error);
+    const read = new Read(place, caller, [caller], this.#onLate);
+    read.due = caller.since + caller.settings.cacheTimeout;
+    this.#onError(read, error);
   }
 
   /** A write of this process: nobody joins what is under way. */
@@ -294,6 +296,12 @@ export class Reader {
     if (read.refresh > 0) this.#reserved--;
     if (read.late) return;
     read.over = true;
+    if (error instanceof MemcacheUnknownCommandError) {
+      // Something between tells a version and refuses meta commands: nothing was done, so it is asked once more, without them.
+      gate.suspect(error);
+      this.#again(read, { first: gate.ready(0) });
+      return;
+    }
     events.emit(error instanceof MemcacheTimeoutError ? 'cache-timeout' : 'cache-error', read.place.key, { error });
     gate.suspect(error);
     this.#failed(read);

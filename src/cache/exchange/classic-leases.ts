@@ -51,7 +51,7 @@ export class ClassicLeases implements Leases {
     const holder = holderOf(item);
     if (holder !== undefined) {
       reply.cold = true;
-      reply.won = holder === owner;
+      reply.won = holder !== '' && holder === owner;
       reply.held = !reply.won;
       return reply;
     }
@@ -131,8 +131,9 @@ export class ClassicLeases implements Leases {
   }
 }
 
-/** The owner of a place-holder; undefined for any other item. */
+/** The owner of a place-holder, '' for one that was made by a meta command; undefined for any other item. */
 function holderOf({ bytes, flags }: PlainItem): string | undefined {
+  if (flags === 0 && bytes.length === 0) return '';
   const envelope = flags >= ENVELOPE_FLAG ? openEnvelope(bytes, 0, bytes.length) : undefined;
   return envelope?.kind === 'l' ? envelope.words : undefined;
 }

@@ -38,6 +38,10 @@ export class CounterCommand extends KeyCommand<Version> {
     return 'ma';
   }
 
+  override get throughProxies(): boolean {
+    return false;
+  }
+
   /** True: what matters is that it changes, not by how much. */
   get idempotent(): boolean {
     return true;

@@ -37,6 +37,10 @@ export class LeaseGet extends KeyCommand<Reply> {
     return 'mg';
   }
 
+  override get throughProxies(): boolean {
+    return false;
+  }
+
   /** Sent twice, it could take a token that nobody uses. */
   get idempotent(): boolean {
     return this.#ask.lease === 0 && this.#ask.refresh === 0;
@@ -125,8 +129,12 @@ export class LeaseGet extends KeyCommand<Reply> {
     reply.cold = size === 0 && flags === 0 && (reply.won || reply.held);
     if (!reply.cold) {
       const copies = Math.max(1, this.#ask.copies);
-      this.#reader.read(reply, this.key, buffer, dataStart, dataEnd, frame.owned, flags, copies);
-      if (reply.unreadable === undefined && this.#ask.wantsBytes(hot && idle <= 1)) {
+      if (this.#reader.read(reply, this.key, buffer, dataStart, dataEnd, frame.owned, flags, copies) === 'l') {
+        // Of a process that sends no meta commands.
+        reply.cold = reply.held = true;
+        reply.tags = '';
+      }
+      if (!reply.cold && reply.unreadable === undefined && this.#ask.wantsBytes(hot && idle <= 1)) {
         reply.wanted = true;
         if (typeof reply.value === 'object') reply.bytes = Buffer.from(buffer.subarray(dataStart, dataEnd));
       }

@@ -57,6 +57,10 @@ export const WRITTEN = ['HD', 'NS', 'EX', 'NF'] as const;
 export abstract class OpaqueCommand<R> extends KeyCommand<R> {
   protected readonly opaque = nextOpaque();
 
+  override get throughProxies(): boolean {
+    return false;
+  }
+
   /** The code of the reply, which must be one of these. */
   protected codeOf<Code extends string>(frame: Frame, server: string, codes: readonly Code[]): Code {
     const found = codeOf(frame);

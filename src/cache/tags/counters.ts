@@ -54,7 +54,8 @@ export class ServerCounters implements Counters {
 
   async #readClassic({ wireKey, key }: Place, first: number): Promise<Version> {
     for (let round = 0; round < 3; round++) {
-      const item = await this.#executor.execute(new PlainGet('get', wireKey, key));
+      // An older cache of a fallback has its own counter.
+      const item = await this.#executor.execute(new PlainGet('get', wireKey, key, true));
       // Without meta commands it is not known when it was changed.
       if (item !== undefined) return { number: item.bytes.toString('latin1').trim(), age: 0 };
       await this.#executor.execute(new StoreCommand('add', wireKey, key, { block: String(first), flags: 0, exptime: 0 }, false));
