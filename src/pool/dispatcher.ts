@@ -135,8 +135,13 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   readonly onWithdrawn = (): void => {
     this.#stale = true;
     for (const connection of this.#loans.all) connection.onWithdrawn();
-    if (this.#onDrained !== undefined && this.#waiting === 0) this.#onDrained();
+    this.#tellIfDrained();
   };
+
+  /** Tells {@link close} when no call waits any more. */
+  #tellIfDrained(): void {
+    if (this.#onDrained !== undefined && this.#waiting === 0) this.#onDrained();
+  }
 
   add(call: Call<unknown>): void {
     const batch = (this.#current ??= this.#startBatch());
@@ -161,8 +166,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   }
 
   takeBack(connection: Connection, calls: readonly Call<unknown>[], noPlace: boolean): boolean {
-    // A resting connection has been asked whether it works: another one cannot answer that.
-    if (this.#closed || this.#resting.has(connection)) return false;
+    // One that was asked whether it works: another one cannot answer that.
+    if (this.#closed || this.#resting.isAsked(connection)) return false;
     if (!(noPlace ? this.#othersMayWork(connection) : this.#othersWork(connection)) || !this.#restsAfterFailure(connection)) return false;
     const { acquireTimeout, clock } = this.#settings;
     const now = clock.now();
@@ -178,10 +183,14 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     return true;
   }
 
-  /** Whether another connection works. */
+  /** Whether another connection works, and carries calls: were all of them to rest, none would. */
   #othersWork(connection: Connection): boolean {
-    for (const other of this.#loans.all) if (other !== connection && other.isHeard) return true;
+    for (const other of this.#loans.all) if (other !== connection && this.#works(other)) return true;
     return false;
+  }
+
+  #works(connection: Connection): boolean {
+    return connection.isHeard && !this.#resting.has(connection);
   }
 
   /** Whether another connection works, or is being made. */
@@ -203,7 +212,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     let unheard = 0;
     for (const other of this.#loans.all) {
       if (other === connection) continue;
-      if (other.isHeard || (other.pending > 0 && !this.#resting.has(other) && ++unheard === MAX_UNHEARD)) return this.#resting.add(connection);
+      if (this.#works(other) || (other.pending > 0 && !this.#resting.has(other) && ++unheard === MAX_UNHEARD)) return this.#resting.add(connection);
     }
     return false;
   }
@@ -243,6 +252,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
         else earliest = Math.min(earliest, verdict.dueAt(until), verdict.dueAt(call));
       }
     }
+    this.#tellIfDrained();
     return earliest;
   }
 

@@ -67,6 +67,11 @@ export class RestingConnections {
     return this.#resting.has(connection);
   }
 
+  /** Whether a connection rests, and was asked whether it works. */
+  isAsked(connection: Connection): boolean {
+    return this.#asked.has(connection);
+  }
+
   /** Lets a connection rest; returns false once {@link end} was called. */
   add(connection: Connection): boolean {
     if (this.#ended) return false;
@@ -101,7 +106,7 @@ export class RestingConnections {
    * @param others whether another one works, and whether there is at least another one that may
    */
   onIdle(connection: Connection, others: { readonly work: boolean; readonly mayWork: boolean }): void {
-    if (!this.#asked.delete(connection)) return;
+    if (!this.#asked.delete(connection) && !connection.isHeard) return;
     if (connection.isHeard) {
       this.#wait = Math.min(this.#wait, FIRST_WAIT);
       this.#nextTry = this.#clock.now() + this.#wait;

@@ -2,11 +2,12 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HashClient, PooledClient, type PooledClientOptions } from '../../src';
+import { HashClient, MemcacheTimeoutError, PooledClient, RawSerde, type PooledClientOptions } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure } from '../support/contract';
 import { memcachedBinary, startMemcached } from '../support/memcached';
 import { ScriptedServer } from '../support/scripted-server';
+import { turns } from '../support/virtual-clock';
 
 const PLACES = 4;
 
@@ -239,6 +240,43 @@ it('a connection that is refused before any other was answered is not the server
   expect(client.servers()).toMatchObject([{ state: 'healthy', failures: 0 }]);
   release();
   expect(new Set(await Promise.all(calls))).toEqual(new Set(['v']));
+  await client.close();
+  await server.close();
+});
+
+it('a connection that was lost in the middle of its calls does not rest in the place of one that works', async () => {
+  const server = await ScriptedServer.start();
+  server.put('k', 'v');
+  const client = new PooledClient(server.address, { maxPoolSize: 2, timeout: 2000, serde: new RawSerde() });
+  let answer: () => void = () => undefined;
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  // The first one answers while the second is lost, over which some calls were sent and some were not.
+  server.next(async (connection) => {
+    await connection.expectMatch(/get first\r\n/);
+    await answered;
+    await connection.send('END\r\n');
+  });
+  server.next(async (connection) => {
+    await connection.expectMatch(/set k0 /);
+    connection.pause();
+    answer();
+    await turns(20);
+    await connection.rst();
+  });
+  const value = Buffer.alloc(60_000);
+  const first = client.get('first');
+  await turns(1);
+  const sets = Array.from({ length: 300 }, (_, i) => client.set(`k${i}`, value));
+  expect(await first).toBeUndefined();
+  const outcomes = await Promise.allSettled(sets);
+  expect(outcomes.at(-1)).toEqual({ status: 'fulfilled', value: true });
+  expect(outcomes[0]).toMatchObject({ status: 'rejected', reason: { code: 'MEMCACHE_UNEXPECTED_CLOSE' } });
+  // Now what works is lost as well, and the next connection too.
+  server.next((connection) => connection.rst());
+  await server.connections[0]?.fin();
+  const lost = await client.get('k').catch((error: unknown) => error);
+  expect(lost).not.toBeInstanceOf(MemcacheTimeoutError);
+  expect(String(await client.get('k'))).toBe('v');
   await client.close();
   await server.close();
 });
