@@ -2,8 +2,8 @@ import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 
 /** The event loop is looked at this often, in milliseconds: a look takes a microsecond. */
 const INTERVAL = 10;
-/** From this share of the time on it has none to spare. */
-const BUSY = 0.9;
+/** From this share of the time on it has hardly any to spare. */
+const BUSY = 0.8;
 
 /** Tells whether the event loop of this thread has time to spare. */
 export class LoopLoad {
