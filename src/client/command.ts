@@ -333,12 +333,11 @@ export abstract class KeysCommand<R, Part = R> extends BaseCommand<R> {
   abstract pick(indices: readonly number[]): KeysCommand<Part>;
 
   /**
-   * Merges the results of the parts.
+   * Merges the results of the parts that did not fail.
    *
-   * @param parts - each in its place; undefined for one that failed and has none
-   * @param owners - for each key the index of its part
+   * @param owners - for each key the index of its part's result; -1 when it has none
    */
-  abstract merge(parts: readonly (Part | undefined)[], owners: readonly number[]): R;
+  abstract merge(parts: readonly Part[], owners: readonly number[]): R;
 
   /** The result if it was certainly not executed; undefined if the call must fail then. */
   get whenNotSent(): R | undefined {

@@ -234,7 +234,10 @@ export class HashRouter implements Executor {
       const node = nodes[place];
       if (node !== undefined) parts.push(this.#sendPart(node, command.pick(indices), several));
     }
-    return this.#gather(command, nodes, parts, (results) => command.merge(results, owners));
+    return this.#gather(command, nodes, parts, (results, places) =>
+      // Most calls have the results of all parts, each in its place.
+      command.merge(results, results.length === parts.length ? owners : owners.map((owner) => places[owner] ?? -1)),
+    );
   }
 
   #toAll<R>(command: ServerCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
@@ -242,7 +245,7 @@ export class HashRouter implements Executor {
     if (nodes.length === 0) return rejected(this.#noServers(command));
     const several = nodes.length === 1 ? options : ofSeveral(options);
     const results = nodes.map(({ guard }) => guard.execute(command, several));
-    return this.#gather(command, nodes, results, (answers) => command.merge(answers.filter((answer) => answer !== undefined)));
+    return this.#gather(command, nodes, results, (answers) => command.merge(answers));
   }
 
   #sendPart<R>(node: Node, command: KeysCommand<R, unknown>, options: ExecuteOptions | undefined): Promise<R> {
@@ -256,19 +259,22 @@ export class HashRouter implements Executor {
     return result === undefined ? rejected(error) : Promise.resolve(result);
   }
 
-  /** @param merge is given the result of each part, undefined for one that failed and has none */
-  async #gather<P, R>(command: Command<R>, nodes: Node[], parts: Promise<P>[], merge: (results: (P | undefined)[]) => R): Promise<R> {
+  /** @param merge is given the results, and for each part where its result is among them: -1 for one that failed and has none */
+  async #gather<P, R>(command: Command<R>, nodes: Node[], parts: Promise<P>[], merge: (results: P[], places: number[]) => R): Promise<R> {
     const settled = await Promise.allSettled(parts);
-    const results: (P | undefined)[] = [];
+    const results: P[] = [];
+    const places: number[] = [];
     const failures = new Failures();
     for (const [index, outcome] of settled.entries()) {
+      places.push(results.length);
       if (outcome.status === 'fulfilled') results.push(outcome.value);
       // Behind this server is a proxy, one of whose servers failed: the result of the others is kept.
-      else results.push(outcome.reason instanceof MemcachePartialError ? (outcome.reason.partial as P) : undefined);
+      else if (outcome.reason instanceof MemcachePartialError) results.push(outcome.reason.partial as P);
+      else places[index] = -1;
       failures.addOutcome(outcome, nodes[index]?.name);
     }
-    if (failures.any) throw unknownToAll(settled) ?? failures.toError(command.verb, merge(results));
-    return merge(results);
+    if (failures.any) throw unknownToAll(settled) ?? failures.toError(command.verb, merge(results, places));
+    return merge(results, places);
   }
 
   #owner(part: KeyPart): Node | undefined {

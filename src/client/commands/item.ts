@@ -107,8 +107,8 @@ export class DeleteManyCommand extends KeysCommand<number> {
     return new DeleteManyCommand(pickAt(this.#wireKeys, indices), pickAt(this.keys, indices), this.noreply);
   }
 
-  merge(parts: readonly (number | undefined)[]): number {
-    return parts.reduce<number>((sum, part) => sum + (part ?? 0), 0);
+  merge(results: readonly number[]): number {
+    return results.reduce((sum, count) => sum + count, 0);
   }
 
   write(request: RequestWriter): void {

@@ -243,13 +243,15 @@ abstract class RetrievalOfMany<V, R, Result> extends KeysCommand<Result, Found<R
     return new PartOfMany(this.question, pickAt(this.wireKeys, indices), pickAt(this.keys, indices), this.separate);
   }
 
-  merge(parts: readonly (Found<R> | undefined)[], owners: readonly number[]): Result {
+  merge(parts: readonly Found<R>[], owners: readonly number[]): Result {
     const next: number[] = [];
     return this.resultOf(
       owners.map((owner) => {
+        const part = parts[owner];
+        if (part === undefined) return MISS;
         const index = next[owner] ?? 0;
         next[owner] = index + 1;
-        return parts[owner] === undefined ? MISS : (parts[owner][index] as R | typeof MISS);
+        return part[index] as R | typeof MISS;
       }),
     );
   }

@@ -202,8 +202,8 @@ export class SetManyCommand extends KeysCommand<Key[]> {
     return new SetManyCommand(pickAt(this.#entries, indices), this.noreply, this.#again);
   }
 
-  merge(parts: readonly (Key[] | undefined)[]): Key[] {
-    return parts.flatMap((part) => part ?? []);
+  merge(results: readonly Key[][]): Key[] {
+    return results.flat();
   }
 
   /** A key whose server cannot be reached is a key that was not stored, unless it was reached before. */
