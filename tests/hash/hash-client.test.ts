@@ -1,4 +1,14 @@
-import { Client, HashClient, MemcachePartialError, RetryingClient, type HashClientOptions } from '../../src';
+import {
+  Client,
+  HashClient,
+  KeysCommand,
+  MemcachePartialError,
+  MORE,
+  RetryingClient,
+  type HashClientOptions,
+  type ReplyReader,
+  type RequestWriter,
+} from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
 import { failure, rejection } from '../support/contract';
@@ -220,6 +230,66 @@ it('partial failures carry what came, and setMany names exactly what was not sto
   expect((await client.setMany(KEYS.map((key): [string, string] => [key, 'new']))).sort()).toEqual([...own].sort());
   expect(await rejection(client.deleteMany(KEYS))).toMatchObject({ code: 'MEMCACHE_PARTIAL', partial: KEYS.length - own.length });
   expect(await rejection(client.version())).toMatchObject({ code: 'MEMCACHE_PARTIAL' });
+  await client.close();
+});
+
+/** A command of somebody's own: which of the keys are there. */
+class Which extends KeysCommand<string[]> {
+  readonly verb = 'get';
+  readonly idempotent = true;
+
+  constructor(
+    readonly keys: readonly string[],
+    readonly merges: { results: readonly string[][]; owners: readonly number[] }[] = [],
+  ) {
+    super();
+  }
+
+  pick(indices: readonly number[]): Which {
+    return new Which(indices.map((index) => this.keys[index] ?? ''));
+  }
+
+  merge(results: readonly string[][], owners: readonly number[]): string[] {
+    this.merges.push({ results, owners });
+    return results.flat();
+  }
+
+  write(request: RequestWriter): void {
+    request.text(`get ${this.keys.join(' ')}\r\n`);
+  }
+
+  reader(): ReplyReader<string[]> {
+    const found: string[] = [];
+    return {
+      read: (frame) => {
+        if (!frame.hasBlock) return found;
+        found.push(frame.line().split(' ')[1] ?? '');
+        return MORE;
+      },
+    };
+  }
+}
+
+it("a command of one's own merges the results that there are, and knows whose each is", async () => {
+  const client = makeClient();
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  await client.setMany(KEYS.map((key): [string, string] => [key, key]));
+  const lost = keysOf(client, server.address);
+  const whole = new Which(KEYS);
+  expect((await client.executor.execute(whole)).sort()).toEqual([...KEYS].sort());
+  await kill(server);
+  const command = new Which(KEYS);
+  const error = await rejection(client.executor.execute(command));
+  expect([...((error as MemcachePartialError).partial as string[])].sort()).toEqual(KEYS.filter((key) => !lost.includes(key)).sort());
+  for (const { results, owners } of [...whole.merges, ...command.merges]) {
+    expect(owners).toHaveLength(KEYS.length);
+    for (const [index, key] of KEYS.entries()) {
+      const owner = owners[index] ?? -1;
+      expect(results[owner]?.includes(key)).toBe(owner < 0 ? undefined : true);
+    }
+  }
+  expect(KEYS.filter((_, index) => command.merges[0]?.owners[index] === -1)).toEqual(lost);
   await client.close();
 });
 
