@@ -327,7 +327,8 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (this.#state !== 'ready') return;
     this.#writtenUpTo = nextPosition;
     this.#times.wrote();
-    if (batches.heard) batches.publish({ ...this.#origin, calls, bytes });
+    const { clientId, server } = this.meter;
+    if (batches.heard) batches.publish({ clientId, server, calls, bytes });
   }
 
   // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────
