@@ -100,8 +100,13 @@ abstract class BaseCommand<R> {
   /** Whether the server is asked not to answer. The command then settles with {@link unanswered} once it is written. */
   declare readonly noreply: boolean;
 
+  static {
+    Object.assign(this.prototype, { noreply: false });
+  }
+
   constructor(noreply = false) {
-    this.noreply = noreply;
+    // Most commands have that of the prototype, and not eight bytes for it.
+    if (noreply) this.noreply = true;
   }
 
   /** Whether the server is to answer all the same, so that its answer can be read and dropped; asked only if `noreply` is set. */
@@ -210,13 +215,18 @@ export abstract class KeyCommand<R> extends BaseCommand<R> implements ReplyReade
 
   /** The key as it travels, prefix included, one character per byte. */
   declare readonly wireKey: string;
-  /** The caller's key. */
-  declare readonly key: Key;
+  /** There only where the key does not travel as it was given. */
+  declare private readonly keyGiven?: Key;
 
   constructor(wireKey: string, key: Key, noreply?: boolean) {
     super(noreply);
     this.wireKey = wireKey;
-    this.key = key;
+    if (key !== wireKey) this.keyGiven = key;
+  }
+
+  /** The caller's key. */
+  get key(): Key {
+    return this.keyGiven ?? this.wireKey;
   }
 
   /** The part of the key that a cluster places it by; never prefixed. */
