@@ -7,12 +7,15 @@ import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { secondsOf } from './lifetimes';
 
+export type { AdapterClient, Failures };
+
 /** A client that can count; every client class can. */
 export interface CountingClient extends AdapterClient {
   metaArithmetic(key: string, options: MetaArithmeticOptions<number>): Promise<Count>;
 }
 
-interface Count {
+/** What a command that counts answers; undefined on a miss. */
+export interface Count {
   readonly value: number | undefined;
   readonly ttl: number | undefined;
 }

@@ -8,6 +8,8 @@ import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
 
+export type { AdapterClient, Failures, Generate, RequestLike, SessionLike };
+
 /** How a {@link MemcacheSessionStore} behaves. */
 export interface SessionStoreOptions {
   /** The beginning of every key, before the session's id. @default 'sess:' */

@@ -7,6 +7,8 @@ import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
 
+export type { AdapterClient, Failures };
+
 /** How a {@link memcacheDriver} behaves. */
 export interface MemcacheDriverOptions extends GenerationOptions {
   /** Any client; the driver does not close it. */
@@ -33,7 +35,7 @@ export const DRIVER_OPTIONS = {
 } satisfies OptionTable<MemcacheDriverOptions>;
 
 /** The options that unstorage passes with a call. */
-interface ItemOptions {
+export interface ItemOptions {
   readonly ttl?: number | undefined;
 }
 
