@@ -16,7 +16,7 @@ export * from './serde';
 export type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions } from './client/cache-api';
 export { Client } from './client/client';
 export type { ClientOptions, ConnectionOptions } from './client/client-options';
-export { KeyCommand, KeysCommand, MORE, ServerCommand, type Command, type ReplyReader } from './client/command';
+export { KeyCommand, KeysCommand, MORE, ServerCommand, type Command, type Deleting, type KeyOf, type Reading, type ReplyReader } from './client/command';
 export type { Frame } from './protocol/frame';
 export type { RequestWriter } from './protocol/request';
 export { MetaCommand, MetaResult, type MetaCode } from './client/commands/meta';
@@ -28,7 +28,7 @@ export { Retrier, RetryingClient, backoff, type BackoffOptions, type ErrorClass,
 export type { CallOptions, ExecuteOptions, Executor } from './client/executor';
 export type { Credentials, ServerInput } from './client/server-address';
 export type { Connect, TlsOptions, Transport, TransportHandler, TransportOptions } from './client/wire/transport';
-export type { Latency, ServerMetrics } from './client/meter';
+export type { Latency, Outcome, ServerMetrics, Tally } from './client/meter';
 export type { DiagnosticsOptions } from './client/call-observer';
 export type { Monitor } from './client/executor';
 export {

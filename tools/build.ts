@@ -88,8 +88,9 @@ function asModule(compilation: Compilation): ts.TransformerFactory<ts.SourceFile
       if (ts.isCallExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === 'require') {
         const [name] = node.arguments;
         if (name === undefined || !ts.isStringLiteral(name)) throw new Error(`${file.fileName}: what is required is not to be computed`);
-        const namespace = lazy.get(name.text) ?? factory.createUniqueName(name.text.replace(/\W+/g, '_'));
-        lazy.set(name.text, namespace);
+        const specifier = name.text === 'generic-pool' ? `./${relative(dirname(file.fileName), join(SRC, GENERIC_POOL))}` : name.text;
+        const namespace = lazy.get(specifier) ?? factory.createUniqueName(name.text.replace(/\W+/g, '_'));
+        lazy.set(specifier, namespace);
         return namespace;
       }
       return ts.visitEachChild(node, visit, context);
@@ -100,6 +101,42 @@ function asModule(compilation: Compilation): ts.TransformerFactory<ts.SourceFile
     );
     return factory.updateSourceFile(visited, [...imports, ...visited.statements]);
   };
+}
+
+/** Where generic-pool lies in the ESM build. */
+const GENERIC_POOL = 'pool/generic-pool.js';
+
+/**
+ * generic-pool as a module. The package asks for `events` by `require`, which esbuild and Vite give to no module: what they make of it
+ * would stop when it is loaded.
+ */
+async function genericPool(): Promise<string> {
+  const notice = /^## License\s+(.*)/ms.exec(readFileSync(join(ROOT, 'node_modules/generic-pool/README.md'), 'utf8'))?.[1];
+  if (notice === undefined) throw new Error('generic-pool has no notice');
+  const { outputFiles } = await esbuild({
+    absWorkingDir: ROOT,
+    stdin: { contents: "export { createPool } from 'generic-pool'", resolveDir: ROOT },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    // Otherwise it would show the paths of this machine.
+    minify: true,
+    banner: { js: `/*\ngeneric-pool\n\n${notice.trim().replaceAll('&lt;', '<').replaceAll('&gt;', '>')}\n*/\nimport { EventEmitter } from 'node:events';` },
+    plugins: [
+      {
+        name: 'events',
+        setup(build) {
+          build.onResolve({ filter: /^events$/ }, ({ path }) => ({ path, namespace: 'events' }));
+          build.onLoad({ filter: /.*/, namespace: 'events' }, () => ({ contents: 'module.exports = { EventEmitter };' }));
+        },
+      },
+    ],
+    write: false,
+  });
+  const [{ text } = { text: 'require(' }] = outputFiles;
+  if (/\brequire\(/.test(text)) throw new Error('generic-pool requires more than events');
+  return text;
 }
 
 function isSpecifier({ parent }: ts.StringLiteral): boolean {
@@ -174,6 +211,9 @@ async function build(entries = entryPoints()): Promise<Output> {
     else if (/\.mjs(\.map)?$/.test(path)) dist.set(path, text);
     else if (!path.startsWith('cli/')) dist.set(join('esm', path), path.endsWith('.map') ? oneDown(text) : text);
   }
+  dist.set(join('esm', GENERIC_POOL), `${(await genericPool()).trimEnd()}\n//# sourceMappingURL=generic-pool.js.map\n`);
+  // Nothing of it has a source here.
+  dist.set(join('esm', `${GENERIC_POOL}.map`), JSON.stringify({ version: 3, sources: [], sourcesContent: [], names: [], mappings: '' }));
   await commonJs(entries, dist);
   return dist;
 }

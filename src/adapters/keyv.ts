@@ -6,6 +6,8 @@ import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { secondsOf } from './lifetimes';
 
+export type { AdapterClient, Failures };
+
 /** How a {@link KeyvMemcache} behaves. */
 export interface KeyvMemcacheOptions extends GenerationOptions {
   /** The beginning of every key, in front of Keyv's own namespace; `clear` clears this and nothing else. @default 'keyv' */
@@ -99,7 +101,10 @@ export class KeyvMemcache extends EventEmitter {
   // async functions because Keyv 6 takes a store of others for a Map.
 
   /** As {@link set}, for several entries; by entry, whether it was stored. */
-  async setMany(entries: KeyvStoreEntry[]): Promise<boolean[]> {
+  setMany(entries: KeyvStoreEntry[]): Promise<boolean[]>;
+  /** As Keyv 5 declares it. */
+  setMany(entries: KeyvStoreEntry[]): Promise<void>;
+  async setMany(entries: KeyvStoreEntry[]): Promise<unknown> {
     return await Promise.all(entries.map(({ key, value, ttl }) => this.set(key, value, ttl)));
   }
 

@@ -8,6 +8,8 @@ import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
 import { Tags, type Durations } from './tags';
 
+export type { AdapterClient, Durations, Failures, IncrementalEntry };
+
 /** How a cache handler behaves. */
 export interface CacheHandlerOptions {
   /** The beginning of every key. With the id of the build in it, each build has a cache of its own. @default 'next:' */

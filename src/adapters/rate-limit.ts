@@ -1,18 +1,20 @@
-import { MemcacheUnknownCommandError } from '../errors';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
 import { checkValue, SWITCH, valueThat, type Rule } from '../options/rule';
 import type { MetaArithmeticOptions } from '../client/commands/meta-options';
 import { checkClient, clockOf, keyOf, type AdapterClient } from './adapter-client';
-import { FAILURES, orElse, type Failures } from './failures';
+import { FAILURES, hasCode, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { secondsOf } from './lifetimes';
+
+export type { AdapterClient, Failures };
 
 /** A client that can count; every client class can. */
 export interface CountingClient extends AdapterClient {
   metaArithmetic(key: string, options: MetaArithmeticOptions<number>): Promise<Count>;
 }
 
-interface Count {
+/** What a command that counts answers; undefined on a miss. */
+export interface Count {
   readonly value: number | undefined;
   readonly ttl: number | undefined;
 }
@@ -141,7 +143,7 @@ export class MemcacheRateLimitStore {
       return await this.#client.metaArithmetic(keyOf(this.#client, this.prefix, key), options);
     } catch (error) {
       // Tried again each time: in a cluster of several versions, every process must count a key in the same way.
-      if (error instanceof MemcacheUnknownCommandError) return undefined;
+      if (hasCode(error, 'MEMCACHE_UNKNOWN_COMMAND')) return undefined;
       throw error;
     }
   }

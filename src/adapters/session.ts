@@ -8,6 +8,8 @@ import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
 
+export type { AdapterClient, Failures, Generate, RequestLike, SessionLike };
+
 /** How a {@link MemcacheSessionStore} behaves. */
 export interface SessionStoreOptions {
   /** The beginning of every key, before the session's id. @default 'sess:' */
@@ -87,7 +89,7 @@ export class MemcacheSessionStore extends EventEmitter {
       const options = { expire: this.#expireOf(session), noreply: false };
       const found = this.#ofExpress.isRestored(session) ?? (this.#found.get(id) ?? 0) > this.#now;
       if (options.expire < 0) await this.#client.delete(key, { noreply: false });
-      else if (isUnmodified(session) && (found || Object.keys(session).some((name) => name !== 'cookie'))) await this.#renew(key, session, options);
+      else if (isUnmodified(session) && (found || !isEmpty(session))) await this.#renew(key, session, options);
       else await this.#client[found ? 'replace' : 'set'](key, JSON.stringify(session), options);
     });
   }
@@ -183,4 +185,9 @@ export class MemcacheSessionStore extends EventEmitter {
 /** @fastify/session saves after every request, by its default `rolling`, also what was only read. What is new and unmodified is empty. */
 function isUnmodified(session: SessionLike): boolean {
   return session.isModified?.() === false;
+}
+
+/** Nothing but a cookie; `regenerate(['a'])` gives a new session an `a` that is undefined where the old one has none. */
+function isEmpty(session: object): boolean {
+  return Object.entries(session).every(([name, value]) => name === 'cookie' || value === undefined);
 }

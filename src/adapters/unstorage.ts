@@ -3,9 +3,11 @@ import { checkOptionNames, option, settingsOf, type OptionTable } from '../optio
 import { objectWith } from '../options/rule';
 import { Generation, GENERATION_OPTIONS, type GenerationOptions } from './generation';
 import { checkClient, textOf, type AdapterClient } from './adapter-client';
-import { FAILURES, orElse, type Failures } from './failures';
+import { FAILURES, hasCode, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
+
+export type { AdapterClient, Failures };
 
 /** How a {@link memcacheDriver} behaves. */
 export interface MemcacheDriverOptions extends GenerationOptions {
@@ -33,7 +35,7 @@ export const DRIVER_OPTIONS = {
 } satisfies OptionTable<MemcacheDriverOptions>;
 
 /** The options that unstorage passes with a call. */
-interface ItemOptions {
+export interface ItemOptions {
   readonly ttl?: number | undefined;
 }
 
@@ -114,7 +116,7 @@ function secondsToLive(ttl: number): number {
 
 /** A write that never succeeds is no outage, and `setItem` has no result that would tell of it. */
 function throwRefusal(error: MemcacheError): void {
-  if (error instanceof MemcacheIllegalInputError) throw error;
+  if (hasCode(error, 'MEMCACHE_ILLEGAL_INPUT')) throw error;
 }
 
 export default memcacheDriver;

@@ -6,6 +6,7 @@ import type { CallOptions, Executor } from '../client/executor';
 import { hasMethods } from '../options/rule';
 import { nextClientId } from '../client/observe';
 import { FallbackClient } from '../client/policies/fallback-client';
+import { otherCopy } from '../client/policies/other-copy';
 import { MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError } from '../errors';
 import { isBytes } from '../protocol/bytes';
 import { encodePrefix, type Key, type KeyRules } from '../protocol/key';
@@ -93,7 +94,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
   constructor(client: Client<Out, In>, options: CacheOptions<Out & In> = {}) {
-    if (!(client instanceof Client)) throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
+    if (!(client instanceof Client)) throw new MemcacheIllegalInputError(`client must be a client, for example new Client()${otherCopy(client)}`);
     const settings = cacheSettings(options);
     const clientOptions = client.options;
     const clock = options.clock ?? clientOptions.clock ?? systemClock;

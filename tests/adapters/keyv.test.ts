@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { KeyvStoreAdapter } from 'keyv';
 import { MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
 import { KeyvMemcache } from '../../src/adapters/keyv';
 import { caches, deadClient, describeOverCaches } from './clients';
@@ -17,6 +18,12 @@ describeOverCaches('KeyvMemcache', (cache) => {
     expect(await store.deleteMany(keys)).toBe(false);
     expect(await store.getMany(keys)).toEqual(keys.map(() => undefined));
     expect(await store.getMany([])).toEqual([]);
+  });
+
+  it('is a store as Keyv declares one, which others than Keyv ask for', async () => {
+    const store: KeyvStoreAdapter = new KeyvMemcache(cache.client());
+    await store.setMany?.([{ key: 'a', value: 'of a', ttl: 60_000 }]);
+    expect(await store.getMany?.(['a'])).toEqual(['of a']);
   });
 
   it('reads and deletes the keys that were given, although their list is changed at once', async () => {

@@ -9,7 +9,7 @@ import { deadClient, describeOverCaches } from './clients';
 const DAY = 86_400_000;
 
 interface Session {
-  readonly user?: string;
+  readonly user?: string | undefined;
   readonly cookie?: object;
 }
 
@@ -124,6 +124,9 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
     await fast.set('new', { user: 'Ada', cookie: {} });
     await slow.set('new', empty);
     expect(await fast.get('new')).toEqual({ user: 'Ada', cookie: { originalMaxAge: 90_000 } });
+    // `regenerate(['user'])` of @fastify/session, where the old session has no user.
+    await slow.set('regenerated', new FastifySession({ user: undefined, cookie: {} }, false));
+    expect(await slow.get('regenerated')).toEqual({ cookie: {} });
   });
 
   it('a session that was destroyed while a request used it stays destroyed', async () => {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -67,6 +68,24 @@ function makeClient(): { client: HashClient; clock: VirtualClock; source: Source
 }
 
 const names = (client: HashClient): string[] => client.servers().map(({ name }) => name).sort();
+
+it('asks in the context in which the client was made, not in that of the request that came first', async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const contexts: unknown[] = [];
+  const discovery: Discovery = async function* ({ wait }) {
+    for (let look = 0; look < 3; look++) {
+      contexts.push(storage.getStore());
+      yield [address(0)];
+      await wait(1);
+      contexts.push(storage.getStore());
+    }
+  };
+  const client = storage.run('program', () => new HashClient(discovery));
+  expect(await storage.run('request', () => client.set('k', 'v').then((stored) => [stored, storage.getStore()]))).toEqual([true, 'request']);
+  while (contexts.length < 6) await turns(1);
+  expect(contexts).toEqual(Array.from({ length: 6 }, () => 'program'));
+  await client.close();
+});
 
 it('asks nobody before the first call, which waits for the first list', async () => {
   const { client, source } = makeClient();

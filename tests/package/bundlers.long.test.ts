@@ -109,16 +109,13 @@ async function withBundlers(name: string, program: string, formats: readonly ('m
 
 const ESBUILD: BuildOptions = { bundle: true, platform: 'node', target: 'node20', minify: true };
 
-/** esbuild and Vite's library mode give a module no `require`, and generic-pool (CommonJS) asks for "events": docs/runtimes.md. */
-const BANNER = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
-
 const ROLLUP = `
   import { rollup } from 'rollup';
   import { nodeResolve } from '@rollup/plugin-node-resolve';
   import commonjs from '@rollup/plugin-commonjs';
   import terser from '@rollup/plugin-terser';
   for (const { input, outputs } of JSON.parse(process.argv[2])) {
-    const bundle = await rollup({ input, external: /^(node:|events$)/, plugins: [nodeResolve({ preferBuiltins: true }), commonjs(), terser()], onwarn: ({ message }) => { throw new Error(message); } });
+    const bundle = await rollup({ input, external: /^node:/, plugins: [nodeResolve({ preferBuiltins: true }), commonjs(), terser()], onwarn: ({ message }) => { throw new Error(message); } });
     for (const { format, file } of outputs) await bundle.write({ file, format: format === 'mjs' ? 'es' : 'cjs', inlineDynamicImports: true });
   }
 `;
@@ -147,8 +144,7 @@ const VITE = `
   import { basename, dirname } from 'node:path';
   for (const { input: entry, outputs: [{ file }] } of JSON.parse(process.argv[2])) {
     const lib = { entry, formats: ['es'], fileName: () => basename(file) };
-    const output = entry.includes('everything') ? { banner: ${JSON.stringify(BANNER)} } : {};
-    const rollupOptions = { external: [/^node:/, 'events'], output };
+    const rollupOptions = { external: [/^node:/] };
     await build({ configFile: false, root: dirname(entry), logLevel: 'error', build: { outDir: dirname(file), emptyOutDir: false, target: 'node20', lib, rollupOptions } });
   }
 `;
@@ -165,8 +161,7 @@ interface Bundler {
 function withEsbuild(name: string, format: 'mjs' | 'cjs', options: BuildOptions = {}): Bundler {
   const bundle = async (input: string): Promise<string> => {
     const outfile = join(project.folder, `${input}-by-${name.replaceAll(' ', '-')}.${format}`);
-    const banner = format === 'mjs' && input === 'everything' ? { banner: { js: BANNER } } : {};
-    await esbuild({ ...ESBUILD, entryPoints: [join(project.folder, `${input}.mjs`)], outfile, format: format === 'mjs' ? 'esm' : 'cjs', ...banner, ...options });
+    await esbuild({ ...ESBUILD, entryPoints: [join(project.folder, `${input}.mjs`)], outfile, format: format === 'mjs' ? 'esm' : 'cjs', ...options });
     return outfile;
   };
   return { name, format, bundle };

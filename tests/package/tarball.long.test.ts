@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { allInUserProject, type UserProject } from '../support/packed';
 
@@ -111,6 +111,23 @@ describe('the packed package', () => {
     const bin = (name: string): string => join(ROOT, 'node_modules', '.bin', name);
     expect(project.run(bin('publint'), 'run', project.tarball, '--strict')).toMatch(/All good!/);
     expect(project.run(bin('attw'), project.tarball, '--no-emoji')).toMatch(/No problems found/);
+  });
+
+  it.each(['1.0.0', '99.0.0-canary.1'])('npm installs it beside version %s of each of the frameworks that it has adapters for', (version) => {
+    const { peerDependencies = {} } = JSON.parse(readFileSync(join(project.installed, 'package.json'), 'utf8')) as { peerDependencies?: object };
+    const folder = join(project.folder, `beside-${version}`);
+    const peers = Object.keys(peerDependencies).map((name) => {
+      const peer = join(folder, 'peers', name);
+      mkdirSync(peer, { recursive: true });
+      writeFileSync(join(peer, 'package.json'), JSON.stringify({ name, version }));
+      return peer;
+    });
+    expect(peers.length).toBeGreaterThan(4);
+    writeFileSync(join(folder, 'package.json'), '{ "name": "user", "private": true }');
+    const install = (...packages: string[]): string =>
+      execFileSync('npm', ['install', '--no-audit', '--no-fund', '--offline', '--ignore-scripts', ...packages], { cwd: folder, encoding: 'utf8', stdio: 'pipe', timeout: 60_000 });
+    install(...peers);
+    expect(install(project.tarball, ...project.dependencies.map((name) => join(ROOT, 'node_modules', name)))).toMatch(/^added|^up to date/m);
   });
 
   it('installs its dependencies beside itself, and no more', () => {

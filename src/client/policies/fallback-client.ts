@@ -18,6 +18,7 @@ import { mergeMetrics, type ServerMetrics } from '../meter';
 import { Deletions } from './deletions';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
 import { SWITCH } from '../../options/rule';
+import { otherCopy } from './other-copy';
 
 /** How a {@link FallbackClient} behaves. */
 export interface FallbackOptions {
@@ -59,7 +60,7 @@ export class FallbackClient<Out = CacheValue, In = Out> extends Client<Out, In> 
   constructor(clients: readonly Client<Out, In>[], options: FallbackOptions = {}) {
     const list: unknown = clients;
     if (!Array.isArray(list) || !list.every((client) => client instanceof Client)) {
-      throw new MemcacheIllegalInputError('clients must be an array of clients');
+      throw new MemcacheIllegalInputError(`clients must be an array of clients${Array.isArray(list) ? list.map(otherCopy).join('') : ''}`);
     }
     checkOptionNames(options, FALLBACK_OPTIONS);
     const [first, ...older] = clients;

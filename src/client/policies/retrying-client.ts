@@ -12,6 +12,7 @@ import type { ServerMetrics } from '../meter';
 import { retries } from '../observe';
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
 import { functionOf, MILLISECONDS, SWITCH, valueThat, wholeNumber } from '../../options/rule';
+import { otherCopy } from './other-copy';
 
 /** A class of errors. */
 export type ErrorClass = abstract new (...args: never[]) => Error;
@@ -78,7 +79,7 @@ export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> 
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(client: Client<Out, In>, options: RetryOptions = {}) {
-    if (!(client instanceof Client)) throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
+    if (!(client instanceof Client)) throw new MemcacheIllegalInputError(`client must be a client, for example new Client()${otherCopy(client)}`);
     checkOptionNames(options, RETRY_OPTIONS);
     super(new Retrier(client.executor, options, client.options.clock), { ...client.options, ...shownOptions(options) });
   }

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { MemcacheError, MemcacheIllegalInputError, MemcacheNoServersError, MemcacheTimeoutError } from '../../errors';
 import type { Command } from '../../client/command';
 import { onAbort } from '../../client/abort';
@@ -47,6 +48,8 @@ export class ClusterFollower implements Executor {
   /** Servers added or removed by hand: this overrides the list. */
   readonly #added = new Map<string, Member>();
   readonly #removed = new Set<string>();
+  /** In the async context of the client's creation: look-ups go on for ever, and belong to no request. */
+  readonly #resource = new AsyncResource('TsmemcacheDiscovery', { requireManualDestroy: true });
   /** The run of the source between the first call and `close`. */
   #following: Following | undefined;
 
@@ -91,10 +94,11 @@ export class ClusterFollower implements Executor {
   }
 
   #follow(): Following {
-    return new Following(this.#discovery, this.#settings, (servers) => {
+    const onList = (servers: readonly ClusterServer[]): void => {
       const listed = servers.map(toMember).filter(({ name }) => !this.#removed.has(name) && !this.#added.has(name));
       this.#router.replace([...listed, ...this.#added.values()]);
-    });
+    };
+    return this.#resource.runInAsyncScope(() => new Following(this.#discovery, this.#settings, onList));
   }
 
   async #whenKnown<R>(following: Following, command: Command<R>, options: ExecuteOptions = {}): Promise<R> {
