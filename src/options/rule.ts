@@ -1,5 +1,6 @@
 /** What a value of an option must be. */
 import { MemcacheIllegalInputError } from '../errors';
+import { LONGEST_TIMER } from '../runtime/clock';
 
 /** A rule for values: `is` completes the sentence `timeout must be …`. */
 export interface Rule<T> {
@@ -12,9 +13,6 @@ export interface Rule<T> {
   /** Never set: it carries the type that the rule is for. */
   readonly type?: T;
 }
-
-/** The longest delay that Node's timers take, in milliseconds. */
-export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** A switch. */
 export const SWITCH: Rule<boolean> = { is: 'true or false', allows: (value) => typeof value === 'boolean' };
