@@ -48,7 +48,7 @@ import { failedKeys, type ServerMetrics } from './meter';
 import { nextClientId } from './observe';
 import { overview } from './overview';
 import { failFast } from './policies/fail-fast';
-import { ProxyGate } from './proxy-gate';
+import { ProxyGate } from './policies/proxy-gate';
 import type { ServerInput } from './server-address';
 
 /** The key type of a Map by literal keys, widened so that it can be asked for any string. */
