@@ -18,6 +18,9 @@ import { MODULO_OPTIONS } from '../../src/hash/placement/modulo';
 import { RENDEZVOUS_OPTIONS } from '../../src/hash/placement/rendezvous';
 import type { AnyOptionTable } from '../../src/options/option';
 import { POOL_OPTIONS } from '../../src/pool/connection-pool';
+import { COMPRESSED_OPTIONS } from '../../src/serde/compressed-serde';
+import { JSON_OPTIONS } from '../../src/serde/json-serde';
+import { PYTHON_OPTIONS } from '../../src/serde/python-serde';
 import { textTable } from '../page';
 
 const ROOT = join(__dirname, '..', '..');
@@ -50,6 +53,9 @@ const GROUPS: readonly Group[] = [
   group('FallbackClient', 'client/policies/fallback-client.ts', 'FallbackOptions', FALLBACK_OPTIONS),
   group('dnsDiscovery', 'hash/discovery/dns.ts', 'DnsDiscoveryOptions', DNS_OPTIONS),
   group('srvDiscovery', 'hash/discovery/dns.ts', 'SrvDiscoveryOptions', SRV_OPTIONS),
+  group('JsonSerde', 'serde/json-serde.ts', 'JsonSerdeOptions', JSON_OPTIONS),
+  group('CompressedSerde', 'serde/compressed-serde.ts', 'CompressedSerdeOptions', COMPRESSED_OPTIONS),
+  group('PythonSerde', 'serde/python-serde.ts', 'PythonSerdeOptions', PYTHON_OPTIONS),
   group('KeyvMemcache (`tsmemcache/keyv`)', 'adapters/keyv.ts', 'KeyvMemcacheOptions', KEYV_OPTIONS),
   group('MemcacheSessionStore (`tsmemcache/session`)', 'adapters/session.ts', 'SessionStoreOptions', SESSION_OPTIONS),
   group('MemcacheRateLimitStore (`tsmemcache/rate-limit`)', 'adapters/rate-limit.ts', 'RateLimitStoreOptions', RATE_LIMIT_OPTIONS),
