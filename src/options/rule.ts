@@ -64,6 +64,11 @@ export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
+/** Whether it is an array, a Map or the like; a string is not. */
+export function isIterable(value: unknown): value is Iterable<unknown> & object {
+  return isObject(value) && Symbol.iterator in value;
+}
+
 /** Whether it is an object with these methods. */
 export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
   return isObject(value) && names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');

@@ -8,6 +8,7 @@
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 import { MemcacheIllegalInputError } from '../errors';
+import { isObject } from '../options/rule';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -65,7 +66,7 @@ export function checkPrefix(prefix: unknown): string {
  * @throws MemcacheIllegalInputError naming the label that is not legal
  */
 export function checkLabels(labels: unknown, taken: readonly string[]): Labels {
-  if (typeof labels !== 'object' || labels === null) throw new MemcacheIllegalInputError('labels must be an object of strings');
+  if (!isObject(labels)) throw new MemcacheIllegalInputError('labels must be an object of strings');
   for (const [name, value] of Object.entries(labels)) {
     const shown = JSON.stringify(name.slice(0, 40));
     if (!/^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) throw new MemcacheIllegalInputError(`labels: ${shown} cannot be the name of a label`);

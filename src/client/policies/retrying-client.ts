@@ -2,7 +2,7 @@ import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError } from '
 import { systemClock, type Clock } from '../../runtime/clock';
 import { systemRandom, type Random } from '../../runtime/random';
 import type { CacheValue } from '../../serde';
-import { onAbort } from '../abort';
+import { onAbort, rejected } from '../abort';
 import { Client } from '../client';
 import { CLIENT_OPTIONS } from '../client-options';
 import { weakestFailure } from '../certainty';
@@ -207,26 +207,24 @@ export class Retrier implements Executor {
     if (this.#clock.now() + delay >= deadline) return false;
     if (signal?.aborted) throw signal.reason;
     if (delay === 0) return true;
-    return new Promise<boolean>((resolve, reject) => {
-      const end = (): void => {
+    return new Promise<boolean>((resolve) => {
+      const settle = (outcome: boolean | Promise<never>): void => {
         timer.close();
         unfollow?.();
         this.#pauses.delete(end);
-        resolve(false);
+        resolve(outcome);
+      };
+      const end = (): void => {
+        settle(false);
       };
       const timer = this.#clock.setTimeout(() => {
-        unfollow?.();
-        this.#pauses.delete(end);
-        resolve(true);
+        settle(true);
       }, delay);
       this.#pauses.add(end);
       const unfollow =
         signal &&
         onAbort(signal, () => {
-          timer.close();
-          this.#pauses.delete(end);
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with whatever reason it was given
-          reject(signal.reason);
+          settle(rejected(signal.reason));
         });
     });
   }

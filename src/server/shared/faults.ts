@@ -1,6 +1,7 @@
 import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
 import { MILLISECONDS, STRING, SWITCH, wholeNumber } from '../../options/rule';
 import type { Clock } from '../../runtime/clock';
+import { messageOf } from '../../runtime/message-of';
 import type { SessionOutput } from '../net/service';
 import type { CommandInfo, ExecuteHook, Execution } from './execution';
 import type { Replies } from './replies';
@@ -50,7 +51,7 @@ function problemOf(fault: Fault): string | undefined {
     settingsOf(FAULT, fault);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 
