@@ -188,7 +188,7 @@ class SimulatedTransport implements Transport {
   readonly #session: Session;
   readonly #parser: WireParser;
   readonly #latency: number;
-  /** So many answers and it is closed: others get their turn. */
+  /** After this many answers it is closed: others get their turn. */
   #life: number;
   #outgoing: string[] = [];
   #onTheWay = 0;
