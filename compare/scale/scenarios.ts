@@ -144,7 +144,7 @@ export interface Failover extends Size {
 }
 
 /** After this many seconds, on the average, a key is read again, by any process. */
-export const READ_AGAIN = 4;
+const READ_AGAIN = 4;
 
 /** A third of the servers, a zone, goes for a while and returns empty. Each process makes `perServer` calls a second for each server. */
 export async function failover(size: Size, manner: Manner, away: number, perServer: number, after: number, client: ElastiCacheClientOptions = {}): Promise<Failover> {

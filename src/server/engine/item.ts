@@ -39,6 +39,11 @@ export function itemSize(keyLength: number, valueLength: number, flags: number, 
   );
 }
 
+/** The size of an item of a store, as {@link itemSize} has it. */
+export function sizeOf({ key, value, flags }: Item, withCas: boolean): number {
+  return itemSize(key.length, value.length, flags, withCas);
+}
+
 /** `buffer[start, end)` as a value that may be kept; `owned` means that nobody else will write to the buffer. */
 export function storedValue(buffer: Buffer, start: number, end: number, owned: boolean): StoredValue {
   if (end - start < BUFFER_FROM) return latin1Slice(buffer, start, end);
