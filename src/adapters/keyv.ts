@@ -17,7 +17,7 @@ export interface KeyvMemcacheOptions extends GenerationOptions {
   failures?: Failures | undefined;
 }
 
-/** The options of {@link KeyvMemcache}. */
+/** The options of {@link KeyvMemcache}. @internal */
 export const KEYV_OPTIONS = { namespace: option(WORD), failures: option(FAILURES, 'miss'), ...GENERATION_OPTIONS } satisfies OptionTable<KeyvMemcacheOptions>;
 
 /** One of the entries that Keyv stores together. */

@@ -22,7 +22,7 @@ export interface CacheHandlerOptions {
   failures?: Failures | undefined;
 }
 
-/** The options of {@link createCacheHandler}. */
+/** The options of {@link createCacheHandler}. @internal */
 export const NEXT_OPTIONS = { prefix: option(WORD, 'next:'), ttl: option(LIFETIME, 0), failures: option(FAILURES, 'miss') } satisfies OptionTable<CacheHandlerOptions>;
 
 /** The type of a web stream: global where the types of Node have it, else from node:stream/web. */

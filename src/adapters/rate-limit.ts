@@ -36,7 +36,7 @@ export interface RateLimitStoreOptions {
 
 const WINDOW: Rule<number> = valueThat('a number of milliseconds, more than 0', (value) => typeof value === 'number' && value > 0 && value <= 1e12);
 
-/** The options of {@link MemcacheRateLimitStore}. */
+/** The options of {@link MemcacheRateLimitStore}. @internal */
 export const RATE_LIMIT_OPTIONS = {
   prefix: option(WORD, 'rl:'),
   windowMs: option(WINDOW),

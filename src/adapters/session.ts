@@ -20,7 +20,7 @@ export interface SessionStoreOptions {
 
 const DAY = 86_400_000;
 
-/** The options of {@link MemcacheSessionStore}. */
+/** The options of {@link MemcacheSessionStore}. @internal */
 export const SESSION_OPTIONS = {
   prefix: option(WORD, 'sess:'),
   ttl: option(LIFETIME, DAY),

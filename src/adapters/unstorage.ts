@@ -23,7 +23,7 @@ export interface MemcacheDriverOptions extends GenerationOptions {
   failures?: Failures | undefined;
 }
 
-/** The options of {@link memcacheDriver}. */
+/** The options of {@link memcacheDriver}. @internal */
 export const DRIVER_OPTIONS = {
   client: option(objectWith<AdapterClient>('a client, for example new Client()', 'get')),
   base: option(WORD, 'unstorage'),

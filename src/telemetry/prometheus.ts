@@ -2,8 +2,9 @@
 import { mergeMetrics, type Latency, type ServerMetrics } from '../client/meter';
 import type { ServerState } from '../client/observe';
 import { MemcacheIllegalInputError } from '../errors';
-import { hasMethods, isIterable, isObject } from '../options/rule';
-import { checkLabels, checkPrefix, exposition, type Family, type Labels, type Sample } from './exposition';
+import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { hasMethods, isIterable, isObject, valueThat } from '../options/rule';
+import { LABELS, PREFIX, checkLabels, exposition, type Family, type Labels, type Sample } from './exposition';
 
 /** A client of any class, or any object with `metrics()`. */
 export interface MetricsSource {
@@ -24,6 +25,12 @@ export interface PrometheusOptions {
   labels?: Readonly<Record<string, string>> | undefined;
 }
 
+/** The options of {@link toPrometheus}. @internal */
+export const PROMETHEUS_OPTIONS = {
+  prefix: option(PREFIX, 'tsmemcache_'),
+  labels: option(LABELS, {}),
+} satisfies OptionTable<PrometheusOptions>;
+
 const OWN_LABELS = ['cache', 'event', 'server', 'command', 'outcome', 'code', 'state', 'le'];
 
 /**
@@ -35,8 +42,9 @@ const OWN_LABELS = ['cache', 'event', 'server', 'command', 'outcome', 'code', 's
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
 export function toPrometheus(clients: Iterable<MetricsSource | CacheSource>, options: PrometheusOptions = {}): string {
-  const prefix = checkPrefix(options.prefix ?? 'tsmemcache_');
-  const labels = checkLabels(options.labels ?? {}, OWN_LABELS);
+  checkOptionNames(options, PROMETHEUS_OPTIONS);
+  const { prefix, labels } = settingsOf(PROMETHEUS_OPTIONS, options);
+  checkLabels(labels, OWN_LABELS);
   const sources = distinct(clients, isSource, 'clients must be an array of clients');
   const metrics = sources.filter(isClient).map((client) => client.metrics());
   return exposition([...serverFamilies(mergeMetrics(metrics)), ...cacheFamilies(sources.filter(isCache))], prefix, labels);
@@ -161,6 +169,16 @@ export interface StatsOptions extends Pick<PrometheusOptions, 'labels'> {
   servers?: Iterable<string> | undefined;
 }
 
+const NAMES = valueThat<Iterable<string>>('the names of servers', isIterable);
+
+/** The options of {@link statsToPrometheus}. @internal */
+export const STATS_OPTIONS = {
+  labels: option(LABELS, {}),
+  servers: option(NAMES, []),
+} satisfies OptionTable<StatsOptions>;
+
+const OWN_STATS_LABELS = ['server', 'command', 'status', 'version'];
+
 /**
  * The statistics of servers under the names of Prometheus' `memcached_exporter`, so that its dashboards and alerts can be used;
  * the label `server` tells servers apart. It has what plain `stats` tells: not the numbers by slab, nor settings.
@@ -171,9 +189,11 @@ export interface StatsOptions extends Pick<PrometheusOptions, 'labels'> {
  * @throws MemcacheIllegalInputError naming the option or label that is not legal
  */
 export function statsToPrometheus(stats: ReadonlyMap<string, ReadonlyMap<string, string>>, options: StatsOptions = {}): string {
-  const labels = checkLabels(options.labels ?? {}, ['server', 'command', 'status', 'version']);
+  checkOptionNames(options, STATS_OPTIONS);
+  const { labels, servers: expected } = settingsOf(STATS_OPTIONS, options);
+  checkLabels(labels, OWN_STATS_LABELS);
   const servers = [...stats];
-  const named = distinct(options.servers ?? [], isString, 'servers must be the names of servers');
+  const named = distinct(expected, isString, `servers must be ${NAMES.is}`);
   const silent = named.filter((name) => !stats.has(name));
   const samples = (make: (values: ReadonlyMap<string, string>) => readonly Sample[]): Sample[] =>
     servers.flatMap(([server, values]) => make(values).map((sample) => ({ ...sample, labels: { server, ...sample.labels } })));

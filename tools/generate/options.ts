@@ -21,6 +21,8 @@ import { POOL_OPTIONS } from '../../src/pool/connection-pool';
 import { COMPRESSED_OPTIONS } from '../../src/serde/compressed-serde';
 import { JSON_OPTIONS } from '../../src/serde/json-serde';
 import { PYTHON_OPTIONS } from '../../src/serde/python-serde';
+import { INSTRUMENT_OPTIONS } from '../../src/telemetry/opentelemetry';
+import { PROMETHEUS_OPTIONS, STATS_OPTIONS } from '../../src/telemetry/prometheus';
 import { textTable } from '../page';
 
 const ROOT = join(__dirname, '..', '..');
@@ -61,6 +63,9 @@ const GROUPS: readonly Group[] = [
   group('MemcacheRateLimitStore (`tsmemcache/rate-limit`)', 'adapters/rate-limit.ts', 'RateLimitStoreOptions', RATE_LIMIT_OPTIONS),
   group('createCacheHandler (`tsmemcache/next`)', 'adapters/next.ts', 'CacheHandlerOptions', NEXT_OPTIONS),
   group('memcacheDriver (`tsmemcache/unstorage`)', 'adapters/unstorage.ts', 'MemcacheDriverOptions', DRIVER_OPTIONS),
+  group('instrument (`tsmemcache/opentelemetry`)', 'telemetry/opentelemetry.ts', 'InstrumentOptions', INSTRUMENT_OPTIONS),
+  group('toPrometheus (`tsmemcache/prometheus`)', 'telemetry/prometheus.ts', 'PrometheusOptions', PROMETHEUS_OPTIONS),
+  group('statsToPrometheus (`tsmemcache/prometheus`)', 'telemetry/prometheus.ts', 'StatsOptions', STATS_OPTIONS),
 ];
 
 /** Those of `ReadThroughCache`, which has a page of its own. */
