@@ -10,6 +10,7 @@ import {
   PooledClient,
   PythonSerde,
   RendezvousHash,
+  Retrier,
   RetryingClient,
   VersionedSerde,
 } from '../../src';
@@ -25,6 +26,7 @@ it.each<[string, () => unknown, string]>([
   ['HashClient', () => new HashClient(['a'], illegal({ retries: 5 })), 'retryAttempts'],
   ['ElastiCacheClient', () => new ElastiCacheClient('a', illegal({ interval: 5 })), 'refreshInterval'],
   ['RetryingClient', () => new RetryingClient(client, illegal({ retries: 3 })), 'attempts'],
+  ['Retrier', () => new Retrier(client.executor, illegal({ retries: 3 })), 'attempts'],
   ['FallbackClient', () => new FallbackClient([client], illegal({ copyHit: true })), 'copyHits'],
   ['EmbeddedClient', () => new EmbeddedClient(undefined, illegal({ prefix: 'x' })), 'keyPrefix'],
   ['backoff', () => backoff(illegal({ from: 20 })), 'base'],

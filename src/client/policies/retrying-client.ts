@@ -79,7 +79,6 @@ export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(client: Client<Out, In>, options: RetryOptions = {}) {
     if (!(client instanceof Client)) throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
-    checkOptionNames(options, RETRY_OPTIONS);
     super(new Retrier(client.executor, options, client.options.clock), { ...client.options, ...shownOptions(options) });
   }
 }
@@ -108,6 +107,7 @@ export class Retrier implements Executor {
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(next: Executor, options: RetryOptions = {}, clock: Clock = systemClock) {
+    checkOptionNames(options, RETRY_OPTIONS);
     const { attempts, retryDelay, retryFor, doNotRetryFor, retryAmbiguous } = settingsOf(RETRY_OPTIONS, options);
     this.#next = next;
     this.#clock = clock;
