@@ -76,7 +76,7 @@ export interface NextCacheHandler {
  * Both of Next.js's cache handlers over memcached, in one value: the default export of the file that `cacheHandler` names,
  * of the one that `cacheHandlers` names, or of both.
  *
- * A tag is one item that holds the time of its last revalidation, by the clocks of the web servers; all tags of an entry are
+ * A tag is one item that holds the time of its last revalidation, by the clocks of the web servers. All tags of an entry are
  * read in one trip, so that every web server sees a revalidation at its next request. Entries larger than an item are cut into
  * pieces.
  *

@@ -87,8 +87,8 @@ export type Command<R> = KeyCommand<R> | KeysCommand<R, unknown> | ServerCommand
 
 /**
  * What all commands have. Constants of a class are getters: a field would take eight bytes in each call that waits. Fields are only
- * declared, and assigned in the constructor: to define them in a class with five or more subclasses is slow in V8, so that each call
- * of a process that uses many commands took 1.8 times as long.
+ * declared, and assigned in the constructor. To define them in a class with five or more subclasses is slow in V8: in a process
+ * that uses many commands each call would take 1.8 times as long.
  */
 abstract class BaseCommand<R> {
   /** The protocol's word, for example `get`. */

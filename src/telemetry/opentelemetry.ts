@@ -54,10 +54,10 @@ interface Open {
 }
 
 /**
- * Reports every call of every client of this process, until the returned function is called: a span of kind CLIENT per
- * call, a child of the span that is active where the call is made, and the metric `db.client.operation.duration`. A call
- * that is repeated is one span. The loads of a read-through cache are spans of kind INTERNAL; what a loader does is below the
- * span of its caller, beside that of the load.
+ * Reports every call of every client of this process, until the returned function is called. Each call is a span of kind CLIENT,
+ * a child of the span that is active where it is made, and counts in the metric `db.client.operation.duration`. A call that is
+ * repeated is one span. The loads of a read-through cache are spans of kind INTERNAL; what a loader does is below the span of
+ * its caller, beside that of the load.
  *
  * Each call of this function reports on its own: called twice for the same providers, everything is told twice.
  *

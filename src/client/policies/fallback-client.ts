@@ -42,9 +42,9 @@ export const FALLBACK_OPTIONS = {
 } satisfies OptionTable<FallbackOptions>;
 
 /**
- * A client over several caches, the one in use first and the oldest last, for the time of a migration: reads fall
- * through to the next cache for what they miss, writes go to the first, deletes (`metaDelete` too) and `flushAll` to all of them
- * and wait for all of them.
+ * A client over several caches, the one in use first and the oldest last, for the time of a migration. Reads fall through to
+ * the next cache for what they miss. Writes go to the first. Deletes (`metaDelete` too) and `flushAll` go to all caches, and
+ * wait for all of them.
  *
  * A `cas` after a `gets` that an older cache answered stores only if the first cache still has no such item: that is what its
  * token means.

@@ -21,7 +21,7 @@ const MAX_UNANSWERED = 1024;
  * - Gets in a row become one line, `get k1 k2 …`, in which no key stands twice; only the last of them ends the reply. So do
  *   gats with the same time to live.
  * - A run of noreply commands is closed by a fence, whose answer the last of them awaits. One with a large block is answered, and
- *   awaits that: older servers that refuse the block go on to read it as commands, unless they may say so.
+ *   awaits its own answer (see `ANSWERED_FROM`).
  * - A raw command is written only when nothing else is awaited, and nothing is written after it.
  * - Before the first meta command with a data block the server is asked for its version: one that does not know the command would
  *   take the data for commands. Before the first `me` too, which memcached 1.5.22 answers by one line too many.

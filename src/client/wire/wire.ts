@@ -36,8 +36,8 @@ const IDLE = 1000;
 const IN_FLIGHT = 4;
 
 /**
- * What is written together where there are several servers, of which every reply that is read makes calls for all: not the calls
- * of one tick, but those of a whole turn of the event loop, which halves the writes. When the loop has no time to spare, a connection
+ * Makes the connections of a cluster write the calls of a whole turn of the event loop together, not those of one tick. Every
+ * reply that is read makes calls for all servers, so this halves the writes. When the loop has no time to spare, a connection
  * that awaits replies writes again when the next of them has come.
  */
 export interface Gathering {
