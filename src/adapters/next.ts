@@ -1,5 +1,5 @@
 import type { ReadableStream as NodeStream } from 'node:stream/web';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { decode, encode, type Encoded, type IncrementalEntry } from './next-entry';
 import { Pieces } from './pieces';
 import { checkClient, clockOf, type AdapterClient } from './adapter-client';
@@ -84,7 +84,6 @@ export interface NextCacheHandler {
  */
 export function createCacheHandler(client: AdapterClient, options: CacheHandlerOptions = {}): NextCacheHandler {
   checkClient(client, 'setMany', 'cas');
-  checkOptionNames(options, NEXT_OPTIONS);
   const { prefix, ttl, failures } = settingsOf(NEXT_OPTIONS, options);
   const clock = clockOf(client);
   const items = new Pieces(client, `${prefix}e:`);

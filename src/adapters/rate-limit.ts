@@ -1,5 +1,5 @@
 import { MemcacheUnknownCommandError } from '../errors';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { checkValue, SWITCH, valueThat, type Rule } from '../options/rule';
 import type { MetaArithmeticOptions } from '../client/commands/meta-options';
 import { checkClient, clockOf, keyOf, type AdapterClient } from './adapter-client';
@@ -70,7 +70,6 @@ export class MemcacheRateLimitStore {
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(client: CountingClient, options: RateLimitStoreOptions = {}) {
     checkClient(client, 'incr', 'decr', 'metaArithmetic');
-    checkOptionNames(options, RATE_LIMIT_OPTIONS);
     const { prefix, windowMs, failures, meta } = settingsOf(RATE_LIMIT_OPTIONS, options);
     this.#client = client;
     this.prefix = prefix;

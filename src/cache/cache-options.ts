@@ -1,6 +1,6 @@
 import type { CallOptions } from '../client/executor';
 import { MemcacheIllegalInputError } from '../errors';
-import { checkOptionNames, option, settingsOf, type OptionTable, type Settings } from '../options/option';
+import { checkOptionNames, option, settingsAmong, settingsOf, type OptionTable, type Settings } from '../options/option';
 import { checkValue, functionOf, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
 import type { Key } from '../protocol/key';
 import type { Clock } from '../runtime/clock';
@@ -276,10 +276,9 @@ export interface CacheSettings {
 
 /** @throws MemcacheIllegalInputError naming the option that is not legal */
 export function cacheSettings(options: CacheOptions<never>): CacheSettings {
-  checkOptionNames(options, CACHE_OPTIONS);
   const settings = settingsOf(CACHE_OPTIONS, options);
   const { namespace, chunk, l1 } = settings;
-  const { tags, ...durations } = settingsOf(ENTRY_OPTIONS, options);
+  const { tags, ...durations } = settingsAmong(ENTRY_OPTIONS, options);
   const entry: EntrySettings = {
     ...durations,
     tags: ownTags(tags),
@@ -306,7 +305,6 @@ export function cacheSettings(options: CacheOptions<never>): CacheSettings {
 
 /** The settings of an option that is an object of options; messages name both. */
 function group<Table extends Parameters<typeof settingsOf>[0]>(name: string, table: Table, options: object): ReturnType<typeof settingsOf<Table>> {
-  checkOptionNames(options, table);
   for (const [option, { rule }] of Object.entries(table)) {
     const value = (options as Readonly<Record<string, unknown>>)[option];
     if (value !== undefined) checkValue(`${name}.${option}`, rule, value);

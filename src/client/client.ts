@@ -1,5 +1,5 @@
 import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError, MemcacheUnknownCommandError } from '../errors';
-import { checkOptionNames, settingsOf } from '../options/option';
+import { checkOptionNames, settingsAmong } from '../options/option';
 import { checkValue, isIterable, isObject, SWITCH, wholeNumber, type Rule } from '../options/rule';
 import { isBytes } from '../protocol/bytes';
 import { encodeExptime, type Expire } from '../protocol/exptime';
@@ -94,7 +94,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    */
   constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
     checkOptionNames(options, new.target.optionNames);
-    const settings = settingsOf(CLIENT_OPTIONS, options);
+    const settings = settingsAmong(CLIENT_OPTIONS, options);
     const { proxy, keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors, diagnostics, callerStack } = settings;
     const executor = isExecutor(server)
       ? server

@@ -1,5 +1,5 @@
 import { MemcacheSerdeError } from '../errors';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { objectWith, wholeNumber, type Rule } from '../options/rule';
 import type { Codec } from './codec';
 import { FLAG_COMPRESSED } from './flags';
@@ -44,7 +44,6 @@ export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
   /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(inner: Serde<Out, In>, options: CompressedSerdeOptions = {}) {
     this.#inner = checkInner(inner);
-    checkOptionNames(options, COMPRESSED_OPTIONS);
     const { minLength, level, maxOutput, codec } = settingsOf(COMPRESSED_OPTIONS, options);
     this.#minLength = minLength;
     this.#maxOutput = maxOutput;

@@ -1,4 +1,4 @@
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { functionOf } from '../options/rule';
 import { utf8Slice } from '../protocol/bytes';
 import { FLAG_JSON } from './flags';
@@ -27,7 +27,6 @@ export class JsonSerde<T = unknown> implements Serde<T> {
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(options: JsonSerdeOptions<T> = {}) {
-    checkOptionNames(options, JSON_OPTIONS);
     this.#reviver = settingsOf(JSON_OPTIONS, options).reviver;
     this.#validate = options.validate ?? ((value) => value as T);
   }

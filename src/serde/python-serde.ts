@@ -1,4 +1,4 @@
-import { checkOptionNames, settingsOf, type OptionTable } from '../options/option';
+import { settingsOf, type OptionTable } from '../options/option';
 import { isBytes } from '../protocol/bytes';
 import { FLAG_BYTES, FLAG_COMPRESSED, FLAG_INTEGER, FLAG_LONG, FLAG_PICKLE, FLAG_TEXT } from './flags';
 import { integerText, isInteger } from './integer';
@@ -36,7 +36,6 @@ export class PythonSerde implements Serde<CacheValue> {
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(options: PythonSerdeOptions = {}) {
-    checkOptionNames(options, PYTHON_OPTIONS);
     this.#maxOutput = settingsOf(PYTHON_OPTIONS, options).maxOutput;
   }
 

@@ -18,7 +18,7 @@ import {
   type TracerProvider,
 } from '@opentelemetry/api';
 import { CHANNELS, type ChannelMessages, type CommandMessage, type ObservedError } from '../client/observe';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { SWITCH, objectWith } from '../options/rule';
 import { systemClock } from '../runtime/clock';
 
@@ -67,7 +67,6 @@ interface Open {
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
 export function instrument(options: InstrumentOptions = {}): () => void {
-  checkOptionNames(options, INSTRUMENT_OPTIONS);
   const settings = settingsOf(INSTRUMENT_OPTIONS, options);
   const tracer = (settings.tracerProvider ?? trace.getTracerProvider()).getTracer(NAME);
   const meter = (settings.meterProvider ?? metrics.getMeterProvider()).getMeter(NAME);

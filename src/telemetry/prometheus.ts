@@ -2,7 +2,7 @@
 import { mergeMetrics, type Latency, type ServerMetrics } from '../client/meter';
 import type { ServerState } from '../client/observe';
 import { MemcacheIllegalInputError } from '../errors';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { hasMethods, isIterable, isObject, valueThat } from '../options/rule';
 import { LABELS, PREFIX, checkLabels, exposition, type Family, type Labels, type Sample } from './exposition';
 
@@ -42,7 +42,6 @@ const OWN_LABELS = ['cache', 'event', 'server', 'command', 'outcome', 'code', 's
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
 export function toPrometheus(clients: Iterable<MetricsSource | CacheSource>, options: PrometheusOptions = {}): string {
-  checkOptionNames(options, PROMETHEUS_OPTIONS);
   const { prefix, labels } = settingsOf(PROMETHEUS_OPTIONS, options);
   checkLabels(labels, OWN_LABELS);
   const sources = distinct(clients, isSource, 'clients must be an array of clients');
@@ -189,7 +188,6 @@ const OWN_STATS_LABELS = ['server', 'command', 'status', 'version'];
  * @throws MemcacheIllegalInputError naming the option or label that is not legal
  */
 export function statsToPrometheus(stats: ReadonlyMap<string, ReadonlyMap<string, string>>, options: StatsOptions = {}): string {
-  checkOptionNames(options, STATS_OPTIONS);
   const { labels, servers: expected } = settingsOf(STATS_OPTIONS, options);
   checkLabels(labels, OWN_STATS_LABELS);
   const servers = [...stats];

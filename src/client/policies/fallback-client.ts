@@ -16,7 +16,7 @@ import { MetaCommand, MetaRequest } from '../commands/meta';
 import type { ExecuteOptions, Executor, Monitor } from '../executor';
 import { mergeMetrics, type ServerMetrics } from '../meter';
 import { Deletions } from './deletions';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsOf, type OptionTable } from '../../options/option';
 import { SWITCH } from '../../options/rule';
 
 /** How a {@link FallbackClient} behaves. */
@@ -61,7 +61,6 @@ export class FallbackClient<Out = CacheValue, In = Out> extends Client<Out, In> 
     if (!Array.isArray(list) || !list.every((client) => client instanceof Client)) {
       throw new MemcacheIllegalInputError('clients must be an array of clients');
     }
-    checkOptionNames(options, FALLBACK_OPTIONS);
     const [first, ...older] = clients;
     if (first === undefined) throw new MemcacheIllegalInputError('clients must hold at least one client');
     super(new Fallback([first.executor, ...older.map((client) => client.executor)], options, first.options.clock), { ...first.options, ...options });

@@ -10,7 +10,7 @@ import type { Command } from '../command';
 import type { ExecuteOptions, Executor, Monitor } from '../executor';
 import type { ServerMetrics } from '../meter';
 import { retries } from '../observe';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsOf, type OptionTable } from '../../options/option';
 import { functionOf, MILLISECONDS, SWITCH, valueThat, wholeNumber } from '../../options/rule';
 
 /** A class of errors. */
@@ -107,7 +107,6 @@ export class Retrier implements Executor {
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(next: Executor, options: RetryOptions = {}, clock: Clock = systemClock) {
-    checkOptionNames(options, RETRY_OPTIONS);
     const { attempts, retryDelay, retryFor, doNotRetryFor, retryAmbiguous } = settingsOf(RETRY_OPTIONS, options);
     this.#next = next;
     this.#clock = clock;
@@ -265,7 +264,6 @@ export const BACKOFF_OPTIONS = {
  * back at the same moment.
  */
 export function backoff(options: BackoffOptions = {}): (attempt: number) => number {
-  checkOptionNames(options, BACKOFF_OPTIONS);
   const { base, max, random } = settingsOf(BACKOFF_OPTIONS, options);
   return (attempt) => Math.min(max, base * 2 ** (attempt - 1)) * random();
 }

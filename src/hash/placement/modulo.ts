@@ -1,5 +1,5 @@
 import { MemcacheIllegalInputError } from '../../errors';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsOf, type OptionTable } from '../../options/option';
 import { oneOf } from '../../options/rule';
 import { crc15, keyBytes, keyHash } from './key-hash';
 import type { KeyHash, KeyHashName } from './key-hash';
@@ -43,7 +43,6 @@ export class ModuloHash extends Placement<Buckets> {
   /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(options: ModuloHashOptions) {
     super();
-    checkOptionNames(options, MODULO_OPTIONS);
     const { hash } = settingsOf(MODULO_OPTIONS, options);
     if (hash === undefined) throw new MemcacheIllegalInputError(`hash must be given: ${MODULO_OPTIONS.hash.rule.is}`);
     this.#weighted = isPythonMemcached(hash);

@@ -1,4 +1,4 @@
-import { checkOptionNames, option, settingsOf } from '../../options/option';
+import { option, settingsOf } from '../../options/option';
 import { objectWith } from '../../options/rule';
 import type { Clock } from '../../runtime/clock';
 import { UNSIGNED, type Arithmetic } from './counter';
@@ -101,7 +101,6 @@ export class MemoryStore {
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(options: MemoryStoreOptions = {}) {
-    checkOptionNames(options, STORE_OPTIONS);
     const { clock, maxItemSize, evict, cas, maxBytes } = settingsOf(STORE_OPTIONS, options);
     this.clock = clock;
     this.maxItemSize = maxItemSize;

@@ -1,4 +1,4 @@
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsOf, type OptionTable } from '../../options/option';
 import { MILLISECONDS, STRING, SWITCH, wholeNumber } from '../../options/rule';
 import type { Clock } from '../../runtime/clock';
 import { messageOf } from '../../runtime/message-of';
@@ -47,7 +47,6 @@ export function faultHook(faults: Faults, clock: Clock): ExecuteHook {
 /** A fault that is misspelt would let a test pass that tests nothing. */
 function problemOf(fault: Fault): string | undefined {
   try {
-    checkOptionNames(fault, FAULT);
     settingsOf(FAULT, fault);
     return undefined;
   } catch (error) {
