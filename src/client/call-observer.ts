@@ -17,12 +17,14 @@ export interface DiagnosticsOptions {
 
 /** Publishes the calls of one client, if anybody listens, and with `callerStack` notes where they were made. */
 export class CallObserver {
+  readonly #executor: Executor;
   readonly #clientId: number;
   readonly #key: ((key: Key) => string) | undefined;
   readonly #sample: number;
   readonly #callerStack: boolean;
 
-  constructor(clientId: number, { key, sample = 1 }: DiagnosticsOptions = {}, callerStack = false) {
+  constructor(executor: Executor, clientId: number, { key, sample = 1 }: DiagnosticsOptions = {}, callerStack = false) {
+    this.#executor = executor;
     this.#clientId = clientId;
     this.#key = key;
     this.#sample = sample;
@@ -34,27 +36,42 @@ export class CallObserver {
     return !this.#callerStack && !commands.heard;
   }
 
-  /** Passes the call to `executor`, observed. */
-  execute<R>(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
+  /** Passes the call to the executor, observed. */
+  execute<R>(command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
     const isPublished = commands.heard && (this.#sample === 1 || systemRandom() < this.#sample);
-    const result = isPublished ? this.#publish(executor, command, options) : executor.execute(command, options);
+    const result = isPublished ? this.#publish(command, options) : this.#executor.execute(command, options);
     return this.#callerStack ? withCaller(result) : result;
   }
 
-  #publish<R>(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
+  #publish<R>(command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
+    // Without what most messages do not have: each field takes eight bytes of every call that waits.
     const message: CommandMessage = {
       clientId: this.#clientId,
       command: command.verb,
       keyCount: command.keyCount,
-      server: executor.monitor?.server,
-      key: this.#key && keyShown(this.#key, command),
+      server: this.#executor.monitor?.server,
       outcome: undefined,
       hits: undefined,
       attempts: 1,
-      error: undefined,
     };
-    return commands.begin(message, handOver<R>, new PublishedCall(executor, command, options, message));
+    if (this.#key !== undefined) message.key = keyShown(this.#key, command);
+    return commands.begin(message, this.#handOver<R>, new PublishedCall(command, options, message));
   }
+
+  /**
+   * Hands the call over, and tells of its end: in the context of the stores bound to the channel, as with Node's `tracePromise`. A
+   * user's own executor may throw; the call then rejects like any other.
+   */
+  readonly #handOver = <R>(call: PublishedCall<R>): Promise<R> => {
+    let result;
+    try {
+      result = this.#executor.execute(call.command, call);
+    } catch (error) {
+      result = rejected(error);
+    }
+    // Bound functions, as closures and their context would take 70 bytes more of each call that waits.
+    return result.then(succeeded.bind(call) as (value: R) => R, failed.bind(call));
+  };
 }
 
 /** What the user's function makes of the first key. Its error must not fail the call. */
@@ -70,47 +87,31 @@ function keyShown(show: (key: Key) => unknown, { firstKey }: Command<unknown>): 
 /** By {@link Outcome}. */
 const NAMES: readonly CommandOutcome[] = ['hit', 'miss', 'miss', 'stored', 'notStored', 'exists', 'ok'];
 
-/** What is passed down with a published call, and what is needed to hand it over: one object, as many calls may be published. */
+/** What is passed down with a published call, and what is needed to tell of its end: one object, as many may wait. */
 class PublishedCall<R> implements ExecuteOptions {
   readonly signal: AbortSignal | undefined;
   readonly deadline: number | undefined;
   readonly trace: CommandMessage;
-  readonly executor: Executor;
   readonly command: Command<R>;
 
-  constructor(executor: Executor, command: Command<R>, options: ExecuteOptions | undefined, trace: CommandMessage) {
+  constructor(command: Command<R>, options: ExecuteOptions | undefined, trace: CommandMessage) {
     this.signal = options?.signal;
     this.deadline = options?.deadline;
     this.trace = trace;
-    this.executor = executor;
     this.command = command;
   }
 }
 
-/**
- * Hands the call over, and tells of its end: in the context of the stores bound to the channel, as with Node's `tracePromise`. A
- * user's own executor may throw; the call then rejects like any other.
- */
-function handOver<R>(call: PublishedCall<R>): Promise<R> {
-  const { command, trace } = call;
-  let result;
-  try {
-    result = call.executor.execute(command, call);
-  } catch (error) {
-    result = rejected(error);
-  }
-  return result.then(
-    (value) => {
-      describe(command, value, trace);
-      commands.finish(trace);
-      return value;
-    },
-    (error: unknown) => {
-      trace.error = observed(error, call.signal);
-      commands.finish(trace);
-      throw error;
-    },
-  );
+function succeeded<R>(this: PublishedCall<R>, value: R): R {
+  describe(this.command, value, this.trace);
+  commands.finish(this.trace);
+  return value;
+}
+
+function failed(this: PublishedCall<unknown>, error: unknown): never {
+  this.trace.error = observed(error, this.signal);
+  commands.finish(this.trace);
+  throw error;
 }
 
 function describe<R>(command: Command<R>, result: R, message: CommandMessage): void {

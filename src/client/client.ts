@@ -108,7 +108,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     this.#onIgnored = typeof ignoreErrors === 'function' ? ignoreErrors : undefined;
     this.#ignored = ignoreErrors === false ? undefined : new Map();
     this.clientId = this.executor.monitor?.clientId ?? nextClientId();
-    this.#observer = new CallObserver(this.clientId, diagnostics, callerStack);
+    this.#observer = new CallObserver(this.executor, this.clientId, diagnostics, callerStack);
     this.#options = options;
   }
 
@@ -480,7 +480,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Where every call begins. */
   #execute<R>(command: Command<R>, options: CallOptions | undefined): Promise<R> {
-    return this.#observer.idle ? this.executor.execute(command, options) : this.#observer.execute(this.executor, command, options);
+    return this.#observer.idle ? this.executor.execute(command, options) : this.#observer.execute(command, options);
   }
 
   /**

@@ -57,13 +57,23 @@ describe('a trace', () => {
     expect(events.every(([, got]) => got === message)).toBe(true);
   });
 
-  it('runs in the stores that are bound to its start', () => {
+  it('runs in the stores that are bound to its start, at that moment', () => {
     const storage = new AsyncLocalStorage<string>();
-    const { start } = tracingChannel(CHANNELS.load);
+    const { start, end } = tracingChannel(CHANNELS.load);
+    const seen: unknown[] = [];
+    const listen = () => seen.push(storage.getStore());
+    const run = () => traces.begin({ clientId: 1, name: '' }, () => storage.getStore(), undefined);
+    start.subscribe(listen);
+    end.subscribe(listen);
+    const without = run();
     start.bindStore(storage, () => 'bound');
-    expect(traces.begin({ clientId: 1, name: '' }, () => storage.getStore(), undefined)).toBe('bound');
+    const within = run();
     start.unbindStore(storage);
-    expect(storage.getStore()).toBeUndefined();
+    const after = run();
+    start.unsubscribe(listen);
+    end.unsubscribe(listen);
+    expect([without, within, after]).toEqual([undefined, 'bound', undefined]);
+    expect(seen).toEqual([undefined, undefined, 'bound', 'bound', undefined, undefined]);
   });
 });
 

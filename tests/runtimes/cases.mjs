@@ -6,6 +6,8 @@
  */
 /* global AbortController, AbortSignal, Buffer, performance, setTimeout */
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { tracingChannel } from 'node:diagnostics_channel';
 import { readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import net from 'node:net';
@@ -291,6 +293,20 @@ const cases = {
     const client = new Client(address);
     await client.get('k');
     await client[Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]();
+  },
+  'a call on its channel, with and without a store that is bound to it': async () => {
+    const storage = new AsyncLocalStorage();
+    const channel = tracingChannel(tsmemcache.CHANNELS.command);
+    const heard = [];
+    const told = (event) => () => heard.push(`${event} ${storage.getStore()}`);
+    const subscribers = { start: told('start'), end: told('end'), asyncEnd: told('asyncEnd') };
+    channel.subscribe(subscribers);
+    await withClient((client) => client.get('rt:channel'));
+    channel.start.bindStore(storage, ({ command }) => command);
+    await withClient((client) => client.get('rt:channel'));
+    channel.start.unbindStore(storage);
+    channel.unsubscribe(subscribers);
+    assert.deepEqual(heard, [...['start', 'end', 'asyncEnd'].map((event) => `${event} undefined`), ...['start', 'end', 'asyncEnd'].map((event) => `${event} get`)]);
   },
   'one class for import and require': () => {
     const require = createRequire(import.meta.url);

@@ -327,7 +327,10 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (this.#state !== 'ready') return;
     this.#writtenUpTo = nextPosition;
     this.#times.wrote();
-    if (batches.heard) batches.publish({ ...this.#origin, calls, bytes });
+    if (!batches.heard) return;
+    // Field by field: an object that is spread costs two microseconds.
+    const { clientId, server } = this.meter;
+    batches.publish({ clientId, server, calls, bytes });
   }
 
   // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────
