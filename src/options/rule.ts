@@ -39,7 +39,7 @@ export function isWholeNumber(value: unknown, least: number, most: number): valu
 
 /** An object with these methods; a class given in place of an instance has none of them. */
 export function objectWith<T>(what: string, ...methods: readonly (keyof T & string)[]): Rule<T> {
-  return { is: what, allows: (value) => hasMethods(value, ...methods) };
+  return valueThat(what, (value) => hasMethods(value, ...methods));
 }
 
 /** A string that is not empty. */
@@ -47,12 +47,12 @@ export const STRING: Rule<string> = { is: 'a string that is not empty', allows: 
 
 /** One of these words. */
 export function oneOf<T extends string>(...words: readonly T[]): Rule<T> {
-  return { is: words.join(' or '), allows: (value) => words.some((word) => word === value) };
+  return valueThat(words.join(' or '), (value) => words.some((word) => word === value));
 }
 
 /** A function. */
 export function functionOf<T extends (...args: never[]) => unknown>(): Rule<T> {
-  return { is: 'a function', allows: (value) => typeof value === 'function' };
+  return valueThat('a function', (value) => typeof value === 'function');
 }
 
 /** A value that a rule of its own describes. */
