@@ -219,7 +219,7 @@ async function build(entries = entryPoints()): Promise<Output> {
 }
 
 /** Writes it all, in place of what is there. */
-export async function buildInto(folder: string): Promise<void> {
+async function buildInto(folder: string): Promise<void> {
   const files = await build();
   rmSync(folder, { recursive: true, force: true });
   for (const [path, text] of files) {

@@ -89,7 +89,7 @@ export class Fleet {
     return this.network.connect(address, options, handler);
   };
 
-  /** All processes start within so many milliseconds, and each opens a connection to every server. */
+  /** All processes start within this many milliseconds, and each opens a connection to every server. */
   async start(within: number): Promise<void> {
     for (const client of this.clients) {
       void this.network.clock.setTimeout(() => void client.version().catch(() => undefined), this.#random.next() * within);
@@ -107,7 +107,7 @@ export class Fleet {
     await clock.run(() => reached);
   }
 
-  /** So many keys of a server. */
+  /** This many keys of a server. */
   keysOf(name: string, count: number): string[] {
     const [client] = this.clients;
     const keys: string[] = [];
@@ -125,7 +125,7 @@ export class Fleet {
   }
 
   /**
-   * From now on each process reads one of the keys so many times a second, at random times, whether it has the answers to those
+   * From now on each process reads one of the keys this many times a second, at random times, whether it has the answers to those
    * before or not. What is missing it stores, as programs do that have asked their database.
    */
   load(keys: readonly string[], perSecond: number): void {

@@ -38,7 +38,7 @@ const TUNED = { timeout: 50, connectTimeout: 50, retryAttempts: 1, deadTimeout: 
 const AWAY = 10_000;
 const PER_SERVER = 3;
 
-/** A memcached that a cluster client takes for so many: all of 127.0.0.0/8 is this machine, on Linux. */
+/** A memcached that a cluster client takes for many: all of 127.0.0.0/8 is this machine, on Linux. */
 async function memory(): Promise<Results['memory']> {
   const hosts = Array.from({ length: SERVERS }, (_, i) => `127.0.0.${i + 1}`);
   const clients = 40;

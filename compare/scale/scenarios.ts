@@ -143,10 +143,10 @@ export interface Failover extends Size {
   readonly codes: Readonly<Record<string, number>>;
 }
 
-/** So many seconds go by until a key is read again, by any process, on the average. */
-export const READ_AGAIN = 4;
+/** After this many seconds, on the average, a key is read again, by any process. */
+const READ_AGAIN = 4;
 
-/** A third of the servers, a zone, goes for a while and returns empty. Each process makes so many calls a second for each server. */
+/** A third of the servers, a zone, goes for a while and returns empty. Each process makes `perServer` calls a second for each server. */
 export async function failover(size: Size, manner: Manner, away: number, perServer: number, after: number, client: ElastiCacheClientOptions = {}): Promise<Failover> {
   await using fleet = new Fleet({ ...size, client });
   await fleet.start(SECOND);

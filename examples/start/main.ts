@@ -30,7 +30,7 @@ function* inTurn(): Generator<[row: Row, key: string], never> {
   for (;;) for (const [id, row] of rows.entries()) yield [row, keys[id] ?? ''];
 }
 
-/** Runs `lanes` lanes of `work` for so many milliseconds, with a bar on a terminal; how long each call took, in milliseconds. */
+/** Runs `lanes` lanes of `work` for this many milliseconds, with a bar on a terminal; how long each call took, in milliseconds. */
 async function pass(milliseconds: number, lanes: number, work: () => Promise<void>): Promise<Float64Array> {
   const bar = new SingleBar({ format: '  {bar} {percentage} %', clearOnComplete: true, hideCursor: true, noTTYOutput: false });
   const times: number[] = [];

@@ -1,4 +1,4 @@
-import { option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsAmong, type OptionTable } from '../options/option';
 import { safeKey } from '../protocol/safe-key';
 import { clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
 import { uniqueWord } from './key-words';
@@ -36,7 +36,7 @@ export class Generation {
   constructor(client: AdapterClient, name: string, options: GenerationOptions) {
     this.#client = client;
     this.#name = safeKey(name, 100);
-    this.#ttl = settingsOf(GENERATION_OPTIONS, options).generationTtl;
+    this.#ttl = settingsAmong(GENERATION_OPTIONS, options).generationTtl;
     // Fails now if the client's prefix leaves no room.
     keyOf(client, this.#prefix(uniqueWord()), '');
   }

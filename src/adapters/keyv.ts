@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { Generation, GENERATION_OPTIONS, type GenerationOptions } from './generation';
 import { checkClient, clockOf, textOf, type AdapterClient } from './adapter-client';
 import { FAILURES, orElse, type Failures } from './failures';
@@ -19,7 +19,7 @@ export interface KeyvMemcacheOptions extends GenerationOptions {
   failures?: Failures | undefined;
 }
 
-/** The options of {@link KeyvMemcache}. */
+/** The options of {@link KeyvMemcache}. @internal */
 export const KEYV_OPTIONS = { namespace: option(WORD), failures: option(FAILURES, 'miss'), ...GENERATION_OPTIONS } satisfies OptionTable<KeyvMemcacheOptions>;
 
 /** One of the entries that Keyv stores together. */
@@ -49,7 +49,6 @@ export class KeyvMemcache extends EventEmitter {
   constructor(client: AdapterClient, options: KeyvMemcacheOptions = {}) {
     super();
     checkClient(client, 'deleteMany');
-    checkOptionNames(options, KEYV_OPTIONS);
     this.#client = client;
     const settings = settingsOf(KEYV_OPTIONS, options);
     this.#options = settings;

@@ -1,5 +1,5 @@
 import type { ReadableStream as NodeStream } from 'node:stream/web';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { decode, encode, type Encoded, type IncrementalEntry } from './next-entry';
 import { Pieces } from './pieces';
 import { checkClient, clockOf, type AdapterClient } from './adapter-client';
@@ -24,7 +24,7 @@ export interface CacheHandlerOptions {
   failures?: Failures | undefined;
 }
 
-/** The options of {@link createCacheHandler}. */
+/** The options of {@link createCacheHandler}. @internal */
 export const NEXT_OPTIONS = { prefix: option(WORD, 'next:'), ttl: option(LIFETIME, 0), failures: option(FAILURES, 'miss') } satisfies OptionTable<CacheHandlerOptions>;
 
 /** The type of a web stream: global where the types of Node have it, else from node:stream/web. */
@@ -78,7 +78,7 @@ export interface NextCacheHandler {
  * Both of Next.js's cache handlers over memcached, in one value: the default export of the file that `cacheHandler` names,
  * of the one that `cacheHandlers` names, or of both.
  *
- * A tag is one item that holds the time of its last revalidation, by the clocks of the web servers; all tags of an entry are
+ * A tag is one item that holds the time of its last revalidation, by the clocks of the web servers. All tags of an entry are
  * read in one trip, so that every web server sees a revalidation at its next request. Entries larger than an item are cut into
  * pieces.
  *
@@ -86,7 +86,6 @@ export interface NextCacheHandler {
  */
 export function createCacheHandler(client: AdapterClient, options: CacheHandlerOptions = {}): NextCacheHandler {
   checkClient(client, 'setMany', 'cas');
-  checkOptionNames(options, NEXT_OPTIONS);
   const { prefix, ttl, failures } = settingsOf(NEXT_OPTIONS, options);
   const clock = clockOf(client);
   const items = new Pieces(client, `${prefix}e:`);

@@ -1,4 +1,4 @@
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { checkValue, SWITCH, valueThat, type Rule } from '../options/rule';
 import type { MetaArithmeticOptions } from '../client/commands/meta-options';
 import { checkClient, clockOf, keyOf, type AdapterClient } from './adapter-client';
@@ -38,7 +38,7 @@ export interface RateLimitStoreOptions {
 
 const WINDOW: Rule<number> = valueThat('a number of milliseconds, more than 0', (value) => typeof value === 'number' && value > 0 && value <= 1e12);
 
-/** The options of {@link MemcacheRateLimitStore}. */
+/** The options of {@link MemcacheRateLimitStore}. @internal */
 export const RATE_LIMIT_OPTIONS = {
   prefix: option(WORD, 'rl:'),
   windowMs: option(WINDOW),
@@ -72,7 +72,6 @@ export class MemcacheRateLimitStore {
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(client: CountingClient, options: RateLimitStoreOptions = {}) {
     checkClient(client, 'incr', 'decr', 'metaArithmetic');
-    checkOptionNames(options, RATE_LIMIT_OPTIONS);
     const { prefix, windowMs, failures, meta } = settingsOf(RATE_LIMIT_OPTIONS, options);
     this.#client = client;
     this.prefix = prefix;

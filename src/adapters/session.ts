@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { StoreOptions } from '../client/cache-api';
 import { MemcacheIllegalInputError } from '../errors';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { ExpressSessions, type Generate, type RequestLike, type SessionLike } from './express-sessions';
 import { checkClient, clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
 import { FAILURES, orElse, type Failures } from './failures';
@@ -22,7 +22,7 @@ export interface SessionStoreOptions {
 
 const DAY = 86_400_000;
 
-/** The options of {@link MemcacheSessionStore}. */
+/** The options of {@link MemcacheSessionStore}. @internal */
 export const SESSION_OPTIONS = {
   prefix: option(WORD, 'sess:'),
   ttl: option(LIFETIME, DAY),
@@ -65,7 +65,6 @@ export class MemcacheSessionStore extends EventEmitter {
   constructor(client: SessionClient, options: SessionStoreOptions = {}) {
     super();
     checkClient(client, 'touch', 'replace', 'cas');
-    checkOptionNames(options, SESSION_OPTIONS);
     const { prefix, ttl, failures } = settingsOf(SESSION_OPTIONS, options);
     this.#client = client;
     this.#prefix = prefix;

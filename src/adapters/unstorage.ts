@@ -1,5 +1,5 @@
 import { MemcacheIllegalInputError, type MemcacheError } from '../errors';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsOf, type OptionTable } from '../options/option';
 import { objectWith } from '../options/rule';
 import { Generation, GENERATION_OPTIONS, type GenerationOptions } from './generation';
 import { checkClient, textOf, type AdapterClient } from './adapter-client';
@@ -25,7 +25,7 @@ export interface MemcacheDriverOptions extends GenerationOptions {
   failures?: Failures | undefined;
 }
 
-/** The options of {@link memcacheDriver}. */
+/** The options of {@link memcacheDriver}. @internal */
 export const DRIVER_OPTIONS = {
   client: option(objectWith<AdapterClient>('a client, for example new Client()', 'get')),
   base: option(WORD, 'unstorage'),
@@ -68,7 +68,6 @@ export interface MemcacheDriver {
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
 export function memcacheDriver(options: MemcacheDriverOptions): MemcacheDriver {
-  checkOptionNames(options, DRIVER_OPTIONS);
   const { base: name, ttl, failures } = settingsOf(DRIVER_OPTIONS, options);
   const { client } = options;
   checkClient(client);

@@ -1,6 +1,6 @@
 import type { CallOptions } from '../client/executor';
 import { MemcacheIllegalInputError } from '../errors';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../options/option';
+import { checkOptionNames, option, settingsAmong, settingsOf, type OptionTable, type Settings } from '../options/option';
 import { checkValue, functionOf, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
 import type { Key } from '../protocol/key';
 import type { Clock } from '../runtime/clock';
@@ -146,7 +146,7 @@ const SECONDS = wholeNumber(0, MAX_SECONDS);
 const COUNT = wholeNumber(0, MAX_COUNT);
 const AT_LEAST_ONE = wholeNumber(1, MAX_COUNT);
 
-export const MAX_TAGS = 16;
+const MAX_TAGS = 16;
 const TAG = /^[!-~]{1,150}$/;
 
 const TAG_NAMES: Rule<readonly string[]> = valueThat(
@@ -254,16 +254,7 @@ export interface EntrySettings {
 }
 
 /** {@link NearCacheOptions}, checked. */
-export interface NearSettings {
-  readonly maxEntries: number;
-  readonly maxBytes: number;
-  readonly ttl: number;
-  readonly admit: 'hot' | 'all';
-  readonly share: boolean;
-  readonly validate: boolean;
-  readonly staleIfError: number;
-  readonly broadcast: boolean;
-}
+export type NearSettings = Settings<typeof NEAR_OPTIONS>;
 
 /** The settings of a cache. */
 export interface CacheSettings {
@@ -276,7 +267,7 @@ export interface CacheSettings {
   readonly closeTimeout: number;
   readonly maxChunked: number;
   readonly l1: NearSettings | undefined;
-  readonly circuit: { readonly failures: number; readonly pause: number };
+  readonly circuit: Settings<typeof CIRCUIT_OPTIONS>;
   readonly recovery: number;
   readonly name: string;
   readonly keyShown: ((key: Key) => string) | undefined;
@@ -285,10 +276,9 @@ export interface CacheSettings {
 
 /** @throws MemcacheIllegalInputError naming the option that is not legal */
 export function cacheSettings(options: CacheOptions<never>): CacheSettings {
-  checkOptionNames(options, CACHE_OPTIONS);
   const settings = settingsOf(CACHE_OPTIONS, options);
   const { namespace, chunk, l1 } = settings;
-  const { tags, ...durations } = settingsOf(ENTRY_OPTIONS, options);
+  const { tags, ...durations } = settingsAmong(ENTRY_OPTIONS, options);
   const entry: EntrySettings = {
     ...durations,
     tags: ownTags(tags),
@@ -315,7 +305,6 @@ export function cacheSettings(options: CacheOptions<never>): CacheSettings {
 
 /** The settings of an option that is an object of options; messages name both. */
 function group<Table extends Parameters<typeof settingsOf>[0]>(name: string, table: Table, options: object): ReturnType<typeof settingsOf<Table>> {
-  checkOptionNames(options, table);
   for (const [option, { rule }] of Object.entries(table)) {
     const value = (options as Readonly<Record<string, unknown>>)[option];
     if (value !== undefined) checkValue(`${name}.${option}`, rule, value);

@@ -9,7 +9,7 @@ import { FallbackClient } from '../client/policies/fallback-client';
 import { otherCopy } from '../client/policies/other-copy';
 import { MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError } from '../errors';
 import { isBytes } from '../protocol/bytes';
-import { encodePrefix, type Key, type KeyRules } from '../protocol/key';
+import { encodePrefix, keyList, type Key, type KeyRules } from '../protocol/key';
 import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom } from '../runtime/random';
 import type { CacheValue } from '../serde/typed-serde';
@@ -713,12 +713,6 @@ function failed(error: unknown): Promise<never> {
 
 function isOneKey(keys: unknown): keys is Key {
   return typeof keys === 'string' || isBytes(keys);
-}
-
-/** A copy: the caller may fill the array with other keys before they are loaded. */
-function keyList(keys: unknown): readonly Key[] {
-  if (typeof keys === 'object' && keys !== null && Symbol.iterator in keys && !isBytes(keys)) return [...(keys as Iterable<Key>)];
-  throw new MemcacheIllegalInputError('keys must be an array or another iterable of keys');
 }
 
 /** The number by which messages name a client. */

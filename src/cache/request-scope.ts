@@ -1,7 +1,7 @@
 import type { Keys } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
 import { isBytes } from '../protocol/bytes';
-import { keyText, type Key } from '../protocol/key';
+import { isKeyList, keyText, type Key } from '../protocol/key';
 import type { Fixed } from '../serde/serde';
 import type { EntryOptions } from './cache-options';
 import type { Loader, ManyLoader } from './types';
@@ -42,8 +42,7 @@ export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
   /** As the cache's `getMany`, for those keys that this request has not read. */
   async getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>> {
     // What is no list of keys is refused by the cache.
-    const whole: unknown = keys;
-    if (typeof whole !== 'object' || whole === null || !(Symbol.iterator in whole) || isBytes(whole)) return this.#cache.getMany<K, T>(keys, load, options);
+    if (!isKeyList(keys)) return this.#cache.getMany<K, T>(keys, load, options);
     const list = [...keys];
     if (!list.every(isKey)) return this.#cache.getMany<K, T>(list, load, options);
     const missing = list.filter((key) => !this.#results.has(idOf(key)));

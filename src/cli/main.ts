@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../runtime/message-of';
 
 const HELP = `usage: tsmemcache <command> [options]
 
@@ -65,7 +66,7 @@ function packageVersion(): string {
 }
 
 function fail(error: unknown): void {
-  process.stderr.write(`tsmemcache: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`tsmemcache: ${messageOf(error)}\n`);
   process.exitCode = 1;
 }
 

@@ -1,5 +1,6 @@
 import { isIP, isIPv6 } from 'node:net';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { messageOf } from '../runtime/message-of';
 
 /** What `tsmemcache serve` was asked to do. */
 export interface ServeOptions {
@@ -209,7 +210,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: withNegatives(args), options: OPTIONS, allowPositionals: false }).values;
   } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : String(error)}; see tsmemcache serve --help`);
+    throw new UsageError(`${messageOf(error)}; see tsmemcache serve --help`);
   }
 }
 

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { createSecureContext, type TlsOptions } from 'node:tls';
 import { MemcacheIllegalInputError } from '../errors';
 import { systemClock } from '../runtime/clock';
+import { messageOf } from '../runtime/message-of';
 import { MemcachedServer, MemoryStore, Persistence, RedisServer, type Credentials } from '../server';
 import { parseServeOptions, UsageError, type Listener, type ServeOptions, type SnapshotOptions, type TlsFiles } from './options';
 import { userChange } from './user';
@@ -174,7 +175,7 @@ async function resolved<L extends Listener>(listener: L): Promise<L> {
   try {
     return { ...listener, host: (await lookup(listener.host)).address };
   } catch (error) {
-    throw new UsageError(`failed to listen on ${listenerName(listener)}: ${reason(error)}`, EX_OSERR);
+    throw new UsageError(`failed to listen on ${listenerName(listener)}: ${messageOf(error)}`, EX_OSERR);
   }
 }
 
@@ -184,7 +185,7 @@ async function listen<L extends Listener, S>(listener: L, start: (listener: L) =
   } catch (error) {
     // Node says then that permission is denied.
     const folder = 'path' in listener ? dirname(listener.path) : '.';
-    throw new UsageError(`failed to listen on ${listenerName(listener)}: ${existsSync(folder) ? reason(error) : `there is no folder ${folder}`}`, EX_OSERR);
+    throw new UsageError(`failed to listen on ${listenerName(listener)}: ${existsSync(folder) ? messageOf(error) : `there is no folder ${folder}`}`, EX_OSERR);
   }
 }
 
@@ -198,7 +199,7 @@ async function openSnapshot(
   } catch (error) {
     store.close();
     const status = error instanceof MemcacheIllegalInputError ? undefined : EX_UNREADABLE;
-    throw new UsageError(`cannot start from --snapshot=${snapshot.file}: ${reason(error)}`, status);
+    throw new UsageError(`cannot start from --snapshot=${snapshot.file}: ${messageOf(error)}`, status);
   }
 }
 
@@ -233,7 +234,7 @@ function readTlsFiles({ chain, key, ca, ciphers, verifyMode, minVersion }: TlsFi
   try {
     createSecureContext(tls);
   } catch (error) {
-    throw new UsageError(`-Z, --enable-ssl: must have PEM files and ciphers that can be used (-o ssl_…): ${reason(error)}`);
+    throw new UsageError(`-Z, --enable-ssl: must have PEM files and ciphers that can be used (-o ssl_…): ${messageOf(error)}`);
   }
   return tls;
 }
@@ -252,7 +253,7 @@ function writePid(path: string): void {
       closeSync(file);
     }
   } catch (error) {
-    throw new UsageError(`-P, --pidfile: must be a file that can be written, not ${JSON.stringify(path)}: ${reason(error)}`);
+    throw new UsageError(`-P, --pidfile: must be a file that can be written, not ${JSON.stringify(path)}: ${messageOf(error)}`);
   }
 }
 
@@ -261,7 +262,7 @@ function removePid(path: string, log: (line: string) => void): void {
   try {
     unlinkSync(path);
   } catch (error) {
-    log(`-P, --pidfile: could not remove ${JSON.stringify(path)}: ${reason(error)}`);
+    log(`-P, --pidfile: could not remove ${JSON.stringify(path)}: ${messageOf(error)}`);
   }
 }
 
@@ -271,7 +272,7 @@ function readFile(option: string, path: string): string {
     if (!statSync(path).isFile()) throw new Error(NO_FILE);
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new UsageError(`${option}: must be a file that can be read, not ${JSON.stringify(path)}: ${reason(error)}`);
+    throw new UsageError(`${option}: must be a file that can be read, not ${JSON.stringify(path)}: ${messageOf(error)}`);
   }
 }
 
@@ -281,8 +282,4 @@ function checkSocketPath(path: string): void {
   if (present !== undefined && !present.isSocket()) {
     throw new UsageError(`-s, --unix-socket: must be a path where nothing is, or a socket, not ${JSON.stringify(path)}`);
   }
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,7 +7,7 @@ const WEAKEST_FIRST: readonly Certainty[] = ['maybeExecuted', 'executed', 'notSe
  * The certainty of a call that took several attempts, or went to several servers: that of the attempt or part of which least is
  * known. A write that was lost once and refused later may have been executed.
  */
-export function weakestCertainty(all: readonly Certainty[]): Certainty {
+function weakestCertainty(all: readonly Certainty[]): Certainty {
   return WEAKEST_FIRST.find((certainty) => all.includes(certainty)) ?? 'notSent';
 }
 

@@ -1,5 +1,5 @@
 import { MemcacheIllegalInputError, type MemcacheError } from '../errors';
-import { option, settingsOf, type OptionTable, type Settings } from '../options/option';
+import { option, settingsAmong, type OptionTable, type Settings } from '../options/option';
 import { functionOf, isObject, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
 import { isBytes } from '../protocol/bytes';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
@@ -203,7 +203,7 @@ export interface ConnectionSettings extends Omit<Settings<typeof CONNECTION_OPTI
  * @throws MemcacheIllegalInputError naming the option
  */
 export function connectionSettings(address: ServerAddress, options: ConnectionOptions): ConnectionSettings {
-  const settings = settingsOf(CONNECTION_OPTIONS, { ...options, auth: options.auth ?? address.auth });
+  const settings = settingsAmong(CONNECTION_OPTIONS, { ...options, auth: options.auth ?? address.auth });
   const { keepAlive, tls, auth } = settings;
   if (tls === false && address.tls) throw new MemcacheIllegalInputError('tls: false contradicts the address memcacheds://…');
   const plain = {

@@ -1,9 +1,9 @@
 import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError, MemcacheUnknownCommandError } from '../errors';
-import { checkOptionNames, settingsOf } from '../options/option';
-import { checkValue, isObject, SWITCH, wholeNumber, type Rule } from '../options/rule';
+import { checkOptionNames, settingsAmong } from '../options/option';
+import { checkValue, isIterable, isObject, SWITCH, wholeNumber, type Rule } from '../options/rule';
 import { isBytes } from '../protocol/bytes';
 import { encodeExptime, type Expire } from '../protocol/exptime';
-import { encodeBase64Key, encodeKey, encodePrefix, keyText, routingPart, type Key, type KeyRules } from '../protocol/key';
+import { encodeBase64Key, encodeKey, encodePrefix, keyList, keyText, routingPart, type Key, type KeyRules } from '../protocol/key';
 import { encodeCas, encodeClientFlags, encodeCount } from '../protocol/numbers';
 import { toBlock } from '../protocol/request';
 import type { Clock } from '../runtime/clock';
@@ -48,7 +48,7 @@ import { failedKeys, type ServerMetrics } from './meter';
 import { nextClientId } from './observe';
 import { overview } from './overview';
 import { failFast } from './policies/fail-fast';
-import { ProxyGate } from './proxy-gate';
+import { ProxyGate } from './policies/proxy-gate';
 import type { ServerInput } from './server-address';
 
 /** The key type of a Map by literal keys, widened so that it can be asked for any string. */
@@ -94,7 +94,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    */
   constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
     checkOptionNames(options, new.target.optionNames);
-    const settings = settingsOf(CLIENT_OPTIONS, options);
+    const settings = settingsAmong(CLIENT_OPTIONS, options);
     const { proxy, keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors, diagnostics, callerStack } = settings;
     const executor = isExecutor(server)
       ? server
@@ -693,24 +693,14 @@ function checkOptions(options: CallOptions | undefined, known: object = CALL_OPT
   }
 }
 
-/** A copy: the caller may fill the array with other keys before the answer has come. */
-function keyList(keys: unknown): readonly Key[] {
-  if (isObject(keys) && isIterable<Key>(keys) && !isBytes(keys)) return [...keys];
-  throw new MemcacheIllegalInputError('keys must be an array or another iterable of keys');
-}
-
 function pairs<V>(entries: Entries<V>): (readonly [Key, V])[] {
   if (!isObject(entries)) throw new MemcacheIllegalInputError('entries must be a Map, an iterable of pairs, or an object');
-  if (!isIterable<readonly [Key, V]>(entries)) return Object.entries<V>(entries);
-  const list = [...entries];
+  if (!isIterable(entries)) return Object.entries<V>(entries);
+  const list = [...(entries as Iterable<readonly [Key, V]>)];
   if (list.some((pair: unknown) => !Array.isArray(pair) || pair.length !== 2)) {
     throw new MemcacheIllegalInputError('entries must be pairs [key, value]');
   }
   return list;
-}
-
-function isIterable<T>(value: object): value is Iterable<T> {
-  return Symbol.iterator in value;
 }
 
 const SECONDS = wholeNumber(0, 2 ** 31 - 1);

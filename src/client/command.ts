@@ -87,8 +87,8 @@ export type Command<R> = KeyCommand<R> | KeysCommand<R, unknown> | ServerCommand
 
 /**
  * What all commands have. Constants of a class are getters: a field would take eight bytes in each call that waits. Fields are only
- * declared, and assigned in the constructor: to define them in a class with five or more subclasses is slow in V8, so that each call
- * of a process that uses many commands took 1.8 times as long.
+ * declared, and assigned in the constructor. To define them in a class with five or more subclasses is slow in V8: in a process
+ * that uses many commands each call would take 1.8 times as long.
  */
 abstract class BaseCommand<R> {
   /** The protocol's word, for example `get`. */
@@ -302,19 +302,25 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
   }
 }
 
-/** memcached's proxy takes a last key of this name for the flag, and then does not answer. */
-const FLAG = 'noreply';
+/** A `get` line is kept below this many bytes: some managed services refuse lines beyond 16 KB. */
+export const MAX_GET_LINE = 15_000;
+
+/**
+ * The key that may be taken for the flag where it ends a line, which is then not answered: by memcached's proxy in a line of
+ * `get`, and by memcached since 1.6.40 in one of `delete`.
+ */
+export const FLAG_KEY = 'noreply';
 /** The key that is then asked for as well. */
 const STOPGAP = 'noreply-';
 
 /** What follows the last key in a line of `get` or `gets`: usually nothing. */
 export function afterLastKey(wireKey: string): string {
-  return wireKey === FLAG ? ` ${STOPGAP}` : '';
+  return wireKey === FLAG_KEY ? ` ${STOPGAP}` : '';
 }
 
 /** Whether the frame is a value that only {@link afterLastKey} asked for, so that no call gets it. */
 export function isStopgap(frame: Frame, lastKey: string): boolean {
-  return lastKey === FLAG && isValueFor(frame, STOPGAP);
+  return lastKey === FLAG_KEY && isValueFor(frame, STOPGAP);
 }
 
 /** A command for several keys that can be split among their owners, each of which gives a `Part` of the result. */

@@ -11,9 +11,9 @@ import { parseServerAddress, type ServerInput } from './server-address';
 import { Wire, type Gathering, type WireOwner } from './wire/wire';
 
 /**
- * How long each key has a line of its own after a reply for several was broken by an error, in milliseconds: a proxy one of
- * whose servers is dead answers every such line in that way, and each costs the connection. The option `proxy: true` avoids
- * even the first one.
+ * How long each key has a line of its own after an error has broken a reply for several keys, in milliseconds. A proxy with a
+ * dead server answers every such line in that way, and each costs the connection. The option `proxy: true` avoids even the
+ * first one.
  */
 const SEPARATELY_FOR = 60_000;
 

@@ -5,7 +5,7 @@ import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { MemcacheIllegalInputError } from '../errors';
 import { ConnectionPool, POOL_OPTIONS, type PoolOptions } from '../pool/connection-pool';
 import { functionOf, MILLISECONDS, objectWith, SWITCH, wholeNumber } from '../options/rule';
-import { option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsAmong, type OptionTable } from '../options/option';
 import { routingPart, type Key } from '../protocol/key';
 import { LoopLoad } from '../runtime/loop-load';
 import { systemRandom, type Random } from '../runtime/random';
@@ -81,8 +81,8 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
    * @throws MemcacheIllegalInputError naming the option or server that is not legal
    */
   constructor(servers: (Iterable<ClusterServer> & object) | Discovery, options: HashClientOptions<Out, In> = {}) {
-    const { clock, timeout } = settingsOf(CLIENT_OPTIONS, options);
-    const { hasher, usePooling, random, retryAttempts, retryTimeout, deadTimeout } = settingsOf(HASH_OPTIONS, options);
+    const { clock, timeout } = settingsAmong(CLIENT_OPTIONS, options);
+    const { hasher, usePooling, random, retryAttempts, retryTimeout, deadTimeout } = settingsAmong(HASH_OPTIONS, options);
     const health: HealthSettings = { clock, random, retryAttempts, retryTimeout, deadTimeout };
     const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;

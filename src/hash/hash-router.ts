@@ -12,12 +12,12 @@ import { rejected } from '../client/abort';
 import type { ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
 import { ServerMeter } from '../client/meter';
-import { nextClientId, serverLists } from '../client/observe';
+import { nextClientId, serverLists, type ServerState } from '../client/observe';
 import { keyText, type KeyPart } from '../protocol/key';
 import type { Hasher } from './placement/hasher';
 import type { Member } from './discovery/member';
 import { Guard } from '../client/policies/fail-fast';
-import { isServersFault, ServerHealth, type HealthSettings, type HealthState } from '../client/policies/server-health';
+import { isServersFault, ServerHealth, type HealthSettings } from '../client/policies/server-health';
 
 /** An executor for one server, and how many calls wait on it. */
 export interface ServerExecutor extends Executor {
@@ -33,7 +33,7 @@ export interface ServerStatus {
   readonly name: string;
   /** Its share of the keys, relative to the others. */
   readonly weight: number;
-  readonly state: HealthState;
+  readonly state: ServerState;
   /** Failures since it was last healthy. */
   readonly failures: number;
   /** Milliseconds until it may be probed, which the next call after that does; 0 when it is healthy. */
@@ -285,7 +285,7 @@ export class HashRouter implements Executor {
   // ── health ──────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The keys of a dead server move to the others. */
-  #onChange(node: Node, before: HealthState): void {
+  #onChange(node: Node, before: ServerState): void {
     if (this.#nodes.get(node.name) !== node) return;
     if (node.guard.health.state === 'dead') {
       this.#dead++;

@@ -18,4 +18,3 @@ export type { ElastiCacheOptions } from './discovery/elasticache';
 export { ElastiCacheClient } from './elasticache-client';
 export type { ElastiCacheClientOptions } from './elasticache-client';
 export type { ServerStatus } from './hash-router';
-export type { HealthState } from '../client/policies/server-health';

@@ -46,12 +46,22 @@ export function option<T>(rule: Rule<T>, byDefault?: T): Option<T> {
 }
 
 /**
- * The values of the options of `table`, with their defaults. Names that the table lacks are ignored: they may belong to another
- * table (see {@link checkOptionNames}).
+ * The values of the options of `table`, with their defaults.
+ *
+ * @throws MemcacheIllegalInputError naming the option that is not legal and its rule, or that is not in the table
+ */
+export function settingsOf<Table extends AnyOptionTable>(table: Table, options: object): Settings<Table> {
+  checkOptionNames(options, table);
+  return settingsAmong(table, options);
+}
+
+/**
+ * The same out of options some of which may belong to other tables. Whoever takes them all checks their names
+ * ({@link checkOptionNames}).
  *
  * @throws MemcacheIllegalInputError naming the option and its rule
  */
-export function settingsOf<Table extends AnyOptionTable>(table: Table, options: object): Settings<Table> {
+export function settingsAmong<Table extends AnyOptionTable>(table: Table, options: object): Settings<Table> {
   const settings: Record<string, unknown> = {};
   for (const [name, { rule, default: byDefault }] of Object.entries(table)) {
     const value = (options as Readonly<Record<string, unknown>>)[name];

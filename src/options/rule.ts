@@ -1,5 +1,6 @@
 /** What a value of an option must be. */
 import { MemcacheIllegalInputError } from '../errors';
+import { LONGEST_TIMER } from '../runtime/clock';
 
 /** A rule for values: `is` completes the sentence `timeout must be …`. */
 export interface Rule<T> {
@@ -12,9 +13,6 @@ export interface Rule<T> {
   /** Never set: it carries the type that the rule is for. */
   readonly type?: T;
 }
-
-/** The longest delay that Node's timers take, in milliseconds. */
-export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** A switch. */
 export const SWITCH: Rule<boolean> = { is: 'true or false', allows: (value) => typeof value === 'boolean' };
@@ -41,7 +39,7 @@ export function isWholeNumber(value: unknown, least: number, most: number): valu
 
 /** An object with these methods; a class given in place of an instance has none of them. */
 export function objectWith<T>(what: string, ...methods: readonly (keyof T & string)[]): Rule<T> {
-  return { is: what, allows: (value) => hasMethods(value, ...methods) };
+  return valueThat(what, (value) => hasMethods(value, ...methods));
 }
 
 /** A string that is not empty. */
@@ -49,12 +47,12 @@ export const STRING: Rule<string> = { is: 'a string that is not empty', allows: 
 
 /** One of these words. */
 export function oneOf<T extends string>(...words: readonly T[]): Rule<T> {
-  return { is: words.join(' or '), allows: (value) => words.some((word) => word === value) };
+  return valueThat(words.join(' or '), (value) => words.some((word) => word === value));
 }
 
 /** A function. */
 export function functionOf<T extends (...args: never[]) => unknown>(): Rule<T> {
-  return { is: 'a function', allows: (value) => typeof value === 'function' };
+  return valueThat('a function', (value) => typeof value === 'function');
 }
 
 /** A value that a rule of its own describes. */
@@ -64,6 +62,11 @@ export function valueThat<T>(is: string, allows: (value: unknown) => boolean, ex
 
 export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
+}
+
+/** Whether it is an array, a Map or the like; a string is not. */
+export function isIterable(value: unknown): value is Iterable<unknown> & object {
+  return isObject(value) && Symbol.iterator in value;
 }
 
 /** Whether it is an object with these methods. */

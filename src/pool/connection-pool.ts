@@ -7,7 +7,7 @@ import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
 import { ServerMeter } from '../client/meter';
 import { nextClientId } from '../client/observe';
 import type { Gathering } from '../client/wire/wire';
-import { option, settingsOf, type OptionTable } from '../options/option';
+import { option, settingsAmong, type OptionTable } from '../options/option';
 import { checkValue, MILLISECONDS, wholeNumber } from '../options/rule';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { Dispatcher, type Borrower, type DispatcherSettings, type PoolStats } from './dispatcher';
@@ -68,7 +68,7 @@ export class ConnectionPool implements Executor {
   constructor(server: ServerInput, options: PoolOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
     const address = parseServerAddress(server);
     const { clock, timeout } = connectionSettings(address, options);
-    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settingsOf(POOL_OPTIONS, options);
+    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settingsAmong(POOL_OPTIONS, options);
     checkValue('minPoolSize', wholeNumber(0, max), min);
     loadGenericPool();
     const loanOptions: LoanOptions = { max, min, idleTimeout };

@@ -3,7 +3,7 @@ import { CLIENT_OPTIONS, type ClientOptions } from '../client/client-options';
 import type { ConnectionObserver } from '../client/connection';
 import { failFast } from '../client/policies/fail-fast';
 import type { ServerInput } from '../client/server-address';
-import { settingsOf } from '../options/option';
+import { settingsAmong } from '../options/option';
 import type { CacheValue } from '../serde';
 import { ConnectionPool, POOL_OPTIONS, type PoolOptions } from './connection-pool';
 import type { PoolStats } from './dispatcher';
@@ -23,7 +23,7 @@ export class PooledClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(server: ServerInput = '127.0.0.1:11211', options: PooledClientOptions<Out, In> = {}) {
     const open = (observer: ConnectionObserver): ConnectionPool => new ConnectionPool(server, options, observer);
-    const { executor, next } = failFast(server, settingsOf(CLIENT_OPTIONS, options), open);
+    const { executor, next } = failFast(server, settingsAmong(CLIENT_OPTIONS, options), open);
     super(executor, options);
     this.#pool = next;
   }

@@ -34,6 +34,18 @@ export function copyOf(buffer: Buffer, start: number, end: number): Buffer {
   return copy;
 }
 
+/** A part of owned memory is kept as it is from this many bytes on. A smaller one is copied: it would pin all of that memory. */
+export const SHARE_FROM = 4096;
+
+/**
+ * `buffer[start, end)` in memory that nobody else writes to.
+ *
+ * @param owned whether nobody else writes to `buffer`
+ */
+export function kept(buffer: Buffer, start: number, end: number, owned: boolean): Buffer {
+  return owned && end - start >= SHARE_FROM ? buffer.subarray(start, end) : copyOf(buffer, start, end);
+}
+
 /**
  * How much to allocate for something of which `length` bytes have arrived.
  *

@@ -7,7 +7,7 @@
  * The reader is the only place that cuts bytes into lines and blocks; which lines announce a block is the caller's rule.
  */
 
-import { copyOf, enlarged, isText, latin1Slice, roomFor } from './bytes';
+import { enlarged, isText, kept, latin1Slice, roomFor } from './bytes';
 
 /** What a {@link BlockRule} returns for a line that no data block follows. */
 export const NO_BLOCK = -1;
@@ -39,9 +39,6 @@ export const SHORT_LINE = 1024;
 
 /** How much is allocated ahead of the bytes that really arrived, whatever a line announces. */
 const ALLOCATE_AHEAD = 64 * 1024;
-
-/** Values from here on are cut out of the receive buffer they were gathered in; smaller ones are copied so as not to pin it. */
-const SHARE_FROM = 4096;
 
 const LF = 10;
 const CR = 13;
@@ -80,8 +77,7 @@ export class Frame {
 
   /** The block, in memory that nobody else writes to. */
   data(): Buffer {
-    const { buffer, dataStart, dataEnd } = this;
-    return this.owned && dataEnd - dataStart >= SHARE_FROM ? buffer.subarray(dataStart, dataEnd) : copyOf(buffer, dataStart, dataEnd);
+    return kept(this.buffer, this.dataStart, this.dataEnd, this.owned);
   }
 
   /** Whether the line begins with `word`, followed by a space or the line's end. */

@@ -4,6 +4,7 @@
  * of a line whose key is too long).
  */
 import { MemcacheIllegalInputError } from '../errors';
+import { isIterable } from '../options/rule';
 import { isBytes, latin1Slice } from './bytes';
 import { MAX_KEY_LENGTH } from './limits';
 
@@ -90,6 +91,21 @@ export function routingPart(key: Key): KeyPart {
 export function keyText(key: Key): string {
   const part = storedPart(key);
   return typeof part === 'string' ? part : toBytes(part, 'key').toString();
+}
+
+/**
+ * A copy of a list of keys: the caller may fill its array with others before the answer has come.
+ *
+ * @throws MemcacheIllegalInputError when it is no list, such as a single key
+ */
+export function keyList(keys: unknown): readonly Key[] {
+  if (isKeyList(keys)) return [...keys];
+  throw new MemcacheIllegalInputError('keys must be an array or another iterable of keys');
+}
+
+/** Whether it is several keys; the keys themselves are not looked at. Bytes are one key. */
+export function isKeyList(keys: unknown): keys is Iterable<Key> {
+  return isIterable(keys) && !isBytes(keys);
 }
 
 function isPair(key: Key): key is readonly [KeyPart, KeyPart] {

@@ -168,13 +168,23 @@ export function replyError(frame: Frame, asked: Asked, server: string): Memcache
       : new MemcacheClientError(text, origin);
   }
   if (/^(SERVER_)?ERROR/.test(line)) {
-    // The server says this to a new connection before it reads anything from it.
-    if (line.startsWith('ERROR Too many open connections')) origin.certainty = 'notSent';
+    if (line.startsWith(NO_PLACE)) origin.certainty = 'notSent';
     else if (line.startsWith('SERVER_ERROR')) origin.certainty = certaintyOf(text);
     return new MemcacheServerError(text, origin);
   }
   origin.certainty = 'maybeExecuted';
   return new MemcacheUnknownError(`the reply to "${asked.verb}" cannot be understood: ${looksLike(line)}`, origin);
+}
+
+/** The words of {@link NO_PLACE}. */
+export const TOO_MANY_CONNECTIONS = 'Too many open connections';
+
+/** What a server says to a connection beyond its limit, before it reads anything from it, and closes it. */
+export const NO_PLACE = `ERROR ${TOO_MANY_CONNECTIONS}`;
+
+/** Whether this is the error for {@link NO_PLACE}. */
+export function isNoPlace({ message }: MemcacheServerError): boolean {
+  return message.startsWith(TOO_MANY_CONNECTIONS);
 }
 
 /**

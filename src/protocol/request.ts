@@ -122,11 +122,11 @@ export function toBlock(data: string | Uint8Array, always = false): string | Uin
     if (data.length === 0 && isDetached(data)) throw detached();
     return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
   }
-  if (data.length <= COPIED_UP_TO) return copyOf(data);
+  if (data.length <= COPIED_UP_TO) return copyInSlab(data);
   return always || isResizable(data.buffer) ? Buffer.from(data) : data;
 }
 
-function copyOf(data: Uint8Array): Uint8Array {
+function copyInSlab(data: Uint8Array): Uint8Array {
   if (slab === undefined || SLAB_SIZE - slabUsed < data.length) {
     slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
     slabUsed = 0;

@@ -27,7 +27,7 @@ export interface Clock {
 }
 
 /** The longest delay that Node's timers take, in milliseconds; they would fire at once for a longer one. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * Replies are passed on by the `setImmediate` of the time when this module was loaded, so that they arrive while a test's fake

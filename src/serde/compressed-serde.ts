@@ -1,10 +1,12 @@
-import { MemcacheIllegalInputError, MemcacheSerdeError } from '../errors';
-import { copyOf } from '../protocol/bytes';
+import { MemcacheSerdeError } from '../errors';
+import { option, settingsOf, type OptionTable } from '../options/option';
+import { objectWith, wholeNumber, type Rule } from '../options/rule';
 import type { Codec } from './codec';
 import { FLAG_COMPRESSED } from './flags';
+import { checkInner, deserializeInner } from './inner';
 import type { MISS, Serde, SerializedValue } from './serde';
-import { zlibCodec, type CompressionLevel } from './zlib';
 import { unreadable } from './unreadable';
+import { MAX_OUTPUT, zlibCodec, type CompressionLevel } from './zlib';
 
 /** How a {@link CompressedSerde} works. */
 export interface CompressedSerdeOptions {
@@ -12,13 +14,19 @@ export interface CompressedSerdeOptions {
   minLength?: number | undefined;
   /** How hard the default codec tries: 0 (not at all) to 9. @default 6 */
   level?: CompressionLevel | undefined;
-  /** The longest value that is read, in bytes after decompression; a longer one is an error. @default 67_108_864 (64 MiB) */
+  /** The longest value that is read, in bytes after decompression; a longer one is an error. @default 67108864 (64 MiB) */
   maxOutput?: number | undefined;
   /** Another codec. Every client that reads the values must have the same one. @default zlib's format, as in Python */
   codec?: Codec | undefined;
 }
 
-export const DEFAULT_MAX_OUTPUT = 64 * 1024 * 1024;
+/** The options of {@link CompressedSerde}. */
+export const COMPRESSED_OPTIONS = {
+  minLength: option(wholeNumber(0, 2 ** 30, 'bytes'), 400),
+  level: option<CompressionLevel>(wholeNumber(0, 9) as Rule<CompressionLevel>, 6),
+  maxOutput: MAX_OUTPUT,
+  codec: option(objectWith<Codec>('an object with the functions compress and decompress', 'compress', 'decompress')),
+} satisfies OptionTable<CompressedSerdeOptions>;
 
 /**
  * Values of another serde, compressed where that makes them smaller; `FLAG_COMPRESSED` is added to their flags.
@@ -33,19 +41,12 @@ export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
   readonly #maxOutput: number;
   readonly #codec: Codec;
 
-  /** @throws MemcacheIllegalInputError naming the option that is not legal */
+  /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(inner: Serde<Out, In>, options: CompressedSerdeOptions = {}) {
     this.#inner = checkInner(inner);
-    this.#minLength = byteCount('minLength', options.minLength ?? 400);
-    this.#maxOutput = byteCount('maxOutput', options.maxOutput ?? DEFAULT_MAX_OUTPUT);
-    const level = options.level ?? 6;
-    if (!Number.isInteger(level) || level < 0 || level > 9) {
-      throw new MemcacheIllegalInputError('level must be a whole number from 0 to 9');
-    }
-    const { codec } = options;
-    if (codec !== undefined && !(typeof codec === 'object' && typeof codec.compress === 'function' && typeof codec.decompress === 'function')) {
-      throw new MemcacheIllegalInputError('codec must be an object with the functions compress and decompress');
-    }
+    const { minLength, level, maxOutput, codec } = settingsOf(COMPRESSED_OPTIONS, options);
+    this.#minLength = minLength;
+    this.#maxOutput = maxOutput;
     this.#codec = codec ?? zlibCodec(level);
   }
 
@@ -68,8 +69,7 @@ export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
 
   deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number, key: string): Out | typeof MISS {
     if (flags & FLAG_COMPRESSED) return this.deserialize(buffer.subarray(start, end), flags, key);
-    if (this.#inner.deserializeInPlace) return this.#inner.deserializeInPlace(buffer, start, end, flags, key);
-    return this.#inner.deserialize(copyOf(buffer, start, end), flags, key);
+    return deserializeInner(this.#inner, buffer, start, end, flags, key);
   }
 
   #decompress(data: Buffer): Buffer {
@@ -79,18 +79,4 @@ export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
     }
     return Buffer.from(plain.buffer, plain.byteOffset, plain.length);
   }
-}
-
-/** @throws MemcacheIllegalInputError when `inner` is not a serde */
-export function checkInner<Out, In>(inner: Serde<Out, In> | undefined): Serde<Out, In> {
-  if (typeof inner === 'object' && typeof inner.serialize === 'function' && typeof inner.deserialize === 'function') return inner;
-  throw new MemcacheIllegalInputError('inner must be a serde, for example new JsonSerde()');
-}
-
-/** An option that counts bytes. */
-export function byteCount(name: string, value: number): number {
-  if (!Number.isInteger(value) || value < 0 || value > 2 ** 30) {
-    throw new MemcacheIllegalInputError(`${name} must be a whole number from 0 to ${2 ** 30}`);
-  }
-  return value;
 }

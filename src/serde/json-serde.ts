@@ -1,6 +1,8 @@
-import { MemcacheIllegalInputError, MemcacheSerdeError } from '../errors';
+import { option, settingsOf, type OptionTable } from '../options/option';
+import { functionOf } from '../options/rule';
 import { utf8Slice } from '../protocol/bytes';
 import { FLAG_JSON } from './flags';
+import { parseJson, toJson } from './json';
 import type { Fixed, Serde, SerializedValue } from './serde';
 import { unreadable } from './unreadable';
 
@@ -12,18 +14,20 @@ export interface JsonSerdeOptions<T> {
   validate?: ((value: unknown) => T) | undefined;
 }
 
+/** The options of {@link JsonSerde}. */
+export const JSON_OPTIONS = {
+  reviver: option(functionOf<NonNullable<JsonSerdeOptions<unknown>['reviver']>>()),
+  validate: option(functionOf<NonNullable<JsonSerdeOptions<unknown>['validate']>>()),
+} satisfies OptionTable<JsonSerdeOptions<unknown>>;
+
 /** Everything as JSON. `JSON.parse` makes `__proto__` an ordinary property, so no prototype can be changed. */
 export class JsonSerde<T = unknown> implements Serde<T> {
   readonly #reviver: JsonSerdeOptions<T>['reviver'];
   readonly #validate: (value: unknown) => T;
 
-  /** @throws MemcacheIllegalInputError when `reviver` or `validate` is not a function */
+  /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(options: JsonSerdeOptions<T> = {}) {
-    for (const name of ['reviver', 'validate'] as const) {
-      const option: unknown = options[name];
-      if (option !== undefined && typeof option !== 'function') throw new MemcacheIllegalInputError(`${name} must be a function`);
-    }
-    this.#reviver = options.reviver;
+    this.#reviver = settingsOf(JSON_OPTIONS, options).reviver;
     this.#validate = options.validate ?? ((value) => value as T);
   }
 
@@ -41,22 +45,5 @@ export class JsonSerde<T = unknown> implements Serde<T> {
       throw unreadable(`the item has flags ${flags}, not those of JSON (${FLAG_JSON}): another serde stored it`);
     }
     return this.#validate(parseJson(utf8Slice(buffer, start, end), this.#reviver));
-  }
-}
-
-/** @throws MemcacheSerdeError for what JSON cannot hold: undefined, a function, a symbol */
-export function toJson(value: unknown): string {
-  const json = JSON.stringify(value) as string | undefined;
-  if (json === undefined) throw new MemcacheSerdeError(`JSON cannot hold a value of type ${typeof value}`);
-  return json;
-}
-
-/** @throws MemcacheSerdeError without the parser's own message, which quotes the text */
-export function parseJson(text: string, reviver?: (this: unknown, key: string, value: unknown) => unknown): unknown {
-  try {
-    return JSON.parse(text, reviver) as unknown;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw unreadable('the item is flagged as JSON, but is not JSON');
   }
 }

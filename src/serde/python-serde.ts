@@ -1,22 +1,25 @@
-import { byteCount, DEFAULT_MAX_OUTPUT } from './compressed-serde';
+import { settingsOf, type OptionTable } from '../options/option';
+import { isBytes } from '../protocol/bytes';
 import { FLAG_BYTES, FLAG_COMPRESSED, FLAG_INTEGER, FLAG_LONG, FLAG_PICKLE, FLAG_TEXT } from './flags';
 import { integerText, isInteger } from './integer';
 import { readPickle } from './pickle/reader';
 import { writePickle } from './pickle/writer';
 import type { Serde, SerializedValue } from './serde';
 import { TypedSerde, type CacheValue } from './typed-serde';
-import { readZlib } from './zlib';
 import { unreadable } from './unreadable';
-import { isBytes } from '../protocol/bytes';
+import { MAX_OUTPUT, readZlib } from './zlib';
 
 /** Reads what stands in an item as it is: a TypedSerde stores strings, bytes and integers as Python's clients do. */
 const PLAIN = new TypedSerde();
 
 /** How a {@link PythonSerde} reads. */
 export interface PythonSerdeOptions {
-  /** The longest compressed value that is read, in bytes after decompression; a longer one is an error. @default 67_108_864 (64 MiB) */
+  /** The longest compressed value that is read, in bytes after decompression; a longer one is an error. @default 67108864 (64 MiB) */
   maxOutput?: number | undefined;
 }
+
+/** The options of {@link PythonSerde}. */
+export const PYTHON_OPTIONS = { maxOutput: MAX_OUTPUT } satisfies OptionTable<PythonSerdeOptions>;
 
 /**
  * What pymemcache's `pickle_serde` and `compressed_serde`, and python-memcached, store and read: strings, bytes and integers as
@@ -31,9 +34,9 @@ export interface PythonSerdeOptions {
 export class PythonSerde implements Serde<CacheValue> {
   readonly #maxOutput: number;
 
-  /** @throws MemcacheIllegalInputError naming the option that is not legal */
+  /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(options: PythonSerdeOptions = {}) {
-    this.#maxOutput = byteCount('maxOutput', options.maxOutput ?? DEFAULT_MAX_OUTPUT);
+    this.#maxOutput = settingsOf(PYTHON_OPTIONS, options).maxOutput;
   }
 
   serialize(value: CacheValue): SerializedValue {

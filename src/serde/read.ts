@@ -1,12 +1,9 @@
 /** How a client calls serdes: whatever they do, only the call at hand is affected. */
 import { MemcacheSerdeError } from '../errors';
 import { isObject, isWholeNumber } from '../options/rule';
-import { copyOf, isBytes } from '../protocol/bytes';
+import { isBytes, kept, SHARE_FROM } from '../protocol/bytes';
 import { MAX_FLAGS } from '../protocol/limits';
 import type { MISS, Serde, SerializedValue } from './serde';
-
-/** Values from here on may be cut out of a buffer that is the frame's own; smaller ones are copied so as not to pin it. */
-const SHARE_FROM = 4096;
 
 /**
  * The bytes and flags of a value.
@@ -49,9 +46,9 @@ export function deserializeValue<Out>(
 ): Out | typeof MISS {
   try {
     // What may be kept is given to `deserialize`: bytes read in place are copied once more.
-    const keeps = owned && end - start >= SHARE_FROM;
-    if (serde.deserializeInPlace !== undefined && !keeps) return serde.deserializeInPlace(buffer, start, end, flags, key);
-    return serde.deserialize(keeps ? buffer.subarray(start, end) : copyOf(buffer, start, end), flags, key);
+    const isKept = owned && end - start >= SHARE_FROM;
+    if (serde.deserializeInPlace !== undefined && !isKept) return serde.deserializeInPlace(buffer, start, end, flags, key);
+    return serde.deserialize(kept(buffer, start, end, owned), flags, key);
   } catch (cause) {
     throw new MemcacheSerdeError(`the serde could not read the value${reason(cause)}`, {
       command: verb,

@@ -13,7 +13,7 @@ import {
   FLAG_TEXT,
 } from './flags';
 import { integerText, isInteger, toBigInt, toInteger } from './integer';
-import { parseJson, toJson } from './json-serde';
+import { parseJson, toJson } from './json';
 import type { Serde, SerializedValue } from './serde';
 import { checkWellFormed } from './string-serde';
 import { unreadable } from './unreadable';

@@ -1,6 +1,6 @@
 import { MemcacheIllegalInputError } from '../errors';
-import { copyOf, latin1Slice } from '../protocol/bytes';
-import { checkInner } from './compressed-serde';
+import { latin1Slice } from '../protocol/bytes';
+import { checkInner, deserializeInner } from './inner';
 import { MISS, type Serde, type SerializedValue } from './serde';
 
 /**
@@ -40,9 +40,7 @@ export class VersionedSerde<Out, In = Out> implements Serde<Out, In> {
 
   deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number, key: string): Out | typeof MISS {
     if (!this.#isOurs(buffer, start, end)) return MISS;
-    const from = start + this.#prefix.length;
-    if (this.#inner.deserializeInPlace) return this.#inner.deserializeInPlace(buffer, from, end, flags, key);
-    return this.#inner.deserialize(copyOf(buffer, from, end), flags, key);
+    return deserializeInner(this.#inner, buffer, start + this.#prefix.length, end, flags, key);
   }
 
   #isOurs(buffer: Buffer, start: number, end: number): boolean {

@@ -2,13 +2,17 @@
 import type * as fflate from 'fflate';
 import type * as zlib from 'node:zlib';
 import { MemcacheSerdeError } from '../errors';
-import { isObject } from '../options/rule';
+import { option } from '../options/option';
+import { isObject, wholeNumber } from '../options/rule';
 import { copyOf } from '../protocol/bytes';
 import type { Codec } from './codec';
 import { unreadable } from './unreadable';
 
 /** How hard fflate tries, from 0 (not at all) to 9. */
 export type CompressionLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+
+/** The option `maxOutput` of all serdes that decompress. */
+export const MAX_OUTPUT = option(wholeNumber(0, 2 ** 30, 'bytes'), 64 * 1024 * 1024);
 
 /** fflate writes, node:zlib reads: fflate takes a value that was cut short or has bytes after its end, and cannot be stopped in time. */
 export function zlibCodec(level: CompressionLevel): Codec {

@@ -8,6 +8,7 @@
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 import { MemcacheIllegalInputError } from '../errors';
+import { isObject, valueThat } from '../options/rule';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -50,27 +51,26 @@ function number(value: number): string {
   return value === Infinity ? '+Inf' : String(value);
 }
 
-/** @throws MemcacheIllegalInputError when `prefix` cannot begin the name of a metric */
-export function checkPrefix(prefix: unknown): string {
-  if (typeof prefix !== 'string' || !/^(?:[a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(prefix)) {
-    throw new MemcacheIllegalInputError('prefix must be a string of letters, digits, "_" and ":" that does not begin with a digit');
-  }
-  return prefix;
-}
+/** What may begin the name of a metric. */
+export const PREFIX = valueThat<string>(
+  'a string of letters, digits, "_" and ":" that does not begin with a digit',
+  (prefix) => typeof prefix === 'string' && /^(?:[a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(prefix),
+);
+
+/** Labels for every sample, whose names {@link checkLabels} looks at. */
+export const LABELS = valueThat<Labels>('an object of strings', isObject);
 
 /**
- * Labels for every sample.
+ * Refuses labels that Prometheus would not read.
  *
  * @param taken - the names of the labels that samples set themselves
  * @throws MemcacheIllegalInputError naming the label that is not legal
  */
-export function checkLabels(labels: unknown, taken: readonly string[]): Labels {
-  if (typeof labels !== 'object' || labels === null) throw new MemcacheIllegalInputError('labels must be an object of strings');
+export function checkLabels(labels: Labels, taken: readonly string[]): void {
   for (const [name, value] of Object.entries(labels)) {
     const shown = JSON.stringify(name.slice(0, 40));
     if (!/^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) throw new MemcacheIllegalInputError(`labels: ${shown} cannot be the name of a label`);
     if (taken.includes(name)) throw new MemcacheIllegalInputError(`labels: ${shown} is a label that the metrics have already`);
-    if (typeof value !== 'string') throw new MemcacheIllegalInputError(`labels: ${shown} must be a string`);
+    if (typeof (value as unknown) !== 'string') throw new MemcacheIllegalInputError(`labels: ${shown} must be a string`);
   }
-  return labels as Labels;
 }

@@ -12,11 +12,14 @@ import {
   trace,
   type Attributes,
   type Histogram,
+  type Meter,
   type MeterProvider,
   type Span,
   type TracerProvider,
 } from '@opentelemetry/api';
 import { CHANNELS, type ChannelMessages, type CommandMessage, type ObservedError } from '../client/observe';
+import { option, settingsOf, type OptionTable } from '../options/option';
+import { SWITCH, objectWith } from '../options/rule';
 import { systemClock } from '../runtime/clock';
 
 /** Where {@link instrument} reports to, and whether it goes beyond the stable conventions. */
@@ -32,6 +35,13 @@ export interface InstrumentOptions {
   connectionMetrics?: boolean | undefined;
 }
 
+/** The options of {@link instrument}. @internal */
+export const INSTRUMENT_OPTIONS = {
+  tracerProvider: option(objectWith<TracerProvider>('a TracerProvider', 'getTracer')),
+  meterProvider: option(objectWith<MeterProvider>('a MeterProvider', 'getMeter')),
+  connectionMetrics: option(SWITCH, false),
+} satisfies OptionTable<InstrumentOptions>;
+
 const NAME = 'tsmemcache';
 /** In seconds. The list in the conventions is for databases, which are slower than a cache. */
 const BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -44,25 +54,23 @@ interface Open {
 }
 
 /**
- * Reports every call of every client of this process, until the returned function is called: a span of kind CLIENT per
- * call, a child of the span that is active where the call is made, and the metric `db.client.operation.duration`. A call
- * that is repeated is one span. The loads of a read-through cache are spans of kind INTERNAL; what a loader does is below the
- * span of its caller, beside that of the load.
+ * Reports every call of every client of this process, until the returned function is called. Each call is a span of kind CLIENT,
+ * a child of the span that is active where it is made, and counts in the metric `db.client.operation.duration`. A call that is
+ * repeated is one span. The loads of a read-through cache are spans of kind INTERNAL; what a loader does is below the span of
+ * its caller, beside that of the load.
  *
  * Each call of this function reports on its own: called twice for the same providers, everything is told twice.
  *
  * Keys, values and the messages of servers are never reported.
  *
  * @returns a function that stops reporting, and ends the spans of calls under way
+ * @throws MemcacheIllegalInputError naming the option that is not legal
  */
 export function instrument(options: InstrumentOptions = {}): () => void {
-  const tracer = (options.tracerProvider ?? trace.getTracerProvider()).getTracer(NAME);
-  const meter = (options.meterProvider ?? metrics.getMeterProvider()).getMeter(NAME);
-  const duration = meter.createHistogram('db.client.operation.duration', {
-    description: 'Duration of database client operations.',
-    unit: 's',
-    advice: { explicitBucketBoundaries: BUCKETS },
-  });
+  const settings = settingsOf(INSTRUMENT_OPTIONS, options);
+  const tracer = (settings.tracerProvider ?? trace.getTracerProvider()).getTracer(NAME);
+  const meter = (settings.meterProvider ?? metrics.getMeterProvider()).getMeter(NAME);
+  const duration = histogramOfSeconds(meter, 'db.client.operation.duration', 'Duration of database client operations.');
   const open = new Map<object, Open>();
 
   const start = (message: object, name: string, kind: SpanKind, attributes: Attributes): void => {
@@ -99,43 +107,52 @@ export function instrument(options: InstrumentOptions = {}): () => void {
       end(message, defined({ 'tsmemcache.outcome': message.outcome }), message.error);
     }, 'asyncEnd'),
   ];
-  if (options.connectionMetrics === true) {
-    const count = meter.createUpDownCounter('db.client.connection.count', { description: 'Connections that can be used.', unit: '{connection}' });
-    const seconds = (name: string, description: string): Histogram =>
-      meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries: BUCKETS } });
-    const createTime = seconds('db.client.connection.create_time', 'The time it took to create a new connection.');
-    const waitTime = seconds('db.client.connection.wait_time', 'The time it took to obtain an open connection from the pool.');
-    const pool = (server: string): Attributes => ({ 'db.client.connection.pool.name': server });
-    const counted = new Map<string, number>();
-    const add = (server: string, connections: number): void => {
-      counted.set(server, (counted.get(server) ?? 0) + connections);
-      count.add(connections, pool(server));
-    };
-    const since = systemClock.now();
-    stops.push(
-      on(CHANNELS.connectionReady, ({ server, durationMs }) => {
-        add(server, 1);
-        createTime.record(durationMs / 1000, pool(server));
-      }),
-      on(CHANNELS.connectionClosed, ({ server, ageMs }) => {
-        // One that is older than the report was never added to it.
-        if (systemClock.now() - ageMs >= since && (counted.get(server) ?? 0) > 0) add(server, -1);
-      }),
-      on(CHANNELS.poolWait, ({ server, waitMs }) => {
-        waitTime.record(waitMs / 1000, pool(server));
-      }),
-      // Nobody will tell of the end of those that are still open, and a later report begins at the same sum.
-      () => {
-        for (const [server, connections] of counted) count.add(-connections, pool(server));
-        counted.clear();
-      },
-    );
-  }
+  if (settings.connectionMetrics) stops.push(...reportConnections(meter));
   return () => {
     for (const stop of stops) stop();
     for (const { span } of open.values()) span.end();
     open.clear();
   };
+}
+
+/**
+ * Reports the connections of all clients, and how long it takes to make and to get one.
+ *
+ * @returns what stops it
+ */
+function reportConnections(meter: Meter): (() => void)[] {
+  const count = meter.createUpDownCounter('db.client.connection.count', { description: 'Connections that can be used.', unit: '{connection}' });
+  const createTime = histogramOfSeconds(meter, 'db.client.connection.create_time', 'The time it took to create a new connection.');
+  const waitTime = histogramOfSeconds(meter, 'db.client.connection.wait_time', 'The time it took to obtain an open connection from the pool.');
+  const pool = (server: string): Attributes => ({ 'db.client.connection.pool.name': server });
+  const counted = new Map<string, number>();
+  const add = (server: string, connections: number): void => {
+    counted.set(server, (counted.get(server) ?? 0) + connections);
+    count.add(connections, pool(server));
+  };
+  const since = systemClock.now();
+  return [
+    on(CHANNELS.connectionReady, ({ server, durationMs }) => {
+      add(server, 1);
+      createTime.record(durationMs / 1000, pool(server));
+    }),
+    on(CHANNELS.connectionClosed, ({ server, ageMs }) => {
+      // One that is older than the report was never added to it.
+      if (systemClock.now() - ageMs >= since && (counted.get(server) ?? 0) > 0) add(server, -1);
+    }),
+    on(CHANNELS.poolWait, ({ server, waitMs }) => {
+      waitTime.record(waitMs / 1000, pool(server));
+    }),
+    // Nobody will tell of the end of those that are still open, and a later report begins at the same sum.
+    () => {
+      for (const [server, connections] of counted) count.add(-connections, pool(server));
+      counted.clear();
+    },
+  ];
+}
+
+function histogramOfSeconds(meter: Meter, name: string, description: string): Histogram {
+  return meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries: BUCKETS } });
 }
 
 /** By the conventions: the operation, and the server if there is only one. */

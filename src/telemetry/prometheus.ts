@@ -2,7 +2,9 @@
 import { mergeMetrics, type Latency, type ServerMetrics } from '../client/meter';
 import type { ServerState } from '../client/observe';
 import { MemcacheIllegalInputError } from '../errors';
-import { checkLabels, checkPrefix, exposition, type Family, type Labels, type Sample } from './exposition';
+import { option, settingsOf, type OptionTable } from '../options/option';
+import { hasMethods, isIterable, isObject, valueThat } from '../options/rule';
+import { LABELS, PREFIX, checkLabels, exposition, type Family, type Labels, type Sample } from './exposition';
 
 /** A client of any class, or any object with `metrics()`. */
 export interface MetricsSource {
@@ -23,6 +25,12 @@ export interface PrometheusOptions {
   labels?: Readonly<Record<string, string>> | undefined;
 }
 
+/** The options of {@link toPrometheus}. @internal */
+export const PROMETHEUS_OPTIONS = {
+  prefix: option(PREFIX, 'tsmemcache_'),
+  labels: option(LABELS, {}),
+} satisfies OptionTable<PrometheusOptions>;
+
 const OWN_LABELS = ['cache', 'event', 'server', 'command', 'outcome', 'code', 'state', 'le'];
 
 /**
@@ -34,22 +42,26 @@ const OWN_LABELS = ['cache', 'event', 'server', 'command', 'outcome', 'code', 's
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
 export function toPrometheus(clients: Iterable<MetricsSource | CacheSource>, options: PrometheusOptions = {}): string {
-  const prefix = checkPrefix(options.prefix ?? 'tsmemcache_');
-  const labels = checkLabels(options.labels ?? {}, OWN_LABELS);
-  const sources = sourcesOf(clients);
+  const { prefix, labels } = settingsOf(PROMETHEUS_OPTIONS, options);
+  checkLabels(labels, OWN_LABELS);
+  const sources = distinct(clients, isSource, 'clients must be an array of clients');
   const metrics = sources.filter(isClient).map((client) => client.metrics());
   return exposition([...serverFamilies(mergeMetrics(metrics)), ...cacheFamilies(sources.filter(isCache))], prefix, labels);
 }
 
-function sourcesOf(clients: unknown): unknown[] {
-  const list: unknown[] = typeof clients === 'object' && clients !== null && Symbol.iterator in clients ? [...(clients as Iterable<unknown>)] : [undefined];
-  const sources = [...new Set(list)];
-  if (!sources.every((client) => isClient(client) || isCache(client))) throw new MemcacheIllegalInputError('clients must be an array of clients');
-  return sources;
+/** Each entry of a list once; all of them must be what `isOne` says, else `rule` is the error. */
+function distinct<T>(list: unknown, isOne: (entry: unknown) => entry is T, rule: string): T[] {
+  const entries = isIterable(list) ? [...new Set(list)] : [undefined];
+  if (!entries.every(isOne)) throw new MemcacheIllegalInputError(rule);
+  return entries;
+}
+
+function isSource(source: unknown): source is MetricsSource | CacheSource {
+  return isClient(source) || isCache(source);
 }
 
 function isCache(source: unknown): source is CacheSource {
-  return typeof source === 'object' && source !== null && !isClient(source) && 'name' in source && 'stats' in source && typeof source.stats === 'function';
+  return isObject(source) && 'name' in source && hasMethods(source, 'stats') && !isClient(source);
 }
 
 /** The gauges of a cache; everything else that it counts is an event. */
@@ -83,7 +95,7 @@ function cacheFamilies(caches: readonly CacheSource[]): Family[] {
 }
 
 function isClient(client: unknown): client is MetricsSource {
-  return typeof client === 'object' && client !== null && 'metrics' in client && typeof client.metrics === 'function';
+  return hasMethods(client, 'metrics');
 }
 
 /** The outcomes of `ServerMetrics`, by the value of the label. */
@@ -156,6 +168,16 @@ export interface StatsOptions extends Pick<PrometheusOptions, 'labels'> {
   servers?: Iterable<string> | undefined;
 }
 
+const NAMES = valueThat<Iterable<string>>('the names of servers', isIterable);
+
+/** The options of {@link statsToPrometheus}. @internal */
+export const STATS_OPTIONS = {
+  labels: option(LABELS, {}),
+  servers: option(NAMES, []),
+} satisfies OptionTable<StatsOptions>;
+
+const OWN_STATS_LABELS = ['server', 'command', 'status', 'version'];
+
 /**
  * The statistics of servers under the names of Prometheus' `memcached_exporter`, so that its dashboards and alerts can be used;
  * the label `server` tells servers apart. It has what plain `stats` tells: not the numbers by slab, nor settings.
@@ -166,9 +188,11 @@ export interface StatsOptions extends Pick<PrometheusOptions, 'labels'> {
  * @throws MemcacheIllegalInputError naming the option or label that is not legal
  */
 export function statsToPrometheus(stats: ReadonlyMap<string, ReadonlyMap<string, string>>, options: StatsOptions = {}): string {
-  const labels = checkLabels(options.labels ?? {}, ['server', 'command', 'status', 'version']);
+  const { labels, servers: expected } = settingsOf(STATS_OPTIONS, options);
+  checkLabels(labels, OWN_STATS_LABELS);
   const servers = [...stats];
-  const silent = namesOf(options.servers ?? []).filter((name) => !stats.has(name));
+  const named = distinct(expected, isString, `servers must be ${NAMES.is}`);
+  const silent = named.filter((name) => !stats.has(name));
   const samples = (make: (values: ReadonlyMap<string, string>) => readonly Sample[]): Sample[] =>
     servers.flatMap(([server, values]) => make(values).map((sample) => ({ ...sample, labels: { server, ...sample.labels } })));
   const plain = PLAIN.map(
@@ -191,10 +215,8 @@ export function statsToPrometheus(stats: ReadonlyMap<string, ReadonlyMap<string,
   );
 }
 
-function namesOf(servers: unknown): string[] {
-  const list: unknown[] = typeof servers === 'object' && servers !== null && Symbol.iterator in servers ? [...(servers as Iterable<unknown>)] : [undefined];
-  if (!list.every((name) => typeof name === 'string')) throw new MemcacheIllegalInputError('servers must be the names of servers');
-  return [...new Set(list)];
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
 }
 
 /** The metrics that are a single statistic: name, type, the statistic's name, help. Without `proxy_backend_total`, a gauge whose name promtool refuses. */

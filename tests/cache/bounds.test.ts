@@ -153,6 +153,17 @@ describe('refreshes', () => {
   });
 });
 
+/** Begins a read of `k` that the server does not answer, and lets 50 ms pass; from then on each answer takes 80 ms. */
+async function unansweredRead({ clock, database, processes: [process] }: Fleet): Promise<{ first: Promise<unknown> }> {
+  database.mostAtOnce = 0;
+  process!.line.state = 'blackHole';
+  const first = process!.get('k');
+  process!.line.state = 'up';
+  await clock.pass(50);
+  process!.line.delay = 80;
+  return { first };
+}
+
 describe('loads of one key', () => {
   it('one at a time in a process, also when the place-holder ends a second early, as servers count them', async () => {
     const fleet = new Fleet(1, 5000, { lease: 2 });
@@ -200,12 +211,7 @@ describe('loads of one key', () => {
       await fleet.clock.pass(seconds(7));
     }
     const before = fleet.database.loads;
-    fleet.database.mostAtOnce = 0;
-    process!.line.state = 'blackHole';
-    const first = process!.get('k');
-    process!.line.state = 'up';
-    await fleet.clock.pass(50);
-    process!.line.delay = 80;
+    const { first } = await unansweredRead(fleet);
     const second = process!.get('k');
     expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(['k@0', 'k@0']);
     expect(fleet.database.loads - before).toBe(1);
@@ -242,12 +248,7 @@ describe('loads of one key', () => {
     const [process] = fleet.processes;
     await fleet.clock.until(process!.get('k'));
     await fleet.clock.pass(seconds(7));
-    fleet.database.mostAtOnce = 0;
-    process!.line.state = 'blackHole';
-    const first = process!.get('k');
-    process!.line.state = 'up';
-    await fleet.clock.pass(50);
-    process!.line.delay = 80;
+    const { first } = await unansweredRead(fleet);
     expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
     await fleet.clock.until(first);
     expect(fleet.database.mostAtOnce).toBe(1);

@@ -4,6 +4,7 @@ import { CHANNELS, ManualClock, type CacheMessage, type LoadMessage } from '../.
 import { ReadThroughCache, type CacheEvent } from '../../src/cache';
 import { EmbeddedClient } from '../../src/embedded';
 import { MemoryStore } from '../../src/server';
+import { BoundStore } from '../observe/bound-store';
 import { illegal } from '../support/contract';
 import { toPrometheus } from '../../src/telemetry/prometheus';
 import { lint, valueOf } from '../telemetry/exposition';
@@ -40,15 +41,7 @@ it('the channels tell what happens, without keys', async () => {
 it('what is bound to the start of a load is there in the loader and at its end', async () => {
   const client = new EmbeddedClient();
   const cache = new ReadThroughCache(client);
-  const storage = new AsyncLocalStorage<unknown>();
-  const channel = tracingChannel(CHANNELS.load);
-  const seen: unknown[] = [];
-  const look = (message: unknown): void => {
-    seen.push(storage.getStore() === message);
-  };
-  const subscribers = { start: look, end: look, asyncStart: look, asyncEnd: look, error: look };
-  channel.start.bindStore(storage, (message) => message);
-  channel.subscribe(subscribers);
+  const { storage, seen, stop } = new BoundStore(CHANNELS.load);
   try {
     await cache.get('a', () => {
       seen.push(storage.getStore() !== undefined);
@@ -56,8 +49,7 @@ it('what is bound to the start of a load is there in the loader and at its end',
     });
     await cache.get('b', () => Promise.reject(new Error('no'))).catch(() => undefined);
   } finally {
-    channel.unsubscribe(subscribers);
-    channel.start.unbindStore(storage);
+    stop();
   }
   expect(seen).toEqual(new Array<boolean>(10).fill(true));
   expect(storage.getStore()).toBeUndefined();

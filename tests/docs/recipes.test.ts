@@ -38,11 +38,13 @@ const servers: [string, () => Promise<{ address: string; stop(): Promise<void> }
 class Source {
   loads = 0;
   version = 1;
+  /** What a load that begins now waits for, in place of that moment. */
+  until: Promise<void> | undefined;
 
   readonly load = async (): Promise<number> => {
     this.loads++;
     const { version } = this;
-    await sleep(60);
+    await (this.until ?? sleep(60));
     return version;
   };
 }
@@ -87,11 +89,17 @@ function describeRecipe(start: () => Promise<{ address: string; stop(): Promise<
     const source = new Source();
     const refreshed = refresher(client);
     await client.set('k', 0, { expire: 10 });
+    let finish = (): void => undefined;
+    source.until = new Promise((resolve) => {
+      finish = resolve;
+    });
     const winner = refreshed('k', source.load);
-    await sleep(20);
+    while (source.loads === 0) await sleep(1);
+    source.until = undefined;
     expect(await refreshed('k', source.load)).toBe(0);
     source.version = 2;
     await change();
+    finish();
     expect(await winner).toBe(1);
     expect(await client.get('k')).not.toBe(1);
     await refreshed('k', source.load);

@@ -59,19 +59,17 @@ describe('a trace', () => {
 
   it('runs in the stores that are bound to its start, at that moment', () => {
     const storage = new AsyncLocalStorage<string>();
-    const { start, end } = tracingChannel(CHANNELS.load);
+    const { start } = tracingChannel(CHANNELS.load);
     const seen: unknown[] = [];
     const listen = () => seen.push(storage.getStore());
     const run = () => traces.begin({ clientId: 1, name: '' }, () => storage.getStore(), undefined);
-    start.subscribe(listen);
-    end.subscribe(listen);
+    for (const event of ['start', 'end']) subscribe(`tracing:${CHANNELS.load}:${event}`, listen);
     const without = run();
     start.bindStore(storage, () => 'bound');
     const within = run();
     start.unbindStore(storage);
     const after = run();
-    start.unsubscribe(listen);
-    end.unsubscribe(listen);
+    for (const event of ['start', 'end']) unsubscribe(`tracing:${CHANNELS.load}:${event}`, listen);
     expect([without, within, after]).toEqual([undefined, 'bound', undefined]);
     expect(seen).toEqual([undefined, undefined, 'bound', 'bound', undefined, undefined]);
   });

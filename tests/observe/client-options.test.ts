@@ -1,5 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { tracingChannel } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { CHANNELS, Client, FallbackClient, HashClient, MemcacheConnectError, MemcacheTimeoutError, RetryingClient } from '../../src';
@@ -7,6 +5,7 @@ import { failure, illegal } from '../support/contract';
 import { runAlone } from '../support/program';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import type { BrokenSubscriberReport } from './alone/broken-subscriber';
+import { BoundStore } from './bound-store';
 import { Recorder } from './recorder';
 
 let server: MemcachedProcess;
@@ -85,16 +84,8 @@ it('a call for many keys with one key has the outcome of that key', async () => 
 });
 
 it('what is bound to the start of a call is there at its end, as with tracePromise, and not in its caller', async () => {
-  const storage = new AsyncLocalStorage<unknown>();
-  const channel = tracingChannel(CHANNELS.command);
-  const seen: boolean[] = [];
-  const look = (message: unknown): void => {
-    seen.push(storage.getStore() === message);
-  };
-  const subscribers = { start: look, end: look, asyncStart: look, asyncEnd: look, error: look };
+  const { storage, seen, stop } = new BoundStore(CHANNELS.command);
   const client = new Client(server.address);
-  channel.start.bindStore(storage, (message) => message);
-  channel.subscribe(subscribers);
   try {
     await storage.run('request', async () => {
       await client.get('a');
@@ -102,8 +93,7 @@ it('what is bound to the start of a call is there at its end, as with tracePromi
       expect(storage.getStore()).toBe('request');
     });
   } finally {
-    channel.unsubscribe(subscribers);
-    channel.start.unbindStore(storage);
+    stop();
   }
   // start, end, asyncStart, asyncEnd, and error for the second.
   expect(seen).toEqual(new Array<boolean>(9).fill(true));
@@ -115,21 +105,12 @@ it.each<[string, () => Client]>([
   ['refused', () => new Client(dead)],
   ['too late', () => new Client(dead, { connectTimeout: 20, connect: (_, __, handler) => ({ ...nobody, destroy: () => { process.nextTick(() => { handler.onClose(undefined); }); } }) })],
 ])('what is bound to the start of a connection is there at its end, when it is %s', async (_, make) => {
-  const storage = new AsyncLocalStorage<unknown>();
-  const channel = tracingChannel(CHANNELS.connect);
-  const seen: boolean[] = [];
-  const look = (message: unknown): void => {
-    seen.push(storage.getStore() === message);
-  };
-  const subscribers = { start: look, end: look, asyncStart: look, asyncEnd: look, error: look };
-  channel.start.bindStore(storage, (message) => message);
-  channel.subscribe(subscribers);
+  const { seen, stop } = new BoundStore(CHANNELS.connect);
   const client = make();
   try {
     await client.get('a').catch(() => undefined);
   } finally {
-    channel.unsubscribe(subscribers);
-    channel.start.unbindStore(storage);
+    stop();
   }
   expect(seen.length).toBeGreaterThan(3);
   expect(seen).not.toContain(false);

@@ -33,7 +33,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Within a folder, which of its rooms each room may import; files that lie in the folder itself may import all of them. */
 const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  serde: { pickle: [], zlib: [], structured: [] },
+  serde: { pickle: [], structured: [] },
   // A policy has commands of its own to send: a probe, a copy of an item.
   client: { commands: [], wire: [], policies: ['commands'] },
   hash: { placement: [], discovery: [] },

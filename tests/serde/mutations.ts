@@ -1,7 +1,7 @@
 import { MemcacheSerdeError } from '../../src/errors';
 
 /** The same sequence in every run, so that a failure comes back. */
-export function randomNumbers(seed: number): (below: number) => number {
+function randomNumbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

@@ -27,7 +27,7 @@ function check(key: string, value: unknown): void {
   if (name !== key || rest.length !== Number(round) % 50) throw new Error(`wrong value for ${key}: ${value.slice(0, 80)}`);
 }
 
-/** So many callers that get, set, getMany and delete without a pause, and check all that they are given. */
+/** This many callers that get, set, getMany and delete without a pause, and check all that they are given. */
 export class Load {
   readonly #client: Client;
   readonly #keys: readonly string[];

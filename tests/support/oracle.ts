@@ -84,7 +84,7 @@ export class Oracle {
 
 const KEYS = Array.from({ length: 300 }, (_, i) => `key-${i}`);
 
-/** One of those who use a client at the same time: calls of all kinds until so many have been made. */
+/** One of those who use a client at the same time: calls of all kinds until this many have been made. */
 export async function useClient(client: Client<Told>, oracle: Oracle, random: SeededRandom, until: number): Promise<void> {
   let version = 0;
   while (oracle.operations < until) {

@@ -4,7 +4,7 @@ import type { Connect, Transport, TransportHandler } from '../../src/client/wire
 import { ServerContext, Session } from '../../src/server';
 import { turns } from './virtual-clock';
 
-/** What a scripted server does with one connection; what comes behind the script is served as it should be. */
+/** What a scripted server does with one connection; what comes after the script is served as it should be. */
 export type Script = (connection: ScriptedConnection) => Promise<void> | void;
 
 /**

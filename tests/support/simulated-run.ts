@@ -9,7 +9,7 @@ const TIMEOUT = 1000;
 /** A kind of client as it is put to the test. */
 export interface SimulatedClient {
   readonly make: (options: ClientOptions<Told>) => AnyClient<Told>;
-  /** Every call has settled after so many milliseconds. */
+  /** Every call has settled after this many milliseconds. */
   readonly limit: number;
 }
 
@@ -37,7 +37,7 @@ export interface SimulatedRun {
   readonly network: SimulatedNetwork;
 }
 
-/** So many operations of one client, under every toxic. One seed is one run. */
+/** This many operations of one client, under every toxic. One seed is one run. */
 export async function simulate(seed: number, { make, limit }: SimulatedClient, operations: number): Promise<SimulatedRun> {
   const network = new SimulatedNetwork({ seed, toxics: [...TRANSPORT_TOXICS, ...PROTOCOL_TOXICS] });
   const { clock, connect, random } = network;

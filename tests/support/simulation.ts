@@ -1,112 +1,10 @@
 import type { Connect, Transport, TransportHandler } from '../../src/client/wire/transport';
-import type { Clock, Timer } from '../../src/runtime/clock';
+import type { Clock } from '../../src/runtime/clock';
 import { ServerContext, Session } from '../../src/server';
 import { SeededRandom } from './seeded-random';
+import { SimulatedClock } from './simulated-clock';
 import { ToxicStream, type Step, type Toxic } from './toxics';
 import { WireParser, type WireCommand } from './wire-parser';
-
-/** A clock without a machine: time jumps from event to event. One seed, one course of events. */
-export class SimulatedClock implements Clock {
-  #now = 0;
-  #sequence = 0;
-  /** A heap: the earliest event first. */
-  readonly #events: SimulatedEvent[] = [];
-
-  readonly now = (): number => this.#now;
-  readonly time = (): number => 1_750_000_000_000 + this.#now;
-
-  setTimeout(callback: () => void, delay: number): Timer {
-    return this.at(this.#now + Math.max(0, delay), callback);
-  }
-
-  setImmediate(callback: () => void): void {
-    this.at(this.#now, callback);
-  }
-
-  at(due: number, callback: () => void): SimulatedEvent {
-    const event = new SimulatedEvent(Math.max(due, this.#now), this.#sequence++, callback);
-    const events = this.#events;
-    let at = events.push(event) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      const above = events[parent];
-      if (above === undefined || !event.isBefore(above)) break;
-      events[at] = above;
-      at = parent;
-    }
-    events[at] = event;
-    return event;
-  }
-
-  /** Lets events happen until `isOver`; false when there are none left before that: somebody waits for nothing. */
-  async run(isOver: () => boolean): Promise<boolean> {
-    // The tick in which the run begins ends before time goes on.
-    await settle();
-    while (!isOver()) {
-      const event = this.#take();
-      if (event === undefined) {
-        await settle();
-        if (isOver()) return true;
-        if (this.#events.length === 0) return false;
-        continue;
-      }
-      if (event.closed) continue;
-      this.#now = event.due;
-      event.callback();
-      await settle();
-    }
-    return true;
-  }
-
-  #take(): SimulatedEvent | undefined {
-    const events = this.#events;
-    const first = events[0];
-    const last = events.pop();
-    if (first === undefined || last === undefined || events.length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      const right = events[child + 1];
-      let below = events[child];
-      if (below === undefined) break;
-      if (right?.isBefore(below) === true) {
-        below = right;
-        child++;
-      }
-      if (!below.isBefore(last)) break;
-      events[at] = below;
-      at = child;
-    }
-    events[at] = last;
-    return first;
-  }
-}
-
-class SimulatedEvent implements Timer {
-  closed = false;
-  constructor(
-    readonly due: number,
-    readonly sequence: number,
-    readonly callback: () => void,
-  ) {}
-
-  isBefore(other: SimulatedEvent): boolean {
-    return this.due < other.due || (this.due === other.due && this.sequence < other.sequence);
-  }
-
-  unref(): void {
-    // Simulated time keeps no process alive.
-  }
-
-  close(): void {
-    this.closed = true;
-  }
-}
-
-/** Promises and ticks that an event has set going come to rest: several rounds, since one sets going the next. */
-async function settle(): Promise<void> {
-  for (let round = 0; round < 5; round++) await new Promise<void>((resolve) => { process.nextTick(resolve); });
-}
 
 /** How a network misbehaves. */
 export interface NetworkOptions {
@@ -188,7 +86,7 @@ class SimulatedTransport implements Transport {
   readonly #session: Session;
   readonly #parser: WireParser;
   readonly #latency: number;
-  /** So many answers and it is closed: others get their turn. */
+  /** After this many answers it is closed: others get their turn. */
   #life: number;
   #outgoing: string[] = [];
   #onTheWay = 0;

@@ -67,7 +67,7 @@ function areMetaFlags(flags: readonly string[]): boolean {
 const SIZE_AT: Readonly<Record<string, number>> = { set: 3, add: 3, replace: 3, append: 3, prepend: 3, cas: 3, ms: 1 };
 
 /**
- * Reads a client's bytes strictly: single blanks, CR LF, no byte too many, every token in its own bounds. It shares no
+ * Reads a client's bytes strictly: single spaces, CR LF, no byte too many, every token in its own bounds. It shares no
  * line with the client.
  */
 export class WireParser {

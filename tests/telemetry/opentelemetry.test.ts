@@ -4,6 +4,7 @@ import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor, type Rea
 import { Client, HashClient, PooledClient, RetryingClient } from '../../src';
 import { ReadThroughCache } from '../../src/cache';
 import { instrument } from '../../src/telemetry/opentelemetry';
+import { illegal } from '../support/contract';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import { ScriptedServer } from '../support/scripted-server';
 
@@ -227,4 +228,9 @@ it('a tracer that throws harms no call', async () => {
   const client = new Client(servers[0]?.address);
   expect(await client.set('a', 1)).toBe(true);
   await client.close();
+});
+
+it('an option that does not exist, or is not legal, is refused by name', () => {
+  expect(() => instrument(illegal({ connectionMetric: true }))).toThrow('"connectionMetric"; the options are tracerProvider, meterProvider, connectionMetrics');
+  expect(() => instrument({ meterProvider: illegal(trace) })).toThrow('meterProvider must be a MeterProvider');
 });

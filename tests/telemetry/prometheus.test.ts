@@ -103,6 +103,8 @@ describe('toPrometheus', () => {
     ['a label that is taken', () => toPrometheus([], { labels: { server: 'x' } }), /labels: "server"/],
     ['a label that is reserved', () => toPrometheus([], { labels: { __name__: 'x' } }), /labels: "__name__"/],
     ['a label that is no string', () => toPrometheus([], { labels: { zone: illegal(7) } }), /labels: "zone" must be a string/],
+    ['an option that does not exist', () => toPrometheus([], illegal({ label: {} })), /"label"; the options are prefix, labels/],
+    ['an option of statistics that does not exist', () => statsToPrometheus(new Map(), illegal({ prefix: 'a' })), /"prefix"; the options are labels, servers/],
     ['labels that are none', () => statsToPrometheus(new Map(), { labels: illegal(7) }), /labels must be/],
   ])('refuses %s', (_, call, message) => {
     expect(call).toThrow(message);

@@ -18,6 +18,11 @@ import { MODULO_OPTIONS } from '../../src/hash/placement/modulo';
 import { RENDEZVOUS_OPTIONS } from '../../src/hash/placement/rendezvous';
 import type { AnyOptionTable } from '../../src/options/option';
 import { POOL_OPTIONS } from '../../src/pool/connection-pool';
+import { COMPRESSED_OPTIONS } from '../../src/serde/compressed-serde';
+import { JSON_OPTIONS } from '../../src/serde/json-serde';
+import { PYTHON_OPTIONS } from '../../src/serde/python-serde';
+import { INSTRUMENT_OPTIONS } from '../../src/telemetry/opentelemetry';
+import { PROMETHEUS_OPTIONS, STATS_OPTIONS } from '../../src/telemetry/prometheus';
 import { textTable } from '../page';
 
 const ROOT = join(__dirname, '..', '..');
@@ -50,11 +55,17 @@ const GROUPS: readonly Group[] = [
   group('FallbackClient', 'client/policies/fallback-client.ts', 'FallbackOptions', FALLBACK_OPTIONS),
   group('dnsDiscovery', 'hash/discovery/dns.ts', 'DnsDiscoveryOptions', DNS_OPTIONS),
   group('srvDiscovery', 'hash/discovery/dns.ts', 'SrvDiscoveryOptions', SRV_OPTIONS),
+  group('JsonSerde', 'serde/json-serde.ts', 'JsonSerdeOptions', JSON_OPTIONS),
+  group('CompressedSerde', 'serde/compressed-serde.ts', 'CompressedSerdeOptions', COMPRESSED_OPTIONS),
+  group('PythonSerde', 'serde/python-serde.ts', 'PythonSerdeOptions', PYTHON_OPTIONS),
   group('KeyvMemcache (`tsmemcache/keyv`)', 'adapters/keyv.ts', 'KeyvMemcacheOptions', KEYV_OPTIONS),
   group('MemcacheSessionStore (`tsmemcache/session`)', 'adapters/session.ts', 'SessionStoreOptions', SESSION_OPTIONS),
   group('MemcacheRateLimitStore (`tsmemcache/rate-limit`)', 'adapters/rate-limit.ts', 'RateLimitStoreOptions', RATE_LIMIT_OPTIONS),
   group('createCacheHandler (`tsmemcache/next`)', 'adapters/next.ts', 'CacheHandlerOptions', NEXT_OPTIONS),
   group('memcacheDriver (`tsmemcache/unstorage`)', 'adapters/unstorage.ts', 'MemcacheDriverOptions', DRIVER_OPTIONS),
+  group('instrument (`tsmemcache/opentelemetry`)', 'telemetry/opentelemetry.ts', 'InstrumentOptions', INSTRUMENT_OPTIONS),
+  group('toPrometheus (`tsmemcache/prometheus`)', 'telemetry/prometheus.ts', 'PrometheusOptions', PROMETHEUS_OPTIONS),
+  group('statsToPrometheus (`tsmemcache/prometheus`)', 'telemetry/prometheus.ts', 'StatsOptions', STATS_OPTIONS),
 ];
 
 /** Those of `ReadThroughCache`, which has a page of its own. */

@@ -17,7 +17,7 @@ export interface Exchange {
   readonly closed: Promise<unknown>;
 }
 
-/** What is done in place of a reply. Requests behind it on the same connection wait until it is over. */
+/** What is done in place of a reply. Requests after it on the same connection wait until it is over. */
 export type Script = (exchange: Exchange) => Promise<unknown> | undefined;
 
 /** Waits until `count` keys of the script's were asked for; half a timeout at most, as a client may hold some back. */

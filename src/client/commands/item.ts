@@ -12,19 +12,17 @@ import type { RequestWriter } from '../../protocol/request';
 import { NOT_FOUND, OK, type Outcome, type Tally } from '../meter';
 import { BatchReader } from './batch-reader';
 import { pickAt } from './pick';
-import { KeyCommand, KeysCommand, lineEnd, type Command, type Deleting, type ReplyReader } from '../command';
+import { FLAG_KEY, KeyCommand, KeysCommand, lineEnd, type Command, type Deleting, type ReplyReader } from '../command';
 
-/**
- * The key that memcached since 1.6.40 takes for the flag where it ends the line of a `delete`, and then does not answer. So a time
- * of 0 follows it, which all versions accept. twemproxy would close the connection: for a proxy the key is made to expire at once,
- * which is the same to everybody.
- */
-const FLAG = 'noreply';
 /** The time to live of what expires at once. */
 const EXPIRED = -1;
 
+/**
+ * A time of 0, which all versions accept, keeps {@link FLAG_KEY} from ending the line. twemproxy would close the connection: for a
+ * proxy the key is made to expire at once, which is the same to everybody.
+ */
 function deleteLine(wireKey: string, noreply: boolean): string {
-  return `delete ${wireKey}${wireKey === FLAG && !noreply ? ' 0' : ''}${lineEnd(noreply)}`;
+  return `delete ${wireKey}${wireKey === FLAG_KEY && !noreply ? ' 0' : ''}${lineEnd(noreply)}`;
 }
 
 /** A command for one key; resolves with whether it was there. */
@@ -62,7 +60,7 @@ export class DeleteCommand extends PresenceCommand {
   }
 
   override get separated(): Command<boolean> | undefined {
-    return this.wireKey === FLAG ? new TouchCommand(FLAG, this.key, EXPIRED, false) : undefined;
+    return this.wireKey === FLAG_KEY ? new TouchCommand(FLAG_KEY, this.key, EXPIRED, false) : undefined;
   }
 
   override get deleting(): Deleting<boolean> {
@@ -100,7 +98,7 @@ export class DeleteManyCommand extends KeysCommand<number> {
   }
 
   override get separated(): DeleteManyCommand | undefined {
-    return this.#wireKeys.includes(FLAG) ? new DeleteManyCommand(this.#wireKeys, this.keys, this.noreply, true) : undefined;
+    return this.#wireKeys.includes(FLAG_KEY) ? new DeleteManyCommand(this.#wireKeys, this.keys, this.noreply, true) : undefined;
   }
 
   pick(indices: readonly number[]): DeleteManyCommand {
@@ -113,7 +111,7 @@ export class DeleteManyCommand extends KeysCommand<number> {
 
   write(request: RequestWriter): void {
     for (const key of this.#wireKeys) {
-      request.text(this.#forProxy && key === FLAG ? `touch ${FLAG} ${EXPIRED}\r\n` : deleteLine(key, this.noreply));
+      request.text(this.#forProxy && key === FLAG_KEY ? `touch ${FLAG_KEY} ${EXPIRED}\r\n` : deleteLine(key, this.noreply));
     }
   }
 
@@ -130,7 +128,7 @@ export class DeleteManyCommand extends KeysCommand<number> {
     let deleted = 0;
     return new BatchReader(this, this.#wireKeys.length, {
       reply: (frame, index) => {
-        if (!isWord(frame, this.#forProxy && this.#wireKeys[index] === FLAG ? 'TOUCHED' : 'DELETED')) return isWord(frame, 'NOT_FOUND');
+        if (!isWord(frame, this.#forProxy && this.#wireKeys[index] === FLAG_KEY ? 'TOUCHED' : 'DELETED')) return isWord(frame, 'NOT_FOUND');
         deleted++;
         return true;
       },

@@ -273,7 +273,6 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
 
 /** A meta command whose reply is handed over as it came. */
 export class MetaRequest extends MetaExchange<MetaResult> {
-
   /** `mg` reads, unless it makes the place that it finds empty. */
   override get reading(): Reading<MetaResult> | undefined {
     if (this.verb !== 'mg' || this.has('N') || this.has('R')) return undefined;

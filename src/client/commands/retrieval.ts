@@ -21,6 +21,7 @@ import {
   isStopgap,
   JoinableGet,
   KeysCommand,
+  MAX_GET_LINE,
   MORE,
   NO_CAS,
   type KeyOf,
@@ -166,9 +167,6 @@ export class GatsCommand<V> extends GetsCommand<V> {
   }
 }
 
-/** A `get` line is kept below this many bytes: some managed services refuse lines beyond 16 KB. */
-const MAX_LINE = 15_000;
-
 /** What the lines of a command ask for: each key once. */
 interface Lines {
   readonly wireKeys: readonly string[];
@@ -190,7 +188,7 @@ function linesOf(wireKeys: readonly string[], lineStart: number, separate: boole
   let length = lineStart;
   let index = 0;
   for (const { length: keyLength } of wireKeys) {
-    if (index > 0 && (separate || length + keyLength > MAX_LINE)) {
+    if (index > 0 && (separate || length + keyLength > MAX_GET_LINE)) {
       ends.push(index);
       length = lineStart;
     }

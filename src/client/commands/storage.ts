@@ -25,10 +25,10 @@ export interface Item {
 }
 
 /**
- * Blocks from this size on are answered even with `noreply`. memcached before 1.6 takes a block that it refuses (`object too
- * large for cache`, `out of memory storing object`) for commands when it may not say so: a long line among them ends the
- * connection, and what looks like a command is executed. Which values are refused depends on the server's `-I` and memory, not
- * known here. At this size the answer costs the client less than can be measured, and the server 3 µs of 17.
+ * Blocks from this size on are answered even with `noreply`. When memcached before 1.6 refuses a block (`object too large for
+ * cache`, `out of memory storing object`) and may not say so, it takes the block for commands. A long line among them ends the
+ * connection, and what looks like a command is executed. Which values it refuses depends on its `-I` and its memory, which are
+ * not known here. At this size the answer costs the client less than can be measured, and the server 3 µs of 17.
  */
 export const ANSWERED_FROM = 16_384;
 

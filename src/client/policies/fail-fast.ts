@@ -16,9 +16,9 @@ import { VersionCommand } from '../commands/admin';
 import { refused, type ConnectionObserver } from '../connection';
 import type { ExecuteOptions, Executor, Monitor } from '../executor';
 import { ServerMeter } from '../meter';
-import { nextClientId, observed, serverStates } from '../observe';
+import { nextClientId, observed, serverStates, type ServerState } from '../observe';
 import { parseServerAddress, type ServerInput } from '../server-address';
-import { ServerHealth, type HealthState } from './server-health';
+import { ServerHealth } from './server-health';
 
 /** What a {@link Guard} needs to know about its server, and reports to. */
 export interface Guarded {
@@ -27,7 +27,7 @@ export interface Guarded {
   /** The error for a call that is not sent. */
   refusal(message: string, failure: unknown, options: MemcacheErrorOptions): MemcacheError;
   /** The server's state has changed. */
-  onChange?(before: HealthState): void;
+  onChange?(before: ServerState): void;
 }
 
 /**
@@ -96,7 +96,7 @@ export class Guard implements Executor {
     this.#tellOfChange(before);
   }
 
-  #tellOfChange(before: HealthState): void {
+  #tellOfChange(before: ServerState): void {
     const { state, lastFailure } = this.health;
     if (state === before) return;
     const { clientId, server } = this.#guarded.meter;

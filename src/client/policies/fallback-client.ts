@@ -16,7 +16,7 @@ import { MetaCommand, MetaRequest } from '../commands/meta';
 import type { ExecuteOptions, Executor, Monitor } from '../executor';
 import { mergeMetrics, type ServerMetrics } from '../meter';
 import { Deletions } from './deletions';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsOf, type OptionTable } from '../../options/option';
 import { SWITCH } from '../../options/rule';
 import { otherCopy } from './other-copy';
 
@@ -43,9 +43,9 @@ export const FALLBACK_OPTIONS = {
 } satisfies OptionTable<FallbackOptions>;
 
 /**
- * A client over several caches, the one in use first and the oldest last, for the time of a migration: reads fall
- * through to the next cache for what they miss, writes go to the first, deletes (`metaDelete` too) and `flushAll` to all of them
- * and wait for all of them.
+ * A client over several caches, the one in use first and the oldest last, for the time of a migration. Reads fall through to
+ * the next cache for what they miss. Writes go to the first. Deletes (`metaDelete` too) and `flushAll` go to all caches, and
+ * wait for all of them.
  *
  * A `cas` after a `gets` that an older cache answered stores only if the first cache still has no such item: that is what its
  * token means.
@@ -62,7 +62,6 @@ export class FallbackClient<Out = CacheValue, In = Out> extends Client<Out, In> 
     if (!Array.isArray(list) || !list.every((client) => client instanceof Client)) {
       throw new MemcacheIllegalInputError(`clients must be an array of clients${Array.isArray(list) ? list.map(otherCopy).join('') : ''}`);
     }
-    checkOptionNames(options, FALLBACK_OPTIONS);
     const [first, ...older] = clients;
     if (first === undefined) throw new MemcacheIllegalInputError('clients must hold at least one client');
     super(new Fallback([first.executor, ...older.map((client) => client.executor)], options, first.options.clock), { ...first.options, ...options });

@@ -2,7 +2,7 @@ import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError } from '
 import { systemClock, type Clock } from '../../runtime/clock';
 import { systemRandom, type Random } from '../../runtime/random';
 import type { CacheValue } from '../../serde';
-import { onAbort } from '../abort';
+import { onAbort, rejected } from '../abort';
 import { Client } from '../client';
 import { CLIENT_OPTIONS } from '../client-options';
 import { weakestFailure } from '../certainty';
@@ -10,7 +10,7 @@ import type { Command } from '../command';
 import type { ExecuteOptions, Executor, Monitor } from '../executor';
 import type { ServerMetrics } from '../meter';
 import { retries } from '../observe';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsOf, type OptionTable } from '../../options/option';
 import { functionOf, MILLISECONDS, SWITCH, valueThat, wholeNumber } from '../../options/rule';
 import { otherCopy } from './other-copy';
 
@@ -80,7 +80,6 @@ export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(client: Client<Out, In>, options: RetryOptions = {}) {
     if (!(client instanceof Client)) throw new MemcacheIllegalInputError(`client must be a client, for example new Client()${otherCopy(client)}`);
-    checkOptionNames(options, RETRY_OPTIONS);
     super(new Retrier(client.executor, options, client.options.clock), { ...client.options, ...shownOptions(options) });
   }
 }
@@ -208,26 +207,24 @@ export class Retrier implements Executor {
     if (this.#clock.now() + delay >= deadline) return false;
     if (signal?.aborted) throw signal.reason;
     if (delay === 0) return true;
-    return new Promise<boolean>((resolve, reject) => {
-      const end = (): void => {
+    return new Promise<boolean>((resolve) => {
+      const settle = (outcome: boolean | Promise<never>): void => {
         timer.close();
         unfollow?.();
         this.#pauses.delete(end);
-        resolve(false);
+        resolve(outcome);
+      };
+      const end = (): void => {
+        settle(false);
       };
       const timer = this.#clock.setTimeout(() => {
-        unfollow?.();
-        this.#pauses.delete(end);
-        resolve(true);
+        settle(true);
       }, delay);
       this.#pauses.add(end);
       const unfollow =
         signal &&
         onAbort(signal, () => {
-          timer.close();
-          this.#pauses.delete(end);
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with whatever reason it was given
-          reject(signal.reason);
+          settle(rejected(signal.reason));
         });
     });
   }
@@ -268,7 +265,6 @@ export const BACKOFF_OPTIONS = {
  * back at the same moment.
  */
 export function backoff(options: BackoffOptions = {}): (attempt: number) => number {
-  checkOptionNames(options, BACKOFF_OPTIONS);
   const { base, max, random } = settingsOf(BACKOFF_OPTIONS, options);
   return (attempt) => Math.min(max, base * 2 ** (attempt - 1)) * random();
 }

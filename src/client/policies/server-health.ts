@@ -1,15 +1,7 @@
 import { MemcacheAuthenticationError, MemcacheClientError, MemcacheConnectError } from '../../errors';
 import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
-
-/**
- * The state of a server:
- *
- *     healthy ── trouble ──▶ failing ── trouble on retryAttempts probes ──▶ dead
- *        ▲                      │                                            │
- *        └────── an answer ─────┴──────────────── an answer ─────────────────┘
- */
-export type HealthState = 'healthy' | 'failing' | 'dead';
+import type { ServerState } from '../observe';
 
 /** How patient a client is with a server. */
 export interface HealthSettings {
@@ -23,10 +15,16 @@ export interface HealthSettings {
   readonly deadTimeout: number;
 }
 
-/** The state machine of one server. It has no timer: calls and their outcomes move it. */
+/**
+ * The state of one server. It has no timer: calls and their outcomes move it.
+ *
+ *     healthy ── trouble ──▶ failing ── trouble on retryAttempts probes ──▶ dead
+ *        ▲                      │                                            │
+ *        └────── an answer ─────┴──────────────── an answer ─────────────────┘
+ */
 export class ServerHealth {
   readonly #settings: HealthSettings;
-  #state: HealthState = 'healthy';
+  #state: ServerState = 'healthy';
   #probes = 0;
   #failures = 0;
   #nextProbe = 0;
@@ -37,7 +35,7 @@ export class ServerHealth {
     this.#settings = settings;
   }
 
-  get state(): HealthState {
+  get state(): ServerState {
     return this.#state;
   }
 

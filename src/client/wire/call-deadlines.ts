@@ -1,14 +1,14 @@
 /**
- * Deadlines in a process that is busy. What came while the event loop stood still waits to be read, and what was to be sent
- * has not been sent, so being late is the server's fault only when the process was free to notice. On the other hand
- * a process that is always busy must have deadlines too. Hence, for whatever has a time-out:
+ * Deadlines in a process that is busy. While the event loop stands still, what has come waits to be read, and what is to be sent
+ * is not sent. So being late is the server's fault only when the process was free to notice. On the other hand a process that
+ * is always busy must have deadlines too. Hence, for whatever has a time-out:
  *
  * - it is due after the time-out and the stalls of its own lifetime, at most 200 ms for each stall, and at most the time-out for
  *   all together;
  * - if it comes due during a stall, it has one more chance: it is judged when the socket was read again, and as much
  *   time as the stall took, 20 to 200 ms, has passed since the stall's end;
- * - if that passes during another stall, it has a second chance, of 20 ms, and no third. A machine that is as busy as the
- *   process takes away the processor just after the process has used much of it.
+ * - if that ends in another stall, it has a second chance, of 20 ms, and no third. A machine that is as busy as the process
+ *   takes away the processor just after the process has used much of it.
  */
 import type { Clock, Timer } from '../../runtime/clock';
 import { withoutStacks } from '../../runtime/without-stacks';

@@ -3,16 +3,12 @@ import type { Call } from '../call';
 import type { ServerMeter } from '../meter';
 import type { CallQueue } from './call-queue';
 import { isErrorLine, replyError, unknownCommand } from '../../protocol/reply';
-import { afterLastKey, JoinableGet, MORE, type Command } from '../command';
+import { afterLastKey, JoinableGet, MAX_GET_LINE, MORE, type Command } from '../command';
 import { FENCE, FenceReader } from './fence';
 import { lineKeys } from './line-keys';
 
-/**
- * Gets that share a line: at most this many, with those between them that were withdrawn in time, and at most this many bytes (some
- * managed services refuse 16 KB).
- */
+/** At most this many gets share a line, with those between them that were withdrawn in time. */
 const MAX_JOINED = 256;
-const MAX_LINE = 15_000;
 /**
  * Commands without an answer are done once they are written. A caller that awaits each, one after the other, never lets
  * the event loop turn: with this many unfinished calls the next of them waits until the server has caught up.
@@ -25,7 +21,7 @@ const MAX_UNANSWERED = 1024;
  * - Gets in a row become one line, `get k1 k2 …`, in which no key stands twice; only the last of them ends the reply. So do
  *   gats with the same time to live.
  * - A run of noreply commands is closed by a fence, whose answer the last of them awaits. One with a large block is answered, and
- *   awaits that: older servers that refuse the block go on to read it as commands, unless they may say so.
+ *   awaits its own answer (see `ANSWERED_FROM`).
  * - A raw command is written only when nothing else is awaited, and nothing is written after it.
  * - Before the first meta command with a data block the server is asked for its version: one that does not know the command would
  *   take the data for commands. Before the first `me` too, which memcached 1.5.22 answers by one line too many.
@@ -174,7 +170,7 @@ export class Outbox {
     this.#fence();
     const { lineStart, wireKey } = command;
     const isFull = this.#calls.nextPosition - this.#firstPosition >= MAX_JOINED;
-    if (isFull || lineStart !== this.#lineStart || this.#joinedLength > MAX_LINE) this.#endLine();
+    if (isFull || lineStart !== this.#lineStart || this.#joinedLength > MAX_GET_LINE) this.#endLine();
     if (this.#joined === undefined) {
       this.#request.text(lineStart);
       this.#lineStart = lineStart;

@@ -7,6 +7,7 @@ import {
   MemcacheServerError,
   MemcacheUnknownCommandError,
 } from '../../errors';
+import { isNoPlace } from '../../protocol/reply';
 
 /**
  * Which failures spoil a connection: all that leave a doubt about the position in the stream. This is the only place
@@ -24,7 +25,7 @@ export function spoils(error: unknown, command: { readonly hasBlock: boolean; re
   if (command.rawUntil !== undefined) return true;
   if (error instanceof MemcacheSerdeError || error instanceof MemcacheInexactNumberError || error instanceof MemcachePartialError) return false;
   if (error instanceof MemcacheAuthenticationError) return true;
-  if (error instanceof MemcacheServerError) return error.message.startsWith('Too many open connections');
+  if (error instanceof MemcacheServerError) return isNoPlace(error);
   if (error instanceof MemcacheUnknownCommandError && error.certainty === 'notSent') return false;
   if (error instanceof MemcacheClientError) return command.hasBlock;
   return true;
@@ -32,6 +33,6 @@ export function spoils(error: unknown, command: { readonly hasBlock: boolean; re
 
 /** Whether an error in the reply to a line with several keys is a reason to ask for them one by one. */
 export function isWorthRepeating(error: unknown): boolean {
-  if (error instanceof MemcacheServerError) return !error.message.startsWith('Too many open connections');
+  if (error instanceof MemcacheServerError) return !isNoPlace(error);
   return error instanceof MemcacheClientError && !(error instanceof MemcacheUnknownCommandError);
 }

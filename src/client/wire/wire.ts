@@ -9,7 +9,7 @@ import {
 } from '../../errors';
 import { latin1Slice } from '../../protocol/bytes';
 import { FrameError, FrameReader, type Frame } from '../../protocol/frame';
-import { replyRules } from '../../protocol/reply';
+import { NO_PLACE, replyRules, TOO_MANY_CONNECTIONS } from '../../protocol/reply';
 import { RequestWriter } from '../../protocol/request';
 import { nextTick } from '../../runtime/clock';
 import { withoutStacks } from '../../runtime/without-stacks';
@@ -36,8 +36,8 @@ const IDLE = 1000;
 const IN_FLIGHT = 4;
 
 /**
- * What is written together where there are several servers, of which every reply that is read makes calls for all: not the calls
- * of one tick, but those of a whole turn of the event loop, which halves the writes. When the loop has no time to spare, a connection
+ * Makes the connections of a cluster write the calls of a whole turn of the event loop together, not those of one tick. Every
+ * reply that is read makes calls for all servers, so this halves the writes. When the loop has no time to spare, a connection
  * that awaits replies writes again when the next of them has come.
  */
 export interface Gathering {
@@ -486,7 +486,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** The server says so before it reads anything, so none of the calls was executed, written or not. */
   #onNoPlace(): void {
-    this.#giveUp((command) => new MemcacheServerError('Too many open connections', { ...this.#about('notSent'), command }), true);
+    this.#giveUp((command) => new MemcacheServerError(TOO_MANY_CONNECTIONS, { ...this.#about('notSent'), command }), true);
   }
 
   /** The connection never became usable, so that no call was executed. */
@@ -630,9 +630,6 @@ function isError(value: unknown): value is Error {
 function isTransport(value: unknown): value is Transport {
   return hasMethods(value, 'write', 'cork', 'uncork', 'destroy', 'ref', 'unref');
 }
-
-/** What a server sends to a connection beyond its limit, before it closes it. */
-const NO_PLACE = 'ERROR Too many open connections';
 
 /** The code of the error for calls whose reply cannot be read. */
 const UNREADABLE = 'MEMCACHE_UNKNOWN';

@@ -6,9 +6,8 @@ export interface DiscoveryContext {
   readonly signal: AbortSignal;
   /**
    * Waits before the source looks again: three quarters to the whole of this many milliseconds (`Infinity`: without limit), so
-   * that many processes do not look together; up to a second when a server gets into trouble; and no longer than until the
-   * client is closed. It does not keep the process alive. When the client has been closed
-   * already it rejects with the signal's reason.
+   * that many processes do not look together. Trouble with a server ends the wait within a second, and closing the client at
+   * once. It does not keep the process alive. When the client has been closed already it rejects with the signal's reason.
    */
   readonly wait: (milliseconds: number) => Promise<void>;
 }

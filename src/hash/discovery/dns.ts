@@ -1,7 +1,7 @@
 /** Lists of servers from the DNS, which is asked repeatedly. */
 import { lookup, resolveSrv } from 'node:dns/promises';
 import { MemcacheIllegalInputError } from '../../errors';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsOf, type OptionTable } from '../../options/option';
 import { functionOf, MILLISECONDS, wholeNumber } from '../../options/rule';
 import type { Discovery } from './discovery';
 import type { ClusterServer } from './member';
@@ -54,7 +54,6 @@ export const SRV_OPTIONS = {
  */
 export function dnsDiscovery(name: string, options: DnsDiscoveryOptions = {}): Discovery {
   checkName(name);
-  checkOptionNames(options, DNS_OPTIONS);
   const settings = settingsOf(DNS_OPTIONS, options);
   const { port, refreshInterval } = settings;
   const find = settings.lookup ?? ((host) => lookup(host, { all: true, verbatim: true }));
@@ -73,7 +72,6 @@ export function dnsDiscovery(name: string, options: DnsDiscoveryOptions = {}): D
  */
 export function srvDiscovery(name: string, options: SrvDiscoveryOptions = {}): Discovery {
   checkName(name);
-  checkOptionNames(options, SRV_OPTIONS);
   const { resolveSrv: find, refreshInterval } = settingsOf(SRV_OPTIONS, options);
   return repeatedly(refreshInterval, async () => {
     const records = await find(name);

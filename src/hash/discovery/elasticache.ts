@@ -7,7 +7,7 @@
 import { MemcacheUnknownCommandError, MemcacheUnknownError } from '../../errors';
 import { Client } from '../../client/client';
 import type { ConnectionOptions } from '../../client/client-options';
-import { option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsAmong, type OptionTable } from '../../options/option';
 import { MILLISECONDS, SWITCH } from '../../options/rule';
 import { parseServerAddress, type ServerAddress, type ServerInput } from '../../client/server-address';
 import { RawSerde } from '../../serde';
@@ -58,7 +58,7 @@ export function elastiCacheDiscovery(configEndpoint: ServerInput, options: Elast
   const address = parseServerAddress(configEndpoint);
   const { endpoint } = address;
   const tls = options.tls ?? address.tls;
-  const { refreshInterval: interval, useVpc = tls === false || 'path' in endpoint } = settingsOf(ELASTICACHE_OPTIONS, options);
+  const { refreshInterval: interval, useVpc = tls === false || 'path' in endpoint } = settingsAmong(ELASTICACHE_OPTIONS, options);
   return async function* ({ signal, wait }) {
     let config: ClusterConfig | undefined;
     let failed = 0;

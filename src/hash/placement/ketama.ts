@@ -1,4 +1,4 @@
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsOf, type OptionTable } from '../../options/option';
 import { SWITCH } from '../../options/rule';
 import { KEY_HASH, keyBytes, keyHash, utf8Bytes } from './key-hash';
 import type { KeyHash, KeyHashName } from './key-hash';
@@ -49,7 +49,6 @@ export class KetamaHash extends Placement<Ring> {
   /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(options: KetamaHashOptions = {}) {
     super();
-    checkOptionNames(options, KETAMA_OPTIONS);
     const { weighted, hash = weighted ? 'md5' : 'one-at-a-time' } = settingsOf(KETAMA_OPTIONS, options);
     this.#weighted = weighted;
     this.#hash = keyHash(hash);

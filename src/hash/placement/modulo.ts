@@ -1,5 +1,5 @@
 import { MemcacheIllegalInputError } from '../../errors';
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsOf, type OptionTable } from '../../options/option';
 import { oneOf } from '../../options/rule';
 import { crc15, keyBytes, keyHash } from './key-hash';
 import type { KeyHash, KeyHashName } from './key-hash';
@@ -9,9 +9,9 @@ import type { WeightedNode } from './placement';
 /** Options of {@link ModuloHash}. */
 export interface ModuloHashOptions {
   /**
-   * The client whose placement is shared: `python-memcached` (1.60 and later; `python-memcached-1.59` for versions up to that
-   * one, which place one key in 32 768 differently), or libmemcached's `modula` distribution with one of its key hashes, of
-   * which `one-at-a-time` is libmemcached's default.
+   * The client whose placement is shared. `python-memcached` is that of 1.60 and later, `python-memcached-1.59` that of versions
+   * up to 1.59, which place one key in 32 768 differently. The others are key hashes of libmemcached's `modula` distribution;
+   * its default is `one-at-a-time`.
    */
   hash: PythonMemcached | KeyHashName;
 }
@@ -43,7 +43,6 @@ export class ModuloHash extends Placement<Buckets> {
   /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(options: ModuloHashOptions) {
     super();
-    checkOptionNames(options, MODULO_OPTIONS);
     const { hash } = settingsOf(MODULO_OPTIONS, options);
     if (hash === undefined) throw new MemcacheIllegalInputError(`hash must be given: ${MODULO_OPTIONS.hash.rule.is}`);
     this.#weighted = isPythonMemcached(hash);

@@ -1,4 +1,4 @@
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsOf, type OptionTable } from '../../options/option';
 import { valueThat } from '../../options/rule';
 import { murmur3Begin, murmur3Continue, murmur3End, PackedText } from './murmur3';
 import type { Murmur3State } from './murmur3';
@@ -81,7 +81,6 @@ export class RendezvousHash extends Placement<Contest> {
   /** @throws MemcacheIllegalInputError naming the option that is not legal, or does not exist */
   constructor(options: RendezvousHashOptions = {}) {
     super();
-    checkOptionNames(options, RENDEZVOUS_OPTIONS);
     this.#seed = settingsOf(RENDEZVOUS_OPTIONS, options).seed;
   }
 

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../runtime/clock';
+import { LONGEST_TIMER, type Clock, type Timer } from '../../runtime/clock';
 import type { Item } from './item';
 import type { StoreTime } from './time';
 
@@ -89,9 +89,6 @@ export const LEAST_PAUSE = 100;
 
 /** The time between two searches when the first has not removed all, in milliseconds. */
 export const SLICE_PAUSE = 1;
-
-/** The longest delay of a timer, in milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** One timer for whichever item expires next. It never keeps the process alive. */
 export class Alarm {

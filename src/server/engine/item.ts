@@ -1,4 +1,4 @@
-import { latin1Slice } from '../../protocol/bytes';
+import { latin1Slice, SHARE_FROM } from '../../protocol/bytes';
 
 /**
  * A stored value. Short values are strings of one character per byte, which the garbage collector can move together; a Buffer
@@ -12,9 +12,6 @@ export type Cas = number | bigint;
 
 /** Values of at least this many bytes are kept as a Buffer. */
 export const BUFFER_FROM = 1024;
-
-/** Values of at least this many bytes stay in the memory they were received in, if nothing else is in it. */
-const SHARE_FROM = 4096;
 
 /** The item has been fetched since it was stored. */
 export const FETCHED = 1;
@@ -40,6 +37,11 @@ export function itemSize(keyLength: number, valueLength: number, flags: number, 
   return (
     HEADER_SIZE + ENDS_SIZE + keyLength + valueLength + (flags === 0 ? 0 : FLAGS_SIZE) + (withCas ? CAS_SIZE : 0)
   );
+}
+
+/** The size of an item of a store, as {@link itemSize} has it. */
+export function sizeOf({ key, value, flags }: Item, withCas: boolean): number {
+  return itemSize(key.length, value.length, flags, withCas);
 }
 
 /** `buffer[start, end)` as a value that may be kept; `owned` means that nobody else will write to the buffer. */

@@ -1,9 +1,11 @@
 /** memcached's slab classes with its default settings. Items are not stored by class here, but reports use their numbers. */
 
+/** The highest number of a class. */
+export const LARGEST_CLASS = 63;
+
 const SMALLEST_CHUNK = 96;
 const GROWTH = 1.25;
 const ALIGNMENT = 8;
-const MOST_CLASSES = 63;
 const LARGEST_CHUNK = 512 * 1024;
 
 const SIZES = chunkSizes();
@@ -11,7 +13,7 @@ const SIZES = chunkSizes();
 function chunkSizes(): number[] {
   const sizes: number[] = [];
   let size = SMALLEST_CHUNK;
-  while (sizes.length < MOST_CLASSES - 1 && size < LARGEST_CHUNK / GROWTH) {
+  while (sizes.length < LARGEST_CLASS - 1 && size < LARGEST_CHUNK / GROWTH) {
     size = Math.ceil(size / ALIGNMENT) * ALIGNMENT;
     sizes.push(size);
     size = Math.trunc(size * GROWTH);

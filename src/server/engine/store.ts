@@ -1,4 +1,4 @@
-import { checkOptionNames, option, settingsOf } from '../../options/option';
+import { option, settingsOf } from '../../options/option';
 import { objectWith } from '../../options/rule';
 import type { Clock } from '../../runtime/clock';
 import { UNSIGNED, type Arithmetic } from './counter';
@@ -13,6 +13,7 @@ import {
   WON,
   itemSize,
   joinValues,
+  sizeOf,
   textValue,
   valueText,
   type Cas,
@@ -100,7 +101,6 @@ export class MemoryStore {
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(options: MemoryStoreOptions = {}) {
-    checkOptionNames(options, STORE_OPTIONS);
     const { clock, maxItemSize, evict, cas, maxBytes } = settingsOf(STORE_OPTIONS, options);
     this.clock = clock;
     this.maxItemSize = maxItemSize;
@@ -294,7 +294,7 @@ export class MemoryStore {
    * @returns false when the item is too large, its key is there already, or there is no room
    */
   restore(item: Item): boolean {
-    const size = itemSize(item.key.length, item.value.length, item.flags, this.cas);
+    const size = sizeOf(item, this.cas);
     if (size > this.maxItemSize || this.#items.get(item.key) !== undefined || !this.#add(item, size)) return false;
     if (!this.cas || item.cas === 0) item.cas = this.#nextCas();
     this.#deadlines.update(item);
@@ -516,9 +516,7 @@ export class MemoryStore {
     marks: number,
     newCas: Cas | undefined,
   ): StoreOutcome {
-    const { length } = item.key;
-    const growth =
-      itemSize(length, value.length, flags, this.cas) - itemSize(length, item.value.length, item.flags, this.cas);
+    const growth = itemSize(item.key.length, value.length, flags, this.cas) - sizeOf(item, this.cas);
     this.#lru.bump(item);
     if (growth > 0 && !this.#makeRoom(growth, item)) return 'noMemory';
     this.#announce(item);
@@ -591,7 +589,7 @@ export class MemoryStore {
     this.#items.remove(item);
     this.#lru.remove(item);
     this.#deadlines.remove(item);
-    this.#bytes -= itemSize(item.key.length, item.value.length, item.flags, this.cas);
+    this.#bytes -= sizeOf(item, this.cas);
   }
 
   #clearWhenDue(): void {

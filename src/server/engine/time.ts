@@ -94,8 +94,8 @@ export class StoreTime {
   #fakedNow(): number {
     const faked = isTimeFaked();
     if (faked && !this.#faked) {
-      // From now on the wall clock counts, beginning with what it really shows; or with what the test lets it show, if that is
-      // earlier: be it another year, or only the moment of the faking, since which the real time has gone on.
+      // From now on the wall clock counts. It begins with what it really shows, or with what the test lets it show if that is
+      // earlier: another year, or the moment of the faking, since which the real time has gone on.
       const { now, time } = realTime();
       this.#latest = Math.floor(now - this.#origin);
       this.#origin = Math.min(this.#origin + time - now, this.#clock.time() - this.#latest);

@@ -1,5 +1,5 @@
 import { MemcacheIllegalInputError } from '../../errors';
-import { checkOptionNames, settingsOf } from '../../options/option';
+import { settingsOf } from '../../options/option';
 import type { MemoryStore } from '../engine/store';
 import { Listener } from '../net/listener';
 import { faultHook, type Faults } from '../shared/faults';
@@ -36,7 +36,6 @@ export class MemcachedServer {
    *   example `EADDRINUSE`
    */
   static async start(options: MemcachedServerOptions = {}): Promise<MemcachedServer> {
-    checkOptionNames(options, SERVER_OPTIONS);
     settingsOf(SERVER_OPTIONS, options);
     return new MemcachedServer(await Listener.open(options), options);
   }

@@ -2,7 +2,7 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { MemcacheIllegalInputError } from '../../errors';
-import { settingsOf, type Settings } from '../../options/option';
+import { settingsAmong, type Settings } from '../../options/option';
 import type { Timer } from '../../runtime/clock';
 import { connectChannel, disconnectChannel, refuseChannel, type ConnectionMessage, type ServerMessage } from './channels';
 import { Connection } from './connection';
@@ -43,7 +43,7 @@ export class Listener<S extends SocketSession> {
    * @throws the system's error when it cannot listen, for example `EADDRINUSE`
    */
   static async open<S extends SocketSession>(options: ListenerOptions): Promise<Listener<S>> {
-    const settings = settingsOf(LISTENER_OPTIONS, options);
+    const settings = settingsAmong(LISTENER_OPTIONS, options);
     const { host, port, path, pathMode, tls, backlog } = settings;
     // Half open, so that a client that has sent its last command and a FIN still gets the replies.
     const server =

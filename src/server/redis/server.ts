@@ -1,5 +1,5 @@
 import { MemcacheIllegalInputError } from '../../errors';
-import { checkOptionNames, settingsOf } from '../../options/option';
+import { settingsOf } from '../../options/option';
 import { checkValue } from '../../options/rule';
 import { STORE, type MemoryStore } from '../engine/store';
 import { Listener } from '../net/listener';
@@ -37,9 +37,8 @@ export class RedisServer {
    *   example `EADDRINUSE`
    */
   static async start(options: RedisServerOptions): Promise<RedisServer> {
-    checkOptionNames(options, REDIS_OPTIONS);
-    checkValue('store', STORE.rule, options.store);
     settingsOf(REDIS_OPTIONS, options);
+    checkValue('store', STORE.rule, options.store);
     return new RedisServer(await Listener.open(options), options);
   }
 

@@ -1,4 +1,4 @@
-import { option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsAmong, type OptionTable } from '../../options/option';
 import { SWITCH, functionOf, wholeNumber } from '../../options/rule';
 import type { MemoryStore } from '../engine/store';
 import type { ConnectionStats, Service, SocketSession } from '../net/service';
@@ -65,7 +65,7 @@ export class Context {
   constructor(protocol: Context['protocol'], store: MemoryStore, options: SharedOptions) {
     this.protocol = protocol;
     this.store = store;
-    const { auth, flush, dump, verbosity, log } = settingsOf(SHARED_OPTIONS, options);
+    const { auth, flush, dump, verbosity, log } = settingsAmong(SHARED_OPTIONS, options);
     this.auth = 'username' in auth ? [auth] : auth;
     this.flushEnabled = flush;
     this.dumpEnabled = dump;

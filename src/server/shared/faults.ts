@@ -1,6 +1,7 @@
-import { checkOptionNames, option, settingsOf, type OptionTable } from '../../options/option';
+import { option, settingsOf, type OptionTable } from '../../options/option';
 import { MILLISECONDS, STRING, SWITCH, wholeNumber } from '../../options/rule';
 import type { Clock } from '../../runtime/clock';
+import { messageOf } from '../../runtime/message-of';
 import type { SessionOutput } from '../net/service';
 import type { CommandInfo, ExecuteHook, Execution } from './execution';
 import type { Replies } from './replies';
@@ -46,11 +47,10 @@ export function faultHook(faults: Faults, clock: Clock): ExecuteHook {
 /** A fault that is misspelt would let a test pass that tests nothing. */
 function problemOf(fault: Fault): string | undefined {
   try {
-    checkOptionNames(fault, FAULT);
     settingsOf(FAULT, fault);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

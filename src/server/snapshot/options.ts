@@ -1,4 +1,4 @@
-import { checkOptionNames, option, settingsOf, type OptionTable, type Settings } from '../../options/option';
+import { option, settingsOf, type OptionTable, type Settings } from '../../options/option';
 import { MILLISECONDS, STRING, checkValue, functionOf } from '../../options/rule';
 import { STORE } from '../engine/store';
 
@@ -26,7 +26,7 @@ const PERSISTENCE_OPTIONS = {
  */
 export function checkPersistence(store: unknown, options: PersistenceOptions): Settings<typeof PERSISTENCE_OPTIONS> {
   checkValue('store', STORE.rule, store);
-  checkOptionNames(options, PERSISTENCE_OPTIONS);
+  const settings = settingsOf(PERSISTENCE_OPTIONS, options);
   checkValue('file', STRING, options.file);
-  return settingsOf(PERSISTENCE_OPTIONS, options);
+  return settings;
 }

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Clock, Timer } from '../../runtime/clock';
+import { messageOf } from '../../runtime/message-of';
 import type { MemoryStore } from '../engine/store';
 import { SnapshotError } from './format';
 import { checkPersistence, type PersistenceOptions } from './options';
@@ -140,7 +141,7 @@ export class Persistence implements SaveControl {
       this.#saved = this.#beingSaved;
       this.#lastSave = this.#unixTime();
     } catch (error) {
-      this.#log(`snapshot ${this.#files.path} could not be saved: ${reason(error)}`);
+      this.#log(`snapshot ${this.#files.path} could not be saved: ${messageOf(error)}`);
       throw error;
     }
   }
@@ -243,8 +244,4 @@ function turn(clock: Clock): Promise<void> {
   return new Promise((resolve) => {
     clock.setImmediate(resolve);
   });
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

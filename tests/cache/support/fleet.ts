@@ -3,12 +3,12 @@ import { ReadThroughCache, type CacheOptions, type EntryOptions, type LoadContex
 import { EmbeddedClient, MemoryStore } from '../../../src/embedded';
 import type { CacheValue } from '../../../src/serde';
 import { SeededRandom } from '../../support/seeded-random';
-import { VirtualClock } from './virtual-clock';
+import { SimulatedClock } from '../../support/simulated-clock';
 
 /** The way from a process to the cache, which may be cut. */
 export class Line implements Executor {
   readonly #next: Executor;
-  readonly #clock: VirtualClock;
+  readonly #clock: SimulatedClock;
   state: 'up' | 'down' | 'blackHole' | 'dead' = 'up';
   get #isDead(): boolean {
     return this.state === 'dead';
@@ -21,7 +21,7 @@ export class Line implements Executor {
   /** Told of each command before it is sent; what it returns is awaited first. */
   onCommand: (command: Command<unknown>) => void | Promise<void> = () => undefined;
 
-  constructor(next: Executor, clock: VirtualClock) {
+  constructor(next: Executor, clock: SimulatedClock) {
     this.#next = next;
     this.#clock = clock;
   }
@@ -62,7 +62,7 @@ export class Process {
   dead = false;
   readonly #database: Database;
 
-  constructor(name: string, store: MemoryStore, clock: VirtualClock, database: Database, options: CacheOptions, seed: number, around?: (client: Client) => Client) {
+  constructor(name: string, store: MemoryStore, clock: SimulatedClock, database: Database, options: CacheOptions, seed: number, around?: (client: Client) => Client) {
     this.name = name;
     this.#database = database;
     const embedded = new EmbeddedClient(store, { clock });
@@ -86,7 +86,7 @@ export class Process {
 
 /** What values are made of, and how often they were asked for. */
 export class Database {
-  readonly #clock: VirtualClock;
+  readonly #clock: SimulatedClock;
   /** Milliseconds that a load takes. */
   duration: number;
   loads = 0;
@@ -99,7 +99,7 @@ export class Database {
   /** What a load gives: by default the version of its key as it was when it began. */
   value: (key: string, version: number, load: number, context: LoadContext<CacheValue>) => CacheValue | undefined = (key, version) => `${key}@${version}`;
 
-  constructor(clock: VirtualClock, duration: number) {
+  constructor(clock: SimulatedClock, duration: number) {
     this.#clock = clock;
     this.duration = duration;
   }
@@ -127,9 +127,9 @@ export class Database {
   }
 }
 
-/** Several processes over one store, in virtual time. */
+/** Several processes over one store, in simulated time. */
 export class Fleet {
-  readonly clock: VirtualClock;
+  readonly clock: SimulatedClock;
   readonly store: MemoryStore;
   readonly database: Database;
   readonly processes: Process[];
@@ -139,7 +139,7 @@ export class Fleet {
 
   constructor(processes: number, duration: number, options: CacheOptions = {}, around?: (client: Client) => Client, seed = 1) {
     this.#seed = seed;
-    this.clock = new VirtualClock();
+    this.clock = new SimulatedClock();
     this.store = new MemoryStore({ clock: this.clock });
     this.database = new Database(this.clock, duration);
     this.#options = options;

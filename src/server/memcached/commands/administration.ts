@@ -1,3 +1,4 @@
+import { BAD_FORMAT } from './classic-line';
 import type { Exchange } from './exchange';
 import { COMPATIBLE_VERSION } from './version';
 
@@ -32,7 +33,7 @@ export function verbosity(exchange: Exchange): void {
   const { line, context } = exchange;
   const level = line.uint32(1);
   if (level === undefined) {
-    exchange.reply('CLIENT_ERROR bad command line format');
+    exchange.reply(BAD_FORMAT);
     return;
   }
   context.verbosity = Math.min(level, MAX_VERBOSITY);

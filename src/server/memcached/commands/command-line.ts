@@ -1,6 +1,6 @@
 import { copyOf, latin1Slice, readDecimal } from '../../../protocol/bytes';
 import { MAX_KEY_LENGTH, MAX_UINT64 } from '../../../protocol/limits';
-import { parseUint64 } from '../../engine/counter';
+import { isInt64, parseUint64 } from '../../engine/counter';
 import { nextHash } from '../../shared/name-table';
 import { Parts } from '../../shared/parts';
 
@@ -170,7 +170,7 @@ export class CommandLine extends Parts {
   exptime(index: number): number | undefined {
     const plain = this.#decimal(index);
     if (plain >= 0 && plain <= MAX_INT32) return plain;
-    const value = parseInt64(this.text(index));
+    const value = parseLong(this.text(index));
     return value === undefined ? undefined : Number(BigInt.asIntN(32, value));
   }
 
@@ -210,15 +210,14 @@ export class CommandLine extends Parts {
   }
 }
 
-const MAX_INT64 = 2n ** 63n - 1n;
-const SIGNED = /^[\t-\r ]*([+-]?)0*(\d{1,19})(?:[\t-\r \0]|$)/;
+const LONG = /^[\t-\r ]*([+-]?)0*(\d{1,19})(?:[\t-\r \0]|$)/;
 
 /** What C's `strtol` reads, ended by whitespace, NUL or the end; `undefined` beyond 64 bits. */
-function parseInt64(text: string): bigint | undefined {
-  const match = SIGNED.exec(text);
+function parseLong(text: string): bigint | undefined {
+  const match = LONG.exec(text);
   if (match === null) return undefined;
   const value = BigInt(match[2] ?? '') * (match[1] === '-' ? -1n : 1n);
-  return value > MAX_INT64 || value < -MAX_INT64 - 1n ? undefined : value;
+  return isInt64(value) ? value : undefined;
 }
 
 /** Only digits, and perhaps a minus before them, which alone is 0, as memcached reads it. */

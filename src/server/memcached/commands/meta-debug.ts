@@ -1,4 +1,4 @@
-import { BINARY_KEY, FETCHED, itemSize } from '../../engine/item';
+import { BINARY_KEY, FETCHED, sizeOf } from '../../engine/item';
 import { slabClass } from '../../engine/slab-class';
 import { decodeBase64, encodeBase64 } from './base64';
 import type { Exchange } from './exchange';
@@ -30,7 +30,7 @@ export function metaDebug(exchange: Exchange): void {
   const shownKey = (item.marks & BINARY_KEY) === 0 ? key : encodeBase64(key);
   const expires = item.deadline === 0 ? -1 : store.secondsLeft(item) | 0;
   const fetched = (item.marks & FETCHED) === 0 ? 'no' : 'yes';
-  const size = itemSize(key.length, item.value.length, item.flags, store.cas);
+  const size = sizeOf(item, store.cas);
   exchange.reply(
     `ME ${shownKey} exp=${expires} la=${store.secondsIdle(item)} cas=${item.cas} fetch=${fetched}` +
       ` cls=${slabClass(size)} size=${size}`,

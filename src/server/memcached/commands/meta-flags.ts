@@ -2,6 +2,7 @@ import type { Cas } from '../../engine/item';
 import type { MemoryStore } from '../../engine/store';
 import { strictInt32, strictUint32, strictUint64, type CommandLine } from './command-line';
 import { decodeBase64 } from './base64';
+import { BAD_FORMAT } from './classic-line';
 
 const BAD_TOKEN = 'CLIENT_ERROR bad token in command line format';
 
@@ -88,8 +89,7 @@ export class MetaFlags {
         this.recache = this.#check(strictInt32(line.argument(index)), BAD_TOKEN);
         return true;
       case 'F':
-        this.clientFlags =
-          this.#check(strictUint32(line.argument(index)), this.error ?? 'CLIENT_ERROR bad command line format') ?? 0;
+        this.clientFlags = this.#check(strictUint32(line.argument(index)), this.error ?? BAD_FORMAT) ?? 0;
         return true;
       case 'C':
         this.cas = this.#check(strictUint64(line.argument(index)), BAD_TOKEN);

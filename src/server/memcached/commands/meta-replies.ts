@@ -10,6 +10,10 @@ import { MetaFlags } from './meta-flags';
 /** What `ma` answers to any flag that cannot be read. */
 export const BAD_FLAG = 'CLIENT_ERROR invalid or duplicate flag';
 
+/** The letters of the flags that a reply repeats. */
+export const OPAQUE = 'O'.charCodeAt(0);
+const KEY = 'k'.charCodeAt(0);
+
 /** A meta command has at most this many tokens. */
 const MAX_TOKENS = 20;
 
@@ -59,9 +63,6 @@ export function echoedFlags(line: CommandLine, flags: MetaFlags): string | undef
   }
   return echo;
 }
-
-const OPAQUE = 'O'.charCodeAt(0);
-const KEY = 'k'.charCodeAt(0);
 
 /** Sends a code that means failure; `EN` is not sent when the client wants to be spared it. */
 export function miss(exchange: Exchange, flags: MetaFlags, code: 'EN' | 'NF' | 'EX'): void {

@@ -3,7 +3,7 @@ import type { Exchange } from './exchange';
 import { storedValue, type Item } from '../../engine/item';
 import type { StoreMode, StoreOutcome } from '../../engine/store';
 import type { MetaFlags } from './meta-flags';
-import { OPAQUE_TOO_LONG, isTooLong, keyFlag, readFlags } from './meta-replies';
+import { OPAQUE, OPAQUE_TOO_LONG, isTooLong, keyFlag, readFlags } from './meta-replies';
 
 const SET_MODES: Readonly<Record<string, StoreMode>> = {
   '': 'set',
@@ -74,8 +74,6 @@ function storeBlock(exchange: Exchange, flags: MetaFlags, mode: StoreMode): Stor
     { cas: flags.cas ?? 0, orStale: flags.invalidate && checked, binaryKey: flags.binaryKey, newCas: flags.newCas },
   );
 }
-
-const OPAQUE = 'O'.charCodeAt(0);
 
 /** @param stored the item, when it was stored */
 function storedFlags({ line, frame }: Exchange, flags: MetaFlags, stored: Item | undefined): string {

@@ -1,3 +1,4 @@
+import { BAD_FORMAT } from './classic-line';
 import type { ServerContext } from './context';
 import type { Exchange } from './exchange';
 
@@ -44,7 +45,7 @@ function look(exchange: Exchange, from: number, withCas: boolean, deadline: numb
         return;
       }
       if (refused && !line.isKey(i)) {
-        exchange.reply('CLIENT_ERROR bad command line format');
+        exchange.reply(BAD_FORMAT);
         return;
       }
       const key = line.key(i, store);

@@ -1,13 +1,12 @@
 import { cpuUsage, pid } from 'node:process';
 import type { Exchange } from './exchange';
-import { BINARY_KEY, itemSize, type Item } from '../../engine/item';
-import { chunkSize, slabClass } from '../../engine/slab-class';
+import { BINARY_KEY, sizeOf } from '../../engine/item';
+import { LARGEST_CLASS, chunkSize, slabClass } from '../../engine/slab-class';
 import type { StoreStats } from '../../engine/stats';
 import { COMPATIBLE_VERSION } from './version';
 import { SETTINGS } from './settings';
 
 const BAD_LINE = 'CLIENT_ERROR bad command line';
-const LARGEST_CLASS = 63;
 const PAGE_SIZE = 1024 * 1024;
 /** The longest answer to `stats cachedump`, in bytes, without its end. */
 const MAX_CACHEDUMP = 2 * 1024 * 1024 - 6;
@@ -182,7 +181,7 @@ function totals(exchange: Exchange): [number: number, totals: ClassTotals][] {
   const { store } = exchange;
   const classes = new Map<number, ClassTotals>();
   for (const item of store.items()) {
-    const size = sizeOf(exchange, item);
+    const size = sizeOf(item, store.cas);
     const number = slabClass(size);
     let sum = classes.get(number);
     if (sum === undefined) classes.set(number, (sum = { number: 0, bytes: 0, oldest: 0 }));
@@ -267,7 +266,7 @@ function cachedump(exchange: Exchange): void {
     let left = limit === 0 ? Infinity : limit;
     let room = MAX_CACHEDUMP;
     for (const item of store.items()) {
-      if ((item.marks & BINARY_KEY) !== 0 || slabClass(sizeOf(exchange, item)) !== number) continue;
+      if ((item.marks & BINARY_KEY) !== 0 || slabClass(sizeOf(item, store.cas)) !== number) continue;
       const expires = item.deadline === 0 ? 0 : wallClock + store.secondsLeft(item);
       const text = `ITEM ${item.key} [${item.value.length} b; ${expires} s]\r\n`;
       room -= text.length;
@@ -276,8 +275,4 @@ function cachedump(exchange: Exchange): void {
     }
     exchange.reply('END');
   }
-}
-
-function sizeOf({ store }: Exchange, { key, value, flags }: Item): number {
-  return itemSize(key.length, value.length, flags, store.cas);
 }

@@ -1,15 +1,14 @@
 import { encodeBase64 } from './base64';
 import { BAD_FORMAT } from './classic-line';
 import type { Exchange } from './exchange';
-import { slabClass } from '../../engine/slab-class';
-import { BINARY_KEY, FETCHED, itemSize, type Item } from '../../engine/item';
+import { LARGEST_CLASS, slabClass } from '../../engine/slab-class';
+import { BINARY_KEY, FETCHED, sizeOf, type Item } from '../../engine/item';
 
 /**
  * memcached's knobs for slabs, LRU and crawler. There is nothing to tune here: values are checked as memcached does,
  * acknowledged, and have no effect. The commands that list keys do work.
  */
 
-const LARGEST_CLASS = 63;
 const LONGEST_SLEEP = 1_000_000;
 
 /** `lru tune|mode|temp_ttl …` → `OK`. */
@@ -104,7 +103,7 @@ function metadump(exchange: Exchange): void {
 function metadumpLine(exchange: Exchange, item: Item): string {
   const { store } = exchange;
   const wallClock = Math.floor(store.clock.time() / 1000);
-  const size = sizeOf(exchange, item);
+  const size = sizeOf(item, store.cas);
   const expires = item.deadline === 0 ? -1 : wallClock + store.secondsLeft(item);
   // These are the only lines that end in LF alone.
   return (
@@ -163,15 +162,11 @@ function crawl(exchange: Exchange, name: string, what: string): string[] | undef
       exchange.reply('BUSY currently processing crawler request');
     } else {
       const keys: string[] = [];
-      for (const item of store.items()) if (accepts(slabClass(sizeOf(exchange, item)))) keys.push(item.key);
+      for (const item of store.items()) if (accepts(slabClass(sizeOf(item, store.cas)))) keys.push(item.key);
       return keys;
     }
   }
   return undefined;
-}
-
-function sizeOf({ store }: Exchange, { key, value, flags }: Item): number {
-  return itemSize(key.length, value.length, flags, store.cas);
 }
 
 /** The test for the classes that `all`, `hash` or a list of numbers means; `undefined` when there is no such class. */

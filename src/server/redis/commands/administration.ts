@@ -1,3 +1,4 @@
+import { messageOf } from '../../../runtime/message-of';
 import type { SaveControl } from '../../snapshot/save-control';
 import { command, container, type Command } from './command';
 import { SYNTAX_ERROR, type RedisExchange } from './exchange';
@@ -60,7 +61,7 @@ function bgsave(exchange: RedisExchange): void {
 }
 
 function failure({ context }: RedisExchange, error: unknown): string {
-  const reason = `saving failed: ${error instanceof Error ? error.message : String(error)}`;
+  const reason = `saving failed: ${messageOf(error)}`;
   context.log(reason, 1);
   return reason;
 }

@@ -1,7 +1,7 @@
-import { MemcacheUnknownCommandError } from '../errors';
-import type { Command } from './command';
-import { rejected } from './abort';
-import type { ExecuteOptions, Executor, Monitor } from './executor';
+import { MemcacheUnknownCommandError } from '../../errors';
+import type { Command } from '../command';
+import { rejected } from '../abort';
+import type { ExecuteOptions, Executor, Monitor } from '../executor';
 
 /**
  * The policy behind the option `proxy`: refuses commands that not every proxy knows. Most proxies would close the connection
