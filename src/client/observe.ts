@@ -4,7 +4,7 @@
  * No message is made unless somebody listens. None holds a key, a value, credentials, a line of the protocol or the text of a
  * server's error; only the option `diagnostics.key` can add a sanitized first key.
  */
-import { channel, tracingChannel, type Channel } from 'node:diagnostics_channel';
+import { channel, tracingChannel, type Channel, type TracingChannel } from 'node:diagnostics_channel';
 import { MemcacheError, type Certainty } from '../errors';
 import { isObject } from '../options/rule';
 
@@ -284,30 +284,16 @@ export class Notices<Name extends keyof ChannelMessages> {
  */
 export class Traces<Name extends keyof ChannelMessages> {
   // Looked up once: every call asks whether one of them is heard.
-  readonly #start: Channel;
-  readonly #end: Channel;
-  readonly #asyncStart: Channel;
-  readonly #asyncEnd: Channel;
-  readonly #error: Channel;
+  readonly #channels: TracingChannel;
 
   constructor(name: Name) {
-    const { start, end, asyncStart, asyncEnd, error } = tracingChannel<ChannelMessages[Name]>(name);
-    this.#start = start;
-    this.#end = end;
-    this.#asyncStart = asyncStart;
-    this.#asyncEnd = asyncEnd;
-    this.#error = error;
+    this.#channels = tracingChannel(name);
   }
 
   /** Whether anybody listens. */
   get heard(): boolean {
-    return (
-      this.#start.hasSubscribers ||
-      this.#asyncEnd.hasSubscribers ||
-      this.#end.hasSubscribers ||
-      this.#asyncStart.hasSubscribers ||
-      this.#error.hasSubscribers
-    );
+    const { start, end, asyncStart, asyncEnd, error } = this.#channels;
+    return start.hasSubscribers || asyncEnd.hasSubscribers || end.hasSubscribers || asyncStart.hasSubscribers || error.hasSubscribers;
   }
 
   /**
@@ -315,16 +301,18 @@ export class Traces<Name extends keyof ChannelMessages> {
    * caller must call {@link finish} once.
    */
   begin<T, A>(message: ChannelMessages[Name], run: (argument: A) => T, argument: A): T {
-    if (!hasNoStores(this.#start)) return this.#start.runStores(message, runAndEnd<T, A>, undefined, run, argument, this.#end, message);
-    this.#start.publish(message);
-    return runAndEnd(run, argument, this.#end, message);
+    const { start, end } = this.#channels;
+    if (!hasNoStores(start)) return start.runStores(message, runAndEnd<T, A>, undefined, run, argument, end, message);
+    start.publish(message);
+    return runAndEnd(run, argument, end, message);
   }
 
   /** Publishes `error` if the message has one, then `asyncStart` and `asyncEnd`. */
   finish(message: ChannelMessages[Name] & { readonly error?: ObservedError | undefined }): void {
-    if (message.error !== undefined) this.#error.publish(message);
-    this.#asyncStart.publish(message);
-    this.#asyncEnd.publish(message);
+    const { asyncStart, asyncEnd, error } = this.#channels;
+    if (message.error !== undefined) error.publish(message);
+    asyncStart.publish(message);
+    asyncEnd.publish(message);
   }
 }
 
