@@ -125,7 +125,7 @@ export class Retrier implements Executor {
     const result = this.#next.execute(command, options);
     if (this.#attempts === 1) return result;
     const life = this.#life;
-    return result.catch((error: unknown) => this.#again(command, options, error, life));
+    return result.then(undefined, (error: unknown) => this.#again(command, options, error, life));
   }
 
   get monitor(): Monitor | undefined {
