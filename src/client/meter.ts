@@ -102,6 +102,9 @@ export interface ServerMetrics {
   readonly latency: Latency;
 }
 
+/** What `client.metrics()` returns: the metrics of each server, by its name. */
+export type ClientMetrics = Map<string, ServerMetrics>;
+
 /** Sixteen buckets to each doubling: a bucket's middle is at most 1/32 of it away from what it holds. */
 const PER_OCTAVE = 16;
 /** 2^-10 ms, about a microsecond, and 2^22 ms, more than an hour. Shorter or longer times go into the first or last bucket. */

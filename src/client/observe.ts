@@ -215,6 +215,8 @@ export interface OverloadMessage extends OfClient {
   readonly command: string;
   /** How many calls wait for that server: the limit that was reached. */
   readonly pending: number;
+  /** How long the call could have taken, in milliseconds: the option `timeout`. */
+  readonly limitMs: number;
 }
 
 /** On {@link CHANNELS.load}. `outcome` and `error` are set at the end. */
