@@ -69,7 +69,7 @@ export class ObservedError extends Error {
 
   constructor(name: string, code: string, of?: MemcacheError) {
     super(`the call failed with ${code}`);
-    Object.defineProperty(this, 'name', { value: name, configurable: true, writable: true });
+    this.name = name;
     this.code = code;
     this.certainty = of?.certainty;
     this.server = of?.server;
