@@ -107,7 +107,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     this.#settings = settings;
     this.#clock = clock;
     const origin = { clientId: clientIdOf(client), name: settings.name };
-    const events = (this.#events = new Events(settings.observe, origin, settings.keyShown));
+    const events = (this.#events = new Events(settings.observe, origin, settings.keyShown ?? clientOptions.diagnostics?.key));
     const entryReader = (this.#entryReader = new EntryReader(serde));
     const writer = (this.#writer = new EntryWriter(serde, clientOptions.maxValueSize ?? 1024 * 1024));
     const gate = (this.#gate = new Gate(executor, clock, ({ leases, ownCas }) => {
