@@ -161,3 +161,47 @@ export class Repository<T> {
     return entry ?? many.get(id) ?? this.#client.get(id);
   }
 }
+
+class Account {
+  constructor(readonly id: number, readonly since: Date) {}
+}
+
+/** What JSON cannot hold is refused where its type tells. */
+export async function whatIsKnownNotToBeJson(pool: PooledClient, cluster: HashClient, cache: ReadThroughCache): Promise<void> {
+  const client = new Client(server);
+  // @ts-expect-error -- a Date is no value: a time is a number or a string
+  await client.set('k', new Date());
+  // @ts-expect-error -- a Map is not held by JSON
+  await client.add('k', new Map([['a', 1]]));
+  // @ts-expect-error -- a Set is not held by JSON
+  await pool.replace('k', new Set([1]));
+  // @ts-expect-error -- a Promise that was not awaited
+  await cluster.set('k', client.get('other'));
+  // @ts-expect-error -- a function is no value
+  await new RetryingClient(client).set('k', () => 1);
+  // @ts-expect-error -- a Date among the entries
+  await client.setMany({ k: 1, l: new Date() });
+  // @ts-expect-error -- a Map is not held by JSON, also within a serde that compresses it
+  await new Client(server, { serde: new CompressedSerde(new TypedSerde()) }).set('k', new Map());
+  // @ts-expect-error -- a Set is not held by JSON
+  await cache.set('k', new Set([1]));
+  // @ts-expect-error -- a loader of a Map
+  await cache.get('k', () => new Map([['a', 1]]));
+}
+
+/** Everything else is a value, whatever it is called. */
+export async function whatMayBeJson<T extends object>(some: T, known: User, list: readonly string[], bytes: Uint8Array, any: object): Promise<T | undefined> {
+  const client = new Client(server);
+  for (const value of [some, known, list, bytes, any, new Account(1, new Date()), Buffer.from('a'), 1n, null, [1, 'a', { deep: [true] }]]) await client.set('k', value);
+  await client.set('k', { name: 'Ada', born: new Date(), tags: ['a'], then: 'soon', size: 3 });
+  await client.setMany(new Map<string, User | number>([['a', 1], ['b', known]]));
+  await client.setMany([['a', { name: 'Ada' }], ['b', 1]]);
+  is<User | undefined>()(await client.get<User>('k'));
+  is<Account | undefined>()(await client.get<Account>('k'));
+  is<CacheValue | undefined>()(await client.get('k'));
+  const annotated: Client = new RetryingClient(new Client(server, { serde: new PythonSerde() }));
+  const wide: Client<CacheValue, CacheValue> = client;
+  await wide.set('k', await annotated.get('k') ?? null);
+  await new Client(server, { serde: new PythonSerde() }).set('k', new Map([['a', 1]]));
+  return client.get<T>('k');
+}
