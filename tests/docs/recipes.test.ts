@@ -143,7 +143,8 @@ it('the rate limit lets everybody pass when the cache is down', async () => {
 
 it('the rule for ESLint finds pairs that are given for several keys, and nothing else', () => {
   const source = /export const noPairs = (\{.*?^\});/ms.exec(recipes)?.[1] ?? '';
-  const rules = compileFunction(`return ${source}`)() as Linter.RulesRecord;
+  const make = compileFunction(`return ${source}`) as () => Linter.RulesRecord;
+  const rules = make();
   const found = (code: string): number => new Linter().verify(code, [{ rules }]).length;
   for (const code of ["client.get(['a', 'b'])", "await client.gets(['a', b], { signal })", "this.client.gat(['a', 'b'], 60)", "client.gats(['a', 'b'], 60)"]) {
     expect([code, found(`async () => { ${code}; }`)]).toEqual([code, 1]);
