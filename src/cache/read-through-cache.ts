@@ -11,7 +11,7 @@ import { isBytes } from '../protocol/bytes';
 import { encodePrefix, type Key, type KeyRules } from '../protocol/key';
 import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom } from '../runtime/random';
-import type { CacheValue, Storable } from '../serde/typed-serde';
+import type { CacheValue } from '../serde/typed-serde';
 import { TypedSerde } from '../serde/typed-serde';
 import type { Serde } from '../serde/serde';
 import { cacheSettings, callSettings, expireOf, tagList, type CacheOptions, type CacheSettings, type EntryOptions, type EntrySettings } from './cache-options';
@@ -63,7 +63,7 @@ import type { CacheStats, Loader, ManyLoader, Stored } from './types';
  * @typeParam Out - what reading returns; inferred from the client
  * @typeParam In - what storing accepts; inferred from the client
  */
-export class ReadThroughCache<Out = CacheValue, In = Storable<Out>> {
+export class ReadThroughCache<Out = CacheValue, In = Out> {
   readonly #executor: Executor;
   readonly #settings: CacheSettings;
   readonly #keys: KeySpace;

@@ -2,7 +2,7 @@ import type { Keys } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
 import { isBytes } from '../protocol/bytes';
 import { keyText, type Key } from '../protocol/key';
-import type { CacheValue, Storable } from '../serde/typed-serde';
+import type { CacheValue } from '../serde/typed-serde';
 import type { EntryOptions } from './cache-options';
 import type { Loader, ManyLoader, Stored } from './types';
 
@@ -20,7 +20,7 @@ export type ReadEach = <K extends Key>(keys: readonly K[], load: ManyLoader<K, u
  * The reads of a cache for one request: each key at most once, so that the whole request sees the same value. It remembers
  * values and rejections, sees no invalidation, and should not outlive the request.
  */
-export class RequestScope<Out = CacheValue, In = Storable<Out>> implements CacheReads<Out, In> {
+export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out, In> {
   readonly #cache: CacheReads<Out, In>;
   readonly #readEach: ReadEach | undefined;
   readonly #results = new Map<string, Promise<unknown>>();

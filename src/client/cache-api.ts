@@ -1,6 +1,6 @@
 import type { Expire } from '../protocol/exptime';
 import type { Key } from '../protocol/key';
-import type { CacheValue, Storable } from '../serde/typed-serde';
+import type { CacheValue } from '../serde/typed-serde';
 import type { ValueWithCas } from './commands/retrieval';
 import type { CallOptions } from './executor';
 
@@ -40,7 +40,7 @@ export type Keys<K extends Key> = Iterable<K> & object;
  * @typeParam Out - what reading returns
  * @typeParam In - what storing accepts
  */
-export interface CacheApi<Out = CacheValue, In = Storable<Out>> {
+export interface CacheApi<Out = CacheValue, In = Out> {
   /** The value of `key`; `undefined` on a miss. */
   get(key: Key, options?: CallOptions): Promise<Out | undefined>;
   /** The value of `key` and the token for a later `cas`; `[undefined, undefined]` on a miss. */

@@ -5,7 +5,7 @@ import { isBytes } from '../protocol/bytes';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 import { systemClock, type Clock } from '../runtime/clock';
 import type { Serde } from '../serde/serde';
-import type { CacheValue, Storable } from '../serde/typed-serde';
+import type { CacheValue } from '../serde/typed-serde';
 import type { DiagnosticsOptions } from './call-observer';
 import type { Credentials, ServerAddress } from './server-address';
 import { connectSocket, type Connect, type TlsOptions } from './wire/transport';
@@ -65,7 +65,7 @@ export interface ConnectionOptions {
 }
 
 /** How a client behaves, in addition to its connection. */
-export interface ClientOptions<Out = CacheValue, In = Storable<Out>> extends ConnectionOptions {
+export interface ClientOptions<Out = CacheValue, In = Out> extends ConnectionOptions {
   /** How values become bytes and flags, and back. @default a `TypedSerde`: what goes in comes out */
   serde?: Serde<Out, In> | undefined;
   /**

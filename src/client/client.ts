@@ -9,7 +9,7 @@ import { toBlock } from '../protocol/request';
 import type { Clock } from '../runtime/clock';
 import { serializeValue } from '../serde/read';
 import type { Fixed, Serde } from '../serde/serde';
-import { TypedSerde, type CacheValue, type Storable } from '../serde/typed-serde';
+import { TypedSerde, type CacheValue } from '../serde/typed-serde';
 import type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions } from './cache-api';
 import { CALL_OPTIONS, META_OPTIONS } from './call-options';
 import { Failures } from './certainty';
@@ -69,7 +69,7 @@ type Widened<K extends Key> = K extends string ? string : K;
  * @typeParam Out - what reading returns; inferred from the serde
  * @typeParam In - what storing accepts; inferred from the serde
  */
-export class Client<Out = CacheValue, In = Storable<Out>> implements CacheApi<Out, In> {
+export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** The options of this class, by name; subclasses with more options override it. */
   protected static readonly optionNames: object = CLIENT_OPTIONS;
 

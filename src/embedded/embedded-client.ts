@@ -3,13 +3,13 @@ import type { ClientOptions } from '../client/client-options';
 import { Connection } from '../client/connection';
 import { MemcacheIllegalInputError } from '../errors';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
-import type { CacheValue, Storable } from '../serde';
+import type { CacheValue } from '../serde';
 import { MemoryStore, ServerContext } from '../server';
 import { DirectReads } from './direct-reads';
 import { connectInProcess } from './session-transport';
 
 /** Options of an {@link EmbeddedClient}: those of a client that mean something without a server. */
-export type EmbeddedClientOptions<Out = CacheValue, In = Storable<Out>> = Omit<
+export type EmbeddedClientOptions<Out = CacheValue, In = Out> = Omit<
   ClientOptions<Out, In>,
   'auth' | 'connect' | 'connectTimeout' | 'keepAlive' | 'noDelay' | 'retryTimeout' | 'tls'
 >;
@@ -19,7 +19,7 @@ export type EmbeddedClientOptions<Out = CacheValue, In = Storable<Out>> = Omit<
  *
  * Several clients may share a {@link MemoryStore}, and a `MemcachedServer` may offer the same store to other processes.
  */
-export class EmbeddedClient<Out = CacheValue, In = Storable<Out>> extends Client<Out, In> {
+export class EmbeddedClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   /** The items. */
   readonly store: MemoryStore;
 

@@ -1,17 +1,17 @@
 import type { ServerInput } from '../client/server-address';
-import type { CacheValue, Storable } from '../serde';
+import type { CacheValue } from '../serde';
 import { elastiCacheDiscovery, ELASTICACHE_OPTIONS, type ElastiCacheOptions } from './discovery/elasticache';
 import { HashClient, type HashClientOptions } from './hash-client';
 
 /** How an {@link ElastiCacheClient} behaves. */
-export interface ElastiCacheClientOptions<Out = CacheValue, In = Storable<Out>> extends HashClientOptions<Out, In>, ElastiCacheOptions {}
+export interface ElastiCacheClientOptions<Out = CacheValue, In = Out> extends HashClientOptions<Out, In>, ElastiCacheOptions {}
 
 /**
  * A cluster client that follows the list of servers of Amazon ElastiCache or Google Memorystore: what the configuration
  * endpoint answers to `config get cluster`. When the list changes, only the keys that must move do, and calls under way finish
  * on the server they were sent to.
  */
-export class ElastiCacheClient<Out = CacheValue, In = Storable<Out>> extends HashClient<Out, In> {
+export class ElastiCacheClient<Out = CacheValue, In = Out> extends HashClient<Out, In> {
   protected static override readonly optionNames: object = { ...super.optionNames, ...ELASTICACHE_OPTIONS };
 
   /**

@@ -9,7 +9,7 @@ import { option, settingsOf, type OptionTable } from '../options/option';
 import { routingPart, type Key } from '../protocol/key';
 import { LoopLoad } from '../runtime/loop-load';
 import { systemRandom, type Random } from '../runtime/random';
-import type { CacheValue, Storable } from '../serde';
+import type { CacheValue } from '../serde';
 import { ClusterFollower } from './discovery/follower';
 import type { Discovery } from './discovery/discovery';
 import type { Hasher } from './placement/hasher';
@@ -19,7 +19,7 @@ import { RendezvousHash } from './placement/rendezvous';
 import type { HealthSettings } from '../client/policies/server-health';
 
 /** How a {@link HashClient} behaves. All durations are in milliseconds. */
-export interface HashClientOptions<Out = CacheValue, In = Storable<Out>> extends ClientOptions<Out, In>, PoolOptions {
+export interface HashClientOptions<Out = CacheValue, In = Out> extends ClientOptions<Out, In>, PoolOptions {
   /**
    * Chooses the server of each key. The instance must not be shared with another client.
    * @default a `RendezvousHash`, which places keys as pymemcache does
@@ -69,7 +69,7 @@ export const HASH_OPTIONS = {
  * When a server fails, calls for its keys fail at once (or miss, with `ignoreErrors`) until it is probed; after `retryAttempts`
  * failed probes it is dead, and its keys move to the others until it answers a probe.
  */
-export class HashClient<Out = CacheValue, In = Storable<Out>> extends Client<Out, In> {
+export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...POOL_OPTIONS, ...HASH_OPTIONS };
 
   readonly #router: HashRouter;

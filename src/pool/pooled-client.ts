@@ -4,18 +4,18 @@ import type { ConnectionObserver } from '../client/connection';
 import { failFast } from '../client/policies/fail-fast';
 import type { ServerInput } from '../client/server-address';
 import { settingsOf } from '../options/option';
-import type { CacheValue, Storable } from '../serde';
+import type { CacheValue } from '../serde';
 import { ConnectionPool, POOL_OPTIONS, type PoolOptions } from './connection-pool';
 import type { PoolStats } from './dispatcher';
 
 /** How a {@link PooledClient} behaves. */
-export interface PooledClientOptions<Out = CacheValue, In = Storable<Out>> extends ClientOptions<Out, In>, PoolOptions {}
+export interface PooledClientOptions<Out = CacheValue, In = Out> extends ClientOptions<Out, In>, PoolOptions {}
 
 /**
  * A client with several connections to one server, for many concurrent calls: a large or slow reply holds up only the
  * connection it comes over.
  */
-export class PooledClient<Out = CacheValue, In = Storable<Out>> extends Client<Out, In> {
+export class PooledClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...POOL_OPTIONS };
 
   readonly #pool: ConnectionPool;

@@ -6,7 +6,7 @@ export { PythonSerde, type PythonSerdeOptions } from './python-serde';
 export { RawSerde } from './raw-serde';
 export { MISS, type Fixed, type Serde, type SerializedValue } from './serde';
 export { StringSerde } from './string-serde';
-export { TypedSerde, type CacheValue, type Storable, type TypedValue } from './typed-serde';
+export { TypedSerde, type CacheValue } from './typed-serde';
 export type { CompressionLevel } from './zlib';
 export { StructuredSerde } from './structured-serde';
 export { VersionedSerde } from './versioned-serde';

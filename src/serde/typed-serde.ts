@@ -18,21 +18,8 @@ import type { Serde, SerializedValue } from './serde';
 import { checkWellFormed } from './string-serde';
 import { unreadable } from './unreadable';
 
-/** What a {@link TypedSerde} reads: strings, bytes, numbers, bigints, booleans, null, and whatever JSON can hold. */
+/** What a {@link TypedSerde} carries: strings, bytes, numbers, bigints, booleans, null, and whatever JSON can hold. */
 export type CacheValue = string | number | bigint | boolean | null | object;
-
-/** What a {@link TypedSerde} stores: {@link CacheValue}, but for objects whose type shows that JSON cannot hold them. */
-export type TypedValue = string | number | bigint | boolean | null | Uint8Array | JsonObject;
-
-/** Has no Date, Map, Set, Promise and function: each of these has one of the symbols. The index is for literals, whose properties would be unknown. */
-type JsonObject = (object | Readonly<Record<string, unknown>>) & {
-  readonly [Symbol.toPrimitive]?: never;
-  readonly [Symbol.toStringTag]?: never;
-  readonly [Symbol.hasInstance]?: never;
-};
-
-/** What a client stores that reads `Out`: the same, unless another type is given. */
-export type Storable<Out> = [CacheValue, Out] extends [Out, CacheValue] ? TypedValue : Out;
 
 /**
  * What goes in comes out: strings as strings, bytes as a Buffer, numbers as numbers (NaN, the infinities and -0 too), bigints
@@ -40,8 +27,8 @@ export type Storable<Out> = [CacheValue, Out] extends [Out, CacheValue] ? TypedV
  * refused. Strings, bytes and integers are stored as pymemcache and python-memcached store them, so both sides read each
  * other's.
  */
-export class TypedSerde implements Serde<CacheValue, TypedValue> {
-  serialize(value: TypedValue): SerializedValue {
+export class TypedSerde implements Serde<CacheValue> {
+  serialize(value: CacheValue): SerializedValue {
     switch (typeof value) {
       case 'string':
         return { data: checkWellFormed(value), flags: FLAG_TEXT };

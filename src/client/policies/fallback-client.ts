@@ -7,7 +7,7 @@ import {
 } from '../../errors';
 import { encodeExptime } from '../../protocol/exptime';
 import { systemClock, type Clock } from '../../runtime/clock';
-import type { CacheValue, Storable } from '../../serde';
+import type { CacheValue } from '../../serde';
 import { Client } from '../client';
 import { CLIENT_OPTIONS } from '../client-options';
 import { Failures, weakestFailure } from '../certainty';
@@ -51,7 +51,7 @@ export const FALLBACK_OPTIONS = {
  *
  * The options of the first client apply to keys and values.
  */
-export class FallbackClient<Out = CacheValue, In = Storable<Out>> extends Client<Out, In> {
+export class FallbackClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   /** Its own among them, so that `util.inspect` shows these too. */
   protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...FALLBACK_OPTIONS };
 

@@ -1,7 +1,7 @@
 import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError } from '../../errors';
 import { systemClock, type Clock } from '../../runtime/clock';
 import { systemRandom, type Random } from '../../runtime/random';
-import type { CacheValue, Storable } from '../../serde';
+import type { CacheValue } from '../../serde';
 import { onAbort } from '../abort';
 import { Client } from '../client';
 import { CLIENT_OPTIONS } from '../client-options';
@@ -72,7 +72,7 @@ export const RETRY_OPTIONS = {
  * input are final. When all attempts fail, the call rejects with the last of the errors whose `certainty` is the weakest: a
  * write that timed out and was refused afterwards may have been executed.
  */
-export class RetryingClient<Out = CacheValue, In = Storable<Out>> extends Client<Out, In> {
+export class RetryingClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   /** Its own among them, so that `util.inspect` shows these too. */
   protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...RETRY_OPTIONS };
 
