@@ -39,11 +39,11 @@ it('npm start shows its passes, without bars or colours where it is not a termin
 
 it.each([
   ['slow-server', /time-outs begin\n {2}server 1: failing, .* p99 [1-9]\d+\.\d ms, .*MEMCACHE_TIMEOUT [1-4]\n {2}calls that waited for it: 4\n/],
-  ['dead-server', /server \d: failing, .*MEMCACHE_CONNECT \d+[^]*ignored: (?:\d{2,} and 0|0 and \d{2,})/],
-  ['wrong-credentials', /connects 0, failed [1-5], errors: MEMCACHE_AUTHENTICATION 5/],
+  ['dead-server', /server \d: failing, .*MEMCACHE_CONNECT \d+[^]*ignored: (?:\d{2,} and 0|0 and \d{2,})[^]*server \d: dead, .* failed [1-9]/],
+  ['wrong-credentials', /connects 0, failed [1-5], ended 0, errors: MEMCACHE_AUTHENTICATION 5\n[^]* connects 5, failed 0, ended 5, errors: MEMCACHE_AUTHENTICATION 5\n/],
   ['full-cache', /hits [1-4]\d %, .*errors: none\n[^]*memcached_items_evicted_total\{.*\} [1-9]\d\d/],
   ['hot-key', /server \d: healthy, 2[789]\d calls, .*read 2\d{5} bytes/],
-  ['connection-storm', /server 1: healthy, 50 calls, .* connects 1,[^]*connections made: 50;[^]*rejected_connections: [1-9]/],
+  ['connection-storm', /server 1: healthy, 50 calls, .* connects 1,[^]*connections made: 50; ended: 50;[^]*rejected_connections: [1-9]/],
   ['too-many-calls', /errors: MEMCACHE_OVERLOADED 500\n {2}calls that waited: 1000\n[^]*3000 calls, .*errors: MEMCACHE_OVERLOADED 500\n$/],
 ])('examples/incidents/%s.ts shows its symptom', async (name, symptom) => {
   expect(await output(join('incidents', `${name}.ts`))).toMatch(symptom);

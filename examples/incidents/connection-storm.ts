@@ -9,17 +9,21 @@ async function main(): Promise<void> {
   for (let i = 0; i < 50; i++) await shared.get('k');
   print('one client for 50 requests', shared.metrics());
   let connects = 0;
+  let disconnects = 0;
   let last = new Map<string, ServerMetrics>();
   for (let i = 0; i < 50; i++) {
     const client = new Client(server.address);
     await client.get('k');
     await client.close();
     last = client.metrics();
-    for (const metrics of last.values()) connects += metrics.connects;
+    for (const metrics of last.values()) {
+      connects += metrics.connects;
+      disconnects += metrics.disconnects;
+    }
   }
   print('the last of 50 clients for 50 requests', last);
   const stats = await shared.stats();
-  console.log(`  connections made: ${connects}; the server has counted ${stats.get(server.address)?.get('total_connections') ?? '?'}`);
+  console.log(`  connections made: ${connects}; ended: ${disconnects}; the server has counted ${stats.get(server.address)?.get('total_connections') ?? '?'}`);
   await shared.close();
   await server.close();
 

@@ -1,4 +1,4 @@
-/** A password that the server does not take: every connection fails with one code, and no call is answered. */
+/** A password that the server does not take, or none: every call fails with one code. */
 import { Client } from 'tsmemcache';
 import { MemcachedServer } from 'tsmemcache/server';
 import { print } from './print';
@@ -9,6 +9,10 @@ async function main(): Promise<void> {
   for (let i = 0; i < 5; i++) await client.get('k').catch(() => undefined);
   print('wrong credentials: nothing but MEMCACHE_AUTHENTICATION, no connection was ever ready', client.metrics());
   await client.close();
+  const unnamed = new Client(server.address);
+  for (let i = 0; i < 5; i++) await unnamed.get('k').catch(() => undefined);
+  print('no credentials: each call ends the connection that was made for it', unnamed.metrics());
+  await unnamed.close();
   await server.close();
 }
 

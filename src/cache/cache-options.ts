@@ -129,7 +129,7 @@ export interface CacheOptions<T = unknown> extends Omit<EntryOptions<T>, 'signal
   recovery?: number | undefined;
   /** The name of this cache in messages on `tsmemcache:load` and `tsmemcache:cache`. @default the namespace, or '' */
   name?: string | undefined;
-  /** What messages on `diagnostics_channel` may show of a key. @default no keys */
+  /** What messages on `diagnostics_channel` may show of a key. @default the client's */
   diagnostics?: { key?: ((key: Key) => string) | undefined } | undefined;
   /** Called with each event. Errors that it throws are ignored. */
   observe?: ((event: CacheEvent) => void) | undefined;

@@ -14,7 +14,7 @@ import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom } from '../runtime/random';
 import type { CacheValue } from '../serde/typed-serde';
 import { TypedSerde } from '../serde/typed-serde';
-import type { Fixed, Serde } from '../serde/serde';
+import type { Serde } from '../serde/serde';
 import { cacheSettings, callSettings, expireOf, tagList, type CacheOptions, type CacheSettings, type EntryOptions, type EntrySettings } from './cache-options';
 import { Caller, type Load } from './engine/caller';
 import { Durations } from './engine/durations';
@@ -46,7 +46,7 @@ import { KeySpace, NAMESPACE_COUNTER } from './key-space';
 import { RequestScope } from './request-scope';
 import { ServerCounters } from './tags/counters';
 import { Versions, type CounterHealth } from './tags/versions';
-import type { CacheStats, Loader, ManyLoader } from './types';
+import type { CacheStats, Loader, ManyLoader, Stored } from './types';
 
 /**
  * A cache that loads the values it does not have: one load per key for all processes together, and no outdated value stays for
@@ -108,7 +108,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     this.#settings = settings;
     this.#clock = clock;
     const origin = { clientId: clientIdOf(client), name: settings.name };
-    const events = (this.#events = new Events(settings.observe, origin, settings.keyShown));
+    const events = (this.#events = new Events(settings.observe, origin, settings.keyShown ?? clientOptions.diagnostics?.key));
     const entryReader = (this.#entryReader = new EntryReader(serde));
     const writer = (this.#writer = new EntryWriter(serde, clientOptions.maxValueSize ?? 1024 * 1024));
     const gate = (this.#gate = new Gate(executor, clock, ({ leases, ownCas }) => {
@@ -212,8 +212,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * Rejects with what the loader throws, with `CacheLoadTimeoutError`, `MemcacheOverloadedError`, the reason of `signal`,
    * or `MemcacheIllegalInputError`; never with a failure of the cache.
    */
-  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<Fixed<T>>): Promise<T>;
-  get<T extends Out & In>(key: Key, load: Loader<T | undefined>, options?: EntryOptions<Fixed<T>>): Promise<T | undefined>;
+  get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined = T>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T>;
+  get<T extends Out & In>(key: Key, load: Loader<T | undefined, T>, options?: EntryOptions<Stored<T>>): Promise<T | undefined>;
   get(key: Key, load: Load, options?: EntryOptions<never>): Promise<unknown> {
     let place: Place;
     let settings: EntrySettings;
@@ -233,7 +233,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * return. The keys that this process is to load go to one call of `load`. An Error for one key rejects the call, after the
    * others were stored.
    */
-  getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>>;
+  getMany<K extends Key, T extends (Out & In) | undefined>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<Map<K, T>>;
   async getMany(keys: Iterable<Key>, load: ManyLoader<Key, unknown>, options?: EntryOptions<never>): Promise<Map<Key, unknown>> {
     const list = keyList(keys);
     const each = await this.#readEach(list, load, options);
@@ -275,9 +275,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * A cached version of `load`: a function with the same arguments, whose results are cached under the key that `options.key`
    * makes from them.
    */
-  wrap<A extends unknown[], T extends Out & In>(
+  wrap<A extends unknown[], T extends (Out & In) | undefined>(
     load: (...args: A) => Promise<T> | T,
-    options: { key: (...args: A) => Key } & EntryOptions<Fixed<T>>,
+    options: { key: (...args: A) => Key } & EntryOptions<Stored<T>>,
   ): (...args: A) => Promise<T> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
     if (!hasMethods(options, 'key')) throw new MemcacheIllegalInputError('key must be a function that makes a key of the arguments');

@@ -2,14 +2,14 @@ import type { Keys } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
 import { isBytes } from '../protocol/bytes';
 import { isKeyList, keyText, type Key } from '../protocol/key';
-import type { Fixed } from '../serde/serde';
+import type { CacheValue } from '../serde/typed-serde';
 import type { EntryOptions } from './cache-options';
-import type { Loader, ManyLoader } from './types';
+import type { Loader, ManyLoader, Stored } from './types';
 
 /** The methods of a cache that read. */
 export interface CacheReads<Out, In> {
-  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<Fixed<T>>): Promise<T>;
-  getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>>;
+  get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined = T>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T>;
+  getMany<K extends Key, T extends (Out & In) | undefined>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<Map<K, T>>;
   peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
 }
 
@@ -20,7 +20,7 @@ export type ReadEach = <K extends Key>(keys: readonly K[], load: ManyLoader<K, u
  * The reads of a cache for one request: each key at most once, so that the whole request sees the same value. It remembers
  * values and rejections, sees no invalidation, and should not outlive the request.
  */
-export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
+export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out, In> {
   readonly #cache: CacheReads<Out, In>;
   readonly #readEach: ReadEach | undefined;
   readonly #results = new Map<string, Promise<unknown>>();
@@ -32,15 +32,15 @@ export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
   }
 
   /** As the cache's `get`, at most once per key. */
-  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<Fixed<T>>): Promise<T>;
-  get<T extends Out & In>(key: Key, load: Loader<T | undefined>, options?: EntryOptions<Fixed<T>>): Promise<T | undefined>;
-  get<T extends Out & In>(key: Key, load: Loader<T>, options?: EntryOptions<Fixed<T>>): Promise<T | undefined> {
-    if (!isKey(key)) return this.#cache.get<T>(key, load, options);
-    return this.#once(key, () => this.#cache.get<T>(key, load, options));
+  get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined = T>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T>;
+  get<T extends Out & In>(key: Key, load: Loader<T | undefined, T>, options?: EntryOptions<Stored<T>>): Promise<T | undefined>;
+  get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T> {
+    if (!isKey(key)) return this.#cache.get<T, Old>(key, load, options);
+    return this.#once(key, () => this.#cache.get<T, Old>(key, load, options));
   }
 
   /** As the cache's `getMany`, for those keys that this request has not read. */
-  async getMany<K extends Key, T extends Out & In>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<Map<K, T>> {
+  async getMany<K extends Key, T extends (Out & In) | undefined>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<Map<K, T>> {
     // What is no list of keys is refused by the cache.
     if (!isKeyList(keys)) return this.#cache.getMany<K, T>(keys, load, options);
     const list = [...keys];
@@ -62,7 +62,7 @@ export class RequestScope<Out, In = Out> implements CacheReads<Out, In> {
   }
 
   /** One rejection is that of all keys. */
-  async #readAll<K extends Key, T extends Out & In>(keys: readonly K[], load: ManyLoader<K, T>, options?: EntryOptions<Fixed<T>>): Promise<readonly Promise<unknown>[]> {
+  async #readAll<K extends Key, T extends (Out & In) | undefined>(keys: readonly K[], load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<readonly Promise<unknown>[]> {
     const values = await this.#cache.getMany<K, T>(keys, load, options);
     return keys.map((key) => Promise.resolve(values.get(key)));
   }

@@ -1,4 +1,5 @@
 import type { Key } from '../protocol/key';
+import type { Fixed } from '../serde/serde';
 
 /** The argument of a loader. */
 export interface LoadContext<T> {
@@ -13,8 +14,11 @@ export interface LoadContext<T> {
   readonly old: T | undefined;
 }
 
+/** The type of what is stored of a result: `undefined` is not. It takes no part in inference. */
+export type Stored<T> = Exclude<Fixed<T>, undefined>;
+
 /** Computes the value of a key. `undefined` means that there is no such value. */
-export type Loader<T> = (context: LoadContext<T>) => T | Promise<T>;
+export type Loader<T, Old = T> = (context: LoadContext<Old>) => T | Promise<T>;
 
 /** The second argument of a loader of many keys. */
 export interface ManyLoadContext {

@@ -44,7 +44,7 @@ import { locate } from './call';
 import { rejected } from './abort';
 import { Connection } from './connection';
 import type { CallOptions, Executor } from './executor';
-import { failedKeys, type ServerMetrics } from './meter';
+import { failedKeys, type ClientMetrics, type ServerMetrics } from './meter';
 import { nextClientId } from './observe';
 import { overview } from './overview';
 import { failFast } from './policies/fail-fast';
@@ -461,7 +461,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * What was counted since the client was made, by server: calls, outcomes, errors, connections, bytes and latency. It lists
    * every configured server before its first call, and continues after `close`. A snapshot, at once: no server is asked.
    */
-  metrics(): Map<string, ServerMetrics> {
+  metrics(): ClientMetrics {
     const metrics = this.executor.monitor?.metrics() ?? new Map<string, ServerMetrics>();
     for (const [server, ignored] of this.#ignored ?? []) {
       const counted = metrics.get(server);
@@ -570,7 +570,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   }
 
   async #refuseLarge(verb: StorageVerb, wireKey: string, key: Key, item: Item, options?: CallOptions): Promise<never> {
-    if (verb === 'set') await this.#deleteEntries([{ ...item, wireKey, key }], options);
+    if (verb === 'set') await this.#execute(new DeleteManyCommand([wireKey], [key], false), options);
     return this.#refused(this.#tooLarge(item.block.length, verb === 'set' ? '; the key was deleted, since what it held is out of date' : ''), verb);
   }
 
@@ -581,22 +581,19 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   async #setSome(entries: readonly Entry[], noreply: boolean, options?: CallOptions): Promise<Key[]> {
     const items = entries.filter(({ block }) => block.length <= this.#maxValueSize);
     const tooLarge = entries.filter(({ block }) => block.length > this.#maxValueSize);
+    const keysTooLarge = tooLarge.map(({ key }) => key);
     const command = new SetManyCommand(items, noreply);
+    const deletion = new DeleteManyCommand(tooLarge.map(({ wireKey }) => wireKey), keysTooLarge, false);
     const storing = items.length === 0 ? [] : this.#execute(command, options);
-    const deleting = tooLarge.length === 0 ? 0 : this.#deleteEntries(tooLarge, options);
+    const deleting = tooLarge.length === 0 ? 0 : this.#execute(deletion, options);
     const [stored, deleted] = await Promise.allSettled([storing, deleting]);
     const failures = new Failures();
-    failures.addOutcome(stored);
-    failures.addOutcome(deleted);
-    const notStored = [...notStoredOf(stored, command), ...tooLarge.map(({ key }) => key)];
+    // What was not asked has not been answered either.
+    if (items.length > 0) failures.addOutcome(stored);
+    if (tooLarge.length > 0) failures.addOutcome(deleted);
+    const notStored = [...notStoredOf(stored, command), ...keysTooLarge];
     if (failures.any) throw failures.toError('set', notStored);
     return notStored;
-  }
-
-  #deleteEntries(entries: readonly Entry[], options: CallOptions | undefined): Promise<number> {
-    const wireKeys = entries.map((entry) => entry.wireKey);
-    const keys = entries.map((entry) => entry.key);
-    return this.#execute(new DeleteManyCommand(wireKeys, keys, false), options);
   }
 
   #count(

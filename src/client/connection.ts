@@ -119,21 +119,22 @@ export class Connection implements Executor {
   }
 
   #overloaded(command: Command<unknown>): Promise<never> {
-    const { maxPending } = this.#settings;
+    const { maxPending, timeout } = this.#settings;
     return overloaded(
       this.meter,
       command,
       maxPending,
+      timeout,
       `${maxPending} calls are already waiting for ${this.server}; slow down, use getMany/setMany, or raise maxPending`,
     );
   }
 }
 
 /** Refuses a call, since `pending` others wait. */
-export function overloaded(meter: ServerMeter, command: Command<unknown>, pending: number, message: string): Promise<never> {
+export function overloaded(meter: ServerMeter, command: Command<unknown>, pending: number, limitMs: number, message: string): Promise<never> {
   const { server, clientId } = meter;
   const { verb } = command;
-  if (overloads.heard) overloads.publish({ clientId, server, command: verb, pending });
+  if (overloads.heard) overloads.publish({ clientId, server, command: verb, pending, limitMs });
   return refused(meter, command, new MemcacheOverloadedError(message, { server, command: verb }));
 }
 

@@ -100,7 +100,12 @@ export interface ServerMetrics {
   readonly bytesWritten: number;
   /** How long replies took. */
   readonly latency: Latency;
+  /** How long calls waited for a connection of a pool, for those that had to; without a pool there are none. */
+  readonly poolWait: Latency;
 }
+
+/** What `client.metrics()` returns: the metrics of each server, by its name. */
+export type ClientMetrics = Map<string, ServerMetrics>;
 
 /** Sixteen buckets to each doubling: a bucket's middle is at most 1/32 of it away from what it holds. */
 const PER_OCTAVE = 16;
@@ -202,6 +207,8 @@ export class ServerMeter implements Tally {
   #alike = 0;
   readonly #errors = new Map<string, number>();
   readonly #latency = new Histogram();
+  /** A pool adds to it. */
+  readonly poolWaits = new Histogram();
   #aborted = 0;
   #connects = 0;
   #connectFailures = 0;
@@ -327,18 +334,19 @@ export class ServerMeter implements Tally {
   /** @param pending - calls that wait */
   snapshot(pending: number): ServerMetrics {
     this.#turnTo('');
+    const [hits = 0, missedReads = 0, notFound = 0, stored = 0, notStored = 0, exists = 0, ok = 0] = this.#outcomes;
     return {
       state: this.#watch?.state ?? (this.#troubled ? 'failing' : 'healthy'),
       connections: this.#connects - this.#disconnects,
       pending,
       calls: Object.fromEntries(this.#calls),
-      hits: this.#of(HIT),
-      misses: this.#of(MISS) + this.#of(NOT_FOUND),
-      lookups: this.#of(HIT) + this.#of(MISS),
-      stored: this.#of(STORED),
-      notStored: this.#of(NOT_STORED),
-      exists: this.#of(EXISTS),
-      ok: this.#of(OK),
+      hits,
+      misses: missedReads + notFound,
+      lookups: hits + missedReads,
+      stored,
+      notStored,
+      exists,
+      ok,
       aborted: this.#aborted,
       errors: Object.fromEntries(this.#errors),
       ignored: 0,
@@ -349,6 +357,7 @@ export class ServerMeter implements Tally {
       bytesRead: this.#bytesRead,
       bytesWritten: this.#bytesWritten,
       latency: this.#latency.snapshot(),
+      poolWait: this.poolWaits.snapshot(),
     };
   }
 }
@@ -369,6 +378,7 @@ export function addMetrics(a: ServerMetrics, b: ServerMetrics): ServerMetrics {
     calls: addByName(a.calls, b.calls),
     errors: addByName(a.errors, b.errors),
     latency: addLatencies(a.latency, b.latency),
+    poolWait: addLatencies(a.poolWait, b.poolWait),
   };
 }
 

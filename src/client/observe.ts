@@ -69,7 +69,7 @@ export class ObservedError extends Error {
 
   constructor(name: string, code: string, of?: MemcacheError) {
     super(`the call failed with ${code}`);
-    Object.defineProperty(this, 'name', { value: name, configurable: true, writable: true });
+    this.name = name;
     this.code = code;
     this.certainty = of?.certainty;
     this.server = of?.server;
@@ -215,6 +215,8 @@ export interface OverloadMessage extends OfClient {
   readonly command: string;
   /** How many calls wait for that server: the limit that was reached. */
   readonly pending: number;
+  /** How long the call could have taken, in milliseconds: the option `timeout`. */
+  readonly limitMs: number;
 }
 
 /** On {@link CHANNELS.load}. `outcome` and `error` are set at the end. */

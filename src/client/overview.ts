@@ -13,7 +13,9 @@ const MAX_SHOWN = 12;
 
 function serversOf(metrics: ReadonlyMap<string, ServerMetrics>): object {
   const shown: Record<string, string> = {};
-  for (const [server, { state, connections, pending, hits, misses, calls, errors }] of [...metrics].slice(0, MAX_SHOWN)) {
+  // Those in trouble first: dead, failing, healthy.
+  const inOrder = [...metrics].sort(([, a], [, b]) => a.state.localeCompare(b.state));
+  for (const [server, { state, connections, pending, hits, misses, calls, errors }] of inOrder.slice(0, MAX_SHOWN)) {
     // A line each, so that all of them fit a screen.
     shown[server] = `${state}; connections: ${connections}, pending: ${pending}, calls: ${sum(calls)}, hits: ${hits}, misses: ${misses}, errors: ${sum(errors)}`;
   }

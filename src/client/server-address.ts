@@ -1,6 +1,7 @@
 /** The forms in which a server may be named, and the one form the rest of the package knows. */
 import { isIPv6 } from 'node:net';
 import { MemcacheIllegalInputError } from '../errors';
+import { checkOptionNames } from '../options/option';
 import { isObject, isWholeNumber } from '../options/rule';
 
 /** A memcached server: see the README for the forms of strings. */
@@ -46,8 +47,14 @@ export function parseServerAddress(server: unknown): ServerAddress {
     return tcp(host, port);
   }
   if (isObject(server)) {
-    if ('path' in server) return unix(server.path);
-    if ('host' in server) return tcp(server.host, 'port' in server ? (server.port ?? DEFAULT_PORT) : DEFAULT_PORT);
+    if ('path' in server) {
+      checkOptionNames(server, { path: 0 });
+      return unix(server.path);
+    }
+    if ('host' in server) {
+      checkOptionNames(server, { host: 0, port: 0 });
+      return tcp(server.host, 'port' in server ? (server.port ?? DEFAULT_PORT) : DEFAULT_PORT);
+    }
   }
   throw illegal();
 }
@@ -98,7 +105,7 @@ function tcp(host: unknown, port: unknown): ServerAddress {
 
 function unix(path: unknown): ServerAddress {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-    throw new MemcacheIllegalInputError('server: the path of the unix socket must be a string that is not empty');
+    throw new MemcacheIllegalInputError('server: path must be a string that is not empty');
   }
   return { name: path, endpoint: { path }, tls: false };
 }

@@ -104,11 +104,12 @@ export class ConnectionPool implements Executor {
 
   #overloaded(command: Command<unknown>): Promise<never> {
     const { server } = this.meter;
-    const { maxWaiting } = this.#settings;
+    const { maxWaiting, timeout } = this.#settings;
     return overloaded(
       this.meter,
       command,
       maxWaiting,
+      timeout,
       `${maxWaiting} calls are already waiting for a connection to ${server}; slow down, or raise maxWaiting or maxPoolSize`,
     );
   }

@@ -297,7 +297,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
       this.#borrowing = false;
       if (connection.isHeard || !this.#restsFirst(connection)) {
         if (hadToWait && poolWaits.heard) this.#tellOfWait();
-        if (this.#load(connection) === 0) this.#loans.giveBack(connection);
+        if (this.#load(connection, hadToWait) === 0) this.#loans.giveBack(connection);
       }
       this.#borrow();
     });
@@ -318,14 +318,19 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     }
   }
 
-  /** Sends the calls that have waited longest, and returns how many there were. */
-  #load(connection: Connection): number {
+  /**
+   * Sends the calls that have waited longest, and returns how many there were.
+   *
+   * @param hadToWait whether no connection was free for them
+   */
+  #load(connection: Connection, hadToWait: boolean): number {
     const now = this.#settings.clock.now();
     const mayBeLate = this.#deadlines.mayBeDue(now);
     const late: Call<unknown>[] = [];
     let load = 0;
     let batch: Batch | undefined;
     while (load < MAX_LOAD && (batch = this.#batches[0]) !== undefined) {
+      const loaded = load;
       const calls = batch.calls.splice(0, MAX_LOAD - load);
       this.#size -= calls.length;
       for (const call of calls) {
@@ -337,6 +342,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
           load++;
         }
       }
+      if (hadToWait && load > loaded) this.meter.poolWaits.add(now - batch.since, load - loaded);
       if (batch.calls.length > 0) break;
       if (batch === this.#current) this.#current = undefined;
       this.#batches.shift();

@@ -155,6 +155,7 @@ export function unknownCommand({ verb, since }: Asked, server: string, certainty
  *
  *     ERROR                    the command is not known
  *     CLIENT_ERROR <text>      the request was at fault
+ *     MEMLIMIT_… <text>        likewise: the answer to cache_memlimit
  *     SERVER_ERROR <text>      the server failed, or a proxy could not reach it, or lost it
  */
 export function replyError(frame: Frame, asked: Asked, server: string): MemcacheError {
@@ -162,7 +163,7 @@ export function replyError(frame: Frame, asked: Asked, server: string): Memcache
   if (line === 'ERROR') return unknownCommand(asked, server);
   const text = wordsOf(line);
   const origin: MemcacheErrorOptions = { command: asked.verb, server, certainty: 'executed' };
-  if (line.startsWith('CLIENT_ERROR')) {
+  if (/^(CLIENT_ERROR|MEMLIMIT)/.test(line)) {
     return AUTHENTICATION.test(text)
       ? new MemcacheAuthenticationError(`the server asks for credentials: ${text}; give the option auth`, origin)
       : new MemcacheClientError(text, origin);

@@ -146,6 +146,13 @@ function serverFamilies(servers: ReadonlyMap<string, ServerMetrics>): Family[] {
       help: 'Time from the write of a call to its reply.',
       samples: each(({ latency }) => histogram(latency)),
     },
+    {
+      name: 'pool_wait_seconds',
+      type: 'histogram',
+      help: 'Time that calls waited for a connection of a pool.',
+      // Nothing where there is no pool.
+      samples: each(({ poolWait }) => (poolWait.count === 0 ? [] : histogram(poolWait))),
+    },
   ];
 }
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
-import { CHANNELS, ManualClock, type CacheMessage, type LoadMessage } from '../../src';
+import { CHANNELS, ManualClock, RetryingClient, type CacheMessage, type LoadMessage } from '../../src';
 import { ReadThroughCache, type CacheEvent } from '../../src/cache';
 import { EmbeddedClient } from '../../src/embedded';
 import { MemoryStore } from '../../src/server';
@@ -121,6 +121,23 @@ it('diagnostics.key shows of a key what it makes of it', async () => {
   unsubscribe(CHANNELS.cache, hear);
   // What is no string is not shown.
   expect([...new Set(heard.map(({ key }) => key))]).toEqual(['user', undefined]);
+  await client.close();
+});
+
+it('diagnostics.key of the client holds for its cache too, but not against that of the cache', async () => {
+  const client = new EmbeddedClient(undefined, { diagnostics: { key: (key) => String(key).split(':')[0] ?? '' } });
+  const cache = new ReadThroughCache(client);
+  const over = new ReadThroughCache(new RetryingClient(client), { diagnostics: { key: () => 'its own' } });
+  const heard: { key?: string }[] = [];
+  const hear = (message: unknown): void => {
+    heard.push(message as { key?: string });
+  };
+  const channels = [CHANNELS.cache, `tracing:${CHANNELS.load}:asyncEnd`];
+  for (const channel of channels) subscribe(channel, hear);
+  await cache.get('user:1', () => 'value');
+  await over.get('user:2', () => 'value');
+  for (const channel of channels) unsubscribe(channel, hear);
+  expect([...new Set(heard.map(({ key }) => key))]).toEqual(['user', 'its own']);
   await client.close();
 });
 

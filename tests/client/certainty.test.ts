@@ -1,3 +1,4 @@
+import { Client, HashClient, MemcachePartialError } from '../../src';
 import { Failures } from '../../src/client/certainty';
 import { MemcacheServerError, type Certainty } from '../../src/errors';
 
@@ -21,4 +22,15 @@ it.each<[Certainty, readonly (Certainty | 'answered')[]]>([
   ['maybeExecuted', ['notSent', 'answered']],
 ])('what several servers did is together %s: %j', (together, parts) => {
   expect(certaintyOf(...parts)).toBe(together);
+});
+
+it.each([
+  ['Client', () => new Client('127.0.0.1:1')],
+  ['HashClient', () => new HashClient(['127.0.0.1:1'])],
+])('a setMany of %s of nothing but values that are too large, at a server that is gone, reached nobody', async (_, make) => {
+  const client = make();
+  const error: unknown = await client.setMany({ a: Buffer.alloc(1_048_577) }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(MemcachePartialError);
+  expect(error).toMatchObject({ certainty: 'notSent', partial: ['a'] });
+  await client.close();
 });

@@ -1,4 +1,5 @@
-import { Client, PooledClient } from '../../src';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { CHANNELS, Client, PooledClient } from '../../src';
 import { failure } from '../support/contract';
 import { ScriptedServer } from '../support/scripted-server';
 import { turns, VirtualClock } from '../support/virtual-clock';
@@ -20,6 +21,21 @@ it('more calls than maxPending are refused at once, and unsent; the others are a
   expect(await client.get('k7')).toBe(7);
   expect(await client.get('k120')).toBeUndefined();
   await client.close();
+});
+
+it('each refusal is told on its channel, with what the limits were', async () => {
+  const heard: unknown[] = [];
+  const listen = (message: unknown): unknown => heard.push(message);
+  subscribe(CHANNELS.overload, listen);
+  const client = new Client(server.address, { maxPending: 1, timeout: 300 });
+  const pool = new PooledClient(server.address, { maxPoolSize: 1, maxWaiting: 1, timeout: 400 });
+  await Promise.allSettled([client.get('a'), client.getMany(['a', 'b']), pool.set('a', 1), pool.delete('a')]);
+  unsubscribe(CHANNELS.overload, listen);
+  expect(heard).toEqual([
+    { clientId: client.clientId, server: server.address, command: 'get', pending: 1, limitMs: 300 },
+    { clientId: pool.clientId, server: server.address, command: 'delete', pending: 1, limitMs: 400 },
+  ]);
+  await Promise.all([client.close(), pool.close()]);
 });
 
 it('a server that reads nothing holds up no more than a little: the rest waits, and can be withdrawn', async () => {

@@ -51,6 +51,13 @@ it.each<[string, unknown]>([
   expect(() => parseServerAddress(server)).toThrow(/^server/);
 });
 
+it.each<[unknown, string]>([
+  [{ host: 'cache', prot: 11212 }, 'there is no option "prot"; the options are host, port'],
+  [{ path: '/s', port: 11211 }, 'there is no option "port"; the options are path'],
+])('a part that there is not is no server elsewhere: %j', (server, message) => {
+  expect(() => parseServerAddress(server)).toThrow(new MemcacheIllegalInputError(message));
+});
+
 it.each([[['a:1', 'b:1']], [['a', 'b', 'c']], ['a:1,b:1']])('several servers for one client are sent to HashClient: %j', (servers) => {
   expect(() => parseServerAddress(servers)).toThrow(/several servers are for HashClient, in an array$/);
 });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compileFunction } from 'node:vm';
+import { Linter } from 'eslint';
 import * as ts from 'typescript';
 import { Client, type CacheValue } from '../../src';
 import { MemcachedServer } from '../../src/server';
@@ -146,4 +147,17 @@ it('the rate limit lets everybody pass when the cache is down', async () => {
   const down = new Client(server.address);
   expect(await recipe<Allowed>('allowed', { client: down })('ada', 0)).toBe(true);
   await down.close();
+});
+
+it('the rule for ESLint finds pairs that are given for several keys, and nothing else', () => {
+  const source = /export const noPairs = (\{.*?^\});/ms.exec(recipes)?.[1] ?? '';
+  const make = compileFunction(`return ${source}`) as () => Linter.RulesRecord;
+  const rules = make();
+  const found = (code: string): number => new Linter().verify(code, [{ rules }]).length;
+  for (const code of ["client.get(['a', 'b'])", "await client.gets(['a', b], { signal })", "this.client.gat(['a', 'b'], 60)", "client.gats(['a', 'b'], 60)"]) {
+    expect([code, found(`async () => { ${code}; }`)]).toEqual([code, 1]);
+  }
+  for (const code of ["client.get('a')", 'client.get(pair)', "client.getMany(['a', 'b'])", "client.set('a', ['b', 'c'])", "get(['a', 'b'])", "client.get('a', ['b', 'c'])"]) {
+    expect([code, found(code)]).toEqual([code, 0]);
+  }
 });

@@ -11,7 +11,7 @@ import {
 } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
-import { failure, rejection } from '../support/contract';
+import { failure, illegal, rejection } from '../support/contract';
 import { ScriptedServer } from '../support/scripted-server';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
@@ -544,4 +544,6 @@ it('a weight is a weight, beside the server or beside its host', () => {
   const client = new HashClient(servers);
   expect(client.servers().map(({ name, weight }) => [name, weight])).toEqual([['a:1', 5], ['b:2', 4], ['/c', 3], ['d:11211', 1], ['e:11211', 1]]);
   expect(() => new HashClient([{ host: 'a', weight: -1 }])).toThrow('weight must be');
+  expect(() => new HashClient([illegal({ server: 'a', wieght: 2 })])).toThrow('there is no option "wieght"; the options are server, weight');
+  expect(() => new HashClient([illegal({ host: 'a', wieght: 2 })])).toThrow('there is no option "wieght"');
 });

@@ -282,4 +282,10 @@ it('inspect shows servers, states and the options that differ, in one screen and
   const many = new HashClient(Array.from({ length: 100 }, (_, i) => `10.0.0.${i + 1}`));
   expect(inspect(many).split('\n').length).toBeLessThan(60);
   await many.close();
+  // One in trouble is shown before those that are well.
+  const last = new HashClient([...Array.from({ length: 50 }, (_, i) => `10.0.0.${i + 1}`), dead], { retryAttempts: 0 });
+  const key = Array.from({ length: 1000 }, (_, i) => `k${i}`).find((each) => last.serverFor(each) === dead) ?? '';
+  await failure(last.get(key));
+  expect(inspect(last)).toMatch(new RegExp(`servers: \\{\n +'${dead}': 'dead; [^]*'10.0.0.1:11211': 'healthy; `));
+  await last.close();
 });

@@ -103,6 +103,23 @@ it('waiting calls keep their order', async () => {
   await client.close();
 });
 
+it('metrics tell how long calls have waited for a connection, those that had to', async () => {
+  const { client, clock } = makeClient({ maxPoolSize: 1 });
+  const { release } = holdConnections(1);
+  const first = client.set('n', 0);
+  await turns(5);
+  const waiting = [client.get('n'), client.get('o')];
+  await turns(5);
+  await clock.advance(40);
+  release();
+  await Promise.all([first, ...waiting]);
+  await client.get('n');
+  const metrics = client.metrics().get(server.address);
+  expect(metrics?.poolWait).toMatchObject({ count: 2, sum: 80, max: 40 });
+  expect(metrics?.latency.count).toBe(4);
+  await client.close();
+});
+
 it('a call that waits longer than acquireTimeout, or than timeout, is rejected unsent', async () => {
   for (const [options, message] of [
     [{ acquireTimeout: 200 }, 'acquireTimeout, 200 ms'],

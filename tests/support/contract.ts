@@ -3,6 +3,7 @@ import {
   MemcacheError,
   MemcacheIllegalInputError,
   MemcacheInexactNumberError,
+  MemcachePartialError,
   MemcacheSerdeError,
   MemcacheServerError,
   MetaCommand,
@@ -748,6 +749,14 @@ export function describeContract(
         expect(await client.verbosity(0)).toBeUndefined();
         expect(await client.cacheMemlimit(64)).toBeUndefined();
         if (hasMeta) expect(await client.metaNoop()).toBeUndefined();
+      });
+
+      it('a size that the server refuses is told in its words, and takes no other call with it', async () => {
+        const [refused, value] = await Promise.all([failure(client.cacheMemlimit(1)), client.get(fresh())]);
+        expect(value).toBeUndefined();
+        const errors = refused instanceof MemcachePartialError ? [...refused.failures.values()] : [refused];
+        expect(errors).toHaveLength(servers);
+        for (const error of errors) expect(error).toMatchObject({ code: 'MEMCACHE_CLIENT_ERROR', certainty: 'executed', message: 'cannot set maxbytes to less than 8m' });
       });
 
       it('raw gives what comes up to the end token', async () => {

@@ -66,10 +66,22 @@ describe('toPrometheus', () => {
     for (const { labels, value } of buckets) expect(value).toBe([...new Array<number>(7).fill(0.0002), 0.03].filter((time) => time < Number(labels['le']?.replace('+Inf', 'Infinity'))).length);
   });
 
+  it('has how long calls waited for a connection where they have, and of several pools together', () => {
+    const pool = busyMeter();
+    pool.poolWaits.add(3, 2);
+    const text = toPrometheus([source(pool, busyMeter('b:1')), source(pool)]);
+    expect(valueOf(text, 'tsmemcache_pool_wait_seconds_sum', { server: '10.0.0.1:11211' })).toBe(0.012);
+    expect(valueOf(text, 'tsmemcache_pool_wait_seconds_bucket', { server: '10.0.0.1:11211', le: '0.004' })).toBe(4);
+    expect(samplesOf(text).filter(({ name, labels }) => name.includes('pool_wait') && labels['server'] === 'b:1')).toEqual([]);
+  });
+
   it('is accepted by promtool, with and without calls', () => {
+    const waitedFor = busyMeter();
+    waitedFor.poolWaits.add(3, 2);
     for (const text of [
       toPrometheus([source(busyMeter(), busyMeter('/run/memcached.sock'))], { labels: { app: 'a "b" \\ \n c' } }),
       toPrometheus([source(new ServerMeter('a:1', 1))], { prefix: 'shop_cache_' }),
+      toPrometheus([source(waitedFor)]),
     ]) {
       const verdict = lint(text);
       if (verdict !== undefined) expect(verdict).toEqual({ ok: true, said: '' });

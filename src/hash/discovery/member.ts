@@ -1,5 +1,6 @@
 import { parseServerAddress, type ServerInput } from '../../client/server-address';
 import { MemcacheIllegalInputError } from '../../errors';
+import { checkOptionNames } from '../../options/option';
 
 /** A server of a cluster, with its weight: its share of the keys, relative to the others (default 1). */
 export type ClusterServer =
@@ -28,7 +29,10 @@ export function toMember(entry: ClusterServer): Member {
 /** A weight may stand beside the server or beside its host. */
 function apart(entry: ClusterServer): { server: ServerInput; weight: number } {
   if (typeof entry !== 'object') return { server: entry, weight: 1 };
-  if ('server' in entry) return { server: entry.server, weight: entry.weight ?? 1 };
+  if ('server' in entry) {
+    checkOptionNames(entry, { server: 0, weight: 0 });
+    return { server: entry.server, weight: entry.weight ?? 1 };
+  }
   if (!('weight' in entry)) return { server: entry, weight: 1 };
   const { weight, ...server } = entry;
   return { server, weight };
