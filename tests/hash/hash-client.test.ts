@@ -1,4 +1,5 @@
 import {
+  CHANNELS,
   Client,
   HashClient,
   KeysCommand,
@@ -11,6 +12,7 @@ import {
 } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
+import { Recorder } from '../observe/recorder';
 import { failure, rejection } from '../support/contract';
 import { ScriptedServer } from '../support/scripted-server';
 import { turns, VirtualClock } from '../support/virtual-clock';
@@ -460,6 +462,31 @@ it('a server that is removed while it is dead stays away', async () => {
   expect(client.serverFor(key)).not.toBe(server.address);
   client.addServer(server.address);
   expect(client.serverFor(key)).toBe(server.address);
+  await client.close();
+});
+
+it('a server that is removed by whoever hears that it is dead leaves no keys without a server', async () => {
+  const client = makeClient({ retryAttempts: 0, deadTimeout: 5000 });
+  const [first, second] = servers;
+  if (first === undefined || second === undefined) throw new Error('no servers');
+  const recorder = new Recorder(({ name, copy }) => {
+    if (name === CHANNELS.serverState && copy['server'] === first.address && copy['to'] === 'dead') void client.removeServer(first.address);
+  });
+  const [key = ''] = keysOf(client, first.address);
+  await kill(first);
+  await failure(client.get(key));
+  expect(client.serverFor(key)).not.toBe(first.address);
+  expect(await client.get(key)).toBeUndefined();
+  // Those that die afterwards are probed all the same.
+  const [other = ''] = keysOf(client, second.address);
+  await kill(second);
+  await failure(client.get(other));
+  gone.clear();
+  await clock.advance(5000);
+  await client.get(other);
+  await turns(10);
+  expect(client.serverFor(other)).toBe(second.address);
+  recorder.stop();
   await client.close();
 });
 

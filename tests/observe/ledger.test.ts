@@ -273,6 +273,22 @@ it('a connection that a full server refuses is made and lost, and not also one t
   await full.close();
 });
 
+it.each(CLASSES)('%s: a call that is made by whoever hears that a connection was closed goes over the next one', async (_, make) => {
+  const server = await ScriptedServer.start();
+  const client = make(server.address, {});
+  await client.set('a', 'x');
+  let call: Promise<unknown> | undefined;
+  const recorder = new Recorder(({ name }) => {
+    if (name === CHANNELS.connectionClosed) call ??= client.get('a');
+  });
+  server.connections[0]?.destroy();
+  while (call === undefined) await setTimeout(1);
+  expect(await Promise.race([call, setTimeout(2000, 'never settled')])).toBe('x');
+  recorder.stop();
+  await client.close();
+  await server.close();
+});
+
 it('an abort is one, and its reply counts nowhere', async () => {
   const client = new Client(server.address);
   await client.set('a', 1);

@@ -100,10 +100,11 @@ export class Guard implements Executor {
     const { state, lastFailure } = this.health;
     if (state === before) return;
     const { clientId, server } = this.#guarded.meter;
+    // Before anybody is told: who listens may remove the server at once.
+    this.#guarded.onChange?.(before);
     if (serverStates.heard) {
       serverStates.publish({ clientId, server, from: before, to: state, code: lastFailure === undefined ? undefined : observed(lastFailure).code });
     }
-    this.#guarded.onChange?.(before);
   }
 
   #refusal({ verb: command }: Command<unknown>): MemcacheError {

@@ -458,8 +458,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       }
       const message = `the connection was lost: ${describe(cause)}`;
       // A server may close a connection on which nothing is awaited: that is no failure.
-      const awaited = this.#calls.head !== undefined;
-      this.#end(message, cause, awaited ? new MemcacheUnexpectedCloseError(message, this.#about('maybeExecuted', cause)) : undefined);
+      this.#end(message, cause, this.#calls.head && new MemcacheUnexpectedCloseError(message, this.#about('maybeExecuted', cause)));
     }
     const closed = this.#closed;
     this.#closed = [];
@@ -498,8 +497,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       return;
     }
     const errors = new Map<string, MemcacheError>();
-    for (const { call } of this.#calls) {
-      if (call.settled) continue;
+    for (const call of this.#awaited) {
       const { verb, keyCount } = call.command;
       let own = errors.get(verb);
       // The meter notes for how many keys an error stands: those for many are not shared.
@@ -513,8 +511,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** Whether the calls go on over another connection. */
   #areTakenBack(noPlace: boolean): boolean {
-    const calls: Call<unknown>[] = [];
-    for (const { call } of this.#calls) if (!call.settled) calls.push(call);
+    const calls = this.#awaited;
     if (calls.length === 0 || !this.#owner.takeBack(calls, noPlace)) return false;
     this.#calls.clear();
     return true;
@@ -533,6 +530,9 @@ export class Wire implements Carrier, DeadlineKeeper {
       // One of the user's own, which may never tell of its end; those who wait are to be told all the same.
       nextTick(() => { this.#onClose(undefined); });
     }
+    // Before the calls are looked at: who listens may make more.
+    if (wasReady) this.#countEnd(failure);
+    else this.#tellOfDial(new MemcacheUnexpectedCloseError(message));
     const unsent: Call<unknown>[] = [];
     const lost: { call: Call<unknown>; certainty: Certainty }[] = [];
     for (const { call, written } of this.#calls) {
@@ -540,13 +540,10 @@ export class Wire implements Carrier, DeadlineKeeper {
       if (written && repeatsReads && call.command.reading !== undefined) {
         call.rewind();
         unsent.push(call);
-      } else if (written) lost.push({ call, certainty: this.#outbox.isAsking(call) ? 'notSent' : 'maybeExecuted' });
-      else if (this.#retired) lost.push({ call, certainty: 'notSent' });
+      } else if (written || this.#retired) lost.push({ call, certainty: written && !this.#outbox.isAsking(call) ? 'maybeExecuted' : 'notSent' });
       else unsent.push(call);
     }
     this.#calls.clear();
-    if (wasReady) this.#countEnd(failure, lost.length + unsent.length);
-    else this.#tellOfDial(new MemcacheUnexpectedCloseError(message));
     this.#owner.onEnd(this, unsent, failure);
     withoutStacks(() => {
       for (const { call, certainty } of lost) {
@@ -556,11 +553,11 @@ export class Wire implements Carrier, DeadlineKeeper {
     });
   }
 
-  #countEnd(failure: unknown, pending: number): void {
+  #countEnd(failure: unknown): void {
     this.meter.disconnected(failure !== undefined);
     if (!connectionsClosed.heard) return;
     const code = failure === undefined ? undefined : failure instanceof MemcacheError ? failure.code : UNREADABLE;
-    connectionsClosed.publish({ ...this.#origin, code, pending, ageMs: this.#settings.clock.now() - this.#since });
+    connectionsClosed.publish({ ...this.#origin, code, pending: this.#awaited.length, ageMs: this.#settings.clock.now() - this.#since });
   }
 
   #about(certainty: Certainty, cause?: unknown): { server: string; certainty: Certainty; cause: unknown } {
@@ -572,6 +569,11 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   // ── bookkeeping ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The calls that somebody waits for. */
+  get #awaited(): Call<unknown>[] {
+    return Array.from(this.#calls, ({ call }) => call).filter(({ settled }) => !settled);
+  }
 
   /** When nothing is awaited any more, the process may end, or the connection if it was asked to. */
   #settleDown(): void {
