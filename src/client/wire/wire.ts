@@ -537,7 +537,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     const lost: { call: Call<unknown>; certainty: Certainty }[] = [];
     for (const { call, written } of this.#calls) {
       if (call.settled) continue;
-      if (written && repeatsReads && call.command.reading !== undefined) {
+      if (written && repeatsReads && call.command.onlyReads) {
         call.rewind();
         unsent.push(call);
       } else if (written || this.#retired) lost.push({ call, certainty: written && !this.#outbox.isAsking(call) ? 'maybeExecuted' : 'notSent' });
