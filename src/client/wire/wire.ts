@@ -295,28 +295,29 @@ export class Wire implements Carrier, DeadlineKeeper {
       // The bytes of a call whose server had to be asked for its version first: it is written only now.
       if (this.#request.size > 0) this.#times.startAgain();
       if (!this.#outbox.encode(this.#owner.separately)) break;
-      try {
-        this.#send();
-      } catch (error) {
-        this.#spoil(error);
-      }
+      this.#send();
     }
     if (this.#state !== 'ended') this.#settleDown();
   }
 
   #send(): void {
     this.#countBatch(this.#request.size);
-    const transport = this.#transport;
-    const { hasBlocks } = this.#request;
-    if (hasBlocks) transport.cork();
-    // What must wait in the stream's queue would be looked at only later, and an array of the caller's may be gone by then.
-    const waits = transport.backlog > 0;
-    this.#request.drain((piece) => {
-      transport.write(waits && typeof piece !== 'string' ? Buffer.from(piece) : piece);
-    });
-    if (hasBlocks) transport.uncork();
+    // Before it is written: a transport of the user's own may pass on the reply at once.
     const until = this.#outbox.raw?.command.rawUntil;
     if (until !== undefined) this.#raw ??= new RawReader(until, this.#settings.maxValueSize, this.#name);
+    const transport = this.#transport;
+    const { hasBlocks } = this.#request;
+    try {
+      if (hasBlocks) transport.cork();
+      // What must wait in the stream's queue would be looked at only later, and an array of the caller's may be gone by then.
+      const waits = transport.backlog > 0;
+      this.#request.drain((piece) => {
+        transport.write(waits && typeof piece !== 'string' ? Buffer.from(piece) : piece);
+      });
+      if (hasBlocks) transport.uncork();
+    } catch (error) {
+      this.#spoil(error);
+    }
   }
 
   #countBatch(bytes: number): void {
