@@ -593,7 +593,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return notStored;
   }
 
-  #deleteEntries(entries: readonly Entry[], options: CallOptions | undefined): Promise<number> {
+  /** Rejects, and does not throw, what a user's own executor throws. */
+  async #deleteEntries(entries: readonly Entry[], options: CallOptions | undefined): Promise<number> {
     const wireKeys = entries.map((entry) => entry.wireKey);
     const keys = entries.map((entry) => entry.key);
     return this.#execute(new DeleteManyCommand(wireKeys, keys, false), options);
