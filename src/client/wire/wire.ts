@@ -76,7 +76,7 @@ export interface WireOwner {
 export class Wire implements Carrier, DeadlineKeeper {
   readonly #settings: ConnectionSettings;
   readonly #owner: WireOwner;
-  readonly #transport: Transport;
+  #transport = NO_TRANSPORT;
   readonly #reader: FrameReader;
   readonly #calls = new CallQueue();
   readonly #request = new RequestWriter();
@@ -120,8 +120,13 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#reader = new FrameReader(replyRules(settings.maxValueSize, expectedKey), (frame) => {
       this.#onFrame(frame);
     });
-    if (connects.heard) this.#dial = { ...this.#origin, tls: settings.tls !== undefined };
+  }
+
+  /** To be called when it has its first call. Whoever listens, or whatever the option `connect` is, may add others, or close it. */
+  open(): void {
+    if (connects.heard) this.#dial = { ...this.#origin, tls: this.#settings.tls !== undefined };
     this.#transport = this.#dial === undefined ? this.#connect() : connects.begin(this.#dial, () => this.#connect(), undefined);
+    if (this.#state === 'ended') this.#destroy();
   }
 
   get meter(): ServerMeter {
@@ -361,17 +366,12 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** The call whose turn it is learns what was wrong with its reply, unless it was told; the others that the connection is gone. */
   #onUnreadable(error: unknown): void {
-    if (error instanceof SpoilingReply) {
-      this.#spoil(error.cause);
-      return;
+    if (error instanceof SpoilingReply) this.#spoil(error.cause);
+    else if (error instanceof RepeatSeparately) this.#repeatSeparately(error.cause);
+    else {
+      if (this.#state === 'ready') this.#calls.head?.reject(this.#unreadable(error), this.meter);
+      this.#spoil(error);
     }
-    if (error instanceof RepeatSeparately) {
-      this.#repeatSeparately(error.cause);
-      return;
-    }
-    const call = this.#calls.head;
-    if (call !== undefined && this.#state === 'ready') call.reject(this.#unreadable(error, call), this.meter);
-    this.#spoil(error);
   }
 
   /** The connection is given up, which is not the server's fault; what only reads goes on over the next one. */
@@ -382,9 +382,8 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#end(`the connection was dropped: ${cause.message}`, cause, undefined, !this.#retired);
   }
 
-  #unreadable(error: unknown, call: Call<unknown>): MemcacheError {
-    if (error instanceof MemcacheError) return error;
-    return new MemcacheUnknownError(whyUnreadable(error), { ...this.#about('maybeExecuted', error), command: call.command.verb });
+  #unreadable(error: unknown): MemcacheError {
+    return error instanceof MemcacheError ? error : new MemcacheUnknownError(whyUnreadable(error), this.#about('maybeExecuted', error));
   }
 
   #onFrame(frame: Frame): void {
@@ -525,12 +524,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#state = 'ended';
     this.#deadlines.close();
     this.#connectTimer?.close();
-    try {
-      this.#transport.destroy();
-    } catch {
-      // One of the user's own, which may never tell of its end; those who wait are to be told all the same.
-      nextTick(() => { this.#onClose(undefined); });
-    }
+    this.#destroy();
     // Before the calls are looked at: who listens may make more.
     if (wasReady) this.#countEnd(failure);
     else this.#tellOfDial(new MemcacheUnexpectedCloseError(message));
@@ -547,11 +541,17 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#calls.clear();
     this.#owner.onEnd(this, unsent, failure);
     withoutStacks(() => {
-      for (const { call, certainty } of lost) {
-        const { verb: command } = call.command;
-        call.reject(new MemcacheUnexpectedCloseError(message, { ...this.#about(certainty, cause), command }), this.meter);
-      }
+      for (const { call, certainty } of lost) call.reject(new MemcacheUnexpectedCloseError(message, this.#about(certainty, cause)), this.meter);
     });
+  }
+
+  #destroy(): void {
+    try {
+      this.#transport.destroy();
+    } catch {
+      // One of the user's own, which may never tell of its end; those who wait are to be told all the same.
+      nextTick(() => { this.#onClose(undefined); });
+    }
   }
 
   #countEnd(failure: unknown): void {
