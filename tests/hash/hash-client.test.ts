@@ -14,7 +14,7 @@ import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
 import { Recorder } from '../observe/recorder';
 import { failure, rejection } from '../support/contract';
-import { ScriptedServer } from '../support/scripted-server';
+import { ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 const KEYS = Array.from({ length: 300 }, (_, i) => `key-${i}`);
@@ -510,6 +510,38 @@ it('a probe that is answered after its server was removed gives it no keys', asy
   expect(client.serverFor(key)).not.toBe(server.address);
   expect(await client.get(key)).toBeUndefined();
   await client.close();
+});
+
+it.each([0, 2 ** 31 - 1])('a probe that is never answered is not the last one, nor does close() wait for it, when timeout is %i', async (timeout) => {
+  const client = makeClient({ retryAttempts: 0, deadTimeout: 5000, timeout });
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  const [key = ''] = keysOf(client, server.address);
+  await kill(server);
+  await failure(client.get(key));
+  gone.clear();
+  const hold = (connection: ScriptedConnection): Promise<void> => connection.hold();
+  server.next(hold);
+  server.next(hold);
+  for (const state of ['dead', 'dead', 'healthy']) {
+    await clock.advance(5000);
+    await client.get(key);
+    await turns(10);
+    expect(client.servers().find(({ name }) => name === server.address)).toMatchObject({ state });
+    await clock.advance(5000);
+    await turns(10);
+  }
+  await kill(server);
+  await failure(client.get(key));
+  gone.clear();
+  server.next(hold);
+  await clock.advance(5000);
+  await client.get(key);
+  await turns(10);
+  expect(client.servers().find(({ name }) => name === server.address)).toMatchObject({ state: 'dead', inFlight: 1 });
+  const closed = client.close();
+  await clock.advance(5000);
+  await closed;
 });
 
 it('a weight is a share of the keys', async () => {

@@ -437,10 +437,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       timeouts.publish({ ...this.#origin, command, pending: this.pending, limitMs: this.#settings.timeout });
     }
     const what = certainty === 'notSent' ? 'could not be sent in time to' : 'was not answered in time by';
-    return new MemcacheTimeoutError(`"${command}" ${what} ${this.#name}; see the option timeout`, {
-      ...this.#about(certainty),
-      command,
-    });
+    return new MemcacheTimeoutError(`"${command}" ${what} ${this.#name}; see the option timeout`, this.#about(certainty));
   }
 
   // ── ending ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -477,16 +474,16 @@ export class Wire implements Carrier, DeadlineKeeper {
     const withTls = this.#settings.tls === undefined ? '' : ' with TLS';
     const question = isUnknownName(cause) ? 'is the name right?' : `is a memcached${withTls} running there?`;
     const message = `cannot connect to ${this.#name}: ${why}; ${question}`;
-    this.#giveUp((command) => new MemcacheConnectError(message, { ...this.#about('notSent', cause), command }));
+    this.#giveUp(() => new MemcacheConnectError(message, this.#about('notSent', cause)));
   }
 
   /** The server says so before it reads anything, so none of the calls was executed, written or not. */
   #onNoPlace(): void {
-    this.#giveUp((command) => new MemcacheServerError('Too many open connections', { ...this.#about('notSent'), command }), true);
+    this.#giveUp(() => new MemcacheServerError('Too many open connections', this.#about('notSent')), true);
   }
 
   /** The connection never became usable, so that no call was executed. */
-  #giveUp(failure: (command?: string) => MemcacheError, noPlace = false): void {
+  #giveUp(failure: () => MemcacheError, noPlace = false): void {
     if (this.#state === 'ended') return;
     const error = failure();
     // One that a full server has taken, and then refuses, has been counted as made.
@@ -501,8 +498,8 @@ export class Wire implements Carrier, DeadlineKeeper {
       const { verb, keyCount } = call.command;
       let own = errors.get(verb);
       // The meter notes for how many keys an error stands: those for many are not shared.
-      if (keyCount > 1) own = failure(verb);
-      else if (own === undefined) errors.set(verb, (own = failure(verb)));
+      if (keyCount > 1) own = failure();
+      else if (own === undefined) errors.set(verb, (own = failure()));
       call.reject(own, this.meter);
     }
     this.#calls.clear();
