@@ -570,7 +570,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   }
 
   async #refuseLarge(verb: StorageVerb, wireKey: string, key: Key, item: Item, options?: CallOptions): Promise<never> {
-    if (verb === 'set') await this.#execute(new DeleteManyCommand([wireKey], [key], false), options);
+    if (verb === 'set') await this.#deleteAll([wireKey], [key], options);
     return this.#refused(this.#tooLarge(item.block.length, verb === 'set' ? '; the key was deleted, since what it held is out of date' : ''), verb);
   }
 
@@ -583,9 +583,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     const tooLarge = entries.filter(({ block }) => block.length > this.#maxValueSize);
     const keysTooLarge = tooLarge.map(({ key }) => key);
     const command = new SetManyCommand(items, noreply);
-    const deletion = new DeleteManyCommand(tooLarge.map(({ wireKey }) => wireKey), keysTooLarge, false);
     const storing = items.length === 0 ? [] : this.#execute(command, options);
-    const deleting = tooLarge.length === 0 ? 0 : this.#execute(deletion, options);
+    const deleting = tooLarge.length === 0 ? 0 : this.#deleteAll(tooLarge.map(({ wireKey }) => wireKey), keysTooLarge, options);
     const [stored, deleted] = await Promise.allSettled([storing, deleting]);
     const failures = new Failures();
     // What was not asked has not been answered either.
@@ -594,6 +593,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     const notStored = [...notStoredOf(stored, command), ...keysTooLarge];
     if (failures.any) throw failures.toError('set', notStored);
     return notStored;
+  }
+
+  /** Rejects, and does not throw, what a user's own executor throws. */
+  async #deleteAll(wireKeys: readonly string[], keys: readonly Key[], options: CallOptions | undefined): Promise<number> {
+    return this.#execute(new DeleteManyCommand(wireKeys, keys, false), options);
   }
 
   #count(

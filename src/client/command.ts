@@ -186,6 +186,11 @@ abstract class BaseCommand<R> {
     return undefined;
   }
 
+  /** Whether it may be asked again whatever became of it, since it changes nothing. */
+  get onlyReads(): boolean {
+    return this.reading !== undefined;
+  }
+
   /** How a fallback passes it on to older caches; `undefined` for commands that do not delete. */
   get deleting(): Deleting<R> | undefined {
     return undefined;

@@ -103,8 +103,14 @@ export class Connection implements Executor {
 
   /** Takes a call that was made elsewhere; `maxPending` does not apply. */
   add(call: Call<unknown>): void {
-    if (this.#wire === undefined) this.#wires.add((this.#wire = new Wire(this.#settings, this.#owner)));
-    this.#wire.add(call);
+    if (this.#wire !== undefined) {
+      this.#wire.add(call);
+      return;
+    }
+    const wire = new Wire(this.#settings, this.#owner);
+    this.#wires.add((this.#wire = wire));
+    wire.add(call);
+    wire.open();
   }
 
   /** To be called when a call was aborted: perhaps nothing is awaited any more. */

@@ -83,7 +83,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   constructor(servers: (Iterable<ClusterServer> & object) | Discovery, options: HashClientOptions<Out, In> = {}) {
     const { clock, timeout } = settingsAmong(CLIENT_OPTIONS, options);
     const { hasher, usePooling, random, retryAttempts, retryTimeout, deadTimeout } = settingsAmong(HASH_OPTIONS, options);
-    const health: HealthSettings = { clock, random, retryAttempts, retryTimeout, deadTimeout };
+    const health: HealthSettings = { clock, random, retryAttempts, retryTimeout, deadTimeout, timeout };
     const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;
     const router = new HashRouter(hasher ?? new RendezvousHash(), health, ({ server }, observer) => {

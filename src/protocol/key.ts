@@ -11,7 +11,10 @@ import { MAX_KEY_LENGTH } from './limits';
 /** One part of a key. A string is sent as UTF-8. */
 export type KeyPart = string | Uint8Array;
 
-/** A key: a string, bytes, or `[routingKey, key]`, placed by the first and stored under the second. */
+/**
+ * A key: a string, bytes, or `[routingKey, key]`, placed by the first and stored under the second. Bytes and pairs must stay as they are
+ * until the promise of the call settles.
+ */
 export type Key = KeyPart | readonly [routingKey: KeyPart, key: KeyPart];
 
 /** How the keys of one client are made into bytes. */

@@ -64,20 +64,40 @@ describe.each(kinds)('%s', (_, make) => {
     await client.close();
   });
 
-  it.each(ends)('whose connect %s', async (what, connect) => {
-    const client = make({ connect, timeout: 500 });
-    for (const call of [client.get('k'), client.set('k', 'v'), client.get('k2')]) {
-      const error: unknown = await call.then(() => 'fulfilled', (reason: unknown) => reason);
-      if (what.includes('written')) expect(error).toMatchObject({ code: expect.stringMatching(/^MEMCACHE_(UNEXPECTED_CLOSE|CONNECT)$/) as string });
-      else {
-        expect(error).toBeInstanceOf(MemcacheConnectError);
-        expect(error).toMatchObject({ certainty: 'notSent', command: expect.stringMatching(/^(get|set)$/) as string });
-      }
-    }
+  it('a reply may come while its request is still being written', async () => {
+    const client = make({
+      connect: (_address, _options, handler) => {
+        handler.onOpen();
+        return transport({
+          write: (request) => {
+            const reply = Buffer.from(String(request).replace(/get .*/, 'END').replace('version', 'VERSION 1.6.0'));
+            handler.onData(reply, reply.length);
+          },
+          destroy: () => { handler.onClose(undefined); },
+        });
+      },
+    });
+    expect(await Promise.all([client.get('k'), client.raw('version', '\r\n'), client.get('k')])).toEqual([undefined, expect.any(Buffer), undefined]);
     await client.close();
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(uncaught).toEqual([]);
   });
+
+  it.each(ends.flatMap(([what, connect]) => [[what, connect, {}], [`${what}, with credentials`, connect, { auth: { username: 'u', password: 'p' } }]] as const))(
+    'whose connect %s',
+    async (what, connect, options) => {
+      const client = make({ connect, timeout: 500, ...options });
+      for (const call of [client.get('k'), client.set('k', 'v'), client.get('k2')]) {
+        const error: unknown = await call.then(() => 'fulfilled', (reason: unknown) => reason);
+        if (what.includes('written')) expect(error).toMatchObject({ code: expect.stringMatching(/^MEMCACHE_(UNEXPECTED_CLOSE|CONNECT)$/) as string });
+        else {
+          expect(error).toBeInstanceOf(MemcacheConnectError);
+          expect(error).toMatchObject({ certainty: 'notSent', command: expect.stringMatching(/^(get|set)$/) as string });
+        }
+      }
+      await client.close();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      expect(uncaught).toEqual([]);
+    },
+  );
 });
 
 it('a name that has no address is asked after, and not a memcached', async () => {

@@ -1,4 +1,5 @@
-import { Client, KeyCommand, PooledClient, type Frame, type RequestWriter } from '../../src';
+import { setTimeout } from 'node:timers/promises';
+import { Client, FallbackClient, KeyCommand, PooledClient, type Executor, type Frame, type RequestWriter } from '../../src';
 import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
 
@@ -52,5 +53,36 @@ describe.each(mistakes)("a command of somebody's own that %s", (_, command, mess
     expect(mistaken).toMatchObject({ status: 'rejected', reason: { message } });
     expect(await client.get('k')).toBe('v');
     await client.close();
+  });
+});
+
+describe("an executor of somebody's own that throws", () => {
+  /** Fails a little later, and throws when it is called again. */
+  const failsThenThrows = (): Executor => {
+    let calls = 0;
+    return {
+      execute: () => (calls++ === 0 ? setTimeout(5).then(mistake) : mistake()),
+      close: () => Promise.resolve(),
+    };
+  };
+  const calls: [name: string, call: () => Promise<unknown>][] = [
+    ['setMany with a value that is too large', () => new Client(failsThenThrows(), { maxValueSize: 10 }).setMany({ a: 'x', b: 'x'.repeat(100) })],
+  ];
+  for (const name of ['delete', 'deleteMany', 'flushAll'] as const) {
+    calls.push([`${name} of several caches`, () => {
+      const executor = failsThenThrows();
+      const client = new FallbackClient([new Client(executor), new Client(executor)]);
+      return name === 'flushAll' ? client.flushAll() : name === 'delete' ? client.delete('k') : client.deleteMany(['k', 'l']);
+    }]);
+  }
+
+  it.each(calls)('leaves nothing behind that would end the process: %s', async (_, call) => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => { unhandled.push(error); };
+    process.on('unhandledRejection', note);
+    await expect(call()).rejects.toThrow('a mistake');
+    await setTimeout(20);
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
   });
 });

@@ -65,6 +65,21 @@ describe.each<[ProxyKind]>([['memcached'], ['twemproxy']])('a proxy that behaves
     await client.close();
   });
 
+  it('a cluster of such proxies asks once more for the keys of each, and for what else its connection was to read', async () => {
+    const second = await FakeProxy.start(kind);
+    const client = new HashClient([proxy.address, second.address]);
+    const more = KEYS.map((key) => `more-${key.slice(4)}`);
+    proxy.isDead = () => false;
+    await client.setMany([...KEYS, ...more].map((key): [string, string] => [key, valueOf(key)]));
+    second.isDead = proxy.isDead = (key) => key.startsWith('key-') && dead(key);
+    const [error, whole] = await Promise.all([failure(client.getMany(KEYS)), client.getMany(more)]);
+    expect((error as MemcachePartialError).partial).toEqual(alive);
+    expect([...(error as MemcachePartialError).failures.values()].map(({ code }) => code)).toEqual([SERVER_ERROR, SERVER_ERROR]);
+    expect(whole).toEqual(new Map(more.map((key) => [key, valueOf(key)])));
+    await client.close();
+    await second.close();
+  });
+
   it.each(telling)('%s: getMany tells what did come', async (_, make) => {
     for (const proxied of [false, true]) {
       const client = make(proxy.address, { proxy: proxied });

@@ -1,4 +1,5 @@
 import {
+  CHANNELS,
   Client,
   HashClient,
   KeysCommand,
@@ -11,8 +12,9 @@ import {
 } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
+import { Recorder } from '../observe/recorder';
 import { failure, illegal, rejection } from '../support/contract';
-import { ScriptedServer } from '../support/scripted-server';
+import { ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 const KEYS = Array.from({ length: 300 }, (_, i) => `key-${i}`);
@@ -463,6 +465,31 @@ it('a server that is removed while it is dead stays away', async () => {
   await client.close();
 });
 
+it('a server that is removed by whoever hears that it is dead leaves no keys without a server', async () => {
+  const client = makeClient({ retryAttempts: 0, deadTimeout: 5000 });
+  const [first, second] = servers;
+  if (first === undefined || second === undefined) throw new Error('no servers');
+  const recorder = new Recorder(({ name, copy }) => {
+    if (name === CHANNELS.serverState && copy['server'] === first.address && copy['to'] === 'dead') void client.removeServer(first.address);
+  });
+  const [key = ''] = keysOf(client, first.address);
+  await kill(first);
+  await failure(client.get(key));
+  expect(client.serverFor(key)).not.toBe(first.address);
+  expect(await client.get(key)).toBeUndefined();
+  // Those that die afterwards are probed all the same.
+  const [other = ''] = keysOf(client, second.address);
+  await kill(second);
+  await failure(client.get(other));
+  gone.clear();
+  await clock.advance(5000);
+  await client.get(other);
+  await turns(10);
+  expect(client.serverFor(other)).toBe(second.address);
+  recorder.stop();
+  await client.close();
+});
+
 it('a probe that is answered after its server was removed gives it no keys', async () => {
   const client = makeClient({ retryAttempts: 0, deadTimeout: 5000 });
   const [server] = servers;
@@ -483,6 +510,38 @@ it('a probe that is answered after its server was removed gives it no keys', asy
   expect(client.serverFor(key)).not.toBe(server.address);
   expect(await client.get(key)).toBeUndefined();
   await client.close();
+});
+
+it.each([0, 2 ** 31 - 1])('a probe that is never answered is not the last one, nor does close() wait for it, when timeout is %i', async (timeout) => {
+  const client = makeClient({ retryAttempts: 0, deadTimeout: 5000, timeout });
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  const [key = ''] = keysOf(client, server.address);
+  await kill(server);
+  await failure(client.get(key));
+  gone.clear();
+  const hold = (connection: ScriptedConnection): Promise<void> => connection.hold();
+  server.next(hold);
+  server.next(hold);
+  for (const state of ['dead', 'dead', 'healthy']) {
+    await clock.advance(5000);
+    await client.get(key);
+    await turns(10);
+    expect(client.servers().find(({ name }) => name === server.address)).toMatchObject({ state });
+    await clock.advance(5000);
+    await turns(10);
+  }
+  await kill(server);
+  await failure(client.get(key));
+  gone.clear();
+  server.next(hold);
+  await clock.advance(5000);
+  await client.get(key);
+  await turns(10);
+  expect(client.servers().find(({ name }) => name === server.address)).toMatchObject({ state: 'dead', inFlight: 1 });
+  const closed = client.close();
+  await clock.advance(5000);
+  await closed;
 });
 
 it('a weight is a share of the keys', async () => {

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
+import { join } from 'node:path';
 import { MemcacheIllegalInputError } from '../../src/errors';
 import { murmur3, RendezvousHash } from '../../src/hash';
 import { readVectors } from './read-vectors';
 import { manyKeys, movedBetween, placeAll, serverNames, sharesOf, withNodes } from './shares';
 import { anyCharacter } from '../support/any-string';
+import { runAlone } from '../support/program';
+import type { KeysReport } from './alone/keys-of-bodies';
 
 interface Vectors {
   sets: { nodes: string[]; placements: [key: string, node: string][]; unicode: [key: string, node: string][] }[];
@@ -122,6 +125,13 @@ describe('order', () => {
       }),
     );
   });
+});
+
+test.each([false, true])('a placed key keeps nothing else in memory (a long routing key: %p)', async (routingKeys) => {
+  const { placed, bytes } = await runAlone<KeysReport>(join(__dirname, 'alone', 'keys-of-bodies.ts'), { routingKeys });
+  expect(placed).toBe(500);
+  // Fifty megabytes passed through.
+  expect(bytes).toBeLessThan(2_000_000);
 });
 
 test.each([0.5, NaN, Infinity])('a seed of %p is refused', (seed) => {

@@ -5,7 +5,7 @@ import { VirtualClock } from '../support/virtual-clock';
 /** A server's health with chance taken out: waits are as long as they may be. */
 function makeHealth(random = () => 1): { health: ServerHealth; clock: VirtualClock } {
   const clock = new VirtualClock();
-  return { clock, health: new ServerHealth({ clock, random, retryAttempts: 2, retryTimeout: 1000, deadTimeout: 60_000 }) };
+  return { clock, health: new ServerHealth({ clock, random, retryAttempts: 2, retryTimeout: 1000, deadTimeout: 60_000, timeout: 1000 }) };
 }
 
 it('healthy → failing → dead → healthy, each on what belongs to it', async () => {

@@ -273,6 +273,59 @@ it('a connection that a full server refuses is made and lost, and not also one t
   await full.close();
 });
 
+it.each(CLASSES)('%s: a call that is made by whoever hears that a connection was closed goes over the next one', async (_, make) => {
+  const server = await ScriptedServer.start();
+  const client = make(server.address, {});
+  await client.set('a', 'x');
+  let call: Promise<unknown> | undefined;
+  const recorder = new Recorder(({ name }) => {
+    if (name === CHANNELS.connectionClosed) call ??= client.get('a');
+  });
+  server.connections[0]?.destroy();
+  while (call === undefined) await setTimeout(1);
+  expect(await Promise.race([call, setTimeout(2000, 'never settled')])).toBe('x');
+  recorder.stop();
+  await client.close();
+  await server.close();
+});
+
+it.each(CLASSES)('%s: calls that are made by whoever hears that a connection is being made share it', async (kind, make) => {
+  const server = await ScriptedServer.start();
+  const client = make(server.address, {});
+  const calls: Promise<unknown>[] = [];
+  const recorder = new Recorder(({ name }) => {
+    if (name === CHANNELS.connect) calls.push(client.get('a'));
+  });
+  expect(await client.get('b')).toBeUndefined();
+  expect(new Set(await Promise.all(calls))).toEqual(new Set([undefined]));
+  recorder.stop();
+  await client.close();
+  // A pool needs more for calls that are not of one tick.
+  if (kind !== 'PooledClient') expect(server.connections).toHaveLength(1);
+  for (const connection of server.connections) await connection.closed;
+  await server.close();
+});
+
+it.each(CLASSES)('%s: who hears that a connection is being made may give up its call, and close', async (_, make) => {
+  const server = await ScriptedServer.start();
+  const client = make(server.address, {});
+  const aborting = new AbortController();
+  let closed: Promise<void> | undefined;
+  const recorder = new Recorder(({ name }) => {
+    if (name !== CHANNELS.connect) return;
+    aborting.abort();
+    closed ??= client.close();
+  });
+  await expect(client.get('a', { signal: aborting.signal })).rejects.toMatchObject({ name: 'AbortError' });
+  await setTimeout(5);
+  recorder.stop();
+  expect(await Promise.race([closed, setTimeout(2000, 'never closed')])).toBeUndefined();
+  for (const connection of server.connections) await connection.closed;
+  expect(await client.get('a')).toBeUndefined();
+  await client.close();
+  await server.close();
+});
+
 it('an abort is one, and its reply counts nowhere', async () => {
   const client = new Client(server.address);
   await client.set('a', 1);

@@ -293,6 +293,10 @@ abstract class RetrievalOfMany<V, R, Result> extends KeysCommand<Result, Found<R
 
 /** The part of a `getMany` that is for one of several servers. */
 class PartOfMany<V, R> extends RetrievalOfMany<V, R, Found<R>> {
+  override get onlyReads(): boolean {
+    return true;
+  }
+
   override get separated(): PartOfMany<V, R> {
     return new PartOfMany(this.question, this.wireKeys, this.keys, true);
   }

@@ -9,7 +9,6 @@ import {
   type MemcacheErrorOptions,
 } from '../../errors';
 import { isOfProxy } from '../../protocol/reply';
-import type { Clock } from '../../runtime/clock';
 import { systemRandom } from '../../runtime/random';
 import type { Command } from '../command';
 import { VersionCommand } from '../commands/admin';
@@ -18,7 +17,7 @@ import type { ExecuteOptions, Executor, Monitor } from '../executor';
 import { ServerMeter } from '../meter';
 import { nextClientId, observed, serverStates, type ServerState } from '../observe';
 import { parseServerAddress, type ServerInput } from '../server-address';
-import { ServerHealth } from './server-health';
+import { ServerHealth, type HealthSettings } from './server-health';
 
 /** What a {@link Guard} needs to know about its server, and reports to. */
 export interface Guarded {
@@ -58,7 +57,7 @@ export class Guard implements Executor {
 
   /** Sends a probe, if the time for one has come. */
   probe(): void {
-    if (this.health.admitProbe()) void this.#probeWith(new VersionCommand()).catch(() => undefined);
+    if (this.health.admitProbe()) void this.#probeWith(new VersionCommand(), { deadline: this.health.probeEnd }).catch(() => undefined);
   }
 
   /** A connection could not be made, or was lost with calls on it. */
@@ -100,10 +99,11 @@ export class Guard implements Executor {
     const { state, lastFailure } = this.health;
     if (state === before) return;
     const { clientId, server } = this.#guarded.meter;
+    // Before anybody is told: who listens may remove the server at once.
+    this.#guarded.onChange?.(before);
     if (serverStates.heard) {
       serverStates.publish({ clientId, server, from: before, to: state, code: lastFailure === undefined ? undefined : observed(lastFailure).code });
     }
-    this.#guarded.onChange?.(before);
   }
 
   #refusal({ verb: command }: Command<unknown>): MemcacheError {
@@ -126,10 +126,10 @@ export class Guard implements Executor {
  */
 export function failFast<T extends Executor>(
   server: ServerInput,
-  { clock, retryTimeout }: { readonly clock: Clock; readonly retryTimeout: number },
+  settings: Pick<HealthSettings, 'clock' | 'retryTimeout' | 'timeout'>,
   open: (observer: ConnectionObserver) => T,
 ): { readonly executor: Executor; readonly next: T } {
-  if (retryTimeout === 0) {
+  if (settings.retryTimeout === 0) {
     const next = open({});
     return { executor: next, next };
   }
@@ -141,7 +141,7 @@ export function failFast<T extends Executor>(
     },
   });
   // There is no other server to ask, so it never becomes dead.
-  const health = new ServerHealth({ clock, random: systemRandom, retryAttempts: Infinity, retryTimeout, deadTimeout: retryTimeout });
+  const health = new ServerHealth({ ...settings, random: systemRandom, retryAttempts: Infinity, deadTimeout: 0 });
   const guard = new Guard(next, health, { meter, refusal: sameKind });
   return { executor: guard, next };
 }

@@ -163,7 +163,9 @@ export class Fallback implements Executor {
         const result = await deletion;
         if (!deleting.onlyAfter(result)) return result;
       }
-      const outcomes = await Promise.allSettled([deletion, ...older.map((executor) => executor.execute(elsewhere, options))]);
+      // One of the user's own that throws must not leave the others alone.
+      const others = older.map(async (executor) => executor.execute(elsewhere, options));
+      const outcomes = await Promise.allSettled([deletion, ...others]);
       await Promise.all(copies);
       return resultOf(command.verb, outcomes);
     } finally {

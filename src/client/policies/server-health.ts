@@ -13,7 +13,12 @@ export interface HealthSettings {
   readonly retryTimeout: number;
   /** The longest time until a dead server is probed, in milliseconds. */
   readonly deadTimeout: number;
+  /** How long a call may take, in milliseconds; 0 = no limit. */
+  readonly timeout: number;
 }
+
+/** The most milliseconds that a probe of the client's own may take: nobody waits for it, and without an end there would be no other. */
+const LONGEST_PROBE = 5000;
 
 /**
  * The state of one server. It has no timer: calls and their outcomes move it.
@@ -63,6 +68,12 @@ export class ServerHealth {
     return true;
   }
 
+  /** When a probe of the client's own that begins now must be over. */
+  get probeEnd(): number {
+    const { clock, timeout } = this.#settings;
+    return clock.now() + Math.min(timeout || LONGEST_PROBE, LONGEST_PROBE);
+  }
+
   /** A connection could not be made, or was lost with calls on it. */
   onTrouble(failure: unknown): void {
     if (!isServersFault(failure) || isShortage(failure)) return;
@@ -72,7 +83,7 @@ export class ServerHealth {
     this.#failures++;
     if (this.#state === 'failing') this.#probes++;
     if (this.#probes >= this.#settings.retryAttempts) this.#state = 'dead';
-    else if (this.#state === 'healthy') this.#state = 'failing';
+    else this.#state = 'failing';
     this.#probing = false;
     const { retryTimeout, deadTimeout } = this.#settings;
     this.#wait(this.#state === 'dead' ? deadTimeout : retryTimeout);

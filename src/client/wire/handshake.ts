@@ -23,11 +23,11 @@ export class Handshake {
   }
 
   /** Takes the answer: undefined when we are logged in, else a function that makes the error for a call. */
-  refusal(frame: Frame): ((command?: string) => MemcacheAuthenticationError) | undefined {
+  refusal(frame: Frame): (() => MemcacheAuthenticationError) | undefined {
     if (isWord(frame, 'STORED')) return undefined;
     const server = this.#server;
     const words = isErrorLine(frame) ? `: ${serverWords(frame)}` : '';
     const message = `the server ${server} refused the credentials${words}; check the option auth`;
-    return (command) => new MemcacheAuthenticationError(message, { server, command });
+    return () => new MemcacheAuthenticationError(message, { server });
   }
 }

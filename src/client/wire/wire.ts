@@ -76,7 +76,7 @@ export interface WireOwner {
 export class Wire implements Carrier, DeadlineKeeper {
   readonly #settings: ConnectionSettings;
   readonly #owner: WireOwner;
-  readonly #transport: Transport;
+  #transport = NO_TRANSPORT;
   readonly #reader: FrameReader;
   readonly #calls = new CallQueue();
   readonly #request = new RequestWriter();
@@ -120,8 +120,13 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#reader = new FrameReader(replyRules(settings.maxValueSize, expectedKey), (frame) => {
       this.#onFrame(frame);
     });
-    if (connects.heard) this.#dial = { ...this.#origin, tls: settings.tls !== undefined };
+  }
+
+  /** To be called when it has its first call. Whoever listens, or whatever the option `connect` is, may add others, or close it. */
+  open(): void {
+    if (connects.heard) this.#dial = { ...this.#origin, tls: this.#settings.tls !== undefined };
     this.#transport = this.#dial === undefined ? this.#connect() : connects.begin(this.#dial, () => this.#connect(), undefined);
+    if (this.#state === 'ended') this.#destroy();
   }
 
   get meter(): ServerMeter {
@@ -295,28 +300,29 @@ export class Wire implements Carrier, DeadlineKeeper {
       // The bytes of a call whose server had to be asked for its version first: it is written only now.
       if (this.#request.size > 0) this.#times.startAgain();
       if (!this.#outbox.encode(this.#owner.separately)) break;
-      try {
-        this.#send();
-      } catch (error) {
-        this.#spoil(error);
-      }
+      this.#send();
     }
     if (this.#state !== 'ended') this.#settleDown();
   }
 
   #send(): void {
     this.#countBatch(this.#request.size);
-    const transport = this.#transport;
-    const { hasBlocks } = this.#request;
-    if (hasBlocks) transport.cork();
-    // What must wait in the stream's queue would be looked at only later, and an array of the caller's may be gone by then.
-    const waits = transport.backlog > 0;
-    this.#request.drain((piece) => {
-      transport.write(waits && typeof piece !== 'string' ? Buffer.from(piece) : piece);
-    });
-    if (hasBlocks) transport.uncork();
+    // Before it is written: a transport of the user's own may pass on the reply at once.
     const until = this.#outbox.raw?.command.rawUntil;
     if (until !== undefined) this.#raw ??= new RawReader(until, this.#settings.maxValueSize, this.#name);
+    const transport = this.#transport;
+    const { hasBlocks } = this.#request;
+    try {
+      if (hasBlocks) transport.cork();
+      // What must wait in the stream's queue would be looked at only later, and an array of the caller's may be gone by then.
+      const waits = transport.backlog > 0;
+      this.#request.drain((piece) => {
+        transport.write(waits && typeof piece !== 'string' ? Buffer.from(piece) : piece);
+      });
+      if (hasBlocks) transport.uncork();
+    } catch (error) {
+      this.#spoil(error);
+    }
   }
 
   #countBatch(bytes: number): void {
@@ -363,17 +369,12 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** The call whose turn it is learns what was wrong with its reply, unless it was told; the others that the connection is gone. */
   #onUnreadable(error: unknown): void {
-    if (error instanceof SpoilingReply) {
-      this.#spoil(error.cause);
-      return;
+    if (error instanceof SpoilingReply) this.#spoil(error.cause);
+    else if (error instanceof RepeatSeparately) this.#repeatSeparately(error.cause);
+    else {
+      if (this.#state === 'ready') this.#calls.head?.reject(this.#unreadable(error), this.meter);
+      this.#spoil(error);
     }
-    if (error instanceof RepeatSeparately) {
-      this.#repeatSeparately(error.cause);
-      return;
-    }
-    const call = this.#calls.head;
-    if (call !== undefined && this.#state === 'ready') call.reject(this.#unreadable(error, call), this.meter);
-    this.#spoil(error);
   }
 
   /** The connection is given up, which is not the server's fault; what only reads goes on over the next one. */
@@ -384,9 +385,8 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#end(`the connection was dropped: ${cause.message}`, cause, undefined, !this.#retired);
   }
 
-  #unreadable(error: unknown, call: Call<unknown>): MemcacheError {
-    if (error instanceof MemcacheError) return error;
-    return new MemcacheUnknownError(whyUnreadable(error), { ...this.#about('maybeExecuted', error), command: call.command.verb });
+  #unreadable(error: unknown): MemcacheError {
+    return error instanceof MemcacheError ? error : new MemcacheUnknownError(whyUnreadable(error), this.#about('maybeExecuted', error));
   }
 
   #onFrame(frame: Frame): void {
@@ -440,10 +440,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       timeouts.publish({ ...this.#origin, command, pending: this.pending, limitMs: this.#settings.timeout });
     }
     const what = certainty === 'notSent' ? 'could not be sent in time to' : 'was not answered in time by';
-    return new MemcacheTimeoutError(`"${command}" ${what} ${this.#name}; see the option timeout`, {
-      ...this.#about(certainty),
-      command,
-    });
+    return new MemcacheTimeoutError(`"${command}" ${what} ${this.#name}; see the option timeout`, this.#about(certainty));
   }
 
   // ── ending ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -461,8 +458,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       }
       const message = `the connection was lost: ${describe(cause)}`;
       // A server may close a connection on which nothing is awaited: that is no failure.
-      const awaited = this.#calls.head !== undefined;
-      this.#end(message, cause, awaited ? new MemcacheUnexpectedCloseError(message, this.#about('maybeExecuted', cause)) : undefined);
+      this.#end(message, cause, this.#calls.head && new MemcacheUnexpectedCloseError(message, this.#about('maybeExecuted', cause)));
     }
     const closed = this.#closed;
     this.#closed = [];
@@ -481,16 +477,16 @@ export class Wire implements Carrier, DeadlineKeeper {
     const withTls = this.#settings.tls === undefined ? '' : ' with TLS';
     const question = isUnknownName(cause) ? 'is the name right?' : `is a memcached${withTls} running there?`;
     const message = `cannot connect to ${this.#name}: ${why}; ${question}`;
-    this.#giveUp((command) => new MemcacheConnectError(message, { ...this.#about('notSent', cause), command }));
+    this.#giveUp(() => new MemcacheConnectError(message, this.#about('notSent', cause)));
   }
 
   /** The server says so before it reads anything, so none of the calls was executed, written or not. */
   #onNoPlace(): void {
-    this.#giveUp((command) => new MemcacheServerError(TOO_MANY_CONNECTIONS, { ...this.#about('notSent'), command }), true);
+    this.#giveUp(() => new MemcacheServerError(TOO_MANY_CONNECTIONS, this.#about('notSent')), true);
   }
 
   /** The connection never became usable, so that no call was executed. */
-  #giveUp(failure: (command?: string) => MemcacheError, noPlace = false): void {
+  #giveUp(failure: () => MemcacheError, noPlace = false): void {
     if (this.#state === 'ended') return;
     const error = failure();
     // One that a full server has taken, and then refuses, has been counted as made.
@@ -501,13 +497,12 @@ export class Wire implements Carrier, DeadlineKeeper {
       return;
     }
     const errors = new Map<string, MemcacheError>();
-    for (const { call } of this.#calls) {
-      if (call.settled) continue;
+    for (const call of this.#awaited) {
       const { verb, keyCount } = call.command;
       let own = errors.get(verb);
       // The meter notes for how many keys an error stands: those for many are not shared.
-      if (keyCount > 1) own = failure(verb);
-      else if (own === undefined) errors.set(verb, (own = failure(verb)));
+      if (keyCount > 1) own = failure();
+      else if (own === undefined) errors.set(verb, (own = failure()));
       call.reject(own, this.meter);
     }
     this.#calls.clear();
@@ -516,8 +511,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** Whether the calls go on over another connection. */
   #areTakenBack(noPlace: boolean): boolean {
-    const calls: Call<unknown>[] = [];
-    for (const { call } of this.#calls) if (!call.settled) calls.push(call);
+    const calls = this.#awaited;
     if (calls.length === 0 || !this.#owner.takeBack(calls, noPlace)) return false;
     this.#calls.clear();
     return true;
@@ -530,40 +524,41 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#state = 'ended';
     this.#deadlines.close();
     this.#connectTimer?.close();
+    this.#destroy();
+    // Before the calls are looked at: who listens may make more.
+    if (wasReady) this.#countEnd(failure);
+    else this.#tellOfDial(new MemcacheUnexpectedCloseError(message));
+    const unsent: Call<unknown>[] = [];
+    const lost: { call: Call<unknown>; certainty: Certainty }[] = [];
+    for (const { call, written } of this.#calls) {
+      if (call.settled) continue;
+      if (written && repeatsReads && call.command.onlyReads) {
+        call.rewind();
+        unsent.push(call);
+      } else if (written || this.#retired) lost.push({ call, certainty: written && !this.#outbox.isAsking(call) ? 'maybeExecuted' : 'notSent' });
+      else unsent.push(call);
+    }
+    this.#calls.clear();
+    this.#owner.onEnd(this, unsent, failure);
+    withoutStacks(() => {
+      for (const { call, certainty } of lost) call.reject(new MemcacheUnexpectedCloseError(message, this.#about(certainty, cause)), this.meter);
+    });
+  }
+
+  #destroy(): void {
     try {
       this.#transport.destroy();
     } catch {
       // One of the user's own, which may never tell of its end; those who wait are to be told all the same.
       nextTick(() => { this.#onClose(undefined); });
     }
-    const unsent: Call<unknown>[] = [];
-    const lost: { call: Call<unknown>; certainty: Certainty }[] = [];
-    for (const { call, written } of this.#calls) {
-      if (call.settled) continue;
-      if (written && repeatsReads && call.command.reading !== undefined) {
-        call.rewind();
-        unsent.push(call);
-      } else if (written) lost.push({ call, certainty: this.#outbox.isAsking(call) ? 'notSent' : 'maybeExecuted' });
-      else if (this.#retired) lost.push({ call, certainty: 'notSent' });
-      else unsent.push(call);
-    }
-    this.#calls.clear();
-    if (wasReady) this.#countEnd(failure, lost.length + unsent.length);
-    else this.#tellOfDial(new MemcacheUnexpectedCloseError(message));
-    this.#owner.onEnd(this, unsent, failure);
-    withoutStacks(() => {
-      for (const { call, certainty } of lost) {
-        const { verb: command } = call.command;
-        call.reject(new MemcacheUnexpectedCloseError(message, { ...this.#about(certainty, cause), command }), this.meter);
-      }
-    });
   }
 
-  #countEnd(failure: unknown, pending: number): void {
+  #countEnd(failure: unknown): void {
     this.meter.disconnected(failure !== undefined);
     if (!connectionsClosed.heard) return;
     const code = failure === undefined ? undefined : failure instanceof MemcacheError ? failure.code : UNREADABLE;
-    connectionsClosed.publish({ ...this.#origin, code, pending, ageMs: this.#settings.clock.now() - this.#since });
+    connectionsClosed.publish({ ...this.#origin, code, pending: this.#awaited.length, ageMs: this.#settings.clock.now() - this.#since });
   }
 
   #about(certainty: Certainty, cause?: unknown): { server: string; certainty: Certainty; cause: unknown } {
@@ -575,6 +570,11 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   // ── bookkeeping ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The calls that somebody waits for. */
+  get #awaited(): Call<unknown>[] {
+    return Array.from(this.#calls, ({ call }) => call).filter(({ settled }) => !settled);
+  }
 
   /** When nothing is awaited any more, the process may end, or the connection if it was asked to. */
   #settleDown(): void {

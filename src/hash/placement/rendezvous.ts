@@ -1,5 +1,6 @@
 import { option, settingsOf, type OptionTable } from '../../options/option';
 import { valueThat } from '../../options/rule';
+import { MAX_KEY_LENGTH } from '../../protocol/limits';
 import { murmur3Begin, murmur3Continue, murmur3End, PackedText } from './murmur3';
 import type { Murmur3State } from './murmur3';
 import { Placement } from './placement';
@@ -63,7 +64,10 @@ class RecentWinners {
       if (this.#known < MAX_WINNERS) this.#pause = 16 * MAX_WINNERS;
       this.#known = 0;
     }
-    this.#winners.set(key, winner);
+    // A routing key may be of any length.
+    if (key.length > MAX_KEY_LENGTH) return;
+    // A part of a longer string keeps that in memory: this one is joined to another and cut anew, so that it is a part of little.
+    this.#winners.set(` ${key}`.slice(1), winner);
   }
 }
 
