@@ -115,13 +115,10 @@ function failed(this: PublishedCall<unknown>, error: unknown): never {
 }
 
 function describe<R>(command: Command<R>, result: R, message: CommandMessage): void {
-  if (command.noreply) {
-    if (command.keyCount <= 1) message.outcome = 'ok';
-    return;
-  }
   seen.outcome = undefined;
   seen.hits = undefined;
-  command.tally(result, seen);
+  if (command.noreply) seen.outcome = 'ok';
+  else command.tally(result, seen);
   if (command.keyCount <= 1) message.outcome = seen.outcome;
   message.hits = seen.hits;
 }
@@ -151,14 +148,10 @@ async function withCaller<R>(result: Promise<R>): Promise<R> {
     if (!(error instanceof MemcacheError)) throw error;
     // The first line is the message; the next two are frames of this class and of the client.
     const frames = here.stack?.split('\n').slice(3) ?? [];
-    const own = placed.has(error) ? copyOf(error) : error;
+    // A copy, where another call that was made elsewhere has failed with the same error.
+    const own = placed.has(error) ? (Object.create(Object.getPrototypeOf(error) as object, Object.getOwnPropertyDescriptors(error)) as MemcacheError) : error;
     placed.add(own);
     own.stack = [own.stack, '    --- the call ---', ...frames].join('\n');
     throw own;
   }
-}
-
-/** A copy, as several calls may fail with the same error, but were made in different places. */
-function copyOf(error: MemcacheError): MemcacheError {
-  return Object.create(Object.getPrototypeOf(error) as object, Object.getOwnPropertyDescriptors(error)) as MemcacheError;
 }

@@ -100,7 +100,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       ? server
       : failFast(server, settings, (observer) => new Connection(server, options, observer)).executor;
     this.executor = proxy ? new ProxyGate(executor) : executor;
-    this.#serde = options.serde ?? defaultSerde();
+    // Where none was given, `Out` and `In` are its types.
+    this.#serde = options.serde ?? (new TypedSerde() as Serde<CacheValue> as Serde<Out, In>);
     this.#keyRules = { prefix: encodePrefix(keyPrefix, allowUnicodeKeys), allowUnicode: allowUnicodeKeys };
     this.#clock = clock;
     this.#maxValueSize = maxValueSize;
@@ -334,19 +335,19 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Makes all items of all servers expire in `delay` seconds. */
   flushAll(delay = 0, options?: NoreplyOptions): Promise<void> {
     return this.#run('flush_all', () => {
-      const exptime = this.#exptime(checked('delay', delay, SECONDS));
+      const exptime = this.#exptime(checked('delay', delay, FROM_0));
       return new OkCommand('flush_all', exptime === 0 ? undefined : exptime, this.#noreply(options));
     }, options);
   }
 
   /** Sets the memory limit of each server, in megabytes. */
   cacheMemlimit(megabytes: number, options?: CallOptions): Promise<void> {
-    return this.#run('cache_memlimit', () => new OkCommand('cache_memlimit', checked('megabytes', megabytes, MEGABYTES)), options);
+    return this.#run('cache_memlimit', () => new OkCommand('cache_memlimit', checked('megabytes', megabytes, FROM_1)), options);
   }
 
   /** Sets how much each server logs. */
   verbosity(level: number, options?: CallOptions): Promise<void> {
-    return this.#run('verbosity', () => new OkCommand('verbosity', checked('level', level, LEVEL)), options);
+    return this.#run('verbosity', () => new OkCommand('verbosity', checked('level', level, FROM_0)), options);
   }
 
   /** Stops each server; they must have been started with `-A`. */
@@ -681,11 +682,6 @@ function isExecutor(server: unknown): server is Executor {
   return isObject(server) && 'execute' in server;
 }
 
-/** The serde when none was given: `Out` and `In` are then its types. */
-function defaultSerde<Out, In>(): Serde<Out, In> {
-  return new TypedSerde() as Serde<CacheValue> as Serde<Out, In>;
-}
-
 function checkOptions(options: CallOptions | undefined, known: object = CALL_OPTIONS): void {
   if (options === undefined) return;
   checkOptionNames(options, known);
@@ -704,9 +700,8 @@ function pairs<V>(entries: Entries<V>): (readonly [Key, V])[] {
   return list;
 }
 
-const SECONDS = wholeNumber(0, 2 ** 31 - 1);
-const MEGABYTES = wholeNumber(1, 2 ** 31 - 1);
-const LEVEL = SECONDS;
+const FROM_0 = wholeNumber(0, 2 ** 31 - 1);
+const FROM_1 = wholeNumber(1, 2 ** 31 - 1);
 
 /** An argument that must keep to its rule; undefined does not. */
 function checked<T>(name: string, value: T, rule: Rule<T>): T {

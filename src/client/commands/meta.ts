@@ -193,7 +193,7 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
       case 'mg':
         return !this.has('N') && !this.has('R');
       case 'ms':
-        return !this.has('C') && (this.mode() === 'S' || this.mode() === undefined);
+        return !this.has('C') && this.mode() === 'S';
       case 'ma':
         return false;
       default:
@@ -205,8 +205,9 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
     return this.flags.some((flag) => flag.startsWith(letter));
   }
 
-  protected mode(): string | undefined {
-    return this.flags.find((flag) => flag.startsWith('M'))?.[1]?.toUpperCase();
+  /** Of `ms`, whose default is to set. */
+  protected mode(): string {
+    return this.flags.find((flag) => flag.startsWith('M'))?.[1]?.toUpperCase() ?? 'S';
   }
 
   write(request: RequestWriter): void {
@@ -275,7 +276,7 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
 export class MetaRequest extends MetaExchange<MetaResult> {
   /** `mg` reads, unless it makes the place that it finds empty. */
   override get reading(): Reading<MetaResult> | undefined {
-    if (this.verb !== 'mg' || this.has('N') || this.has('R')) return undefined;
+    if (this.verb !== 'mg' || !this.idempotent) return undefined;
     return readingOfOne(
       this,
       ({ code }) => code === 'EN',
@@ -292,7 +293,7 @@ export class MetaRequest extends MetaExchange<MetaResult> {
   }
 
   override get ifAbsent(): Command<MetaResult> | undefined {
-    if (this.verb !== 'ms' || !this.flags.includes(`C${NO_CAS}`) || (this.mode() ?? 'S') !== 'S') return undefined;
+    if (this.verb !== 'ms' || !this.flags.includes(`C${NO_CAS}`) || this.mode() !== 'S') return undefined;
     return new SetIfAbsent(new MetaCommand('ms', this.key, [...this.#without('C', 'M'), 'ME'], ''), this.wireKey, this.block);
   }
 

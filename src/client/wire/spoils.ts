@@ -1,5 +1,4 @@
 import {
-  MemcacheAuthenticationError,
   MemcacheClientError,
   MemcacheInexactNumberError,
   MemcachePartialError,
@@ -19,12 +18,11 @@ import { isNoPlace } from '../../protocol/reply';
  *   parts it is a {@link BrokenReply}, which is not judged here.
  * - `CLIENT_ERROR …` or a bare `ERROR` to a line without a block (`cannot increment …`, an unknown command): no doubt.
  *   With a block, servers up to 1.6.18 go on to execute the data as commands.
- * - Anything that cannot be read, or was not asked for: doubt.
+ * - Anything that cannot be read, or was not asked for, and credentials that are refused: doubt.
  */
 export function spoils(error: unknown, command: { readonly hasBlock: boolean; readonly rawUntil: unknown }): boolean {
   if (command.rawUntil !== undefined) return true;
   if (error instanceof MemcacheSerdeError || error instanceof MemcacheInexactNumberError || error instanceof MemcachePartialError) return false;
-  if (error instanceof MemcacheAuthenticationError) return true;
   if (error instanceof MemcacheServerError) return isNoPlace(error);
   if (error instanceof MemcacheUnknownCommandError && error.certainty === 'notSent') return false;
   if (error instanceof MemcacheClientError) return command.hasBlock;
