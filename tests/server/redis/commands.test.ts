@@ -169,6 +169,8 @@ describe('strings', () => {
     const refused = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
     expect(full.send('SET', 'k', 'x'.repeat(900))).toBe(refused);
     expect(full.say('GET n')).toBe(bulk('9'));
+    expect(full.send('APPEND', 'n', 'x'.repeat(900))).toBe(refused);
+    expect(full.send('APPEND', 'n', 'x'.repeat(2 ** 20))).toBe('-ERR value is larger than the item size limit\r\n');
     expect(full.say('INCR n')).toBe(':10\r\n');
   });
 

@@ -35,7 +35,8 @@ export function put(exchange: RedisExchange, key: string, index: number, deadlin
 /** Whether it was stored; sends the error when not. */
 export function isStored(exchange: RedisExchange, outcome: StoreOutcome): boolean {
   if (outcome === 'stored') return true;
-  exchange.error(outcome === 'noMemory' ? OUT_OF_MEMORY : TOO_LARGE);
+  // To memcached's clients an `append` for which there is no memory is just not stored.
+  exchange.error(outcome === 'tooLarge' ? TOO_LARGE : OUT_OF_MEMORY);
   return false;
 }
 
