@@ -61,6 +61,13 @@ describe('RedisSession', () => {
     expect(long.push('GET k\r\n'.repeat(3))).toBe(7);
   });
 
+  it('lets others in after a listing', () => {
+    const talk = new RedisTalk({}, { maxCommands: 2 });
+    for (let i = 0; i < 8; i++) talk.say(`SET key${i} x`);
+    const answers = talk.inTurns(`${'KEYS none\r\n'.repeat(2)}SCAN 0 MATCH none\r\nPING\r\n`);
+    expect(answers).toEqual(['*0\r\n', '*0\r\n', '*2\r\n$1\r\n0\r\n*0\r\n', '+PONG\r\n']);
+  });
+
   it('answers a command of many values in as many turns as it takes, with the values as they were', () => {
     const text = `MGET ${'k none l '.repeat(200)}\r\nKEYS a*\r\nMULTI\r\nMGET k l none\r\nMGET l k\r\nEXEC\r\nPING\r\n`;
     const [whole, pieces] = [{}, { maxCommands: 2, maxReplyBytes: 10_000 }].map((limits) => {
