@@ -56,8 +56,9 @@ export class Connection<S extends SocketSession> {
     });
   }
 
-  /** Milliseconds since the last command was executed. */
+  /** Milliseconds since the last command was executed; 0 while one is. */
   get idle(): number {
+    if (this.session.pending !== undefined) return 0;
     return this.#service.clock.now() - this.#lastCommand;
   }
 
@@ -97,6 +98,7 @@ export class Connection<S extends SocketSession> {
     socket.pause();
     if (pending !== undefined) {
       void pending.then(() => {
+        this.#lastCommand = this.#service.clock.now();
         this.#continue();
       });
       return;
