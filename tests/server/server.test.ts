@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -252,6 +252,21 @@ describe('MemcachedServer', () => {
       expect(existsSync(left)).toBe(false);
       dead.close();
     });
+  });
+
+  it('leaves the unix socket to the server that has taken its place', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
+    const path = join(folder, 'socket');
+    const old = await start({ path });
+    const successor = await start({ path });
+    await old.close();
+    const client = await open(successor);
+    client.send('version\r\n');
+    expect(await client.until('\r\n')).toBe('VERSION 1.6.45\r\n');
+    expect(readdirSync(folder)).toEqual(['socket']);
+    await successor.close();
+    expect(readdirSync(folder)).toEqual([]);
+    rmSync(folder, { recursive: true });
   });
 
   it('rejects when it cannot listen', async () => {

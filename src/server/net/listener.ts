@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { MemcacheIllegalInputError } from '../../errors';
@@ -32,6 +32,8 @@ export class Listener<S extends SocketSession> {
   readonly #plain: boolean;
   readonly #listenAddress: string;
   readonly #loopback: boolean;
+  /** The socket that it has made at its path; undefined on TCP. */
+  readonly #socket: string | undefined;
   readonly #sockets = new Set<Socket>();
   readonly #connections = new Map<Socket, Connection<S>>();
   #idleTimer: Timer | undefined;
@@ -77,6 +79,7 @@ export class Listener<S extends SocketSession> {
     this.#server = server;
     this.settings = settings;
     this.#plain = settings.tls === undefined;
+    this.#socket = settings.path === undefined ? undefined : socketAt(settings.path);
     const address = server.address();
     this.port = isPort(address) ? address.port : 0;
     this.address = isPort(address) ? formatAddress(address) : String(address);
@@ -118,11 +121,33 @@ export class Listener<S extends SocketSession> {
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#idleTimer?.close();
-      this.#server.close(() => {
-        resolve();
+      this.#leavingSuccessor(() => {
+        this.#server.close(() => {
+          resolve();
+        });
       });
       for (const socket of this.#sockets) socket.destroy();
     });
+  }
+
+  /** Closes by `close`, in which Node removes whatever is at the path, be it the socket of a server that has taken this one's place. */
+  #leavingSuccessor(close: () => void): void {
+    const { path } = this.settings;
+    const successor = path === undefined ? undefined : socketAt(path);
+    if (path === undefined || successor === undefined || successor === this.#socket) {
+      close();
+      return;
+    }
+    const aside = `${path}.${process.pid}`;
+    try {
+      renameSync(path, aside);
+    } catch {
+      // Who may not write to the folder can remove nothing either.
+      close();
+      return;
+    }
+    close();
+    renameSync(aside, path);
   }
 
   /** Accepts a new socket, or refuses it. */
@@ -202,5 +227,11 @@ function formatAddress({ address, port }: AddressInfo): string {
 
 /** Removes a stale socket from the path of a unix socket, but never any other file. */
 function removeStaleSocket(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
+  if (socketAt(path) !== undefined) unlinkSync(path);
+}
+
+/** Which socket is at the path, as the system numbers its files; `undefined` when none is. */
+function socketAt(path: string): string | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isSocket() === true ? `${found.dev}:${found.ino}` : undefined;
 }
