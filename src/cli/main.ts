@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RunningServer } from './serve';
 
 const HELP = `usage: tsmemcache <command> [options]
 
@@ -56,7 +57,13 @@ async function runServer(args: readonly string[]): Promise<void> {
     },
   });
   if (typeof running === 'number') process.exitCode = running;
-  else asked.then(() => running.close()).catch(fail);
+  else asked.then(() => end(running)).catch(fail);
+}
+
+/** Ends what runs. Signals that follow, as when Ctrl-C reaches npm too, do not end the process in the midst of its last save. */
+function end(running: RunningServer): Promise<void> {
+  process.on('SIGTERM', () => undefined).on('SIGINT', () => undefined);
+  return running.close();
 }
 
 function packageVersion(): string {

@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSy
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { buildSync } from 'esbuild';
 
 const ROOT = join(__dirname, '../..');
@@ -47,6 +48,22 @@ describe('the program', () => {
     child.kill(signal);
     expect(await exit).toEqual([0, null]);
     expect(readFileSync(file, 'latin1')).toContain('kvalue');
+  });
+
+  it('finishes its last save whatever signals follow', async () => {
+    const file = join(folder, 'snapshot-twice');
+    const child = start('serve', '--port', '0', '--snapshot', file, '--save-interval', '0');
+    const exit = once(child, 'exit');
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    const sets = Array.from({ length: 100_000 }, (_, i) => `set key${i} 0 0 5 noreply\r\nvalue\r\n`).join('');
+    const socket = connect(Number(/\d+$/m.exec(line)?.[0]), '127.0.0.1').end(`${sets}mn\r\n`);
+    await once(socket.resume(), 'close');
+    child.kill('SIGTERM');
+    while (!readdirSync(folder).some((name) => name.startsWith('snapshot-twice.tmp'))) await setTimeout(1);
+    child.kill('SIGTERM');
+    child.kill('SIGINT');
+    expect(await exit).toEqual([0, null]);
+    expect(readFileSync(file, 'latin1')).toContain('key99999value');
   });
 
   (process.getuid?.() === 0 ? it : it.skip)('becomes another user before anybody is served', async () => {
