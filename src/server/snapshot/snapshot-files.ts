@@ -1,4 +1,4 @@
-import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /** Only the owner may read what clients have stored. */
@@ -34,8 +34,11 @@ export class SnapshotFiles {
   /**
    * Makes the file that `write` writes the present generation. At every moment a complete generation exists under its own name
    * or, between two renames, under that of the previous one. Once it resolves, the new generation survives a loss of power.
+   *
+   * @param again whether to begin anew when the unfinished file was removed meanwhile: a server that starts on the same file takes it for
+   *   what a crash has left
    */
-  async replace(write: (file: FileHandle) => Promise<void>): Promise<void> {
+  async replace(write: (file: FileHandle) => Promise<void>, again = true): Promise<void> {
     const unfinished = join(this.#folder, `${this.#unfinished}${process.pid}-${++begun}`);
     // Never opens an existing file: it may be another server's.
     const file = await open(unfinished, 'wx', MODE);
@@ -45,6 +48,10 @@ export class SnapshotFiles {
         await file.sync();
       } finally {
         await file.close();
+      }
+      if (again && (await stat(unfinished).catch(unlessMissing)) === undefined) {
+        await this.replace(write, false);
+        return;
       }
       await rename(this.path, this.previous).catch(unlessMissing);
       await rename(unfinished, this.path);

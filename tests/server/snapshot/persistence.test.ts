@@ -498,6 +498,24 @@ describe('a start', () => {
     await expect(run(join(folder, 'none', 'snapshot'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  it('does not spoil the save of a server that still works on the file, as one that is about to be replaced', async () => {
+    const file = freshFile();
+    const old = await run(file, { interval: 0 });
+    set(old.store, 'k', 'first');
+    await old.persistence.save();
+    for (let i = 0; i < 5000; i++) set(old.store, `key${i}`, 'x');
+    set(old.store, 'k', 'second');
+    const saved = old.persistence.save();
+    while (!suffixes(file).some((suffix) => suffix.startsWith('.tmp-'))) await new Promise(setImmediate);
+    const successor = await run(file, { interval: 0 });
+    expect(successor.store.find('k')?.value).toBe('first');
+    set(old.store, 'k', 'third');
+    await saved;
+    expect(suffixes(file)).toEqual(['', '.1']);
+    expect(valueText((await run(file)).store.find('k')?.value ?? '')).toMatch(/second|third/);
+    expect(old.log).toEqual([]);
+  });
+
   it('removes what a crash has left unfinished, and nothing else', async () => {
     const file = await twoGenerations();
     for (const suffix of ['.tmp-1-1', '.tmp-99-5', '.other', '-other.tmp-1-1']) writeFileSync(`${file}${suffix}`, '');
