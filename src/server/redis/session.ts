@@ -51,6 +51,7 @@ export class RedisSession extends CommandSession<RedisExchange> {
     const named = findCommand(exchange);
     const command = named === undefined || isRefused(exchange, named) ? undefined : named;
     if (named === undefined) this.executedCommand = UNKNOWN;
+    if (exchange.context.verbosity > 1 && exchange.authenticated) exchange.context.log(`< ${logged(exchange, named)}`, 2);
     const { transaction } = exchange;
     let answered: void | Promise<void> = undefined;
     if (transaction !== undefined && command?.atOnce !== true) {
@@ -163,6 +164,16 @@ function hasGoodKeys({ request }: RedisExchange, { keys }: Command): boolean {
     if (length === 0 || length > MAX_KEY_LENGTH) return false;
   }
   return true;
+}
+
+/** Name and keys of a command: other arguments may be values or passwords. Keys are quoted, as they may hold line ends. */
+function logged({ request }: RedisExchange, command: Command | undefined): string {
+  if (command === undefined) return 'unknown';
+  const [first, last, step] = command.keys;
+  let line = command.name.replace('|', ' ');
+  if (first === 0) return line;
+  for (let index = first; index <= (last < 0 ? request.count - 1 : last); index += step) line += ` ${JSON.stringify(request.text(index))}`;
+  return line;
 }
 
 /** As Redis words it, which cuts each argument at a NUL. */

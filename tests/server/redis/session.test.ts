@@ -163,6 +163,15 @@ describe('RedisSession', () => {
     expect(talk.say('PING a b')).toBe("-ERR wrong number of arguments for 'ping' command\r\n");
   });
 
+  it('logs commands with their keys, and nothing else of them', () => {
+    const lines: string[] = [];
+    const talk = new RedisTalk({ verbosity: 2, log: (line) => lines.push(line), auth: { username: 'default', password: 'secret' } });
+    talk.say('GET before');
+    talk.say('AUTH secret');
+    for (const line of ['SET k v EX 10', 'MSET "a\\nb" 1 c 2', 'AUTH secret', 'client setname me', 'NOSUCH secret', 'GET']) talk.say(line);
+    expect(lines).toEqual(['< set "k"', '< mset "a\\nb" "c"', '< auth', '< client setname', '< unknown', '< get ""']);
+  });
+
   it('ends a session whose command fails within, and no other', () => {
     const lines: string[] = [];
     class BrokenStore extends MemoryStore {
