@@ -1,6 +1,6 @@
 import { closeSync, constants, existsSync, fstatSync, ftruncateSync, lstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { dirname } from 'node:path';
 import { createSecureContext, type TlsOptions } from 'node:tls';
 import { MemcacheIllegalInputError } from '../errors';
@@ -129,8 +129,8 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   try {
     const become = options.user === undefined ? undefined : await userChange(options.user);
     const [listeners, redisListeners] = await Promise.all([
-      Promise.all(options.listeners.map(resolved)),
-      Promise.all(options.redisListeners.map(resolved)),
+      allResolved(options.listeners),
+      allResolved(options.redisListeners),
     ]);
     // All of them listen before the event loop turns, so that nothing is read before the user is changed.
     const opened = await Promise.allSettled([
@@ -166,6 +166,13 @@ const LEVELS = ['warning', 'error', 'debug'];
 /** One event on one line. */
 function jsonLine(level: string, message: string, more: object = {}): string {
   return `${JSON.stringify({ time: new Date(systemClock.time()).toISOString(), level, message, ...more })}\n`;
+}
+
+/** The same with the names of hosts resolved. Beside an IPv4 address `::` is for IPv6 alone, as in memcached: else it would need the port on that one too. */
+async function allResolved<L extends Listener>(listeners: readonly L[]): Promise<(L & { ipv6Only?: boolean })[]> {
+  const all = await Promise.all(listeners.map(resolved));
+  const ipv6Only = all.some((listener) => 'host' in listener && isIPv4(listener.host));
+  return all.map((listener) => ('host' in listener ? { ...listener, ipv6Only } : listener));
 }
 
 /** The listener with its host name resolved: a look-up takes turns of the event loop, so it is done beforehand. */

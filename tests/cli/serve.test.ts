@@ -2,9 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { networkInterfaces, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { serve, type RunningServer } from '../../src/cli/serve';
+
+const hasIPv6 = Object.values(networkInterfaces()).flat().some((address) => address?.address === '::1');
 
 describe('serve', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
@@ -55,6 +57,24 @@ describe('serve', () => {
     expect(await ask(first, 'set k 0 0 1\r\n1\r\n')).toBe('STORED\r\n');
     // All addresses serve the same items.
     expect(await ask(second, 'get k\r\n')).toBe('VALUE k 0 1\r\n1\r\nEND\r\n');
+  });
+
+  (hasIPv6 ? it : it.skip)('listens on all addresses of both kinds, in either order', async () => {
+    for (const hosts of ['0.0.0.0,::', '::,0.0.0.0', '127.0.0.1,::']) {
+      const first = await run('-p', '0', '-l', '127.0.0.1');
+      if (typeof first === 'number') throw new Error(stderr);
+      const port = /\d+$/.exec(first.addresses[0] ?? '')?.[0] ?? '';
+      await first.close();
+      const server = await run('-p', port, '-l', hosts);
+      if (typeof server === 'number') throw new Error(stderr);
+      expect(await ask(`127.0.0.1:${port}`, 'set k 0 0 1\r\n1\r\n')).toBe('STORED\r\n');
+      expect(await ask(`::1:${port}`, 'get k\r\n')).toBe('VALUE k 0 1\r\n1\r\nEND\r\n');
+      await server.close();
+    }
+    // Alone it is for both.
+    const server = await run('-p', '0', '-l', '::');
+    if (typeof server === 'number') throw new Error(stderr);
+    expect(await ask(`127.0.0.1:${/\d+$/.exec(server.addresses[0] ?? '')?.[0] ?? ''}`, 'mn\r\n')).toBe('MN\r\n');
   });
 
   it('serves Redis’s clients the same items, to the same users', async () => {

@@ -46,7 +46,7 @@ export class Listener<S extends SocketSession> {
    */
   static async open<S extends SocketSession>(options: ListenerOptions): Promise<Listener<S>> {
     const settings = settingsOf(LISTENER_OPTIONS, options);
-    const { host, port, path, pathMode, tls, backlog } = settings;
+    const { host, port, ipv6Only, path, pathMode, tls, backlog } = settings;
     // Half open, so that a client that has sent its last command and a FIN still gets the replies.
     const server =
       tls === undefined
@@ -61,7 +61,7 @@ export class Listener<S extends SocketSession> {
     }
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(path === undefined ? { host, port, backlog } : { path, backlog }, () => {
+      server.listen(path === undefined ? { host, port, ipv6Only, backlog } : { path, backlog }, () => {
         server.off('error', reject);
         resolve();
       });
