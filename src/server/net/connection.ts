@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { ConnectionInfo, Service, SessionOutput, SocketSession } from './service';
 
 /** A client with more than this many bytes of replies waiting is not read from until it has taken them. */
@@ -34,7 +35,9 @@ export class Connection<S extends SocketSession> {
         socket.destroySoon();
       },
       reset() {
-        socket.resetAndDestroy();
+        // Node resets nothing but plain TCP.
+        if (socket.remoteAddress === undefined || socket instanceof TLSSocket) socket.destroy();
+        else socket.resetAndDestroy();
       },
     };
     this.session = service.openSession(output, { maxCommands, maxReplyBytes: MAX_UNSENT }, id);

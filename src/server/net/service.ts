@@ -5,7 +5,7 @@ export interface SessionOutput {
   write(data: string | Uint8Array): void;
   /** Nothing will follow. */
   end(): void;
-  /** Ends with a TCP reset, if there is a connection. */
+  /** Ends at once, with a TCP reset where there is one. */
   reset?(): void;
 }
 
