@@ -1,4 +1,4 @@
-import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { lstat, open, readdir, readlink, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /** Only the owner may read what clients have stored. */
@@ -17,7 +17,16 @@ export class SnapshotFiles {
   /** What the names of unfinished files begin with. */
   readonly #unfinished: string;
 
-  constructor(file: string) {
+  /** @param file the path of the present generation; where a link is, generations are kept beside the file that it leads to */
+  static async at(file: string): Promise<SnapshotFiles> {
+    const present = await lstat(file).catch(unlessMissing);
+    if (present?.isSymbolicLink() !== true) return new SnapshotFiles(file);
+    // It may lead to where nothing is yet.
+    const target = await realpath(file).catch(unlessMissing);
+    return target === undefined ? SnapshotFiles.at(resolve(dirname(file), await readlink(file))) : new SnapshotFiles(target);
+  }
+
+  private constructor(file: string) {
     this.path = resolve(file);
     this.previous = `${this.path}.1`;
     this.#folder = dirname(this.path);
