@@ -18,6 +18,9 @@ const MAX_QUOTED = 128;
 /** One client's conversation in Redis's protocol. */
 export class RedisSession extends CommandSession<RedisExchange> {
   protected override readonly reader: RequestReader;
+  /** The command that was named last: most clients name the same one again. */
+  #latest: Command | undefined;
+
   constructor(context: RedisContext, output: SessionOutput, limits: TurnLimits = {}, id = 1) {
     super(context, new RedisExchange(context, output, id), limits, id);
     const { maxItemSize } = context.store;
@@ -48,7 +51,13 @@ export class RedisSession extends CommandSession<RedisExchange> {
 
   protected override execute(): Promise<void> | undefined {
     const { exchange } = this;
-    const named = findCommand(exchange);
+    const { request } = exchange;
+    let named = this.#latest;
+    if (named === undefined || !request.isNamed(named.name)) {
+      named = findCommand(exchange);
+      // A subcommand has a second word.
+      this.#latest = named === undefined || named.name.includes('|') || named.subcommands.size > 0 ? undefined : named;
+    }
     const command = named === undefined || isRefused(exchange, named) ? undefined : named;
     if (named === undefined) this.executedCommand = UNKNOWN;
     if (exchange.context.verbosity > 1 && exchange.authenticated) exchange.context.log(`< ${logged(exchange, named)}`, 2);

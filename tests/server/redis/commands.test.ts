@@ -426,6 +426,14 @@ describe('every command', () => {
       expect(new RedisTalk().send(other)).toContain('unknown command');
     }
     expect(new RedisTalk().send('\x07ET', 'k')).toContain('unknown command');
+    // Nor right after a command that has the name.
+    const talk = new RedisTalk();
+    talk.say('CONFIG GET port');
+    expect(talk.say('CONFIG|GET port')).toContain("unknown command 'CONFIG|GET'");
+    talk.say('GET k');
+    expect(talk.say('GETS k')).toContain("unknown command 'GETS'");
+    expect(talk.say('CLIENT ID')).toMatch(/^:/);
+    expect(talk.say('CLIENT GETNAME')).toBe(NIL);
   });
 
   it('answers whatever its arguments', () => {
