@@ -163,6 +163,15 @@ describe('strings', () => {
     expect(small.say('PING')).toBe('+PONG\r\n');
   });
 
+  it('may be as large as the store allows, and beyond what the requests of all clients may hold for small values', () => {
+    const large = new RedisTalk({ store: new MemoryStore({ maxBytes: 2 ** 28, maxItemSize: 2 ** 27 }) });
+    const part = Buffer.alloc(2 ** 20);
+    expect(large.ask(`*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$${65 * part.length}\r\n`)).toBe('');
+    for (let i = 0; i < 65; i++) large.session.push(part, 0, part.length);
+    expect(large.ask('\r\n')).toBe('+OK\r\n');
+    expect(large.say('STRLEN k')).toBe(`:${65 * part.length}\r\n`);
+  });
+
   it('are refused when memory is full and nothing may be evicted', () => {
     const full = new RedisTalk({ store: new MemoryStore({ maxBytes: 1000, evict: false }) });
     full.say('SET n 9');
