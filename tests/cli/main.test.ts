@@ -50,6 +50,25 @@ describe('the program', () => {
     expect(readFileSync(file, 'latin1')).toContain('kvalue');
   });
 
+  it('tells in the format of its log that the last save failed', async () => {
+    const home = mkdtempSync(join(folder, 'home-'));
+    const child = start('serve', '--port', '0', '--log', 'json', '--snapshot', join(home, 'snapshot'));
+    const exit = once(child, 'exit');
+    let told = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    const { addresses } = JSON.parse(line) as { addresses: string[] };
+    const socket = connect(Number(/\d+$/.exec(addresses[0] ?? '')?.[0]), '127.0.0.1').end('set k 0 0 5\r\nvalue\r\n');
+    await once(socket.resume(), 'close');
+    rmSync(home, { recursive: true });
+    child.kill('SIGTERM');
+    expect(await exit).toEqual([1, null]);
+    const events = told.trim().split('\n').map((text) => JSON.parse(text) as { level: string; message: string });
+    expect(events).toHaveLength(1);
+    expect(events[0]?.level).toBe('error');
+    expect(events[0]?.message).toContain('could not be saved: ENOENT');
+  });
+
   it('finishes its last save whatever signals follow', async () => {
     const file = join(folder, 'snapshot-twice');
     const child = start('serve', '--port', '0', '--snapshot', file, '--save-interval', '0');
