@@ -245,6 +245,10 @@ function readTlsFiles({ chain, key, ca, ciphers, verifyMode, minVersion }: TlsFi
   return tls;
 }
 
+function pidLine(): string {
+  return `${process.pid}\n`;
+}
+
 function writePid(path: string): void {
   const { O_WRONLY, O_CREAT, O_NONBLOCK } = constants;
   try {
@@ -254,7 +258,7 @@ function writePid(path: string): void {
       // At the end it is removed: root would remove a device.
       if (!fstatSync(file).isFile()) throw new Error(NO_FILE);
       ftruncateSync(file);
-      writeFileSync(file, `${process.pid}\n`);
+      writeFileSync(file, pidLine());
     } finally {
       closeSync(file);
     }
@@ -263,10 +267,13 @@ function writePid(path: string): void {
   }
 }
 
-/** Everything is saved by now: a file that is gone already, or that another user (-u) may not remove, is no failure. */
+/**
+ * Everything is saved by now: a file that is gone already, or that another user (-u) may not remove, is no failure. That of a
+ * server that has taken the place of this one stays.
+ */
 function removePid(path: string, log: (line: string) => void): void {
   try {
-    unlinkSync(path);
+    if (readFileSync(path, 'utf8') === pidLine()) unlinkSync(path);
   } catch (error) {
     log(`-P, --pidfile: could not remove ${JSON.stringify(path)}: ${reason(error)}`);
   }

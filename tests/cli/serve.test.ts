@@ -127,6 +127,16 @@ describe('serve', () => {
     running.pop();
   });
 
+  it('leaves that file to the server that has taken its place', async () => {
+    const pid = join(folder, 'pid');
+    const server = await run('-p', '0', '-P', pid);
+    if (typeof server === 'number') throw new Error(stderr);
+    writeFileSync(pid, `${process.ppid}\n`);
+    await server.close();
+    expect(readFileSync(pid, 'utf8')).toBe(`${process.ppid}\n`);
+    rmSync(pid);
+  });
+
   it('ends well when that file is gone already', async () => {
     const file = join(folder, 'pid');
     const server = await run('-p', '0', '-P', file);
