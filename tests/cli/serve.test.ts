@@ -2,11 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { networkInterfaces, tmpdir, userInfo } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { serve, type RunningServer } from '../../src/cli/serve';
-
-const hasIPv6 = Object.values(networkInterfaces()).flat().some((address) => address?.address === '::1');
+import { hasIPv6 } from '../support/ipv6';
 
 describe('serve', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));

@@ -5,8 +5,9 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { MemcachedServer, MemoryStore, type MemcachedServerOptions } from '../../src/server';
+import { MemcachedServer, MemoryStore, RedisServer, type MemcachedServerOptions } from '../../src/server';
 import { ManualClock } from '../../src/runtime/manual-clock';
+import { hasIPv6 } from '../support/ipv6';
 import { RawClient } from './raw-client';
 
 describe('MemcachedServer', () => {
@@ -194,6 +195,23 @@ describe('MemcachedServer', () => {
     expect(await client.until('END\r\n')).toMatch(
       /^STAT 1:addr tcp:127\.0\.0\.1:\d+\r\nSTAT 1:listen_addr tcp:127\.0\.0\.1:\d+\r\nSTAT 1:state conn_parse_cmd\r\n/,
     );
+  });
+
+  (hasIPv6 ? it : it.skip)('names those over IPv6 as memcached does', async () => {
+    const server = await start({ host: '::1' });
+    const socket = connect(server.port, '::1');
+    sockets.push(socket);
+    const client = new RawClient(socket);
+    client.send('stats conns\r\n');
+    const answer = await client.until('END\r\n');
+    expect(answer).toContain(`STAT 1:addr tcp6:[::1]:${String(socket.localPort)}\r\n`);
+    expect(answer).toContain(`STAT 1:listen_addr tcp6:[::1]:${server.port}\r\n`);
+    await using redis = await RedisServer.start({ store: server.store, host: '::1' });
+    const other = connect(redis.port, '::1');
+    sockets.push(other);
+    const redisClient = new RawClient(other);
+    redisClient.send('CLIENT LIST\r\n');
+    expect(await redisClient.until('lib-ver=\n')).toContain(` addr=[::1]:${String(other.localPort)} `);
   });
 
   it('warns when everybody may reach it, and nobody has to say who he is', async () => {

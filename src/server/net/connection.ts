@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { ConnectionInfo, Service, SessionOutput, SocketSession } from './service';
+import { socketName, type ConnectionInfo, Service, SessionOutput, SocketSession } from './service';
 
 /** A client with more than this many bytes of replies waiting is not read from until it has taken them. */
 const MAX_UNSENT = 1024 * 1024;
@@ -69,7 +69,7 @@ export class Connection<S extends SocketSession> {
     const { remoteAddress, remotePort } = this.#socket;
     return {
       id: this.#id,
-      address: remoteAddress === undefined ? 'unix' : `tcp:${remoteAddress}:${remotePort ?? 0}`,
+      address: remoteAddress === undefined ? 'unix' : socketName(remoteAddress, remotePort ?? 0),
       listenAddress: this.#listenAddress,
       secondsSinceLastCommand: Math.floor(this.idle / 1000),
     };

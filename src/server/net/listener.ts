@@ -7,7 +7,7 @@ import type { Timer } from '../../runtime/clock';
 import { connectChannel, disconnectChannel, refuseChannel, type ConnectionMessage, type ServerMessage } from './channels';
 import { Connection } from './connection';
 import { LISTENER_OPTIONS, type ListenerOptions } from './options';
-import type { Service, SocketSession } from './service';
+import { socketName, type Service, type SocketSession } from './service';
 
 /** The least time between two searches for idle connections, in milliseconds. */
 const IDLE_CHECK = 1000;
@@ -83,7 +83,7 @@ export class Listener<S extends SocketSession> {
     const address = server.address();
     this.port = isPort(address) ? address.port : 0;
     this.address = isPort(address) ? formatAddress(address) : String(address);
-    this.#listenAddress = isPort(address) ? `tcp:${this.address}` : `unix:${this.address}`;
+    this.#listenAddress = isPort(address) ? socketName(address.address, address.port) : `unix:${this.address}`;
     this.#loopback = !isPort(address) || /^(?:127\.|::1$|::ffff:127\.)/.test(address.address);
   }
 
