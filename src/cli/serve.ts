@@ -142,9 +142,9 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
         redisServers.push(await listen(listener, (at) => RedisServer.start({ ...shared, ...saving, ...at })));
       }),
     ]);
-    become?.();
     const failed = opened.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+    become?.(listeners.flatMap((listener) => ('path' in listener ? listener.path : [])));
     if (options.pidFile !== undefined) writePid(options.pidFile);
   } catch (error) {
     await closeServers();

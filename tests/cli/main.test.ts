@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,6 +96,17 @@ describe('the program', () => {
     expect(status).toContain(`Uid:\t${nobody}\t${nobody}\t${nobody}\t${nobody}\n`);
     expect(status).toContain(`Gid:\t${group}\t${group}\t${group}\t${group}\n`);
     expect(status).toMatch(new RegExp(`Groups:\\t${group} ?\\n`));
+    child.kill();
+    await once(child, 'exit');
+  });
+
+  (process.getuid?.() === 0 ? it : it.skip)('gives that user the socket, too', async () => {
+    const path = join(folder, 'of-nobody');
+    const child = spawn(process.execPath, [main, 'serve', '-s', path, '-u', 'nobody']);
+    await once(child.stdout, 'data');
+    const ids = ['-u', '-g'].map((what) => Number(execFileSync('id', [what, 'nobody'], { encoding: 'utf8' })));
+    const { uid, gid, mode } = statSync(path);
+    expect([uid, gid, mode & 0o777]).toEqual([...ids, 0o700]);
     child.kill();
     await once(child, 'exit');
   });
