@@ -133,21 +133,9 @@ export class Listener<S extends SocketSession> {
   /** Closes by `close`, in which Node removes whatever is at the path, be it the socket of a server that has taken this one's place. */
   #leavingSuccessor(close: () => void): void {
     const { path } = this.settings;
-    const successor = path === undefined ? undefined : socketAt(path);
-    if (path === undefined || successor === undefined || successor === this.#socket) {
-      close();
-      return;
-    }
-    const aside = `${path}.${process.pid}`;
-    try {
-      renameSync(path, aside);
-    } catch {
-      // Who may not write to the folder can remove nothing either.
-      close();
-      return;
-    }
+    const aside = path === undefined ? undefined : setAside(path, this.#socket);
     close();
-    renameSync(aside, path);
+    if (path !== undefined && aside !== undefined) renameSync(aside, path);
   }
 
   /** Accepts a new socket, or refuses it. */
@@ -228,6 +216,20 @@ function formatAddress({ address, port }: AddressInfo): string {
 /** Removes a stale socket from the path of a unix socket, but never any other file. */
 function removeStaleSocket(path: string): void {
   if (socketAt(path) !== undefined) unlinkSync(path);
+}
+
+/** Moves another socket than `own` from `path` out of the way, and returns where it is then. */
+function setAside(path: string, own: string | undefined): string | undefined {
+  try {
+    const present = socketAt(path);
+    if (present === undefined || present === own) return undefined;
+    const aside = `${path}.${process.pid}`;
+    renameSync(path, aside);
+    return aside;
+  } catch {
+    // Who may not look there, or not write, can remove nothing either.
+    return undefined;
+  }
 }
 
 /** Which socket is at the path, as the system numbers its files; `undefined` when none is. */
