@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../runtime/message-of';
+import type { RunningServer } from './serve';
 
 const HELP = `usage: tsmemcache <command> [options]
 
@@ -49,15 +50,23 @@ async function runServer(args: readonly string[]): Promise<void> {
   const asked = new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve).once('SIGINT', resolve);
   });
+  const failed = (): void => {
+    process.exitCode = 1;
+  };
   const running = await serve(args, packageVersion(), {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
-    failed: () => {
-      process.exitCode = 1;
-    },
+    failed,
   });
   if (typeof running === 'number') process.exitCode = running;
-  else asked.then(() => running.close()).catch(fail);
+  // The log says why the last save failed, in its own format.
+  else asked.then(() => end(running)).catch(failed);
+}
+
+/** Ends what runs. Signals that follow, as when Ctrl-C reaches npm too, do not end the process in the midst of its last save. */
+function end(running: RunningServer): Promise<void> {
+  process.on('SIGTERM', () => undefined).on('SIGINT', () => undefined);
+  return running.close();
 }
 
 function packageVersion(): string {

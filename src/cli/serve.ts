@@ -1,6 +1,6 @@
 import { closeSync, constants, existsSync, fstatSync, ftruncateSync, lstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { dirname } from 'node:path';
 import { createSecureContext, type TlsOptions } from 'node:tls';
 import { MemcacheIllegalInputError } from '../errors';
@@ -130,8 +130,8 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   try {
     const become = options.user === undefined ? undefined : await userChange(options.user);
     const [listeners, redisListeners] = await Promise.all([
-      Promise.all(options.listeners.map(resolved)),
-      Promise.all(options.redisListeners.map(resolved)),
+      allResolved(options.listeners),
+      allResolved(options.redisListeners),
     ]);
     // All of them listen before the event loop turns, so that nothing is read before the user is changed.
     const opened = await Promise.allSettled([
@@ -143,9 +143,9 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
         redisServers.push(await listen(listener, (at) => RedisServer.start({ ...shared, ...saving, ...at })));
       }),
     ]);
-    become?.();
     const failed = opened.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+    become?.(listeners.flatMap((listener) => ('path' in listener ? listener.path : [])));
     if (options.pidFile !== undefined) writePid(options.pidFile);
   } catch (error) {
     await closeServers();
@@ -167,6 +167,13 @@ const LEVELS = ['warning', 'error', 'debug'];
 /** One event on one line. */
 function jsonLine(level: string, message: string, more: object = {}): string {
   return `${JSON.stringify({ time: new Date(systemClock.time()).toISOString(), level, message, ...more })}\n`;
+}
+
+/** The same with the names of hosts resolved. Beside an IPv4 address `::` is for IPv6 alone, as in memcached: else it would need the port on that one too. */
+async function allResolved<L extends Listener>(listeners: readonly L[]): Promise<(L & { ipv6Only?: boolean })[]> {
+  const all = await Promise.all(listeners.map(resolved));
+  const ipv6Only = all.some((listener) => 'host' in listener && isIPv4(listener.host));
+  return all.map((listener) => ('host' in listener ? { ...listener, ipv6Only } : listener));
 }
 
 /** The listener with its host name resolved: a look-up takes turns of the event loop, so it is done beforehand. */
@@ -239,6 +246,10 @@ function readTlsFiles({ chain, key, ca, ciphers, verifyMode, minVersion }: TlsFi
   return tls;
 }
 
+function pidLine(): string {
+  return `${process.pid}\n`;
+}
+
 function writePid(path: string): void {
   const { O_WRONLY, O_CREAT, O_NONBLOCK } = constants;
   try {
@@ -248,7 +259,7 @@ function writePid(path: string): void {
       // At the end it is removed: root would remove a device.
       if (!fstatSync(file).isFile()) throw new Error(NO_FILE);
       ftruncateSync(file);
-      writeFileSync(file, `${process.pid}\n`);
+      writeFileSync(file, pidLine());
     } finally {
       closeSync(file);
     }
@@ -257,10 +268,13 @@ function writePid(path: string): void {
   }
 }
 
-/** Everything is saved by now: a file that is gone already, or that another user (-u) may not remove, is no failure. */
+/**
+ * Everything is saved by now: a file that is gone already, or that another user (-u) may not remove, is no failure. That of a
+ * server that has taken the place of this one stays.
+ */
 function removePid(path: string, log: (line: string) => void): void {
   try {
-    unlinkSync(path);
+    if (readFileSync(path, 'utf8') === pidLine()) unlinkSync(path);
   } catch (error) {
     log(`-P, --pidfile: could not remove ${JSON.stringify(path)}: ${messageOf(error)}`);
   }

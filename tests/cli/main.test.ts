@@ -1,9 +1,10 @@
 import { execFileSync, spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { buildSync } from 'esbuild';
 
 const ROOT = join(__dirname, '../..');
@@ -49,6 +50,41 @@ describe('the program', () => {
     expect(readFileSync(file, 'latin1')).toContain('kvalue');
   });
 
+  it('tells in the format of its log that the last save failed', async () => {
+    const home = mkdtempSync(join(folder, 'home-'));
+    const child = start('serve', '--port', '0', '--log', 'json', '--snapshot', join(home, 'snapshot'));
+    const exit = once(child, 'exit');
+    let told = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    const { addresses } = JSON.parse(line) as { addresses: string[] };
+    const socket = connect(Number(/\d+$/.exec(addresses[0] ?? '')?.[0]), '127.0.0.1').end('set k 0 0 5\r\nvalue\r\n');
+    await once(socket.resume(), 'close');
+    rmSync(home, { recursive: true });
+    child.kill('SIGTERM');
+    expect(await exit).toEqual([1, null]);
+    const events = told.trim().split('\n').map((text) => JSON.parse(text) as { level: string; message: string });
+    expect(events).toHaveLength(1);
+    expect(events[0]?.level).toBe('error');
+    expect(events[0]?.message).toContain('could not be saved: ENOENT');
+  });
+
+  it('finishes its last save whatever signals follow', async () => {
+    const file = join(folder, 'snapshot-twice');
+    const child = start('serve', '--port', '0', '--snapshot', file, '--save-interval', '0');
+    const exit = once(child, 'exit');
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    const sets = Array.from({ length: 100_000 }, (_, i) => `set key${i} 0 0 5 noreply\r\nvalue\r\n`).join('');
+    const socket = connect(Number(/\d+$/m.exec(line)?.[0]), '127.0.0.1').end(`${sets}mn\r\n`);
+    await once(socket.resume(), 'close');
+    child.kill('SIGTERM');
+    while (!readdirSync(folder).some((name) => name.startsWith('snapshot-twice.tmp'))) await setTimeout(1);
+    child.kill('SIGTERM');
+    child.kill('SIGINT');
+    expect(await exit).toEqual([0, null]);
+    expect(readFileSync(file, 'latin1')).toContain('key99999value');
+  });
+
   (process.getuid?.() === 0 ? it : it.skip)('becomes another user before anybody is served', async () => {
     // The program must be readable for that user.
     chmodSync(folder, 0o755);
@@ -62,6 +98,18 @@ describe('the program', () => {
     expect(status).toMatch(new RegExp(`Groups:\\t${group} ?\\n`));
     child.kill();
     await once(child, 'exit');
+  });
+
+  (process.getuid?.() === 0 ? it : it.skip)('gives that user the socket, too', async () => {
+    // In a folder that this user may not look into: it ends all the same.
+    const path = join(mkdtempSync(join(folder, 'closed-')), 'socket');
+    const child = spawn(process.execPath, [main, 'serve', '-s', path, '-u', 'nobody']);
+    await once(child.stdout, 'data');
+    const ids = ['-u', '-g'].map((what) => Number(execFileSync('id', [what, 'nobody'], { encoding: 'utf8' })));
+    const { uid, gid, mode } = statSync(path);
+    child.kill();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect([uid, gid, mode & 0o777]).toEqual([...ids, 0o700]);
   });
 
   describe.each(['a pipe', 'a folder', 'a socket', 'a device'])('refuses %s', (kind) => {

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { serve, type RunningServer } from '../../src/cli/serve';
+import { hasIPv6 } from '../support/ipv6';
 
 describe('serve', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
@@ -57,6 +58,24 @@ describe('serve', () => {
     expect(await ask(second, 'get k\r\n')).toBe('VALUE k 0 1\r\n1\r\nEND\r\n');
   });
 
+  (hasIPv6 ? it : it.skip)('listens on all addresses of both kinds, in either order', async () => {
+    for (const hosts of ['0.0.0.0,::', '::,0.0.0.0', '127.0.0.1,::']) {
+      const first = await run('-p', '0', '-l', '127.0.0.1');
+      if (typeof first === 'number') throw new Error(stderr);
+      const port = /\d+$/.exec(first.addresses[0] ?? '')?.[0] ?? '';
+      await first.close();
+      const server = await run('-p', port, '-l', hosts);
+      if (typeof server === 'number') throw new Error(stderr);
+      expect(await ask(`127.0.0.1:${port}`, 'set k 0 0 1\r\n1\r\n')).toBe('STORED\r\n');
+      expect(await ask(`::1:${port}`, 'get k\r\n')).toBe('VALUE k 0 1\r\n1\r\nEND\r\n');
+      await server.close();
+    }
+    // Alone it is for both.
+    const server = await run('-p', '0', '-l', '::');
+    if (typeof server === 'number') throw new Error(stderr);
+    expect(await ask(`127.0.0.1:${/\d+$/.exec(server.addresses[0] ?? '')?.[0] ?? ''}`, 'mn\r\n')).toBe('MN\r\n');
+  });
+
   it('serves Redis’s clients the same items, to the same users', async () => {
     const file = join(folder, 'redis-users');
     writeFileSync(file, 'default:secret\n');
@@ -105,6 +124,16 @@ describe('serve', () => {
     await server.close();
     expect(existsSync(file)).toBe(false);
     running.pop();
+  });
+
+  it('leaves that file to the server that has taken its place', async () => {
+    const pid = join(folder, 'pid');
+    const server = await run('-p', '0', '-P', pid);
+    if (typeof server === 'number') throw new Error(stderr);
+    writeFileSync(pid, `${process.ppid}\n`);
+    await server.close();
+    expect(readFileSync(pid, 'utf8')).toBe(`${process.ppid}\n`);
+    rmSync(pid);
   });
 
   it('ends well when that file is gone already', async () => {

@@ -68,7 +68,10 @@ describe('sessions under damaged input', () => {
       expect(context.store.usedBytes).toBeLessThanOrEqual(context.store.maxBytes);
     }
     // Anything but this would be an error of ours that ended a session.
-    expect(Array.from(reasons)).toEqual(['closing a connection: Error: a line is too long']);
+    expect(Array.from(reasons).sort()).toEqual([
+      'closing a connection: Error: a line is too long',
+      'closing a connection: the client speaks the binary protocol, which is not served',
+    ]);
     report({ goal: 'G22', claim: 'Damaged streams into the embedded server: no crash, a neighbour’s values unchanged', seed: FIRST_SEED, n: RUNS, value: 0, limit: 0, pass: true });
   }, 3_600_000);
 });

@@ -50,6 +50,7 @@ const OF_BOTH_SERVERS: [unknown, string][] = [
   [{ host: '' }, 'host must be a string that is not empty'],
   [{ path: '' }, 'path must be a string that is not empty'],
   [{ pathMode: '700' }, 'pathMode must be an access mode from 0 to 0o7777'],
+  [{ ipv6Only: 1 }, 'ipv6Only must be true or false'],
   [{ tls: true }, 'tls must be an object of options for tls.createServer'],
   [{ flush: 'yes' }, 'flush must be true or false'],
   [{ dump: 1 }, 'dump must be true or false'],

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { MemcachedServer, MemoryStore, type MemcachedServerOptions } from '../../src/server';
+import { MemcachedServer, MemoryStore, RedisServer, type MemcachedServerOptions } from '../../src/server';
 import { ManualClock } from '../../src/runtime/manual-clock';
+import { hasIPv6 } from '../support/ipv6';
 import { RawClient } from './raw-client';
 
 describe('MemcachedServer', () => {
@@ -196,6 +197,23 @@ describe('MemcachedServer', () => {
     );
   });
 
+  (hasIPv6 ? it : it.skip)('names those over IPv6 as memcached does', async () => {
+    const server = await start({ host: '::1' });
+    const socket = connect(server.port, '::1');
+    sockets.push(socket);
+    const client = new RawClient(socket);
+    client.send('stats conns\r\n');
+    const answer = await client.until('END\r\n');
+    expect(answer).toContain(`STAT 1:addr tcp6:[::1]:${String(socket.localPort)}\r\n`);
+    expect(answer).toContain(`STAT 1:listen_addr tcp6:[::1]:${server.port}\r\n`);
+    await using redis = await RedisServer.start({ store: server.store, host: '::1' });
+    const other = connect(redis.port, '::1');
+    sockets.push(other);
+    const redisClient = new RawClient(other);
+    redisClient.send('CLIENT LIST\r\n');
+    expect(await redisClient.until('lib-ver=\n')).toContain(` addr=[::1]:${String(other.localPort)} `);
+  });
+
   it('warns when everybody may reach it, and nobody has to say who he is', async () => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
     const server = await start({ host: '0.0.0.0' });
@@ -252,6 +270,21 @@ describe('MemcachedServer', () => {
       expect(existsSync(left)).toBe(false);
       dead.close();
     });
+  });
+
+  it('leaves the unix socket to the server that has taken its place', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
+    const path = join(folder, 'socket');
+    const old = await start({ path });
+    const successor = await start({ path });
+    await old.close();
+    const client = await open(successor);
+    client.send('version\r\n');
+    expect(await client.until('\r\n')).toBe('VERSION 1.6.45\r\n');
+    expect(readdirSync(folder)).toEqual(['socket']);
+    await successor.close();
+    expect(readdirSync(folder)).toEqual([]);
+    rmSync(folder, { recursive: true });
   });
 
   it('rejects when it cannot listen', async () => {

@@ -47,9 +47,15 @@ export class KeyIndex {
 
   /** The key `buffer[start, end)` as a string: that of the item if there is one, so that none is made. */
   keyOf(buffer: Buffer, start: number, end: number): string {
-    let hash = SEED;
-    for (let at = start; at < end; at++) hash = imul(hash ^ (buffer[at] ?? 0), PRIME);
-    hash ^= hash >>> 15;
+    let even = SEED;
+    let odd = SEED;
+    let at = start;
+    for (; at < end - 1; at += 2) {
+      even = imul(even ^ (buffer[at] ?? 0), PRIME);
+      odd = imul(odd ^ (buffer[at + 1] ?? 0), PRIME);
+    }
+    if (at < end) even = imul(even ^ (buffer[at] ?? 0), PRIME);
+    const hash = joined(even, odd);
     const found = this.#partOf(hash).find(hash, buffer, start, end);
     this.#found = found;
     this.#key = found === undefined ? latin1Slice(buffer, start, end) : found.key;
@@ -89,10 +95,26 @@ export class KeyIndex {
   }
 }
 
-/** The same for a string as for its bytes: FNV-1a, whose high bits are the better ones. */
+/**
+ * The same for a string as for its bytes: FNV-1a of every other byte and of those between, as each multiplication waits for the one
+ * before it in its row; one row took half as long again.
+ */
 function hashOf(key: string): number {
-  let hash = SEED;
-  for (let at = 0; at < key.length; at++) hash = imul(hash ^ key.charCodeAt(at), PRIME);
+  const { length } = key;
+  let even = SEED;
+  let odd = SEED;
+  let at = 0;
+  for (; at < length - 1; at += 2) {
+    even = imul(even ^ key.charCodeAt(at), PRIME);
+    odd = imul(odd ^ key.charCodeAt(at + 1), PRIME);
+  }
+  if (at < length) even = imul(even ^ key.charCodeAt(at), PRIME);
+  return joined(even, odd);
+}
+
+/** One hash of two, of which the high bits are the better ones. */
+function joined(even: number, odd: number): number {
+  const hash = imul(even ^ (odd >>> 15) ^ (odd << 17), PRIME);
   return hash ^ (hash >>> 15);
 }
 

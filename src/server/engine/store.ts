@@ -550,6 +550,10 @@ export class MemoryStore {
 
   /** Frees memory until `bytes` more fit, expired items first; never removes `kept`, which must be the one used last. */
   #makeRoom(bytes: number, kept?: Item): boolean {
+    if (this.usedBytes + bytes <= this.#maxBytes) return true;
+    // For what cannot fit nothing else must go.
+    const own = kept === undefined ? 0 : itemSize(kept.key.length, kept.value.length, kept.flags, this.cas) + ITEM_OVERHEAD;
+    if (own + bytes > this.#maxBytes) return false;
     while (this.usedBytes + bytes > this.#maxBytes) {
       const first = this.#deadlines.first;
       if (first !== undefined && first !== kept && first.deadline <= this.#time.now()) {

@@ -20,11 +20,18 @@ const SHORTEST_LINE = 4;
 
 const LF = 10;
 
+/** The first byte of every client of the binary protocol. */
+const BINARY_REQUEST = 0x80;
+
+/** A status of the binary protocol. */
+const UNKNOWN_COMMAND = 0x81;
+
 /** One client's conversation in memcached's protocol. */
 export class Session extends CommandSession<Exchange> {
   protected override readonly reader: FrameReader;
   /** The command whose line was read last. */
   #verb: Verb | undefined;
+  #hasBegun = false;
 
   /** @param id the connection's number */
   constructor(context: ServerContext, output: SessionOutput, limits: TurnLimits = {}, id = 1) {
@@ -40,6 +47,18 @@ export class Session extends CommandSession<Exchange> {
       exchange.begin(frame);
       this.perform();
     });
+  }
+
+  override push(buffer: Buffer, start: number, end: number): number {
+    if (!this.#hasBegun && start < end) {
+      this.#hasBegun = true;
+      // Such a client would wait for ever: its requests have no line ends.
+      if (buffer[start] === BINARY_REQUEST) {
+        this.exchange.text(binaryRefusal(buffer, start, end));
+        this.fail('the client speaks the binary protocol, which is not served');
+      }
+    }
+    return super.push(buffer, start, end);
   }
 
   protected override execute(): undefined {
@@ -85,6 +104,19 @@ export class Session extends CommandSession<Exchange> {
     // As in memcached, it is refused at once: nothing is kept for a client that may be anybody.
     return length > MAX_TOKEN ? NO_BLOCK : length;
   }
+}
+
+/** The answer to the request `buffer[start, end)` of the binary protocol: that its command is unknown. */
+function binaryRefusal(buffer: Buffer, start: number, end: number): string {
+  const answer = Buffer.alloc(24);
+  const text = 'the binary protocol is not served';
+  // Opcode and opaque are those of the request.
+  buffer.copy(answer, 0, start, Math.min(end, start + 16));
+  answer.fill(0, 2, 12);
+  answer.writeUInt8(0x81);
+  answer.writeUInt16BE(UNKNOWN_COMMAND, 6);
+  answer.writeUInt32BE(text.length, 8);
+  return latin1Slice(answer, 0, answer.length) + text;
 }
 
 /** An unknown command. A request that looks like HTTP is cut off, so that no browser can be made to send commands. */

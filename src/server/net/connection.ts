@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import type { ConnectionInfo, Service, SessionOutput, SocketSession } from './service';
+import { TLSSocket } from 'node:tls';
+import { socketName, type ConnectionInfo, Service, SessionOutput, SocketSession } from './service';
 
 /** A client with more than this many bytes of replies waiting is not read from until it has taken them. */
 const MAX_UNSENT = 1024 * 1024;
@@ -34,7 +35,9 @@ export class Connection<S extends SocketSession> {
         socket.destroySoon();
       },
       reset() {
-        socket.resetAndDestroy();
+        // Node resets nothing but plain TCP.
+        if (socket.remoteAddress === undefined || socket instanceof TLSSocket) socket.destroy();
+        else socket.resetAndDestroy();
       },
     };
     this.session = service.openSession(output, { maxCommands, maxReplyBytes: MAX_UNSENT }, id);
@@ -56,8 +59,9 @@ export class Connection<S extends SocketSession> {
     });
   }
 
-  /** Milliseconds since the last command was executed. */
+  /** Milliseconds since the last command was executed; 0 while one is. */
   get idle(): number {
+    if (this.session.pending !== undefined) return 0;
     return this.#service.clock.now() - this.#lastCommand;
   }
 
@@ -65,7 +69,7 @@ export class Connection<S extends SocketSession> {
     const { remoteAddress, remotePort } = this.#socket;
     return {
       id: this.#id,
-      address: remoteAddress === undefined ? 'unix' : `tcp:${remoteAddress}:${remotePort ?? 0}`,
+      address: remoteAddress === undefined ? 'unix' : socketName(remoteAddress, remotePort ?? 0),
       listenAddress: this.#listenAddress,
       secondsSinceLastCommand: Math.floor(this.idle / 1000),
     };
@@ -97,6 +101,7 @@ export class Connection<S extends SocketSession> {
     socket.pause();
     if (pending !== undefined) {
       void pending.then(() => {
+        this.#lastCommand = this.#service.clock.now();
         this.#continue();
       });
       return;

@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { MemcacheIllegalInputError } from '../../errors';
@@ -7,7 +7,7 @@ import type { Timer } from '../../runtime/clock';
 import { connectChannel, disconnectChannel, refuseChannel, type ConnectionMessage, type ServerMessage } from './channels';
 import { Connection } from './connection';
 import { LISTENER_OPTIONS, type ListenerOptions } from './options';
-import type { Service, SocketSession } from './service';
+import { socketName, type Service, type SocketSession } from './service';
 
 /** The least time between two searches for idle connections, in milliseconds. */
 const IDLE_CHECK = 1000;
@@ -32,6 +32,8 @@ export class Listener<S extends SocketSession> {
   readonly #plain: boolean;
   readonly #listenAddress: string;
   readonly #loopback: boolean;
+  /** The socket that it has made at its path; undefined on TCP. */
+  readonly #socket: string | undefined;
   readonly #sockets = new Set<Socket>();
   readonly #connections = new Map<Socket, Connection<S>>();
   #idleTimer: Timer | undefined;
@@ -44,7 +46,7 @@ export class Listener<S extends SocketSession> {
    */
   static async open<S extends SocketSession>(options: ListenerOptions): Promise<Listener<S>> {
     const settings = settingsAmong(LISTENER_OPTIONS, options);
-    const { host, port, path, pathMode, tls, backlog } = settings;
+    const { host, port, ipv6Only, path, pathMode, tls, backlog } = settings;
     // Half open, so that a client that has sent its last command and a FIN still gets the replies.
     const server =
       tls === undefined
@@ -59,7 +61,7 @@ export class Listener<S extends SocketSession> {
     }
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(path === undefined ? { host, port, backlog } : { path, backlog }, () => {
+      server.listen(path === undefined ? { host, port, ipv6Only, backlog } : { path, backlog }, () => {
         server.off('error', reject);
         resolve();
       });
@@ -77,10 +79,11 @@ export class Listener<S extends SocketSession> {
     this.#server = server;
     this.settings = settings;
     this.#plain = settings.tls === undefined;
+    this.#socket = settings.path === undefined ? undefined : socketAt(settings.path);
     const address = server.address();
     this.port = isPort(address) ? address.port : 0;
     this.address = isPort(address) ? formatAddress(address) : String(address);
-    this.#listenAddress = isPort(address) ? `tcp:${this.address}` : `unix:${this.address}`;
+    this.#listenAddress = isPort(address) ? socketName(address.address, address.port) : `unix:${this.address}`;
     this.#loopback = !isPort(address) || /^(?:127\.|::1$|::ffff:127\.)/.test(address.address);
   }
 
@@ -118,11 +121,21 @@ export class Listener<S extends SocketSession> {
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#idleTimer?.close();
-      this.#server.close(() => {
-        resolve();
+      this.#leavingSuccessor(() => {
+        this.#server.close(() => {
+          resolve();
+        });
       });
       for (const socket of this.#sockets) socket.destroy();
     });
+  }
+
+  /** Closes by `close`, in which Node removes whatever is at the path, be it the socket of a server that has taken this one's place. */
+  #leavingSuccessor(close: () => void): void {
+    const { path } = this.settings;
+    const aside = path === undefined ? undefined : setAside(path, this.#socket);
+    close();
+    if (path !== undefined && aside !== undefined) renameSync(aside, path);
   }
 
   /** Accepts a new socket, or refuses it. */
@@ -202,5 +215,25 @@ function formatAddress({ address, port }: AddressInfo): string {
 
 /** Removes a stale socket from the path of a unix socket, but never any other file. */
 function removeStaleSocket(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
+  if (socketAt(path) !== undefined) unlinkSync(path);
+}
+
+/** Moves another socket than `own` from `path` out of the way, and returns where it is then. */
+function setAside(path: string, own: string | undefined): string | undefined {
+  try {
+    const present = socketAt(path);
+    if (present === undefined || present === own) return undefined;
+    const aside = `${path}.${process.pid}`;
+    renameSync(path, aside);
+    return aside;
+  } catch {
+    // Who may not look there, or not write, can remove nothing either.
+    return undefined;
+  }
+}
+
+/** Which socket is at the path, as the system numbers its files; `undefined` when none is. */
+function socketAt(path: string): string | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isSocket() === true ? `${found.dev}:${found.ino}` : undefined;
 }

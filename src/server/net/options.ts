@@ -1,6 +1,6 @@
 import type { TlsOptions } from 'node:tls';
 import { option, type OptionTable } from '../../options/option';
-import { MILLISECONDS, STRING, objectWith, valueThat, wholeNumber } from '../../options/rule';
+import { MILLISECONDS, STRING, SWITCH, objectWith, valueThat, wholeNumber } from '../../options/rule';
 
 /** Where a server listens, and the limits for its clients. */
 export interface ListenerOptions {
@@ -8,6 +8,8 @@ export interface ListenerOptions {
   host?: string;
   /** The TCP port; 0 for any free one. @default 0 */
   port?: number;
+  /** Whether the address `::` is for clients with IPv6 alone. @default false: for those with IPv4 too */
+  ipv6Only?: boolean;
   /** A unix socket to listen on instead; a socket left there by an earlier server is removed. */
   path?: string;
   /** The access mode of the unix socket. @default 0o700 */
@@ -40,4 +42,5 @@ export const LISTENER_OPTIONS = {
   idleTimeout: option(MILLISECONDS, 0),
   maxCommandsPerTurn: option(COUNT, 500),
   backlog: option(wholeNumber(0, 2 ** 31 - 1), 1024),
+  ipv6Only: option(SWITCH, false),
 } satisfies OptionTable<ListenerOptions>;

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { Clock } from '../../runtime/clock';
 
 /** Where a session's replies go. Strings have one character per byte. Bytes are not copied and must not change later. */
@@ -5,7 +6,7 @@ export interface SessionOutput {
   write(data: string | Uint8Array): void;
   /** Nothing will follow. */
   end(): void;
-  /** Ends with a TCP reset, if there is a connection. */
+  /** Ends at once, with a TCP reset where there is one. */
   reset?(): void;
 }
 
@@ -41,6 +42,11 @@ export interface ConnectionInfo {
   readonly address: string;
   readonly listenAddress: string;
   readonly secondsSinceLastCommand: number;
+}
+
+/** An end of a TCP connection as memcached names it: `tcp:127.0.0.1:11211`, `tcp6:[::1]:11211`. */
+export function socketName(address: string, port: number): string {
+  return isIPv6(address) ? `tcp6:[${address}]:${port}` : `tcp:${address}:${port}`;
 }
 
 /** What the connections of a server have counted; sessions without a server report zeros. */

@@ -55,7 +55,7 @@ export class RedisServer {
     context.listClients = () =>
       Array.from(listener.connections, ({ info, session }) => {
         const { name, libraryName, libraryVersion, protocol } = session.client;
-        const address = info.address.replace(/^tcp:/, '');
+        const address = info.address.replace(/^tcp6?:/, '');
         const { id, secondsSinceLastCommand } = info;
         return { id, address, secondsSinceLastCommand, name, libraryName, libraryVersion, protocol };
       });

@@ -18,6 +18,9 @@ const MAX_QUOTED = 128;
 /** One client's conversation in Redis's protocol. */
 export class RedisSession extends CommandSession<RedisExchange> {
   protected override readonly reader: RequestReader;
+  /** The command that was named last: most clients name the same one again. */
+  #latest: Command | undefined;
+
   constructor(context: RedisContext, output: SessionOutput, limits: TurnLimits = {}, id = 1) {
     super(context, new RedisExchange(context, output, id), limits, id);
     const { maxItemSize } = context.store;
@@ -48,9 +51,16 @@ export class RedisSession extends CommandSession<RedisExchange> {
 
   protected override execute(): Promise<void> | undefined {
     const { exchange } = this;
-    const named = findCommand(exchange);
+    const { request } = exchange;
+    let named = this.#latest;
+    if (named === undefined || !request.isNamed(named.name)) {
+      named = findCommand(exchange);
+      // A subcommand has a second word.
+      this.#latest = named === undefined || named.name.includes('|') || named.subcommands.size > 0 ? undefined : named;
+    }
     const command = named === undefined || isRefused(exchange, named) ? undefined : named;
     if (named === undefined) this.executedCommand = UNKNOWN;
+    if (exchange.context.verbosity > 1 && exchange.authenticated) exchange.context.log(`< ${logged(exchange, named)}`, 2);
     const { transaction } = exchange;
     let answered: void | Promise<void> = undefined;
     if (transaction !== undefined && command?.atOnce !== true) {
@@ -163,6 +173,16 @@ function hasGoodKeys({ request }: RedisExchange, { keys }: Command): boolean {
     if (length === 0 || length > MAX_KEY_LENGTH) return false;
   }
   return true;
+}
+
+/** Name and keys of a command: other arguments may be values or passwords. Keys are quoted, as they may hold line ends. */
+function logged({ request }: RedisExchange, command: Command | undefined): string {
+  if (command === undefined) return 'unknown';
+  const [first, last, step] = command.keys;
+  let line = command.name.replace('|', ' ');
+  if (first === 0) return line;
+  for (let index = first; index <= (last < 0 ? request.count - 1 : last); index += step) line += ` ${JSON.stringify(request.text(index))}`;
+  return line;
 }
 
 /** As Redis words it, which cuts each argument at a NUL. */

@@ -81,6 +81,7 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     this.#commands = 0;
     this.#heard = commandChannel.hasSubscribers;
     exchange.produced = 0;
+    exchange.looked = 0;
     const { store, hook } = this.#context;
     // A hook may hold back the reply of a command, which must then be complete.
     exchange.maxBytes = hook === undefined ? this.#maxReplyBytes : Infinity;
@@ -115,8 +116,8 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- execute() has set it, if it was not refused
     if (this.executedCommand !== undefined) this.count(this.executedCommand, since);
     if (answered !== undefined) this.#wait(answered);
-    const enough = ++this.#commands >= this.#maxCommands || exchange.produced >= this.#maxReplyBytes;
-    if (enough || exchange.ended || answered !== undefined || exchange.rest !== undefined) this.reader.stop();
+    this.#commands++;
+    if (this.#hadEnough || exchange.ended || answered !== undefined || exchange.rest !== undefined) this.reader.stop();
   }
 
   /** Executes the command that the reader has read; the promise settles when its answer comes later. */
@@ -166,9 +167,14 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     this.#commands = 1;
     rest();
     const from = start + 1;
-    const enough = this.#commands >= this.#maxCommands || exchange.produced >= this.#maxReplyBytes;
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it may have left a rest once more
-    return enough || exchange.rest !== undefined ? from : this.reader.push(buffer, from, end);
+    return this.#hadEnough || exchange.rest !== undefined ? from : this.reader.push(buffer, from, end);
+  }
+
+  /** Whether this turn has done its share, and it is the turn of other clients. */
+  get #hadEnough(): boolean {
+    const { produced, looked, maxKeys } = this.exchange;
+    return this.#commands >= this.#maxCommands || produced >= this.#maxReplyBytes || looked >= maxKeys;
   }
 
   #execution(): Execution {

@@ -19,7 +19,7 @@ export interface Fault {
   readonly drop?: boolean;
   /** Closes the connection after this many bytes of the reply; 0 for none. */
   readonly closeAfter?: number;
-  /** Resets the connection (RST) in place of a reply. */
+  /** Resets the connection (RST) in place of a reply; on a unix socket and under TLS it is closed. */
   readonly reset?: boolean;
 }
 

@@ -15,6 +15,8 @@ export class Replies {
   maxBytes = Infinity;
   /** After this many keys it does so too. */
   maxKeys = Infinity;
+  /** How many items or clients the listings of this turn have looked at: each of them looks at all there are. */
+  looked = 0;
   /** Goes on with the command that has had its share of the turn; undefined when all are done. */
   rest: (() => void) | undefined;
   /** Whether the session is over. */

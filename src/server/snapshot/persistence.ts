@@ -56,7 +56,7 @@ export class Persistence implements SaveControl {
    */
   static async open(store: MemoryStore, options: PersistenceOptions): Promise<Persistence> {
     const { file, interval, log } = checkPersistence(store, options);
-    const files = new SnapshotFiles(file);
+    const files = await SnapshotFiles.at(file);
     await files.removeUnfinished();
     const snapshot = await readNewest(files, store.clock, log);
     if (snapshot !== undefined) await restore(store, snapshot, log);

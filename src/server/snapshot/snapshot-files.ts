@@ -1,4 +1,4 @@
-import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
+import { lstat, open, readdir, readlink, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /** Only the owner may read what clients have stored. */
@@ -17,7 +17,16 @@ export class SnapshotFiles {
   /** What the names of unfinished files begin with. */
   readonly #unfinished: string;
 
-  constructor(file: string) {
+  /** @param file the path of the present generation; where a link is, generations are kept beside the file that it leads to */
+  static async at(file: string): Promise<SnapshotFiles> {
+    const present = await lstat(file).catch(unlessMissing);
+    if (present?.isSymbolicLink() !== true) return new SnapshotFiles(file);
+    // It may lead to where nothing is yet.
+    const target = await realpath(file).catch(unlessMissing);
+    return target === undefined ? SnapshotFiles.at(resolve(dirname(file), await readlink(file))) : new SnapshotFiles(target);
+  }
+
+  private constructor(file: string) {
     this.path = resolve(file);
     this.previous = `${this.path}.1`;
     this.#folder = dirname(this.path);
@@ -34,8 +43,11 @@ export class SnapshotFiles {
   /**
    * Makes the file that `write` writes the present generation. At every moment a complete generation exists under its own name
    * or, between two renames, under that of the previous one. Once it resolves, the new generation survives a loss of power.
+   *
+   * @param again whether to begin anew when the unfinished file was removed meanwhile: a server that starts on the same file takes it for
+   *   what a crash has left
    */
-  async replace(write: (file: FileHandle) => Promise<void>): Promise<void> {
+  async replace(write: (file: FileHandle) => Promise<void>, again = true): Promise<void> {
     const unfinished = join(this.#folder, `${this.#unfinished}${process.pid}-${++begun}`);
     // Never opens an existing file: it may be another server's.
     const file = await open(unfinished, 'wx', MODE);
@@ -45,6 +57,10 @@ export class SnapshotFiles {
         await file.sync();
       } finally {
         await file.close();
+      }
+      if (again && (await stat(unfinished).catch(unlessMissing)) === undefined) {
+        await this.replace(write, false);
+        return;
       }
       await rename(this.path, this.previous).catch(unlessMissing);
       await rename(unfinished, this.path);

@@ -139,6 +139,18 @@ describe('MemoryStore', () => {
       expect(store.stats.evictions).toBeGreaterThan(0);
     });
 
+    it('nothing for what could not fit even alone', () => {
+      const { store } = makeStore({ maxBytes: 5000 });
+      for (const key of ['a', 'b', 'c']) store.store('set', key, '1', 0, 0);
+      expect(store.store('set', 'd', 'x'.repeat(5000), 0, 0)).toBe('noMemory');
+      expect(store.store('append', 'b', 'x'.repeat(5000), 0, 0)).toBe('notStored');
+      expect(store.create('d', 'x'.repeat(5000), 0, false)).toBeUndefined();
+      expect(Array.from(store.items(), (item) => item.key)).toEqual(['a', 'c', 'b']);
+      // Alone it fits.
+      expect(store.store('append', 'b', 'x'.repeat(4700), 0, 0)).toBe('stored');
+      expect(Array.from(store.items(), (item) => item.key)).toEqual(['b']);
+    });
+
     it('expired items first', () => {
       const cost = itemSize(1, 1, 0, true) + 152;
       const { store, clock } = makeStore({ maxBytes: 2 * cost, maxItemSize: 512 });

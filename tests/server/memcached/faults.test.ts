@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   Client,
   MemcacheServerError,
@@ -143,6 +146,20 @@ describe('reset', () => {
     await expect(client.delete('k')).rejects.toMatchObject({ certainty: 'maybeExecuted', cause: { code: 'ECONNRESET' } });
     expect(server.store.find('k')).toBeUndefined();
     expect(await client.get('k')).toBeUndefined();
+  });
+
+  it.each([0, 10])('closes it on a unix socket and under TLS, where there is no reset, after %i ms', async (delay) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
+    const read = (name: string): Buffer => readFileSync(join(__dirname, '../fixtures', name));
+    const tls = { cert: read('certificate.pem'), key: read('key.pem') };
+    for (const options of [{ path: join(folder, 'socket') }, { tls }]) {
+      await start({ ...options, faults: ({ verb }) => (verb === 'delete' ? { reset: true, delay } : undefined) }, 'tls' in options ? { tls: { rejectUnauthorized: false } } : {});
+      await client.set('k', 'v');
+      await expect(client.delete('k')).rejects.toThrow(MemcacheUnexpectedCloseError);
+      expect(server.store.size).toBe(0);
+      await Promise.all([client.close(), server.close()]);
+    }
+    rmSync(folder, { recursive: true });
   });
 });
 

@@ -13,6 +13,16 @@ function filled(limits: TurnLimits): Talk {
 
 const ALL = Array.from({ length: 1000 }, (_, i) => `key${i}`).join(' ');
 
+it.each(['stats items', 'stats slabs', 'stats cachedump 10 1', 'lru_crawler metadump 1'])('after a listing of all items it is the turn of others: %s', (line) => {
+  // A pipeline of them would hold up everybody else for as long as all of them take.
+  const text = `${line}\r\n`.repeat(3);
+  const [first = '', ...others] = filled({ maxCommands: 250 }).inTurns(text);
+  expect(first).toMatch(/END\r\n$/);
+  expect(others).toEqual([first, first]);
+  // A few items are nothing.
+  expect(filled({ maxCommands: 1000 }).inTurns(text)).toHaveLength(1);
+});
+
 describe('a retrieval of many keys', () => {
   it.each([
     ['get', `get ${ALL} none\r\nversion\r\nget key7\r\n`],

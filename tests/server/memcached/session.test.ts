@@ -135,6 +135,16 @@ describe('Session', () => {
     });
   });
 
+  it('hangs up on a client of the binary protocol, which would wait for ever', () => {
+    const lines: string[] = [];
+    const talk = new Talk({ verbosity: 1, log: (line) => lines.push(line) });
+    const request = '\x80\x0a\0\0\0\0\0\0\0\0\0\0abcd\0\0\0\0\0\0\0\0';
+    expect(talk.say(request)).toBe('\x81\x0a\0\0\0\0\0\x81\0\0\0\x21abcd\0\0\0\0\0\0\0\0the binary protocol is not served');
+    expect([talk.ends, lines]).toEqual([1, ['closing a connection: the client speaks the binary protocol, which is not served']]);
+    // Later on it is a byte like any other.
+    expect(new Talk().say('mn\r\n\x80\x0b\r\nmn\r\n')).toBe('MN\r\nERROR\r\nMN\r\n');
+  });
+
   it('ends at quit, after the replies', () => {
     const talk = new Talk();
     expect(talk.say('version\r\nquit\r\nversion\r\n')).toBe('VERSION 1.6.45\r\n');

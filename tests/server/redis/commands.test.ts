@@ -163,12 +163,23 @@ describe('strings', () => {
     expect(small.say('PING')).toBe('+PONG\r\n');
   });
 
+  it('may be as large as the store allows, and beyond what the requests of all clients may hold for small values', () => {
+    const large = new RedisTalk({ store: new MemoryStore({ maxBytes: 2 ** 28, maxItemSize: 2 ** 27 }) });
+    const part = Buffer.alloc(2 ** 20);
+    expect(large.ask(`*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$${65 * part.length}\r\n`)).toBe('');
+    for (let i = 0; i < 65; i++) large.session.push(part, 0, part.length);
+    expect(large.ask('\r\n')).toBe('+OK\r\n');
+    expect(large.say('STRLEN k')).toBe(`:${65 * part.length}\r\n`);
+  });
+
   it('are refused when memory is full and nothing may be evicted', () => {
     const full = new RedisTalk({ store: new MemoryStore({ maxBytes: 1000, evict: false }) });
     full.say('SET n 9');
     const refused = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
     expect(full.send('SET', 'k', 'x'.repeat(900))).toBe(refused);
     expect(full.say('GET n')).toBe(bulk('9'));
+    expect(full.send('APPEND', 'n', 'x'.repeat(900))).toBe(refused);
+    expect(full.send('APPEND', 'n', 'x'.repeat(2 ** 20))).toBe('-ERR value is larger than the item size limit\r\n');
     expect(full.say('INCR n')).toBe(':10\r\n');
   });
 
@@ -424,6 +435,14 @@ describe('every command', () => {
       expect(new RedisTalk().send(other)).toContain('unknown command');
     }
     expect(new RedisTalk().send('\x07ET', 'k')).toContain('unknown command');
+    // Nor right after a command that has the name.
+    const talk = new RedisTalk();
+    talk.say('CONFIG GET port');
+    expect(talk.say('CONFIG|GET port')).toContain("unknown command 'CONFIG|GET'");
+    talk.say('GET k');
+    expect(talk.say('GETS k')).toContain("unknown command 'GETS'");
+    expect(talk.say('CLIENT ID')).toMatch(/^:/);
+    expect(talk.say('CLIENT GETNAME')).toBe(NIL);
   });
 
   it('answers whatever its arguments', () => {

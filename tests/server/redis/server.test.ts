@@ -181,6 +181,28 @@ describe('RedisServer', () => {
     expect(await wire.untilClosed()).toBe('+OK\r\n+OK\r\n$1\r\n1\r\n');
   });
 
+  it('does not take a client for idle that waits for a save', async () => {
+    const clock = new ManualClock(1_700_000_000_000);
+    let finish: () => void = () => undefined;
+    let begun: () => void = () => undefined;
+    const saving = new Promise<void>((resolve) => (begun = resolve));
+    const save = (): Promise<void> => {
+      begun();
+      return new Promise((resolve) => (finish = resolve));
+    };
+    const saveControl = { save, lastSave: 0, saving: false, changes: 0 };
+    const wire = open(await start({ store: new MemoryStore({ clock }), saveControl, idleTimeout: 5000 }));
+    wire.send('SAVE\r\n');
+    await saving;
+    for (let i = 0; i < 10; i++) clock.advance(1000);
+    finish();
+    expect(await wire.until('\r\n')).toBe('+OK\r\n');
+    for (let i = 0; i < 5; i++) clock.advance(1000);
+    expect(await wire.ask('PING\r\n', 7)).toBe('+PONG\r\n');
+    for (let i = 0; i < 6; i++) clock.advance(1000);
+    expect(await wire.untilClosed()).toBe('');
+  });
+
   it('is not troubled by a client that vanishes in the middle', async () => {
     const server = await start();
     for (const text of ['SET k', '*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\nab', 'GET big\r\n'.repeat(1000)]) {

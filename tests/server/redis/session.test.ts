@@ -61,6 +61,13 @@ describe('RedisSession', () => {
     expect(long.push('GET k\r\n'.repeat(3))).toBe(7);
   });
 
+  it('lets others in after a listing', () => {
+    const talk = new RedisTalk({}, { maxCommands: 2 });
+    for (let i = 0; i < 8; i++) talk.say(`SET key${i} x`);
+    const answers = talk.inTurns(`${'KEYS none\r\n'.repeat(2)}SCAN 0 MATCH none\r\nPING\r\n`);
+    expect(answers).toEqual(['*0\r\n', '*0\r\n', '*2\r\n$1\r\n0\r\n*0\r\n', '+PONG\r\n']);
+  });
+
   it('answers a command of many values in as many turns as it takes, with the values as they were', () => {
     const text = `MGET ${'k none l '.repeat(200)}\r\nKEYS a*\r\nMULTI\r\nMGET k l none\r\nMGET l k\r\nEXEC\r\nPING\r\n`;
     const [whole, pieces] = [{}, { maxCommands: 2, maxReplyBytes: 10_000 }].map((limits) => {
@@ -154,6 +161,15 @@ describe('RedisSession', () => {
     expect(talk.say('SELECT x')).toBe('-ERR value is not an integer or out of range\r\n');
     expect(talk.say('PING hi') + talk.say('ECHO hi')).toBe('$2\r\nhi\r\n$2\r\nhi\r\n');
     expect(talk.say('PING a b')).toBe("-ERR wrong number of arguments for 'ping' command\r\n");
+  });
+
+  it('logs commands with their keys, and nothing else of them', () => {
+    const lines: string[] = [];
+    const talk = new RedisTalk({ verbosity: 2, log: (line) => lines.push(line), auth: { username: 'default', password: 'secret' } });
+    talk.say('GET before');
+    talk.say('AUTH secret');
+    for (const line of ['SET k v EX 10', 'MSET "a\\nb" 1 c 2', 'AUTH secret', 'client setname me', 'NOSUCH secret', 'GET']) talk.say(line);
+    expect(lines).toEqual(['< set "k"', '< mset "a\\nb" "c"', '< auth', '< client setname', '< unknown', '< get ""']);
   });
 
   it('ends a session whose command fails within, and no other', () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { SnapshotError } from '../../../src/server/snapshot/format';
@@ -496,6 +496,44 @@ describe('a start', () => {
 
   it('needs the folder', async () => {
     await expect(run(join(folder, 'none', 'snapshot'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('from a link keeps the file that it leads to, and not another one in place of the link', async () => {
+    const file = freshFile();
+    const link = `${file}-link`;
+    await (await run(file)).persistence.save();
+    symlinkSync(file, link);
+    const { store, persistence } = await run(link);
+    set(store, 'k', 'v');
+    await persistence.close();
+    expect(suffixes(file)).toEqual(['', '-link', '.1']);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect((await run(file)).store.find('k')?.value).toBe('v');
+    // It may lead to where nothing is yet, over another link too.
+    symlinkSync(basename(`${file}-new`), `${file}-first`);
+    symlinkSync(`${file}-first`, `${file}-second`);
+    await (await run(`${file}-second`)).persistence.save();
+    expect([lstatSync(`${file}-second`).isSymbolicLink(), existsSync(`${file}-new`)]).toEqual([true, true]);
+    symlinkSync(`${file}-round`, `${file}-round`);
+    await expect(run(`${file}-round`)).rejects.toMatchObject({ code: 'ELOOP' });
+  });
+
+  it('does not spoil the save of a server that still works on the file, as one that is about to be replaced', async () => {
+    const file = freshFile();
+    const old = await run(file, { interval: 0 });
+    set(old.store, 'k', 'first');
+    await old.persistence.save();
+    for (let i = 0; i < 5000; i++) set(old.store, `key${i}`, 'x');
+    set(old.store, 'k', 'second');
+    const saved = old.persistence.save();
+    while (!suffixes(file).some((suffix) => suffix.startsWith('.tmp-'))) await new Promise(setImmediate);
+    const successor = await run(file, { interval: 0 });
+    expect(successor.store.find('k')?.value).toBe('first');
+    set(old.store, 'k', 'third');
+    await saved;
+    expect(suffixes(file)).toEqual(['', '.1']);
+    expect(valueText((await run(file)).store.find('k')?.value ?? '')).toMatch(/second|third/);
+    expect(old.log).toEqual([]);
   });
 
   it('removes what a crash has left unfinished, and nothing else', async () => {

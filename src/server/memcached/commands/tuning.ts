@@ -161,6 +161,7 @@ function crawl(exchange: Exchange, name: string, what: string): string[] | undef
     } else if (context.crawling?.ended === false) {
       exchange.reply('BUSY currently processing crawler request');
     } else {
+      exchange.looked += store.size;
       const keys: string[] = [];
       for (const item of store.items()) if (accepts(slabClass(sizeOf(item, store.cas)))) keys.push(item.key);
       return keys;

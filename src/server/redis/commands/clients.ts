@@ -146,13 +146,19 @@ function setinfo(exchange: RedisExchange): void {
 
 /** `CLIENT LIST` → a line for each connection. */
 function list(exchange: RedisExchange): void {
-  exchange.verbatim(Array.from(exchange.context.listClients(), clientLine).join(''));
+  exchange.verbatim(clients(exchange).map(clientLine).join(''));
 }
 
 /** `CLIENT INFO` → the line of this connection. */
 function info(exchange: RedisExchange): void {
-  const own = Array.from(exchange.context.listClients()).filter((client) => client.id === exchange.id);
+  const own = clients(exchange).filter((client) => client.id === exchange.id);
   exchange.verbatim(own.map(clientLine).join(''));
+}
+
+function clients(exchange: RedisExchange): RedisClientInfo[] {
+  const all = Array.from(exchange.context.listClients());
+  exchange.looked += all.length;
+  return all;
 }
 
 function clientLine(client: RedisClientInfo): string {

@@ -3,8 +3,9 @@ import { Context, type SharedOptions } from '../../shared/context';
 import type { SaveControl } from '../../snapshot/save-control';
 import { RequestMemory } from '../resp/request-memory';
 
-/** The most memory of all unfinished requests together, in bytes. */
+/** The most memory of all unfinished requests together, in bytes; where values may be large, as much as this many of them need. */
 const MAX_UNFINISHED = 64 * 1024 * 1024;
+const LARGE_VALUES = 4;
 
 /** What all Redis sessions of one server share. */
 export interface RedisContextOptions extends SharedOptions {
@@ -31,7 +32,7 @@ export class RedisContext extends Context {
   /** Unix seconds. */
   readonly startedAt: number;
   /** The memory of the clients' unfinished requests. */
-  readonly requestMemory = new RequestMemory(MAX_UNFINISHED);
+  readonly requestMemory: RequestMemory;
   /** How many commands were executed; those that do not exist are not. */
   commands = 0;
   /** The TCP port, once the server listens. */
@@ -42,6 +43,7 @@ export class RedisContext extends Context {
   constructor(options: RedisContextOptions) {
     super('redis', options.store, options);
     this.saveControl = options.saveControl;
+    this.requestMemory = new RequestMemory(Math.max(MAX_UNFINISHED, LARGE_VALUES * this.store.maxItemSize));
     this.startedAt = Math.floor(this.store.clock.time() / 1000);
   }
 

@@ -86,6 +86,7 @@ function matching(exchange: RedisExchange, pattern: string): string[] | undefine
     exchange.error('ERR pattern is too long');
     return undefined;
   }
+  exchange.looked += store.size;
   const matches = globMatcher(pattern);
   const found: string[] = [];
   let size = 0;

@@ -1,4 +1,4 @@
-import type { StoredValue } from '../../engine/item';
+import { itemSize, type StoredValue } from '../../engine/item';
 import { ALL_KEYS, ONE_KEY, command, type Command } from './command';
 import { MAX_REPLY, REPLY_TOO_LARGE, TOO_LARGE, type RedisExchange } from './exchange';
 import { readOptions } from './value-options';
@@ -120,9 +120,10 @@ function mset(exchange: RedisExchange): void {
 function append(exchange: RedisExchange): void {
   const { request, store } = exchange;
   const key = exchange.key(1);
-  if (store.find(key) === undefined) {
+  const item = store.find(key);
+  if (item === undefined) {
     if (put(exchange, key, 2, 0)) exchange.integer(request.length(2));
-  } else if (request.isOversized(2)) {
+  } else if (request.isOversized(2) || itemSize(key.length, item.value.length + request.length(2), item.flags, store.cas) > store.maxItemSize) {
     exchange.error(TOO_LARGE);
   } else {
     store.stats.cmdSet++;

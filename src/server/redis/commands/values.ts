@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { valueBytes, type StoredValue } from '../../engine/item';
+import { BINARY_KEY, valueBytes, type Item, type StoredValue } from '../../engine/item';
 import type { StoreOutcome, StoreRequest } from '../../engine/store';
 import { OUT_OF_MEMORY, TOO_LARGE, type RedisExchange } from './exchange';
 
@@ -18,8 +18,13 @@ const UNPRINTABLE = /[\0-\x20\x7f]/;
 const BINARY_REQUEST: StoreRequest = { cas: 0, orStale: false, binaryKey: true };
 const PLAIN_REQUEST: StoreRequest = { cas: 0, orStale: false, binaryKey: false };
 
-/** How a key is stored, so that memcached's listings show it in a form that clients can send. */
-export function storeRequest(key: string): StoreRequest {
+/**
+ * How a key is stored, so that memcached's listings show it in a form that clients can send.
+ *
+ * @param item the item that has it: where that is not shown in base64, it need not be, and the key is not looked at
+ */
+export function storeRequest(key: string, item?: Item): StoreRequest {
+  if (item !== undefined && (item.marks & BINARY_KEY) === 0) return PLAIN_REQUEST;
   return UNPRINTABLE.test(key) ? BINARY_REQUEST : PLAIN_REQUEST;
 }
 
@@ -29,13 +34,15 @@ export function put(exchange: RedisExchange, key: string, index: number, deadlin
   store.stats.cmdSet++;
   if (request.isOversized(index)) return isStored(exchange, store.rejectTooLarge('set', key));
   const value = request.value(index);
-  return isStored(exchange, store.store('set', key, value, request.isAscii ? FLAG_TEXT : flagsOf(value), deadline, storeRequest(key)));
+  const flags = request.isAscii ? FLAG_TEXT : flagsOf(value);
+  return isStored(exchange, store.store('set', key, value, flags, deadline, storeRequest(key, store.find(key))));
 }
 
 /** Whether it was stored; sends the error when not. */
 export function isStored(exchange: RedisExchange, outcome: StoreOutcome): boolean {
   if (outcome === 'stored') return true;
-  exchange.error(outcome === 'noMemory' ? OUT_OF_MEMORY : TOO_LARGE);
+  // To memcached's clients an `append` for which there is no memory is just not stored.
+  exchange.error(outcome === 'tooLarge' ? TOO_LARGE : OUT_OF_MEMORY);
   return false;
 }
 
