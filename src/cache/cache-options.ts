@@ -379,8 +379,8 @@ export function expireOf(expire: EntrySettings['expire'], value: unknown, key: K
   if (typeof seconds !== 'number' || Number.isNaN(seconds) || seconds > MAX_SECONDS) {
     throw new MemcacheIllegalInputError('expire must return a number of seconds');
   }
-  // Rounded up: 0 would be for ever.
-  return Math.ceil(seconds);
+  // Rounded away from 0, which would be for ever.
+  return seconds < 0 ? -1 : Math.ceil(seconds);
 }
 
 /** A list is copied: the caller may change it before what it is for has been loaded. */

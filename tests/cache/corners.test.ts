@@ -251,6 +251,27 @@ describe('time', () => {
     expect(fleet.count('stale-hit')).toBe(4);
   });
 
+  it('a life that ended less than a second ago is not stored for ever', async () => {
+    const fleet = new Fleet(1, 0, { expire: () => -0.5 });
+    for (let i = 0; i < 2; i++) {
+      await fleet.herd(1, 'k');
+      await fleet.clock.pass(10);
+    }
+    await fleet.clock.until(fleet.processes[0]!.cache.set('set', 1));
+    expect(fleet.store.size).toBe(0);
+    expect(fleet.database.loads).toBe(2);
+  });
+
+  it('staleIfError beyond 30 days, which the protocol has as a date: what was loaded later is stored too', async () => {
+    const fleet = new Fleet(1, 10, { expire: 60, staleIfError: 40 * 86_400 });
+    for (let i = 0; i < 3; i++) {
+      await fleet.herd(1, 'k');
+      await fleet.clock.pass(300_000);
+    }
+    expect(fleet.count('stored')).toBe(3);
+    expect(fleet.database.loads).toBe(3);
+  });
+
   it('close leaves reads their time limit', async () => {
     const fleet = new Fleet(1, 10);
     const [process] = fleet.processes;
