@@ -7,7 +7,8 @@
  *     [<namespace>:]tag:<name>           the counter that tells the version of a tag
  *     <key of its entry>:<id>:<number>   a piece of a value; see `exchange/chunks.ts`
  */
-import { encodeKey, type Key, type KeyRules } from '../protocol/key';
+import { isBytes } from '../protocol/bytes';
+import { encodeKey, type Key, type KeyPart, type KeyRules } from '../protocol/key';
 import type { Place } from './exchange/leases';
 
 /** Names the counter of the namespace among those of tags; no tag may have this name. */
@@ -43,22 +44,28 @@ export class KeySpace {
    * @param version of the namespace, in decimal; undefined when it cannot be had
    */
   ofVersion(version: string | undefined): KeyRules {
-    return this.#within(version === undefined ? NO_VERSION : BigInt(version).toString(36));
+    return this.#rulesOf(version === undefined ? NO_VERSION : BigInt(version).toString(36));
   }
 
   /**
-   * An entry.
+   * An entry, as it is called without a namespace. Bytes are copied: the caller may use them for another key before this one is
+   * written, and by them a cluster finds the server.
    *
-   * @param rules with a namespace those of its version
    * @throws MemcacheIllegalInputError
    */
-  entry<K extends Key>(key: K, rules = this.#rules): Place & { readonly key: K } {
-    return { key, wireKey: encodeKey(key, rules) };
+  entry(key: Key): Place {
+    const wireKey = encodeKey(key, this.#rules);
+    return { key: typeof key === 'string' ? key : copyOf(key), wireKey };
+  }
+
+  /** The same entry by the rules of a version of the namespace, if there is one. @throws MemcacheIllegalInputError */
+  within(target: Place, rules: KeyRules | undefined): Place {
+    return rules === undefined ? target : { key: target.key, wireKey: encodeKey(target.key, rules) };
   }
 
   /** @throws MemcacheIllegalInputError for a key that is not legal with every version that there may be */
-  check(key: Key): void {
-    encodeKey(key, this.#within(LONGEST_VERSION));
+  check({ key }: Place): void {
+    encodeKey(key, this.#rulesOf(LONGEST_VERSION));
   }
 
   /** The counter of the tag `name`, or of the namespace. */
@@ -68,7 +75,7 @@ export class KeySpace {
     return this.entry(key);
   }
 
-  #within(version: string): KeyRules {
+  #rulesOf(version: string): KeyRules {
     return { ...this.#rules, prefix: `${this.#rules.prefix}${this.#namespace ?? ''}:${version}:` };
   }
 }
@@ -76,4 +83,12 @@ export class KeySpace {
 /** The keys of the pieces that the value of an entry is cut into. */
 export function pieceKeys({ wireKey }: Place, id: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => `${wireKey}:${id}:${i}`);
+}
+
+function copyOf(key: Exclude<Key, string>): Key {
+  return isBytes(key) ? Buffer.from(key) : [copyOfPart(key[0]), copyOfPart(key[1])];
+}
+
+function copyOfPart(part: KeyPart): KeyPart {
+  return typeof part === 'string' ? part : Buffer.from(part);
 }

@@ -219,11 +219,11 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     try {
       if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
       settings = callSettings(options, this.#settings.entry);
-      if (this.#keys.isVersioned) return this.#getVersioned(key, load, settings, options?.signal);
       place = this.#keys.entry(key);
     } catch (error) {
       return failed(error);
     }
+    if (this.#keys.isVersioned) return this.#getVersioned(place, load, settings, options?.signal);
     return this.#get(place, load, settings, options?.signal);
   }
 
@@ -250,20 +250,21 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async #readEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, options?: EntryOptions<never>): Promise<Promise<unknown>[]> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
     const settings = callSettings(options, this.#settings.entry);
+    const targets = list.map((key) => ({ key, target: this.#keys.entry(key) }));
     const { rules, limit } = this.#keys.isVersioned ? await untilAborted(this.#rulesWithin(settings), options?.signal) : { limit: settings.cacheTimeout };
-    const places = new Map<string, Place & { readonly key: K }>();
-    const wireKeys = list.map((key) => {
-      const place = this.#keys.entry(key, rules);
-      if (!places.has(place.wireKey)) places.set(place.wireKey, place);
+    const wanted = new Map<string, { readonly place: Place; readonly key: K }>();
+    const wireKeys = targets.map(({ key, target }) => {
+      const place = this.#keys.within(target, rules);
+      if (!wanted.has(place.wireKey)) wanted.set(place.wireKey, { place, key });
       return place.wireKey;
     });
-    if (places.size === 0) return [];
-    const batch = new Batch(load, this.#slots, places.size, (key) => {
+    if (wanted.size === 0) return [];
+    const batch = new Batch(load, this.#slots, wanted.size, (key) => {
       this.#events.emit('overloaded', key);
     });
     const values = new Map<string, Promise<unknown>>();
-    for (const [wireKey, place] of places) {
-      values.set(wireKey, this.#get(place, batch.loaderOf(place.key), settings, options?.signal, batch.decided, limit));
+    for (const [wireKey, { place, key }] of wanted) {
+      values.set(wireKey, this.#get(place, batch.loaderOf(key), settings, options?.signal, batch.decided, limit));
     }
     // Whoever looks at one of them later must not be too late.
     for (const value of values.values()) value.catch(() => undefined);
@@ -304,12 +305,12 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   async #peek(key: Key, options: CallOptions | undefined): Promise<unknown> {
     options?.signal?.throwIfAborted();
-    const place = await this.#place(key);
-    const item = await this.#executor.execute(new PlainGet('get', place.wireKey, key), options);
+    const place = await this.#place(this.#keys.entry(key));
+    const item = await this.#executor.execute(new PlainGet('get', place.wireKey, place.key), options);
     if (item === undefined || (item.bytes.length === 0 && item.flags === 0)) return undefined;
     const reply = new Reply();
     reply.flags = item.flags;
-    const kind = this.#entryReader.read(reply, key, item.bytes, 0, item.bytes.length, true, item.flags, 1);
+    const kind = this.#entryReader.read(reply, place.key, item.bytes, 0, item.bytes.length, true, item.flags, 1);
     if (kind === 'l' || kind === 'n') return undefined;
     if (reply.tags !== '') {
       await this.#leases();
@@ -415,8 +416,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async change<R>(keys: Key | (Keys<Key> & { readonly length?: never }) | readonly Key[], write: () => Promise<R> | R): Promise<R> {
     if (typeof write !== 'function') throw new MemcacheIllegalInputError('write must be a function');
     const list = isOneKey(keys) ? [keys] : keyList(keys);
-    if (this.#keys.isVersioned) for (const key of list) this.#keys.check(key);
     const targets = list.map((key) => this.#keys.entry(key));
+    if (this.#keys.isVersioned) for (const target of targets) this.#keys.check(target);
     await Promise.allSettled(
       targets.map(async (target) => {
         const place = await this.#placeToWrite(target);
@@ -575,10 +576,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /** With a namespace, whose version is a part of the key. */
-  async #getVersioned(key: Key, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
-    this.#keys.check(key);
+  async #getVersioned(target: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
+    this.#keys.check(target);
     const { rules, limit } = await untilAborted(this.#rulesWithin(settings), signal);
-    return this.#get(this.#keys.entry(key, rules), load, settings, signal, undefined, limit);
+    return this.#get(this.#keys.within(target, rules), load, settings, signal, undefined, limit);
   }
 
   /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`. */
@@ -588,8 +589,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return { rules, limit: cacheTimeout === 0 ? 0 : Math.max(1, Math.ceil(cacheTimeout - (this.#clock.now() - startedAt))) };
   }
 
-  async #place(key: Key): Promise<Place> {
-    return this.#keys.entry(key, this.#keys.isVersioned ? await this.#presentRules() : undefined);
+  async #place(target: Place): Promise<Place> {
+    return this.#keys.within(target, this.#keys.isVersioned ? await this.#presentRules() : undefined);
   }
 
   async #presentRules(): Promise<KeyRules> {
@@ -604,8 +605,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    */
   async #placeToWrite(target: Place): Promise<Place> {
     if (!this.#keys.isVersioned) return target;
-    this.#keys.check(target.key);
-    return this.#keys.entry(target.key, this.#keys.ofVersion(await this.#versions.present(NAMESPACE_COUNTER)));
+    this.#keys.check(target);
+    return this.#keys.within(target, this.#keys.ofVersion(await this.#versions.present(NAMESPACE_COUNTER)));
   }
 
   /** Writes of this process to one key reach the server in the order in which they were called. */

@@ -1,7 +1,8 @@
-import { Client, FallbackClient, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
+import { Client, FallbackClient, HashClient, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { MemcachedServer } from '../../src/server';
 import { Fleet } from './support/fleet';
 
 /** An executor in front of another one. */
@@ -394,7 +395,7 @@ describe('scopes', () => {
   });
 });
 
-describe('lists that the caller changes while a call is under way', () => {
+describe('what the caller changes while a call is under way', () => {
   const client = (): Client => new EmbeddedClient();
 
   it('getMany loads and returns the keys that were given', async () => {
@@ -420,5 +421,89 @@ describe('lists that the caller changes while a call is under way', () => {
     await cache.invalidateTags('t');
     expect(await cache.get('k', () => 'new', { tags: ['t'] })).toBe('new');
     await cache.close();
+  });
+
+  it.each([
+    ['text', 5], ['copied', 50_000], ['large', 300_000],
+  ])('a set stores the bytes that were given: %s', async (_, size) => {
+    await using own = client();
+    const cache = new ReadThroughCache(own);
+    const value = Buffer.alloc(size, 'a');
+    const stored = cache.set('k', value);
+    value.fill('z');
+    expect(await stored).toBe(true);
+    expect(Buffer.alloc(size, 'a').equals((await cache.peek('k'))!)).toBe(true);
+    const gone = new Uint8Array(10);
+    structuredClone(gone, { transfer: [gone.buffer] });
+    await expect(cache.set('k', gone)).rejects.toThrow(MemcacheIllegalInputError);
+  });
+
+  it('a value in pieces is the one that was loaded', async () => {
+    await using own = client();
+    const cache = new ReadThroughCache(new Client(own.executor, { ...own.options, maxValueSize: 200_000 }), { chunk: { maxValue: 1e6 } });
+    const load = jest.fn(() => Buffer.alloc(600_000, 'a'));
+    (await cache.get('k', load)).fill('z');
+    await cache.close();
+    expect((await cache.get('k', load)).equals(Buffer.alloc(600_000, 'a'))).toBe(true);
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it('bytes that two calls read at once are not the same', async () => {
+    await using server = await MemcachedServer.start({ port: 0 });
+    await using own = new Client(`127.0.0.1:${server.port}`);
+    const load = (): Buffer => Buffer.alloc(0);
+    for (const chunked of [false, true]) {
+      const cache = new ReadThroughCache(new Client(own.executor, { maxValueSize: chunked ? 200_000 : 1e6 }), { chunk: { maxValue: 1e6 } });
+      await cache.set('k', Buffer.alloc(500_000, 'a'));
+      const [first, second] = await Promise.all([cache.get('k', load), cache.get('k', load)]);
+      first.fill('z');
+      expect(second.equals(Buffer.alloc(500_000, 'a'))).toBe(true);
+    }
+  });
+
+  it('a near cache keeps no bytes of a caller, on servers without meta commands', async () => {
+    await using own = client();
+    const old = new Client(new Before(own.executor, (command, go) => (command.verb === 'version' ? Promise.resolve(new Map([['old', '1.5.22']])) : go())), own.options);
+    const cache = new ReadThroughCache(old, { l1: { admit: 'all', ttl: 60_000 } });
+    await cache.set('k', Buffer.alloc(50_000, 'a'));
+    const load = (): Buffer => Buffer.alloc(0);
+    (await cache.get('k', load)).fill('z');
+    expect((await cache.get('k', load)).equals(Buffer.alloc(50_000, 'a'))).toBe(true);
+    expect(cache.stats()['l1-hit']).toBe(1);
+  });
+
+  it('a key of bytes is the one that was given', async () => {
+    await using own = client();
+    const cache = new ReadThroughCache(own, { namespace: 'n' });
+    const key = Buffer.from('a');
+    const read = cache.get(key, () => 'of a');
+    key.write('b');
+    expect(await read).toBe('of a');
+    const many = cache.getMany([key], () => ['of b']);
+    key.write('a');
+    expect(await many).toEqual(new Map([[key, 'of b']]));
+    const second = Buffer.from('d');
+    const scoped = cache.scope().getMany([key, second], (keys) => keys.map((_, i) => i));
+    second.write('e');
+    expect(await scoped).toEqual(new Map<Buffer, unknown>([[key, 'of a'], [second, 0]]));
+    const peeked = cache.peek(key);
+    key.write('c');
+    expect(await peeked).toBe('of a');
+    expect(await cache.peek('b')).toBe('of b');
+  });
+
+  it('a key of bytes that is deleted is deleted on its own server', async () => {
+    await using first = await MemcachedServer.start({ port: 0 });
+    await using second = await MemcachedServer.start({ port: 0 });
+    await using cluster = new HashClient([first, second].map(({ port }) => `127.0.0.1:${port}`));
+    const cache = new ReadThroughCache(cluster);
+    const keys = Array.from({ length: 26 }, (_, i) => String.fromCharCode(97 + i));
+    const other = keys.find((key) => cluster.serverFor(key) !== cluster.serverFor('a'))!;
+    await cache.set('a', 'outdated');
+    const key = Buffer.from('a');
+    const deleted = cache.delete(key);
+    key.write(other);
+    expect(await deleted).toBe(true);
+    expect(await cache.peek('a')).toBeUndefined();
   });
 });
