@@ -349,6 +349,13 @@ describe('near cache', () => {
     expect(stats['l1-bytes']).toBeLessThanOrEqual(100_000);
     expect(stats['l1-entries']).toBeGreaterThan(200);
   });
+
+  it('stays within its bounds with shared values too', async () => {
+    const fleet = new Fleet(1, 0, { l1: { admit: 'all', share: true, maxBytes: 1_000_000 } });
+    fleet.database.value = () => ({ text: 'x'.repeat(50_000) });
+    for (let i = 0; i < 50; i++) await fleet.clock.until(fleet.processes[0]!.get(`key-number-${i}`));
+    expect(fleet.processes[0]!.cache.stats()['l1-entries']).toBeLessThanOrEqual(20);
+  });
 });
 
 describe('a signal ends a read at once, whatever it is waiting for', () => {

@@ -123,7 +123,8 @@ export class NearCache {
     const { settings, epoch } = this.#context;
     if (settings.admit !== 'all' || settings.validate || flight.epoch !== epoch() || flight.detached) return;
     const { value } = flight;
-    const bytes = isPrimitive(value) || settings.share ? undefined : typeof block.block === 'string' ? Buffer.from(block.block, 'latin1') : Buffer.from(block.block);
+    // With `share` only their number is of use.
+    const bytes = isPrimitive(value) ? undefined : typeof block.block === 'string' ? Buffer.from(block.block, 'latin1') : Buffer.from(block.block);
     this.#put(flight.place, flight.lead.settings, value, bytes, block.flags, fresh === 0 ? Infinity : fresh * 1000, tags, '');
   }
 
