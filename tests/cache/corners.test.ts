@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Client, FallbackClient, HashClient, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
@@ -135,6 +137,63 @@ describe('batches', () => {
     const refused = fleet.processes[0]!.cache.getMany(['a', 'b'], () => []).catch((error: unknown) => error);
     expect(await fleet.clock.until(refused)).toBeInstanceOf(MemcacheOverloadedError);
     expect(fleet.count('overloaded')).toBe(2);
+  });
+});
+
+describe('loads that nobody waits for any more', () => {
+  const never = (): Promise<never> => new Promise(() => undefined);
+  const giveUp = async (fleet: Fleet, call: (signal: AbortSignal) => Promise<unknown>): Promise<void> => {
+    const controller = new AbortController();
+    const given = call(controller.signal).catch(() => 'given up');
+    await fleet.clock.pass(10);
+    controller.abort();
+    expect(await fleet.clock.until(given)).toBe('given up');
+  };
+
+  it('take no place in the queue', async () => {
+    const fleet = new Fleet(1, 0, { maxLoads: 1, maxQueuedLoads: 2 });
+    const { cache } = fleet.processes[0]!;
+    const hung = cache.get('hung', never, { loadTimeout: 1000 }).catch(() => 'late');
+    await fleet.clock.pass(10);
+    for (let i = 0; i < 5; i++) {
+      await giveUp(fleet, (signal) => cache.get(`given-up-${i}`, never, { signal }));
+      await giveUp(fleet, (signal) => cache.getMany([`a-${i}`, `b-${i}`], never, { signal, abortUnused: true }));
+      await giveUp(fleet, (signal) => cache.get(`unused-${i}`, never, { signal, abortUnused: true }));
+    }
+    expect(cache.stats()).toMatchObject({ queued: 0, loads: 1, flights: 1, overloaded: 0 });
+    const next = [1, 2].map((i) => cache.get(`k${i}`, () => 'v'));
+    expect(await fleet.clock.until(Promise.all([hung, ...next]))).toEqual(['late', 'v', 'v']);
+    expect(cache.stats()).toMatchObject({ queued: 0, loads: 0, flights: 0 });
+  });
+
+  it('keep nothing of those who have given up, although they never end', async () => {
+    const fleet = new Fleet(1, 0);
+    const { cache } = fleet.processes[0]!;
+    void cache.get('k', never);
+    const loaders: WeakRef<() => string>[] = [];
+    for (let i = 0; i < 500; i++) {
+      const load = (): string => `${i}`;
+      loaders.push(new WeakRef(load));
+      await giveUp(fleet, (signal) => cache.get('k', load, { signal }));
+    }
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    await new Promise((resolve) => setImmediate(resolve));
+    gc();
+    expect(loaders.filter((load) => load.deref() !== undefined).length).toBeLessThan(100);
+  });
+
+  it('leave no timer when their own loader ends them', async () => {
+    const fleet = new Fleet(1, 0, { loadTimeout: 60_000, abortUnused: true });
+    const controller = new AbortController();
+    const load = (): Promise<never> => {
+      controller.abort();
+      return never();
+    };
+    const ended = fleet.processes[0]!.cache.get('k', load, { signal: controller.signal }).catch(() => 'ended');
+    expect(await fleet.clock.until(ended)).toBe('ended');
+    await fleet.clock.pass(1000);
+    expect(fleet.clock.held).toBe(0);
   });
 });
 
