@@ -831,6 +831,18 @@ describe('context and listeners', () => {
     expect(seen).toEqual(['first', undefined]);
   });
 
+  it('loads that another process has given up belong each to the call that waited for it', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const store = new MemoryStore();
+    const [failing, waiting] = [1, 2].map(() => new ReadThroughCache(new EmbeddedClient(store)));
+    const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+    const failed = keys.map((key) => failing!.get(key, () => new Promise<never>((_, reject) => setTimeout(reject, 50))).catch(() => 'failed'));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const seen = keys.map((key) => storage.run(key, () => waiting!.get(key, () => storage.getStore() ?? 'none')));
+    expect(await Promise.all(seen)).toEqual(keys);
+    await Promise.all(failed);
+  });
+
   it('an observer that throws harms nobody', async () => {
     const fleet = new Fleet(1, 0, {
       observe: () => {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 import type { Place } from '../exchange/leases';
@@ -10,6 +11,8 @@ const TOGETHER = 0.1;
 
 class Wait {
   readonly place: Place;
+  /** Many share a timer, and each is to load in the context of the call that began to wait. */
+  readonly context = new AsyncResource('TsmemcacheWait', { requireManualDestroy: true });
   callers: Caller[] = [];
   cas = '';
   pause = FIRST;
@@ -78,7 +81,7 @@ export class Waits {
       this.#due.delete(due);
       for (const each of waits) {
         each.scheduled = false;
-        this.#onTime(each);
+        each.context.runInAsyncScope(() => { this.#onTime(each); });
       }
     }, due - now);
   }
