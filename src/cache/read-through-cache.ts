@@ -1,4 +1,4 @@
-import { onAbort } from '../client/abort';
+import { onAbort, rejected } from '../client/abort';
 import { Client } from '../client/client';
 import { DeleteCommand, TouchCommand } from '../client/commands/item';
 import type { Keys } from '../client/cache-api';
@@ -32,6 +32,7 @@ import { IdentityGet, type Identity } from './exchange/identity-get';
 import type { Leases, Place } from './exchange/leases';
 import { MetaLeases } from './exchange/meta-leases';
 import { PlainGet } from './exchange/plain-get';
+import { rejecting } from './exchange/rejecting';
 import { Reply } from './exchange/reply';
 import { CasNumbers } from './exchange/tokens';
 import { EntryReader } from './format/entry-reader';
@@ -99,7 +100,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const clock = options.clock ?? clientOptions.clock ?? systemClock;
     const random = options.random ?? systemRandom;
     const serde: Serde<unknown, unknown> = clientOptions.serde ?? new TypedSerde();
-    const { executor } = client;
+    const executor = rejecting(client.executor);
     const allowUnicode = clientOptions.allowUnicodeKeys ?? false;
     const rules = { prefix: encodePrefix(clientOptions.keyPrefix ?? '', allowUnicode), allowUnicode };
     const keys = (this.#keys = new KeySpace(rules, settings.namespace));
@@ -221,7 +222,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       settings = callSettings(options, this.#settings.entry);
       place = this.#keys.entry(key);
     } catch (error) {
-      return failed(error);
+      return rejected(error);
     }
     if (this.#keys.isVersioned) return this.#getVersioned(place, load, settings, options?.signal);
     return this.#get(place, load, settings, options?.signal);
@@ -288,7 +289,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       try {
         made = key(...args);
       } catch (error) {
-        return failed(error);
+        return rejected(error);
       }
       return this.get<T>(made, () => load(...args), entry);
     };
@@ -513,7 +514,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, failure?: { readonly error: unknown }, limit = settings.cacheTimeout): Promise<unknown> {
     if (signal?.aborted === true) {
       onDecided?.();
-      return failed(signal.reason);
+      return rejected(signal.reason);
     }
     this.#broadcast?.open();
     // Nothing else is kept by a closure: there is one of these for each call.
@@ -696,19 +697,14 @@ function untilAborted<R>(work: Promise<R>, signal: AbortSignal | undefined): Pro
   if (signal === undefined) return work;
   if (signal.aborted) {
     work.catch(() => undefined);
-    return failed(signal.reason);
+    return rejected(signal.reason);
   }
   return new Promise((resolve, reject) => {
     const unfollow = onAbort(signal, () => {
-      resolve(failed(signal.reason));
+      resolve(rejected(signal.reason));
     });
     work.finally(unfollow).then(resolve, reject);
   });
-}
-
-function failed(error: unknown): Promise<never> {
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort's reason, or what user code threw, as it is
-  return Promise.reject(error);
 }
 
 function isOneKey(keys: unknown): keys is Key {
@@ -730,5 +726,12 @@ function clientIdOf(client: object): number {
 function serverOfKeys(client: object): (place: Place) => string {
   if (!('serverFor' in client) || typeof client.serverFor !== 'function') return () => '';
   const placing = client as { serverFor(key: Key): string | undefined };
-  return ({ key }) => placing.serverFor(key) ?? '';
+  return ({ key }) => {
+    try {
+      return placing.serverFor(key) ?? '';
+    } catch {
+      // A hasher of the user's own: the command itself tells what is wrong with it.
+      return '';
+    }
+  };
 }

@@ -394,6 +394,35 @@ describe('other clients', () => {
     expect(await b!.peek('k')).toBe('new');
   });
 
+  it('an executor or a hasher that throws is a cache that cannot be reached', async () => {
+    await using own = new EmbeddedClient();
+    const error = new Error('its own');
+    for (const verbs of [['mg'], ['ms'], ['md'], ['version'], ['mg', 'ms', 'md', 'version', 'delete']]) {
+      const cache = new ReadThroughCache(new Client({
+        execute: (command, options) => {
+          if (verbs.includes(command.verb)) throw error;
+          return own.executor.execute(command, options);
+        },
+        close: () => own.close(),
+      }, own.options), { circuit: { failures: 2 } });
+      for (let i = 0; i < 5; i++) expect(await cache.get(`k${verbs.join()}${i}`, () => i)).toBe(i);
+      await cache.close();
+      expect(cache.stats()).toMatchObject({ flights: 0, loads: 0 });
+      if (verbs.includes('delete')) await expect(cache.delete('k')).rejects.toBe(error);
+    }
+    const hasher = {
+      addNode: () => undefined,
+      removeNode: () => undefined,
+      getNode: () => {
+        throw error;
+      },
+    };
+    await using cluster = new HashClient(['127.0.0.1:1'], { hasher });
+    const cache = new ReadThroughCache(cluster);
+    for (let i = 0; i < 8; i++) expect(await cache.get('k', () => i)).toBe(i);
+    expect(cache.stats()).toMatchObject({ flights: 0, loads: 0 });
+  });
+
   it('an executor may answer within the tick', async () => {
     const client = new EmbeddedClient();
     const known = new Map<string, Promise<unknown>>();
