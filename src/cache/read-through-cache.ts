@@ -22,7 +22,7 @@ import { Pending } from './engine/pending';
 import { Reader } from './engine/reader';
 import { Slots } from './engine/slots';
 import { Storing } from './engine/storing';
-import { TimeLimits } from './engine/time-limits';
+import { leftOf, TimeLimits } from './engine/time-limits';
 import { Events } from './events';
 import { limitAnswer } from './exchange/answer-time';
 import { Chunks, type Chunked } from './exchange/chunks';
@@ -555,7 +555,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         onDecided?.();
         return same.value;
       }
-      if (limit > 0) limit = Math.max(1, Math.ceil(limit - (this.#clock.now() - startedAt)));
+      limit = leftOf(limit, this.#clock.now() - startedAt);
     }
     return this.#ask(place, load, settings, signal, onDecided, undefined, limit);
   }
@@ -587,7 +587,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async #rulesWithin({ cacheTimeout }: EntrySettings): Promise<{ readonly rules: KeyRules; readonly limit: number }> {
     const startedAt = this.#clock.now();
     const rules = await this.#presentRules();
-    return { rules, limit: cacheTimeout === 0 ? 0 : Math.max(1, Math.ceil(cacheTimeout - (this.#clock.now() - startedAt))) };
+    return { rules, limit: leftOf(cacheTimeout, this.#clock.now() - startedAt) };
   }
 
   async #place(target: Place): Promise<Place> {

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Client, FallbackClient, HashClient, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
+import { Client, FallbackClient, HashClient, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
@@ -354,6 +356,69 @@ describe('time', () => {
     expect(Math.max(...times)).toBeLessThanOrEqual(115);
     expect(Math.max(...times.slice(5))).toBeLessThanOrEqual(15);
     expect(fleet.count('circuit-open')).toBe(1);
+  });
+
+  it('each call has its own time for the first question to the servers', async () => {
+    const silent = createServer((socket) => socket.on('error', () => undefined).resume()).listen(0, '127.0.0.1');
+    const slow = createServer((socket) => socket.on('error', () => undefined).on('data', (data) => {
+      const answer = data.toString().startsWith('version') ? 'VERSION 1.6.45' : `HD O${/O(\d+)/.exec(data.toString())?.[1] ?? ''}`;
+      setTimeout(() => socket.write(`${answer}\r\n`), 100);
+    })).listen(0, '127.0.0.1');
+    await Promise.all([once(silent, 'listening'), once(slow, 'listening')]);
+    const clientOf = (server: Server): Client => new Client(`127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const firsts = {
+      set: (cache: ReadThroughCache) => cache.set('a', 1).catch(() => 0),
+      patient: (cache: ReadThroughCache) => cache.get('a', () => 1, { cacheTimeout: 60_000 }),
+    };
+    for (const first of Object.values(firsts)) {
+      await using client = clientOf(silent);
+      const cache = new ReadThroughCache(client);
+      void first(cache);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      const startedAt = performance.now();
+      await cache.get('b', () => 2);
+      expect(performance.now() - startedAt).toBeLessThan(500);
+    }
+    await using client = clientOf(slow);
+    const cache = new ReadThroughCache(client);
+    expect(await Promise.all([cache.get('a', () => 1, { cacheTimeout: 20 }), cache.set('b', 1)])).toEqual([1, true]);
+    await cache.close();
+    silent.close();
+    slow.close();
+  });
+
+  it('a new question to the servers is within the time limit of the call', async () => {
+    const fleet = new Fleet(1, 0);
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    let refuses = true;
+    process!.line.onCommand = () => {
+      if (refuses) throw new MemcacheClientError('CLIENT_ERROR', { command: 'mg', certainty: 'notSent' });
+    };
+    await fleet.herd(1, 'k');
+    refuses = false;
+    process!.line.sent.length = 0;
+    process!.line.delay = 80;
+    expect(Math.max(...(await fleet.herd(1, 'k')).times)).toBeLessThanOrEqual(115);
+    expect(process!.line.sent).toEqual(['version', 'mg']);
+  });
+
+  it('a call that tries a server in trouble, and cannot ask what it can do, is not the last', async () => {
+    const fleet = new Fleet(1, 0, { circuit: { failures: 1, pause: 1000 } });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    process!.line.state = 'down';
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(1100);
+    process!.line.state = 'up';
+    process!.line.onCommand = ({ verb }) => {
+      throw verb === 'mg' ? new MemcacheUnknownCommandError('ERROR', { command: 'mg', certainty: 'notSent' }) : new MemcacheConnectError('no', { command: verb });
+    };
+    await fleet.herd(1, 'k');
+    process!.line.onCommand = () => undefined;
+    await fleet.clock.pass(1100);
+    for (let i = 0; i < 2; i++) await fleet.herd(1, 'k');
+    expect(process!.cache.stats().hit).toBe(2);
   });
 
   it('a failed deletion is made good for as long as single calls have let the entry live', async () => {

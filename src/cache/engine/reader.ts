@@ -21,7 +21,7 @@ import { Read, type NearTaker } from './read';
 import { Sightings } from './sightings';
 import type { Slots } from './slots';
 import type { Storing } from './storing';
-import type { TimeLimits } from './time-limits';
+import { leftOf, type TimeLimits } from './time-limits';
 import { Waits } from './waits';
 
 /** The parts of the cache that reading uses. */
@@ -157,7 +157,9 @@ export class Reader {
 
   /** Waits until it is known what the servers can do. */
   async #open(read: Read, limit: number): Promise<void> {
-    const { gate } = this.#context;
+    const { gate, clock } = this.#context;
+    // The first connection takes nothing of the time limit.
+    const startedAt = gate.isPatient ? Infinity : clock.now();
     try {
       await gate.ready(limit);
     } catch (error) {
@@ -167,7 +169,10 @@ export class Reader {
     if (gate.leases === undefined) {
       this.#failed(read);
       this.#without(read.place, read.callers);
-    } else this.#send(gate.leases, read);
+      return;
+    }
+    const now = Math.floor(clock.now());
+    this.#send(gate.leases, read, now, leftOf(limit, Math.max(0, now - startedAt)));
   }
 
   #send(leases: Leases, read: Read, now = Math.floor(this.#context.clock.now()), limit = read.lead.settings.cacheTimeout): void {
@@ -243,7 +248,8 @@ export class Reader {
     next.onJudged = read.onJudged;
     read.onJudged = undefined;
     const now = Math.floor(clock.now());
-    const limit = read.lead.settings.cacheTimeout === 0 ? 0 : Math.max(1, read.due - now);
+    const { cacheTimeout } = read.lead.settings;
+    const limit = leftOf(cacheTimeout, cacheTimeout - (read.due - now));
     if (first === undefined) {
       this.#sendAgain(next, now, limit);
       return;
@@ -260,6 +266,8 @@ export class Reader {
     const { leases } = this.#context.gate;
     if (leases !== undefined && next.round <= ROUNDS) this.#send(leases, next, now, limit);
     else {
+      // What the servers can do could not be asked: if this is the one call that tries a server in trouble, it has failed.
+      if (leases === undefined) this.#failed(next);
       next.over = true;
       this.#without(next.place, next.callers);
       next.judged();

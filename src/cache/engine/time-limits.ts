@@ -13,6 +13,11 @@ export interface Limited {
 const STALL = 5;
 const MAX_GRACE = 200;
 
+/** What is left of a limit in milliseconds, at least 1; 0, for none, stays 0. */
+export function leftOf(limit: number, elapsed: number): number {
+  return limit === 0 ? 0 : Math.max(1, Math.ceil(limit - elapsed));
+}
+
 /** One timer for everything with the same time limit: they are due in the order in which they were added. */
 class Line {
   readonly #clock: Clock;
