@@ -488,6 +488,25 @@ describe('other clients', () => {
     expect(cache.stats()).toMatchObject({ flights: 0, loads: 0 });
   });
 
+  it('validate: a server that was started anew may give the same CAS to another value', async () => {
+    const first = await MemcachedServer.start({ port: 0 });
+    await using client = new Client(`127.0.0.1:${first.port}`);
+    const cache = new ReadThroughCache(client, { expire: 600, l1: { validate: true, admit: 'all' } });
+    const load = (): string => 'loaded';
+    await client.set('k', 'old');
+    for (let i = 0; i < 3; i++) expect(await cache.get('k', load)).toBe('old');
+    const token = await client.gets('k');
+    const { port } = first;
+    await client.close();
+    await first.close();
+    const second = await MemcachedServer.start({ port });
+    await client.set('k', 'new');
+    expect(await client.gets('k')).toEqual(['new', token[1]]);
+    for (let i = 0; i < 3; i++) expect(await cache.get('k', load)).toBe('new');
+    await client.close();
+    await second.close();
+  });
+
   it('an executor may answer within the tick', async () => {
     const client = new EmbeddedClient();
     const known = new Map<string, Promise<unknown>>();
