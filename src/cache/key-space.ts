@@ -16,8 +16,14 @@ export const NAMESPACE_COUNTER = ' ';
 
 /** No version is longer: they are numbers below 2^53, in base 36. */
 const LONGEST_VERSION = 'z'.repeat(11);
-/** Where the server does not tell the version. No number is written like this. */
+/** Where the server does not tell the version: such a key is never sent. */
 const NO_VERSION = '-';
+
+/** How entries are called with one version of the namespace. */
+export interface VersionRules extends KeyRules {
+  /** Whether that cannot be had. */
+  readonly unknown: boolean;
+}
 
 /** Which keys a cache has, and how they are made. */
 export class KeySpace {
@@ -43,8 +49,9 @@ export class KeySpace {
    *
    * @param version of the namespace, in decimal; undefined when it cannot be had
    */
-  ofVersion(version: string | undefined): KeyRules {
-    return this.#rulesOf(version === undefined ? NO_VERSION : BigInt(version).toString(36));
+  ofVersion(version: string | undefined): VersionRules {
+    const unknown = version === undefined;
+    return { ...this.#rulesOf(unknown ? NO_VERSION : BigInt(version).toString(36)), unknown };
   }
 
   /**
@@ -59,8 +66,8 @@ export class KeySpace {
   }
 
   /** The same entry by the rules of a version of the namespace, if there is one. @throws MemcacheIllegalInputError */
-  within(target: Place, rules: KeyRules | undefined): Place {
-    return rules === undefined ? target : { key: target.key, wireKey: encodeKey(target.key, rules) };
+  within(target: Place, rules: VersionRules | undefined): Place {
+    return rules === undefined ? target : { key: target.key, wireKey: encodeKey(target.key, rules), unknown: rules.unknown };
   }
 
   /** @throws MemcacheIllegalInputError for a key that is not legal with every version that there may be */

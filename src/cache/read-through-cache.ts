@@ -8,7 +8,7 @@ import { nextClientId } from '../client/observe';
 import { FallbackClient } from '../client/policies/fallback-client';
 import { MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError } from '../errors';
 import { isBytes } from '../protocol/bytes';
-import { encodePrefix, type Key, type KeyRules } from '../protocol/key';
+import { encodePrefix, type Key } from '../protocol/key';
 import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom } from '../runtime/random';
 import type { CacheValue } from '../serde/typed-serde';
@@ -42,7 +42,7 @@ import { Recovery } from './health/recovery';
 import { Broadcast } from './near/broadcast';
 import { NearCache } from './near/near-cache';
 import { Batch } from './batch';
-import { KeySpace, NAMESPACE_COUNTER } from './key-space';
+import { KeySpace, NAMESPACE_COUNTER, type VersionRules } from './key-space';
 import { RequestScope } from './request-scope';
 import { ServerCounters } from './tags/counters';
 import { Versions, type CounterHealth } from './tags/versions';
@@ -307,6 +307,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async #peek(key: Key, options: CallOptions | undefined): Promise<unknown> {
     options?.signal?.throwIfAborted();
     const place = await this.#place(this.#keys.entry(key));
+    if (place.unknown === true) return undefined;
     const item = await this.#executor.execute(new PlainGet('get', place.wireKey, place.key), options);
     if (item === undefined || (item.bytes.length === 0 && item.flags === 0)) return undefined;
     const reply = new Reply();
@@ -498,6 +499,11 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   #get(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, limit = settings.cacheTimeout): Promise<unknown> {
     if (signal?.aborted === true) return this.#ask(place, load, settings, signal, onDecided);
+    if (place.unknown === true) {
+      return this.#ask(place, load, settings, signal, onDecided, 0, (caller) => {
+        this.#reader.unplaced(place, caller);
+      });
+    }
     if (this.#near !== undefined) {
       const now = this.#clock.now();
       if (this.#near.validates) return this.#getValidated(this.#near, place, load, settings, signal, onDecided);
@@ -508,10 +514,11 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         return Promise.resolve(known.value);
       }
     }
-    return this.#ask(place, load, settings, signal, onDecided, undefined, limit);
+    return this.#ask(place, load, settings, signal, onDecided, limit);
   }
 
-  #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, failure?: { readonly error: unknown }, limit = settings.cacheTimeout): Promise<unknown> {
+  /** @param begin by default a question to the server */
+  #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, limit = settings.cacheTimeout, begin?: (caller: Caller) => void): Promise<unknown> {
     if (signal?.aborted === true) {
       onDecided?.();
       return rejected(signal.reason);
@@ -525,8 +532,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const caller = new Caller(load, settings, resolve);
     caller.onDecided = onDecided;
     if (signal !== undefined) this.#follow(caller, place, signal);
-    if (failure === undefined) this.#reader.read(place, caller, limit);
-    else this.#reader.unanswered(place, caller, failure.error);
+    if (begin === undefined) this.#reader.read(place, caller, limit);
+    else begin(caller);
     return promise;
   }
 
@@ -547,7 +554,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         identity = await this.#identityOf(place, settings.cacheTimeout, signal);
       } catch (error) {
         // It has had its time: it is not asked once more.
-        return this.#ask(place, load, settings, signal, onDecided, { error });
+        return this.#ask(place, load, settings, signal, onDecided, 0, (caller) => {
+          this.#reader.unanswered(place, caller, error);
+        });
       }
       const same = identity !== undefined && !identity.outdated && identity.cas === known.cas ? known.open() : undefined;
       if (same !== undefined) {
@@ -557,7 +566,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       }
       limit = leftOf(limit, this.#clock.now() - startedAt);
     }
-    return this.#ask(place, load, settings, signal, onDecided, undefined, limit);
+    return this.#ask(place, load, settings, signal, onDecided, limit);
   }
 
   /** What the server has now. Rejects when it does not say so in time, and when the caller has gone. */
@@ -584,7 +593,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`. */
-  async #rulesWithin({ cacheTimeout }: EntrySettings): Promise<{ readonly rules: KeyRules; readonly limit: number }> {
+  async #rulesWithin({ cacheTimeout }: EntrySettings): Promise<{ readonly rules: VersionRules; readonly limit: number }> {
     const startedAt = this.#clock.now();
     const rules = await this.#presentRules();
     return { rules, limit: leftOf(cacheTimeout, this.#clock.now() - startedAt) };
@@ -594,7 +603,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return this.#keys.within(target, this.#keys.isVersioned ? await this.#presentRules() : undefined);
   }
 
-  async #presentRules(): Promise<KeyRules> {
+  async #presentRules(): Promise<VersionRules> {
     return this.#keys.ofVersion(this.#versions.currentAhead(NAMESPACE_COUNTER) ?? (await this.#versions.ask(NAMESPACE_COUNTER))?.number);
   }
 

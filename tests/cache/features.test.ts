@@ -242,6 +242,41 @@ describe('tags and namespace', () => {
     expect(write).toHaveBeenCalledTimes(1);
   });
 
+  it('nothing is read or stored while the version of the namespace cannot be had: it could not be invalidated', async () => {
+    const fleet = new Fleet(1, 10, { namespace: 'shop', expire: 0 });
+    const [well] = fleet.processes;
+    const outage = async (): Promise<unknown[]> => {
+      const process = fleet.process('in trouble');
+      process.line.onCommand = ({ verb }) => (verb === 'ma' ? Promise.reject(new Error('the server of the counter is down')) : undefined);
+      const single = await fleet.clock.until(Promise.all([process.get('k'), process.get('k')]));
+      const many = await fleet.clock.until(process.cache.getMany(['k'], () => [fleet.database.versions.get('k') ?? 0]));
+      expect(await fleet.clock.until(process.cache.peek('k'))).toBeUndefined();
+      expect(process.cache.stats()).toMatchObject({ load: 2, joined: 1, stored: 0 });
+      await fleet.clock.pass(10);
+      return [...single, ...many.values()];
+    };
+    fleet.database.write('k');
+    expect(await outage()).toEqual(['k@1', 'k@1', 1]);
+    expect(fleet.store.find('shop:-:k')).toBeUndefined();
+    fleet.database.write('k');
+    await fleet.clock.until(well!.cache.delete('k'));
+    await fleet.clock.until(well!.cache.invalidateNamespace());
+    expect(await fleet.clock.until(well!.get('k'))).toBe('k@2');
+    expect(await outage()).toEqual(['k@2', 'k@2', 2]);
+  });
+
+  it('a counter that is not a number fails no read on servers without meta commands either', async () => {
+    await using client = new EmbeddedClient();
+    const old: Executor = {
+      execute: (command, options) => (command.verb === 'version' ? Promise.resolve(new Map([['old', '1.5.22']]) as never) : client.executor.execute(command, options)),
+      close: () => client.close(),
+    };
+    await client.set('shop:version', 'abc');
+    const cache = new ReadThroughCache(new Client(old, client.options), { namespace: 'shop' });
+    for (let i = 0; i < 2; i++) expect(await cache.get('k', () => i)).toBe(i);
+    await expect(cache.delete('k')).rejects.toThrow(MemcacheError);
+  });
+
   it('a change is seen by those who learned of a newer namespace while it was written', async () => {
     const fleet = new Fleet(2, 10, { namespace: 'shop', expire: 600 });
     const [late, early] = fleet.processes;

@@ -1,5 +1,5 @@
 import { NO_CAS } from '../../client/command';
-import { MemcacheTimeoutError, MemcacheUnknownCommandError } from '../../errors';
+import { MemcacheError, MemcacheTimeoutError, MemcacheUnknownCommandError } from '../../errors';
 import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 import type { CacheSettings, EntrySettings } from '../cache-options';
@@ -128,6 +128,14 @@ export class Reader {
     const read = new Read(place, caller, [caller], this.#onLate);
     read.due = caller.since + caller.settings.cacheTimeout;
     this.#onError(read, error);
+  }
+
+  /** The version of the namespace cannot be had: the value is loaded without the cache. */
+  unplaced(place: Place, caller: Caller): void {
+    const { clock, events } = this.#context;
+    caller.since = Math.floor(clock.now());
+    events.emit('cache-error', place.key, { error: new MemcacheError('the server does not tell the version of the namespace') });
+    this.#without(place, [caller]);
   }
 
   /** A write of this process: nobody joins what is under way. */
