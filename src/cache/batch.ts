@@ -54,7 +54,8 @@ export class Batch<K extends Key> {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    // Fake timers may hold up `queueMicrotask`.
+    void Promise.resolve().then(() => {
       this.#scheduled = false;
       this.#fire();
     });

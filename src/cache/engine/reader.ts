@@ -1,6 +1,6 @@
 import { NO_CAS } from '../../client/command';
 import { MemcacheError, MemcacheTimeoutError, MemcacheUnknownCommandError } from '../../errors';
-import type { Clock } from '../../runtime/clock';
+import { nextTick, type Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 import type { CacheSettings, EntrySettings } from '../cache-options';
 import type { Events } from '../events';
@@ -110,7 +110,7 @@ export class Reader {
     }
     const read = new Read(place, caller, [caller], this.#onLate);
     read.server = server;
-    if (this.#tick.size === 0) process.nextTick(this.#endTick);
+    if (this.#tick.size === 0) nextTick(this.#endTick);
     this.#tick.set(place.wireKey, read);
     if (gate.leases === undefined) void this.#open(read, limit);
     else this.#send(gate.leases, read, this.#now, limit);
