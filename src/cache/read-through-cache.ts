@@ -412,8 +412,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   /**
    * Runs `write`, which changes the data behind the entries of `keys`, and then deletes these entries. Beforehand they are set
-   * to expire within 5 seconds, so that a crash in between leaves nothing outdated for longer. Rejects with what `write`
-   * throws, or with the error of a failed deletion.
+   * to expire within 5 seconds, so that a crash in between leaves nothing outdated for longer, except what was loaded again before
+   * `write` was done. Rejects with what `write` throws, or with the error of a failed deletion.
    */
   async change<R>(keys: Key | (Keys<Key> & { readonly length?: never }) | readonly Key[], write: () => Promise<R> | R): Promise<R> {
     if (typeof write !== 'function') throw new MemcacheIllegalInputError('write must be a function');
