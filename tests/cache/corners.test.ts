@@ -228,6 +228,25 @@ describe('tags', () => {
     await client.close();
   });
 
+  it('two invalidations at once, whose answers come in another order: what lies between them is invalid', async () => {
+    const fleet = new Fleet(2, 0, { tags: ['t'], expire: 600 });
+    const [a, b] = fleet.processes;
+    let slow = true;
+    // As over two connections: the answer to the first comes last.
+    a!.line.onCommand = ({ verb }) => {
+      if (verb !== 'ma' || !slow) return undefined;
+      slow = false;
+      return fleet.clock.sleep(50);
+    };
+    const first = a!.cache.invalidateTags('t');
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
+    await fleet.clock.pass(10);
+    fleet.database.write('k');
+    await fleet.clock.until(Promise.all([first, a!.cache.invalidateTags('t')]));
+    expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
+  });
+
   it('an entry stays when its tag cannot be asked for', async () => {
     const fleet = new Fleet(1, 0, { tags: ['t'], expire: 600 });
     await fleet.herd(1, 'k');
