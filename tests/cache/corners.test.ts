@@ -406,6 +406,20 @@ describe('time', () => {
     slow.close();
   });
 
+  it('calls of one tick for one key have each their own cacheTimeout', async () => {
+    const fleet = new Fleet(1, 0);
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    process!.line.state = 'blackHole';
+    const patient = process!.get('k', { cacheTimeout: 800 });
+    expect((await fleet.herd(1, 'k')).times).toEqual([100]);
+    expect(await fleet.clock.until(patient)).toBe('k@0');
+    process!.line.state = 'up';
+    const cold = [process!.get('other', { cacheTimeout: 800 }), process!.get('other')];
+    expect(await fleet.clock.until(Promise.all(cold))).toEqual(['other@0', 'other@0']);
+    expect(fleet.database.startedAt.length).toBe(4);
+  });
+
   it('a new question to the servers is within the time limit of the call', async () => {
     const fleet = new Fleet(1, 0);
     const [process] = fleet.processes;

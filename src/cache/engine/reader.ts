@@ -97,8 +97,8 @@ export class Reader {
     if (this.#tick.size === 0) this.#now = Math.floor(this.#context.clock.now());
     caller.since = this.#now;
     const shared = this.#tick.get(place.wireKey);
-    // An executor may answer within the tick.
-    if (shared?.over === false) {
+    // An executor may answer within the tick; and each call has its own time limit.
+    if (shared?.over === false && shared.lead.settings.cacheTimeout === caller.settings.cacheTimeout) {
       shared.callers.push(caller);
       return;
     }
