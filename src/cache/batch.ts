@@ -54,7 +54,8 @@ export class Batch<K extends Key> {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    // Fake timers may hold up `queueMicrotask`.
+    void Promise.resolve().then(() => {
       this.#scheduled = false;
       this.#fire();
     });
@@ -76,7 +77,15 @@ export class Batch<K extends Key> {
         for (const { reject } of wanted) reject(new MemcacheOverloadedError('too many loads wait; see maxLoads and maxQueuedLoads'));
         return;
       }
-      await turn;
+      let came = false;
+      const queued = wanted;
+      whenAllGone(queued, () => {
+        if (came) return;
+        turn.leave();
+        stillWanted(queued);
+      });
+      await turn.come;
+      came = true;
       // Some have been given up meanwhile.
       wanted = stillWanted(wanted);
       if (wanted.length === 0) {
@@ -90,16 +99,11 @@ export class Batch<K extends Key> {
       placed = false;
     };
     const controller = new AbortController();
-    // The call is aborted when all of its keys were aborted.
-    let left = wanted.length;
-    for (const { signal } of wanted) {
-      signal.addEventListener('abort', () => {
-        if (--left > 0) return;
-        // As with a load of one key, the next one need not wait until the loader notices.
-        leave();
-        controller.abort(signal.reason);
-      }, { once: true });
-    }
+    whenAllGone(wanted, (reason) => {
+      // As with a load of one key, the next one need not wait until the loader notices.
+      leave();
+      controller.abort(reason);
+    });
     try {
       const loaded = await this.#load(wanted.map(({ key }) => key), { signal: controller.signal });
       this.#give(wanted, loaded);
@@ -127,6 +131,16 @@ export class Batch<K extends Key> {
 function stillWanted<K>(wanted: Wanted<K>[]): Wanted<K>[] {
   for (const { signal, reject } of wanted) if (signal.aborted) reject(signal.reason);
   return wanted.filter(({ signal }) => !signal.aborted);
+}
+
+/** Calls back when all of them have been given up, with the reason of the last. */
+function whenAllGone<K>(wanted: readonly Wanted<K>[], callback: (reason: unknown) => void): void {
+  let left = wanted.length;
+  for (const { signal } of wanted) {
+    signal.addEventListener('abort', () => {
+      if (--left === 0) callback(signal.reason);
+    }, { once: true });
+  }
 }
 
 function settle(value: unknown, resolve: (value: unknown) => void, reject: (error: unknown) => void): void {

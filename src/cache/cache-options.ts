@@ -46,9 +46,9 @@ export interface EntryOptions<T = unknown> extends CallOptions {
   softTimeout?: number | undefined;
   /** Milliseconds after which a load is aborted and its callers reject with `CacheLoadTimeoutError`, or get the old value; 0 = no limit. @default 0 */
   loadTimeout?: number | undefined;
-  /** Milliseconds that the cache may cost one call, not counting the wait for another process's load. @default 100 */
+  /** Milliseconds that the cache may cost one call, not counting the wait for another process's load; 0 = no limit but the client's own. @default 100 */
   cacheTimeout?: number | undefined;
-  /** Seconds for which a loader's `undefined` ("there is no such value") is stored; without this option it is not stored. @default none */
+  /** Seconds for which a loader's `undefined` ("there is no such value") is stored, 0 for ever; without this option it is not stored. @default none */
   negativeExpire?: number | undefined;
   /** Milliseconds for which a key whose load has failed rejects with that error, without loading, in this process. @default 0 */
   errorPause?: number | undefined;
@@ -75,7 +75,7 @@ export interface NearCacheOptions {
   share?: boolean | undefined;
   /**
    * Whether the server is asked each time whether the entry is still the same: nothing outdated is served, and only the
-   * transfer of values is saved.
+   * transfer of values is saved, on memcached from 1.6.27 on, of those that such a cache has written.
    * @default false
    */
   validate?: boolean | undefined;
@@ -368,8 +368,8 @@ export function expireOf(expire: EntrySettings['expire'], value: unknown, key: K
   if (typeof seconds !== 'number' || Number.isNaN(seconds) || seconds > MAX_SECONDS) {
     throw new MemcacheIllegalInputError('expire must return a number of seconds');
   }
-  // Rounded up: 0 would be for ever.
-  return Math.ceil(seconds);
+  // Rounded away from 0, which would be for ever.
+  return seconds < 0 ? -1 : Math.ceil(seconds);
 }
 
 /** A list is copied: the caller may change it before what it is for has been loaded. */

@@ -7,7 +7,8 @@
  *     [<namespace>:]tag:<name>           the counter that tells the version of a tag
  *     <key of its entry>:<id>:<number>   a piece of a value; see `exchange/chunks.ts`
  */
-import { encodeKey, type Key, type KeyRules } from '../protocol/key';
+import { isBytes } from '../protocol/bytes';
+import { encodeKey, type Key, type KeyPart, type KeyRules } from '../protocol/key';
 import type { Place } from './exchange/leases';
 
 /** Names the counter of the namespace among those of tags; no tag may have this name. */
@@ -15,8 +16,14 @@ export const NAMESPACE_COUNTER = ' ';
 
 /** No version is longer: they are numbers below 2^53, in base 36. */
 const LONGEST_VERSION = 'z'.repeat(11);
-/** Where the server does not tell the version. No number is written like this. */
+/** Where the server does not tell the version: such a key is never sent. */
 const NO_VERSION = '-';
+
+/** How entries are called with one version of the namespace. */
+export interface VersionRules extends KeyRules {
+  /** Whether that cannot be had. */
+  readonly unknown: boolean;
+}
 
 /** Which keys a cache has, and how they are made. */
 export class KeySpace {
@@ -42,23 +49,30 @@ export class KeySpace {
    *
    * @param version of the namespace, in decimal; undefined when it cannot be had
    */
-  ofVersion(version: string | undefined): KeyRules {
-    return this.#within(version === undefined ? NO_VERSION : BigInt(version).toString(36));
+  ofVersion(version: string | undefined): VersionRules {
+    const unknown = version === undefined;
+    return { ...this.#rulesOf(unknown ? NO_VERSION : BigInt(version).toString(36)), unknown };
   }
 
   /**
-   * An entry.
+   * An entry, as it is called without a namespace. Bytes are copied: the caller may use them for another key before this one is
+   * written, and by them a cluster finds the server.
    *
-   * @param rules with a namespace those of its version
    * @throws MemcacheIllegalInputError
    */
-  entry<K extends Key>(key: K, rules = this.#rules): Place & { readonly key: K } {
-    return { key, wireKey: encodeKey(key, rules) };
+  entry(key: Key): Place {
+    const wireKey = encodeKey(key, this.#rules);
+    return { key: typeof key === 'string' ? key : copyOf(key), wireKey };
+  }
+
+  /** The same entry by the rules of a version of the namespace, if there is one. @throws MemcacheIllegalInputError */
+  within(target: Place, rules: VersionRules | undefined): Place {
+    return rules === undefined ? target : { key: target.key, wireKey: encodeKey(target.key, rules), unknown: rules.unknown };
   }
 
   /** @throws MemcacheIllegalInputError for a key that is not legal with every version that there may be */
-  check(key: Key): void {
-    encodeKey(key, this.#within(LONGEST_VERSION));
+  check({ key }: Place): void {
+    encodeKey(key, this.#rulesOf(LONGEST_VERSION));
   }
 
   /** The counter of the tag `name`, or of the namespace. */
@@ -68,7 +82,7 @@ export class KeySpace {
     return this.entry(key);
   }
 
-  #within(version: string): KeyRules {
+  #rulesOf(version: string): KeyRules {
     return { ...this.#rules, prefix: `${this.#rules.prefix}${this.#namespace ?? ''}:${version}:` };
   }
 }
@@ -76,4 +90,12 @@ export class KeySpace {
 /** The keys of the pieces that the value of an entry is cut into. */
 export function pieceKeys({ wireKey }: Place, id: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => `${wireKey}:${id}:${i}`);
+}
+
+function copyOf(key: Exclude<Key, string>): Key {
+  return isBytes(key) ? Buffer.from(key) : [copyOfPart(key[0]), copyOfPart(key[1])];
+}
+
+function copyOfPart(part: KeyPart): KeyPart {
+  return typeof part === 'string' ? part : Buffer.from(part);
 }

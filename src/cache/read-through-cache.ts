@@ -1,4 +1,4 @@
-import { onAbort } from '../client/abort';
+import { onAbort, rejected } from '../client/abort';
 import { Client } from '../client/client';
 import { DeleteCommand, TouchCommand } from '../client/commands/item';
 import type { Keys } from '../client/cache-api';
@@ -9,7 +9,7 @@ import { FallbackClient } from '../client/policies/fallback-client';
 import { otherCopy } from '../client/policies/other-copy';
 import { MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError } from '../errors';
 import { isBytes } from '../protocol/bytes';
-import { encodePrefix, keyList, type Key, type KeyRules } from '../protocol/key';
+import { encodePrefix, keyList, type Key } from '../protocol/key';
 import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom } from '../runtime/random';
 import type { CacheValue } from '../serde/typed-serde';
@@ -23,7 +23,7 @@ import { Pending } from './engine/pending';
 import { Reader } from './engine/reader';
 import { Slots } from './engine/slots';
 import { Storing } from './engine/storing';
-import { TimeLimits } from './engine/time-limits';
+import { leftOf, TimeLimits } from './engine/time-limits';
 import { Events } from './events';
 import { limitAnswer } from './exchange/answer-time';
 import { Chunks, type Chunked } from './exchange/chunks';
@@ -33,6 +33,7 @@ import { IdentityGet, type Identity } from './exchange/identity-get';
 import type { Leases, Place } from './exchange/leases';
 import { MetaLeases } from './exchange/meta-leases';
 import { PlainGet } from './exchange/plain-get';
+import { rejecting } from './exchange/rejecting';
 import { Reply } from './exchange/reply';
 import { CasNumbers } from './exchange/tokens';
 import { EntryReader } from './format/entry-reader';
@@ -42,7 +43,7 @@ import { Recovery } from './health/recovery';
 import { Broadcast } from './near/broadcast';
 import { NearCache } from './near/near-cache';
 import { Batch } from './batch';
-import { KeySpace, NAMESPACE_COUNTER } from './key-space';
+import { KeySpace, NAMESPACE_COUNTER, type VersionRules } from './key-space';
 import { RequestScope } from './request-scope';
 import { ServerCounters } from './tags/counters';
 import { Versions, type CounterHealth } from './tags/versions';
@@ -100,7 +101,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const clock = options.clock ?? clientOptions.clock ?? systemClock;
     const random = options.random ?? systemRandom;
     const serde: Serde<unknown, unknown> = clientOptions.serde ?? new TypedSerde();
-    const { executor } = client;
+    const executor = rejecting(client.executor);
     const allowUnicode = clientOptions.allowUnicodeKeys ?? false;
     const rules = { prefix: encodePrefix(clientOptions.keyPrefix ?? '', allowUnicode), allowUnicode };
     const keys = (this.#keys = new KeySpace(rules, settings.namespace));
@@ -220,11 +221,11 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     try {
       if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
       settings = callSettings(options, this.#settings.entry);
-      if (this.#keys.isVersioned) return this.#getVersioned(key, load, settings, options?.signal);
       place = this.#keys.entry(key);
     } catch (error) {
-      return failed(error);
+      return rejected(error);
     }
+    if (this.#keys.isVersioned) return this.#getVersioned(place, load, settings, options?.signal);
     return this.#get(place, load, settings, options?.signal);
   }
 
@@ -251,20 +252,21 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   async #readEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, options?: EntryOptions<never>): Promise<Promise<unknown>[]> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
     const settings = callSettings(options, this.#settings.entry);
+    const targets = list.map((key) => ({ key, target: this.#keys.entry(key) }));
     const { rules, limit } = this.#keys.isVersioned ? await untilAborted(this.#rulesWithin(settings), options?.signal) : { limit: settings.cacheTimeout };
-    const places = new Map<string, Place & { readonly key: K }>();
-    const wireKeys = list.map((key) => {
-      const place = this.#keys.entry(key, rules);
-      if (!places.has(place.wireKey)) places.set(place.wireKey, place);
+    const wanted = new Map<string, { readonly place: Place; readonly key: K }>();
+    const wireKeys = targets.map(({ key, target }) => {
+      const place = this.#keys.within(target, rules);
+      if (!wanted.has(place.wireKey)) wanted.set(place.wireKey, { place, key });
       return place.wireKey;
     });
-    if (places.size === 0) return [];
-    const batch = new Batch(load, this.#slots, places.size, (key) => {
+    if (wanted.size === 0) return [];
+    const batch = new Batch(load, this.#slots, wanted.size, (key) => {
       this.#events.emit('overloaded', key);
     });
     const values = new Map<string, Promise<unknown>>();
-    for (const [wireKey, place] of places) {
-      values.set(wireKey, this.#get(place, batch.loaderOf(place.key), settings, options?.signal, batch.decided, limit));
+    for (const [wireKey, { place, key }] of wanted) {
+      values.set(wireKey, this.#get(place, batch.loaderOf(key), settings, options?.signal, batch.decided, limit));
     }
     // Whoever looks at one of them later must not be too late.
     for (const value of values.values()) value.catch(() => undefined);
@@ -288,7 +290,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       try {
         made = key(...args);
       } catch (error) {
-        return failed(error);
+        return rejected(error);
       }
       return this.get<T>(made, () => load(...args), entry);
     };
@@ -305,12 +307,13 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   async #peek(key: Key, options: CallOptions | undefined): Promise<unknown> {
     options?.signal?.throwIfAborted();
-    const place = await this.#place(key);
-    const item = await this.#executor.execute(new PlainGet('get', place.wireKey, key), options);
+    const place = await this.#place(this.#keys.entry(key));
+    if (place.unknown === true) return undefined;
+    const item = await this.#executor.execute(new PlainGet('get', place.wireKey, place.key), options);
     if (item === undefined || (item.bytes.length === 0 && item.flags === 0)) return undefined;
     const reply = new Reply();
     reply.flags = item.flags;
-    const kind = this.#entryReader.read(reply, key, item.bytes, 0, item.bytes.length, true, item.flags, 1);
+    const kind = this.#entryReader.read(reply, place.key, item.bytes, 0, item.bytes.length, true, item.flags, 1);
     if (kind === 'l' || kind === 'n') return undefined;
     if (reply.tags !== '') {
       await this.#leases();
@@ -410,14 +413,14 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   /**
    * Runs `write`, which changes the data behind the entries of `keys`, and then deletes these entries. Beforehand they are set
-   * to expire within 5 seconds, so that a crash in between leaves nothing outdated for longer. Rejects with what `write`
-   * throws, or with the error of a failed deletion.
+   * to expire within 5 seconds, so that a crash in between leaves nothing outdated for longer, except what was loaded again before
+   * `write` was done. Rejects with what `write` throws, or with the error of a failed deletion.
    */
   async change<R>(keys: Key | (Keys<Key> & { readonly length?: never }) | readonly Key[], write: () => Promise<R> | R): Promise<R> {
     if (typeof write !== 'function') throw new MemcacheIllegalInputError('write must be a function');
     const list = isOneKey(keys) ? [keys] : keyList(keys);
-    if (this.#keys.isVersioned) for (const key of list) this.#keys.check(key);
     const targets = list.map((key) => this.#keys.entry(key));
+    if (this.#keys.isVersioned) for (const target of targets) this.#keys.check(target);
     await Promise.allSettled(
       targets.map(async (target) => {
         const place = await this.#placeToWrite(target);
@@ -497,6 +500,11 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   #get(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, limit = settings.cacheTimeout): Promise<unknown> {
     if (signal?.aborted === true) return this.#ask(place, load, settings, signal, onDecided);
+    if (place.unknown === true) {
+      return this.#ask(place, load, settings, signal, onDecided, 0, (caller) => {
+        this.#reader.unplaced(place, caller);
+      });
+    }
     if (this.#near !== undefined) {
       const now = this.#clock.now();
       if (this.#near.validates) return this.#getValidated(this.#near, place, load, settings, signal, onDecided);
@@ -507,13 +515,14 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         return Promise.resolve(known.value);
       }
     }
-    return this.#ask(place, load, settings, signal, onDecided, undefined, limit);
+    return this.#ask(place, load, settings, signal, onDecided, limit);
   }
 
-  #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, failure?: { readonly error: unknown }, limit = settings.cacheTimeout): Promise<unknown> {
+  /** @param begin by default a question to the server */
+  #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, limit = settings.cacheTimeout, begin?: (caller: Caller) => void): Promise<unknown> {
     if (signal?.aborted === true) {
       onDecided?.();
-      return failed(signal.reason);
+      return rejected(signal.reason);
     }
     this.#broadcast?.open();
     // Nothing else is kept by a closure: there is one of these for each call.
@@ -524,8 +533,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const caller = new Caller(load, settings, resolve);
     caller.onDecided = onDecided;
     if (signal !== undefined) this.#follow(caller, place, signal);
-    if (failure === undefined) this.#reader.read(place, caller, limit);
-    else this.#reader.unanswered(place, caller, failure.error);
+    if (begin === undefined) this.#reader.read(place, caller, limit);
+    else begin(caller);
     return promise;
   }
 
@@ -546,7 +555,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         identity = await this.#identityOf(place, settings.cacheTimeout, signal);
       } catch (error) {
         // It has had its time: it is not asked once more.
-        return this.#ask(place, load, settings, signal, onDecided, { error });
+        return this.#ask(place, load, settings, signal, onDecided, 0, (caller) => {
+          this.#reader.unanswered(place, caller, error);
+        });
       }
       const same = identity !== undefined && !identity.outdated && identity.cas === known.cas ? known.open() : undefined;
       if (same !== undefined) {
@@ -554,9 +565,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
         onDecided?.();
         return same.value;
       }
-      if (limit > 0) limit = Math.max(1, Math.ceil(limit - (this.#clock.now() - startedAt)));
+      limit = leftOf(limit, this.#clock.now() - startedAt);
     }
-    return this.#ask(place, load, settings, signal, onDecided, undefined, limit);
+    return this.#ask(place, load, settings, signal, onDecided, limit);
   }
 
   /** What the server has now. Rejects when it does not say so in time, and when the caller has gone. */
@@ -576,24 +587,24 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /** With a namespace, whose version is a part of the key. */
-  async #getVersioned(key: Key, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
-    this.#keys.check(key);
+  async #getVersioned(target: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
+    this.#keys.check(target);
     const { rules, limit } = await untilAborted(this.#rulesWithin(settings), signal);
-    return this.#get(this.#keys.entry(key, rules), load, settings, signal, undefined, limit);
+    return this.#get(this.#keys.within(target, rules), load, settings, signal, undefined, limit);
   }
 
   /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`. */
-  async #rulesWithin({ cacheTimeout }: EntrySettings): Promise<{ readonly rules: KeyRules; readonly limit: number }> {
+  async #rulesWithin({ cacheTimeout }: EntrySettings): Promise<{ readonly rules: VersionRules; readonly limit: number }> {
     const startedAt = this.#clock.now();
     const rules = await this.#presentRules();
-    return { rules, limit: cacheTimeout === 0 ? 0 : Math.max(1, Math.ceil(cacheTimeout - (this.#clock.now() - startedAt))) };
+    return { rules, limit: leftOf(cacheTimeout, this.#clock.now() - startedAt) };
   }
 
-  async #place(key: Key): Promise<Place> {
-    return this.#keys.entry(key, this.#keys.isVersioned ? await this.#presentRules() : undefined);
+  async #place(target: Place): Promise<Place> {
+    return this.#keys.within(target, this.#keys.isVersioned ? await this.#presentRules() : undefined);
   }
 
-  async #presentRules(): Promise<KeyRules> {
+  async #presentRules(): Promise<VersionRules> {
     return this.#keys.ofVersion(this.#versions.currentAhead(NAMESPACE_COUNTER) ?? (await this.#versions.ask(NAMESPACE_COUNTER))?.number);
   }
 
@@ -605,8 +616,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    */
   async #placeToWrite(target: Place): Promise<Place> {
     if (!this.#keys.isVersioned) return target;
-    this.#keys.check(target.key);
-    return this.#keys.entry(target.key, this.#keys.ofVersion(await this.#versions.present(NAMESPACE_COUNTER)));
+    this.#keys.check(target);
+    return this.#keys.within(target, this.#keys.ofVersion(await this.#versions.present(NAMESPACE_COUNTER)));
   }
 
   /** Writes of this process to one key reach the server in the order in which they were called. */
@@ -696,19 +707,14 @@ function untilAborted<R>(work: Promise<R>, signal: AbortSignal | undefined): Pro
   if (signal === undefined) return work;
   if (signal.aborted) {
     work.catch(() => undefined);
-    return failed(signal.reason);
+    return rejected(signal.reason);
   }
   return new Promise((resolve, reject) => {
     const unfollow = onAbort(signal, () => {
-      resolve(failed(signal.reason));
+      resolve(rejected(signal.reason));
     });
     work.finally(unfollow).then(resolve, reject);
   });
-}
-
-function failed(error: unknown): Promise<never> {
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort's reason, or what user code threw, as it is
-  return Promise.reject(error);
 }
 
 function isOneKey(keys: unknown): keys is Key {
@@ -724,5 +730,12 @@ function clientIdOf(client: object): number {
 function serverOfKeys(client: object): (place: Place) => string {
   if (!('serverFor' in client) || typeof client.serverFor !== 'function') return () => '';
   const placing = client as { serverFor(key: Key): string | undefined };
-  return ({ key }) => placing.serverFor(key) ?? '';
+  return ({ key }) => {
+    try {
+      return placing.serverFor(key) ?? '';
+    } catch {
+      // A hasher of the user's own: the command itself tells what is wrong with it.
+      return '';
+    }
+  };
 }

@@ -50,8 +50,10 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
       const results = this.#readEach === undefined ? this.#readAll<K, T>(missing, load, options) : this.#readEach(missing, load, options);
       for (const [i, key] of missing.entries()) void this.#once(key, () => results.then((each) => each[i])).catch(() => undefined);
     }
+    // All at once: the caller may use bytes for another key meanwhile.
+    const results = list.map((key) => ({ key, result: this.#results.get(idOf(key)) }));
     const values = new Map<K, T>();
-    for (const key of list) values.set(key, (await this.#results.get(idOf(key))) as T);
+    for (const { key, result } of results) values.set(key, (await result) as T);
     return values;
   }
 

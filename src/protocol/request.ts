@@ -111,19 +111,28 @@ let slabUsed = 0;
 
 /**
  * Prepares a block for {@link RequestWriter.block}: the result has one element per byte, and does not change any more unless it
- * is longer than {@link COPIED_UP_TO} and `always` is not true. A string that is not ASCII is encoded.
+ * is longer than {@link COPIED_UP_TO}. A string that is not ASCII is encoded.
  *
- * @param always whether bytes are copied however many there are
  * @throws MemcacheIllegalInputError when the bytes are gone, because their buffer was transferred
  */
-export function toBlock(data: string | Uint8Array, always = false): string | Uint8Array {
+export function toBlock(data: string | Uint8Array): string | Uint8Array {
   if (typeof data === 'string') return Buffer.byteLength(data) === data.length ? data : Buffer.from(data);
   if (data.length <= TEXT_UP_TO) {
-    if (data.length === 0 && isDetached(data)) throw detached();
+    checkPresent(data);
     return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
   }
   if (data.length <= COPIED_UP_TO) return copyInSlab(data);
-  return always || isResizable(data.buffer) ? Buffer.from(data) : data;
+  return isResizable(data.buffer) ? Buffer.from(data) : data;
+}
+
+/** A copy, however many bytes there are. @throws MemcacheIllegalInputError as {@link toBlock} does */
+export function ownBytes(data: Uint8Array): Uint8Array {
+  checkPresent(data);
+  return Buffer.from(data);
+}
+
+function checkPresent(data: Uint8Array): void {
+  if (data.length === 0 && isDetached(data)) throw detached();
 }
 
 function copyInSlab(data: Uint8Array): Uint8Array {

@@ -1,7 +1,12 @@
-import { Client, FallbackClient, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Client, FallbackClient, HashClient, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { MemcachedServer } from '../../src/server';
 import { Fleet } from './support/fleet';
 
 /** An executor in front of another one. */
@@ -137,6 +142,63 @@ describe('batches', () => {
   });
 });
 
+describe('loads that nobody waits for any more', () => {
+  const never = (): Promise<never> => new Promise(() => undefined);
+  const giveUp = async (fleet: Fleet, call: (signal: AbortSignal) => Promise<unknown>): Promise<void> => {
+    const controller = new AbortController();
+    const given = call(controller.signal).catch(() => 'given up');
+    await fleet.clock.pass(10);
+    controller.abort();
+    expect(await fleet.clock.until(given)).toBe('given up');
+  };
+
+  it('take no place in the queue', async () => {
+    const fleet = new Fleet(1, 0, { maxLoads: 1, maxQueuedLoads: 2 });
+    const { cache } = fleet.processes[0]!;
+    const hung = cache.get('hung', never, { loadTimeout: 1000 }).catch(() => 'late');
+    await fleet.clock.pass(10);
+    for (let i = 0; i < 5; i++) {
+      await giveUp(fleet, (signal) => cache.get(`given-up-${i}`, never, { signal }));
+      await giveUp(fleet, (signal) => cache.getMany([`a-${i}`, `b-${i}`], never, { signal, abortUnused: true }));
+      await giveUp(fleet, (signal) => cache.get(`unused-${i}`, never, { signal, abortUnused: true }));
+    }
+    expect(cache.stats()).toMatchObject({ queued: 0, loads: 1, flights: 1, overloaded: 0 });
+    const next = [1, 2].map((i) => cache.get(`k${i}`, () => 'v'));
+    expect(await fleet.clock.until(Promise.all([hung, ...next]))).toEqual(['late', 'v', 'v']);
+    expect(cache.stats()).toMatchObject({ queued: 0, loads: 0, flights: 0 });
+  });
+
+  it('keep nothing of those who have given up, although they never end', async () => {
+    const fleet = new Fleet(1, 0);
+    const { cache } = fleet.processes[0]!;
+    void cache.get('k', never);
+    const loaders: WeakRef<() => string>[] = [];
+    for (let i = 0; i < 500; i++) {
+      const load = (): string => `${i}`;
+      loaders.push(new WeakRef(load));
+      await giveUp(fleet, (signal) => cache.get('k', load, { signal }));
+    }
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    await new Promise((resolve) => setImmediate(resolve));
+    gc();
+    expect(loaders.filter((load) => load.deref() !== undefined).length).toBeLessThan(100);
+  });
+
+  it('leave no timer when their own loader ends them', async () => {
+    const fleet = new Fleet(1, 0, { loadTimeout: 60_000, abortUnused: true });
+    const controller = new AbortController();
+    const load = (): Promise<never> => {
+      controller.abort();
+      return never();
+    };
+    const ended = fleet.processes[0]!.cache.get('k', load, { signal: controller.signal }).catch(() => 'ended');
+    expect(await fleet.clock.until(ended)).toBe('ended');
+    await fleet.clock.pass(1000);
+    expect(fleet.clock.held).toBe(0);
+  });
+});
+
 describe('tags', () => {
   it('a version that the server tells only after a load has begun does not vouch for what was loaded', async () => {
     const store = new MemoryStore();
@@ -164,6 +226,25 @@ describe('tags', () => {
     const load = jest.fn(() => database);
     expect(await other.get('k', load)).toBe('new');
     await client.close();
+  });
+
+  it('two invalidations at once, whose answers come in another order: what lies between them is invalid', async () => {
+    const fleet = new Fleet(2, 0, { tags: ['t'], expire: 600 });
+    const [a, b] = fleet.processes;
+    let slow = true;
+    // As over two connections: the answer to the first comes last.
+    a!.line.onCommand = ({ verb }) => {
+      if (verb !== 'ma' || !slow) return undefined;
+      slow = false;
+      return fleet.clock.sleep(50);
+    };
+    const first = a!.cache.invalidateTags('t');
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
+    await fleet.clock.pass(10);
+    fleet.database.write('k');
+    await fleet.clock.until(Promise.all([first, a!.cache.invalidateTags('t')]));
+    expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
   });
 
   it('an entry stays when its tag cannot be asked for', async () => {
@@ -251,6 +332,27 @@ describe('time', () => {
     expect(fleet.count('stale-hit')).toBe(4);
   });
 
+  it('a life that ended less than a second ago is not stored for ever', async () => {
+    const fleet = new Fleet(1, 0, { expire: () => -0.5 });
+    for (let i = 0; i < 2; i++) {
+      await fleet.herd(1, 'k');
+      await fleet.clock.pass(10);
+    }
+    await fleet.clock.until(fleet.processes[0]!.cache.set('set', 1));
+    expect(fleet.store.size).toBe(0);
+    expect(fleet.database.loads).toBe(2);
+  });
+
+  it('staleIfError beyond 30 days, which the protocol has as a date: what was loaded later is stored too', async () => {
+    const fleet = new Fleet(1, 10, { expire: 60, staleIfError: 40 * 86_400 });
+    for (let i = 0; i < 3; i++) {
+      await fleet.herd(1, 'k');
+      await fleet.clock.pass(300_000);
+    }
+    expect(fleet.count('stored')).toBe(3);
+    expect(fleet.database.loads).toBe(3);
+  });
+
   it('close leaves reads their time limit', async () => {
     const fleet = new Fleet(1, 10);
     const [process] = fleet.processes;
@@ -273,6 +375,83 @@ describe('time', () => {
     expect(Math.max(...times)).toBeLessThanOrEqual(115);
     expect(Math.max(...times.slice(5))).toBeLessThanOrEqual(15);
     expect(fleet.count('circuit-open')).toBe(1);
+  });
+
+  it('each call has its own time for the first question to the servers', async () => {
+    const silent = createServer((socket) => socket.on('error', () => undefined).resume()).listen(0, '127.0.0.1');
+    const slow = createServer((socket) => socket.on('error', () => undefined).on('data', (data) => {
+      const answer = data.toString().startsWith('version') ? 'VERSION 1.6.45' : `HD O${/O(\d+)/.exec(data.toString())?.[1] ?? ''}`;
+      setTimeout(() => socket.write(`${answer}\r\n`), 100);
+    })).listen(0, '127.0.0.1');
+    await Promise.all([once(silent, 'listening'), once(slow, 'listening')]);
+    const clientOf = (server: Server): Client => new Client(`127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const firsts = {
+      set: (cache: ReadThroughCache) => cache.set('a', 1).catch(() => 0),
+      patient: (cache: ReadThroughCache) => cache.get('a', () => 1, { cacheTimeout: 60_000 }),
+    };
+    for (const first of Object.values(firsts)) {
+      await using client = clientOf(silent);
+      const cache = new ReadThroughCache(client);
+      void first(cache);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      const startedAt = performance.now();
+      await cache.get('b', () => 2);
+      expect(performance.now() - startedAt).toBeLessThan(500);
+    }
+    await using client = clientOf(slow);
+    const cache = new ReadThroughCache(client);
+    expect(await Promise.all([cache.get('a', () => 1, { cacheTimeout: 20 }), cache.set('b', 1)])).toEqual([1, true]);
+    await cache.close();
+    silent.close();
+    slow.close();
+  });
+
+  it('calls of one tick for one key have each their own cacheTimeout', async () => {
+    const fleet = new Fleet(1, 0);
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    process!.line.state = 'blackHole';
+    const patient = process!.get('k', { cacheTimeout: 800 });
+    expect((await fleet.herd(1, 'k')).times).toEqual([100]);
+    expect(await fleet.clock.until(patient)).toBe('k@0');
+    process!.line.state = 'up';
+    const cold = [process!.get('other', { cacheTimeout: 800 }), process!.get('other')];
+    expect(await fleet.clock.until(Promise.all(cold))).toEqual(['other@0', 'other@0']);
+    expect(fleet.database.startedAt.length).toBe(4);
+  });
+
+  it('a new question to the servers is within the time limit of the call', async () => {
+    const fleet = new Fleet(1, 0);
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    let refuses = true;
+    process!.line.onCommand = () => {
+      if (refuses) throw new MemcacheClientError('CLIENT_ERROR', { command: 'mg', certainty: 'notSent' });
+    };
+    await fleet.herd(1, 'k');
+    refuses = false;
+    process!.line.sent.length = 0;
+    process!.line.delay = 80;
+    expect(Math.max(...(await fleet.herd(1, 'k')).times)).toBeLessThanOrEqual(115);
+    expect(process!.line.sent).toEqual(['version', 'mg']);
+  });
+
+  it('a call that tries a server in trouble, and cannot ask what it can do, is not the last', async () => {
+    const fleet = new Fleet(1, 0, { circuit: { failures: 1, pause: 1000 } });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    process!.line.state = 'down';
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(1100);
+    process!.line.state = 'up';
+    process!.line.onCommand = ({ verb }) => {
+      throw verb === 'mg' ? new MemcacheUnknownCommandError('ERROR', { command: 'mg', certainty: 'notSent' }) : new MemcacheConnectError('no', { command: verb });
+    };
+    await fleet.herd(1, 'k');
+    process!.line.onCommand = () => undefined;
+    await fleet.clock.pass(1100);
+    for (let i = 0; i < 2; i++) await fleet.herd(1, 'k');
+    expect(process!.cache.stats().hit).toBe(2);
   });
 
   it('a failed deletion is made good for as long as single calls have let the entry live', async () => {
@@ -311,6 +490,54 @@ describe('other clients', () => {
     expect(await a!.get('k', () => 'new')).toBe('new');
     await a!.close();
     expect(await b!.peek('k')).toBe('new');
+  });
+
+  it('an executor or a hasher that throws is a cache that cannot be reached', async () => {
+    await using own = new EmbeddedClient();
+    const error = new Error('its own');
+    for (const verbs of [['mg'], ['ms'], ['md'], ['version'], ['mg', 'ms', 'md', 'version', 'delete']]) {
+      const cache = new ReadThroughCache(new Client({
+        execute: (command, options) => {
+          if (verbs.includes(command.verb)) throw error;
+          return own.executor.execute(command, options);
+        },
+        close: () => own.close(),
+      }, own.options), { circuit: { failures: 2 } });
+      for (let i = 0; i < 5; i++) expect(await cache.get(`k${verbs.join()}${i}`, () => i)).toBe(i);
+      await cache.close();
+      expect(cache.stats()).toMatchObject({ flights: 0, loads: 0 });
+      if (verbs.includes('delete')) await expect(cache.delete('k')).rejects.toBe(error);
+    }
+    const hasher = {
+      addNode: () => undefined,
+      removeNode: () => undefined,
+      getNode: () => {
+        throw error;
+      },
+    };
+    await using cluster = new HashClient(['127.0.0.1:1'], { hasher });
+    const cache = new ReadThroughCache(cluster);
+    for (let i = 0; i < 8; i++) expect(await cache.get('k', () => i)).toBe(i);
+    expect(cache.stats()).toMatchObject({ flights: 0, loads: 0 });
+  });
+
+  it('validate: a server that was started anew may give the same CAS to another value', async () => {
+    const first = await MemcachedServer.start({ port: 0 });
+    await using client = new Client(`127.0.0.1:${first.port}`);
+    const cache = new ReadThroughCache(client, { expire: 600, l1: { validate: true, admit: 'all' } });
+    const load = (): string => 'loaded';
+    await client.set('k', 'old');
+    for (let i = 0; i < 3; i++) expect(await cache.get('k', load)).toBe('old');
+    const token = await client.gets('k');
+    const { port } = first;
+    await client.close();
+    await first.close();
+    const second = await MemcachedServer.start({ port });
+    await client.set('k', 'new');
+    expect(await client.gets('k')).toEqual(['new', token[1]]);
+    for (let i = 0; i < 3; i++) expect(await cache.get('k', load)).toBe('new');
+    await client.close();
+    await second.close();
   });
 
   it('an executor may answer within the tick', async () => {
@@ -373,7 +600,7 @@ describe('scopes', () => {
   });
 });
 
-describe('lists that the caller changes while a call is under way', () => {
+describe('what the caller changes while a call is under way', () => {
   const client = (): Client => new EmbeddedClient();
 
   it('getMany loads and returns the keys that were given', async () => {
@@ -399,5 +626,89 @@ describe('lists that the caller changes while a call is under way', () => {
     await cache.invalidateTags('t');
     expect(await cache.get('k', () => 'new', { tags: ['t'] })).toBe('new');
     await cache.close();
+  });
+
+  it.each([
+    ['text', 5], ['copied', 50_000], ['large', 300_000],
+  ])('a set stores the bytes that were given: %s', async (_, size) => {
+    await using own = client();
+    const cache = new ReadThroughCache(own);
+    const value = Buffer.alloc(size, 'a');
+    const stored = cache.set('k', value);
+    value.fill('z');
+    expect(await stored).toBe(true);
+    expect(Buffer.alloc(size, 'a').equals((await cache.peek('k'))!)).toBe(true);
+    const gone = new Uint8Array(10);
+    structuredClone(gone, { transfer: [gone.buffer] });
+    await expect(cache.set('k', gone)).rejects.toThrow(MemcacheIllegalInputError);
+  });
+
+  it('a value in pieces is the one that was loaded', async () => {
+    await using own = client();
+    const cache = new ReadThroughCache(new Client(own.executor, { ...own.options, maxValueSize: 200_000 }), { chunk: { maxValue: 1e6 } });
+    const load = jest.fn(() => Buffer.alloc(600_000, 'a'));
+    (await cache.get('k', load)).fill('z');
+    await cache.close();
+    expect((await cache.get('k', load)).equals(Buffer.alloc(600_000, 'a'))).toBe(true);
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it('bytes that two calls read at once are not the same', async () => {
+    await using server = await MemcachedServer.start({ port: 0 });
+    await using own = new Client(`127.0.0.1:${server.port}`);
+    const load = (): Buffer => Buffer.alloc(0);
+    for (const chunked of [false, true]) {
+      const cache = new ReadThroughCache(new Client(own.executor, { maxValueSize: chunked ? 200_000 : 1e6 }), { chunk: { maxValue: 1e6 } });
+      await cache.set('k', Buffer.alloc(500_000, 'a'));
+      const [first, second] = await Promise.all([cache.get('k', load), cache.get('k', load)]);
+      first.fill('z');
+      expect(second.equals(Buffer.alloc(500_000, 'a'))).toBe(true);
+    }
+  });
+
+  it('a near cache keeps no bytes of a caller, on servers without meta commands', async () => {
+    await using own = client();
+    const old = new Client(new Before(own.executor, (command, go) => (command.verb === 'version' ? Promise.resolve(new Map([['old', '1.5.22']])) : go())), own.options);
+    const cache = new ReadThroughCache(old, { l1: { admit: 'all', ttl: 60_000 } });
+    await cache.set('k', Buffer.alloc(50_000, 'a'));
+    const load = (): Buffer => Buffer.alloc(0);
+    (await cache.get('k', load)).fill('z');
+    expect((await cache.get('k', load)).equals(Buffer.alloc(50_000, 'a'))).toBe(true);
+    expect(cache.stats()['l1-hit']).toBe(1);
+  });
+
+  it('a key of bytes is the one that was given', async () => {
+    await using own = client();
+    const cache = new ReadThroughCache(own, { namespace: 'n' });
+    const key = Buffer.from('a');
+    const read = cache.get(key, () => 'of a');
+    key.write('b');
+    expect(await read).toBe('of a');
+    const many = cache.getMany([key], () => ['of b']);
+    key.write('a');
+    expect(await many).toEqual(new Map([[key, 'of b']]));
+    const second = Buffer.from('d');
+    const scoped = cache.scope().getMany([key, second], (keys) => keys.map((_, i) => i));
+    second.write('e');
+    expect(await scoped).toEqual(new Map<Buffer, unknown>([[key, 'of a'], [second, 0]]));
+    const peeked = cache.peek(key);
+    key.write('c');
+    expect(await peeked).toBe('of a');
+    expect(await cache.peek('b')).toBe('of b');
+  });
+
+  it('a key of bytes that is deleted is deleted on its own server', async () => {
+    await using first = await MemcachedServer.start({ port: 0 });
+    await using second = await MemcachedServer.start({ port: 0 });
+    await using cluster = new HashClient([first, second].map(({ port }) => `127.0.0.1:${port}`));
+    const cache = new ReadThroughCache(cluster);
+    const keys = Array.from({ length: 26 }, (_, i) => String.fromCharCode(97 + i));
+    const other = keys.find((key) => cluster.serverFor(key) !== cluster.serverFor('a'))!;
+    await cache.set('a', 'outdated');
+    const key = Buffer.from('a');
+    const deleted = cache.delete(key);
+    key.write(other);
+    expect(await deleted).toBe(true);
+    expect(await cache.peek('a')).toBeUndefined();
   });
 });

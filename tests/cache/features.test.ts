@@ -242,6 +242,41 @@ describe('tags and namespace', () => {
     expect(write).toHaveBeenCalledTimes(1);
   });
 
+  it('nothing is read or stored while the version of the namespace cannot be had: it could not be invalidated', async () => {
+    const fleet = new Fleet(1, 10, { namespace: 'shop', expire: 0 });
+    const [well] = fleet.processes;
+    const outage = async (): Promise<unknown[]> => {
+      const process = fleet.process('in trouble');
+      process.line.onCommand = ({ verb }) => (verb === 'ma' ? Promise.reject(new Error('the server of the counter is down')) : undefined);
+      const single = await fleet.clock.until(Promise.all([process.get('k'), process.get('k')]));
+      const many = await fleet.clock.until(process.cache.getMany(['k'], () => [fleet.database.versions.get('k') ?? 0]));
+      expect(await fleet.clock.until(process.cache.peek('k'))).toBeUndefined();
+      expect(process.cache.stats()).toMatchObject({ load: 2, joined: 1, stored: 0 });
+      await fleet.clock.pass(10);
+      return [...single, ...many.values()];
+    };
+    fleet.database.write('k');
+    expect(await outage()).toEqual(['k@1', 'k@1', 1]);
+    expect(fleet.store.find('shop:-:k')).toBeUndefined();
+    fleet.database.write('k');
+    await fleet.clock.until(well!.cache.delete('k'));
+    await fleet.clock.until(well!.cache.invalidateNamespace());
+    expect(await fleet.clock.until(well!.get('k'))).toBe('k@2');
+    expect(await outage()).toEqual(['k@2', 'k@2', 2]);
+  });
+
+  it('a counter that is not a number fails no read on servers without meta commands either', async () => {
+    await using client = new EmbeddedClient();
+    const old: Executor = {
+      execute: (command, options) => (command.verb === 'version' ? Promise.resolve(new Map([['old', '1.5.22']]) as never) : client.executor.execute(command, options)),
+      close: () => client.close(),
+    };
+    await client.set('shop:version', 'abc');
+    const cache = new ReadThroughCache(new Client(old, client.options), { namespace: 'shop' });
+    for (let i = 0; i < 2; i++) expect(await cache.get('k', () => i)).toBe(i);
+    await expect(cache.delete('k')).rejects.toThrow(MemcacheError);
+  });
+
   it('a change is seen by those who learned of a newer namespace while it was written', async () => {
     const fleet = new Fleet(2, 10, { namespace: 'shop', expire: 600 });
     const [late, early] = fleet.processes;
@@ -348,6 +383,13 @@ describe('near cache', () => {
     const stats = fleet.processes[0]!.cache.stats();
     expect(stats['l1-bytes']).toBeLessThanOrEqual(100_000);
     expect(stats['l1-entries']).toBeGreaterThan(200);
+  });
+
+  it('stays within its bounds with shared values too', async () => {
+    const fleet = new Fleet(1, 0, { l1: { admit: 'all', share: true, maxBytes: 1_000_000 } });
+    fleet.database.value = () => ({ text: 'x'.repeat(50_000) });
+    for (let i = 0; i < 50; i++) await fleet.clock.until(fleet.processes[0]!.get(`key-number-${i}`));
+    expect(fleet.processes[0]!.cache.stats()['l1-entries']).toBeLessThanOrEqual(20);
   });
 });
 
@@ -822,6 +864,18 @@ describe('context and listeners', () => {
     await fleet.clock.until(storage.run('second', () => cache.get('k', load)));
     await fleet.clock.pass(10);
     expect(seen).toEqual(['first', undefined]);
+  });
+
+  it('loads that another process has given up belong each to the call that waited for it', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const store = new MemoryStore();
+    const [failing, waiting] = [1, 2].map(() => new ReadThroughCache(new EmbeddedClient(store)));
+    const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+    const failed = keys.map((key) => failing!.get(key, () => new Promise<never>((_, reject) => setTimeout(reject, 50))).catch(() => 'failed'));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const seen = keys.map((key) => storage.run(key, () => waiting!.get(key, () => storage.getStore() ?? 'none')));
+    expect(await Promise.all(seen)).toEqual(keys);
+    await Promise.all(failed);
   });
 
   it('an observer that throws harms nobody', async () => {

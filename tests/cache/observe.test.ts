@@ -60,7 +60,11 @@ it('each load that has begun ends, also a part of a batch that is given up befor
   const client = new EmbeddedClient();
   const cache = new ReadThroughCache(client, { maxLoads: 1, loadTimeout: 50 });
   const begun = new Set<unknown>();
-  const start = (message: unknown): void => { begun.add(message); };
+  let starts = 0;
+  const start = (message: unknown): void => {
+    starts++;
+    begun.add(message);
+  };
   const asyncEnd = (message: unknown): void => { begun.delete(message); };
   const ignore = (): void => undefined;
   const traces = { start, end: ignore, asyncStart: ignore, asyncEnd, error: ignore };
@@ -68,7 +72,10 @@ it('each load that has begun ends, also a part of a batch that is given up befor
   let finish: (value: string) => void = ignore;
   const first = cache.get('first', () => new Promise<string>((resolve) => { finish = resolve; }), { loadTimeout: 0 });
   await expect(cache.getMany(['a', 'b'], (keys) => [...keys])).rejects.toThrow('loadTimeout');
-  expect(begun.size).toBe(3);
+  expect(starts).toBe(3);
+  await new Promise((resolve) => setImmediate(resolve));
+  // They have left the queue, and do not end only when their turn comes.
+  expect(begun.size).toBe(1);
   finish('value');
   await first;
   await cache.close();

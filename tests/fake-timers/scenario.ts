@@ -2,6 +2,7 @@
 import * as assert from 'node:assert/strict';
 import * as timers from 'node:timers';
 import { Client, FallbackClient, HashClient, PooledClient, RetryingClient, type ClientOptions, type Connect } from '../../src';
+import { ReadThroughCache } from '../../src/cache';
 import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
 
@@ -127,6 +128,46 @@ export function scenario(tool: FakeTimers): Record<string, () => Promise<void>> 
       });
     };
   }
+
+  cases['ReadThroughCache: reads and loads while time stands still'] = async () => {
+    const server = await MemcachedServer.start();
+    await faked(async () => {
+      for (const client of [new Client(server.address), new EmbeddedClient()]) {
+        const cache = new ReadThroughCache(client, { tags: ['t'] });
+        assert.equal(await cache.get('a', () => 1), 1);
+        assert.equal(await cache.get('a', () => 2), 1);
+        assert.deepEqual(await cache.getMany(['b', 'c'], (keys) => [...keys]), new Map([['b', 'b'], ['c', 'c']]));
+        assert.equal(await cache.delete('a'), true);
+        assert.equal(await cache.get('a', () => 3), 3);
+        await cache.close();
+        await client.close();
+      }
+    });
+    await server.close();
+  };
+
+  cases['ReadThroughCache: cacheTimeout holds before, while and after the timers are faked'] = async () => {
+    const server = await MemcachedServer.start();
+    const client = new Client(server.address, { timeout: 1000 });
+    const cache = new ReadThroughCache(client, { circuit: { failures: 1000 } });
+    assert.equal(await cache.get('a', () => 1), 1);
+    server.faults = () => ({ drop: true });
+    assert.equal(await cache.get('b', () => 2), 2);
+    await faked(async () => {
+      const value = cache.get('c', () => 3);
+      await turns();
+      await tool.advance(100);
+      await turns();
+      await tool.advance(100);
+      await turns();
+      await tool.advance(100);
+      assert.equal(await value, 3);
+      void cache.get('d', () => 4);
+      await turns();
+    });
+    assert.equal(await cache.get('e', () => 5), 5);
+    await Promise.all([client.close(), server.close()]);
+  };
 
   cases['EmbeddedClient: answers while time stands still'] = () => faked(async () => {
     const client = new EmbeddedClient();

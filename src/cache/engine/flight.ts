@@ -1,5 +1,6 @@
 import type { Place } from '../exchange/leases';
 import type { Caller, Old } from './caller';
+import type { Turn } from './slots';
 
 /**
  * Why a process loads a key, and so what its result may replace:
@@ -25,9 +26,11 @@ export class Flight {
   /** Whether it is a refresh that no caller waits for; `close` aborts it. */
   readonly background: boolean;
   readonly old: Old | undefined;
-  readonly callers: Caller[];
+  callers: Caller[];
   /** `loading`, then `loaded` while its result is stored, or `failed`. */
   state: 'queued' | 'loading' | 'loaded' | 'failed' = 'queued';
+  /** Its place in the queue, if it has to wait for one among the loads. */
+  turn: Turn | undefined = undefined;
   /** After a write of this process: nobody joins it any more, and its result is stored nowhere. */
   detached = false;
   /** Whether its result is no longer wanted: it was aborted, or took too long. */
@@ -42,6 +45,8 @@ export class Flight {
   /** The count of own writes when it began: after another one the near cache does not take its result. */
   epoch = 0;
   #controller: AbortController | undefined;
+  /** The number of callers from which on those are looked for who have gone. */
+  #sweepFrom = 64;
 
   constructor(place: Place, lead: Caller, callers: Caller[], claim: Claim, cas: string, leaseEnds: number, background: boolean, old: Old | undefined) {
     this.place = place;
@@ -52,6 +57,15 @@ export class Flight {
     this.leaseEnds = leaseEnds;
     this.background = background;
     this.old = old;
+  }
+
+  /** One more caller waits. Those who have gone are dropped now and then, since a load may last for ever. */
+  add(caller: Caller): void {
+    if (this.callers.length >= this.#sweepFrom) {
+      this.callers = this.callers.filter(({ settled }) => !settled);
+      this.#sweepFrom = Math.max(64, 2 * this.callers.length);
+    }
+    this.callers.push(caller);
   }
 
   /** Made when the loader first reads it: most never do. */

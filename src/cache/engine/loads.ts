@@ -87,7 +87,7 @@ export class Loads {
   join(flight: Flight, caller: Caller): void {
     if (flight.state === 'loaded') this.#answer(flight, caller);
     else {
-      flight.callers.push(caller);
+      flight.add(caller);
       this.limitWait(flight.place, caller);
       caller.decide();
     }
@@ -101,9 +101,10 @@ export class Loads {
   }
 
   #endUnused(flight: Flight | undefined): void {
-    if (flight === undefined || flight.background || !flight.lead.settings.abortUnused || flight.wanted) return;
-    if (flight.state !== 'loading' && flight.state !== 'queued') return;
-    this.#end(flight, new DOMException('no caller waits for this load any more', 'AbortError'), true);
+    if (flight === undefined || flight.background || flight.wanted) return;
+    // It would not begin when its turn comes, and others could have its place in the queue.
+    if (flight.state === 'queued') this.#end(flight, undefined, false);
+    else if (flight.state === 'loading' && flight.lead.settings.abortUnused) this.#end(flight, new DOMException('no caller waits for this load any more', 'AbortError'), true);
   }
 
   begin({ place, lead, callers, claim, cas = '', leaseEnds = Infinity, background = false, old, zone }: LoadRequest): Flight {
@@ -122,8 +123,9 @@ export class Loads {
         events.emit('overloaded', place.key);
         this.#refuse(flight);
       } else {
+        flight.turn = turn;
         // The callback keeps the async context of the first caller, which is the present one.
-        void turn.then(() => {
+        void turn.come.then(() => {
           if (flight.over || (!background && !flight.wanted)) {
             slots.give();
             if (!flight.over) this.#end(flight, undefined, false);
@@ -263,6 +265,7 @@ export class Loads {
 
   /** It has no place among the loads to give back. */
   #unqueue(flight: Flight): void {
+    flight.turn?.leave();
     this.#running.delete(flight);
     this.#detached.delete(flight);
     if (flight.background) this.#background--;
@@ -305,7 +308,8 @@ export class Loads {
 
   #limitLoad(flight: Flight): void {
     const { loadTimeout } = flight.lead.settings;
-    if (loadTimeout === 0) return;
+    // A loader may end its own load before it returns, by the signal of its caller.
+    if (loadTimeout === 0 || flight.over) return;
     const timer = this.#context.clock.setTimeout(() => {
       if (flight.over || flight.state !== 'loading') return;
       const error = new CacheLoadTimeoutError(`the loader took longer than ${loadTimeout} ms; see loadTimeout`);

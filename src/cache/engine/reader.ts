@@ -1,6 +1,6 @@
 import { NO_CAS } from '../../client/command';
-import { MemcacheTimeoutError, MemcacheUnknownCommandError } from '../../errors';
-import type { Clock } from '../../runtime/clock';
+import { MemcacheError, MemcacheTimeoutError, MemcacheUnknownCommandError } from '../../errors';
+import { nextTick, type Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 import type { CacheSettings, EntrySettings } from '../cache-options';
 import type { Events } from '../events';
@@ -21,7 +21,7 @@ import { Read, type NearTaker } from './read';
 import { Sightings } from './sightings';
 import type { Slots } from './slots';
 import type { Storing } from './storing';
-import type { TimeLimits } from './time-limits';
+import { leftOf, type TimeLimits } from './time-limits';
 import { Waits } from './waits';
 
 /** The parts of the cache that reading uses. */
@@ -97,8 +97,8 @@ export class Reader {
     if (this.#tick.size === 0) this.#now = Math.floor(this.#context.clock.now());
     caller.since = this.#now;
     const shared = this.#tick.get(place.wireKey);
-    // An executor may answer within the tick.
-    if (shared?.over === false) {
+    // An executor may answer within the tick; and each call has its own time limit.
+    if (shared?.over === false && shared.lead.settings.cacheTimeout === caller.settings.cacheTimeout) {
       shared.callers.push(caller);
       return;
     }
@@ -110,7 +110,7 @@ export class Reader {
     }
     const read = new Read(place, caller, [caller], this.#onLate);
     read.server = server;
-    if (this.#tick.size === 0) process.nextTick(this.#endTick);
+    if (this.#tick.size === 0) nextTick(this.#endTick);
     this.#tick.set(place.wireKey, read);
     if (gate.leases === undefined) void this.#open(read, limit);
     else this.#send(gate.leases, read, this.#now, limit);
@@ -128,6 +128,14 @@ export class Reader {
     const read = new Read(place, caller, [caller], this.#onLate);
     read.due = caller.since + caller.settings.cacheTimeout;
     this.#onError(read, error);
+  }
+
+  /** The version of the namespace cannot be had: the value is loaded without the cache. */
+  unplaced(place: Place, caller: Caller): void {
+    const { clock, events } = this.#context;
+    caller.since = Math.floor(clock.now());
+    events.emit('cache-error', place.key, { error: new MemcacheError('the server does not tell the version of the namespace') });
+    this.#without(place, [caller]);
   }
 
   /** A write of this process: nobody joins what is under way. */
@@ -157,7 +165,9 @@ export class Reader {
 
   /** Waits until it is known what the servers can do. */
   async #open(read: Read, limit: number): Promise<void> {
-    const { gate } = this.#context;
+    const { gate, clock } = this.#context;
+    // The first connection takes nothing of the time limit.
+    const startedAt = gate.isPatient ? Infinity : clock.now();
     try {
       await gate.ready(limit);
     } catch (error) {
@@ -167,7 +177,10 @@ export class Reader {
     if (gate.leases === undefined) {
       this.#failed(read);
       this.#without(read.place, read.callers);
-    } else this.#send(gate.leases, read);
+      return;
+    }
+    const now = Math.floor(clock.now());
+    this.#send(gate.leases, read, now, leftOf(limit, Math.max(0, now - startedAt)));
   }
 
   #send(leases: Leases, read: Read, now = Math.floor(this.#context.clock.now()), limit = read.lead.settings.cacheTimeout): void {
@@ -243,7 +256,8 @@ export class Reader {
     next.onJudged = read.onJudged;
     read.onJudged = undefined;
     const now = Math.floor(clock.now());
-    const limit = read.lead.settings.cacheTimeout === 0 ? 0 : Math.max(1, read.due - now);
+    const { cacheTimeout } = read.lead.settings;
+    const limit = leftOf(cacheTimeout, cacheTimeout - (read.due - now));
     if (first === undefined) {
       this.#sendAgain(next, now, limit);
       return;
@@ -260,6 +274,8 @@ export class Reader {
     const { leases } = this.#context.gate;
     if (leases !== undefined && next.round <= ROUNDS) this.#send(leases, next, now, limit);
     else {
+      // What the servers can do could not be asked: if this is the one call that tries a server in trouble, it has failed.
+      if (leases === undefined) this.#failed(next);
       next.over = true;
       this.#without(next.place, next.callers);
       next.judged();

@@ -1,9 +1,17 @@
+/** A place in the queue for a load. */
+export interface Turn {
+  /** Resolves when there is a place among the loads, which must be given back. */
+  readonly come: Promise<void>;
+  /** It is not waited for any more. */
+  leave(): void;
+}
+
 /** Limits how many loads run at once, and how many wait for their turn. */
 export class Slots {
   readonly #limit: number;
   readonly #maxQueued: number;
-  readonly #queue: (() => void)[] = [];
-  #head = 0;
+  /** In the order in which they came. */
+  readonly #queue = new Set<() => void>();
   #used = 0;
 
   constructor(limit: number, maxQueued: number) {
@@ -16,7 +24,7 @@ export class Slots {
   }
 
   get queued(): number {
-    return this.#queue.length - this.#head;
+    return this.#queue.size;
   }
 
   get free(): boolean {
@@ -30,25 +38,23 @@ export class Slots {
     return true;
   }
 
-  /** Waits for a place, which must be given back; undefined when too many wait already. */
-  wait(): Promise<void> | undefined {
+  /** Waits for a place; undefined when too many wait already. */
+  wait(): Turn | undefined {
     if (this.queued >= this.#maxQueued) return undefined;
-    return new Promise((resolve) => {
-      this.#queue.push(resolve);
+    let begin: () => void = () => undefined;
+    const come = new Promise<void>((resolve) => {
+      begin = resolve;
     });
+    this.#queue.add(begin);
+    return { come, leave: () => this.#queue.delete(begin) };
   }
 
   give(): void {
-    const next = this.#queue[this.#head];
-    if (next === undefined) {
-      this.#used--;
+    for (const next of this.#queue) {
+      this.#queue.delete(next);
+      next();
       return;
     }
-    this.#head++;
-    if (this.#head > 1000 && this.#head * 2 > this.#queue.length) {
-      this.#queue.splice(0, this.#head);
-      this.#head = 0;
-    }
-    next();
+    this.#used--;
   }
 }

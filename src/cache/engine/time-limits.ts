@@ -13,6 +13,11 @@ export interface Limited {
 const STALL = 5;
 const MAX_GRACE = 200;
 
+/** What is left of a limit in milliseconds, at least 1; 0, for none, stays 0. */
+export function leftOf(limit: number, elapsed: number): number {
+  return limit === 0 ? 0 : Math.max(1, Math.ceil(limit - elapsed));
+}
+
 /** One timer for everything with the same time limit: they are due in the order in which they were added. */
 class Line {
   readonly #clock: Clock;
@@ -28,19 +33,23 @@ class Line {
   }
 
   get #isSet(): boolean {
-    return this.#timer !== undefined;
+    return this.#timer !== undefined && this.#timer.isLost !== true;
   }
 
   add(item: Limited, now: number): void {
-    item.due = now + this.#limit;
+    const due = now + this.#limit;
+    // A clock that a test has put back must not keep this item waiting for those before it.
+    if ((this.#items.at(-1)?.due ?? due) > due) for (const each of this.#items) each.due = Math.min(each.due, due);
+    item.due = due;
     this.#items.push(item);
-    if (this.#timer === undefined) this.#set(this.#limit);
+    if (!this.#isSet) this.#set(this.#limit, due);
     if ((++this.#added & 255) === 0) this.#trim();
   }
 
-  #set(delay: number): void {
+  #set(delay: number, due: number): void {
     const timer = this.#clock.setTimeout(() => {
-      const now = this.#clock.now();
+      // Timers that a test has faked without the time are believed.
+      const now = Math.max(due, this.#clock.now());
       const late = now - (this.#items[this.#head]?.due ?? now);
       // Replies that arrived meanwhile are read first: the cache is only late if this process was free to listen.
       if (late > STALL) this.#later(Math.min(late, MAX_GRACE), now);
@@ -68,7 +77,7 @@ class Line {
     this.#trim();
     const next = this.#items[this.#head];
     // What was due may have added something with the same limit, which has set the timer.
-    if (next !== undefined && !this.#isSet) this.#set(Math.max(0, next.due - this.#clock.now()));
+    if (next !== undefined && !this.#isSet) this.#set(Math.max(0, next.due - this.#clock.now()), next.due);
   }
 
   /** Drops what is over, so that no memory is kept for calls that have settled. */

@@ -1,4 +1,5 @@
-import type { Clock } from '../../runtime/clock';
+import { AsyncResource } from 'node:async_hooks';
+import type { Clock, Timer } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 import type { Place } from '../exchange/leases';
 import type { Caller } from './caller';
@@ -10,10 +11,13 @@ const TOGETHER = 0.1;
 
 class Wait {
   readonly place: Place;
+  /** Many share a timer, and each is to load in the context of the call that began to wait. */
+  readonly context = new AsyncResource('TsmemcacheWait', { requireManualDestroy: true });
   callers: Caller[] = [];
   cas = '';
   pause = FIRST;
-  scheduled = false;
+  /** When it is asked again; undefined while nothing is scheduled. */
+  timer: Timer | undefined = undefined;
   asking = false;
 
   constructor(place: Place) {
@@ -36,7 +40,7 @@ export class Waits {
   readonly #actions: WaitActions;
   readonly #waits = new Map<string, Wait>();
   /** By the time at which they are due, in milliseconds: one timer for all that are due at the same time. */
-  readonly #due = new Map<number, Wait[]>();
+  readonly #due = new Map<number, { readonly timer: Timer; readonly waits: Wait[] }>();
 
   constructor(clock: Clock, random: Random, actions: WaitActions) {
     this.#clock = clock;
@@ -55,8 +59,7 @@ export class Waits {
   }
 
   #schedule(wait: Wait): void {
-    if (wait.scheduled) return;
-    wait.scheduled = true;
+    if (isSet(wait.timer)) return;
     const now = this.#clock.now();
     let delay = wait.pause * (0.75 + 0.5 * this.#random());
     const usual = delay;
@@ -67,20 +70,22 @@ export class Waits {
     // Never later than it would be, and not before somebody's patience is at its end.
     const due = patient ? Math.max(now, Math.floor((now + delay) / step) * step) : now + delay;
     const others = this.#due.get(due);
-    if (others !== undefined) {
-      others.push(wait);
+    if (others !== undefined && isSet(others.timer)) {
+      others.waits.push(wait);
+      wait.timer = others.timer;
       return;
     }
     const waits = [wait];
-    this.#due.set(due, waits);
     // It keeps the process alive, like any call that a caller awaits.
-    this.#clock.setTimeout(() => {
+    const timer = this.#clock.setTimeout(() => {
       this.#due.delete(due);
       for (const each of waits) {
-        each.scheduled = false;
-        this.#onTime(each);
+        each.timer = undefined;
+        each.context.runInAsyncScope(() => { this.#onTime(each); });
       }
     }, due - now);
+    wait.timer = timer;
+    this.#due.set(due, { timer, waits });
   }
 
   #onTime(wait: Wait): void {
@@ -107,4 +112,9 @@ export class Waits {
   #end(wait: Wait): void {
     if (this.#waits.get(wait.place.wireKey) === wait) this.#waits.delete(wait.place.wireKey);
   }
+}
+
+/** Not if the process's timers were replaced since. */
+function isSet(timer: Timer | undefined): boolean {
+  return timer !== undefined && timer.isLost !== true;
 }

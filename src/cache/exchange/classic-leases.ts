@@ -68,7 +68,8 @@ export class ClassicLeases implements Leases {
     // Without meta commands it is not known how often an item is read.
     if (reply.unreadable === undefined && ask.wantsBytes(true)) {
       reply.wanted = true;
-      if (typeof reply.value === 'object') reply.bytes = item.bytes;
+      // The value may be a part of the bytes that came.
+      if (typeof reply.value === 'object') reply.bytes = Buffer.from(item.bytes);
     }
     return reply;
   }

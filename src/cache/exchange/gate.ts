@@ -8,6 +8,15 @@ import { abilitiesOf, VersionProbe, type Abilities } from './version-probe';
 /** Milliseconds after which servers that lack something are asked again: they may have been upgraded. */
 const ASK_AGAIN = 60_000;
 
+/** A question for the versions of all servers. */
+interface Question {
+  /** Resolves when it is sent: by then there is a connection. */
+  readonly written: Promise<void>;
+  /** Those that are known so far. */
+  readonly versions: ReadonlyMap<string, string>;
+  readonly answered: Promise<void>;
+}
+
 /** Finds out what the servers can do before anything else is sent to them. */
 export class Gate {
   readonly #executor: Executor;
@@ -15,7 +24,7 @@ export class Gate {
   readonly #make: (abilities: Abilities) => Leases;
   #abilities: Abilities | undefined;
   #leases: Leases | undefined;
-  #probe: Promise<void> | undefined;
+  #question: Question | undefined;
   /** Whether no connection was ever made: the time for the first one does not count against the limit. */
   #patient = true;
   #askAgainAt = Infinity;
@@ -37,12 +46,36 @@ export class Gate {
     return this.#abilities;
   }
 
-  /** Asks the servers, unless that is under way. @param limit milliseconds for the answer once there is a connection */
+  /** Whether the time that is needed now, until there is a connection, counts against no limit. */
+  get isPatient(): boolean {
+    return this.#patient;
+  }
+
+  /**
+   * Asks the servers, unless that is under way.
+   *
+   * @param limit milliseconds for the answer once there is a connection, for this call alone; 0 for none
+   */
   ready(limit: number): Promise<void> {
-    this.#probe ??= this.#ask(limit).finally(() => {
-      this.#probe = undefined;
+    const question = (this.#question ??= this.#ask());
+    if (limit === 0) return question.answered;
+    return new Promise((resolve, reject) => {
+      let timer: Timer | undefined;
+      const wait = (): void => {
+        timer = limitAnswer(this.#clock, limit, 'version', (error) => {
+          this.#patient = false;
+          // The versions of those that have answered are better than nothing.
+          if (question.versions.size === 0) reject(error);
+          else {
+            this.#take(question.versions);
+            resolve();
+          }
+        });
+      };
+      if (this.#patient) void question.written.then(wait);
+      else wait();
+      question.answered.finally(() => timer?.close()).then(resolve, reject);
     });
-    return this.#probe;
   }
 
   /** Now and then, in the background: asks servers again that lack something. */
@@ -60,38 +93,33 @@ export class Gate {
     this.#leases = undefined;
   }
 
-  #ask(limit: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let timer: Timer | undefined;
-      const answers = new Map<string, string>();
-      const take = (versions: ReadonlyMap<string, string>): void => {
-        timer?.close();
-        this.#patient = false;
-        this.#take([...versions.values()]);
-        resolve();
-      };
-      const giveUp = (error: unknown): void => {
-        timer?.close();
-        this.#patient = false;
-        // The versions of those that have answered are better than nothing.
-        if (answers.size > 0) take(answers);
-        else reject(error instanceof Error ? error : new Error('the servers could not be asked', { cause: error }));
-      };
-      const wait = (): void => {
-        timer ??= limitAnswer(this.#clock, limit, 'version', giveUp);
-      };
-      if (!this.#patient) wait();
-      this.#executor.execute(new VersionProbe(wait, answers)).then(take, (error: unknown) => {
-        if (error instanceof MemcachePartialError && error.partial instanceof Map && error.partial.size > 0) take(error.partial as Map<string, string>);
-        // A server that does not know `version` knows nothing newer either.
-        else if (error instanceof MemcacheUnknownCommandError) take(new Map([['', '']]));
-        else giveUp(error);
-      });
+  #ask(): Question {
+    const versions = new Map<string, string>();
+    let onWritten: () => void = () => undefined;
+    const written = new Promise<void>((resolve) => {
+      onWritten = resolve;
     });
+    const answered = this.#executor.execute(new VersionProbe(onWritten, versions)).then(
+      (all) => {
+        this.#take(all);
+      },
+      (error: unknown) => {
+        if (error instanceof MemcachePartialError && error.partial instanceof Map && error.partial.size > 0) this.#take(error.partial as Map<string, string>);
+        // A server that does not know `version` knows nothing newer either.
+        else if (error instanceof MemcacheUnknownCommandError) this.#take(new Map([['', '']]));
+        else if (versions.size > 0) this.#take(versions);
+        else throw error instanceof Error ? error : new Error('the servers could not be asked', { cause: error });
+      },
+    ).finally(() => {
+      this.#patient = false;
+      this.#question = undefined;
+    });
+    answered.catch(() => undefined);
+    return { written, versions, answered };
   }
 
-  #take(versions: readonly string[]): void {
-    const abilities = this.#refused ? { leases: false, ownCas: false } : abilitiesOf(versions);
+  #take(versions: ReadonlyMap<string, string>): void {
+    const abilities = this.#refused ? { leases: false, ownCas: false } : abilitiesOf(versions.values());
     this.#refused = false;
     this.#askAgainAt = abilities.ownCas ? Infinity : this.#clock.now() + ASK_AGAIN;
     const same = this.#abilities?.leases === abilities.leases && this.#abilities.ownCas === abilities.ownCas;

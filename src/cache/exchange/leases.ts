@@ -6,6 +6,8 @@ import type { Ask, Reply, Stored } from './reply';
 export interface Place {
   readonly key: Key;
   readonly wireKey: string;
+  /** The version of the namespace cannot be had, so nothing may be read or stored: what is stored there could not be invalidated. */
+  readonly unknown?: boolean;
 }
 
 /** An entry to be stored. */

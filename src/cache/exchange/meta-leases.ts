@@ -64,11 +64,13 @@ export class MetaLeases implements Leases {
     const numbers = ask.lease === 0 ? undefined : this.#casNumbers;
     const low = numbers === undefined ? 0 : numbers.nextLow();
     const high = numbers === undefined ? '' : numbers.high;
-    if (ask.lease !== this.#lease || ask.refresh !== this.#refresh || high !== this.#high) {
+    // Beyond 30 days it is a date, which is another one each second.
+    const refresh = exptimeOf(ask.refresh, this.#clock);
+    if (ask.lease !== this.#lease || refresh !== this.#refresh || high !== this.#high) {
       this.#lease = ask.lease;
-      this.#refresh = ask.refresh;
+      this.#refresh = refresh;
       this.#high = high;
-      this.#tokens = `${leaseTokens(ask.lease, exptimeOf(ask.refresh, this.#clock), ask.use)}${high === '' ? '' : ` E${high}`}`;
+      this.#tokens = `${leaseTokens(ask.lease, refresh, ask.use)}${high === '' ? '' : ` E${high}`}`;
     }
     return this.#executor.execute(new LeaseGet(wireKey, key, ask, this.#tokens, this.#reader, low));
   }

@@ -41,6 +41,9 @@ export function checkReply(frame: Frame, number: number, mayLack: boolean): void
   if (!mayLack) throw new FrameError('a meta reply does not bring back the opaque of its request');
 }
 
+/** The fewest digits of a {@link CasNumbers | CAS number of our own}. */
+const OWN_DIGITS = 18;
+
 /** The two letters that a meta reply begins with. */
 export function codeOf(frame: Frame): string {
   const { buffer, start, end } = frame;
@@ -90,6 +93,11 @@ export abstract class ConditionalCommand<R, Change extends { readonly unless?: s
  * could match a new one. One half is random, the other counts up.
  */
 export class CasNumbers {
+  /** Whether it is one of these: a server's own would need centuries to get there. */
+  static includes(cas: string): boolean {
+    return cas.length >= OWN_DIGITS;
+  }
+
   readonly #random: Random;
   #high = '';
   #low = 0;

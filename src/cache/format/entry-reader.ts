@@ -51,7 +51,8 @@ export class EntryReader {
       if (copies > 1) {
         const primitive = typeof value !== 'object' || value === null;
         const others: unknown[] = (reply.copies = []);
-        for (let i = 1; i < copies; i++) others.push(primitive ? value : this.value(key, buffer, from, end, owned, flags));
+        // The first may keep a part of the buffer: no two share one.
+        for (let i = 1; i < copies; i++) others.push(primitive ? value : this.value(key, buffer, from, end, false, flags));
       }
     } catch (error) {
       reply.unreadable = error;

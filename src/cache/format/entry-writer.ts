@@ -1,6 +1,6 @@
 import { MemcacheIllegalInputError, MemcacheSerdeError } from '../../errors';
 import { keyText, type Key } from '../../protocol/key';
-import { toBlock } from '../../protocol/request';
+import { ownBytes, toBlock } from '../../protocol/request';
 import { serializeValue } from '../../serde/read';
 import type { Serde, SerializedValue } from '../../serde/serde';
 import { ENVELOPE_FLAG, seal } from './envelope';
@@ -26,7 +26,9 @@ export class EntryWriter {
 
   /** What the serde makes of it. @throws MemcacheSerdeError when it refuses */
   serialize(key: Key, value: unknown): SerializedValue {
-    return serializeValue(this.#serde, value, keyText(key), 'ms');
+    const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'ms');
+    // Copied, since whose value it is goes on before it is stored, and the near cache keeps it.
+    return { data: typeof data === 'string' ? data : ownBytes(data), flags };
   }
 
   /** @throws MemcacheIllegalInputError when it is too large */
@@ -34,8 +36,7 @@ export class EntryWriter {
     if (flags >= ENVELOPE_FLAG) throw new MemcacheSerdeError('the serde uses bit 31 of the flags, which marks the entries of a ReadThroughCache', { command: 'ms' });
     // A plain entry without bytes and flags would look like a place-holder.
     const empty = data.length === 0 && flags === 0;
-    // Copied, since whoever loaded it goes on before it is stored, and the near cache keeps it.
-    if (!empty && tags === '') return this.#checked({ block: toBlock(data, true), flags });
+    if (!empty && tags === '') return this.#checked({ block: toBlock(data), flags });
     return this.#checked({ block: toBlock(seal(empty && tags === '' ? 'e' : 'v', tags, data)), flags: flags + ENVELOPE_FLAG });
   }
 

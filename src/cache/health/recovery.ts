@@ -62,7 +62,7 @@ export class Recovery {
   }
 
   #schedule(): void {
-    if (this.#closed || this.#timer !== undefined || this.#busy || this.#lost.size === 0) return;
+    if (this.#closed || (this.#timer !== undefined && this.#timer.isLost !== true) || this.#busy || this.#lost.size === 0) return;
     const { clock, random } = this.#context;
     const timer = clock.setTimeout(() => {
       this.#timer = undefined;

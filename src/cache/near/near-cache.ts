@@ -7,6 +7,7 @@ import type { Flight } from '../engine/flight';
 import type { Read } from '../engine/read';
 import type { Place } from '../exchange/leases';
 import { Reply } from '../exchange/reply';
+import { CasNumbers } from '../exchange/tokens';
 import type { Block } from '../format/entry-writer';
 import type { EntryReader } from '../format/entry-reader';
 import type { Versions } from '../tags/versions';
@@ -92,10 +93,13 @@ export class NearCache {
     return near === undefined ? undefined : this.#open(place, near);
   }
 
-  /** The value and its CAS; it is opened, and served, if the server confirms the CAS. */
+  /**
+   * The value and its CAS; it is opened, and served, if the server confirms the CAS. That must be one of our own: a server that was
+   * started anew gives its own numbers once more, to other values.
+   */
   validated(place: Place, settings: EntrySettings): { readonly cas: string; readonly open: () => { readonly value: unknown } | undefined } | undefined {
     const near = this.#current(place, settings, this.#context.clock.now());
-    if (near === undefined || near.cas === '') return undefined;
+    if (near === undefined || !CasNumbers.includes(near.cas)) return undefined;
     const open = (): { readonly value: unknown } | undefined => {
       near.sure = this.#context.clock.now();
       return this.#open(place, near);
@@ -123,7 +127,8 @@ export class NearCache {
     const { settings, epoch } = this.#context;
     if (settings.admit !== 'all' || settings.validate || flight.epoch !== epoch() || flight.detached) return;
     const { value } = flight;
-    const bytes = isPrimitive(value) || settings.share ? undefined : typeof block.block === 'string' ? Buffer.from(block.block, 'latin1') : Buffer.from(block.block);
+    // With `share` only their number is of use.
+    const bytes = isPrimitive(value) ? undefined : typeof block.block === 'string' ? Buffer.from(block.block, 'latin1') : Buffer.from(block.block);
     this.#put(flight.place, flight.lead.settings, value, bytes, block.flags, fresh === 0 ? Infinity : fresh * 1000, tags, '');
   }
 

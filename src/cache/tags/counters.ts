@@ -57,7 +57,11 @@ export class ServerCounters implements Counters {
       // An older cache of a fallback has its own counter.
       const item = await this.#executor.execute(new PlainGet('get', wireKey, key, true));
       // Without meta commands it is not known when it was changed.
-      if (item !== undefined) return { number: item.bytes.toString('latin1').trim(), age: 0 };
+      if (item !== undefined) {
+        const number = item.bytes.toString('latin1').trim();
+        if (!/^\d{1,20}$/.test(number)) throw new MemcacheError('the counter of a tag or a namespace is not a number');
+        return { number, age: 0 };
+      }
       await this.#executor.execute(new StoreCommand('add', wireKey, key, { block: String(first), flags: 0, exptime: 0 }, false));
     }
     throw new MemcacheError('the server does not keep the counter of a tag');

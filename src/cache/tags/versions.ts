@@ -155,7 +155,9 @@ export class Versions {
   async change(name: string): Promise<void> {
     const startedAt = this.#context.clock.now();
     const { number } = await this.#context.counters.change(name);
-    this.#known.set(name, { number, askedAt: Math.max(startedAt, this.#known.get(name)?.askedAt ?? 0), heardAt: this.#context.clock.now() });
+    // Another answer that was asked for later came before: over several connections it is not known which is the last, so it is asked for.
+    const last = (this.#known.get(name)?.askedAt ?? 0) <= startedAt;
+    this.#known.set(name, { number, askedAt: last ? startedAt : -Infinity, heardAt: this.#context.clock.now() });
   }
 
   #current(name: string): string | undefined {
