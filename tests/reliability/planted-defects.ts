@@ -187,8 +187,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'a bare ERROR to a line with a data block leaves the connection in use',
     rule: 'L6',
     file: 'client/wire/spoils.ts',
-    find: 'if (error instanceof MemcacheAuthenticationError) return true;',
-    replace: 'if (error instanceof MemcacheUnknownCommandError) return false;\n  if (error instanceof MemcacheAuthenticationError) return true;',
+    find: 'if (error instanceof MemcacheServerError) return isNoPlace(error);',
+    replace: 'if (error instanceof MemcacheUnknownCommandError) return false;\n  if (error instanceof MemcacheServerError) return isNoPlace(error);',
     caughtBy: [MISBEHAVING, 'what comes behind a reply that leaves a doubt ERROR'],
   },
   {
