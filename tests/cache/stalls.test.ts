@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Client } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
+import { MemcachedServer } from '../../src/server';
 import { describeWithMemcached } from '../support/describe';
 import { startMemcached } from '../support/memcached';
 
@@ -35,4 +36,21 @@ describeWithMemcached('the time for which this process itself stood still is not
     await client.close();
     await memcached.stop();
   });
+});
+
+it('what is asked after the version of the namespace has some time, however long the process stood still', async () => {
+  const server = await MemcachedServer.start({ faults: () => ({ delay: 6 }) });
+  const client = new Client(server.address);
+  const cache = new ReadThroughCache(client, { cacheTimeout: 60, tagMaxAge: 0, circuit: { failures: 1 }, namespace: 'n' });
+  await cache.get('k', () => 'loaded');
+  for (let round = 0; round < 3; round++) {
+    const call = cache.get('k', () => 'loaded');
+    await turn();
+    stall(120);
+    expect(await call).toBe('loaded');
+  }
+  expect(cache.stats()).toMatchObject({ load: 1, 'cache-timeout': 0, 'cache-error': 0 });
+  await cache.close();
+  await client.close();
+  await server.close();
 });

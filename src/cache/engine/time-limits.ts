@@ -13,9 +13,16 @@ export interface Limited {
 const STALL = 5;
 const MAX_GRACE = 200;
 
-/** What is left of a limit in milliseconds, at least 1; 0, for none, stays 0. */
+/** What a question gets for which a stall has left no time, in milliseconds. */
+const AFTER_STALL = 20;
+
+/**
+ * What is left of a limit in milliseconds, at least 1; 0, for none, stays 0. More than the limit has only gone by when the event
+ * loop was blocked, as the question before would have been given up: that is not the cache's time.
+ */
 export function leftOf(limit: number, elapsed: number): number {
-  return limit === 0 ? 0 : Math.max(1, Math.ceil(limit - elapsed));
+  if (limit === 0) return 0;
+  return elapsed > limit + STALL ? Math.min(limit, AFTER_STALL) : Math.max(1, Math.ceil(limit - elapsed));
 }
 
 /** One timer for everything with the same time limit: they are due in the order in which they were added. */
