@@ -335,19 +335,19 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Makes all items of all servers expire in `delay` seconds. */
   flushAll(delay = 0, options?: NoreplyOptions): Promise<void> {
     return this.#run('flush_all', () => {
-      const exptime = this.#exptime(checked('delay', delay, FROM_0));
+      const exptime = this.#exptime(checked('delay', delay, NOT_NEGATIVE));
       return new OkCommand('flush_all', exptime === 0 ? undefined : exptime, this.#noreply(options));
     }, options);
   }
 
   /** Sets the memory limit of each server, in megabytes. */
   cacheMemlimit(megabytes: number, options?: CallOptions): Promise<void> {
-    return this.#run('cache_memlimit', () => new OkCommand('cache_memlimit', checked('megabytes', megabytes, FROM_1)), options);
+    return this.#run('cache_memlimit', () => new OkCommand('cache_memlimit', checked('megabytes', megabytes, POSITIVE)), options);
   }
 
   /** Sets how much each server logs. */
   verbosity(level: number, options?: CallOptions): Promise<void> {
-    return this.#run('verbosity', () => new OkCommand('verbosity', checked('level', level, FROM_0)), options);
+    return this.#run('verbosity', () => new OkCommand('verbosity', checked('level', level, NOT_NEGATIVE)), options);
   }
 
   /** Stops each server; they must have been started with `-A`. */
@@ -700,8 +700,8 @@ function pairs<V>(entries: Entries<V>): (readonly [Key, V])[] {
   return list;
 }
 
-const FROM_0 = wholeNumber(0, 2 ** 31 - 1);
-const FROM_1 = wholeNumber(1, 2 ** 31 - 1);
+const NOT_NEGATIVE = wholeNumber(0, 2 ** 31 - 1);
+const POSITIVE = wholeNumber(1, 2 ** 31 - 1);
 
 /** An argument that must keep to its rule; undefined does not. */
 function checked<T>(name: string, value: T, rule: Rule<T>): T {
