@@ -20,7 +20,7 @@ function usersById(ids: readonly string[]): Promise<User[]> {
 
 /** Gathers the keys of a tick, as dataloader does. */
 class UserLoader {
-  readonly #scope: RequestScope<CacheValue>;
+  readonly #scope: RequestScope;
   #wanted: { id: string; resolve: (user: Promise<User>) => void }[] = [];
 
   constructor(cache: ReadThroughCache) {
