@@ -4,7 +4,6 @@
  */
 import { ReadThroughCache, type RequestScope } from 'tsmemcache/cache';
 import { EmbeddedClient } from 'tsmemcache/embedded';
-import type { CacheValue } from 'tsmemcache';
 
 interface User {
   name: string;
