@@ -124,10 +124,12 @@ describe('the packed package', () => {
     });
     expect(peers.length).toBeGreaterThan(4);
     writeFileSync(join(folder, 'package.json'), '{ "name": "user", "private": true }');
-    const install = (...packages: string[]): string =>
-      execFileSync('npm', ['install', '--no-audit', '--no-fund', '--offline', '--ignore-scripts', ...packages], { cwd: folder, encoding: 'utf8', stdio: 'pipe', timeout: 60_000 });
+    const install = (...packages: string[]): Buffer =>
+      execFileSync('npm', ['install', '--no-audit', '--no-fund', '--offline', '--ignore-scripts', ...packages], { cwd: folder, stdio: 'pipe', timeout: 60_000 });
     install(...peers);
-    expect(install(project.tarball, ...project.dependencies.map((name) => join(ROOT, 'node_modules', name)))).toMatch(/^added|^up to date/m);
+    // It would end with ERESOLVE.
+    install(project.tarball, ...project.dependencies.map((name) => join(ROOT, 'node_modules', name)));
+    expect(readdirSync(join(folder, 'node_modules'))).toContain('tsmemcache');
   });
 
   it('installs its dependencies beside itself, and no more', () => {
