@@ -66,8 +66,8 @@ class RecentWinners {
     }
     // A routing key may be of any length.
     if (key.length > MAX_KEY_LENGTH) return;
-    // A part of a longer string keeps that in memory: this one is joined to another and cut anew, so that it is a part of little.
-    this.#winners.set(` ${key}`.slice(1), winner);
+    // A part of a longer string keeps all of that in memory, and so does a sum of parts. `join` makes a string of its own.
+    this.#winners.set([key.slice(0, -1), key.slice(-1)].join(''), winner);
   }
 }
 
