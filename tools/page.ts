@@ -5,16 +5,29 @@ import type { TopLevelSpec } from 'vega-lite';
 
 const DOCS = join(__dirname, '..', 'docs');
 
-/** Replaces the part of `docs/PAGE` that `npm run COMMAND --write-docs` writes; the command is `reliability --` or `bench -- costs`. */
-export async function writePart(page: string, command: string, text: string): Promise<void> {
+/** Where the part of `docs/PAGE` is that `npm run COMMAND --write-docs` writes; the command is `reliability --` or `bench -- costs`. */
+async function findPart(page: string, command: string): Promise<{ file: string; text: string; from: number; to: number }> {
   const file = join(DOCS, page);
   const begin = `<!-- written by npm run ${command} --write-docs -->`;
   const end = `<!-- end of ${command.replace(' --', '')} -->`;
-  const old = await readFile(file, 'utf8');
-  const from = old.indexOf(begin);
-  const to = old.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`docs/${page} has no place for ${command}: ${begin} … ${end}`);
-  await writeFile(file, `${old.slice(0, from)}${begin}\n\n${text.trim()}\n\n${old.slice(to)}`);
+  const text = await readFile(file, 'utf8');
+  const from = text.indexOf(begin) + begin.length;
+  const to = text.indexOf(end);
+  if (!text.includes(begin) || to < from) throw new Error(`docs/${page} has no place for ${command}: ${begin} … ${end}`);
+  return { file, text, from, to };
+}
+
+/** Replaces that part. */
+export async function writePart(page: string, command: string, part: string): Promise<void> {
+  const { file, text, from, to } = await findPart(page, command);
+  await writeFile(file, `${text.slice(0, from)}\n\n${part.trim()}\n\n${text.slice(to)}`);
+}
+
+/** The cells of the tables in that part, line by line. */
+export async function linesOfPart(page: string, command: string): Promise<string[][]> {
+  const { text, from, to } = await findPart(page, command);
+  const lines = text.slice(from, to).split('\n').filter((line) => line.startsWith('| '));
+  return lines.map((line) => line.slice(1, -1).split('|').map((cell) => cell.trim()));
 }
 
 /** Writes `docs/FILE`, an SVG drawn from a vega-lite specification. */

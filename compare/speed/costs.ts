@@ -1,4 +1,7 @@
-/** `npm run bench -- costs [--quick] [--only SECTIONS] [--build DIR] [--json FILE] [--write-docs]`: what users feel beside speed. */
+/**
+ * `npm run bench -- costs [--quick] [--only SECTIONS] [--build DIR] [--json FILE] [--write-docs]`: what users feel beside speed. The
+ * page keeps the figures of sections that were not measured.
+ */
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,7 +12,7 @@ import { importCosts } from './costs/imports';
 import type { MemoryFigure, MemoryOrder } from './costs/memory';
 import { dependencyTree, packageCosts } from './costs/packed';
 import { BUILD, inProcess } from './order';
-import { machine, markdownTable, writePart } from '../../tools/page';
+import { linesOfPart, machine, markdownTable, writePart } from '../../tools/page';
 import { rows } from './rows';
 import { withServers } from './server';
 
@@ -91,6 +94,15 @@ function cellsOf({ name, value, unit, atMost }: Cost): string[] {
   return [name, `${figure} ${unit}`.trim(), atMost === undefined ? '' : `${atMost} ${unit}`.trim(), atMost === undefined ? '' : value <= atMost ? 'reached' : 'not reached'];
 }
 
+/** The lines of the page, with the new figures in their places. */
+async function linesOfPage(costs: readonly Cost[]): Promise<string[][]> {
+  const measured = new Map(costs.map((cost) => [cost.name, cellsOf(cost)]));
+  const isWhole = SECTIONS.every((section) => costs.some((cost) => cost.section === section));
+  const [, ...lines] = isWhole ? [] : await linesOfPart('benchmarks.md', 'bench -- costs');
+  const kept = lines.map(([name = '', ...cells]) => measured.get(name) ?? [name, ...cells]);
+  return [...kept, ...[...measured.values()].filter(([name]) => !lines.some(([other]) => other === name))];
+}
+
 async function main(): Promise<void> {
   const costs = await measure();
   const table = new Table({ head: HEAD, style: { head: [], border: [] }, colAligns: ['left', 'right', 'right', 'left'] });
@@ -100,7 +112,7 @@ async function main(): Promise<void> {
   console.log(tree);
   if (options.json !== undefined) await writeFile(options.json, JSON.stringify({ costs, tree }, undefined, 2));
   if (options['write-docs']) {
-    await writePart('benchmarks.md', 'bench -- costs', `${machine()}\n\n${markdownTable(HEAD, costs.map(cellsOf))}\n\nWhat is installed:\n\n\`\`\`text\n${tree}\n\`\`\``);
+    await writePart('benchmarks.md', 'bench -- costs', `${machine()}\n\n${markdownTable(HEAD, await linesOfPage(costs))}\n\nWhat is installed:\n\n\`\`\`text\n${tree}\n\`\`\``);
   }
 }
 
