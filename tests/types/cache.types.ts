@@ -1,21 +1,10 @@
 /** What must compile and, behind `@ts-expect-error`, what must not. The compiler is the test; nothing here runs. */
 import { Client, JsonSerde } from '../../src';
 import { ReadThroughCache, type Loader, type RequestScope } from '../../src/cache';
+import { is } from './same.types';
 
 interface Row {
   a: number;
-}
-
-/** Takes only what is exactly a `T`. */
-type Is<T> = <U>(value: U, ...same: IsSame<T, U> extends true ? [] : ['not the same type']) => void;
-type IsSame<A, B> = Box<A> extends Box<B> ? (Box<B> extends Box<A> ? true : false) : false;
-/** Neither of two Boxes is assignable to the other unless what is in them is of the same type. */
-interface Box<T> {
-  put: (value: T) => void;
-  take: () => T;
-}
-function is<T>(): Is<T> {
-  return () => undefined;
 }
 
 declare function find(id: string, signal?: AbortSignal): Promise<Row | undefined>;

@@ -3,21 +3,10 @@ import { RetryingClient, Client, CompressedSerde, ElastiCacheClient, FallbackCli
 import type { CacheValue, Codec, Serde, ValueWithCas } from '../../src';
 import { ReadThroughCache } from '../../src/cache';
 import { EmbeddedClient } from '../../src/embedded';
+import { is } from './same.types';
 
 interface User {
   name: string;
-}
-
-/** Takes only what is exactly a `T`. */
-type Is<T> = <U>(value: U, ...same: IsSame<T, U> extends true ? [] : ['not the same type']) => void;
-type IsSame<A, B> = Box<A> extends Box<B> ? (Box<B> extends Box<A> ? true : false) : false;
-/** Neither of two Boxes is assignable to the other unless what is in them is of the same type. */
-interface Box<T> {
-  put: (value: T) => void;
-  take: () => T;
-}
-function is<T>(): Is<T> {
-  return () => undefined;
 }
 
 const server = '127.0.0.1:11211';
