@@ -31,7 +31,8 @@ export class Tags {
     const known = await this.#create(tags, now - 1);
     if (known.size < new Set(tags).size) return 'expired';
     const all = [...known.values()];
-    if (all.some(({ expired = 0 }) => expired > made && expired <= now)) return 'expired';
+    // What expires without having been stale expires at once, also where the clock is behind that of whoever revalidated.
+    if (all.some(({ expired = 0, stale = expired }) => expired > made && expired <= Math.max(now, stale))) return 'expired';
     return all.some(({ stale = 0 }) => stale > made) ? 'stale' : 'fresh';
   }
 

@@ -1,5 +1,6 @@
 import { MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
 import { createCacheHandler, type UseCacheEntry } from '../../src/adapters/next';
+import { systemClock, type Clock } from '../../src/runtime/clock';
 import { deadClient, describeOverCaches } from './clients';
 
 function entryOf(text: string, tags: string[] = [], more: Partial<UseCacheEntry> = {}): Promise<UseCacheEntry> {
@@ -45,6 +46,16 @@ describeOverCaches('createCacheHandler', (cache) => {
     expect(await handler.get('swr', [])).toMatchObject({ revalidate: -1 });
     await new Promise((resolve) => setTimeout(resolve, 1050));
     expect(await handler.get('swr', [])).toBeUndefined();
+  });
+
+  it('a tag that expires at once does so also for a server whose clock is behind', async () => {
+    const behind: Clock = { ...systemClock, time: () => Date.now() - 60_000 };
+    const [one, two] = [createCacheHandler(cache.client()), createCacheHandler(cache.client({ clock: behind }))];
+    for (const [tag, durations, left] of [['now', undefined, false], ['zero', { expire: 0 }, false], ['later', { expire: 10 }, true]] as const) {
+      await one.set(tag, entryOf('v', [tag]));
+      await one.updateTags([tag], durations);
+      expect([tag, (await two.get(tag))?.revalidate]).toEqual([tag, left ? -1 : undefined]);
+    }
   });
 
   it('use cache: who asks while an entry is made waits for it; a stream that fails leaves nothing', async () => {
