@@ -128,7 +128,8 @@ function reportConnections(meter: Meter): (() => void)[] {
   const counted = new Map<string, number>();
   const add = (server: string, connections: number): void => {
     counted.set(server, (counted.get(server) ?? 0) + connections);
-    count.add(connections, pool(server));
+    // The conventions ask for a state. A connection carries everybody's calls at once, and nobody borrows it.
+    count.add(connections, { ...pool(server), 'db.client.connection.state': 'used' });
   };
   const since = systemClock.now();
   return [
@@ -145,7 +146,7 @@ function reportConnections(meter: Meter): (() => void)[] {
     }),
     // Nobody will tell of the end of those that are still open, and a later report begins at the same sum.
     () => {
-      for (const [server, connections] of counted) count.add(-connections, pool(server));
+      for (const [server, connections] of counted) add(server, -connections);
       counted.clear();
     },
   ];

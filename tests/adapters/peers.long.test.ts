@@ -5,6 +5,7 @@ import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import { runProgram, runSpec, startWebServer, Visitor, type WebServer } from './program';
 
 const keyv6 = fetchPackages('keyv@6');
+const otel3 = fetchPackages('@opentelemetry/api@1.10', '@opentelemetry/sdk-trace@3', '@opentelemetry/sdk-metrics@3', '@opentelemetry/context-async-hooks@3');
 
 /** Adapters in the hands of the frameworks that they are made for, each in processes of its own. */
 describeWithMemcached('over memcached', () => {
@@ -31,6 +32,13 @@ describeWithMemcached('over memcached', () => {
       many: [[true, true], [1, 2, null], [true, false]],
       expired: [null, false],
       failed: [null, false, false, 'MEMCACHE_CONNECT'],
+    });
+  });
+
+  (otel3.folder === undefined ? it.skip : it)(otel3.reason ?? 'OpenTelemetry 3 is told of calls, below the span that is active, and counts them', async () => {
+    expect(await runProgram('opentelemetry-3.mjs', memcached.address, { FOLDER: otel3.folder ?? '' })).toEqual({
+      told: ['get 2 2 true', 'get 2 MEMCACHE_CONNECT true', 'get 2 hit true', 'set 2 stored true'],
+      counted: ['db.client.connection.count', 'db.client.connection.create_time', 'db.client.operation.duration'],
     });
   });
 

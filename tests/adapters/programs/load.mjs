@@ -5,6 +5,7 @@ const source = (name) => load(`../../../src/${name}.ts`, import.meta.url);
 
 export const root = source('index');
 export const adapter = (name) => source(`adapters/${name}`);
+export const telemetry = (name) => source(`telemetry/${name}`);
 
 /** The client of this program, of the class and to the server that its environment names. */
 export function newClient(options) {
