@@ -25,7 +25,9 @@ export interface KeyRules {
   readonly allowUnicode: boolean;
 }
 
-const PRINTABLE_ASCII = /^[\x21-\x7e]+$/;
+/** ASCII's printable characters, less the space, are those from `!` to `~`. */
+const NOT_PRINTABLE_ASCII = /[^!-~]/;
+const NOT_PRINTABLE = /[^!-~\x80-\xff]/;
 
 /**
  * The key as it travels, one character per byte.
@@ -33,8 +35,8 @@ const PRINTABLE_ASCII = /^[\x21-\x7e]+$/;
  * @throws MemcacheIllegalInputError naming the rule that is broken; the key itself is not in the message.
  */
 export function encodeKey(key: Key, rules: KeyRules): string {
-  // The common case: PRINTABLE_ASCII also says that characters are bytes.
-  if (typeof key === 'string' && PRINTABLE_ASCII.test(key) && key.length + rules.prefix.length <= MAX_KEY_LENGTH) {
+  // The common case: in printable ASCII, characters are bytes.
+  if (typeof key === 'string' && key !== '' && !NOT_PRINTABLE_ASCII.test(key) && key.length + rules.prefix.length <= MAX_KEY_LENGTH) {
     return rules.prefix + key;
   }
   if (isPair(key)) toBytes(key[0], 'routing key');
@@ -117,16 +119,16 @@ function isPair(key: Key): key is readonly [KeyPart, KeyPart] {
 
 function encodeBytes(part: unknown, name: string, allowUnicode: boolean): string {
   const bytes = toBytes(part, name);
-  for (const [index, byte] of bytes.entries()) {
-    if (byte > 0x20 && byte !== 0x7f && (byte < 0x80 || allowUnicode)) continue;
-    const hex = `0x${byte.toString(16).padStart(2, '0')}`;
-    throw new MemcacheIllegalInputError(
-      byte >= 0x80
-        ? `${name} must be ASCII: byte ${index} is ${hex}; allowUnicodeKeys: true permits it`
-        : `${name} must not hold whitespace or control characters: byte ${index} is ${hex}`,
-    );
-  }
-  return latin1Slice(bytes, 0, bytes.length);
+  const encoded = latin1Slice(bytes, 0, bytes.length);
+  const index = encoded.search(allowUnicode ? NOT_PRINTABLE : NOT_PRINTABLE_ASCII);
+  if (index < 0) return encoded;
+  const byte = encoded.charCodeAt(index);
+  const hex = `0x${byte.toString(16).padStart(2, '0')}`;
+  throw new MemcacheIllegalInputError(
+    byte >= 0x80
+      ? `${name} must be ASCII: byte ${index} is ${hex}; allowUnicodeKeys: true permits it`
+      : `${name} must not hold whitespace or control characters: byte ${index} is ${hex}`,
+  );
 }
 
 function toBytes(part: unknown, name: string): Buffer {
