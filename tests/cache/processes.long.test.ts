@@ -41,6 +41,14 @@ class Child {
     this.#process.kill('SIGKILL');
   }
 
+  /** Resolves when it begins its next load. */
+  async loading(): Promise<void> {
+    for (;;) {
+      const [message] = (await once(this.#process, 'message')) as unknown[];
+      if (message === 'loading') return;
+    }
+  }
+
   get exited(): Promise<unknown> {
     return this.#process.exitCode === null ? once(this.#process, 'exit') : Promise.resolve();
   }
@@ -102,8 +110,9 @@ describeWithMemcached('real processes over a real memcached', () => {
   it('6: the holder of a cold key is killed', async () => {
     await open({ lease: 2, leaseWait: 20_000 });
     const victim = children.pop()!;
+    const loading = victim.loading();
     await victim.do({ what: 'hang', key: key() });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await loading;
     victim.kill();
     const { values, loads } = await herd({ duration: 100 });
     expect(new Set(values)).toEqual(new Set(['value']));
@@ -122,8 +131,9 @@ describeWithMemcached('real processes over a real memcached', () => {
 
   it('13: a set during the load wins', async () => {
     await open();
+    const loading = Promise.race(children.slice(0, 3).map((child) => child.loading()));
     const running = herd({ duration: 800, value: 'loaded' }, children.slice(0, 3));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await loading;
     await children[3]!.do({ what: 'set', key: key(), value: 'set' });
     await running;
     expect(new Set((await herd({})).values)).toEqual(new Set(['set']));
@@ -131,8 +141,9 @@ describeWithMemcached('real processes over a real memcached', () => {
 
   it('14: after a delete during the load nobody reads what was loaded before', async () => {
     await open();
+    const loading = Promise.race(children.slice(0, 2).map((child) => child.loading()));
     const running = herd({ duration: 800, value: 'old' }, children.slice(0, 2));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await loading;
     await children[3]!.do({ what: 'delete', key: key() });
     const { values } = await herd({ value: 'new', calls: 5 }, children.slice(2));
     expect(new Set(values)).toEqual(new Set(['new']));

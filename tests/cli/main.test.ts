@@ -53,7 +53,7 @@ describe('the program', () => {
   it('tells in the format of its log that the last save failed', async () => {
     const home = mkdtempSync(join(folder, 'home-'));
     const child = start('serve', '--port', '0', '--log', 'json', '--snapshot', join(home, 'snapshot'));
-    const exit = once(child, 'exit');
+    const end = once(child, 'close');
     let told = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
     const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
@@ -62,14 +62,15 @@ describe('the program', () => {
     await once(socket.resume(), 'close');
     rmSync(home, { recursive: true });
     child.kill('SIGTERM');
-    expect(await exit).toEqual([1, null]);
+    expect(await end).toEqual([1, null]);
     const events = told.trim().split('\n').map((text) => JSON.parse(text) as { level: string; message: string });
     expect(events).toHaveLength(1);
     expect(events[0]?.level).toBe('error');
     expect(events[0]?.message).toContain('could not be saved: ENOENT');
   });
 
-  it('finishes its last save whatever signals follow', async () => {
+  /** Whether the signals came during the last save, which may be over before anybody sees it begin. */
+  async function isSavedThroughSignals(): Promise<boolean> {
     const file = join(folder, 'snapshot-twice');
     const child = start('serve', '--port', '0', '--snapshot', file, '--save-interval', '0');
     const exit = once(child, 'exit');
@@ -78,11 +79,20 @@ describe('the program', () => {
     const socket = connect(Number(/\d+$/m.exec(line)?.[0]), '127.0.0.1').end(`${sets}mn\r\n`);
     await once(socket.resume(), 'close');
     child.kill('SIGTERM');
-    while (!readdirSync(folder).some((name) => name.startsWith('snapshot-twice.tmp'))) await setTimeout(1);
+    const isSaving = (): boolean => readdirSync(folder).some((name) => name.startsWith('snapshot-twice.tmp'));
+    while (!isSaving() && child.exitCode === null) await setTimeout(1);
     child.kill('SIGTERM');
     child.kill('SIGINT');
+    const inTime = isSaving();
     expect(await exit).toEqual([0, null]);
     expect(readFileSync(file, 'latin1')).toContain('key99999value');
+    rmSync(file);
+    return inTime;
+  }
+
+  it('finishes its last save whatever signals follow', async () => {
+    let attempts = 1;
+    while (!(await isSavedThroughSignals())) expect(++attempts).toBeLessThan(6);
   });
 
   (process.getuid?.() === 0 ? it : it.skip)('becomes another user before anybody is served', async () => {

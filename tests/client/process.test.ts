@@ -47,27 +47,31 @@ const kinds = {
   EmbeddedClient: 'new EmbeddedClient()',
 };
 
+/**
+ * Runs a program whose time-outs are a second each, and which must not wait for them. A machine that stands still for a moment must
+ * not count: who waits does so each time.
+ */
+async function runBriefly(program: string): Promise<Pick<Awaited<ReturnType<typeof run>>, 'output' | 'status'>> {
+  for (let attempt = 1; ; attempt++) {
+    const { output, status, lasted } = await run(program, server.address);
+    if (lasted < 900) return { output, status };
+    if (attempt === 3) throw new Error(`it was kept alive for ${lasted} ms`);
+  }
+}
+
 it.each(Object.entries(kinds))('%s: does not keep a process alive that has nothing more to do, closed or not', async (_, make) => {
-  const { output, status, lasted } = await run(
-    `const client = ${make}; await client.set('k', 'v'); console.log(await client.get('k'));`,
-    server.address,
-  );
-  expect([output, status]).toEqual(['v\n', 0]);
-  // Its time-outs are a second each.
-  expect(lasted).toBeLessThan(900);
+  expect(await runBriefly(`const client = ${make}; await client.set('k', 'v'); console.log(await client.get('k'));`)).toEqual({ output: 'v\n', status: 0 });
 });
 
 it.each(Object.entries(kinds))('%s: closes cleanly, and leaves no handle', async (_, make) => {
-  const { output, status, lasted } = await run(
+  const { output, status } = await runBriefly(
     `const client = ${make};
     await client.set('k', 'v');
     const last = client.get('k');
     await client.close();
     console.log(await last, process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name)));`,
-    server.address,
   );
   expect([output, status]).toEqual(['v []\n', 0]);
-  expect(lasted).toBeLessThan(900);
 });
 
 it.each(Object.entries(kinds).filter(([kind]) => kind !== 'EmbeddedClient'))('%s: a call that was aborted does not keep the process alive, however long the server takes', async (_, make) => {

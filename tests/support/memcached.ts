@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { userInfo } from 'node:os';
 
 /** A real memcached, run for tests. */
@@ -62,14 +62,28 @@ async function tryToStart(binary: string, args: string[], port: number): Promise
   };
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
+/**
+ * Ports that no system hands out by itself, a part of them for each process of a test run: what was free a moment ago is not taken
+ * by a server on port 0, or by a connection, before it is used.
+ */
+const PORTS_PER_WORKER = 1000;
+const firstPort = 12_000 + (Number(process.env['JEST_WORKER_ID'] ?? 0) % 20) * PORTS_PER_WORKER;
+let nextPort = Math.floor(Math.random() * PORTS_PER_WORKER);
+
+/** A port of 127.0.0.1 at which nobody listens. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = firstPort + (nextPort++ % PORTS_PER_WORKER);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('listening', () => { resolve(true); });
+      server.once('error', () => { resolve(false); });
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Whether somebody listens there; false after a moment. */

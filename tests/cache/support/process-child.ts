@@ -36,6 +36,7 @@ async function obey(order: Order): Promise<Report> {
   const values: unknown[] = [];
   const load = async (): Promise<string> => {
     const start = Date.now();
+    process.send?.('loading');
     await new Promise((resolve) => setTimeout(resolve, duration));
     loads.push([start, Date.now()]);
     if (order.fails === true) throw new Error('the loader failed');
@@ -54,8 +55,12 @@ async function obey(order: Order): Promise<Report> {
     );
     // A refresh behind is a part of what is told.
     await cache!.close();
-  } else if (what === 'hang') void cache!.get(key, () => new Promise<string>(() => undefined));
-  else if (what === 'set') values.push(await cache!.set(key, value));
+  } else if (what === 'hang') {
+    void cache!.get(key, () => {
+      process.send?.('loading');
+      return new Promise<string>(() => undefined);
+    });
+  } else if (what === 'set') values.push(await cache!.set(key, value));
   else if (what === 'delete') values.push(await cache!.delete(key));
   else if (what === 'invalidate') values.push(await cache!.invalidate(key));
   else {
