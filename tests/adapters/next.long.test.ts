@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -17,6 +17,8 @@ function install(): UserProject | undefined {
   cpSync(join(__dirname, 'next-app'), project.folder, { recursive: true });
   try {
     project.run('npm', 'install', '--no-audit', '--no-fund', '--no-package-lock', '--no-save', '--ignore-scripts', '--omit=dev', 'next@16', 'react@19', 'react-dom@19', project.tarball);
+    // It is an optional dependency: npm goes on without it, and Next.js cannot.
+    if (!readdirSync(join(project.folder, 'node_modules/@next')).some((name) => name.startsWith('swc-'))) throw new Error('its compiler is not there');
     return project;
   } catch (error) {
     console.warn(`Next.js could not be installed, so its test is skipped: ${String(error)}`);

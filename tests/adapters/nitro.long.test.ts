@@ -36,7 +36,7 @@ function describeApp({ app, nitro }: (typeof versions)[number]): void {
     cpSync(join(__dirname, app), project.folder, { recursive: true });
     symlinkSync(nitro, join(project.folder, 'node_modules', basename(nitro)));
     await promisify(execFile)(process.execPath, [join(nitro, 'dist/cli/index.mjs'), 'build'], { cwd: project.folder, env: { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production' }, timeout: 100_000 });
-  }, 240_000);
+  }, 420_000);
 
   afterAll(async () => {
     await Promise.all(stops.map((stop) => stop()));

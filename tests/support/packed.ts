@@ -102,7 +102,8 @@ export function allInUserProject(take: (project: UserProject) => void): void {
   beforeAll(() => {
     project = new UserProject();
     take(project);
-  }, 120_000);
+    // Longer than to wait for the package of another file and to install it.
+  }, 330_000);
   afterAll(() => {
     project.remove();
   });
