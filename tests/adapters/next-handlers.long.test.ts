@@ -42,9 +42,9 @@ describeOverCaches('createCacheHandler', (cache) => {
     const handler = createCacheHandler(cache.client());
     await handler.get('swr', []);
     await handler.set('swr', entryOf('v', ['swr']));
-    await handler.updateTags(['swr'], { expire: 1 });
+    await handler.updateTags(['swr'], { expire: 2 });
     expect(await handler.get('swr', [])).toMatchObject({ revalidate: -1 });
-    await new Promise((resolve) => setTimeout(resolve, 1050));
+    await new Promise((resolve) => setTimeout(resolve, 2050));
     expect(await handler.get('swr', [])).toBeUndefined();
   });
 
