@@ -534,13 +534,13 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   /** Serves the value of the near cache only if the server confirms that it is still the same. */
   async #getValidated(near: NearCache, lookup: Lookup): Promise<unknown> {
-    const { place, settings, signal } = lookup;
+    const { place, settings, signal, limit } = lookup;
     const known = near.validated(place, settings);
     if (known === undefined || this.#gate.abilities?.leases !== true || !this.#reader.mayAsk(place)) return this.#ask(lookup);
     const startedAt = this.#clock.now();
     let identity: Identity | undefined;
     try {
-      identity = await this.#identityOf(place, settings.cacheTimeout, signal);
+      identity = await this.#identityOf(place, limit, signal);
     } catch (error) {
       // It has had its time: it is not asked once more.
       return this.#begin(lookup, (caller) => {
@@ -549,7 +549,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     }
     const same = identity !== undefined && !identity.outdated && identity.cas === known.cas ? known.open() : undefined;
     if (same !== undefined) return this.#nearHit(lookup, same.value);
-    return this.#ask({ ...lookup, limit: leftOf(settings.cacheTimeout, this.#clock.now() - startedAt) });
+    return this.#ask({ ...lookup, limit: leftOf(limit, this.#clock.now() - startedAt) });
   }
 
   #nearHit({ place, onDecided }: Lookup, value: unknown): Promise<unknown> {
