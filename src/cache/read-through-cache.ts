@@ -49,6 +49,18 @@ import { ServerCounters } from './tags/counters';
 import { Versions, type CounterHealth } from './tags/versions';
 import type { CacheStats, Loader, ManyLoader, Stored } from './types';
 
+/** One key that a caller looks up. */
+interface Lookup {
+  readonly place: Place;
+  readonly load: Load;
+  readonly settings: EntrySettings;
+  readonly signal: AbortSignal | undefined;
+  /** The milliseconds that are left of `cacheTimeout`. */
+  readonly limit: number;
+  /** Called once it has its answer, or waits for a load. */
+  readonly onDecided?: () => void;
+}
+
 /**
  * A cache that loads the values it does not have: one load per key for all processes together, and no outdated value stays for
  * good.
@@ -216,17 +228,15 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined = T>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T>;
   get<T extends Out & In>(key: Key, load: Loader<T | undefined, T>, options?: EntryOptions<Stored<T>>): Promise<T | undefined>;
   get(key: Key, load: Load, options?: EntryOptions<never>): Promise<unknown> {
-    let place: Place;
-    let settings: EntrySettings;
+    let lookup: Lookup;
     try {
       if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
-      settings = callSettings(options, this.#settings.entry);
-      place = this.#keys.entry(key);
+      const settings = callSettings(options, this.#settings.entry);
+      lookup = { place: this.#keys.entry(key), load, settings, signal: options?.signal, limit: settings.cacheTimeout };
     } catch (error) {
       return rejected(error);
     }
-    if (this.#keys.isVersioned) return this.#getVersioned(place, load, settings, options?.signal);
-    return this.#get(place, load, settings, options?.signal);
+    return this.#keys.isVersioned ? this.#getVersioned(lookup) : this.#get(lookup);
   }
 
   /**
@@ -253,7 +263,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
     const settings = callSettings(options, this.#settings.entry);
     const targets = list.map((key) => ({ key, target: this.#keys.entry(key) }));
-    const { rules, limit } = this.#keys.isVersioned ? await untilAborted(this.#rulesWithin(settings), options?.signal) : { limit: settings.cacheTimeout };
+    const { signal } = options ?? {};
+    const { rules, limit } = this.#keys.isVersioned ? await untilAborted(this.#rulesWithin(settings), signal) : { limit: settings.cacheTimeout };
     const wanted = new Map<string, { readonly place: Place; readonly key: K }>();
     const wireKeys = targets.map(({ key, target }) => {
       const place = this.#keys.within(target, rules);
@@ -266,7 +277,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     });
     const values = new Map<string, Promise<unknown>>();
     for (const [wireKey, { place, key }] of wanted) {
-      values.set(wireKey, this.#get(place, batch.loaderOf(key), settings, options?.signal, batch.decided, limit));
+      values.set(wireKey, this.#get({ place, load: batch.loaderOf(key), settings, signal, limit, onDecided: batch.decided }));
     }
     // Whoever looks at one of them later must not be too late.
     for (const value of values.values()) value.catch(() => undefined);
@@ -498,34 +509,70 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   // ── how a call is carried ───────────────────────────────────────────────────────────────────────────────
 
-  #get(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, limit = settings.cacheTimeout): Promise<unknown> {
-    if (signal?.aborted === true) return this.#ask(place, load, settings, signal, onDecided);
+  /** With a namespace, whose version is a part of the key. */
+  async #getVersioned(lookup: Lookup): Promise<unknown> {
+    const { place, settings, signal } = lookup;
+    this.#keys.check(place);
+    const { rules, limit } = await untilAborted(this.#rulesWithin(settings), signal);
+    return this.#get({ ...lookup, place: this.#keys.within(place, rules), limit });
+  }
+
+  /** Out of the near cache, or as the server answers. */
+  #get(lookup: Lookup): Promise<unknown> {
+    const { place, settings, signal } = lookup;
+    const near = this.#near;
+    if (signal?.aborted === true) return this.#ask(lookup);
     if (place.unknown === true) {
-      return this.#ask(place, load, settings, signal, onDecided, 0, (caller) => {
+      return this.#begin(lookup, (caller) => {
         this.#reader.unplaced(place, caller);
       });
     }
-    if (this.#near !== undefined) {
-      const now = this.#clock.now();
-      if (this.#near.validates) return this.#getValidated(this.#near, place, load, settings, signal, onDecided);
-      const known = this.#near.get(place, settings, now);
-      if (known !== undefined) {
-        this.#events.emit('l1-hit', place.key);
-        onDecided?.();
-        return Promise.resolve(known.value);
-      }
-    }
-    return this.#ask(place, load, settings, signal, onDecided, limit);
+    if (near?.validates === true) return this.#getValidated(near, lookup);
+    const known = near?.get(place, settings, this.#clock.now());
+    return known === undefined ? this.#ask(lookup) : this.#nearHit(lookup, known.value);
   }
 
-  /** @param begin by default a question to the server */
-  #ask(place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void, limit = settings.cacheTimeout, begin?: (caller: Caller) => void): Promise<unknown> {
+  /** Serves the value of the near cache only if the server confirms that it is still the same. */
+  async #getValidated(near: NearCache, lookup: Lookup): Promise<unknown> {
+    const { place, settings, signal, limit } = lookup;
+    const known = near.validated(place, settings);
+    if (known === undefined || this.#gate.abilities?.leases !== true || !this.#reader.mayAsk(place)) return this.#ask(lookup);
+    const startedAt = this.#clock.now();
+    let identity: Identity | undefined;
+    try {
+      identity = await this.#identityOf(place, limit, signal);
+    } catch (error) {
+      // It has had its time: it is not asked once more.
+      return this.#begin(lookup, (caller) => {
+        this.#reader.unanswered(place, caller, error);
+      });
+    }
+    const same = identity !== undefined && !identity.outdated && identity.cas === known.cas ? known.open() : undefined;
+    if (same !== undefined) return this.#nearHit(lookup, same.value);
+    return this.#ask({ ...lookup, limit: leftOf(limit, this.#clock.now() - startedAt) });
+  }
+
+  #nearHit({ place, onDecided }: Lookup, value: unknown): Promise<unknown> {
+    this.#events.emit('l1-hit', place.key);
+    onDecided?.();
+    return Promise.resolve(value);
+  }
+
+  /** Puts the question to the server. */
+  #ask(lookup: Lookup): Promise<unknown> {
+    return this.#begin(lookup, (caller) => {
+      this.#reader.read(lookup.place, caller, lookup.limit);
+    });
+  }
+
+  /** The caller waits for what `begin` sets going. */
+  #begin({ place, load, settings, signal, onDecided }: Lookup, begin: (caller: Caller) => void): Promise<unknown> {
     if (signal?.aborted === true) {
       onDecided?.();
       return rejected(signal.reason);
     }
     this.#broadcast?.open();
-    // Nothing else is kept by a closure: there is one of these for each call.
+    // The promise's closure keeps nothing else: there is one of these for each call.
     let resolve: (value: unknown) => void = ignore;
     const promise = new Promise((settle) => {
       resolve = settle;
@@ -533,8 +580,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const caller = new Caller(load, settings, resolve);
     caller.onDecided = onDecided;
     if (signal !== undefined) this.#follow(caller, place, signal);
-    if (begin === undefined) this.#reader.read(place, caller, limit);
-    else begin(caller);
+    begin(caller);
     return promise;
   }
 
@@ -542,32 +588,6 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     caller.follow(signal, () => {
       this.#loads.onGone(place.wireKey);
     });
-  }
-
-  /** Serves the value of the near cache only if the server confirms that it is still the same. */
-  async #getValidated(near: NearCache, place: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined, onDecided?: () => void): Promise<unknown> {
-    const known = near.validated(place, settings);
-    let limit = settings.cacheTimeout;
-    if (known !== undefined && this.#gate.abilities?.leases === true && this.#reader.mayAsk(place)) {
-      const startedAt = this.#clock.now();
-      let identity: Identity | undefined;
-      try {
-        identity = await this.#identityOf(place, settings.cacheTimeout, signal);
-      } catch (error) {
-        // It has had its time: it is not asked once more.
-        return this.#ask(place, load, settings, signal, onDecided, 0, (caller) => {
-          this.#reader.unanswered(place, caller, error);
-        });
-      }
-      const same = identity !== undefined && !identity.outdated && identity.cas === known.cas ? known.open() : undefined;
-      if (same !== undefined) {
-        this.#events.emit('l1-hit', place.key);
-        onDecided?.();
-        return same.value;
-      }
-      limit = leftOf(limit, this.#clock.now() - startedAt);
-    }
-    return this.#ask(place, load, settings, signal, onDecided, limit);
   }
 
   /** What the server has now. Rejects when it does not say so in time, and when the caller has gone. */
@@ -584,13 +604,6 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       });
     });
     return untilAborted(asked, signal);
-  }
-
-  /** With a namespace, whose version is a part of the key. */
-  async #getVersioned(target: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
-    this.#keys.check(target);
-    const { rules, limit } = await untilAborted(this.#rulesWithin(settings), signal);
-    return this.#get(this.#keys.within(target, rules), load, settings, signal, undefined, limit);
   }
 
   /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`. */

@@ -325,6 +325,21 @@ describe('waits', () => {
     // The server of the key has answered.
     expect(cache.stats()['circuit-open']).toBe(0);
   });
+
+  it('so do the version of the namespace and the confirmation of what the near cache has', async () => {
+    const fleet = new Fleet(1, 10, { namespace: 'n', tagMaxAge: 1000, expire: 600, l1: { admit: 'all', validate: true } });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(100);
+    await fleet.herd(1, 'k');
+    await fleet.herd(1, 'k');
+    expect(fleet.count('l1-hit')).toBe(1);
+    await fleet.clock.pass(seconds(3));
+    process!.line.onCommand = ({ verb }: Command<unknown>) => fleet.clock.sleep(verb === 'ma' ? 60 : 5000);
+    const before = fleet.clock.now();
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(fleet.clock.now() - before).toBeLessThanOrEqual(120);
+  });
 });
 
 describe('a namespace', () => {

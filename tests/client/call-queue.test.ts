@@ -42,7 +42,7 @@ it('is what two arrays would be, whatever is done with it', () => {
         expect(queue.written).toBe(written.length);
         expect(queue.head).toBe(written[0]);
         expect(queue.next).toBe(unwritten[0]);
-        expect(queue.behindHead(2)).toBe(written[2]);
+        expect(queue.afterHead(2)).toBe(written[2]);
       }
       expect([...queue].map(({ call }) => call)).toEqual([...written, ...unwritten]);
       expect([...queue].map((entry) => entry.written)).toEqual([...written.map(() => true), ...unwritten.map(() => false)]);

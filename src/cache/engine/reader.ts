@@ -464,20 +464,20 @@ export class Reader {
     if (!reply.marked && (ttl === -1 || ttl >= settings.keep)) {
       if (reply.wanted) near?.onRead(read, reply);
       this.#hit(read, reply, reply.negative ? 'negative-hit' : 'hit', 'fresh');
-      if (reply.won) this.#refreshBehind(read, reply, 'fresh');
+      if (reply.won) this.#refreshInBackground(read, reply, 'fresh');
       else if (reply.held) {
         if (settings.stale > 0) this.#watch(read, reply, age);
-      } else if (ttl !== -1 && ttl < read.wish) this.#askBehind(read);
+      } else if (ttl !== -1 && ttl < read.wish) this.#askForToken(read);
       return;
     }
     const servable = settings.stale > 0 && (ttl === -1 || ttl >= settings.keep - settings.stale);
     if (servable && (!reply.won || settings.softTimeout === 0)) {
       this.#hit(read, reply, 'stale-hit', 'stale');
-      if (reply.won) this.#refreshBehind(read, reply, 'stale');
+      if (reply.won) this.#refreshInBackground(read, reply, 'stale');
       else if (reply.held) this.#watch(read, reply, age);
       else {
         this.#context.events.emit('refresh-skipped', read.place.key);
-        this.#askBehind(read);
+        this.#askForToken(read);
       }
       return;
     }
@@ -524,7 +524,8 @@ export class Reader {
     }
   }
 
-  #refreshBehind(read: Read, reply: Reply, zone: Zone): void {
+  /** This reader has the token of a value that is served: the value is loaded anew, and nobody waits for it. */
+  #refreshInBackground(read: Read, reply: Reply, zone: Zone): void {
     const { loads, events, settings } = this.#context;
     const { place, lead } = read;
     const unused = loads.of(place.wireKey)?.claim === 'none';
@@ -549,7 +550,7 @@ export class Reader {
    * The value should be refreshed, but its reader has not asked for the token, since all others that were under way might have
    * needed the room: it is asked for now, if there is room for it.
    */
-  #askBehind({ place, lead, refresh, round }: Read): void {
+  #askForToken({ place, lead, refresh, round }: Read): void {
     const { gate, loads, slots, settings } = this.#context;
     const { leases } = gate;
     if (refresh > 0 || round > 0 || leases === undefined || loads.of(place.wireKey) !== undefined) return;

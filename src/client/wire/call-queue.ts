@@ -54,7 +54,7 @@ export class CallQueue {
   }
 
   /** The written call `offset` places after the head. */
-  behindHead(offset: number): Call<unknown> | undefined {
+  afterHead(offset: number): Call<unknown> | undefined {
     return this.#head + offset < this.#next ? this.at(this.#head + offset) : undefined;
   }
 

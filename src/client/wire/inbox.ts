@@ -41,7 +41,7 @@ export class Inbox {
 
   /** The key of the value that most likely comes next. */
   get expectedKey(): string | undefined {
-    return (this.#passed === 0 ? this.#calls.head : this.#calls.behindHead(this.#passed))?.reader?.expectedKey;
+    return (this.#passed === 0 ? this.#calls.head : this.#calls.afterHead(this.#passed))?.reader?.expectedKey;
   }
 
   /**
@@ -96,7 +96,7 @@ export class Inbox {
   #takeJoined(head: Call<unknown>, command: JoinableGet<unknown>, frame: Frame): void {
     if (!frame.hasBlock) this.#endJoined(head, command, frame);
     else if (this.#passed === 0 && !head.answered && command.answeredBy(frame)) this.#hit(head, command, frame);
-    else this.#hitBehind(head, frame);
+    else this.#hitAfterHead(head, frame);
   }
 
   #hit(call: Call<unknown>, command: JoinableGet<unknown>, frame: Frame): void {
@@ -113,7 +113,7 @@ export class Inbox {
     }
     call.markAnswered();
     this.#inLine = true;
-    // The last one of a line keeps its place until END has come, and so do those behind one that no value has come for.
+    // The last one of a line keeps its place until END has come, and so do those after one that no value has come for.
     if (this.#passed === 0 && !call.endsReply) this.#leave(call);
     if (failure !== undefined) call.reject(failure, this.#meter);
     else if (isAwaited) call.resolveAs(value, command.outcome(value), this.#meter);
@@ -137,11 +137,11 @@ export class Inbox {
   }
 
   /** The value is not for the head. It is for a later key of the line, or for nobody. */
-  #hitBehind(head: Call<unknown>, frame: Frame): void {
+  #hitAfterHead(head: Call<unknown>, frame: Frame): void {
     const passed = this.#passed;
     let call = head;
     for (let offset = passed; ; offset++) {
-      const next = offset === 0 ? head : this.#calls.behindHead(offset);
+      const next = offset === 0 ? head : this.#calls.afterHead(offset);
       if (next === undefined) break;
       call = next;
       const { command, endsReply } = call;
@@ -154,7 +154,7 @@ export class Inbox {
     }
     if (call.command instanceof JoinableGet && isStopgap(frame, call.command.wireKey)) return;
     for (let offset = 0; offset < passed; offset++) {
-      const earlier = this.#calls.behindHead(offset);
+      const earlier = this.#calls.afterHead(offset);
       if (earlier === undefined || !isFor(earlier, earlier.command, frame)) continue;
       this.#markSeparate();
       const { verb: command } = head.command;
@@ -174,7 +174,7 @@ export class Inbox {
     let call = this.#calls.head;
     for (let offset = 1; call !== undefined; offset++) {
       yield call;
-      call = call.endsReply ? undefined : this.#calls.behindHead(offset);
+      call = call.endsReply ? undefined : this.#calls.afterHead(offset);
     }
   }
 

@@ -7,15 +7,15 @@ import type { Replies } from './replies';
 /** This many keys of one command take less time than a command does. */
 const KEYS_PER_COMMAND = 4;
 
-/** A command as it is counted. */
-export interface Counted {
+/** A command with its place in the counts. */
+export interface NumberedCommand {
   readonly name: string;
-  /** Its index in the counts; 0 is for commands that do not exist. */
+  /** Its index there; 0 is for commands that do not exist. */
   readonly index: number;
 }
 
 /** What a command that does not exist is counted as. */
-export const UNKNOWN: Counted = { name: 'unknown', index: 0 };
+export const UNKNOWN: NumberedCommand = { name: 'unknown', index: 0 };
 
 /** Cuts bytes into commands, and has each of them executed. */
 export interface CommandReader {
@@ -35,7 +35,7 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
   protected readonly id: number;
   protected abstract readonly reader: CommandReader;
   /** What the last {@link execute} has executed; undefined when the command was refused, or is kept for later. */
-  protected executedCommand: Counted | undefined;
+  protected executedCommand: NumberedCommand | undefined;
   readonly #context: Context;
   readonly #maxCommands: number;
   readonly #maxReplyBytes: number;
@@ -133,7 +133,7 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
    *
    * @param since as from {@link begun}
    */
-  protected count({ name, index }: Counted, since: number): void {
+  protected count({ name, index }: NumberedCommand, since: number): void {
     this.#context.count(index);
     if (!this.#heard) return;
     const { address, protocol, store } = this.#context;
