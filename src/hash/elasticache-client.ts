@@ -1,6 +1,6 @@
 import type { ServerInput } from '../client/server-address';
 import type { CacheValue } from '../serde';
-import { elastiCacheDiscovery, ELASTICACHE_OPTIONS, type ElastiCacheOptions } from './discovery/elasticache';
+import { discoveryAmong, ELASTICACHE_OPTIONS, type ElastiCacheOptions } from './discovery/elasticache';
 import { HashClient, type HashClientOptions } from './hash-client';
 
 /** How an {@link ElastiCacheClient} behaves. */
@@ -20,6 +20,6 @@ export class ElastiCacheClient<Out = CacheValue, In = Out> extends HashClient<Ou
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
   constructor(configEndpoint: ServerInput, options: ElastiCacheClientOptions<Out, In> = {}) {
-    super(elastiCacheDiscovery(configEndpoint, options), options);
+    super(discoveryAmong(configEndpoint, options), options);
   }
 }

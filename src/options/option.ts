@@ -71,6 +71,11 @@ export function settingsAmong<Table extends AnyOptionTable>(table: Table, option
   return settings as Settings<Table>;
 }
 
+/** The given options that are in the table, as they were given, for whoever takes no others. */
+export function optionsAmong<Table extends object, Options extends object>(table: Table, options: Options): Pick<Options, keyof Options & keyof Table> {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(table, name))) as Pick<Options, keyof Options & keyof Table>;
+}
+
 /**
  * Refuses an unknown name, which would otherwise go unnoticed: an item stored with `{ ttl: 60 }` would never expire.
  *

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
-import { ElastiCacheClient, type ElastiCacheClientOptions } from '../../src';
+import { elastiCacheDiscovery, ElastiCacheClient, MemcacheIllegalInputError, type ElastiCacheClientOptions } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { MemcachedServer } from '../../src/server';
-import { failure } from '../support/contract';
+import { failure, illegal } from '../support/contract';
 import { ScriptedServer } from '../support/scripted-server';
 import { TestAuthority } from '../support/certificates';
 import { turns, VirtualClock } from '../support/virtual-clock';
@@ -34,6 +34,18 @@ function makeClient(options: ElastiCacheClientOptions = {}): { client: ElastiCac
 
 const names = (client: ElastiCacheClient): string[] => client.servers().map(({ name }) => name).sort();
 const byIp = (...indices: number[]): string[] => indices.map((index) => `127.0.0.1:${port(index)}`).sort();
+
+it.each([
+  [{ refreshIntervall: 5 }, /^there is no option "refreshIntervall"; the options are refreshInterval, useVpc, connectTimeout, /],
+  // A client of the cluster has it, the look-ups have not.
+  [{ keyPrefix: 'p' }, /^there is no option "keyPrefix"; /],
+  [{ timeout: '5' }, /^timeout must be a number of milliseconds/],
+  [null, /^options must be an object; /],
+])('elastiCacheDiscovery refuses %j', (options, message) => {
+  const make = (): unknown => elastiCacheDiscovery('localhost:1', illegal(options));
+  expect(make).toThrow(MemcacheIllegalInputError);
+  expect(make).toThrow(message);
+});
 
 it('finds its servers, and follows them: 1000 calls a round, none is lost, only keys that must move do', async () => {
   const { client, clock } = makeClient();

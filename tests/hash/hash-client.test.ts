@@ -57,6 +57,15 @@ async function kill(server: ScriptedServer): Promise<void> {
 
 const keysOf = (client: HashClient, name: string): string[] => KEYS.filter((key) => client.serverFor(key) === name);
 
+/** A client that has stored all keys, one of its servers, and the keys that are there. */
+async function withAllKeys(): Promise<{ client: HashClient; server: ScriptedServer; own: string[] }> {
+  const client = makeClient();
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  await client.setMany(KEYS.map((key): [string, string] => [key, key]));
+  return { client, server, own: keysOf(client, server.address) };
+}
+
 it('each key lives on its owner, and serverFor tells which that is', async () => {
   const client = makeClient();
   expect(await client.setMany(KEYS.map((key): [string, string] => [key, key]))).toEqual([]);
@@ -218,11 +227,7 @@ it.each<[string, boolean, (server: ScriptedServer, key: string, client: HashClie
 });
 
 it('partial failures carry what came, and setMany names exactly what was not stored', async () => {
-  const client = makeClient();
-  const [server] = servers;
-  if (server === undefined) throw new Error('no servers');
-  await client.setMany(KEYS.map((key): [string, string] => [key, key]));
-  const own = keysOf(client, server.address);
+  const { client, server, own } = await withAllKeys();
   await kill(server);
   const error = await rejection(client.getMany(KEYS));
   expect(error).toBeInstanceOf(MemcachePartialError);
@@ -273,11 +278,7 @@ class Which extends KeysCommand<string[]> {
 }
 
 it("a command of one's own merges the results that there are, and knows whose each is", async () => {
-  const client = makeClient();
-  const [server] = servers;
-  if (server === undefined) throw new Error('no servers');
-  await client.setMany(KEYS.map((key): [string, string] => [key, key]));
-  const lost = keysOf(client, server.address);
+  const { client, server, own: lost } = await withAllKeys();
   const whole = new Which(KEYS);
   expect((await client.executor.execute(whole)).sort()).toEqual([...KEYS].sort());
   await kill(server);

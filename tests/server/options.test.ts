@@ -105,6 +105,16 @@ it('what has no default is asked for', async () => {
   expect(await refusal(() => Persistence.open(new MemoryStore(), plain({})))).toBe('file must be a string that is not empty');
 });
 
+it.each([{ maxBytes: 1000 }, { maxItemSize: 1000 }, { evict: true }, { cas: false }, { clock: new ManualClock() }])('the options of a store are refused beside one that is given: %j', async (options) => {
+  const given = { store: new MemoryStore(), ...options };
+  const message = `${Object.keys(options).join()} is an option of the store, and has no effect beside one that is given; give it to new MemoryStore()`;
+  // The port is not taken, nor an address that is not there looked for.
+  expect(await refusal(() => MemcachedServer.start({ ...given, host: '192.0.2.1' }))).toBe(message);
+  expect(await refusal(() => new ServerContext(given))).toBe(message);
+  const unset = Object.fromEntries(Object.keys(options).map((name) => [name, undefined]));
+  expect(new ServerContext({ ...given, ...unset }).store).toBe(given.store);
+});
+
 it.each([MemcachedServer, RedisServer])('%p says how it is made', async (Server) => {
   // The types forbid it; JavaScript does not.
   const make = (): unknown => Reflect.construct(Server, [{ port: 0 }]);
@@ -116,6 +126,7 @@ it('names that are unknown are refused with those that there are', async () => {
   expect(await refusal(() => MemcachedServer.start(plain({ prot: 1 })))).toMatch(
     /^there is no option "prot"; the options are host, port, path, .*, auth, .*, maxBytes, .*, faults$/,
   );
+  expect(await refusal(() => new ServerContext(plain({ port: 1 })))).toMatch(/^there is no option "port"; the options are auth, .*, maxBytes, .*, shutdown$/);
   expect(await refusal(() => RedisServer.start(plain({ store, maxBytes: 1 })))).toMatch(/^there is no option "maxBytes"; .*, saveControl$/);
   expect(await refusal(() => new MemoryStore(plain({ port: 1 })))).toBe(
     'there is no option "port"; the options are maxBytes, maxItemSize, evict, cas, clock',

@@ -6,8 +6,8 @@
  */
 import { MemcacheUnknownCommandError, MemcacheUnknownError } from '../../errors';
 import { Client } from '../../client/client';
-import type { ConnectionOptions } from '../../client/client-options';
-import { option, settingsAmong, type OptionTable } from '../../options/option';
+import { CONNECTION_OPTIONS, type ConnectionOptions } from '../../client/client-options';
+import { checkOptionNames, option, settingsAmong, type OptionTable } from '../../options/option';
 import { MILLISECONDS, SWITCH } from '../../options/rule';
 import { parseServerAddress, type ServerAddress, type ServerInput } from '../../client/server-address';
 import { RawSerde } from '../../serde';
@@ -55,7 +55,14 @@ const RETRY_AFTER = 1000;
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
 export function elastiCacheDiscovery(configEndpoint: ServerInput, options: ElastiCacheOptions & ConnectionOptions = {}): Discovery {
+  checkOptionNames(options, { ...ELASTICACHE_OPTIONS, ...CONNECTION_OPTIONS });
+  return discoveryAmong(configEndpoint, options);
+}
+
+/** The same with options some of which are those of the client of the cluster, which checks their names. */
+export function discoveryAmong(configEndpoint: ServerInput, options: ElastiCacheOptions & ConnectionOptions): Discovery {
   const address = parseServerAddress(configEndpoint);
+  settingsAmong(CONNECTION_OPTIONS, options);
   const { endpoint } = address;
   const tls = options.tls ?? address.tls;
   const { refreshInterval: interval, useVpc = tls === false || 'path' in endpoint } = settingsAmong(ELASTICACHE_OPTIONS, options);

@@ -1,9 +1,9 @@
 import { MemcacheIllegalInputError } from '../../errors';
-import { settingsOf } from '../../options/option';
+import { optionsAmong, settingsOf } from '../../options/option';
 import type { MemoryStore } from '../engine/store';
 import { Listener } from '../net/listener';
 import { faultHook, type Faults } from '../shared/faults';
-import { ServerContext, type ClusterConfig } from './commands/context';
+import { checkStoreOptions, CONTEXT_OPTIONS, ServerContext, type ClusterConfig } from './commands/context';
 import { SERVER_OPTIONS, type MemcachedServerOptions } from './options';
 import { metricsOf, type EmbeddedMetrics } from '../shared/metrics';
 import { VERB_NAMES } from './commands/verbs';
@@ -37,13 +37,15 @@ export class MemcachedServer {
    */
   static async start(options: MemcachedServerOptions = {}): Promise<MemcachedServer> {
     settingsOf(SERVER_OPTIONS, options);
+    checkStoreOptions(options);
     return new MemcachedServer(await Listener.open(options), options);
   }
 
   private constructor(listener: Listener<Session>, options: MemcachedServerOptions) {
     if (!(listener instanceof Listener)) throw new MemcacheIllegalInputError('a server is made by MemcachedServer.start(options)');
-    const { shutdown = false, onShutdown = () => this.close(), faults, ...rest } = options;
-    const context = new ServerContext(shutdown ? { ...rest, shutdown: () => void onShutdown() } : rest);
+    const { onShutdown = () => this.close(), faults } = options;
+    const { shutdown = false, ...shared } = optionsAmong(CONTEXT_OPTIONS, options);
+    const context = new ServerContext(shutdown ? { ...shared, shutdown: () => void onShutdown() } : shared);
     this.#listener = listener;
     this.#context = context;
     this.faults = faults;

@@ -1,7 +1,11 @@
-import type { MemoryStoreOptions } from '../../engine/options';
-import { MemoryStore } from '../../engine/store';
+import { MemcacheIllegalInputError } from '../../../errors';
+import { option, settingsOf, type OptionTable } from '../../../options/option';
+import { STRING, functionOf, valueThat } from '../../../options/rule';
+import { STORE_OPTIONS, type MemoryStoreOptions } from '../../engine/options';
+import { MemoryStore, STORE } from '../../engine/store';
+import { PORT } from '../../net/options';
 import type { ConnectionInfo } from '../../net/service';
-import { Context, type SharedOptions } from '../../shared/context';
+import { Context, SHARED_OPTIONS, type SharedOptions } from '../../shared/context';
 import { PrefixStats } from './prefix-stats';
 
 /** The nodes of a cluster, for clients that ask for them with `config get cluster`. */
@@ -14,12 +18,36 @@ export interface ClusterConfig {
 
 /** What all sessions of a memcached server share, and what its commands may do. */
 export interface ServerContextOptions extends SharedOptions, MemoryStoreOptions {
-  /** The items. By default a store made from the other options, which is closed with the server. */
+  /**
+   * The items, in a store with options of its own: beside it those of a store are refused. By default a store made from the other
+   * options, which is closed with the server.
+   */
   store?: MemoryStore;
   /** The cluster that this server is part of, told to clients that ask with `config get cluster`. */
   cluster?: ClusterConfig;
   /** What the `shutdown` command does; without it the command is refused. */
   shutdown?: (graceful: boolean) => void;
+}
+
+/** The options of a {@link ServerContext}. */
+export const CONTEXT_OPTIONS = {
+  ...SHARED_OPTIONS,
+  ...STORE_OPTIONS,
+  store: STORE,
+  cluster: option(valueThat<ClusterConfig>('{ version, nodes: [{ host, port }, …] }', isCluster)),
+  shutdown: option(functionOf<(graceful: boolean) => void>()),
+} satisfies OptionTable<ServerContextOptions>;
+
+/**
+ * A store that is given has options of its own, and nothing would come of others.
+ *
+ * @throws MemcacheIllegalInputError naming the option that is one of the store's
+ */
+export function checkStoreOptions(options: Pick<ServerContextOptions, 'store' | keyof MemoryStoreOptions>): void {
+  if (options.store === undefined) return;
+  for (const name of Object.keys(STORE_OPTIONS) as (keyof MemoryStoreOptions)[]) {
+    if (options[name] !== undefined) throw new MemcacheIllegalInputError(`${name} is an option of the store, and has no effect beside one that is given; give it to new MemoryStore()`);
+  }
 }
 
 /** The state shared by the sessions of one memcached server. */
@@ -37,7 +65,10 @@ export class ServerContext extends Context {
   crawling: { readonly ended: boolean } | undefined;
   readonly #ownsStore: boolean;
 
+  /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(options: ServerContextOptions = {}) {
+    settingsOf(CONTEXT_OPTIONS, options);
+    checkStoreOptions(options);
     const { maxBytes, maxItemSize, evict, cas, clock } = options;
     super('memcached', options.store ?? new MemoryStore({ maxBytes, maxItemSize, evict, cas, clock }), options);
     this.#ownsStore = options.store === undefined;
@@ -49,4 +80,16 @@ export class ServerContext extends Context {
   close(): void {
     if (this.#ownsStore) this.store.close();
   }
+}
+
+function isCluster(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { version, nodes }: { version?: unknown; nodes?: unknown } = value;
+  return Number.isInteger(version) && Array.isArray(nodes) && nodes.every(isNode);
+}
+
+function isNode(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { host, port }: { host?: unknown; port?: unknown } = value;
+  return STRING.allows(host) && PORT.allows(port);
 }
