@@ -115,6 +115,12 @@ it.each([{ maxBytes: 1000 }, { maxItemSize: 1000 }, { evict: true }, { cas: fals
   expect(new ServerContext({ ...given, ...unset }).store).toBe(given.store);
 });
 
+it("the store's own clock may be named once more", () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore({ clock });
+  expect(new ServerContext({ store, clock }).store).toBe(store);
+});
+
 it.each([MemcachedServer, RedisServer])('%p says how it is made', async (Server) => {
   // The types forbid it; JavaScript does not.
   const make = (): unknown => Reflect.construct(Server, [{ port: 0 }]);

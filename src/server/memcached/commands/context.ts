@@ -46,7 +46,8 @@ export const CONTEXT_OPTIONS = {
 export function checkStoreOptions(options: Pick<ServerContextOptions, 'store' | keyof MemoryStoreOptions>): void {
   if (options.store === undefined) return;
   for (const name of Object.keys(STORE_OPTIONS) as (keyof MemoryStoreOptions)[]) {
-    if (options[name] !== undefined) throw new MemcacheIllegalInputError(`${name} is an option of the store, and has no effect beside one that is given; give it to new MemoryStore()`);
+    // The store's own clock is no contradiction.
+    if (options[name] !== undefined && (name !== 'clock' || options.clock !== options.store.clock)) throw new MemcacheIllegalInputError(`${name} is an option of the store, and has no effect beside one that is given; give it to new MemoryStore()`);
   }
 }
 
