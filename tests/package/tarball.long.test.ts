@@ -16,7 +16,7 @@ describe('the packed package', () => {
   it('holds what it should and nothing else', () => {
     const names = execFileSync('tar', ['-tzf', project.tarball], { encoding: 'utf8' }).trim().split('\n');
     for (const name of names) {
-      expect(name).toMatch(/^package\/(dist\/.*\.(m?js|m?js\.map|d\.m?ts)|dist\/esm\/package\.json|docs\/.*\.(md|svg|json)|examples\/.*\.ts|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|package\.json|LICENSE)$/);
+      expect(name).toMatch(/^package\/(dist\/.*\.(m?js|m?js\.map|d\.m?ts)|dist\/esm\/package\.json|docs\/.*\.(md|svg|json)|docs\/prometheus-alerts\.yml|examples\/.*\.ts|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|package\.json|LICENSE)$/);
     }
     expect(names).toContain('package/dist/index.d.ts');
     expect(names).toContain('package/LICENSE');
