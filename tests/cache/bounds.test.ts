@@ -340,6 +340,23 @@ describe('waits', () => {
     expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
     expect(fleet.clock.now() - before).toBeLessThanOrEqual(120);
   });
+
+  it('so do the confirmation that is refused and the read that follows', async () => {
+    const fleet = new Fleet(2, 10, { expire: 600, l1: { admit: 'all', validate: true } });
+    const [process, other] = fleet.processes;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(100);
+    await fleet.herd(1, 'k');
+    await fleet.herd(1, 'k');
+    expect(fleet.count('l1-hit')).toBeGreaterThan(0);
+    await fleet.clock.until(other!.cache.set('k', 'new'));
+    let asked = 0;
+    process!.line.onCommand = () => fleet.clock.sleep(asked++ === 0 ? 60 : 5000);
+    const before = fleet.clock.now();
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(asked).toBeGreaterThan(1);
+    expect(fleet.clock.now() - before).toBeLessThanOrEqual(120);
+  });
 });
 
 describe('a namespace', () => {
