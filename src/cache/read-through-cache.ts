@@ -523,7 +523,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const near = this.#near;
     if (signal?.aborted === true) return this.#ask(lookup);
     if (place.unknown === true) {
-      return this.#begin(lookup, (caller) => {
+      return this.#ask(lookup, (caller) => {
         this.#reader.unplaced(place, caller);
       });
     }
@@ -543,7 +543,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       identity = await this.#identityOf(place, limit, signal);
     } catch (error) {
       // It has had its time: it is not asked once more.
-      return this.#begin(lookup, (caller) => {
+      return this.#ask(lookup, (caller) => {
         this.#reader.unanswered(place, caller, error);
       });
     }
@@ -558,15 +558,12 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return Promise.resolve(value);
   }
 
-  /** Puts the question to the server. */
-  #ask(lookup: Lookup): Promise<unknown> {
-    return this.#begin(lookup, (caller) => {
-      this.#reader.read(lookup.place, caller, lookup.limit);
-    });
-  }
-
-  /** The caller waits for what `begin` sets going. */
-  #begin({ place, load, settings, signal, onDecided }: Lookup, begin: (caller: Caller) => void): Promise<unknown> {
+  /**
+   * The caller waits for the server's answer.
+   *
+   * @param begin what is done in place of a question; without it, as in most calls, no closure is needed
+   */
+  #ask({ place, load, settings, signal, limit, onDecided }: Lookup, begin?: (caller: Caller) => void): Promise<unknown> {
     if (signal?.aborted === true) {
       onDecided?.();
       return rejected(signal.reason);
@@ -580,7 +577,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     const caller = new Caller(load, settings, resolve);
     caller.onDecided = onDecided;
     if (signal !== undefined) this.#follow(caller, place, signal);
-    begin(caller);
+    if (begin === undefined) this.#reader.read(place, caller, limit);
+    else begin(caller);
     return promise;
   }
 
