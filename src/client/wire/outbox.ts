@@ -3,12 +3,10 @@ import type { Call } from '../call';
 import type { ServerMeter } from '../meter';
 import type { CallQueue } from './call-queue';
 import { isErrorLine, replyError, unknownCommand } from '../../protocol/reply';
-import { afterLastKey, JoinableGet, MAX_GET_LINE, MORE, type Command } from '../command';
+import { afterLastKey, JoinableGet, MORE, type Command } from '../command';
 import { FENCE, FenceReader } from './fence';
-import { lineKeys } from './line-keys';
+import { GetLine } from './get-line';
 
-/** At most this many gets share a line, with those between them that were withdrawn in time. */
-const MAX_JOINED = 256;
 /**
  * Commands without an answer are done once they are written. A caller that awaits each, one after the other, never lets
  * the event loop turn: with this many unfinished calls the next of them waits until the server has caught up.
@@ -18,8 +16,7 @@ const MAX_UNANSWERED = 1024;
 /**
  * Makes bytes of the calls that are to be written, in their order.
  *
- * - Gets in a row become one line, `get k1 k2 …`, in which no key stands twice; only the last of them ends the reply. So do
- *   gats with the same time to live.
+ * - Gets in a row become one line ({@link GetLine}).
  * - A run of noreply commands is closed by a fence, whose answer the last of them awaits. One with a large block is answered, and
  *   awaits its own answer (see `ANSWERED_FROM`).
  * - A raw command is written only when nothing else is awaited, and nothing is written after it.
@@ -30,18 +27,7 @@ export class Outbox {
   readonly #calls: CallQueue;
   readonly #request: RequestWriter;
   readonly #maxUnanswered: number;
-  /** The last get of the line being gathered. */
-  #joined: Call<unknown> | undefined;
-  /** What it begins with. */
-  #lineStart = '';
-  /** How many calls share it, how many keys it holds, and how many bytes these are. */
-  #joinedCount = 0;
-  #joinedKeys = 0;
-  #joinedLength = 0;
-  /** Where its first call stands in the queue. */
-  #firstPosition = 0;
-  /** The last key of the line. */
-  #lastKey = '';
+  readonly #line: GetLine;
   /** The last of a run of noreply commands. */
   #unfenced: Call<unknown> | undefined;
   /** The raw command that has the connection for itself. */
@@ -58,6 +44,7 @@ export class Outbox {
   constructor(calls: CallQueue, request: RequestWriter, maxPending: number, meter: ServerMeter) {
     this.#calls = calls;
     this.#request = request;
+    this.#line = new GetLine(calls, request);
     this.#meter = meter;
     this.#maxUnanswered = Math.max(1, Math.min(MAX_UNANSWERED, maxPending - 1));
   }
@@ -88,8 +75,10 @@ export class Outbox {
       // Withdrawn in time: without a reader it awaits nothing, and is passed over when its turn comes.
       const { command } = call;
       if (call.settled) call.endsReply = false;
-      else if (command instanceof JoinableGet && !separately && !call.separate) this.#join(call, command);
-      else if (command.noreply) {
+      else if (command instanceof JoinableGet && !separately && !call.separate) {
+        this.#fence();
+        this.#line.add(call, command);
+      } else if (command.noreply) {
         if (this.#calls.written >= this.#maxUnanswered) break;
         this.#writeUnanswered(call);
       } else if (command.ordinary) this.#write(call, separately || call.separate ? (command.separated ?? command) : command);
@@ -105,14 +94,14 @@ export class Outbox {
       }
       this.#calls.advance();
     }
-    this.#endLine();
+    this.#line.end();
     this.#fence();
     return this.#request.size > 0;
   }
 
   /** Whether it was written. */
   #write(call: Call<unknown>, command: Command<unknown>): boolean {
-    this.#endLine();
+    this.#line.end();
     this.#fence();
     if (!this.#add(call, command, true)) return false;
     if (command instanceof JoinableGet && afterLastKey(command.wireKey) !== '') call.markInCompany();
@@ -136,7 +125,7 @@ export class Outbox {
 
   /** Asks for the version in the place of `call`, which follows when it may. */
   #ask(call: Call<unknown>): void {
-    this.#endLine();
+    this.#line.end();
     this.#fence();
     const { command } = call;
     this.#asking = call;
@@ -160,50 +149,10 @@ export class Outbox {
       if (this.#write(call, call.command)) call.resolveUnanswered(this.#meter);
       return;
     }
-    this.#endLine();
+    this.#line.end();
     if (!this.#add(call, call.command)) return;
     call.resolveUnanswered(this.#meter);
     this.#unfenced = call;
-  }
-
-  #join(call: Call<unknown>, command: JoinableGet<unknown>): void {
-    this.#fence();
-    const { lineStart, wireKey } = command;
-    const isFull = this.#calls.nextPosition - this.#firstPosition >= MAX_JOINED;
-    if (isFull || lineStart !== this.#lineStart || this.#joinedLength > MAX_GET_LINE) this.#endLine();
-    if (this.#joined === undefined) {
-      this.#request.text(lineStart);
-      this.#lineStart = lineStart;
-      this.#joinedCount = this.#joinedKeys = this.#joinedLength = 0;
-    }
-    // What no proxy sees is asked for as often as it was called: a second touch may find what the first has made expire.
-    const twin = this.#joinedKeys === 0 || !command.throughProxies ? undefined : this.#findTwin(wireKey);
-    if (twin === undefined) {
-      this.#request.text(' ' + wireKey);
-      this.#joinedKeys++;
-      this.#joinedLength += wireKey.length;
-      this.#lastKey = wireKey;
-    } else twin.markTwinned();
-    if (this.#joinedCount++ === 0) this.#firstPosition = this.#calls.nextPosition;
-    call.endsReply = false;
-    call.reader = command;
-    this.#joined = call;
-  }
-
-  /** A proxy may answer a key once however often the line holds it, so a later call for it is answered with the first. */
-  #findTwin(wireKey: string): Call<unknown> | undefined {
-    // Most lines hold one key and need no table.
-    if (this.#joinedCount === 1) lineKeys.start(this.#calls, this.#firstPosition, this.#lastKey, wireKey);
-    return lineKeys.add(this.#calls, wireKey, this.#calls.nextPosition);
-  }
-
-  #endLine(): void {
-    if (this.#joined === undefined) return;
-    this.#joined.endsReply = true;
-    const after = afterLastKey(this.#lastKey);
-    if (this.#joinedKeys > 1 || after !== '') this.#joined.markInCompany();
-    this.#joined = undefined;
-    this.#request.text(after + '\r\n');
   }
 
   #fence(): void {
@@ -217,7 +166,7 @@ export class Outbox {
     // Before its fence the last of a run awaits nothing yet, and would be passed over.
     if (this.#unfenced !== undefined) return false;
     this.#calls.trim();
-    return this.#calls.written === 0 && this.#joined === undefined;
+    return this.#calls.written === 0;
   }
 }
 
