@@ -36,7 +36,7 @@ import { PlainGet } from './exchange/plain-get';
 import { rejecting } from './exchange/rejecting';
 import { Reply } from './exchange/reply';
 import { CasNumbers } from './exchange/tokens';
-import { EntryReader } from './format/entry-reader';
+import { allOf, EntryReader } from './format/entry-reader';
 import { EntryWriter } from './format/entry-writer';
 import { Circuits } from './health/circuit';
 import { Recovery } from './health/recovery';
@@ -324,7 +324,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     if (item === undefined || (item.bytes.length === 0 && item.flags === 0)) return undefined;
     const reply = new Reply();
     reply.flags = item.flags;
-    const kind = this.#entryReader.read(reply, place.key, item.bytes, 0, item.bytes.length, true, item.flags, 1);
+    const kind = this.#entryReader.read(reply, place.key, allOf(item.bytes, true), item.flags, 1);
     if (kind === 'l' || kind === 'n') return undefined;
     if (reply.tags !== '') {
       await this.#leases();

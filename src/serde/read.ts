@@ -29,26 +29,26 @@ function whatLacks(serialized: unknown): string | undefined {
   return isWholeNumber(flags, 0, MAX_FLAGS) ? undefined : 'flags that are a whole number from 0 to 2^32 - 1';
 }
 
+/** The bytes of a value: `buffer[dataStart, dataEnd)`. A frame is one. */
+export interface ValueBytes {
+  readonly buffer: Buffer;
+  readonly dataStart: number;
+  readonly dataEnd: number;
+  /** Whether nobody else writes to the buffer. */
+  readonly owned: boolean;
+}
+
 /**
- * The value of `buffer[start, end)`; `owned` means that nobody else writes to the buffer.
+ * The value that these bytes stand for.
  *
  * @throws MemcacheSerdeError with what the serde threw as `cause`
  */
-export function deserializeValue<Out>(
-  serde: Serde<Out, never>,
-  buffer: Buffer,
-  start: number,
-  end: number,
-  owned: boolean,
-  flags: number,
-  key: string,
-  verb: string,
-): Out | typeof MISS {
+export function deserializeValue<Out>(serde: Serde<Out, never>, { buffer, dataStart, dataEnd, owned }: ValueBytes, flags: number, key: string, verb: string): Out | typeof MISS {
   try {
     // What may be kept is given to `deserialize`: bytes read in place are copied once more.
-    const isKept = owned && end - start >= SHARE_FROM;
-    if (serde.deserializeInPlace !== undefined && !isKept) return serde.deserializeInPlace(buffer, start, end, flags, key);
-    return serde.deserialize(kept(buffer, start, end, owned), flags, key);
+    const isKept = owned && dataEnd - dataStart >= SHARE_FROM;
+    if (serde.deserializeInPlace !== undefined && !isKept) return serde.deserializeInPlace(buffer, dataStart, dataEnd, flags, key);
+    return serde.deserialize(kept(buffer, dataStart, dataEnd, owned), flags, key);
   } catch (cause) {
     throw new MemcacheSerdeError(`the serde could not read the value${reason(cause)}`, {
       command: verb,

@@ -15,7 +15,7 @@ import type { Clock } from '../../runtime/clock';
 import { crc32Bytes } from '../../runtime/crc32';
 import type { Random } from '../../runtime/random';
 import type { SerializedValue } from '../../serde/serde';
-import type { EntryReader } from '../format/entry-reader';
+import { allOf, type EntryReader } from '../format/entry-reader';
 import type { Block } from '../format/entry-writer';
 import { ENVELOPE_FLAG, seal } from '../format/envelope';
 import { pieceKeys } from '../key-space';
@@ -112,7 +112,7 @@ export class Chunks {
         reply.unreadable = new MemcacheSerdeError('a piece of the value is missing or not the one that was stored', { certainty: 'executed' });
         return;
       }
-      this.#reader.readValue(reply, place.key, bytes, 0, bytes.length, true, reply.flags - ENVELOPE_FLAG, copies);
+      this.#reader.readValue(reply, place.key, allOf(bytes, true), reply.flags - ENVELOPE_FLAG, copies);
       if (reply.wanted && typeof reply.value === 'object') reply.wanted = false;
     } catch (error) {
       reply.unreadable = error;

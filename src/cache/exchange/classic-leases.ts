@@ -13,7 +13,7 @@ import type { CallOptions, Executor } from '../../client/executor';
 import { MAX_KEY_LENGTH } from '../../protocol/limits';
 import { toBlock } from '../../protocol/request';
 import type { Clock } from '../../runtime/clock';
-import type { EntryReader } from '../format/entry-reader';
+import { allOf, type EntryReader } from '../format/entry-reader';
 import { ENVELOPE_FLAG, openEnvelope, seal } from '../format/envelope';
 import type { Leases, NewEntry, Place } from './leases';
 import { exptimeOf } from './lifetime';
@@ -55,7 +55,7 @@ export class ClassicLeases implements Leases {
       reply.held = !reply.won;
       return reply;
     }
-    this.#reader.read(reply, place.key, item.bytes, 0, item.bytes.length, true, item.flags, Math.max(1, ask.copies));
+    this.#reader.read(reply, place.key, allOf(item.bytes, true), item.flags, Math.max(1, ask.copies));
     const until = takeTimes(reply);
     if (until !== undefined) await this.#age(place, ask, reply, until);
     if (reply.won && reply.cas === NO_CAS) {

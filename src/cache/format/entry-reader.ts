@@ -1,9 +1,9 @@
 import { keyText, type Key } from '../../protocol/key';
-import { deserializeValue } from '../../serde/read';
+import { deserializeValue, type ValueBytes } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
 import { MemcacheSerdeError } from '../../errors';
 import type { Reply } from '../exchange/reply';
-import { ENVELOPE_FLAG, openEnvelope } from './envelope';
+import { ENVELOPE_FLAG, openEnvelope, type EnvelopeKind } from './envelope';
 
 /** Turns the bytes of entries into values for callers. */
 export class EntryReader {
@@ -14,35 +14,33 @@ export class EntryReader {
   }
 
   /**
-   * Reads `buffer[start, end)` into `reply`: the value, one more for each further caller, and what its envelope says.
+   * Reads what the server has into `reply`: the value, one more for each further caller, and what its envelope says.
    *
-   * @param owned whether nobody else writes to the buffer
+   * @returns the kind of its envelope; empty when it has none that can be read
    */
-  read(reply: Reply, key: Key, buffer: Buffer, start: number, end: number, owned: boolean, flags: number, copies: number): string {
-    let from = start;
-    let words: string;
-    let kind = '';
-    if (flags >= ENVELOPE_FLAG) {
-      const envelope = openEnvelope(buffer, start, end);
-      if (envelope === undefined) {
-        reply.unreadable = new MemcacheSerdeError('the entry is flagged as an envelope, but is not one', { certainty: 'executed' });
-        return kind;
-      }
-      ({ kind, words, start: from } = envelope);
-      flags -= ENVELOPE_FLAG;
-      reply.tags = words;
-      if (kind === 'n') reply.negative = true;
-      else if (kind === 'c') reply.inPieces = true;
-      if (kind !== 'v' && kind !== 'e') return kind;
+  read(reply: Reply, key: Key, bytes: ValueBytes, flags: number, copies: number): EnvelopeKind | '' {
+    if (flags < ENVELOPE_FLAG) {
+      this.readValue(reply, key, bytes, flags, copies);
+      return '';
     }
-    this.readValue(reply, key, buffer, from, end, owned, flags, copies);
+    const { buffer, dataStart, dataEnd, owned } = bytes;
+    const envelope = openEnvelope(buffer, dataStart, dataEnd);
+    if (envelope === undefined) {
+      reply.unreadable = new MemcacheSerdeError('the entry is flagged as an envelope, but is not one', { certainty: 'executed' });
+      return '';
+    }
+    const { kind, words, start } = envelope;
+    reply.tags = words;
+    if (kind === 'n') reply.negative = true;
+    else if (kind === 'c') reply.inPieces = true;
+    else if (kind !== 'l') this.readValue(reply, key, { buffer, dataStart: start, dataEnd, owned }, flags - ENVELOPE_FLAG, copies);
     return kind;
   }
 
   /** The same for the serde's own bytes and flags. */
-  readValue(reply: Reply, key: Key, buffer: Buffer, from: number, end: number, owned: boolean, flags: number, copies: number): void {
+  readValue(reply: Reply, key: Key, bytes: ValueBytes, flags: number, copies: number): void {
     try {
-      const value = this.value(key, buffer, from, end, owned, flags);
+      const value = this.#value(key, bytes, flags);
       if (value === MISS || value === undefined) {
         reply.unreadable = value ?? MISS;
         return;
@@ -51,15 +49,21 @@ export class EntryReader {
       if (copies > 1) {
         const primitive = typeof value !== 'object' || value === null;
         const others: unknown[] = (reply.copies = []);
+        const { buffer, dataStart, dataEnd } = bytes;
         // The first may keep a part of the buffer: no two share one.
-        for (let i = 1; i < copies; i++) others.push(primitive ? value : this.value(key, buffer, from, end, false, flags));
+        for (let i = 1; i < copies; i++) others.push(primitive ? value : this.#value(key, { buffer, dataStart, dataEnd, owned: false }, flags));
       }
     } catch (error) {
       reply.unreadable = error;
     }
   }
 
-  value(key: Key, buffer: Buffer, start: number, end: number, owned: boolean, flags: number): unknown {
-    return deserializeValue(this.#serde, buffer, start, end, owned, flags, keyText(key), 'mg');
+  #value(key: Key, bytes: ValueBytes, flags: number): unknown {
+    return deserializeValue(this.#serde, bytes, flags, keyText(key), 'mg');
   }
+}
+
+/** All bytes of a buffer, as those of a value. */
+export function allOf(buffer: Buffer, owned: boolean): ValueBytes {
+  return { buffer, dataStart: 0, dataEnd: buffer.length, owned };
 }

@@ -9,7 +9,7 @@ import type { Place } from '../exchange/leases';
 import { Reply } from '../exchange/reply';
 import { CasNumbers } from '../exchange/tokens';
 import type { Block } from '../format/entry-writer';
-import type { EntryReader } from '../format/entry-reader';
+import { allOf, type EntryReader } from '../format/entry-reader';
 import type { Versions } from '../tags/versions';
 
 /** A value in this process. */
@@ -166,7 +166,7 @@ export class NearCache {
     const { bytes } = near;
     if (bytes === undefined) return near;
     const reply = new Reply();
-    this.#context.reader.read(reply, place.key, bytes, 0, bytes.length, false, near.flags, 1);
+    this.#context.reader.read(reply, place.key, allOf(bytes, false), near.flags, 1);
     return reply.unreadable === undefined ? reply : undefined;
   }
 }

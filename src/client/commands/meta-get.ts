@@ -60,10 +60,9 @@ export class MetaGetCommand<V> extends MetaExchange<MetaItem<V> | undefined> {
       setFlag(item, buffer, from, end);
     });
     if (code === 'EN') return undefined;
-    const { buffer, dataStart, dataEnd, owned } = frame;
     // An empty item that is being filled is a place-holder, not a value that the serde could read.
-    if (code === 'HD' || (dataStart === dataEnd && (item.won || item.recaching))) return item;
-    const value = deserializeValue(this.#serde, buffer, dataStart, dataEnd, owned, item.flags ?? 0, keyText(this.key), 'mg');
+    if (code === 'HD' || (frame.dataStart === frame.dataEnd && (item.won || item.recaching))) return item;
+    const value = deserializeValue(this.#serde, frame, item.flags ?? 0, keyText(this.key), 'mg');
     if (value !== MISS) item.value = value;
     // An item that the serde calls a miss is still returned if it has something to say: that this caller is to refresh it, or
     // its token.

@@ -39,9 +39,7 @@ type Deserializer<V> = Serde<V, never>;
 type Take<V, R> = (frame: Frame, keyLength: number, serde: Deserializer<V>, key: Key, verb: string) => R | typeof MISS;
 
 function takeValue<V>(frame: Frame, keyLength: number, serde: Deserializer<V>, key: Key, verb: string): V | typeof MISS {
-  const { buffer, dataStart, dataEnd, owned } = frame;
-  const flags = valueFlags(frame, keyLength);
-  return deserializeValue(serde, buffer, dataStart, dataEnd, owned, flags, keyText(key), verb);
+  return deserializeValue(serde, frame, valueFlags(frame, keyLength), keyText(key), verb);
 }
 
 function takeValueWithCas<V>(
