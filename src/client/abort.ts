@@ -33,3 +33,18 @@ export function rejected(reason: unknown): Promise<never> {
   // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it was given
   return Promise.reject(reason);
 }
+
+/** The result of `work`; rejects with the signal's reason as soon as it fires. */
+export function untilAborted<R>(work: Promise<R>, signal: AbortSignal | undefined): Promise<R> {
+  if (signal === undefined) return work;
+  if (signal.aborted) {
+    work.catch(() => undefined);
+    return rejected(signal.reason);
+  }
+  return new Promise((resolve, reject) => {
+    const unfollow = onAbort(signal, () => {
+      resolve(rejected(signal.reason));
+    });
+    work.finally(unfollow).then(resolve, reject);
+  });
+}

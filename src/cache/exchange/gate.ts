@@ -1,5 +1,5 @@
 import type { Executor } from '../../client/executor';
-import { MemcacheClientError, MemcacheIllegalInputError, MemcachePartialError, MemcacheUnknownCommandError } from '../../errors';
+import { MemcacheClientError, MemcacheError, MemcacheIllegalInputError, MemcachePartialError, MemcacheUnknownCommandError } from '../../errors';
 import type { Clock, Timer } from '../../runtime/clock';
 import { limitAnswer } from './answer-time';
 import type { Leases } from './leases';
@@ -76,6 +76,24 @@ export class Gate {
       else wait();
       question.answered.finally(() => timer?.close()).then(resolve, reject);
     });
+  }
+
+  /** Before the first write to a server it must be known what it can do. Rejects as the first command would. */
+  async known(): Promise<Leases> {
+    if (this.#leases === undefined) await this.ready(0);
+    if (this.#leases === undefined) throw new MemcacheError('the versions of the servers are not known');
+    return this.#leases;
+  }
+
+  /** Does `work`, and once more without meta commands where something between tells a version and refuses them: nothing was done then. */
+  async run<R>(work: (leases: Leases) => Promise<R>): Promise<R> {
+    try {
+      return await work(await this.known());
+    } catch (error) {
+      if (!(error instanceof MemcacheUnknownCommandError)) throw error;
+      this.suspect(error);
+    }
+    return work(await this.known());
   }
 
   /** Now and then, in the background: asks servers again that lack something. */

@@ -1,0 +1,227 @@
+import { rejected, untilAborted } from '../../client/abort';
+import type { CallOptions, Executor } from '../../client/executor';
+import { MemcacheError } from '../../errors';
+import type { Key } from '../../protocol/key';
+import type { Clock } from '../../runtime/clock';
+import { Batch } from '../batch';
+import type { EntrySettings } from '../cache-options';
+import type { Events } from '../events';
+import { limitAnswer } from '../exchange/answer-time';
+import type { Chunks } from '../exchange/chunks';
+import { takeTimes } from '../exchange/classic-leases';
+import type { Gate } from '../exchange/gate';
+import { IdentityGet, type Identity } from '../exchange/identity-get';
+import type { Place } from '../exchange/leases';
+import { PlainGet } from '../exchange/plain-get';
+import { Reply } from '../exchange/reply';
+import { allOf, type EntryReader } from '../format/entry-reader';
+import type { KeySpace } from '../key-space';
+import type { Broadcast } from '../near/broadcast';
+import type { NearCache } from '../near/near-cache';
+import type { Versions } from '../tags/versions';
+import type { ManyLoader } from '../types';
+import { Caller, type Load } from './caller';
+import type { Loads } from './loads';
+import type { Places } from './places';
+import type { Reader } from './reader';
+import type { Slots } from './slots';
+import { leftOf } from './time-limits';
+
+/** The parts of the cache that lookups use. */
+export interface LookupsContext {
+  readonly executor: Executor;
+  readonly clock: Clock;
+  readonly keys: KeySpace;
+  readonly places: Places;
+  readonly gate: Gate;
+  readonly events: Events;
+  readonly entryReader: EntryReader;
+  readonly chunks: Chunks;
+  readonly versions: Versions;
+  readonly near: NearCache | undefined;
+  readonly broadcast: Broadcast | undefined;
+  readonly slots: Slots;
+  readonly loads: Loads;
+  readonly reader: Reader;
+}
+
+/** One key that a caller looks up. */
+interface Lookup {
+  readonly place: Place;
+  readonly load: Load;
+  readonly settings: EntrySettings;
+  readonly signal: AbortSignal | undefined;
+  /** The milliseconds that are left of `cacheTimeout`. */
+  readonly limit: number;
+  /** Called once it has its answer, or waits for a load. */
+  readonly onDecided?: () => void;
+}
+
+/**
+ * Looks entries up: each in its place, in the near cache, and else with the {@link Reader}. Targets are entries as they would be
+ * called without a namespace.
+ */
+export class Lookups {
+  readonly #context: LookupsContext;
+
+  constructor(context: LookupsContext) {
+    this.#context = context;
+  }
+
+  /** The cached value, or what `load` returns. */
+  get(target: Place, load: Load, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
+    const lookup = { place: target, load, settings, signal, limit: settings.cacheTimeout };
+    return this.#context.keys.isVersioned ? this.#getVersioned(lookup) : this.#get(lookup);
+  }
+
+  /** Looks all keys up at once; the result of each is a promise of its own. */
+  async getEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, settings: EntrySettings, signal: AbortSignal | undefined): Promise<Promise<unknown>[]> {
+    const { keys, places, slots, events } = this.#context;
+    const targets = list.map((key) => ({ key, target: keys.entry(key) }));
+    const { rules, limit } = keys.isVersioned ? await untilAborted(places.rulesToRead(settings), signal) : { limit: settings.cacheTimeout };
+    const wanted = new Map<string, { readonly place: Place; readonly key: K }>();
+    const wireKeys = targets.map(({ key, target }) => {
+      const place = keys.within(target, rules);
+      if (!wanted.has(place.wireKey)) wanted.set(place.wireKey, { place, key });
+      return place.wireKey;
+    });
+    if (wanted.size === 0) return [];
+    const batch = new Batch(load, slots, wanted.size, (key) => {
+      events.emit('overloaded', key);
+    });
+    const values = new Map<string, Promise<unknown>>();
+    for (const [wireKey, { place, key }] of wanted) {
+      values.set(wireKey, this.#get({ place, load: batch.loaderOf(key), settings, signal, limit, onDecided: batch.decided }));
+    }
+    // Whoever looks at one of them later must not be too late.
+    for (const value of values.values()) value.catch(() => undefined);
+    return wireKeys.map((wireKey) => values.get(wireKey) ?? Promise.resolve(undefined));
+  }
+
+  /** The cached value, outdated or not; undefined on a miss. */
+  peek(target: Place, options: CallOptions | undefined): Promise<unknown> {
+    return untilAborted(this.#peek(target, options), options?.signal);
+  }
+
+  async #peek(target: Place, options: CallOptions | undefined): Promise<unknown> {
+    options?.signal?.throwIfAborted();
+    const { executor, places, gate, entryReader, chunks, versions } = this.#context;
+    const place = await places.toRead(target);
+    if (place.unknown === true) return undefined;
+    const item = await executor.execute(new PlainGet('get', place.wireKey, place.key), options);
+    if (item === undefined || (item.bytes.length === 0 && item.flags === 0)) return undefined;
+    const reply = new Reply();
+    reply.flags = item.flags;
+    const kind = entryReader.read(reply, place.key, allOf(item.bytes, true), item.flags, 1);
+    if (kind === 'l' || kind === 'n') return undefined;
+    if (reply.tags !== '') {
+      await gate.known();
+      if (gate.abilities?.leases !== true) takeTimes(reply);
+    }
+    if (reply.inPieces) await chunks.fill(reply, place, 1);
+    if (reply.tags !== '' && !(await versions.check(reply.tags))) return undefined;
+    return reply.value;
+  }
+
+  /** With a namespace, whose version is a part of the key. */
+  async #getVersioned(lookup: Lookup): Promise<unknown> {
+    const { keys, places } = this.#context;
+    const { place, settings, signal } = lookup;
+    keys.check(place);
+    const { rules, limit } = await untilAborted(places.rulesToRead(settings), signal);
+    return this.#get({ ...lookup, place: keys.within(place, rules), limit });
+  }
+
+  /** Out of the near cache, or as the server answers. */
+  #get(lookup: Lookup): Promise<unknown> {
+    const { near, clock, reader } = this.#context;
+    const { place, settings, signal } = lookup;
+    if (signal?.aborted === true) return this.#ask(lookup);
+    if (place.unknown === true) {
+      return this.#ask(lookup, (caller) => {
+        reader.unplaced(place, caller);
+      });
+    }
+    if (near?.validates === true) return this.#getValidated(near, lookup);
+    const known = near?.get(place, settings, clock.now());
+    return known === undefined ? this.#ask(lookup) : this.#nearHit(lookup, known.value);
+  }
+
+  /** Serves the value of the near cache only if the server confirms that it is still the same. */
+  async #getValidated(near: NearCache, lookup: Lookup): Promise<unknown> {
+    const { gate, clock, reader } = this.#context;
+    const { place, settings, signal, limit } = lookup;
+    const known = near.validated(place, settings);
+    if (known === undefined || gate.abilities?.leases !== true || !reader.mayAsk(place)) return this.#ask(lookup);
+    const startedAt = clock.now();
+    let identity: Identity | undefined;
+    try {
+      identity = await this.#identityOf(place, limit, signal);
+    } catch (error) {
+      // It has had its time: it is not asked once more.
+      return this.#ask(lookup, (caller) => {
+        reader.unanswered(place, caller, error);
+      });
+    }
+    const same = identity !== undefined && !identity.outdated && identity.cas === known.cas ? known.open() : undefined;
+    if (same !== undefined) return this.#nearHit(lookup, same.value);
+    return this.#ask({ ...lookup, limit: leftOf(limit, clock.now() - startedAt) });
+  }
+
+  #nearHit({ place, onDecided }: Lookup, value: unknown): Promise<unknown> {
+    this.#context.events.emit('l1-hit', place.key);
+    onDecided?.();
+    return Promise.resolve(value);
+  }
+
+  /**
+   * The caller waits for the server's answer.
+   *
+   * @param begin what is done in place of a question; without it, as in most calls, no closure is needed
+   */
+  #ask({ place, load, settings, signal, limit, onDecided }: Lookup, begin?: (caller: Caller) => void): Promise<unknown> {
+    if (signal?.aborted === true) {
+      onDecided?.();
+      return rejected(signal.reason);
+    }
+    this.#context.broadcast?.open();
+    // The promise's closure keeps nothing else: there is one of these for each call.
+    let resolve: (value: unknown) => void = ignore;
+    const promise = new Promise((settle) => {
+      resolve = settle;
+    });
+    const caller = new Caller(load, settings, resolve);
+    caller.onDecided = onDecided;
+    if (signal !== undefined) this.#follow(caller, place, signal);
+    if (begin === undefined) this.#context.reader.read(place, caller, limit);
+    else begin(caller);
+    return promise;
+  }
+
+  #follow(caller: Caller, place: Place, signal: AbortSignal): void {
+    caller.follow(signal, () => {
+      this.#context.loads.onGone(place.wireKey);
+    });
+  }
+
+  /** What the server has now. Rejects when it does not say so in time, and when the caller has gone. */
+  #identityOf(place: Place, limit: number, signal: AbortSignal | undefined): Promise<Identity | undefined> {
+    const { clock, executor, gate } = this.#context;
+    const asked = new Promise<Identity | undefined>((resolve, reject) => {
+      const timer = limitAnswer(clock, limit, 'mg', reject);
+      const identified = executor.execute(new IdentityGet(place.wireKey, place.key)).then(async (identity) => {
+        // The token came unasked: it is for the next reader, also when this one has not waited for it.
+        if (identity?.won === true) await gate.leases?.takeOver(place, identity.cas).catch(() => false);
+        return identity;
+      });
+      identified.finally(() => timer?.close()).then(resolve, (error: unknown) => {
+        reject(error instanceof Error ? error : new MemcacheError('the server cannot be asked', { cause: error }));
+      });
+    });
+    return untilAborted(asked, signal);
+  }
+}
+
+function ignore(): void {
+  // Replaced before it can be called.
+}
