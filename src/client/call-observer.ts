@@ -19,6 +19,7 @@ export interface DiagnosticsOptions {
 export class CallObserver {
   readonly #executor: Executor;
   readonly #clientId: number;
+  readonly #server: string | undefined;
   readonly #key: ((key: Key) => string) | undefined;
   readonly #sample: number;
   readonly #callerStack: boolean;
@@ -26,6 +27,7 @@ export class CallObserver {
   constructor(executor: Executor, clientId: number, { key, sample = 1 }: DiagnosticsOptions = {}, callerStack = false) {
     this.#executor = executor;
     this.#clientId = clientId;
+    this.#server = executor.monitor?.server;
     this.#key = key;
     this.#sample = sample;
     this.#callerStack = callerStack;
@@ -38,7 +40,9 @@ export class CallObserver {
 
   /** Passes the call to the executor, observed. */
   execute<R>(command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
-    const isPublished = commands.heard && (this.#sample === 1 || systemRandom() < this.#sample);
+    // Somebody listens, if it is not for `callerStack` that this call is observed.
+    const isHeard = !this.#callerStack || commands.heard;
+    const isPublished = isHeard && (this.#sample === 1 || systemRandom() < this.#sample);
     const result = isPublished ? this.#publish(command, options) : this.#executor.execute(command, options);
     return this.#callerStack ? withCaller(result) : result;
   }
@@ -49,7 +53,7 @@ export class CallObserver {
       clientId: this.#clientId,
       command: command.verb,
       keyCount: command.keyCount,
-      server: this.#executor.monitor?.server,
+      server: this.#server,
       outcome: undefined,
       hits: undefined,
       attempts: 1,
@@ -119,7 +123,7 @@ function describe<R>(command: Command<R>, result: R, message: CommandMessage): v
   seen.hits = undefined;
   if (command.noreply) seen.outcome = 'ok';
   else command.tally(result, seen);
-  if (command.keyCount <= 1) message.outcome = seen.outcome;
+  if (message.keyCount <= 1) message.outcome = seen.outcome;
   message.hits = seen.hits;
 }
 
