@@ -15,7 +15,6 @@ import { Places } from './engine/places';
 import { Reader } from './engine/reader';
 import { Slots } from './engine/slots';
 import { Storing } from './engine/storing';
-import { TimeLimits } from './engine/time-limits';
 import { Writes } from './engine/writes';
 import { Events } from './events';
 import { Chunks } from './exchange/chunks';
@@ -33,6 +32,7 @@ import { Broadcast } from './near/broadcast';
 import { NearCache } from './near/near-cache';
 import { ServerCounters } from './tags/counters';
 import { Versions, type CounterHealth } from './tags/versions';
+import { TimeLimits } from './time-limits';
 
 /** The parts of a cache that its methods use. */
 export interface CacheParts {
@@ -75,7 +75,8 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   const entryReader = new EntryReader(serde);
   const writer = new EntryWriter(serde, maxValueSize);
   const chunks = new Chunks(executor, entryReader, clock, random, maxValueSize, settings.maxChunked);
-  const gate = new Gate(executor, clock, ({ leases, ownCas }) => {
+  const limits = new TimeLimits(clock);
+  const gate = new Gate(executor, clock, limits, ({ leases, ownCas }) => {
     const numbers = new CasNumbers(random);
     if (!leases) return new ClassicLeases(executor, entryReader, clock, numbers);
     return new MetaLeases(executor, entryReader, clock, ownCas ? numbers : undefined, client instanceof FallbackClient);
@@ -83,7 +84,6 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   const leases = (): Leases | undefined => gate.leases;
 
   const circuits = new Circuits(clock, settings.circuit.failures, settings.circuit.pause);
-  const limits = new TimeLimits(clock);
   const counters = new ServerCounters(executor, gate, random, keys, cacheTimeout);
   const health = counterHealth((name) => keys.counter(name), serverOf, circuits, events);
   const versions = new Versions({ counters, health, clock, limits, limit: cacheTimeout, maxAge: settings.tagMaxAge });
@@ -113,7 +113,7 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   });
   const reader = new Reader({ settings, clock, random, events, gate, circuits, loads, slots, durations, storing, versions, limits, pending, chunks, near, serverOf, epoch });
   const writes = new Writes({ settings, executor, clock, random, events, gate, places, reader, near, broadcast, writer, chunks, storing, durations, versions });
-  const lookups = new Lookups({ executor, clock, keys, places, gate, events, entryReader, chunks, versions, near, broadcast, slots, loads, reader });
+  const lookups = new Lookups({ executor, clock, keys, places, gate, events, entryReader, chunks, versions, near, broadcast, slots, loads, reader, limits });
   return { settings, clock, keys, events, near, broadcast, slots, loads, lookups, writes, pending, limits };
 }
 

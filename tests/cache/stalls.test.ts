@@ -38,10 +38,13 @@ describeWithMemcached('the time for which this process itself stood still is not
   });
 });
 
-it('what is asked after the version of the namespace has some time, however long the process stood still', async () => {
+it.each<[string, CacheOptions]>([
+  ['after the version of the namespace', { namespace: 'n' }],
+  ['for a value that is validated', { l1: { admit: 'all', validate: true } }],
+])('what is asked %s has some time, however long the process stood still', async (_, options) => {
   const server = await MemcachedServer.start({ faults: () => ({ delay: 6 }) });
   const client = new Client(server.address);
-  const cache = new ReadThroughCache(client, { cacheTimeout: 60, tagMaxAge: 0, circuit: { failures: 1 }, namespace: 'n' });
+  const cache = new ReadThroughCache(client, { cacheTimeout: 60, tagMaxAge: 0, circuit: { failures: 1 }, ...options });
   await cache.get('k', () => 'loaded');
   for (let round = 0; round < 3; round++) {
     const call = cache.get('k', () => 'loaded');

@@ -6,7 +6,6 @@ import type { Clock } from '../../runtime/clock';
 import { Batch } from '../batch';
 import type { EntrySettings } from '../cache-options';
 import type { Events } from '../events';
-import { limitAnswer } from '../exchange/answer-time';
 import type { Chunks } from '../exchange/chunks';
 import { takeTimes } from '../exchange/classic-leases';
 import type { Gate } from '../exchange/gate';
@@ -25,7 +24,7 @@ import type { Loads } from './loads';
 import type { Places } from './places';
 import type { Reader } from './reader';
 import type { Slots } from './slots';
-import { leftOf } from './time-limits';
+import { leftOf, type TimeLimits } from '../time-limits';
 
 /** The parts of the cache that lookups use. */
 export interface LookupsContext {
@@ -43,6 +42,7 @@ export interface LookupsContext {
   readonly slots: Slots;
   readonly loads: Loads;
   readonly reader: Reader;
+  readonly limits: TimeLimits;
 }
 
 /** One key that a caller looks up. */
@@ -206,15 +206,15 @@ export class Lookups {
 
   /** What the server has now. Rejects when it does not say so in time, and when the caller has gone. */
   #identityOf(place: Place, limit: number, signal: AbortSignal | undefined): Promise<Identity | undefined> {
-    const { clock, executor, gate } = this.#context;
+    const { limits, executor, gate } = this.#context;
     const asked = new Promise<Identity | undefined>((resolve, reject) => {
-      const timer = limitAnswer(clock, limit, 'mg', reject);
+      const answered = limits.limitAnswer(limit, 'mg', reject);
       const identified = executor.execute(new IdentityGet(place.wireKey, place.key)).then(async (identity) => {
         // The token came unasked: it is for the next reader, also when this one has not waited for it.
         if (identity?.won === true) await gate.leases?.takeOver(place, identity.cas).catch(() => false);
         return identity;
       });
-      identified.finally(() => timer?.close()).then(resolve, (error: unknown) => {
+      identified.finally(answered).then(resolve, (error: unknown) => {
         reject(error instanceof Error ? error : new MemcacheError('the server cannot be asked', { cause: error }));
       });
     });

@@ -3,7 +3,7 @@ import type { EntrySettings } from '../cache-options';
 import type { Place } from '../exchange/leases';
 import { NAMESPACE_COUNTER, type KeySpace, type VersionRules } from '../key-space';
 import type { Versions } from '../tags/versions';
-import { leftOf } from './time-limits';
+import { leftOf } from '../time-limits';
 
 /** Where entries are: with the option `namespace` its version, which the server tells, is a part of each key. */
 export class Places {

@@ -1,7 +1,7 @@
 import type { Place } from '../exchange/leases';
 import type { Ask, Reply } from '../exchange/reply';
 import type { Caller } from './caller';
-import type { Limited } from './time-limits';
+import type { Limited } from '../time-limits';
 
 /** The near cache, as reading sees it. */
 export interface NearTaker {

@@ -21,7 +21,7 @@ import { Read, type NearTaker } from './read';
 import { Sightings } from './sightings';
 import type { Slots } from './slots';
 import type { Storing } from './storing';
-import { leftOf, type TimeLimits } from './time-limits';
+import { leftOf, type TimeLimits } from '../time-limits';
 import { Waits } from './waits';
 
 /** The parts of the cache that reading uses. */

@@ -1,7 +1,7 @@
 import type { Executor } from '../../client/executor';
 import { MemcacheClientError, MemcacheError, MemcacheIllegalInputError, MemcachePartialError, MemcacheUnknownCommandError } from '../../errors';
-import type { Clock, Timer } from '../../runtime/clock';
-import { limitAnswer } from './answer-time';
+import type { Clock } from '../../runtime/clock';
+import type { TimeLimits } from '../time-limits';
 import type { Leases } from './leases';
 import { abilitiesOf, VersionProbe, type Abilities } from './version-probe';
 
@@ -21,6 +21,7 @@ interface Question {
 export class Gate {
   readonly #executor: Executor;
   readonly #clock: Clock;
+  readonly #limits: TimeLimits;
   readonly #make: (abilities: Abilities) => Leases;
   #abilities: Abilities | undefined;
   #leases: Leases | undefined;
@@ -31,9 +32,10 @@ export class Gate {
   /** Whether meta commands were refused although the version has them. */
   #refused = false;
 
-  constructor(executor: Executor, clock: Clock, make: (abilities: Abilities) => Leases) {
+  constructor(executor: Executor, clock: Clock, limits: TimeLimits, make: (abilities: Abilities) => Leases) {
     this.#executor = executor;
     this.#clock = clock;
+    this.#limits = limits;
     this.#make = make;
   }
 
@@ -60,9 +62,9 @@ export class Gate {
     const question = (this.#question ??= this.#ask());
     if (limit === 0) return question.answered;
     return new Promise((resolve, reject) => {
-      let timer: Timer | undefined;
+      let answered: (() => void) | undefined;
       const wait = (): void => {
-        timer = limitAnswer(this.#clock, limit, 'version', (error) => {
+        answered = this.#limits.limitAnswer(limit, 'version', (error) => {
           this.#patient = false;
           // The versions of those that have answered are better than nothing.
           if (question.versions.size === 0) reject(error);
@@ -74,7 +76,7 @@ export class Gate {
       };
       if (this.#patient) void question.written.then(wait);
       else wait();
-      question.answered.finally(() => timer?.close()).then(resolve, reject);
+      question.answered.finally(() => answered?.()).then(resolve, reject);
     });
   }
 

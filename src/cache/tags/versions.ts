@@ -1,5 +1,5 @@
 import type { Clock } from '../../runtime/clock';
-import type { Limited, TimeLimits } from '../engine/time-limits';
+import type { Limited, TimeLimits } from '../time-limits';
 import { COUNTER_LIFE, type Version } from '../exchange/counter';
 import { RecentMap } from '../recent-map';
 

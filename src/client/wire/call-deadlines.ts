@@ -11,15 +11,10 @@
  *   takes away the processor just after the process has used much of it.
  */
 import type { Clock, Timer } from '../../runtime/clock';
+import { AFTER_STALL, MAX_STALL, STALL } from '../../runtime/stall';
 import { withoutStacks } from '../../runtime/without-stacks';
 import type { Call } from '../call';
 
-/** When the event loop has not turned for longer than this, in milliseconds, it stood still. */
-const STALL = 5;
-/** The most of one stall that is added to a deadline. */
-const MAX_STALL = 200;
-/** The shortest chance: what was to be sent is perhaps only sent now. */
-const MIN_CHANCE = 20;
 const MAX_CHANCES = 2;
 
 /** What has a deadline. */
@@ -220,8 +215,8 @@ export class Deadlines {
   }
 
   #giveChance(timed: Timed, now: number, stall: number): void {
-    if (timed.chances === 0) timed.giveChance(now + Math.min(Math.max(stall, MIN_CHANCE), MAX_STALL));
-    else if (timed.chances < MAX_CHANCES) timed.giveChance(now + MIN_CHANCE);
+    if (timed.chances === 0) timed.giveChance(now + Math.min(Math.max(stall, AFTER_STALL), MAX_STALL));
+    else if (timed.chances < MAX_CHANCES) timed.giveChance(now + AFTER_STALL);
   }
 }
 

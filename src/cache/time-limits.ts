@@ -1,4 +1,6 @@
-import type { Clock, Timer } from '../../runtime/clock';
+import { MemcacheTimeoutError } from '../errors';
+import type { Clock, Timer } from '../runtime/clock';
+import { AFTER_STALL, MAX_STALL, STALL } from '../runtime/stall';
 
 /** Something with a time limit. */
 export interface Limited {
@@ -8,13 +10,6 @@ export interface Limited {
   readonly over: boolean;
   onTime(): void;
 }
-
-/** A timer that fires more than this late, in milliseconds, shows that the event loop was blocked. */
-const STALL = 5;
-const MAX_GRACE = 200;
-
-/** What a question gets for which a stall has left no time, in milliseconds. */
-const AFTER_STALL = 20;
 
 /**
  * What is left of a limit in milliseconds, at least 1; 0, for none, stays 0. More than the limit has only gone by when the event
@@ -59,7 +54,7 @@ class Line {
       const now = Math.max(due, this.#clock.now());
       const late = now - (this.#items[this.#head]?.due ?? now);
       // Replies that arrived meanwhile are read first: the cache is only late if this process was free to listen.
-      if (late > STALL) this.#later(Math.min(late, MAX_GRACE), now);
+      if (late > STALL) this.#later(Math.min(late, MAX_STALL), now);
       else this.#clock.setImmediate(() => { this.#judge(now); });
     }, delay);
     timer.unref();
@@ -131,6 +126,26 @@ export class TimeLimits {
     this.#lastLimit = limit;
     this.#lastLine = line;
     line.add(item, now);
+  }
+
+  /**
+   * Limits the time for one answer: calls `onTime` unless what it returns is called before.
+   *
+   * @param limit in milliseconds, the option `cacheTimeout`; 0 for none
+   */
+  limitAnswer(limit: number, command: string, onTime: (error: MemcacheTimeoutError) => void): () => void {
+    const answer = {
+      due: 0,
+      over: false,
+      onTime: () => {
+        answer.over = true;
+        onTime(new MemcacheTimeoutError(`the cache did not answer within ${limit} ms; see cacheTimeout`, { command, certainty: 'maybeExecuted' }));
+      },
+    };
+    this.add(answer, limit, this.#clock.now());
+    return () => {
+      answer.over = true;
+    };
   }
 
   close(): void {
