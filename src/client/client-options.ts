@@ -120,8 +120,10 @@ const TLS = valueThat<boolean | TlsOptions>(
 );
 
 /** memcached splits `username password` at spaces, and the lines of its password file at the first colon. */
-const USERNAME = /^[^\s:\p{Cc}]+$/u;
-const PASSWORD = /^[^\s\p{Cc}]+$/u;
+const CREDENTIALS = {
+  username: [/^[^\s:\p{Cc}]+$/u, 'whitespace, colons'],
+  password: [/^[^\s\p{Cc}]+$/u, 'whitespace'],
+} as const;
 
 const AUTH = valueThat<Credentials>(
   '{ username, password }, both strings',
@@ -132,12 +134,9 @@ const AUTH = valueThat<Credentials>(
 /** What is wrong with credentials: the rest of a message that begins with the name of the option. */
 function badCredential(auth: unknown): string | undefined {
   if (!isObject(auth)) return ` must be ${AUTH.is}`;
-  const { username, password }: { username?: unknown; password?: unknown } = auth;
-  if (typeof username !== 'string' || !USERNAME.test(username)) {
-    return '.username must be a string without whitespace, colons and control characters';
-  }
-  if (typeof password !== 'string' || !PASSWORD.test(password)) {
-    return '.password must be a string without whitespace and control characters';
+  for (const [part, [pattern, without]] of Object.entries(CREDENTIALS)) {
+    const value = (auth as Readonly<Record<string, unknown>>)[part];
+    if (typeof value !== 'string' || !pattern.test(value)) return `.${part} must be a string without ${without} and control characters`;
   }
   return undefined;
 }

@@ -60,7 +60,7 @@ export class MemcacheError extends Error {
 
   constructor(message: string, options: MemcacheErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    if (!Object.hasOwn(new.target.prototype, 'name')) nameErrors(new.target.prototype, new.target.name);
+    if (!Object.hasOwn(new.target.prototype, 'name')) nameErrors(new.target);
     this.server = options.server;
     this.command = options.command;
     this.certainty = options.certainty ?? 'notSent';
@@ -89,7 +89,7 @@ export class MemcacheInexactNumberError extends MemcacheClientError {
   readonly #exact: bigint;
 
   constructor(exact: bigint, command: string, server?: string) {
-    super('the count is beyond 2^53, which a number does not hold exactly; pass a bigint as delta to get a bigint (this count is error.exact)', {
+    super('the count is beyond 2^53, so no number is exact; pass a bigint as delta to get a bigint (this count is error.exact)', {
       command,
       server,
       certainty: 'executed',
@@ -178,8 +178,8 @@ export class MemcachePartialError extends MemcacheError {
 }
 
 /** Gives the errors of a class their name on the prototype, as JavaScript's own errors have it, so that `stack` shows it. */
-function nameErrors(prototype: object, name: string): void {
-  Object.defineProperty(prototype, 'name', { value: name, configurable: true, writable: true });
+function nameErrors(errorClass: { readonly prototype: object; readonly name: string }, name = errorClass.name): void {
+  Object.defineProperty(errorClass.prototype, 'name', { value: name, configurable: true, writable: true });
 }
 
 /** All classes, under their names: those of the classes themselves are lost when a bundle is minified. */
@@ -201,4 +201,4 @@ const CLASSES = {
   MemcacheUnknownError,
   MemcachePartialError,
 };
-for (const [name, { prototype }] of Object.entries(CLASSES)) nameErrors(prototype, name);
+for (const [name, errorClass] of Object.entries(CLASSES)) nameErrors(errorClass, name);

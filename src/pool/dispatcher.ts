@@ -3,11 +3,12 @@ import type { Call, Carrier } from '../client/call';
 import type { Connection } from '../client/connection';
 import type { ServerMeter } from '../client/meter';
 import { poolWaits, timeouts } from '../client/observe';
-import { CallDeadlines, OneDeadline, type DeadlineKeeper, type Timed, type Verdict } from '../client/wire/call-deadlines';
+import { OneDeadline, type DeadlineKeeper, type Timed, type Verdict } from '../client/wire/call-deadlines';
 import type { Gathering } from '../client/wire/wire';
 import { nextTick, type Clock } from '../runtime/clock';
 import { withoutStacks } from '../runtime/without-stacks';
 import type { Loans } from './loans';
+import { QueueDeadlines } from './queue-deadlines';
 import { RestingConnections } from './resting-connections';
 
 /** The state of a pool. */
@@ -70,7 +71,7 @@ const MAX_UNHEARD = 4;
 export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   readonly #settings: DispatcherSettings;
   readonly #loans: Loans<Connection>;
-  readonly #deadlines: CallDeadlines;
+  readonly #deadlines: QueueDeadlines;
   readonly #batches: Batch[] = [];
   /** The batch of this tick. */
   #current: Batch | undefined;
@@ -91,7 +92,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     this.#settings = settings;
     this.#loans = lend(this);
     this.#resting = new RestingConnections(settings.clock, (connection) => { this.#loans.giveBack(connection); });
-    this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
+    this.#deadlines = new QueueDeadlines(settings.clock, settings.timeout, this);
   }
 
   get meter(): ServerMeter {

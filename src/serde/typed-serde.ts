@@ -99,11 +99,14 @@ function kindOf(value: object): string {
 }
 
 function foreign(flags: number): string {
-  if (flags & FLAG_COMPRESSED) return `the item is compressed (flags ${flags}): wrap the serde in a CompressedSerde`;
-  if (flags < FLAG_COMPRESSED) {
-    return `the item is a Python pickle, or a value of PHP, Ruby or Java (flags ${flags}): use a PythonSerde, or read it with the client that stored it`;
-  }
-  if (flags & FLAG_PICKLE) return `the item is a Python pickle (flags ${flags}): use a PythonSerde`;
-  if (flags & FLAG_STRUCTURED) return `the item was stored by a StructuredSerde (flags ${flags}): use one to read it`;
-  return `no TypedSerde stored an item with flags ${flags}: use the serde it was stored with, or a RawSerde`;
+  const [origin, remedy] = originOf(flags);
+  return `the item ${origin} (flags ${flags}): ${remedy}`;
+}
+
+function originOf(flags: number): readonly [origin: string, remedy: string] {
+  if (flags & FLAG_COMPRESSED) return ['is compressed', 'wrap the serde in a CompressedSerde'];
+  if (flags < FLAG_COMPRESSED) return ['is a Python pickle, or a value of PHP, Ruby or Java', 'use a PythonSerde, or read it with the client that stored it'];
+  if (flags & FLAG_PICKLE) return ['is a Python pickle', 'use a PythonSerde'];
+  if (flags & FLAG_STRUCTURED) return ['was stored by a StructuredSerde', 'use one to read it'];
+  return ['was not stored by a TypedSerde', 'use the serde it was stored with, or a RawSerde'];
 }

@@ -1,6 +1,7 @@
 import { Call } from '../../src/client/call';
 import { VersionCommand } from '../../src/client/commands/admin';
-import { CallDeadlines, fairTimeout, type Timed, type Verdict } from '../../src/client/wire/call-deadlines';
+import { fairTimeout, type Timed, type Verdict } from '../../src/client/wire/call-deadlines';
+import { QueueDeadlines } from '../../src/pool/queue-deadlines';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 /** Calls of one connection that is never answered, and when each was given up. */
@@ -8,10 +9,10 @@ class Silence {
   readonly clock = new VirtualClock();
   readonly calls: Call<unknown>[] = [];
   readonly givenUp = new Map<Call<unknown>, number>();
-  readonly deadlines: CallDeadlines;
+  readonly deadlines: QueueDeadlines;
 
   constructor(timeout: number) {
-    this.deadlines = new CallDeadlines(this.clock, timeout, this);
+    this.deadlines = new QueueDeadlines(this.clock, timeout, this);
   }
 
   timed(): Iterable<Timed> {

@@ -1,4 +1,4 @@
-import { PIECE, RequestWriter } from '../../src/protocol/request';
+import { PIECE, RequestWriter, toBlock } from '../../src/protocol/request';
 
 /** What V8 keeps in its ordinary memory, in characters. */
 const ORDINARY = 128 * 1024;
@@ -58,5 +58,37 @@ describe('the pieces of a request', () => {
     request.undo();
     request.text('mn\r\n');
     expect(bytesOf(piecesOf(request)).toString()).toBe('mn\r\nmn\r\n');
+  });
+});
+
+describe('a block of text', () => {
+  // Text is looked at in parts, which end at 512, 8704 and 16896 characters when it is longer than 8192.
+  const lengths = [0, 1, 100, 511, 512, 513, 2047, 2048, 2049, 8191, 8192, 8193, 8703, 8704, 8705, 16_895, 16_896, 16_897, 100_000];
+  const strange = ['\u007f', '\u0080', 'é', 'ж', '漢', '😀', '\ud83d', '\ude00'];
+
+  test.each(lengths)('of %d characters is what UTF-8 makes of it, wherever it ceases to be ASCII', (length) => {
+    for (const character of ['', ...strange]) {
+      for (const at of [0, 1, 511, 512, 8191, 8192, 8703, 8704, 16_895, 16_896, length - 1]) {
+        if (at < 0 || at >= Math.max(1, length)) continue;
+        const text = 'a'.repeat(at) + character + 'b'.repeat(Math.max(0, length - at - character.length));
+        const block = toBlock(text);
+        const expected = Buffer.from(text);
+        expect(block.length).toBe(expected.length);
+        expect(bytesOf([block]).equals(expected)).toBe(true);
+      }
+    }
+    for (const character of strange) expect(bytesOf([toBlock(character.repeat(length))]).equals(Buffer.from(character.repeat(length)))).toBe(true);
+  });
+
+  test('stays as it is when it is ASCII, so that it joins other text; short text of other characters becomes such', () => {
+    for (const length of lengths) expect(toBlock('a'.repeat(length))).toBe('a'.repeat(length));
+    expect(toBlock('é'.repeat(1024))).toBe('Ã©'.repeat(1024));
+    expect(toBlock('é'.repeat(1025))).toEqual(Buffer.from('é'.repeat(1025)));
+  });
+
+  test('does not change when other text is made ready after it', () => {
+    const block = toBlock('é'.repeat(3000));
+    toBlock('ж'.repeat(3000));
+    expect(bytesOf([block]).equals(Buffer.from('é'.repeat(3000)))).toBe(true);
   });
 });

@@ -117,9 +117,10 @@ export class Deadlines {
   readonly #mostStalls: number;
   readonly #keeper: DeadlineKeeper;
   #timer: Timer | undefined;
-  #due = Infinity;
+  /** When the timer fires. */
+  protected due = Infinity;
   /** What the timer has found, until it is carried out. */
-  #found: Verdict | undefined;
+  protected found: Verdict | undefined;
   #closed = false;
 
   /** @param timeout in milliseconds, 0 = no limit: the most that stalls may add to a deadline */
@@ -137,26 +138,7 @@ export class Deadlines {
 
   /** Makes sure that the timer fires by `deadline`. */
   watch(deadline: number, now = this.clock.now()): void {
-    if (deadline < this.#due) this.#set(deadline, now);
-  }
-
-  /** Whether {@link isDue} may be true of anything: asked once for many. */
-  mayBeDue(now: number): boolean {
-    return this.#due <= now || this.#found !== undefined;
-  }
-
-  /** Whether something that is not settled yet must be given up now: the timer may only be on its way. */
-  isDue(timed: Timed, now: number): boolean {
-    if (this.#found?.isDue(timed) === true) return true;
-    // Stalls only add to it.
-    if (timed.deadline > now) return false;
-    const verdict = this.#verdict(now);
-    const due = verdict.dueAt(timed);
-    if (due > now) return false;
-    // A stall that has just ended may have been longer than what is added for it.
-    const stall = Math.max(now - due, this.stalls.endedAt(now));
-    if (stall > STALL) this.#giveChance(timed, now, stall);
-    return verdict.isDue(timed);
+    if (deadline < this.due) this.#set(deadline, now);
   }
 
   close(): void {
@@ -169,14 +151,14 @@ export class Deadlines {
     if (this.#timer?.isLost !== true) return;
     this.#timer.close();
     this.#timer = undefined;
-    this.#due = Infinity;
+    this.due = Infinity;
   }
 
   #set(due: number, now: number): void {
     if (this.#closed) return;
     this.#timer?.close();
     this.#timer = undefined;
-    this.#due = due;
+    this.due = due;
     if (due === Infinity) return;
     // Whole milliseconds, so that what is due after 200 ms is so when a test has let 200 ms pass.
     this.#timer = this.clock.setTimeout(() => { this.#onTime(due); }, Math.max(0, Math.floor(due - now)));
@@ -189,11 +171,11 @@ export class Deadlines {
       const stall = this.stalls.note(due, now);
       // What came due in this stall did so without the stall's being made up for, whoever took note of it first.
       const verdict = new Verdict(now, this.stalls.totalBeforeLast, this.#mostStalls);
-      for (const timed of this.#keeper.timed()) if (verdict.isDue(timed)) this.#giveChance(timed, now, stall);
+      for (const timed of this.#keeper.timed()) if (verdict.isDue(timed)) this.giveChance(timed, now, stall);
     }
     // Where a test has faked the timers but not the time, the timers are right, and the time is not that of its stalls.
     const ahead = Math.max(0, due - now);
-    const verdict = ahead > STALL ? new Verdict(due, 0, 0) : this.#verdict(now + ahead);
+    const verdict = ahead > STALL ? new Verdict(due, 0, 0) : this.verdict(now + ahead);
     let next = Infinity;
     for (const timed of this.#keeper.timed()) next = Math.min(next, verdict.dueAt(timed));
     if (next > now + ahead) {
@@ -201,20 +183,20 @@ export class Deadlines {
       return;
     }
     // Timers come before input: the socket is read once more first.
-    this.#found = verdict;
+    this.found = verdict;
     this.clock.setImmediate(() => {
-      this.#found = undefined;
+      this.found = undefined;
       if (this.#closed) return;
       const later = withoutStacks(() => this.#keeper.judge(verdict));
       this.#set(later, this.clock.now() + ahead);
     });
   }
 
-  #verdict(time: number): Verdict {
+  protected verdict(time: number): Verdict {
     return new Verdict(time, this.stalls.total, this.#mostStalls);
   }
 
-  #giveChance(timed: Timed, now: number, stall: number): void {
+  protected giveChance(timed: Timed, now: number, stall: number): void {
     if (timed.chances === 0) timed.giveChance(now + Math.min(Math.max(stall, AFTER_STALL), MAX_STALL));
     else if (timed.chances < MAX_CHANCES) timed.giveChance(now + AFTER_STALL);
   }
