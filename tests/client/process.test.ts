@@ -93,6 +93,25 @@ it.each(Object.entries(kinds).filter(([kind]) => kind !== 'EmbeddedClient'))('%s
   expect(lasted).toBeLessThan(5000);
 }, 10_000);
 
+it.each(Object.entries(kinds).filter(([kind]) => kind !== 'EmbeddedClient'))('%s: nor when a connection is made to another address of the name after that', async (_, make) => {
+  const { output, status, lasted } = await run(
+    `const dns = require('node:dns');
+    const port = address.slice(address.lastIndexOf(':') + 1);
+    const abort = new AbortController();
+    dns.lookup = (name, options, callback) => setTimeout(() => {
+      callback(null, ['127.0.0.9', '127.0.0.1'].map((address) => ({ address, family: 4 })));
+    }, 50);
+    address = 'several.example:' + port;
+    const client = ${make};
+    setTimeout(() => abort.abort(), 10);
+    await client.get('k', { signal: abort.signal }).catch((error) => console.log(error.name));
+    process.on('exit', () => console.log(client.metrics().values().next().value.connections));`,
+    server.address,
+  );
+  expect([output, status]).toEqual(['AbortError\n1\n', 0]);
+  expect(lasted).toBeLessThan(5000);
+}, 10_000);
+
 it.each(Object.entries(kinds).filter(([kind]) => kind !== 'EmbeddedClient'))('%s: a process without a file descriptor left gets clear errors, and goes on when it has some', async (_, make) => {
   const { output, status } = await run(
     `const { openSync, closeSync } = require('node:fs');

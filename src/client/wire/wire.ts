@@ -217,6 +217,8 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #onOpen(): void {
     if (this.#state !== 'opening') return;
+    // Node tries each address of a name with a handle of its own, which keeps the process alive whatever the one before it did.
+    if (!this.#ref) this.#transport.unref();
     if (this.#handshake === undefined) {
       this.#onReady();
       return;
