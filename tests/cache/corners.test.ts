@@ -28,6 +28,34 @@ class Before implements Executor {
   }
 }
 
+it.each([false, true])('a server without CAS numbers keeps nobody waiting, and nothing that was loaded; proxy: %s', async (proxy) => {
+  const server = await MemcachedServer.start({ cas: false });
+  const verbs = new Set<string>();
+  const caches = [1, 2].map(() => {
+    const client = new Client(server.address, { proxy });
+    const seen = new Before(client.executor, (command, go) => {
+      verbs.add(command.verb);
+      return go();
+    });
+    return new ReadThroughCache(new Client(seen, client.options), { lease: 3600, leaseWait: 600_000 });
+  });
+  const [first, second] = caches as [ReadThroughCache, ReadThroughCache];
+  const load = first.get('k', async () => {
+    // Another process reads and writes meanwhile.
+    expect(await second.get('k', () => Promise.resolve('b'))).toBe('b');
+    await second.set('k', 'new');
+    return 'old';
+  });
+  expect(await load).toBe('old');
+  await first.close();
+  for (const cache of caches) expect(await cache.get('k', () => Promise.resolve('loaded'))).toBe('new');
+  for (const cache of caches) expect(await cache.get('l', () => Promise.resolve('loaded'))).toBe('loaded');
+  // memcached before 1.6 would accept it, whatever stands there.
+  expect([...verbs]).not.toContain('cas');
+  await Promise.all(caches.map((cache) => cache.close()));
+  await server.close();
+});
+
 describe('values in pieces', () => {
   const large = { text: 'y'.repeat(3000) };
   /** Items of at most 1000 bytes. */
