@@ -587,6 +587,42 @@ describe('other clients', () => {
     await client.close();
   });
 
+  it('no value is sent as part of a meta command to an older server that has taken the place of the one that was asked', async () => {
+    const first = await MemcachedServer.start();
+    const { port } = first;
+    const client = new Client(first.address);
+    const cache = new ReadThroughCache(client);
+    let load: (value: string) => void = () => undefined;
+    expect(await cache.set('k', 'v')).toBe(true);
+    const loaded = cache.get('l', () => new Promise<string>((resolve) => { load = resolve; }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await first.close();
+    while (client.metrics().get(first.address)?.connections !== 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    const lines: string[] = [];
+    const old = createServer((socket) => {
+      let rest = '';
+      socket.on('data', (data) => {
+        rest += data.toString('latin1');
+        for (let end = rest.indexOf('\r\n'); end >= 0; end = rest.indexOf('\r\n')) {
+          const line = rest.slice(0, end);
+          const size = /^set \S+ \d+ \d+ (\d+)$/.exec(line)?.[1];
+          if (size !== undefined && rest.length < end + 4 + Number(size)) return;
+          rest = rest.slice(size === undefined ? end + 2 : end + 4 + Number(size));
+          lines.push(line.replace(/ .*/, ''));
+          socket.write(line === 'version' ? 'VERSION 1.4.39\r\n' : size === undefined ? 'ERROR\r\n' : 'STORED\r\n');
+        }
+      });
+    });
+    await once(old.listen(port, '127.0.0.1'), 'listening');
+    load('a\r\nflush_all\r\n');
+    expect(await loaded).toBe('a\r\nflush_all\r\n');
+    expect(await cache.set('k', 'b\r\nflush_all\r\n')).toBe(true);
+    await cache.close();
+    expect(new Set(lines)).toEqual(new Set(['version', 'set']));
+    await client.close();
+    old.close();
+  });
+
   it('a proxy that tells a version and refuses meta commands, by writes and by reads', async () => {
     const client = new EmbeddedClient();
     const proxy = (): Client => new Client(new Before(client.executor, (command, go) => {
