@@ -131,6 +131,20 @@ it.each(Object.entries(kinds).filter(([kind]) => kind !== 'EmbeddedClient'))('%s
   expect([output, status]).toEqual([`EMFILE\n${'MEMCACHE_CONNECT true\n'.repeat(3)}true v\n`, 0]);
 });
 
+it.each(Object.entries(kinds))('%s: a call that is made while the connection is about to write again keeps the process alive', async (_, make) => {
+  const { output, status } = await run(
+    `const client = ${make};
+    const large = Buffer.alloc(500_000, 'x');
+    for (let round = 0; round < 20; round++) {
+      await client.set('large', large);
+      if (!large.equals(await client.get('large'))) console.log('wrong');
+    }
+    console.log('done');`,
+    server.address,
+  );
+  expect([output, status]).toEqual(['done\n', 0]);
+});
+
 it('a call that is awaited keeps the process alive until it has settled', async () => {
   const { output, status } = await run(
     `const { createServer } = require('node:net');
