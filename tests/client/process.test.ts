@@ -145,6 +145,32 @@ it.each(Object.entries(kinds))('%s: a call that is made while the connection is 
   expect([output, status]).toEqual(['done\n', 0]);
 });
 
+it.each([
+  ['waits until it is answered', 200, ''],
+  ['is aborted too', 1e9, 'abort.abort();'],
+])('a call that waits for a connection of a pool, all of which carry aborted calls, %s', async (_, delay, then) => {
+  const { output, status, lasted } = await run(
+    `const { createServer } = require('node:net');
+    const slow = createServer((socket) => {
+      socket.unref();
+      socket.on('data', (data) => setTimeout(() => socket.write('END\\r\\n'), ${delay}).unref());
+    }).listen(0, '127.0.0.1', async () => {
+      slow.unref();
+      const client = new PooledClient(['127.0.0.1', slow.address().port], { maxPoolSize: 1, timeout: 0 });
+      const first = new AbortController();
+      const abort = new AbortController();
+      setTimeout(() => first.abort(), 50);
+      await client.get('k', { signal: first.signal }).catch((error) => console.log(error.name));
+      const waiting = client.get('l', { signal: abort.signal }).then(String, (error) => error.name);
+      setTimeout(() => { ${then} }, 20).unref();
+      console.log(await waiting);
+    });`,
+    server.address,
+  );
+  expect([output, status]).toEqual([`AbortError\n${then === '' ? 'undefined' : 'AbortError'}\n`, 0]);
+  expect(lasted).toBeLessThan(5000);
+}, 10_000);
+
 it('a call that is awaited keeps the process alive until it has settled', async () => {
   const { output, status } = await run(
     `const { createServer } = require('node:net');
