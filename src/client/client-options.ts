@@ -80,7 +80,7 @@ export interface ClientOptions<Out = CacheValue, In = Out> extends ConnectionOpt
   allowUnicodeKeys?: boolean | undefined;
   /**
    * Whether set, add, replace, append, prepend, setMany, delete, deleteMany, touch and flushAll ask the server not to answer,
-   * unless a call has its own `noreply`. They then resolve as if they had succeeded, whatever happens.
+   * unless a call has its own `noreply`. They then resolve as if they had succeeded as soon as they are written, whatever happens then.
    * @default false
    */
   defaultNoreply?: boolean | undefined;

@@ -52,8 +52,9 @@ export function parseServerAddress(server: unknown): ServerAddress {
       return unix(server.path);
     }
     if ('host' in server) {
+      const address = tcp(server.host, 'port' in server ? (server.port ?? DEFAULT_PORT) : DEFAULT_PORT);
       checkOptionNames(server, { host: 0, port: 0 });
-      return tcp(server.host, 'port' in server ? (server.port ?? DEFAULT_PORT) : DEFAULT_PORT);
+      return address;
     }
   }
   throw illegal();

@@ -136,10 +136,13 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
    * Removes a server for good, even while calls are under way; the calls that it has finish. It does not come back, not even
    * when a source lists it.
    *
+   * @param server the server in any of its forms, or its name as {@link servers} has it
    * @returns a promise that resolves when its connections are closed
    * @throws MemcacheIllegalInputError when it is not in the cluster
    */
   removeServer(server: ServerInput): Promise<void> {
-    return this.#members.remove(parseServerAddress(server).name);
+    // The name of an IPv6 address with its port, or of a relative path, is not a form of that server.
+    const known = this.#router.servers().find(({ name }) => name === server);
+    return this.#members.remove(known?.name ?? parseServerAddress(server).name);
   }
 }

@@ -15,7 +15,7 @@ import { ServerMeter } from '../client/meter';
 import { nextClientId, serverLists, type ServerState } from '../client/observe';
 import { keyText, type KeyPart } from '../protocol/key';
 import type { Hasher } from './placement/hasher';
-import type { Member } from './discovery/member';
+import { isUnchanged, type Member } from './discovery/member';
 import { Guard } from '../client/policies/fail-fast';
 import { isServersFault, ServerHealth, type HealthSettings } from '../client/policies/server-health';
 
@@ -44,7 +44,7 @@ export interface ServerStatus {
 
 interface Node {
   readonly name: string;
-  readonly weight: number;
+  readonly member: Member;
   readonly meter: ServerMeter;
   readonly executor: ServerExecutor;
   /** Fails calls fast while the server is in trouble. */
@@ -124,7 +124,7 @@ export class HashRouter implements Executor {
         this.#onChange(node, before);
       },
     });
-    const node: Node = { name, weight, meter, executor, guard };
+    const node: Node = { name, member, meter, executor, guard };
     this.#hasher.addNode(name, weight);
     this.#nodes.set(name, node);
   }
@@ -149,18 +149,21 @@ export class HashRouter implements Executor {
     return node.executor.close();
   }
 
-  /** Makes these the servers of the cluster and no others; those that stay keep their connections and their health. */
+  /** Makes these the servers of the cluster and no others; those that stay as they are keep their connections and their health. */
   replace(members: readonly Member[]): void {
     const wanted = new Map(members.map((member) => [member.name, member]));
     const before = new Set(this.#nodes.keys());
     const left: Node[] = [];
-    for (const node of this.#nodes.values()) if (wanted.get(node.name)?.weight !== node.weight) left.push(node);
+    for (const node of this.#nodes.values()) {
+      const member = wanted.get(node.name);
+      if (member === undefined || !isUnchanged(node.member, member)) left.push(node);
+    }
     // New servers are added first, so that there is always a server to ask.
-    const reweighted = new Set(left.filter(({ name }) => wanted.has(name)).map(({ name }) => name));
+    const changed = new Set(left.filter(({ name }) => wanted.has(name)).map(({ name }) => name));
     for (const member of wanted.values()) if (!this.#nodes.has(member.name)) this.#add(member);
     // Their calls under way finish in the background.
     for (const { name } of left) void this.#remove(name);
-    for (const name of reweighted) {
+    for (const name of changed) {
       const member = wanted.get(name);
       if (member !== undefined) this.#add(member);
     }
@@ -189,7 +192,7 @@ export class HashRouter implements Executor {
   }
 
   servers(): ServerStatus[] {
-    return [...this.#nodes.values()].map(({ name, weight, executor, guard: { health } }) => ({
+    return [...this.#nodes.values()].map(({ name, member: { weight }, executor, guard: { health } }) => ({
       name,
       weight,
       state: health.state,
@@ -292,7 +295,7 @@ export class HashRouter implements Executor {
       this.#hasher.removeNode(node.name);
     } else if (before === 'dead') {
       this.#dead--;
-      this.#hasher.addNode(node.name, node.weight);
+      this.#hasher.addNode(node.name, node.member.weight);
     }
   }
 

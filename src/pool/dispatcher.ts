@@ -5,7 +5,7 @@ import type { ServerMeter } from '../client/meter';
 import { poolWaits, timeouts } from '../client/observe';
 import { OneDeadline, type DeadlineKeeper, type Timed, type Verdict } from '../client/wire/call-deadlines';
 import type { Gathering } from '../client/wire/wire';
-import { nextTick, type Clock } from '../runtime/clock';
+import { LONGEST_TIMER, nextTick, type Clock, type Timer } from '../runtime/clock';
 import { withoutStacks } from '../runtime/without-stacks';
 import type { Loans } from './loans';
 import { QueueDeadlines } from './queue-deadlines';
@@ -83,6 +83,9 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   /** Whether the calls of this turn of the event loop are being gathered. */
   #turning = false;
   #onDrained: (() => void) | undefined;
+  /** Keeps the process alive for calls that wait while all connections are lent: what these carry may all have been aborted. */
+  #keepAlive: Timer | undefined;
+  #letsGo = false;
   readonly #resting: RestingConnections;
   /** Whether the server has failed, and has answered nothing since: connections that worked before prove nothing then. */
   #inTrouble = false;
@@ -137,11 +140,27 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     this.#stale = true;
     for (const connection of this.#loans.all) connection.onWithdrawn();
     this.#tellIfDrained();
+    this.#letGoIfUnwanted();
   };
 
   /** Tells {@link close} when no call waits any more. */
   #tellIfDrained(): void {
     if (this.#onDrained !== undefined && this.#waiting === 0) this.#onDrained();
+  }
+
+  /** Looks at all calls that wait, so only once per tick. */
+  #letGoIfUnwanted(): void {
+    if (this.#keepAlive === undefined || this.#letsGo) return;
+    this.#letsGo = true;
+    nextTick(() => {
+      this.#letsGo = false;
+      if (!this.#batches.some(({ calls }) => calls.some(({ settled }) => !settled))) this.#letGo();
+    });
+  }
+
+  #letGo(): void {
+    this.#keepAlive?.close();
+    this.#keepAlive = undefined;
   }
 
   add(call: Call<unknown>): void {
@@ -228,6 +247,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     this.#closed = true;
     // What is left was withdrawn.
     this.#batches.length = 0;
+    this.#letGo();
     this.#resting.end();
     this.#deadlines.close();
     // Their loans end sooner when nobody waits any more for what they carry.
@@ -254,6 +274,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
       }
     }
     this.#tellIfDrained();
+    this.#letGoIfUnwanted();
     return earliest;
   }
 
@@ -287,13 +308,15 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   #borrow(): void {
     // In trouble a single call finds out when the server is back.
     if (!this.#inTrouble && this.#resting.size > 0 && this.#batches.length > 0) this.#resting.tryIfDue();
+    const hadToWait = this.#loans.exhausted;
+    if (hadToWait && this.#batches.length > 0) this.#keepAlive ??= this.#settings.clock.setTimeout(() => undefined, LONGEST_TIMER);
     if (this.#borrowing) return;
     if (this.#batches.length === 0) {
+      this.#letGo();
       this.#onDrained?.();
       return;
     }
     this.#borrowing = true;
-    const hadToWait = this.#loans.exhausted;
     void this.#loans.borrow().then((connection) => {
       this.#borrowing = false;
       if (connection.isHeard || !this.#restsFirst(connection)) {

@@ -28,6 +28,34 @@ class Before implements Executor {
   }
 }
 
+it.each([false, true])('a server without CAS numbers keeps nobody waiting, and nothing that was loaded; proxy: %s', async (proxy) => {
+  const server = await MemcachedServer.start({ cas: false });
+  const verbs = new Set<string>();
+  const caches = [1, 2].map(() => {
+    const client = new Client(server.address, { proxy });
+    const seen = new Before(client.executor, (command, go) => {
+      verbs.add(command.verb);
+      return go();
+    });
+    return new ReadThroughCache(new Client(seen, client.options), { lease: 3600, leaseWait: 600_000 });
+  });
+  const [first, second] = caches as [ReadThroughCache, ReadThroughCache];
+  const load = first.get('k', async () => {
+    // Another process reads and writes meanwhile.
+    expect(await second.get('k', () => Promise.resolve('b'))).toBe('b');
+    await second.set('k', 'new');
+    return 'old';
+  });
+  expect(await load).toBe('old');
+  await first.close();
+  for (const cache of caches) expect(await cache.get('k', () => Promise.resolve('loaded'))).toBe('new');
+  for (const cache of caches) expect(await cache.get('l', () => Promise.resolve('loaded'))).toBe('loaded');
+  // memcached before 1.6 would accept it, whatever stands there.
+  expect([...verbs]).not.toContain('cas');
+  await Promise.all(caches.map((cache) => cache.close()));
+  await server.close();
+});
+
 describe('values in pieces', () => {
   const large = { text: 'y'.repeat(3000) };
   /** Items of at most 1000 bytes. */
@@ -557,6 +585,42 @@ describe('other clients', () => {
     for (let i = 0; i < 3; i++) expect(await cache.get('k', load)).toBe('v');
     expect(load).not.toHaveBeenCalled();
     await client.close();
+  });
+
+  it('no value is sent as part of a meta command to an older server that has taken the place of the one that was asked', async () => {
+    const first = await MemcachedServer.start();
+    const { port } = first;
+    const client = new Client(first.address);
+    const cache = new ReadThroughCache(client);
+    let load: (value: string) => void = () => undefined;
+    expect(await cache.set('k', 'v')).toBe(true);
+    const loaded = cache.get('l', () => new Promise<string>((resolve) => { load = resolve; }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await first.close();
+    while (client.metrics().get(first.address)?.connections !== 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    const lines: string[] = [];
+    const old = createServer((socket) => {
+      let rest = '';
+      socket.on('data', (data) => {
+        rest += data.toString('latin1');
+        for (let end = rest.indexOf('\r\n'); end >= 0; end = rest.indexOf('\r\n')) {
+          const line = rest.slice(0, end);
+          const size = /^set \S+ \d+ \d+ (\d+)$/.exec(line)?.[1];
+          if (size !== undefined && rest.length < end + 4 + Number(size)) return;
+          rest = rest.slice(size === undefined ? end + 2 : end + 4 + Number(size));
+          lines.push(line.replace(/ .*/, ''));
+          socket.write(line === 'version' ? 'VERSION 1.4.39\r\n' : size === undefined ? 'ERROR\r\n' : 'STORED\r\n');
+        }
+      });
+    });
+    await once(old.listen(port, '127.0.0.1'), 'listening');
+    load('a\r\nflush_all\r\n');
+    expect(await loaded).toBe('a\r\nflush_all\r\n');
+    expect(await cache.set('k', 'b\r\nflush_all\r\n')).toBe(true);
+    await cache.close();
+    expect(new Set(lines)).toEqual(new Set(['version', 'set']));
+    await client.close();
+    old.close();
   });
 
   it('a proxy that tells a version and refuses meta commands, by writes and by reads', async () => {

@@ -93,6 +93,25 @@ it.each(Object.entries(kinds).filter(([kind]) => kind !== 'EmbeddedClient'))('%s
   expect(lasted).toBeLessThan(5000);
 }, 10_000);
 
+it.each(Object.entries(kinds).filter(([kind]) => kind !== 'EmbeddedClient'))('%s: nor when a connection is made to another address of the name after that', async (_, make) => {
+  const { output, status, lasted } = await run(
+    `const dns = require('node:dns');
+    const port = address.slice(address.lastIndexOf(':') + 1);
+    const abort = new AbortController();
+    dns.lookup = (name, options, callback) => setTimeout(() => {
+      callback(null, ['127.0.0.9', '127.0.0.1'].map((address) => ({ address, family: 4 })));
+    }, 50);
+    address = 'several.example:' + port;
+    const client = ${make};
+    setTimeout(() => abort.abort(), 10);
+    await client.get('k', { signal: abort.signal }).catch((error) => console.log(error.name));
+    process.on('exit', () => console.log(client.metrics().values().next().value.connections));`,
+    server.address,
+  );
+  expect([output, status]).toEqual(['AbortError\n1\n', 0]);
+  expect(lasted).toBeLessThan(5000);
+}, 10_000);
+
 it.each(Object.entries(kinds).filter(([kind]) => kind !== 'EmbeddedClient'))('%s: a process without a file descriptor left gets clear errors, and goes on when it has some', async (_, make) => {
   const { output, status } = await run(
     `const { openSync, closeSync } = require('node:fs');
@@ -111,6 +130,46 @@ it.each(Object.entries(kinds).filter(([kind]) => kind !== 'EmbeddedClient'))('%s
   );
   expect([output, status]).toEqual([`EMFILE\n${'MEMCACHE_CONNECT true\n'.repeat(3)}true v\n`, 0]);
 });
+
+it.each(Object.entries(kinds))('%s: a call that is made while the connection is about to write again keeps the process alive', async (_, make) => {
+  const { output, status } = await run(
+    `const client = ${make};
+    const large = Buffer.alloc(500_000, 'x');
+    for (let round = 0; round < 20; round++) {
+      await client.set('large', large);
+      if (!large.equals(await client.get('large'))) console.log('wrong');
+    }
+    console.log('done');`,
+    server.address,
+  );
+  expect([output, status]).toEqual(['done\n', 0]);
+});
+
+it.each([
+  ['waits until it is answered', 200, ''],
+  ['is aborted too', 1e9, 'abort.abort();'],
+])('a call that waits for a connection of a pool, all of which carry aborted calls, %s', async (_, delay, then) => {
+  const { output, status, lasted } = await run(
+    `const { createServer } = require('node:net');
+    const slow = createServer((socket) => {
+      socket.unref();
+      socket.on('data', (data) => setTimeout(() => socket.write('END\\r\\n'), ${delay}).unref());
+    }).listen(0, '127.0.0.1', async () => {
+      slow.unref();
+      const client = new PooledClient(['127.0.0.1', slow.address().port], { maxPoolSize: 1, timeout: 0 });
+      const first = new AbortController();
+      const abort = new AbortController();
+      setTimeout(() => first.abort(), 50);
+      await client.get('k', { signal: first.signal }).catch((error) => console.log(error.name));
+      const waiting = client.get('l', { signal: abort.signal }).then(String, (error) => error.name);
+      setTimeout(() => { ${then} }, 20).unref();
+      console.log(await waiting);
+    });`,
+    server.address,
+  );
+  expect([output, status]).toEqual([`AbortError\n${then === '' ? 'undefined' : 'AbortError'}\n`, 0]);
+  expect(lasted).toBeLessThan(5000);
+}, 10_000);
 
 it('a call that is awaited keeps the process alive until it has settled', async () => {
   const { output, status } = await run(

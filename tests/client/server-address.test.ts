@@ -58,6 +58,10 @@ it.each<[unknown, string]>([
   expect(() => parseServerAddress(server)).toThrow(new MemcacheIllegalInputError(message));
 });
 
+it('a URL is told of the forms that there are', () => {
+  expect(() => parseServerAddress(new URL('memcached://cache:11212'))).toThrow(/^server must be .*"memcached:/);
+});
+
 it.each([[['a:1', 'b:1']], [['a', 'b', 'c']], ['a:1,b:1']])('several servers for one client are sent to HashClient: %j', (servers) => {
   expect(() => parseServerAddress(servers)).toThrow(/several servers are for HashClient, in an array$/);
 });

@@ -1,3 +1,4 @@
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -7,6 +8,8 @@ import { TestAuthority, type Identity } from '../support/certificates';
 import { failure } from '../support/contract';
 import { describeWithOpenssl } from '../support/describe';
 import { startMemcached } from '../support/memcached';
+
+type LookupDone = (error: null, addresses: dns.LookupAddress[]) => void;
 
 describeWithOpenssl('TLS', () => {
   let authority: TestAuthority;
@@ -102,6 +105,25 @@ describeWithOpenssl('TLS', () => {
     expect(seen).toHaveLength(2);
     both.close();
     await plain.close();
+  });
+
+  it('sends a name without the dot that says that it is complete, and verifies it', async () => {
+    const seen: unknown[] = [];
+    const named = createTlsServer(localhost, (socket) => {
+      seen.push(socket.servername);
+      socket.on('data', () => socket.write('END\r\n')).on('error', () => undefined);
+    });
+    await once(named.listen(0, '127.0.0.1'), 'listening');
+    // Not every resolver finds this name.
+    const lookup = jest.spyOn(dns, 'lookup').mockImplementation(((_name: string, _options: unknown, done: LookupDone) => {
+      process.nextTick(done, null, [{ address: '127.0.0.1', family: 4 }]);
+    }) as typeof dns.lookup);
+    const client = new Client(['localhost.', (named.address() as AddressInfo).port], { tls: { ca: authority.ca } });
+    expect(await client.get('k')).toBeUndefined();
+    expect([seen, lookup.mock.lastCall?.[0]]).toEqual([['localhost'], 'localhost.']);
+    lookup.mockRestore();
+    await client.close();
+    named.close();
   });
 
   it('a server without TLS is told apart within the time to connect', async () => {

@@ -133,6 +133,23 @@ it('takes weights, and notices when they change', async () => {
   await client.close();
 });
 
+it('takes credentials, and notices when they change', async () => {
+  const auth = { username: 'alice', password: 'new' };
+  await using server = await MemcachedServer.start({ auth: [auth] });
+  const { client, source, clock } = makeClient();
+  source.give([`memcached://alice:old@${server.address}`]);
+  expect(await failure(client.get('k'))).toMatchObject({ code: 'MEMCACHE_AUTHENTICATION' });
+  source.give([`memcached://alice:new@${server.address}`]);
+  await clock.advance(60_000);
+  expect(await client.set('k', 1)).toBe(true);
+  source.give([`memcached://alice:new@${server.address}`]);
+  await clock.advance(60_000);
+  expect(await client.get('k')).toBe(1);
+  expect(client.metrics().get(server.address)?.connectFailures).toBe(1);
+  expect(server.metrics.connections.total).toBe(2);
+  await client.close();
+});
+
 it('a source that fails before its first list fails the calls that wait, and is asked again', async () => {
   const { client, source, clock } = makeClient();
   source.give(new Error('no such name'));

@@ -448,6 +448,16 @@ it('servers come and go by hand while calls are under way', async () => {
   await extra.close();
 });
 
+it.each(['127.0.0.1:1', '[::1]:1', '::1', '/s', 'unix:relative.sock'])('a server is removed by the name that servers() has: %s', async (form) => {
+  const client = new HashClient([form]);
+  const [status] = client.servers();
+  await client.removeServer(status?.name ?? '');
+  expect(client.servers()).toEqual([]);
+  client.addServer(form);
+  await client.removeServer(form);
+  expect(client.servers()).toEqual([]);
+});
+
 it('a server that is removed while it is dead stays away', async () => {
   const client = makeClient({ retryAttempts: 0 });
   const [server] = servers;

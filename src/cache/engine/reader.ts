@@ -7,7 +7,7 @@ import type { Events } from '../events';
 import type { Chunks } from '../exchange/chunks';
 import type { Gate } from '../exchange/gate';
 import type { Leases, Place } from '../exchange/leases';
-import type { Reply } from '../exchange/reply';
+import { NO_GUARD, type Reply } from '../exchange/reply';
 import type { Circuits } from '../health/circuit';
 import { RecentMap } from '../recent-map';
 import type { Versions } from '../tags/versions';
@@ -384,7 +384,8 @@ export class Reader {
 
   #decide(read: Read, reply: Reply): void {
     if (isDeserted(read) && (!reply.found || reply.unreadable !== undefined)) this.#desert(read, reply);
-    else if (!reply.found) this.#nothing(read);
+    // Nobody can store with a place-holder that guards nothing, so nobody waits for it.
+    else if (!reply.found || (reply.cold && reply.cas === NO_GUARD)) this.#nothing(read);
     else if (reply.cold) this.#cold(read, reply);
     else if (reply.unreadable !== undefined) this.#unreadable(read, reply);
     else this.#value(read, reply);

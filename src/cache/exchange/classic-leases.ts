@@ -18,7 +18,7 @@ import { ENVELOPE_FLAG, openEnvelope, seal } from '../format/envelope';
 import type { Leases, NewEntry, Place } from './leases';
 import { exptimeOf } from './lifetime';
 import { PlainGet, type PlainItem } from './plain-get';
-import { Reply, type Ask, type Stored } from './reply';
+import { NO_GUARD, Reply, type Ask, type Stored } from './reply';
 import type { CasNumbers } from './tokens';
 
 /** How often a place-holder is made that is gone at once. */
@@ -82,6 +82,7 @@ export class ClassicLeases implements Leases {
       const stored = await this.#executor.execute(new StoreCommand('set', wireKey, key, item, false), options);
       return stored ? 'stored' : 'notStored';
     }
+    if (unless === NO_GUARD) return 'exists';
     const stored = await this.#executor.execute(new CasCommand(wireKey, key, item, unless, false));
     if (stored === undefined) return 'notFound';
     if (stored) await this.#endRefresh({ wireKey, key });

@@ -33,6 +33,11 @@ export class LeaseSet extends ConditionalCommand<Stored, LeaseItem> {
     return true;
   }
 
+  /** Its connection may lead to another server than the one that was asked what it can do. */
+  override get since(): string {
+    return '1.6.0';
+  }
+
   override outcome(stored: Stored): Outcome {
     return TALLIED[stored];
   }

@@ -1,3 +1,9 @@
+/**
+ * What a server without CAS numbers (`memcached -C`) says in their place. It guards nothing: some refuse every store with it, and
+ * memcached before 1.6 accepts every one.
+ */
+export const NO_GUARD = '0';
+
 /** The result of a read, by whichever commands it was made. */
 export class Reply {
   /** Whether an item was there. */

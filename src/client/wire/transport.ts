@@ -72,7 +72,7 @@ function openSocket(address: ServerAddress, options: TransportOptions, onread: n
   const tlsOptions: tls.ConnectionOptions & net.ConnectOpts = {
     ...target(address, options),
     ...options.tls,
-    ...serverName(address, options.tls),
+    servername: options.tls.servername ?? serverName(address),
     onread,
   };
   try {
@@ -93,9 +93,10 @@ function target(address: ServerAddress, options: TransportOptions): net.TcpNetCo
 }
 
 /** SNI and verification use the name that was configured; an address must not be sent as a name. */
-function serverName(address: ServerAddress, options: TlsOptions): TlsOptions {
-  if (options.servername !== undefined || 'path' in address.endpoint) return {};
-  return net.isIP(address.endpoint.host) === 0 ? { servername: address.endpoint.host } : {};
+function serverName({ endpoint }: ServerAddress): string | undefined {
+  if ('path' in endpoint || net.isIP(endpoint.host) !== 0) return undefined;
+  // Without the dot that says that a name is complete: https://www.rfc-editor.org/rfc/rfc6066#section-3
+  return endpoint.host.replace(/\.$/, '');
 }
 
 class SocketTransport implements Transport {

@@ -146,6 +146,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** Takes a call; it is written at the end of this tick, or when the connection is open and the socket takes it. */
   add(call: Call<unknown>): void {
     if (!this.#flushScheduled) this.#scheduleFlush();
+    this.#setRef(true);
     this.#deadlines.begin(call);
     this.#calls.push(call);
   }
@@ -217,6 +218,8 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #onOpen(): void {
     if (this.#state !== 'opening') return;
+    // Node tries each address of a name with a handle of its own, which keeps the process alive whatever the one before it did.
+    if (!this.#ref) this.#transport.unref();
     if (this.#handshake === undefined) {
       this.#onReady();
       return;
@@ -270,7 +273,6 @@ export class Wire implements Carrier, DeadlineKeeper {
   #onTickEnd(): void {
     if (this.#state === 'ended') return;
     const now = this.#deadlines.look();
-    if (this.#calls.size > 0) this.#setRef(true);
     const { gathering } = this.#owner;
     const { written } = this.#calls;
     if (written >= IN_FLIGHT && !this.#goesOn && gathering?.isBusy(now)) {

@@ -1,4 +1,4 @@
-import { parseServerAddress, type ServerInput } from '../../client/server-address';
+import { parseServerAddress, type ServerAddress, type ServerInput } from '../../client/server-address';
 import { MemcacheIllegalInputError } from '../../errors';
 import { checkOptionNames } from '../../options/option';
 
@@ -14,6 +14,7 @@ export interface Member {
   /** Its node name: `host:port`, or the path of its socket. */
   readonly name: string;
   readonly server: ServerInput;
+  readonly address: ServerAddress;
   readonly weight: number;
 }
 
@@ -23,7 +24,16 @@ export function toMember(entry: ClusterServer): Member {
   if (typeof weight !== 'number' || !(weight > 0 && weight < Infinity)) {
     throw new MemcacheIllegalInputError('weight must be a number greater than 0');
   }
-  return { name: parseServerAddress(server).name, server, weight };
+  const address = parseServerAddress(server);
+  return { name: address.name, server, address, weight };
+}
+
+/** Whether nothing of a server has changed: not its share of the keys, and neither the TLS nor the credentials of its address. */
+export function isUnchanged(before: Member, now: Member): boolean {
+  const [was, is] = [before.address, now.address];
+  return (
+    before.weight === now.weight && was.tls === is.tls && was.auth?.username === is.auth?.username && was.auth?.password === is.auth?.password
+  );
 }
 
 /** A weight may stand beside the server or beside its host. */
