@@ -7,5 +7,6 @@ module.exports = {
   testMatch: ['<rootDir>/{tests,examples}/**/*.long.test.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
   globalSetup: '<rootDir>/tests/support/long-setup.ts',
+  testTimeout: 600_000,
   globalTeardown: '<rootDir>/tests/support/long-teardown.ts',
 };

@@ -11,7 +11,7 @@ async function output(file: string): Promise<string> {
   const { stdout } = await run(process.execPath, ['--import', 'tsx', join(EXAMPLES, file)], {
     cwd: join(EXAMPLES, '..'),
     env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' },
-    timeout: 25_000,
+    timeout: 120_000,
   });
   return stdout;
 }

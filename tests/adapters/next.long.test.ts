@@ -62,8 +62,8 @@ const project = install();
     await once(data, 'listening');
     const { port } = data.address() as AddressInfo;
     env = { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1', SERVER: memcached.address, DATA: `http://127.0.0.1:${port}/` };
-    await promisify(execFile)(process.execPath, [program, 'build'], { cwd: folder, env, timeout: 240_000 });
-  }, 300_000);
+    await promisify(execFile)(process.execPath, [program, 'build'], { cwd: folder, env, timeout: 500_000 });
+  });
 
   afterAll(async () => {
     for (const stop of stops.reverse()) await stop();
@@ -96,7 +96,7 @@ const project = install();
       expect(JSON.parse(await ask(two, '/revalidate'))).toEqual({ done: true });
     }
     expect(version).toBeLessThanOrEqual(12);
-  }, 60_000);
+  });
 
   it('handlers fit the types of Next.js', () => {
     project?.write(
@@ -113,5 +113,5 @@ const project = install();
     );
     project?.run(process.execPath, require.resolve('typescript/bin/tsc'), '--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--module', 'esnext', '--moduleResolution', 'bundler',
       '--typeRoots', join(__dirname, '../../node_modules/@types'), '--types', 'node', 'types.ts');
-  }, 60_000);
+  });
 });

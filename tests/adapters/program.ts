@@ -8,7 +8,7 @@ const FOLDER = join(__dirname, 'programs');
 /** Runs a program that uses somebody else's framework, and gives what it prints as JSON. */
 export async function runProgram<T>(name: string, server: string, env: Readonly<Record<string, string>> = {}): Promise<T> {
   const { stdout } = await promisify(execFile)(process.execPath, [join(FOLDER, name)], {
-    timeout: 60_000,
+    timeout: 300_000,
     env: { ...process.env, ...env, NODE_OPTIONS: '', SERVER: server },
   });
   return JSON.parse(stdout) as T;
@@ -22,7 +22,7 @@ export async function runSpec(name: string, server: string, env: Readonly<Record
   }
   const vitest = resolve(__dirname, '../../node_modules/vitest/vitest.mjs');
   const { stdout } = await promisify(execFile)(process.execPath, [vitest, 'run', '--root', join(FOLDER, folder), '--reporter=json', name], {
-    timeout: 120_000,
+    timeout: 300_000,
     env: { ...process.env, ...env, NODE_OPTIONS: '', SERVER: server, VITEST: '', JEST_WORKER_ID: '' },
     // It ends with 1 when a test has failed, which the report tells better.
   }).catch((error: unknown) => error as { stdout: string });

@@ -1,22 +1,30 @@
 import { Client, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
 import { MemcacheRateLimitStore } from '../../src/adapters/rate-limit';
 import { MemcachedServer } from '../../src/server';
+import { systemClock, type Clock } from '../../src/runtime/clock';
 import { deadClient, describeOverCaches } from './clients';
+
+/** Without meta commands windows begin at multiples of their length, some of which a test may run into. Here the time of day stands still, in the middle of all. */
+const NOW = Math.floor(Date.now() / 1_800_000) * 1_800_000 + 30_000;
+const clock: Clock = { ...systemClock, time: () => NOW };
 
 describeOverCaches('MemcacheRateLimitStore', (cache) => {
   describe.each([true, false])('with meta: %s', (meta) => {
     it('counts exactly, whoever counts, and all see one end of the window', async () => {
-      const stores = Array.from({ length: 8 }, () => new MemcacheRateLimitStore(cache.client({ defaultNoreply: true }), { prefix: `exact-${meta}:`, windowMs: 600_000, meta }));
+      const stores = Array.from({ length: 8 }, () => new MemcacheRateLimitStore(cache.client({ clock, defaultNoreply: true }), { prefix: `exact-${meta}:`, windowMs: 600_000, meta }));
+      const begun = performance.now();
       const answers = await Promise.all(Array.from({ length: 160 }, (__, index) => stores[index % 8]!.increment('any key at all')));
       expect(answers.map((answer) => answer.totalHits).sort((a, b) => a - b)).toEqual(Array.from({ length: 160 }, (__, index) => index + 1));
+      const took = performance.now() - begun;
       const ends = answers.map((answer) => answer.resetTime.getTime());
-      expect(Math.max(...ends) - Math.min(...ends)).toBeLessThan(2500);
-      expect(Math.min(...ends)).toBeGreaterThan(Date.now() - 2000);
-      expect(Math.max(...ends)).toBeLessThanOrEqual(Date.now() + 600_000);
+      // The server tells the whole seconds that are left, which become less meanwhile.
+      expect(Math.max(...ends) - Math.min(...ends)).toBeLessThan(2500 + took);
+      expect(Math.min(...ends)).toBeGreaterThan(NOW - 2000);
+      expect(Math.max(...ends)).toBeLessThanOrEqual(NOW + 600_000);
     });
 
     it('takes back, reads and resets', async () => {
-      const store = new MemcacheRateLimitStore(cache.client(), { prefix: `others-${meta}:`, meta });
+      const store = new MemcacheRateLimitStore(cache.client({ clock }), { prefix: `others-${meta}:`, meta });
       store.init({ windowMs: 900_000 });
       expect(await store.get('k')).toBeUndefined();
       await store.decrement('k');
@@ -26,7 +34,7 @@ describeOverCaches('MemcacheRateLimitStore', (cache) => {
       expect((await store.get('k'))?.totalHits).toBe(2);
       for (let count = 0; count < 5; count++) await store.decrement('k');
       expect((await store.get('k'))?.totalHits).toBe(0);
-      expect((await store.get('k'))?.resetTime.getTime()).toBeGreaterThan(Date.now());
+      expect((await store.get('k'))?.resetTime.getTime()).toBeGreaterThan(NOW);
       await store.resetKey('k');
       expect((await store.increment('k')).totalHits).toBe(1);
     });
@@ -46,7 +54,7 @@ it('a request is one trip to a server that knows meta commands, whatever the ser
 it('counts on a server that does not know meta commands', async () => {
   await using server = await MemcachedServer.start();
   server.faults = ({ verb }) => (/^m[a-z]$/.test(verb) ? { reply: 'ERROR' } : undefined);
-  await using client = new Client(server.address);
+  await using client = new Client(server.address, { clock });
   const store = new MemcacheRateLimitStore(client, { windowMs: 600_000 });
   for (let count = 1; count <= 3; count++) expect((await store.increment('k')).totalHits).toBe(count);
   await store.decrement('k');
@@ -59,7 +67,7 @@ it('counts on a server that does not know meta commands', async () => {
 
 it('counts through a client with proxy: true, without a question that cannot be answered', async () => {
   await using server = await MemcachedServer.start();
-  await using client = new Client(server.address, { proxy: true });
+  await using client = new Client(server.address, { clock, proxy: true });
   const verbs: string[] = [];
   server.faults = ({ verb }) => void verbs.push(verb);
   const store = new MemcacheRateLimitStore(client, { windowMs: 600_000 });

@@ -4,6 +4,7 @@ import expressSession from 'express-session';
 import { ManualClock, MemcacheConnectError, MemcacheIllegalInputError, RawSerde, Client } from '../../src';
 import { MemcacheSessionStore } from '../../src/adapters/session';
 import { MemcachedServer } from '../../src/server';
+import { promptly } from '../support/busy-machine';
 import { deadClient, describeOverCaches } from './clients';
 
 const DAY = 86_400_000;
@@ -70,13 +71,16 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
     const ttlOf = async (id: string): Promise<number | undefined> => (await client.metaGet(`sess:${id}`, { ttl: true }))?.ttl;
     await store.set('60-days', { cookie: { expires: new Date(Date.now() + 60 * DAY), originalMaxAge: 60 * DAY } });
     await store.set('as-json', { cookie: { expires: new Date(Date.now() + 60 * DAY).toJSON() } });
-    await store.set('max-age', { cookie: { expires: null, maxAge: 5500 } });
     await store.set('cookie-of-the-browser', { cookie: { expires: null, originalMaxAge: null } });
     for (const id of ['60-days', 'as-json']) {
       expect(await ttlOf(id)).toBeGreaterThan((60 * DAY) / 1000 - 10);
       expect(await store.get(id)).toBeDefined();
     }
-    expect([5, 6]).toContain(await ttlOf('max-age'));
+    const seconds = await promptly(async () => {
+      await store.set('max-age', { cookie: { expires: null, maxAge: 5500 } });
+      return ttlOf('max-age');
+    });
+    expect([5, 6]).toContain(seconds);
     expect(await ttlOf('cookie-of-the-browser')).toBeGreaterThan(DAY / 1000 - 10);
     await store.touch('60-days', { cookie: { maxAge: 90_000 } });
     expect(await ttlOf('60-days')).toBeLessThanOrEqual(90);

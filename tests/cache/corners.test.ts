@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Client, FallbackClient, HashClient, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
+import { Client, FallbackClient, HashClient, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
+import { VirtualClock } from '../support/virtual-clock';
 import { Fleet } from './support/fleet';
 
 /** An executor in front of another one. */
@@ -412,21 +413,25 @@ describe('time', () => {
       setTimeout(() => socket.write(`${answer}\r\n`), 100);
     })).listen(0, '127.0.0.1');
     await Promise.all([once(silent, 'listening'), once(slow, 'listening')]);
-    const clientOf = (server: Server): Client => new Client(`127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const clientOf = (server: Server, options: ClientOptions): Client => new Client(`127.0.0.1:${(server.address() as AddressInfo).port}`, options);
     const firsts = {
       set: (cache: ReadThroughCache) => cache.set('a', 1).catch(() => 0),
       patient: (cache: ReadThroughCache) => cache.get('a', () => 1, { cacheTimeout: 60_000 }),
     };
     for (const first of Object.values(firsts)) {
-      await using client = clientOf(silent);
+      const clock = new VirtualClock();
+      await using client = clientOf(silent, { clock });
       const cache = new ReadThroughCache(client);
       void first(cache);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-      const startedAt = performance.now();
-      await cache.get('b', () => 2);
-      expect(performance.now() - startedAt).toBeLessThan(500);
+      await clock.advance(10);
+      let value: unknown;
+      void cache.get('b', () => 2).then((loaded) => (value = loaded));
+      await clock.advance(499);
+      expect(value).toBe(2);
+      // close() waits until all that was asked has had its time.
+      await clock.advance(2000);
     }
-    await using client = clientOf(slow);
+    await using client = clientOf(slow, { timeout: 20_000 });
     const cache = new ReadThroughCache(client);
     expect(await Promise.all([cache.get('a', () => 1, { cacheTimeout: 20 }), cache.set('b', 1)])).toEqual([1, true]);
     await cache.close();

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Client } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { MemcachedServer } from '../../src/server';
+import { insist } from '../support/busy-machine';
 import { describeWithMemcached } from '../support/describe';
 import { startMemcached } from '../support/memcached';
 
@@ -19,21 +20,25 @@ describeWithMemcached('the time for which this process itself stood still is not
     ['a value that is validated', { l1: { admit: 'all', validate: true } }],
   ])('the question for %s', async (name, options) => {
     const memcached = await startMemcached();
-    const client = new Client(memcached.address);
-    const cache = new ReadThroughCache(client, { cacheTimeout: 60, tagMaxAge: 0, circuit: { failures: 1 }, ...options });
-    const read = (): Promise<string> => cache.get(name.replaceAll(' ', '-'), () => 'loaded');
-    await read();
-    for (let round = 0; round < 3; round++) {
+    await using client = new Client(memcached.address);
+    // Time that memcached lost is the cache's.
+    await insist(async () => {
+      await client.flushAll();
+      const cache = new ReadThroughCache(client, { cacheTimeout: 60, tagMaxAge: 0, circuit: { failures: 1 }, ...options });
+      const read = (): Promise<string> => cache.get(name.replaceAll(' ', '-'), () => 'loaded');
       await read();
-      const call = read();
-      // It is on its way.
-      await turn();
-      stall(120);
-      expect(await call).toBe('loaded');
-    }
-    expect(cache.stats()).toMatchObject({ load: 1, refresh: 0, 'cache-timeout': 0, 'cache-error': 0, 'circuit-open': 0 });
-    await cache.close();
-    await client.close();
+      for (let round = 0; round < 3; round++) {
+        await read();
+        const call = read();
+        // It is on its way.
+        await turn();
+        stall(120);
+        expect(await call).toBe('loaded');
+      }
+      const stats = cache.stats();
+      await cache.close();
+      expect(stats).toMatchObject({ load: 1, refresh: 0, 'cache-timeout': 0, 'cache-error': 0, 'circuit-open': 0 });
+    }, () => true);
     await memcached.stop();
   });
 });
@@ -42,18 +47,21 @@ it.each<[string, CacheOptions]>([
   ['after the version of the namespace', { namespace: 'n' }],
   ['for a value that is validated', { l1: { admit: 'all', validate: true } }],
 ])('what is asked %s has some time, however long the process stood still', async (_, options) => {
-  const server = await MemcachedServer.start({ faults: () => ({ delay: 6 }) });
-  const client = new Client(server.address);
-  const cache = new ReadThroughCache(client, { cacheTimeout: 60, tagMaxAge: 0, circuit: { failures: 1 }, ...options });
-  await cache.get('k', () => 'loaded');
-  for (let round = 0; round < 3; round++) {
-    const call = cache.get('k', () => 'loaded');
-    await turn();
-    stall(120);
-    expect(await call).toBe('loaded');
-  }
-  expect(cache.stats()).toMatchObject({ load: 1, 'cache-timeout': 0, 'cache-error': 0 });
-  await cache.close();
-  await client.close();
-  await server.close();
+  await using server = await MemcachedServer.start({ faults: () => ({ delay: 6 }) });
+  await using client = new Client(server.address);
+  // The server stands still with the process: only here, where its answer was under way, does that not count.
+  await insist(async () => {
+    await client.flushAll();
+    const cache = new ReadThroughCache(client, { cacheTimeout: 60, tagMaxAge: 0, circuit: { failures: 1 }, ...options });
+    await cache.get('k', () => 'loaded');
+    for (let round = 0; round < 3; round++) {
+      const call = cache.get('k', () => 'loaded');
+      await turn();
+      stall(120);
+      expect(await call).toBe('loaded');
+    }
+    const stats = cache.stats();
+    await cache.close();
+    expect(stats).toMatchObject({ load: 1, 'cache-timeout': 0, 'cache-error': 0 });
+  }, () => true);
 });

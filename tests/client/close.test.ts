@@ -3,6 +3,7 @@ import { EmbeddedClient } from '../../src/embedded';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { ScriptedServer } from '../support/scripted-server';
 import { MemcachedServer } from '../../src/server';
+import { turns, VirtualClock } from '../support/virtual-clock';
 
 const kinds: [name: string, make: (address: string, options?: ClientOptions) => Client][] = [
   ['Client', (address, options) => new Client(address, options)],
@@ -31,7 +32,7 @@ describe.each(kinds)('close() of a %s', (_, make) => {
 
   it.concurrent('ends when the one that was called first has ended', async () => {
     await using server = await MemcachedServer.start();
-    const client = make(server.address);
+    const client = make(server.address, { timeout: 20_000 });
     await client.set('k', 'v');
     server.faults = () => ({ delay: 200 });
     let settled = false;
@@ -119,12 +120,14 @@ it('no new socket is left behind when it comes during a retry delay', async () =
     await connection.expect('get k\r\n');
     await connection.fin();
   });
-  const client = new RetryingClient(new Client(server.address, { connect }), { attempts: 5, retryDelay: 100 });
+  const clock = new VirtualClock();
+  const client = new RetryingClient(new Client(server.address, { clock, connect }), { attempts: 5, retryDelay: 100 });
   const outcome = client.get('k').catch((error: unknown) => error);
-  await wait(50);
+  while (opened === 0 || open > 0) await turns(1);
+  await clock.advance(50);
   await client.close();
   expect(await outcome).toMatchObject({ code: 'MEMCACHE_UNEXPECTED_CLOSE' });
-  await wait(250);
+  await clock.advance(250);
   expect([opened, open]).toEqual([1, 0]);
   await server.close();
 });

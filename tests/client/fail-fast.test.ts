@@ -158,13 +158,14 @@ it('a pool probes with one call over one connection, also where it has connectio
       void pause(10).then(() => client.write(bytes));
     },
   }));
-  const client = new PooledClient(relay.address, { timeout: 40, retryTimeout: 60, maxPoolSize: 10 });
+  const client = new PooledClient(relay.address, { clock, timeout: 40, retryTimeout: 60, maxPoolSize: 10 });
   const spread = async (calls: number): Promise<void> => {
     const made: Promise<unknown>[] = [];
     for (let i = 0; i < calls; i++) {
       made.push(client.get('k'));
       await pause(1);
     }
+    if (!hears) await clock.advance(41);
     await Promise.allSettled(made);
   };
   for (let i = 0; i < 20 && relay.connections < 10; i++) await spread(10);
@@ -173,14 +174,18 @@ it('a pool probes with one call over one connection, also where it has connectio
   // Some of the connections are lost, the others are idle: they do not know yet.
   await spread(5);
   for (let probe = 0; probe < 4; probe++) {
-    await pause(61);
+    await clock.advance(61);
     const before = { connections: relay.connections, writes };
-    expect(await rejection(client.get('k'))).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'maybeExecuted' });
+    const outcome = rejection(client.get('k'));
+    while (writes === before.writes) await turns(1);
+    await turns(10);
+    await clock.advance(41);
+    expect(await outcome).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'maybeExecuted' });
     expect(writes - before.writes).toBe(1);
     expect(relay.connections - before.connections).toBeLessThanOrEqual(1);
   }
   hears = true;
-  await pause(61);
+  await clock.advance(61);
   expect(await client.get('k')).toBeUndefined();
   await client.close();
   await relay.close();

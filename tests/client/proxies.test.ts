@@ -4,6 +4,7 @@ import { FakeProxy, type ProxyKind } from '../support/fake-proxy';
 import { memcachedBinary, startMemcached, type MemcachedProcess } from '../support/memcached';
 import { memcachedProxyBinary, startMemcachedProxy, startTwemproxy, twemproxyBinary, type ProxyProcess, type StartProxy } from '../support/proxies';
 import { ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
+import { turns, VirtualClock } from '../support/virtual-clock';
 
 type Make = (address: string, options?: ClientOptions) => Client;
 const kinds: readonly (readonly [string, Make])[] = [
@@ -127,12 +128,25 @@ describe.each<[ProxyKind]>([['memcached'], ['twemproxy']])('a proxy that behaves
   });
 
   it('the deadline is the same one', async () => {
-    const client = new Client(proxy.address, { timeout: 300 });
-    // Once to learn how it answers, then silence.
-    const begun = performance.now();
+    const clock = new VirtualClock();
+    const client = new Client(proxy.address, { clock, timeout: 300 });
+    await client.get('key-0');
+    proxy.allow(0);
+    const before = proxy.connections;
     const calls = outcomes(KEYS.map((key) => client.get(key)));
-    expect(await calls).toEqual(KEYS.map(expected));
-    expect(performance.now() - begun).toBeLessThan(300);
+    await clock.advance(200);
+    // Their line fails when most of the time is over; then there is silence.
+    proxy.allow(1);
+    while (proxy.connections === before) await turns(1);
+    let settled = false;
+    void calls.then(() => (settled = true));
+    await clock.advance(99);
+    expect(settled).toBe(false);
+    await clock.advance(1);
+    expect(settled).toBe(true);
+    // What one of the two answers before the first error has come.
+    const came = kind === 'memcached' ? 1 : 0;
+    expect(await calls).toEqual(KEYS.map((key, index) => (index < came ? valueOf(key) : 'MEMCACHE_TIMEOUT')));
     await client.close();
   });
 
@@ -329,6 +343,9 @@ describe('a proxy that answers a key once, however often the line holds it', () 
   });
 });
 
+/** For a proxy and its servers, each of which may be slow. */
+const patient = kinds.map(([name, make]): (typeof kinds)[number] => [name, (address, options) => make(address, { timeout: 20_000, ...options })]);
+
 /**
  * Over two real servers, one of which then dies.
  *
@@ -350,7 +367,7 @@ function describeReal(name: string, binary: string | undefined, start: StartProx
       await Promise.all(backends.map((backend) => backend.stop()));
     });
 
-    describe.each(kinds)('%s', (_, make) => {
+    describe.each(patient)('%s', (_, make) => {
       it.each([false, true])('proxy: %s: stores, reads, counts, deletes', async (proxied) => {
         const client = make(proxy.address, { proxy: proxied });
         expect(await client.setMany(KEYS.map((key): [string, string] => [key, valueOf(key)]))).toEqual([]);
@@ -379,7 +396,7 @@ function describeReal(name: string, binary: string | undefined, start: StartProx
       });
     });
 
-    it.each(kinds)('%s: gets of one tick are no misses when keys between them are not there', async (_, make) => {
+    it.each(patient)('%s: gets of one tick are no misses when keys between them are not there', async (_, make) => {
       const client = make(proxy.address);
       await client.setMany(KEYS.map((key): [string, string] => [key, valueOf(key)]));
       const keys = Array.from({ length: 90 }, (_each, i) => (i % 3 === 0 ? `none-${i}` : (KEYS[i % 20] ?? '')));
@@ -390,7 +407,7 @@ function describeReal(name: string, binary: string | undefined, start: StartProx
     });
 
     it('the key noreply takes no connection down', async () => {
-      const client = new Client(proxy.address);
+      const client = new Client(proxy.address, { timeout: 20_000 });
       await client.setMany({ noreply: 'x', a: 'y', 'noreply-': 'z' });
       expect(await client.get('noreply')).toBe(noreply);
       expect((await client.gets('noreply'))[0]).toBe(noreply);
@@ -398,13 +415,13 @@ function describeReal(name: string, binary: string | undefined, start: StartProx
       expect(await Promise.all([client.get('noreply'), client.get('a')])).toEqual([noreply, 'y']);
       expect((await client.getMany(['a', 'noreply'])).get('a')).toBe('y');
       expect((await client.getMany(['noreply'])).get('noreply')).toBe(noreply);
-      const separate = new Client(proxy.address, { proxy: true });
+      const separate = new Client(proxy.address, { proxy: true, timeout: 20_000 });
       expect(await Promise.all([separate.get('a'), separate.get('noreply'), separate.get('a')])).toEqual(['y', noreply, 'y']);
       expect((await separate.getMany(['noreply', 'a', 'noreply-'])).get('a')).toBe('y');
       await Promise.all([client.close(), separate.close()]);
     });
 
-    it.each(kinds)('%s: proxy: true: the key noreply is deleted, and costs its neighbours nothing', async (_, make) => {
+    it.each(patient)('%s: proxy: true: the key noreply is deleted, and costs its neighbours nothing', async (_, make) => {
       const client = make(proxy.address, { proxy: true });
       await client.setMany({ noreply: 'x', a: 'y' });
       const calls = [client.get('a'), client.delete('noreply'), client.incr('none'), client.delete('noreply'), client.get('a')];
@@ -416,11 +433,11 @@ function describeReal(name: string, binary: string | undefined, start: StartProx
     });
 
     it('one server dead: no false miss, and what the other has is there', async () => {
-      const client = new Client(proxy.address);
+      const client = new Client(proxy.address, { timeout: 20_000 });
       await client.setMany(KEYS.map((key): [string, string] => [key, valueOf(key)]));
       await backends[1]?.stop();
       // One by one: which keys the living server has.
-      const single = new Client(proxy.address);
+      const single = new Client(proxy.address, { timeout: 20_000 });
       const one: unknown[] = [];
       for (const key of KEYS) one.push(...(await outcomes([single.get(key)])));
       const alive = new Map(KEYS.filter((key, i) => one[i] === valueOf(key)).map((key) => [key, valueOf(key)]));
@@ -428,7 +445,7 @@ function describeReal(name: string, binary: string | undefined, start: StartProx
       expect(alive.size).toBeLessThan(KEYS.length);
       for (let round = 0; round < 10; round++) {
         for (const proxied of [false, true]) {
-          const other = new Client(proxy.address, { proxy: proxied });
+          const other = new Client(proxy.address, { proxy: proxied, timeout: 20_000 });
           expect(await outcomes(KEYS.map((key) => other.get(key)))).toEqual(one);
           expect(((await failure(other.getMany(KEYS))) as MemcachePartialError).partial).toEqual(alive);
           const [key = ''] = alive.keys();

@@ -174,7 +174,7 @@ describeWithMemcached('over a memcached that does not read for a while', () => {
       await client.close();
       await memcached.stop();
     }
-  }, 60_000);
+  });
 });
 
 describeWithMemcached('over a memcached that reads late', () => {
@@ -219,7 +219,7 @@ describeWithMemcached('over a memcached that reads late', () => {
       await client.close();
       await memcached.stop();
     }
-  }, 30_000);
+  });
 });
 
 it('a serde that returns nothing is a serde that failed', async () => {

@@ -81,7 +81,7 @@ describe('every snippet of the documentation', () => {
 
   it.each(snippets.filter(({ runs }) => runs))('runs: $name', async (snippet) => {
     const run = promisify(execFile);
-    await run(process.execPath, [fileOf(snippet).replace(/\.ts$/, '.cjs')], { cwd: ROOT, timeout: 20_000, env: { ...process.env, NODE_OPTIONS: '' } });
+    await run(process.execPath, [fileOf(snippet).replace(/\.ts$/, '.cjs')], { cwd: ROOT, timeout: 120_000, env: { ...process.env, NODE_OPTIONS: '' } });
   });
 });
 

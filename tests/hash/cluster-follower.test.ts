@@ -462,7 +462,7 @@ describe('sources as they come', () => {
       const patient = new HashClient(async function* ({ wait }) { await wait(50); yield ['127.0.0.1:1']; }, { timeout: 0, connectTimeout: 100 });
       patient.get('k').catch((error) => console.log(error.code));
     `;
-    const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], { timeout: 20_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], { timeout: 120_000 });
     // And afterwards the process ends.
     expect(stdout.trim().split('\n').sort()).toEqual(['MEMCACHE_CONNECT', 'MEMCACHE_TIMEOUT']);
   });

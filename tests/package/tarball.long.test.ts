@@ -125,7 +125,7 @@ describe('the packed package', () => {
     expect(peers.length).toBeGreaterThan(4);
     writeFileSync(join(folder, 'package.json'), '{ "name": "user", "private": true }');
     const install = (...packages: string[]): Buffer =>
-      execFileSync('npm', ['install', '--no-audit', '--no-fund', '--offline', '--ignore-scripts', ...packages], { cwd: folder, stdio: 'pipe', timeout: 60_000 });
+      execFileSync('npm', ['install', '--no-audit', '--no-fund', '--offline', '--ignore-scripts', ...packages], { cwd: folder, stdio: 'pipe', timeout: 300_000 });
     install(...peers);
     // It would end with ERESOLVE.
     install(project.tarball, ...project.dependencies.map((name) => join(ROOT, 'node_modules', name)));

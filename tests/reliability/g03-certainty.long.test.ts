@@ -76,7 +76,7 @@ it.each(kinds)('%s: what it says about the server’s side is so', async (_, mak
   void client.close().finally(() => (closed = true));
   await clock.run(() => closed);
   for (const { context } of network.servers.values()) context.close();
-}, 120_000);
+});
 
 it('every certainty was met', () => {
   console.log(JSON.stringify(Object.fromEntries(seen)));

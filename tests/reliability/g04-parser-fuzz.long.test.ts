@@ -63,7 +63,7 @@ it('damaged replies are read or refused, whole or in pieces alike, and never han
   expect(frames).toBeGreaterThan(STREAMS / 2);
   expect(refused).toBeGreaterThan(STREAMS / 20);
   report({ goal: 'G04', claim: 'Damaged streams into the frame reader: no crash, no hang, the same in pieces', seed: SEED, n: STREAMS, value: 0, limit: 0, pass: true });
-}, 240_000);
+});
 
 it('takes time in proportion to what it reads', () => {
   /** CPU per byte of a value that comes in pieces of one size, in nanoseconds. */

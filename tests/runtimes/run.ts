@@ -89,7 +89,7 @@ export class Site {
 
 function output(binary: string, args: readonly string[], cwd: string): Promise<{ stdout: string; stderr: string; code: number | null }> {
   return new Promise((done, failed) => {
-    const child = spawn(binary, args, { cwd, timeout: 90_000, killSignal: 'SIGKILL', env: { PATH: process.env['PATH'], HOME: cwd, DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' } });
+    const child = spawn(binary, args, { cwd, timeout: 300_000, killSignal: 'SIGKILL', env: { PATH: process.env['PATH'], HOME: cwd, DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' } });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

@@ -10,7 +10,7 @@ let memcached: MemcachedProcess | undefined;
 beforeAll(async () => {
   site = await Site.open();
   if (memcachedBinary() !== undefined) memcached = await startMemcached();
-}, 330_000);
+});
 
 afterAll(async () => {
   await memcached?.stop();
@@ -27,4 +27,4 @@ it.each(RUN_TIMES.filter(({ name }) => CHECKED.includes(name)))('every case pass
   expect(outcome.results.length).toBe(34);
   const refused = outcome.results.filter(({ remark }) => remark !== undefined);
   expect(refused).toEqual(runTime.name.startsWith('Bun') ? [{ name: 'StructuredSerde', passed: true, remark: 'refused by name' }] : []);
-}, 420_000);
+});

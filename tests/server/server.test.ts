@@ -141,7 +141,7 @@ describe('MemcachedServer', () => {
     flooder.send('quit\r\n');
     await once(flooder.socket, 'close');
     expect(received).toBe(asked * (`VALUE big 0 ${size}\r\n`.length + size + 2 + 'END\r\n'.length));
-  }, 30_000);
+  });
 
   it('answers no faster than the client takes it within one command either, and every byte is right', async () => {
     const server = await start();
@@ -154,18 +154,20 @@ describe('MemcachedServer', () => {
     const before = process.memoryUsage().rss;
     const asked = 50_000;
     flooder.send(`get${' k'.repeat(asked)}\r\nversion\r\n`);
-    let waited = 0;
+    // In time of the processor, of which a machine that does something else meanwhile gives none.
+    let longest = 0;
     for (let i = 0; i < 200; i++) {
-      const since = performance.now();
+      const since = process.cpuUsage();
       witness.send('mn\r\n');
       await witness.until('MN\r\n');
-      waited = Math.max(waited, performance.now() - since);
+      const { user, system } = process.cpuUsage(since);
+      longest = Math.max(longest, (user + system) / 1000);
     }
     witness.send('stats\r\n');
     // 200 MB were asked for.
     expect(Number(/get_hits (\d+)/.exec(await witness.until('END\r\n'))?.[1])).toBeLessThan(5000);
     expect(process.memoryUsage().rss - before).toBeLessThan(50e6);
-    expect(waited).toBeLessThan(1000);
+    expect(longest).toBeLessThan(1000);
     flooder.socket.removeAllListeners('data');
     const received = createHash('sha1');
     flooder.socket.on('data', (text: string) => received.update(text, 'latin1'));
@@ -175,7 +177,7 @@ describe('MemcachedServer', () => {
     const expected = createHash('sha1');
     for (let i = 0; i < asked; i++) expected.update(`VALUE k 0 ${size}\r\n${value}\r\n`);
     expect(received.digest('hex')).toBe(expected.update('END\r\nVERSION 1.6.45\r\n').digest('hex'));
-  }, 30_000);
+  });
 
   it('lets others in between the commands of one chunk', async () => {
     const server = await start({ maxCommandsPerTurn: 10 });

@@ -2,5 +2,5 @@ import { runInNewContext } from 'node:vm';
 
 /** Runs `work`, which does not wait for anything, and returns its result; throws when it does not end by itself. */
 export function resultOfEnding<T>(work: () => T): T {
-  return runInNewContext('work()', { work }, { timeout: 20_000 }) as T;
+  return runInNewContext('work()', { work }, { timeout: 120_000 }) as T;
 }

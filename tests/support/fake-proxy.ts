@@ -12,8 +12,11 @@ export class FakeProxy {
   readonly #server: Server;
   readonly #kind: ProxyKind;
   readonly #items = new Map<string, { flags: string; value: string; cas: number }>();
-  readonly #sockets = new Set<Socket>();
+  /** Who is connected, and what was received and is not answered yet. */
+  readonly #sockets = new Map<Socket, string>();
   #cas = 1;
+  /** How many more requests are answered for now. */
+  #allowed = Infinity;
   /** Keys whose server is dead. */
   isDead: (key: string) => boolean = () => false;
   /** The lines that came, without blocks. */
@@ -31,12 +34,12 @@ export class FakeProxy {
     this.#kind = kind;
     server.on('connection', (socket) => {
       this.connections++;
-      this.#sockets.add(socket);
-      let input = '';
+      this.#sockets.set(socket, '');
       socket.on('error', () => undefined);
       socket.on('close', () => this.#sockets.delete(socket));
       socket.setEncoding('latin1').on('data', (text) => {
-        input = this.#answerAll(input + String(text), socket);
+        this.#sockets.set(socket, (this.#sockets.get(socket) ?? '') + String(text));
+        this.#answerAll(socket);
       });
     });
   }
@@ -46,23 +49,31 @@ export class FakeProxy {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
     this.#server.close();
     await once(this.#server, 'close');
   }
 
-  /** Answers every whole request; what is left over. */
-  #answerAll(input: string, socket: Socket): string {
+  /** Answers this many requests, those first that have come already; all others wait. */
+  allow(requests: number): void {
+    this.#allowed = requests;
+    for (const socket of this.#sockets.keys()) this.#answerAll(socket);
+  }
+
+  /** Answers every whole request. */
+  #answerAll(socket: Socket): void {
     for (;;) {
+      const input = this.#sockets.get(socket) ?? '';
       const end = input.indexOf('\r\n');
-      if (end < 0 || socket.writableEnded) return input;
+      if (end < 0 || socket.writableEnded || this.#allowed === 0) return;
       const words = input.slice(0, end).split(' ');
       const isStorage = /^(?:set|add|replace|append|prepend|cas)$/.test(words[0] ?? '');
       const size = isStorage ? Number(words[4]) : -2;
-      if (input.length < end + 2 + size + 2) return input;
+      if (input.length < end + 2 + size + 2) return;
       const block = input.slice(end + 2, end + 2 + Math.max(0, size));
+      this.#allowed--;
       this.lines.push(input.slice(0, end));
-      input = input.slice(end + 2 + size + 2);
+      this.#sockets.set(socket, input.slice(end + 2 + size + 2));
       const answer = this.#answer(words, block);
       if (words.at(-1) === 'noreply' && words.length > 2) continue;
       socket.write(answer ?? '', 'latin1');

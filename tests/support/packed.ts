@@ -8,7 +8,7 @@ const ROOT = resolve(__dirname, '../..');
 export const SHARED_PACKAGE = 'TSMEMCACHE_SHARED_PACKAGE';
 
 /** How long the package may take that another test file makes, in ms. */
-const PACKING = 180_000;
+const PACKING = 300_000;
 
 /** Builds and packs into `folder`, from a copy, so that tests that run meanwhile see no half-built dist. @returns the tarball */
 function pack(folder: string): string {
@@ -88,7 +88,7 @@ export class UserProject {
 
   /** What the command prints. */
   run(command: string, ...args: string[]): string {
-    return execFileSync(command, args, { cwd: this.folder, encoding: 'utf8', stdio: 'pipe', timeout: 120_000, env: { ...process.env, NODE_OPTIONS: '' } });
+    return execFileSync(command, args, { cwd: this.folder, encoding: 'utf8', stdio: 'pipe', timeout: 300_000, env: { ...process.env, NODE_OPTIONS: '' } });
   }
 
   remove(): void {
@@ -103,7 +103,7 @@ export function allInUserProject(take: (project: UserProject) => void): void {
     project = new UserProject();
     take(project);
     // Longer than to wait for the package of another file and to install it.
-  }, 330_000);
+  });
   afterAll(() => {
     project.remove();
   });

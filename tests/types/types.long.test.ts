@@ -11,7 +11,7 @@ beforeAll(() => {
   const config = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path)).config as object;
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
   program = ts.createProgram(files.map((file) => join(__dirname, file)), options);
-}, 60_000);
+});
 
 /** What the compiler says of one file; of all that they import, too, without one. */
 function problemsOf(file?: string): string[] {

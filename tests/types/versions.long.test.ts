@@ -57,7 +57,7 @@ beforeAll(() => {
     .map(([name]) => `export * as entry${name.replace(/\W/g, '_')} from 'tsmemcache${name.slice(1)}';`);
   expect(imports.length).toBeGreaterThan(2);
   writeFileSync(join(project.folder, 'user', 'everything.ts'), imports.join('\n'));
-}, 120_000);
+});
 
 afterAll(() => {
   checker[Symbol.dispose]();
@@ -66,7 +66,7 @@ afterAll(() => {
 
 /** What the compiler in this folder finds wrong in our files. */
 async function problemsOf(compiler: string, options: readonly string[], files: readonly string[]): Promise<readonly string[]> {
-  const { stdout } = await run(process.execPath, [checker.file, compiler, ...options, ...files], { cwd: project.folder, timeout: 100_000 });
+  const { stdout } = await run(process.execPath, [checker.file, compiler, ...options, ...files], { cwd: project.folder, timeout: 300_000 });
   const { checked, problems } = JSON.parse(stdout) as Found;
   expect(checked).toBeGreaterThan(files.length + 20);
   return problems;
@@ -74,7 +74,7 @@ async function problemsOf(compiler: string, options: readonly string[], files: r
 
 /** The same of a compiler that has only a command, which checks all files. */
 async function printedProblems(compiler: string, options: readonly string[], files: readonly string[]): Promise<readonly string[]> {
-  const output = await run(process.execPath, [join(compiler, 'bin', 'tsc'), ...options, ...files], { cwd: project.folder, timeout: 100_000 }).then(
+  const output = await run(process.execPath, [join(compiler, 'bin', 'tsc'), ...options, ...files], { cwd: project.folder, timeout: 300_000 }).then(
     ({ stdout }) => stdout,
     (error: unknown) => String((error as { stdout?: string }).stdout),
   );
@@ -98,5 +98,5 @@ describe.each(COMPILERS)('TypeScript %s with the types of Node %s', (typescript,
       const problems = Number.parseInt(version) < 7 ? await problemsOf(join(modules, 'typescript'), options, files) : await printedProblems(join(modules, 'typescript'), options, files);
       expect(problems).toEqual([]);
     }
-  }, 240_000);
+  });
 });

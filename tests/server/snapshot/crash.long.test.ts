@@ -17,7 +17,7 @@ const ITEMS = 300;
 
 beforeAll(() => {
   compile(compiled);
-}, 60_000);
+});
 
 /**
  * Runs as a process of its own: gives all items the next number, saves, says which number is saved, and so on until it
@@ -81,7 +81,7 @@ it(`after ${CYCLES} kills in the midst of saves, every save that was acknowledge
   expect(generations).toBeGreaterThanOrEqual(CYCLES);
   expect(readdirSync(folder).filter((name) => name.includes('corrupt'))).toEqual([]);
   report({ goal: 'G19', claim: 'kill -9 in the midst of saves: acknowledged saves that were lost', n: CYCLES, value: 0, limit: 0, pass: true });
-}, 120_000);
+});
 
 /** Runs as a process that may not write large files: fails to save, and goes on. */
 async function fillUp({ MemoryStore, Persistence }: typeof Server, say: (line: string) => void, file: string): Promise<void> {

@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Persistence } from '../../../src/server/snapshot/persistence';
 import { MemoryStore } from '../../../src/server/engine/store';
 import { makeFolder } from './files';
@@ -9,7 +8,7 @@ const folder = makeFolder();
 const ITEMS = 1_000_000;
 const SAVES = 3;
 
-/** A quiet machine needs a tenth; one that runs other tests may take its time. */
+/** In ms of the processor, of which a machine that does something else gives none. A quiet machine needs a tenth of it. */
 const LONGEST_PAUSE = 250;
 
 it('a million items are saved while others get their turn', async () => {
@@ -22,16 +21,20 @@ it('a million items are saved while others get their turn', async () => {
   const pauses: number[] = [];
   const times: number[] = [];
   for (let save = 0; save < SAVES; save++) {
-    const delay = monitorEventLoopDelay({ resolution: 1 });
     const start = performance.now();
     let turns = 0;
-    delay.enable();
+    let longest = 0;
+    let used = process.cpuUsage();
     const saved = persistence.save();
-    for (; persistence.saving; turns++) await new Promise(setImmediate);
+    for (; persistence.saving; turns++) {
+      await new Promise(setImmediate);
+      const { user, system } = process.cpuUsage(used);
+      longest = Math.max(longest, user + system);
+      used = process.cpuUsage();
+    }
     await saved;
-    delay.disable();
     times.push(Math.round(performance.now() - start));
-    pauses.push(Math.round(delay.max / 1e5) / 10);
+    pauses.push(Math.round(longest / 100) / 10);
     // However fast the machine is: the work is in small parts.
     expect(turns).toBeGreaterThan(1000);
   }
@@ -47,4 +50,4 @@ it('a million items are saved while others get their turn', async () => {
   expect(loaded.find('key:999999')).toMatchObject({ value: '999999'.padEnd(100, 'x') });
   loaded.close();
   store.close();
-}, 120_000);
+});
