@@ -64,12 +64,13 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   const clock = options.clock ?? clientClock ?? systemClock;
   const random = options.random ?? systemRandom;
   const serde: Serde<unknown, unknown> = clientSerde ?? new TypedSerde();
-  const { cacheTimeout } = settings.entry;
+  const { cacheTimeout, tags } = settings.entry;
   const serverOf = serverOfKeys(client);
   const epoch = (): number => writes.epoch;
 
   const executor = rejecting(client.executor);
   const keys = new KeySpace({ prefix: encodePrefix(keyPrefix ?? '', allowUnicode), allowUnicode }, settings.namespace);
+  if (Array.isArray(tags)) keys.checkTags(tags);
   const origin = { clientId: clientIdOf(client), name: settings.name };
   const events = new Events(settings.observe, origin, settings.keyShown ?? diagnostics?.key);
   const entryReader = new EntryReader(serde);

@@ -242,6 +242,46 @@ describe('tags and namespace', () => {
     expect(write).toHaveBeenCalledTimes(1);
   });
 
+  it('every method refuses a key that is too long with some version of the namespace', async () => {
+    const cache = new ReadThroughCache(new EmbeddedClient(), { namespace: 'shop' });
+    const load = jest.fn(() => 'loaded');
+    const longest = 250 - 'shop:zzzzzzzzzzz:'.length;
+    const key = 'k'.repeat(longest + 1);
+    const calls = [cache.get(key, load), cache.getMany(['k', key], load as never), cache.peek(key), cache.set(key, 'v'), cache.delete(key), cache.invalidate(key)];
+    for (const outcome of await Promise.allSettled(calls)) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'MEMCACHE_ILLEGAL_INPUT' } });
+    expect(load).not.toHaveBeenCalled();
+    expect((await cache.getMany(['k'.repeat(longest)], () => ['loaded'])).size).toBe(1);
+    await cache.close();
+  });
+
+  it.each([
+    ['', undefined, 150],
+    ['p'.repeat(100), undefined, 146],
+    ['', 'n'.repeat(100), 145],
+    ['p'.repeat(50), 'n'.repeat(50), 145],
+  ])('a tag whose counter would have too long a key is refused before anything is done, with the prefix "%s" and the namespace %s', async (keyPrefix, namespace, longest) => {
+    const client = new EmbeddedClient(undefined, { keyPrefix });
+    const options = { expire: 600, ...(namespace !== undefined && { namespace }) };
+    const cache = new ReadThroughCache(client, options);
+    const load = jest.fn(() => 'tagged');
+    const tags = ['t', 't'.repeat(longest + 1)];
+    const refusal = longest < 150 ? `a tag must be at most ${longest} characters long here` : 'tags must be';
+    const tagged = [cache.get('k', load, { tags }), cache.getMany(['k'], load as never, { tags }), cache.set('k', 'v', { tags }), cache.invalidate('k', { tags })];
+    // Whoever asks in the same tick is not concerned.
+    expect(await cache.get('k', () => 'plain')).toBe('plain');
+    for (const outcome of await Promise.allSettled(tagged)) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'MEMCACHE_ILLEGAL_INPUT', message: expect.stringContaining(refusal) as unknown } });
+    }
+    expect(load).not.toHaveBeenCalled();
+    expect(() => cache.wrap(load, { key: () => 'k', tags })).toThrow(refusal);
+    expect(() => new ReadThroughCache(client, { ...options, tags })).toThrow(refusal);
+    expect(await cache.get('long', load, { tags: ['t'.repeat(longest)] })).toBe('tagged');
+    await cache.invalidateTags('t'.repeat(longest));
+    expect(await cache.peek('long')).toBeUndefined();
+    await cache.close();
+    await client.close();
+  });
+
   it('nothing is read or stored while the version of the namespace cannot be had: it could not be invalidated', async () => {
     const fleet = new Fleet(1, 10, { namespace: 'shop', expire: 0 });
     const [well] = fleet.processes;
