@@ -3,7 +3,7 @@ import { MemcacheIllegalInputError } from '../errors';
 import { hasMethods } from '../options/rule';
 import { isBytes } from '../protocol/bytes';
 import { MAX_KEY_LENGTH } from '../protocol/limits';
-import { safeKey } from '../protocol/safe-key';
+import { DIGEST_LENGTH, safeKey } from '../protocol/safe-key';
 import { systemClock, type Clock } from '../runtime/clock';
 
 /** Any client that can store strings. No adapter closes it. */
@@ -21,9 +21,24 @@ export function checkClient(client: unknown, ...methods: readonly string[]): voi
   throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
 }
 
+/**
+ * To be asked when an adapter is made: an error of each call might count as a miss, and nobody would hear of it.
+ *
+ * @throws MemcacheIllegalInputError when the client's own prefix leaves no room for keys that begin with `prefix`
+ */
+export function checkRoom(client: AdapterClient, prefix: string): void {
+  if (roomAfter(client, prefix) >= DIGEST_LENGTH) return;
+  throw new MemcacheIllegalInputError(`the keyPrefix of the client must be at most ${MAX_KEY_LENGTH - prefix.length - DIGEST_LENGTH} bytes long here, as the adapter needs the rest of each key`);
+}
+
 /** `prefix` and `key` as one legal key of `client`. */
 export function keyOf(client: AdapterClient, prefix: string, key: string): string {
-  return prefix + safeKey(key, MAX_KEY_LENGTH - Buffer.byteLength(client.options?.keyPrefix ?? '') - prefix.length);
+  return prefix + safeKey(key, roomAfter(client, prefix));
+}
+
+/** How many bytes a key of `client` has after `prefix`. */
+function roomAfter(client: AdapterClient, prefix: string): number {
+  return MAX_KEY_LENGTH - Buffer.byteLength(client.options?.keyPrefix ?? '') - prefix.length;
 }
 
 /** A stored string, even if the serde reads it as bytes. */

@@ -1,6 +1,6 @@
 import { option, settingsAmong, type OptionTable } from '../options/option';
 import { safeKey } from '../protocol/safe-key';
-import { clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
+import { checkRoom, clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
 import { uniqueWord } from './key-words';
 import { LIFETIME } from './lifetimes';
 
@@ -37,8 +37,7 @@ export class Generation {
     this.#client = client;
     this.#name = safeKey(name, 100);
     this.#ttl = settingsAmong(GENERATION_OPTIONS, options).generationTtl;
-    // Fails now if the client's prefix leaves no room.
-    keyOf(client, this.#prefix(uniqueWord()), '');
+    checkRoom(client, this.#prefix(uniqueWord()));
   }
 
   /** The keys of the items of `names` in the current generation. */

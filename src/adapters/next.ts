@@ -2,7 +2,7 @@ import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { decode, encode, type Encoded, type IncrementalEntry } from './next-entry';
 import { Pieces } from './pieces';
-import { checkClient, clockOf, type AdapterClient } from './adapter-client';
+import { checkClient, checkRoom, clockOf, type AdapterClient } from './adapter-client';
 import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
@@ -88,6 +88,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
   checkClient(client, 'setMany', 'cas');
   const { prefix, ttl, failures } = settingsOf(NEXT_OPTIONS, options);
   const clock = clockOf(client);
+  checkRoom(client, `${prefix}e:`);
   const items = new Pieces(client, `${prefix}e:`);
   const allTags = new Tags(client, `${prefix}t:`);
   /** Writes of this process that are under way: reads of the same key wait for them. */
