@@ -121,7 +121,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    */
   peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
   async peek(key: Key, options?: CallOptions): Promise<unknown> {
-    return this.#parts.lookups.peek(this.#parts.keys.entry(key), options);
+    const { keys, lookups } = this.#parts;
+    this.#settingsOf(options);
+    return lookups.peek(keys.entry(key), callOf(options));
   }
 
   /** Stores a value, which wins over any load under way; resolves with whether it was stored. Rejects as the client's `set` does. */
@@ -137,7 +139,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * value afterwards. Rejects as the client's `delete` does.
    */
   async delete(key: Key, options?: CallOptions): Promise<boolean> {
-    return this.#parts.writes.delete(this.#parts.keys.entry(key), callOf(options));
+    const { keys, writes } = this.#parts;
+    this.#settingsOf(options);
+    return writes.delete(keys.entry(key), callOf(options));
   }
 
   /**
@@ -217,7 +221,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return this.close();
   }
 
-  /** Those of one call. @throws MemcacheIllegalInputError naming the option that is not legal */
+  /** Those of one call: one list for all methods. @throws MemcacheIllegalInputError naming the option that is not legal */
   #settingsOf(options: EntryOptions<never> | undefined): EntrySettings {
     const { keys, settings } = this.#parts;
     const own = callSettings(options, settings.entry);

@@ -887,6 +887,18 @@ describe('arguments', () => {
     await expect(cache.set('k', undefined as never)).rejects.toThrow(MemcacheIllegalInputError);
     expect(load).not.toHaveBeenCalled();
   });
+
+  it.each(['peek', 'delete', 'invalidate'] as const)('%s refuses an option that does not exist, and a signal that is none; it takes what is for others', async (method) => {
+    const cache = new ReadThroughCache(new EmbeddedClient(), { expire: 60 });
+    await cache.set('k', 'v');
+    await expect(cache[method]('k', { noreply: true } as never)).rejects.toThrow(/no option "noreply"/);
+    await expect(cache[method]('k', { signal: {} } as never)).rejects.toThrow(/signal must be an AbortSignal/);
+    await expect(cache[method]('k', 'v' as never)).rejects.toThrow(/options must be an object/);
+    expect(await cache.peek('k')).toBe('v');
+    const entryOptions = { expire: 5 };
+    expect(await cache[method]('k', entryOptions as object)).toBe(method === 'peek' ? 'v' : true);
+    await cache.close();
+  });
 });
 
 describe('context and listeners', () => {
