@@ -4,7 +4,8 @@
  *     <key>                              an entry
  *     <namespace>:<version>:<key>        an entry, with the option `namespace`
  *     <namespace>:version                the counter that tells the version of the namespace
- *     [<namespace>:]tag:<name>           the counter that tells the version of a tag
+ *     <namespace>:tag:<name>             the counter that tells the version of a tag
+ *     ~tag:<name>                        the same without a namespace; no entry is called so
  *     <key of its entry>:<id>:<number>   a piece of a value; see `exchange/chunks.ts`
  */
 import { MemcacheIllegalInputError } from '../errors';
@@ -18,6 +19,8 @@ export const NAMESPACE_COUNTER = ' ';
 
 /** No version is longer: they are numbers below 2^53, in base 36. */
 const LONGEST_VERSION = 'z'.repeat(11);
+/** What the counters of tags begin with where there is no namespace. Callers' own keys, such as `tag:news`, must not be among them. */
+const TAG_START = '~tag:';
 /** Where the server does not tell the version: such a key is never sent. */
 const NO_VERSION = '-';
 
@@ -63,11 +66,15 @@ export class KeySpace {
    * An entry, as it is called without a namespace. Bytes are copied: the caller may use them for another key before this one is
    * written, and by them a cluster finds the server.
    *
-   * @throws MemcacheIllegalInputError also for a key that is not legal with every version that there may be
+   * @throws MemcacheIllegalInputError also for a key that is not legal with every version that there may be, and for that of a counter
    */
   entry(key: Key): Place {
     if (this.isVersioned) encodeKey(key, this.#longest);
-    return this.#plain(key);
+    const place = this.#plain(key);
+    if (!this.isVersioned && place.wireKey.startsWith(TAG_START, this.#rules.prefix.length)) {
+      throw new MemcacheIllegalInputError(`key must not begin with "${TAG_START}", as those of tags do`);
+    }
+    return place;
   }
 
   /** The same entry by the rules of a version of the namespace, if there is one. @throws MemcacheIllegalInputError */
@@ -89,7 +96,7 @@ export class KeySpace {
   }
 
   get #tagStart(): string {
-    return this.#namespace === undefined ? 'tag:' : `${this.#namespace}:tag:`;
+    return this.#namespace === undefined ? TAG_START : `${this.#namespace}:tag:`;
   }
 
   #plain(key: Key): Place {

@@ -178,10 +178,37 @@ describe('tags and namespace', () => {
     for (const key of keys) await fleet.herd(1, key, { tags: [`of-${key}`] });
     for (const key of keys) {
       fleet.database.write(key);
-      fleet.store.delete(`tag:of-${key}`);
+      expect(fleet.store.delete(`~tag:of-${key}`)).toBe(true);
     }
     await fleet.clock.pass(1100);
     for (const key of keys) expect(new Set((await fleet.herd(1, key, { tags: [`of-${key}`] })).values)).toEqual(new Set([`${key}@1`]));
+  });
+
+  it.each([undefined, 'shop'])('an entry may be called as a tag is, and as its version: none is another\'s, with the namespace %s', async (namespace) => {
+    const client = new EmbeddedClient();
+    const cache = new ReadThroughCache(client, { expire: 60, tagMaxAge: 0, ...(namespace !== undefined && { namespace }) });
+    const keys = ['tag:news', 'news', 'version', 'shop:version', 'shop:tag:news', '~news'];
+    const read = async (of: string): Promise<unknown[]> => Promise.all(keys.map((key) => cache.get(key, () => `${of} ${key}`, { tags: ['news'] })));
+    const first = keys.map((key) => `first ${key}`);
+    expect(await read('first')).toEqual(first);
+    expect(await read('another')).toEqual(first);
+    await cache.invalidateTags('news');
+    expect(await read('second')).toEqual(keys.map((key) => `second ${key}`));
+    await cache.close();
+  });
+
+  it('what only counters may be called is no key', async () => {
+    const client = new EmbeddedClient(undefined, { keyPrefix: 'p:' });
+    const cache = new ReadThroughCache(client, { expire: 60 });
+    const load = jest.fn(() => 'v');
+    for (const key of ['~tag:news', Buffer.from('~tag:news'), ['r', '~tag:news'] as const]) {
+      await expect(cache.get(key, load)).rejects.toThrow('key must not begin with "~tag:"');
+    }
+    expect(load).not.toHaveBeenCalled();
+    expect(await cache.get('a~tag:news', load)).toBe('v');
+    // There all keys are in the namespace.
+    expect(await new ReadThroughCache(client, { namespace: 'n' }).get('~tag:news', load)).toBe('v');
+    await cache.close();
   });
 
   it('tags made of the value', async () => {
@@ -256,7 +283,7 @@ describe('tags and namespace', () => {
 
   it.each([
     ['', undefined, 150],
-    ['p'.repeat(100), undefined, 146],
+    ['p'.repeat(100), undefined, 145],
     ['', 'n'.repeat(100), 145],
     ['p'.repeat(50), 'n'.repeat(50), 145],
   ])('a tag whose counter would have too long a key is refused before anything is done, with the prefix "%s" and the namespace %s', async (keyPrefix, namespace, longest) => {
