@@ -652,6 +652,17 @@ describe('servers without meta commands', () => {
     expect(fleet.database.loads).toBe(3);
   });
 
+  it('what marks the refresher of a key is no value, if there is an entry of that name', async () => {
+    const fleet = fleetOf(1, 300, { expire: 5, stale: 30, earlyRefresh: 0, leaseWait: 100 });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(7000);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(fleet.store.find('k~r')).toBeDefined();
+    expect(await fleet.clock.until(process!.cache.peek('k~r'))).toBeUndefined();
+    expect(await fleet.clock.until(process!.get('k~r'))).toBe('k~r@0');
+  });
+
   it('38/6: the holder dies', async () => {
     const fleet = fleetOf(4, 300, { lease: 2, leaseWait: 5000 });
     void fleet.processes[0]!.get('k');
