@@ -211,6 +211,17 @@ describe('tags and namespace', () => {
     await cache.close();
   });
 
+  it('an entry with a tag that can have no counter here is a miss', async () => {
+    const client = new EmbeddedClient();
+    const cache = new ReadThroughCache(client, { expire: 60, l1: { admit: 'all' } });
+    expect(client.store.store('set', 'k', `1 v ${'t'.repeat(300)}=1\nanother's`, 2 ** 31, 0)).toBe('stored');
+    expect(await cache.get('k', () => 'loaded')).toBe('loaded');
+    expect(await cache.peek('k')).toBeUndefined();
+    expect(await cache.set('k', 'own')).toBe(true);
+    expect(await cache.get('k', () => 'loaded')).toBe('own');
+    await cache.close();
+  });
+
   it('tags made of the value', async () => {
     const fleet = new Fleet(2, 100, { expire: 600, tags: (value) => [`of:${String(value).slice(0, 1)}`] });
     await fleet.herd(2, 'k');

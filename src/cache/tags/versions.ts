@@ -138,12 +138,9 @@ export class Versions {
     const doubtful = pairsOf(words).filter(([name, number]) => this.#current(name) !== number);
     if (doubtful.length === 0) return true;
     // Of two versions that differ the one that this process knows may be the older.
-    return Promise.all(
-      doubtful.map(async ([name, number]) => {
-        const version = await this.ask(name);
-        return version === undefined ? undefined : version.number === number;
-      }),
-    ).then((same) => (same.includes(false) ? false : same.includes(undefined) ? undefined : true));
+    return Promise.all(doubtful.map(([name, number]) => this.#isPresent(name, number))).then((same) =>
+      same.includes(false) ? false : same.includes(undefined) ? undefined : true,
+    );
   }
 
   /** Whether one of these versions is another than the last that is known here, however long ago that was asked for. */
@@ -158,6 +155,16 @@ export class Versions {
     // Another answer that was asked for later came before: over several connections it is not known which is the last, so it is asked for.
     const last = (this.#known.get(name)?.askedAt ?? 0) <= startedAt;
     this.#known.set(name, { number, askedAt: last ? startedAt : -Infinity, heardAt: this.#context.clock.now() });
+  }
+
+  async #isPresent(name: string, number: string): Promise<boolean | undefined> {
+    try {
+      const version = await this.ask(name);
+      return version === undefined ? undefined : version.number === number;
+    } catch {
+      // What somebody else has stored may name a tag that can have no counter here.
+      return undefined;
+    }
   }
 
   #current(name: string): string | undefined {
