@@ -63,6 +63,15 @@ describe('values in pieces', () => {
     expect(fleet.database.loads).toBe(2);
   });
 
+  it('no more than 9999 pieces are stored, or asked for, whatever an entry says', async () => {
+    const fleet = new Fleet(1, 0, { chunk: { maxValue: 2 ** 30 } }, small);
+    const [process] = fleet.processes;
+    expect(fleet.store.store('set', 'k', '1 c i=a n=999999 b=9999999999 r=1\n', 2 ** 31, 0)).toBe('stored');
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(process!.line.sent.length).toBeLessThan(10);
+    await expect(fleet.clock.until(process!.cache.set('k', 'z'.repeat(10_000_000)))).rejects.toThrow(/9999 are the most$/);
+  });
+
   it.each([['missing', 'delete'], ['another one', 'change']])('a piece that is %s makes a miss, which stores it anew', async (_, how) => {
     const fleet = new Fleet(1, 0, options, small);
     fleet.database.value = () => large;

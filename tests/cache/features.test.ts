@@ -211,14 +211,17 @@ describe('tags and namespace', () => {
     await cache.close();
   });
 
-  it('an entry with a tag that can have no counter here is a miss', async () => {
+  it.each([
+    ['a tag that can have no counter here', `${'t'.repeat(300)}=1`],
+    ['more tags than any entry has', Array.from({ length: 300 }, (_, i) => `t${i}=1`).join(' ')],
+  ])('what somebody else has stored with %s is a miss, and made anew', async (_, words) => {
     const client = new EmbeddedClient();
     const cache = new ReadThroughCache(client, { expire: 60, l1: { admit: 'all' } });
-    expect(client.store.store('set', 'k', `1 v ${'t'.repeat(300)}=1\nanother's`, 2 ** 31, 0)).toBe('stored');
-    expect(await cache.get('k', () => 'loaded')).toBe('loaded');
+    expect(client.store.store('set', 'k', `1 v ${words}\nanother's`, 2 ** 31, 0)).toBe('stored');
     expect(await cache.peek('k')).toBeUndefined();
-    expect(await cache.set('k', 'own')).toBe(true);
-    expect(await cache.get('k', () => 'loaded')).toBe('own');
+    expect(await cache.get('k', () => 'loaded')).toBe('loaded');
+    expect(await cache.get('k', () => 'loaded again')).toBe('loaded');
+    expect(client.store.size).toBe(1);
     await cache.close();
   });
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock';
+import { MAX_TAGS } from '../cache-options';
 import type { Limited, TimeLimits } from '../engine/time-limits';
 import { COUNTER_LIFE, type Version } from '../exchange/counter';
 import { RecentMap } from '../recent-map';
@@ -135,7 +136,10 @@ export class Versions {
 
   /** Whether all these versions are the present ones; undefined when that cannot be had. */
   check(words: string): boolean | Promise<boolean | undefined> {
-    const doubtful = pairsOf(words).filter(([name, number]) => this.#current(name) !== number);
+    const pairs = pairsOf(words);
+    // No cache has stored that: to look for counters without end would make them.
+    if (pairs.length > MAX_TAGS) return false;
+    const doubtful = pairs.filter(([name, number]) => this.#current(name) !== number);
     if (doubtful.length === 0) return true;
     // Of two versions that differ the one that this process knows may be the older.
     return Promise.all(doubtful.map(([name, number]) => this.#isPresent(name, number))).then((same) =>
@@ -162,8 +166,8 @@ export class Versions {
       const version = await this.ask(name);
       return version === undefined ? undefined : version.number === number;
     } catch {
-      // What somebody else has stored may name a tag that can have no counter here.
-      return undefined;
+      // What somebody else has stored may name a tag that can have no counter here: it is made anew.
+      return false;
     }
   }
 
