@@ -1,6 +1,6 @@
 import type { CacheApi } from '../client/cache-api';
 import { MemcacheIllegalInputError } from '../errors';
-import { hasMethods } from '../options/rule';
+import { hasMethods, isObject } from '../options/rule';
 import { isBytes } from '../protocol/bytes';
 import { MAX_KEY_LENGTH } from '../protocol/limits';
 import { DIGEST_LENGTH, safeKey } from '../protocol/safe-key';
@@ -45,6 +45,16 @@ function roomAfter(client: AdapterClient, prefix: string): number {
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   return isBytes(value) ? Buffer.from(value).toString() : undefined;
+}
+
+/** The object that a stored string is as JSON; undefined for all that somebody else may have stored. */
+export function objectOf(value: unknown): object | undefined {
+  try {
+    const object: unknown = JSON.parse(textOf(value) ?? 'null');
+    return isObject(object) ? object : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The source of time of `client`. */
