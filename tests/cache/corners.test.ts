@@ -63,6 +63,18 @@ describe('values in pieces', () => {
     expect(fleet.database.loads).toBe(2);
   });
 
+  it('a set that fails leaves no pieces, which would stay for ever', async () => {
+    const fleet = new Fleet(1, 0, { ...options, expire: 0 }, small);
+    const { cache, line } = fleet.processes[0]!;
+    line.onCommand = ({ verb }) => {
+      if (verb === 'ms') throw new MemcacheConnectError('nobody is there', { server: 'embedded', command: verb });
+      return undefined;
+    };
+    await expect(fleet.clock.until(cache.set('k', large))).rejects.toThrow('nobody is there');
+    await fleet.clock.pass(10);
+    expect([...fleet.store.items()].map(({ key }) => key)).toEqual([]);
+  });
+
   it('no more than 9999 pieces are stored, or asked for, whatever an entry says', async () => {
     const fleet = new Fleet(1, 0, { chunk: { maxValue: 2 ** 30 } }, small);
     const [process] = fleet.processes;

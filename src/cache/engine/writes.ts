@@ -9,6 +9,7 @@ import type { Events } from '../events';
 import type { Chunked, Chunks } from '../exchange/chunks';
 import type { Gate } from '../exchange/gate';
 import type { Place } from '../exchange/leases';
+import type { Stored } from '../exchange/reply';
 import type { Block, EntryWriter } from '../format/entry-writer';
 import { Recovery } from '../health/recovery';
 import type { Broadcast } from '../near/broadcast';
@@ -116,14 +117,19 @@ export class Writes {
       if (call?.signal?.aborted === true) chunked?.remove();
       call?.signal?.throwIfAborted();
       const entry = { ...block, fresh: life, keep, delta: durations.of(place.wireKey) };
-      const outcome = await gate.run((leases) => {
-        this.#wrote(place);
-        return leases.store(place, entry, undefined, call);
-      });
+      let outcome: Stored | undefined;
+      try {
+        outcome = await gate.run((leases) => {
+          this.#wrote(place);
+          return leases.store(place, entry, undefined, call);
+        });
+      } finally {
+        // Without their entry nobody would ever find them.
+        if (outcome !== 'stored') chunked?.remove();
+      }
       storing.lives(fresh, keep);
       this.#recovery.forget(target.wireKey);
       this.#wrote(place);
-      if (outcome !== 'stored') chunked?.remove();
       return outcome === 'stored';
     });
   }
