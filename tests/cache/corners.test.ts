@@ -607,6 +607,19 @@ describe('other clients', () => {
 });
 
 describe('scopes', () => {
+  it('tell keys apart that are no text, and know one that is both', async () => {
+    const cache = new ReadThroughCache(new EmbeddedClient(undefined, { allowUnicodeKeys: true }));
+    const scope = cache.scope();
+    const keys = [0xff, 0xfe, 0xfd].map((byte) => Buffer.from([byte]));
+    expect(await scope.get(keys[0]!, () => 0)).toBe(0);
+    expect(await scope.get(keys[1]!, () => 1)).toBe(1);
+    expect([...(await scope.getMany(keys, (wanted) => wanted.map(() => 2))).values()]).toEqual([0, 1, 2]);
+    expect(await scope.get('é', () => 'text')).toBe('text');
+    expect(await scope.get(Buffer.from('é'), () => 'bytes')).toBe('text');
+    expect(await scope.peek(['route', 'é'])).toBe('text');
+    await cache.close();
+  });
+
   it('refuse what the cache refuses, by rejecting, and remember nothing of it', async () => {
     const cache = new ReadThroughCache(new EmbeddedClient());
     const scope = cache.scope();
