@@ -19,7 +19,7 @@ import { TimeLimits } from './engine/time-limits';
 import { Writes } from './engine/writes';
 import { Events } from './events';
 import { Chunks } from './exchange/chunks';
-import { ClassicLeases } from './exchange/classic-leases';
+import { ClassicLeases, TIMES_LENGTH } from './exchange/classic-leases';
 import { Gate } from './exchange/gate';
 import type { Leases, Place } from './exchange/leases';
 import { MetaLeases } from './exchange/meta-leases';
@@ -74,7 +74,7 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   const origin = { clientId: clientIdOf(client), name: settings.name };
   const events = new Events(settings.observe, origin, settings.keyShown ?? diagnostics?.key);
   const entryReader = new EntryReader(serde);
-  const writer = new EntryWriter(serde, maxValueSize);
+  const writer = new EntryWriter(serde, maxValueSize, () => (gate.abilities?.leases === false ? TIMES_LENGTH : 0));
   const chunks = new Chunks(executor, entryReader, clock, random, maxValueSize, settings.maxChunked);
   const gate = new Gate(executor, clock, ({ leases, ownCas }) => {
     const numbers = new CasNumbers(random);

@@ -631,6 +631,24 @@ describe('servers without meta commands', () => {
     await server.close();
   });
 
+  it.each([
+    [960, undefined, 'in one item'],
+    [961, undefined, 'not'],
+    [961, { maxValue: 5000 }, 'in pieces'],
+  ])('a value of %i bytes, with chunk %j, is stored %s: with its times it must not be larger than a client reads', async (length, chunk, how) => {
+    const fleet = new Fleet(1, 0, { expire: 60, ...(chunk !== undefined && { chunk }) }, (client) => old(new Client(client.executor, { ...client.options, maxValueSize: 1000 })));
+    const { cache } = fleet.processes[0]!;
+    const value = 'x'.repeat(length);
+    const stored = cache.set('set', value);
+    if (how === 'not') await expect(fleet.clock.until(stored)).rejects.toThrow('value has 961 bytes; maxValueSize is 1000, of which the cache needs 40 here');
+    else expect(await fleet.clock.until(stored)).toBe(true);
+    expect(await fleet.clock.until(cache.get('get', () => value))).toBe(value);
+    await fleet.clock.pass(10);
+    for (const key of ['set', 'get']) expect(await fleet.clock.until(cache.peek(key))).toBe(how === 'not' ? undefined : value);
+    expect(cache.stats()).toMatchObject({ 'cache-error': 0, 'store-error': how === 'not' ? 1 : 0, released: how === 'not' ? 1 : 0 });
+    for (const { value: bytes } of fleet.store.items()) expect(bytes.length).toBeLessThanOrEqual(1000);
+  });
+
   it('38/1: one load', async () => {
     const fleet = fleetOf(8, 300);
     const { values, times } = await fleet.herd(200, 'k');

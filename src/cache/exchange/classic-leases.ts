@@ -21,6 +21,8 @@ import { PlainGet, type PlainItem } from './plain-get';
 import { Reply, type Ask, type Stored } from './reply';
 import type { CasNumbers } from './tokens';
 
+/** The most bytes that the times add to an entry: a line of its own, with two numbers of 15 digits. */
+export const TIMES_LENGTH = 40;
 /** How often a place-holder is made that is gone at once. */
 const ROUNDS = 3;
 /** The refresher's mark: to whoever has an entry of that name it is a place-holder, and no value. */
