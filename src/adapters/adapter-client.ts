@@ -1,9 +1,9 @@
 import type { CacheApi } from '../client/cache-api';
 import { MemcacheIllegalInputError } from '../errors';
-import { hasMethods } from '../options/rule';
+import { hasMethods, isObject } from '../options/rule';
 import { isBytes } from '../protocol/bytes';
 import { MAX_KEY_LENGTH } from '../protocol/limits';
-import { safeKey } from '../protocol/safe-key';
+import { DIGEST_LENGTH, safeKey } from '../protocol/safe-key';
 import { systemClock, type Clock } from '../runtime/clock';
 
 /** Any client that can store strings. No adapter closes it. */
@@ -21,15 +21,40 @@ export function checkClient(client: unknown, ...methods: readonly string[]): voi
   throw new MemcacheIllegalInputError('client must be a client, for example new Client()');
 }
 
+/**
+ * To be asked when an adapter is made: an error of each call might count as a miss, and nobody would hear of it.
+ *
+ * @throws MemcacheIllegalInputError when the client's own prefix leaves no room for keys that begin with `prefix`
+ */
+export function checkRoom(client: AdapterClient, prefix: string): void {
+  if (roomAfter(client, prefix) >= DIGEST_LENGTH) return;
+  throw new MemcacheIllegalInputError(`the keyPrefix of the client must be at most ${MAX_KEY_LENGTH - prefix.length - DIGEST_LENGTH} bytes long here, as the adapter needs the rest of each key`);
+}
+
 /** `prefix` and `key` as one legal key of `client`. */
 export function keyOf(client: AdapterClient, prefix: string, key: string): string {
-  return prefix + safeKey(key, MAX_KEY_LENGTH - Buffer.byteLength(client.options?.keyPrefix ?? '') - prefix.length);
+  return prefix + safeKey(key, roomAfter(client, prefix));
+}
+
+/** How many bytes a key of `client` has after `prefix`. */
+function roomAfter(client: AdapterClient, prefix: string): number {
+  return MAX_KEY_LENGTH - Buffer.byteLength(client.options?.keyPrefix ?? '') - prefix.length;
 }
 
 /** A stored string, even if the serde reads it as bytes. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   return isBytes(value) ? Buffer.from(value).toString() : undefined;
+}
+
+/** The object that a stored string is as JSON; undefined for all that somebody else may have stored. */
+export function objectOf(value: unknown): object | undefined {
+  try {
+    const object: unknown = JSON.parse(textOf(value) ?? 'null');
+    return isObject(object) ? object : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The source of time of `client`. */

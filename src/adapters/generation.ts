@@ -1,7 +1,7 @@
 import { option, settingsAmong, type OptionTable } from '../options/option';
 import { safeKey } from '../protocol/safe-key';
-import { clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
-import { uniqueWord } from './key-words';
+import { checkRoom, clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
+import { isUniqueWord, uniqueWord } from './key-words';
 import { LIFETIME } from './lifetimes';
 
 /** Options of every adapter whose namespace can be cleared. */
@@ -37,8 +37,7 @@ export class Generation {
     this.#client = client;
     this.#name = safeKey(name, 100);
     this.#ttl = settingsAmong(GENERATION_OPTIONS, options).generationTtl;
-    // Fails now if the client's prefix leaves no room.
-    keyOf(client, this.#prefix(uniqueWord()), '');
+    checkRoom(client, this.#prefix(uniqueWord()));
   }
 
   /** The keys of the items of `names` in the current generation. */
@@ -135,11 +134,20 @@ export class Generation {
   }
 
   async #read(): Promise<string> {
-    const found = textOf(await this.#client.get(this.#item));
+    const found = await this.#stored();
     if (found !== undefined) return found;
     const word = uniqueWord();
     if (await this.#client.add(this.#item, word, { noreply: false })) return word;
-    // Another process was first. If its item is lost already, our own word stands for an empty namespace.
-    return textOf(await this.#client.get(this.#item)) ?? word;
+    // Another process was first.
+    const present = await this.#stored();
+    if (present !== undefined) return present;
+    // Its item is lost already, or cannot be read, as after a change of the serde's version: the namespace would be empty for good.
+    await this.#client.set(this.#item, word, { noreply: false });
+    return word;
+  }
+
+  async #stored(): Promise<string | undefined> {
+    const text = textOf(await this.#client.get(this.#item));
+    return text !== undefined && isUniqueWord(text) ? text : undefined;
   }
 }

@@ -12,3 +12,8 @@ export const WORD: Rule<string> = valueThat(
 export function uniqueWord(): string {
   return nodeCrypto().randomBytes(9).toString('base64url');
 }
+
+/** Whether `word` may be one that {@link uniqueWord} has made. */
+export function isUniqueWord(word: string): boolean {
+  return /^[\w-]{12}$/.test(word);
+}

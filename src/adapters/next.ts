@@ -1,8 +1,9 @@
 import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { option, settingsOf, type OptionTable } from '../options/option';
+import { isObject } from '../options/rule';
 import { decode, encode, type Encoded, type IncrementalEntry } from './next-entry';
 import { Pieces } from './pieces';
-import { checkClient, clockOf, type AdapterClient } from './adapter-client';
+import { checkClient, checkRoom, clockOf, objectOf, type AdapterClient } from './adapter-client';
 import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
@@ -54,6 +55,10 @@ interface Stored {
   readonly entry: unknown;
 }
 
+function isStored(value: object): value is Stored {
+  return 'time' in value && typeof value.time === 'number' && 'tags' in value && Array.isArray(value.tags) && 'entry' in value && isObject(value.entry);
+}
+
 /** For `cacheHandler` in next.config.js. */
 export interface IncrementalCacheHandler {
   get(key: string, context?: object): Promise<IncrementalEntry | null>;
@@ -88,6 +93,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
   checkClient(client, 'setMany', 'cas');
   const { prefix, ttl, failures } = settingsOf(NEXT_OPTIONS, options);
   const clock = clockOf(client);
+  checkRoom(client, `${prefix}e:`);
   const items = new Pieces(client, `${prefix}e:`);
   const allTags = new Tags(client, `${prefix}t:`);
   /** Writes of this process that are under way: reads of the same key wait for them. */
@@ -99,8 +105,8 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
   }
 
   async function fresh(key: string, tags: readonly string[]): Promise<{ readonly stored: Stored; readonly stale: boolean } | undefined> {
-    const text = await items.read(key);
-    const stored = text === undefined ? undefined : (JSON.parse(text) as Stored);
+    const found = objectOf(await items.read(key));
+    const stored = found !== undefined && isStored(found) ? found : undefined;
     // Also on a miss: tags that are created now are older than the entry that will be made.
     const state = await allTags.freshness([...(stored?.tags ?? []), ...tags], stored?.time ?? 0);
     return stored === undefined || state === 'expired' ? undefined : { stored, stale: state === 'stale' };

@@ -2,6 +2,11 @@ import { keyOf, textOf, type AdapterClient } from './adapter-client';
 import { uniqueWord } from './key-words';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 
+/** No more are asked for, whatever an item says. */
+const MAX_PIECES = 9999;
+/** What stands in the place of a string in pieces: their id, and how many there are. */
+const HEAD = /^([\w-]{12}):(\d{1,4})$/;
+
 /** Strings that begin with `{`, those larger than an item in numbered pieces. */
 export class Pieces {
   readonly #client: AdapterClient;
@@ -15,11 +20,12 @@ export class Pieces {
     this.#length = Math.max(64, Math.floor(((client.options?.maxValueSize ?? DEFAULT_MAX_VALUE_SIZE) - 512) / 3));
   }
 
-  /** The string; undefined when it, or a piece of it, is missing. */
+  /** The string; undefined when it, or a piece of it, is missing, and for what somebody else has stored. */
   async read(key: string): Promise<string | undefined> {
     const text = textOf(await this.#client.get(this.#item(key)));
     if (text === undefined || text.startsWith('{')) return text;
-    const [id = '', count = ''] = text.split(':');
+    const [, id = '', count] = HEAD.exec(text) ?? [];
+    if (count === undefined) return undefined;
     const keys = Array.from({ length: Number(count) }, (_, index) => this.#item(`${id}:${index}`));
     const found = await this.#client.getMany(keys);
     return found.size < keys.length ? undefined : keys.map((piece) => textOf(found.get(piece)) ?? '').join('');
@@ -33,6 +39,11 @@ export class Pieces {
       return;
     }
     // The id keeps the pieces of two writers apart, and the head is written last, so that no piece is read before all are there.
+    if (pieces.length > MAX_PIECES) {
+      // As a client does with a value that is too large: the old one is out of date.
+      await this.#client.delete(this.#item(key), { noreply: false });
+      return;
+    }
     const id = uniqueWord();
     const entries = pieces.map((piece, index) => [this.#item(`${id}:${index}`), piece] as const);
     const missing = await this.#client.setMany(entries, options);

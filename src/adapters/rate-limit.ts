@@ -1,7 +1,7 @@
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { checkValue, SWITCH, valueThat, type Rule } from '../options/rule';
 import type { MetaArithmeticOptions } from '../client/commands/meta-options';
-import { checkClient, clockOf, keyOf, type AdapterClient } from './adapter-client';
+import { checkClient, checkRoom, clockOf, keyOf, type AdapterClient } from './adapter-client';
 import { FAILURES, hasCode, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { secondsOf } from './lifetimes';
@@ -35,6 +35,9 @@ export interface RateLimitStoreOptions {
    */
   meta?: boolean | undefined;
 }
+
+/** No window has a longer number: in the year 2286 those of a second each will. */
+const LAST_WINDOW = 9_999_999_999;
 
 const WINDOW: Rule<number> = valueThat('a number of milliseconds, more than 0', (value) => typeof value === 'number' && value > 0 && value <= 1e12);
 
@@ -73,6 +76,7 @@ export class MemcacheRateLimitStore {
   constructor(client: CountingClient, options: RateLimitStoreOptions = {}) {
     checkClient(client, 'incr', 'decr', 'metaArithmetic');
     const { prefix, windowMs, failures, meta } = settingsOf(RATE_LIMIT_OPTIONS, options);
+    checkRoom(client, `${prefix}${LAST_WINDOW}:`);
     this.#client = client;
     this.prefix = prefix;
     this.#ownWindow = windowMs !== undefined;

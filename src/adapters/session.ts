@@ -3,7 +3,7 @@ import type { StoreOptions } from '../client/cache-api';
 import { MemcacheIllegalInputError } from '../errors';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { ExpressSessions, type Generate, type RequestLike, type SessionLike } from './express-sessions';
-import { checkClient, clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
+import { checkClient, checkRoom, clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
 import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
@@ -66,6 +66,7 @@ export class MemcacheSessionStore extends EventEmitter {
     super();
     checkClient(client, 'touch', 'replace', 'cas');
     const { prefix, ttl, failures } = settingsOf(SESSION_OPTIONS, options);
+    checkRoom(client, prefix);
     this.#client = client;
     this.#prefix = prefix;
     this.#ttl = ttl;

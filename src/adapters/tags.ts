@@ -1,4 +1,4 @@
-import { clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
+import { clockOf, keyOf, objectOf, type AdapterClient } from './adapter-client';
 
 /** Seconds for which entries may be served as stale after a revalidation; not at all when undefined. */
 export interface Durations {
@@ -64,9 +64,9 @@ export class Tags {
   async #mark(tag: string, stale: number, { expire }: Durations): Promise<boolean> {
     for (let attempt = 0; attempt < 8; attempt++) {
       const [value, cas] = await this.#client.gets(this.#item(tag));
-      const text = textOf(value);
-      if (text === undefined || cas === undefined) return false;
-      const after: Tag = { ...(JSON.parse(text) as Tag), stale, ...(expire !== undefined && { expired: stale + expire * 1000 }) };
+      const before: Tag | undefined = objectOf(value);
+      if (before === undefined || cas === undefined) return false;
+      const after: Tag = { ...before, stale, ...(expire !== undefined && { expired: stale + expire * 1000 }) };
       if ((await this.#client.cas(this.#item(tag), JSON.stringify(after), cas, { noreply: false })) === true) return true;
     }
     return false;
@@ -74,16 +74,32 @@ export class Tags {
 
   /** The tags that were there; the others are created. */
   async #create(tags: readonly string[], expired: number): Promise<Map<string, Tag>> {
+    const unique = [...new Set(tags)];
+    const known = await this.#read(unique);
+    const text = JSON.stringify({ expired } satisfies Tag);
+    const create = async (tag: string): Promise<boolean> => known.has(tag) || this.#client.add(this.#item(tag), text, { noreply: false });
+    const created = await Promise.all(unique.map(create));
+    await this.#replace(unique.filter((_, index) => created[index] === false));
+    return known;
+  }
+
+  /** Another process has created these tags meanwhile; or they cannot be read, as after a change of the serde's version, and would be expired for good. */
+  async #replace(tags: readonly string[]): Promise<void> {
+    const known = await this.#read(tags);
+    // Nobody knows when they were revalidated.
+    const text = JSON.stringify({ expired: clockOf(this.#client).time() - 1 } satisfies Tag);
+    await Promise.all(tags.filter((tag) => !known.has(tag)).map((tag) => this.#client.set(this.#item(tag), text, { noreply: false })));
+  }
+
+  /** Those of `tags` that are there. */
+  async #read(tags: readonly string[]): Promise<Map<string, Tag>> {
     const known = new Map<string, Tag>();
     if (tags.length === 0) return known;
-    const unique = [...new Set(tags)];
-    const found = await this.#client.getMany(unique.map((tag) => this.#item(tag)));
-    for (const tag of unique) {
-      const text = textOf(found.get(this.#item(tag)));
-      if (text !== undefined) known.set(tag, JSON.parse(text) as Tag);
+    const found = await this.#client.getMany(tags.map((tag) => this.#item(tag)));
+    for (const tag of tags) {
+      const state: Tag | undefined = objectOf(found.get(this.#item(tag)));
+      if (state !== undefined) known.set(tag, state);
     }
-    const text = JSON.stringify({ expired } satisfies Tag);
-    await Promise.all(unique.filter((tag) => !known.has(tag)).map((tag) => this.#client.add(this.#item(tag), text, { noreply: false })));
     return known;
   }
 

@@ -119,7 +119,7 @@ export interface CacheOptions<T = unknown> extends Omit<EntryOptions<T>, 'signal
   maxBackground?: number | undefined;
   /** Milliseconds for which `close` waits for background loads and stores before it aborts them. @default 5000 */
   closeTimeout?: number | undefined;
-  /** Values larger than the client's `maxValueSize` are stored in pieces, up to this many bytes. @default off */
+  /** Values larger than the client's `maxValueSize` are stored in pieces, up to this many bytes and 9999 pieces. @default off */
   chunk?: { maxValue: number } | undefined;
   /** A near cache in this process. @default none */
   l1?: NearCacheOptions | undefined;
@@ -146,7 +146,8 @@ const SECONDS = wholeNumber(0, MAX_SECONDS);
 const COUNT = wholeNumber(0, MAX_COUNT);
 const AT_LEAST_ONE = wholeNumber(1, MAX_COUNT);
 
-const MAX_TAGS = 16;
+/** The most tags of an entry. */
+export const MAX_TAGS = 16;
 const TAG = /^[!-~]{1,150}$/;
 
 const TAG_NAMES: Rule<readonly string[]> = valueThat(

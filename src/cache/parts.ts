@@ -18,7 +18,7 @@ import { Storing } from './engine/storing';
 import { Writes } from './engine/writes';
 import { Events } from './events';
 import { Chunks } from './exchange/chunks';
-import { ClassicLeases } from './exchange/classic-leases';
+import { ClassicLeases, TIMES_LENGTH } from './exchange/classic-leases';
 import { Gate } from './exchange/gate';
 import type { Leases, Place } from './exchange/leases';
 import { MetaLeases } from './exchange/meta-leases';
@@ -64,16 +64,17 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   const clock = options.clock ?? clientClock ?? systemClock;
   const random = options.random ?? systemRandom;
   const serde: Serde<unknown, unknown> = clientSerde ?? new TypedSerde();
-  const { cacheTimeout } = settings.entry;
+  const { cacheTimeout, tags } = settings.entry;
   const serverOf = serverOfKeys(client);
   const epoch = (): number => writes.epoch;
 
   const executor = rejecting(client.executor);
   const keys = new KeySpace({ prefix: encodePrefix(keyPrefix ?? '', allowUnicode), allowUnicode }, settings.namespace);
+  if (Array.isArray(tags)) keys.checkTags(tags);
   const origin = { clientId: clientIdOf(client), name: settings.name };
   const events = new Events(settings.observe, origin, settings.keyShown ?? diagnostics?.key);
   const entryReader = new EntryReader(serde);
-  const writer = new EntryWriter(serde, maxValueSize);
+  const writer = new EntryWriter(serde, maxValueSize, () => (gate.abilities?.leases === false ? TIMES_LENGTH : 0));
   const chunks = new Chunks(executor, entryReader, clock, random, maxValueSize, settings.maxChunked);
   const limits = new TimeLimits(clock);
   const gate = new Gate(executor, clock, limits, ({ leases, ownCas }) => {

@@ -8,7 +8,7 @@ import { hasMethods } from '../options/rule';
 import { isBytes } from '../protocol/bytes';
 import { keyList, type Key } from '../protocol/key';
 import type { CacheValue } from '../serde/typed-serde';
-import { callSettings, tagList, type CacheOptions, type EntryOptions } from './cache-options';
+import { callSettings, tagList, type CacheOptions, type EntryOptions, type EntrySettings } from './cache-options';
 import type { Load } from './engine/caller';
 import { NAMESPACE_COUNTER } from './key-space';
 import { assembleCache, type CacheParts } from './parts';
@@ -58,10 +58,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined = T>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T>;
   get<T extends Out & In>(key: Key, load: Loader<T | undefined, T>, options?: EntryOptions<Stored<T>>): Promise<T | undefined>;
   get(key: Key, load: Load, options?: EntryOptions<never>): Promise<unknown> {
-    const { keys, lookups, settings } = this.#parts;
+    const { keys, lookups } = this.#parts;
     try {
       if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
-      return lookups.get(keys.entry(key), load, callSettings(options, settings.entry), options?.signal);
+      return lookups.get(keys.entry(key), load, this.#settingsOf(options), options?.signal);
     } catch (error) {
       return rejected(error);
     }
@@ -89,7 +89,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   /** As `getMany`; the result of each key is a promise of its own. */
   async #getEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, options?: EntryOptions<never>): Promise<Promise<unknown>[]> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
-    return this.#parts.lookups.getEach(list, load, callSettings(options, this.#parts.settings.entry), options?.signal);
+    return this.#parts.lookups.getEach(list, load, this.#settingsOf(options), options?.signal);
   }
 
   /**
@@ -103,7 +103,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
     if (!hasMethods(options, 'key')) throw new MemcacheIllegalInputError('key must be a function that makes a key of the arguments');
     const { key, ...entry } = options;
-    callSettings(entry, this.#parts.settings.entry);
+    this.#settingsOf(entry);
     return (...args) => {
       let made: Key;
       try {
@@ -121,13 +121,15 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    */
   peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
   async peek(key: Key, options?: CallOptions): Promise<unknown> {
-    return this.#parts.lookups.peek(this.#parts.keys.entry(key), options);
+    const { keys, lookups } = this.#parts;
+    this.#settingsOf(options);
+    return lookups.peek(keys.entry(key), callOf(options));
   }
 
   /** Stores a value, which wins over any load under way; resolves with whether it was stored. Rejects as the client's `set` does. */
   async set(key: Key, value: In, options?: EntryOptions<never>): Promise<boolean> {
-    const { keys, writes, settings } = this.#parts;
-    const entry = callSettings(options, settings.entry);
+    const { keys, writes } = this.#parts;
+    const entry = this.#settingsOf(options);
     if (value === undefined) throw new MemcacheIllegalInputError('value must not be undefined; use delete');
     return writes.set(keys.entry(key), value, entry, callOf(options));
   }
@@ -137,7 +139,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * value afterwards. Rejects as the client's `delete` does.
    */
   async delete(key: Key, options?: CallOptions): Promise<boolean> {
-    return this.#parts.writes.delete(this.#parts.keys.entry(key), callOf(options));
+    const { keys, writes } = this.#parts;
+    this.#settingsOf(options);
+    return writes.delete(keys.entry(key), callOf(options));
   }
 
   /**
@@ -146,8 +150,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * `delete` does.
    */
   async invalidate(key: Key, options?: EntryOptions<never>): Promise<boolean> {
-    const { keys, writes, settings } = this.#parts;
-    const entry = callSettings(options, settings.entry);
+    const { keys, writes } = this.#parts;
+    const entry = this.#settingsOf(options);
     return writes.invalidate(keys.entry(key), entry, callOf(options));
   }
 
@@ -160,7 +164,6 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     if (typeof write !== 'function') throw new MemcacheIllegalInputError('write must be a function');
     const { keys: space, writes } = this.#parts;
     const targets = (isOneKey(keys) ? [keys] : keyList(keys)).map((key) => space.entry(key));
-    if (space.isVersioned) for (const target of targets) space.check(target);
     return writes.change(targets, write);
   }
 
@@ -218,6 +221,14 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     return this.close();
   }
 
+  /** Those of one call: one list for all methods. @throws MemcacheIllegalInputError naming the option that is not legal */
+  #settingsOf(options: EntryOptions<never> | undefined): EntrySettings {
+    const { keys, settings } = this.#parts;
+    const own = callSettings(options, settings.entry);
+    // A function is asked for them once there is a value.
+    if (own !== settings.entry && Array.isArray(own.tags)) keys.checkTags(own.tags);
+    return own;
+  }
 }
 
 function isOneKey(keys: unknown): keys is Key {

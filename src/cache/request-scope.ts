@@ -1,7 +1,7 @@
 import type { Keys } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
 import { isBytes } from '../protocol/bytes';
-import { isKeyList, keyText, type Key } from '../protocol/key';
+import { isKeyList, storedPart, type Key } from '../protocol/key';
 import type { CacheValue } from '../serde/typed-serde';
 import type { EntryOptions } from './cache-options';
 import type { Loader, ManyLoader, Stored } from './types';
@@ -89,7 +89,8 @@ function isPart(part: unknown): boolean {
   return typeof part === 'string' || isBytes(part);
 }
 
-/** Keys that are stored under the same bytes are one. */
+/** Keys that are stored under the same bytes are one: one character for each, as bytes need not be text. */
 function idOf(key: Key): string {
-  return keyText(key);
+  const part = storedPart(key);
+  return (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part.buffer, part.byteOffset, part.byteLength)).toString('latin1');
 }

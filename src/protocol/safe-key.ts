@@ -4,8 +4,8 @@ import { MAX_KEY_LENGTH } from './limits';
 
 /** How many characters of the original key are kept in front of a digest, for the people who read it. */
 const HEAD_LENGTH = 32;
-/** `#` and SHA-256 in base64url. */
-const DIGEST_LENGTH = 44;
+/** `#` and SHA-256 in base64url: no key can do with less room. */
+export const DIGEST_LENGTH = 44;
 
 const LEGAL = /^[\x21-\x7e]+$/;
 /** What this function makes. Such a key is digested too: left as it is, it could name another key's item. */

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyvStoreAdapter } from 'keyv';
-import { MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
+import { MemcacheConnectError, MemcacheIllegalInputError, TypedSerde, VersionedSerde } from '../../src';
 import { KeyvMemcache } from '../../src/adapters/keyv';
 import { promptly } from '../support/busy-machine';
+import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { caches, deadClient, describeOverCaches } from './clients';
 
 const DAY = 86_400_000;
@@ -123,6 +124,18 @@ describeOverCaches('KeyvMemcache', (cache) => {
     await store.disconnect();
     expect(await client.set('k', 1)).toBe(true);
   });
+});
+
+it.each([
+  ['of another version of the serde', (store: MemoryStore) => new EmbeddedClient(store, { serde: new VersionedSerde(new TypedSerde(), 1) })],
+  ['of another program', (store: MemoryStore) => store.store('set', 'keyv:generation', 'no word of ours', 16, 0)],
+])('a generation %s is replaced: else the namespace would be empty for good', async (_, before) => {
+  const store = new MemoryStore();
+  const other = before(store);
+  if (other instanceof EmbeddedClient) await new KeyvMemcache(other).set('k', 'v');
+  const [one, two] = [0, 0].map((generationTtl) => new KeyvMemcache(new EmbeddedClient(store, { serde: new VersionedSerde(new TypedSerde(), 2) }), { generationTtl }));
+  expect(await one?.set('k', 'v')).toBe(true);
+  expect([await one?.get('k'), await two?.get('k')]).toEqual(['v', 'v']);
 });
 
 it.concurrent.each(caches.filter(([name]) => /^(Client|Embedded)/.test(name)))('rounds milliseconds up: half a second is neither for ever nor nothing, with %s', async (_, start) => {

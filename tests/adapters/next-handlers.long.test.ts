@@ -1,5 +1,6 @@
-import { MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
+import { MemcacheConnectError, MemcacheIllegalInputError, TypedSerde, VersionedSerde } from '../../src';
 import { createCacheHandler, type UseCacheEntry } from '../../src/adapters/next';
+import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { systemClock, type Clock } from '../../src/runtime/clock';
 import { deadClient, describeOverCaches } from './clients';
 
@@ -155,6 +156,48 @@ it('errors are misses, but a revalidation that failed rejects', async () => {
   for (const call of [strict.get('k'), strict.set('k', entryOf('v')), new strict().get('k'), new strict().set('k', {})]) {
     await expect(call).rejects.toBeInstanceOf(MemcacheConnectError);
   }
+});
+
+it.each(['{no JSON', '{}', '[]', 'x', 'one-word-of1:300000000', 'one-word-of1:2'])('what somebody else has stored, such as %s, is a miss, and made anew', async (foreign) => {
+  const client = new EmbeddedClient();
+  const handler = createCacheHandler(client);
+  const incremental = new handler();
+  for (const key of ['e:i:page', 'e:u:part', 't:tag']) await client.set(`next:${key}`, foreign);
+  expect(await incremental.get('page', { tags: ['tag'] })).toBeNull();
+  expect(await handler.get('part', ['tag'])).toBeUndefined();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await incremental.set('page', { kind: 'FETCH' }, { tags: ['tag'] });
+  await handler.set('part', entryOf('v', ['tag']));
+  expect(await incremental.get('page', { tags: ['tag'] })).toMatchObject({ value: { kind: 'FETCH' } });
+  expect(await textOf(await handler.get('part'))).toBe('v');
+  await client.set('next:t:tag', foreign);
+  await handler.updateTags(['tag'], { expire: 100 });
+  // Stale, or gone.
+  expect((await incremental.get('page', { tags: ['tag'] }))?.lastModified ?? -1).toBe(-1);
+});
+
+it('tags are known again after a change of the version of the serde', async () => {
+  const store = new MemoryStore();
+  for (const version of [1, 2]) {
+    const handler = new (createCacheHandler(new EmbeddedClient(store, { serde: new VersionedSerde(new TypedSerde(), version) })))();
+    const pages: unknown[] = [];
+    for (let visit = 0; visit < 3; visit++) {
+      const page = await handler.get('page', { tags: ['tag'] });
+      pages.push(page === null ? null : 'page');
+      if (page === null) await handler.set('page', { kind: 'FETCH' }, { tags: ['tag'] });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(pages).toEqual([null, 'page', 'page']);
+  }
+});
+
+it('an entry that would take too many pieces is not stored, nor does the one before it stay', async () => {
+  const client = new EmbeddedClient(undefined, { maxValueSize: 600 });
+  const handler = new (createCacheHandler(client))();
+  await handler.set('page', { kind: 'FETCH', text: 'x'.repeat(1000) });
+  expect(await handler.get('page')).toMatchObject({ value: { text: 'x'.repeat(1000) } });
+  await handler.set('page', { kind: 'FETCH', text: 'x'.repeat(700_000) });
+  expect(await handler.get('page')).toBeNull();
 });
 
 it('refuses options that are not legal', async () => {

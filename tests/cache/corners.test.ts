@@ -92,6 +92,27 @@ describe('values in pieces', () => {
     expect(fleet.database.loads).toBe(2);
   });
 
+  it('a set that fails leaves no pieces, which would stay for ever', async () => {
+    const fleet = new Fleet(1, 0, { ...options, expire: 0 }, small);
+    const { cache, line } = fleet.processes[0]!;
+    line.onCommand = ({ verb }) => {
+      if (verb === 'ms') throw new MemcacheConnectError('nobody is there', { server: 'embedded', command: verb });
+      return undefined;
+    };
+    await expect(fleet.clock.until(cache.set('k', large))).rejects.toThrow('nobody is there');
+    await fleet.clock.pass(10);
+    expect([...fleet.store.items()].map(({ key }) => key)).toEqual([]);
+  });
+
+  it('no more than 9999 pieces are stored, or asked for, whatever an entry says', async () => {
+    const fleet = new Fleet(1, 0, { chunk: { maxValue: 2 ** 30 } }, small);
+    const [process] = fleet.processes;
+    expect(fleet.store.store('set', 'k', '1 c i=a n=999999 b=9999999999 r=1\n', 2 ** 31, 0)).toBe('stored');
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(process!.line.sent.length).toBeLessThan(10);
+    await expect(fleet.clock.until(process!.cache.set('k', 'z'.repeat(10_000_000)))).rejects.toThrow(/9999 are the most$/);
+  });
+
   it.each([['missing', 'delete'], ['another one', 'change']])('a piece that is %s makes a miss, which stores it anew', async (_, how) => {
     const fleet = new Fleet(1, 0, options, small);
     fleet.database.value = () => large;
@@ -655,6 +676,19 @@ describe('other clients', () => {
 });
 
 describe('scopes', () => {
+  it('tell keys apart that are no text, and know one that is both', async () => {
+    const cache = new ReadThroughCache(new EmbeddedClient(undefined, { allowUnicodeKeys: true }));
+    const scope = cache.scope();
+    const keys = [0xff, 0xfe, 0xfd].map((byte) => Buffer.from([byte]));
+    expect(await scope.get(keys[0]!, () => 0)).toBe(0);
+    expect(await scope.get(keys[1]!, () => 1)).toBe(1);
+    expect([...(await scope.getMany(keys, (wanted) => wanted.map(() => 2))).values()]).toEqual([0, 1, 2]);
+    expect(await scope.get('é', () => 'text')).toBe('text');
+    expect(await scope.get(Buffer.from('é'), () => 'bytes')).toBe('text');
+    expect(await scope.peek(['route', 'é'])).toBe('text');
+    await cache.close();
+  });
+
   it('refuse what the cache refuses, by rejecting, and remember nothing of it', async () => {
     const cache = new ReadThroughCache(new EmbeddedClient());
     const scope = cache.scope();

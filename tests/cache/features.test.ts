@@ -178,10 +178,51 @@ describe('tags and namespace', () => {
     for (const key of keys) await fleet.herd(1, key, { tags: [`of-${key}`] });
     for (const key of keys) {
       fleet.database.write(key);
-      fleet.store.delete(`tag:of-${key}`);
+      expect(fleet.store.delete(`~tag:of-${key}`)).toBe(true);
     }
     await fleet.clock.pass(1100);
     for (const key of keys) expect(new Set((await fleet.herd(1, key, { tags: [`of-${key}`] })).values)).toEqual(new Set([`${key}@1`]));
+  });
+
+  it.each([undefined, 'shop'])('an entry may be called as a tag is, and as its version: none is another\'s, with the namespace %s', async (namespace) => {
+    const client = new EmbeddedClient();
+    const cache = new ReadThroughCache(client, { expire: 60, tagMaxAge: 0, ...(namespace !== undefined && { namespace }) });
+    const keys = ['tag:news', 'news', 'version', 'shop:version', 'shop:tag:news', '~news'];
+    const read = async (of: string): Promise<unknown[]> => Promise.all(keys.map((key) => cache.get(key, () => `${of} ${key}`, { tags: ['news'] })));
+    const first = keys.map((key) => `first ${key}`);
+    expect(await read('first')).toEqual(first);
+    expect(await read('another')).toEqual(first);
+    await cache.invalidateTags('news');
+    expect(await read('second')).toEqual(keys.map((key) => `second ${key}`));
+    await cache.close();
+  });
+
+  it('what only counters may be called is no key', async () => {
+    const client = new EmbeddedClient(undefined, { keyPrefix: 'p:' });
+    const cache = new ReadThroughCache(client, { expire: 60 });
+    const load = jest.fn(() => 'v');
+    for (const key of ['~tag:news', Buffer.from('~tag:news'), ['r', '~tag:news'] as const]) {
+      await expect(cache.get(key, load)).rejects.toThrow('key must not begin with "~tag:"');
+    }
+    expect(load).not.toHaveBeenCalled();
+    expect(await cache.get('a~tag:news', load)).toBe('v');
+    // There all keys are in the namespace.
+    expect(await new ReadThroughCache(client, { namespace: 'n' }).get('~tag:news', load)).toBe('v');
+    await cache.close();
+  });
+
+  it.each([
+    ['a tag that can have no counter here', `${'t'.repeat(300)}=1`],
+    ['more tags than any entry has', Array.from({ length: 300 }, (_, i) => `t${i}=1`).join(' ')],
+  ])('what somebody else has stored with %s is a miss, and made anew', async (_, words) => {
+    const client = new EmbeddedClient();
+    const cache = new ReadThroughCache(client, { expire: 60, l1: { admit: 'all' } });
+    expect(client.store.store('set', 'k', `1 v ${words}\nanother's`, 2 ** 31, 0)).toBe('stored');
+    expect(await cache.peek('k')).toBeUndefined();
+    expect(await cache.get('k', () => 'loaded')).toBe('loaded');
+    expect(await cache.get('k', () => 'loaded again')).toBe('loaded');
+    expect(client.store.size).toBe(1);
+    await cache.close();
   });
 
   it('tags made of the value', async () => {
@@ -240,6 +281,46 @@ describe('tags and namespace', () => {
     expect(await fleet.clock.until(cache.change('k'.repeat(longest), write))).toBe('written');
     await expect(fleet.clock.until(cache.change('k'.repeat(longest + 1), write))).rejects.toThrow(MemcacheIllegalInputError);
     expect(write).toHaveBeenCalledTimes(1);
+  });
+
+  it('every method refuses a key that is too long with some version of the namespace', async () => {
+    const cache = new ReadThroughCache(new EmbeddedClient(), { namespace: 'shop' });
+    const load = jest.fn(() => 'loaded');
+    const longest = 250 - 'shop:zzzzzzzzzzz:'.length;
+    const key = 'k'.repeat(longest + 1);
+    const calls = [cache.get(key, load), cache.getMany(['k', key], load as never), cache.peek(key), cache.set(key, 'v'), cache.delete(key), cache.invalidate(key)];
+    for (const outcome of await Promise.allSettled(calls)) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'MEMCACHE_ILLEGAL_INPUT' } });
+    expect(load).not.toHaveBeenCalled();
+    expect((await cache.getMany(['k'.repeat(longest)], () => ['loaded'])).size).toBe(1);
+    await cache.close();
+  });
+
+  it.each([
+    ['', undefined, 150],
+    ['p'.repeat(100), undefined, 145],
+    ['', 'n'.repeat(100), 145],
+    ['p'.repeat(50), 'n'.repeat(50), 145],
+  ])('a tag whose counter would have too long a key is refused before anything is done, with the prefix "%s" and the namespace %s', async (keyPrefix, namespace, longest) => {
+    const client = new EmbeddedClient(undefined, { keyPrefix });
+    const options = { expire: 600, ...(namespace !== undefined && { namespace }) };
+    const cache = new ReadThroughCache(client, options);
+    const load = jest.fn(() => 'tagged');
+    const tags = ['t', 't'.repeat(longest + 1)];
+    const refusal = longest < 150 ? `a tag must be at most ${longest} characters long here` : 'tags must be';
+    const tagged = [cache.get('k', load, { tags }), cache.getMany(['k'], load as never, { tags }), cache.set('k', 'v', { tags }), cache.invalidate('k', { tags })];
+    // Whoever asks in the same tick is not concerned.
+    expect(await cache.get('k', () => 'plain')).toBe('plain');
+    for (const outcome of await Promise.allSettled(tagged)) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'MEMCACHE_ILLEGAL_INPUT', message: expect.stringContaining(refusal) as unknown } });
+    }
+    expect(load).not.toHaveBeenCalled();
+    expect(() => cache.wrap(load, { key: () => 'k', tags })).toThrow(refusal);
+    expect(() => new ReadThroughCache(client, { ...options, tags })).toThrow(refusal);
+    expect(await cache.get('long', load, { tags: ['t'.repeat(longest)] })).toBe('tagged');
+    await cache.invalidateTags('t'.repeat(longest));
+    expect(await cache.peek('long')).toBeUndefined();
+    await cache.close();
+    await client.close();
   });
 
   it('nothing is read or stored while the version of the namespace cannot be had: it could not be invalidated', async () => {
@@ -550,6 +631,24 @@ describe('servers without meta commands', () => {
     await server.close();
   });
 
+  it.each([
+    [960, undefined, 'in one item'],
+    [961, undefined, 'not'],
+    [961, { maxValue: 5000 }, 'in pieces'],
+  ])('a value of %i bytes, with chunk %j, is stored %s: with its times it must not be larger than a client reads', async (length, chunk, how) => {
+    const fleet = new Fleet(1, 0, { expire: 60, ...(chunk !== undefined && { chunk }) }, (client) => old(new Client(client.executor, { ...client.options, maxValueSize: 1000 })));
+    const { cache } = fleet.processes[0]!;
+    const value = 'x'.repeat(length);
+    const stored = cache.set('set', value);
+    if (how === 'not') await expect(fleet.clock.until(stored)).rejects.toThrow('value has 961 bytes; maxValueSize is 1000, of which the cache needs 40 here');
+    else expect(await fleet.clock.until(stored)).toBe(true);
+    expect(await fleet.clock.until(cache.get('get', () => value))).toBe(value);
+    await fleet.clock.pass(10);
+    for (const key of ['set', 'get']) expect(await fleet.clock.until(cache.peek(key))).toBe(how === 'not' ? undefined : value);
+    expect(cache.stats()).toMatchObject({ 'cache-error': 0, 'store-error': how === 'not' ? 1 : 0, released: how === 'not' ? 1 : 0 });
+    for (const { value: bytes } of fleet.store.items()) expect(bytes.length).toBeLessThanOrEqual(1000);
+  });
+
   it('38/1: one load', async () => {
     const fleet = fleetOf(8, 300);
     const { values, times } = await fleet.herd(200, 'k');
@@ -583,6 +682,17 @@ describe('servers without meta commands', () => {
     await fleet.herd(1, 'k');
     await fleet.clock.pass(400);
     expect(fleet.database.loads).toBe(3);
+  });
+
+  it('what marks the refresher of a key is no value, if there is an entry of that name', async () => {
+    const fleet = fleetOf(1, 300, { expire: 5, stale: 30, earlyRefresh: 0, leaseWait: 100 });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(7000);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(fleet.store.find('k~r')).toBeDefined();
+    expect(await fleet.clock.until(process!.cache.peek('k~r'))).toBeUndefined();
+    expect(await fleet.clock.until(process!.get('k~r'))).toBe('k~r@0');
   });
 
   it('38/6: the holder dies', async () => {
@@ -846,6 +956,18 @@ describe('arguments', () => {
     await expect(cache.getMany('k' as never, load as never)).rejects.toThrow(MemcacheIllegalInputError);
     await expect(cache.set('k', undefined as never)).rejects.toThrow(MemcacheIllegalInputError);
     expect(load).not.toHaveBeenCalled();
+  });
+
+  it.each(['peek', 'delete', 'invalidate'] as const)('%s refuses an option that does not exist, and a signal that is none; it takes what is for others', async (method) => {
+    const cache = new ReadThroughCache(new EmbeddedClient(), { expire: 60 });
+    await cache.set('k', 'v');
+    await expect(cache[method]('k', { noreply: true } as never)).rejects.toThrow(/no option "noreply"/);
+    await expect(cache[method]('k', { signal: {} } as never)).rejects.toThrow(/signal must be an AbortSignal/);
+    await expect(cache[method]('k', 'v' as never)).rejects.toThrow(/options must be an object/);
+    expect(await cache.peek('k')).toBe('v');
+    const entryOptions = { expire: 5 };
+    expect(await cache[method]('k', entryOptions as object)).toBe(method === 'peek' ? 'v' : true);
+    await cache.close();
   });
 });
 

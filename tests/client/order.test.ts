@@ -26,7 +26,7 @@ class Tokens {
 
 type Step = (client: Client, tokens: Tokens) => Promise<unknown>;
 
-const KEYS = ['a', 'b', 'noreply', 'count', 'x'.repeat(250)];
+const KEYS = ['a', 'b', 'noreply', 'noreply-', 'count', 'x'.repeat(250)];
 const OPTIONS: ClientOptions = { timeout: 20_000 };
 
 /** What a call that is given up returns does not matter; what it does to the others does. */
@@ -118,6 +118,23 @@ const stores: [name: string, start: (() => Promise<TestServer>) | undefined, old
 ];
 
 describe.each(stores)('over %s', (_, start, isOld) => {
+  (start === undefined ? it.skip : it)('a line that ends with the key noreply may end with a call for another key of it, and the item that is asked for beside it may be there', async () => {
+    const server = await (start ?? startEmbedded)();
+    const client = new Client(server.address);
+    await client.setMany({ a: 1, noreply: 2, 'noreply-': 3 });
+    const orders = [['a', 'noreply', 'a'], ['noreply', 'noreply', 'noreply-', 'noreply'], ['noreply-', 'noreply', 'noreply-'], ['noreply', 'none', 'noreply'], ['none', 'noreply', 'none']];
+    const values: Readonly<Record<string, number>> = { a: 1, noreply: 2, 'noreply-': 3 };
+    for (const keys of orders) {
+      const expected = keys.map((key) => values[key]);
+      expect(await Promise.all(keys.map((key) => client.get(key)))).toEqual(expected);
+      expect(await Promise.all(keys.map(async (key) => (await client.gets(key))[0]))).toEqual(expected);
+      expect((await client.getMany(keys)).get('noreply')).toBe(2);
+    }
+    expect([...client.metrics().values()][0]).toMatchObject({ disconnects: 0, errors: {} });
+    await client.close();
+    await server.stop();
+  });
+
   (start === undefined ? it.skip : it).each(kinds)('%s', async (_name, count, make) => {
     const servers = await Promise.all(Array.from({ length: 2 * count }, () => start?.() ?? startEmbedded()));
     const addresses = servers.map(({ address }) => address);

@@ -73,3 +73,16 @@ describe.each<[string, () => Hasher]>([
     );
   });
 });
+
+test.each([[999, true], [1000, false]])('after %i others have come and gone a node has its old place: %p', (others, kept) => {
+  const names = ['a:1', 'b:1', 'c:1'];
+  const create = (): Hasher => new ModuloHash({ hash: 'python-memcached' });
+  const hasher = withNodes(create(), names);
+  hasher.removeNode('a:1');
+  for (const name of serverNames(others)) {
+    hasher.addNode(name);
+    hasher.removeNode(name);
+  }
+  hasher.addNode('a:1');
+  expect(placeAll(hasher, KEYS)).toEqual(placeAll(withNodes(create(), kept ? names : ['b:1', 'c:1', 'a:1']), KEYS));
+});

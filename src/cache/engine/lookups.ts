@@ -127,7 +127,6 @@ export class Lookups {
   async #getVersioned(lookup: Lookup): Promise<unknown> {
     const { keys, places } = this.#context;
     const { place, settings, signal } = lookup;
-    keys.check(place);
     const { rules, limit } = await untilAborted(places.rulesToRead(settings), signal);
     return this.#get({ ...lookup, place: keys.within(place, rules), limit });
   }

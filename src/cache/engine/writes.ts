@@ -9,6 +9,7 @@ import type { Events } from '../events';
 import type { Chunked, Chunks } from '../exchange/chunks';
 import type { Gate } from '../exchange/gate';
 import type { Place } from '../exchange/leases';
+import type { Stored } from '../exchange/reply';
 import type { Block, EntryWriter } from '../format/entry-writer';
 import { Recovery } from '../health/recovery';
 import type { Broadcast } from '../near/broadcast';
@@ -103,6 +104,8 @@ export class Writes {
       const words = names.length === 0 ? '' : await versions.snapshot(names);
       if (words === undefined) throw new MemcacheError('the versions of the tags cannot be had from the server', { command: 'set' });
       const life = storing.jittered(fresh, jitter);
+      // How large an entry may be depends on what the servers can do.
+      await gate.known();
       let block: Block;
       let chunked: Chunked | undefined;
       try {
@@ -116,14 +119,19 @@ export class Writes {
       if (call?.signal?.aborted === true) chunked?.remove();
       call?.signal?.throwIfAborted();
       const entry = { ...block, fresh: life, keep, delta: durations.of(place.wireKey) };
-      const outcome = await gate.run((leases) => {
-        this.#wrote(place);
-        return leases.store(place, entry, undefined, call);
-      });
+      let outcome: Stored | undefined;
+      try {
+        outcome = await gate.run((leases) => {
+          this.#wrote(place);
+          return leases.store(place, entry, undefined, call);
+        });
+      } finally {
+        // Without their entry nobody would ever find them.
+        if (outcome !== 'stored') chunked?.remove();
+      }
       storing.lives(fresh, keep);
       this.#recovery.forget(target.wireKey);
       this.#wrote(place);
-      if (outcome !== 'stored') chunked?.remove();
       return outcome === 'stored';
     });
   }

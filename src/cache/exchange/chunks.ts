@@ -30,7 +30,9 @@ export interface Chunked extends Block {
 }
 
 /** What an entry of pieces says. */
-const HEAD = /^i=([0-9a-z]{1,12}) n=(\d{1,6}) b=(\d{1,10}) r=(\d{1,10})(?: |$)/;
+const HEAD = /^i=([0-9a-z]{1,12}) n=(\d{1,4}) b=(\d{1,10}) r=(\d{1,10})(?: |$)/;
+/** No more are asked for, whatever an entry says: each is a call. */
+const MAX_PIECES = 9999;
 /** A server's item has a key and a head as well. */
 const SPARE = 512;
 /** Seconds for which pieces outlive their entry: servers count whole ones. */
@@ -74,6 +76,7 @@ export class Chunks {
     if (flags >= ENVELOPE_FLAG) throw new MemcacheSerdeError('the serde uses bit 31 of the flags, which marks the entries of a ReadThroughCache', { command: 'ms' });
     const id = Math.floor(this.#random() * 2 ** 48).toString(36);
     const count = Math.ceil(bytes.length / this.#size);
+    if (count > MAX_PIECES) throw new MemcacheIllegalInputError(`value has ${bytes.length} bytes, which would take ${count} pieces; ${MAX_PIECES} are the most`);
     const keys = pieceKeys(place, id, count);
     if (keys.some((key) => key.length > MAX_KEY_LENGTH)) throw new MemcacheIllegalInputError('the key is too long for a value in pieces');
     const remove = (): void => {

@@ -21,8 +21,12 @@ import { PlainGet, type PlainItem } from './plain-get';
 import { NO_GUARD, Reply, type Ask, type Stored } from './reply';
 import type { CasNumbers } from './tokens';
 
+/** The most bytes that the times add to an entry: a line of its own, with two numbers of 15 digits. */
+export const TIMES_LENGTH = 40;
 /** How often a place-holder is made that is gone at once. */
 const ROUNDS = 3;
+/** The refresher's mark: to whoever has an entry of that name it is a place-holder, and no value. */
+const MARK = toBlock(seal('l', '', ''));
 
 export class ClassicLeases implements Leases {
   readonly #executor: Executor;
@@ -121,7 +125,7 @@ export class ClassicLeases implements Leases {
     reply.ttl = Math.max(0, ask.keep + Math.floor((until - this.#clock.time()) / 1000));
     if (ask.refresh === 0 || reply.ttl >= ask.refresh) return;
     const marker = markerOf(place);
-    const added = marker === undefined || (await this.#executor.execute(new StoreCommand('add', marker, place.key, { block: '1', flags: 0, exptime: Math.max(2, ask.lease) }, false)));
+    const added = marker === undefined || (await this.#executor.execute(new StoreCommand('add', marker, place.key, { block: MARK, flags: ENVELOPE_FLAG, exptime: Math.max(2, ask.lease) }, false)));
     reply.won = added;
     reply.held = !added;
     reply.timed = true;

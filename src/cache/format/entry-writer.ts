@@ -18,10 +18,13 @@ const ENVELOPE_HEAD = 5;
 export class EntryWriter {
   readonly #serde: Serde<unknown, unknown>;
   readonly #maxValueSize: number;
+  readonly #reserved: () => number;
 
-  constructor(serde: Serde<unknown, unknown>, maxValueSize: number) {
+  /** @param reserved how many bytes of an item are for what is added to the entry when it is stored */
+  constructor(serde: Serde<unknown, unknown>, maxValueSize: number, reserved: () => number) {
     this.#serde = serde;
     this.#maxValueSize = maxValueSize;
+    this.#reserved = reserved;
   }
 
   /** What the serde makes of it. @throws MemcacheSerdeError when it refuses */
@@ -43,7 +46,7 @@ export class EntryWriter {
   /** Whether it is no larger than an item may be. */
   fits({ data }: SerializedValue, tags: string): boolean {
     const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
-    return size + (tags === '' ? 0 : ENVELOPE_HEAD + tags.length) <= this.#maxValueSize;
+    return size + (tags === '' ? 0 : ENVELOPE_HEAD + tags.length) + this.#reserved() <= this.#maxValueSize;
   }
 
   /** What says that there is no such thing. */
@@ -52,7 +55,8 @@ export class EntryWriter {
   }
 
   #checked(block: Block): Block {
-    if (block.block.length <= this.#maxValueSize) return block;
-    throw new MemcacheIllegalInputError(`value has ${block.block.length} bytes; maxValueSize is ${this.#maxValueSize}`);
+    const reserved = this.#reserved();
+    if (block.block.length + reserved <= this.#maxValueSize) return block;
+    throw new MemcacheIllegalInputError(`value has ${block.block.length} bytes; maxValueSize is ${this.#maxValueSize}${reserved === 0 ? '' : `, of which the cache needs ${reserved} here`}`);
   }
 }

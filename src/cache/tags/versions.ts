@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock';
+import { MAX_TAGS } from '../cache-options';
 import type { Limited, TimeLimits } from '../time-limits';
 import { COUNTER_LIFE, type Version } from '../exchange/counter';
 import { RecentMap } from '../recent-map';
@@ -135,15 +136,15 @@ export class Versions {
 
   /** Whether all these versions are the present ones; undefined when that cannot be had. */
   check(words: string): boolean | Promise<boolean | undefined> {
-    const doubtful = pairsOf(words).filter(([name, number]) => this.#current(name) !== number);
+    const pairs = pairsOf(words);
+    // No cache has stored that: to look for counters without end would make them.
+    if (pairs.length > MAX_TAGS) return false;
+    const doubtful = pairs.filter(([name, number]) => this.#current(name) !== number);
     if (doubtful.length === 0) return true;
     // Of two versions that differ the one that this process knows may be the older.
-    return Promise.all(
-      doubtful.map(async ([name, number]) => {
-        const version = await this.ask(name);
-        return version === undefined ? undefined : version.number === number;
-      }),
-    ).then((same) => (same.includes(false) ? false : same.includes(undefined) ? undefined : true));
+    return Promise.all(doubtful.map(([name, number]) => this.#isPresent(name, number))).then((same) =>
+      same.includes(false) ? false : same.includes(undefined) ? undefined : true,
+    );
   }
 
   /** Whether one of these versions is another than the last that is known here, however long ago that was asked for. */
@@ -158,6 +159,16 @@ export class Versions {
     // Another answer that was asked for later came before: over several connections it is not known which is the last, so it is asked for.
     const last = (this.#known.get(name)?.askedAt ?? 0) <= startedAt;
     this.#known.set(name, { number, askedAt: last ? startedAt : -Infinity, heardAt: this.#context.clock.now() });
+  }
+
+  async #isPresent(name: string, number: string): Promise<boolean | undefined> {
+    try {
+      const version = await this.ask(name);
+      return version === undefined ? undefined : version.number === number;
+    } catch {
+      // What somebody else has stored may name a tag that can have no counter here: it is made anew.
+      return false;
+    }
   }
 
   #current(name: string): string | undefined {

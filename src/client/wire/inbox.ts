@@ -4,7 +4,7 @@ import { isWord, replyError } from '../../protocol/reply';
 import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
 import { MISS as NOTHING, type ServerMeter } from '../meter';
-import { BrokenReply, isStopgap, JoinableGet, MORE, type Command } from '../command';
+import { BrokenReply, FLAG_KEY, isStopgap, JoinableGet, MORE, type Command } from '../command';
 import { isWorthRepeating, spoils } from './spoils';
 
 /** The call has its reply, as an error, and the connection must not be used any more. */
@@ -152,7 +152,7 @@ export class Inbox {
       }
       if (endsReply) break;
     }
-    if (call.command instanceof JoinableGet && isStopgap(frame, call.command.wireKey)) return;
+    if (call.inCompany && isStopgap(frame, FLAG_KEY)) return;
     for (let offset = 0; offset < passed; offset++) {
       const earlier = this.#calls.afterHead(offset);
       if (earlier === undefined || !isFor(earlier, earlier.command, frame)) continue;

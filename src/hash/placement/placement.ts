@@ -7,6 +7,9 @@ export interface WeightedNode {
   readonly weight: number;
 }
 
+/** The positions of this many nodes that have left are kept; where servers come under ever new names, the list would grow for ever. */
+const MAX_ABSENT = 1000;
+
 /** Marks a node that has left in {@link Placement}'s list; a node cannot be added with this weight. */
 const ABSENT = 0;
 
@@ -45,6 +48,8 @@ export abstract class Placement<Table> implements Hasher {
     if ((this.#weights.get(name) ?? ABSENT) === ABSENT) throw new MemcacheIllegalInputError(`no such node: ${name}`);
     this.#weights.set(name, ABSENT);
     this.#table = undefined;
+    const absent = [...this.#weights.keys()].filter((each) => this.#weights.get(each) === ABSENT);
+    for (const forgotten of absent.slice(0, -MAX_ABSENT)) this.#weights.delete(forgotten);
   }
 
   /** The name of the node that owns `key`, or `undefined` when there is no node; `bytes` are the key's when it was given as bytes. */

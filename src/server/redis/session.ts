@@ -144,8 +144,8 @@ function isRefused(exchange: RedisExchange, command: Command): boolean {
   const { request } = exchange;
   if (!hasArity(command, request.count)) {
     const problem = `wrong number of arguments for '${command.name}' command`;
-    if (command.name === 'exec' && exchange.transaction !== undefined) {
-      // As in Redis, the transaction is over; else the client would take it for over, and later commands would wait in it.
+    if (command.name === 'exec') {
+      // As in Redis, the transaction is over, if there is one, and nothing is watched: the client takes it for over.
       exchange.dropTransaction();
       exchange.error(`EXECABORT Transaction discarded because of: ${problem}`);
     } else {

@@ -46,6 +46,12 @@ const SCRIPT: readonly (readonly [line: string, answer: string])[] = [
   ['MULTI', '+OK\r\n'],
   ['RESET', '+RESET\r\n'],
   ['EXEC', '-ERR EXEC without MULTI\r\n'],
+  ['WATCH a', '+OK\r\n'],
+  ['EXEC x', "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n"],
+  ['SET a 9', '+OK\r\n'],
+  ['MULTI', '+OK\r\n'],
+  ['GET a', '+QUEUED\r\n'],
+  ['EXEC', '*1\r\n$1\r\n9\r\n'],
 ];
 
 it('a transaction is answered as by Redis', () => {
