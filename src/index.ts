@@ -13,7 +13,7 @@ export type { Clock, Timer } from './runtime/clock';
 export { ManualClock } from './runtime/manual-clock';
 export type { Random } from './runtime/random';
 export * from './serde';
-export type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions } from './client/cache-api';
+export type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions, Widened } from './client/cache-api';
 export { Client } from './client/client';
 export type { ClientOptions, ConnectionOptions } from './client/client-options';
 export { KeyCommand, KeysCommand, MORE, ServerCommand, type Command, type Deleting, type KeyOf, type Reading, type ReplyReader } from './client/command';
