@@ -75,7 +75,7 @@ describeWithOpenssl('TLS', () => {
     ['of another name', () => ({ tls: { ca: authority.ca, servername: 'example.org' } })],
   ])('a certificate %s is a matter of the option tls, not of a server that is not there', async (_, options) => {
     const error = await withClient(options(), (client) => failure(client.get('k')));
-    expect(error.message).toMatch(/^cannot connect to .*certificate.*; check the option tls$/);
+    expect(error.message).toMatch(/^cannot connect to .*certificate.*; see the option tls$/);
   });
 
   it('a server without TLS is named as one, in one line', async () => {
