@@ -133,13 +133,9 @@ const AUTH = valueThat<Credentials>(
 function badCredential(auth: unknown): string | undefined {
   if (!isObject(auth)) return ` must be ${AUTH.is}`;
   const { username, password }: { username?: unknown; password?: unknown } = auth;
-  if (typeof username !== 'string' || !USERNAME.test(username)) {
-    return '.username must be a string without whitespace, colons and control characters';
-  }
-  if (typeof password !== 'string' || !PASSWORD.test(password)) {
-    return '.password must be a string without whitespace and control characters';
-  }
-  return undefined;
+  const isWrong = (text: unknown, form: RegExp): boolean => typeof text !== 'string' || !form.test(text);
+  const wrong = isWrong(username, USERNAME) ? 'username must be a string without colons,' : isWrong(password, PASSWORD) ? 'password must be a string without' : undefined;
+  return wrong && `.${wrong} whitespace and control characters`;
 }
 
 /** The options of a connection. */
