@@ -3,16 +3,16 @@ import type {
   BackoffOptions, CacheValue, ClientOptions, CompressedSerdeOptions, DnsDiscoveryOptions, ElastiCacheClientOptions, FallbackOptions, HashClientOptions, JsonSerdeOptions, KetamaHashOptions, MetaArithmeticOptions,
   MetaDeleteOptions, MetaGetOptions, MetaSetOptions, ModuloHashOptions, PooledClientOptions, PythonSerdeOptions, RendezvousHashOptions, RetryOptions, SrvDiscoveryOptions, StoreOptions,
 } from '../../src';
-import type { KeyvMemcacheOptions } from '../../src/adapters/keyv';
-import type { CacheHandlerOptions } from '../../src/adapters/next';
-import type { RateLimitStoreOptions } from '../../src/adapters/rate-limit';
-import type { SessionStoreOptions } from '../../src/adapters/session';
-import type { MemcacheDriverOptions } from '../../src/adapters/unstorage';
+import type { KeyvMemcacheOptions } from 'tsmemcache/keyv';
+import type { CacheHandlerOptions } from 'tsmemcache/next';
+import type { RateLimitStoreOptions } from 'tsmemcache/rate-limit';
+import type { SessionStoreOptions } from 'tsmemcache/session';
+import type { MemcacheDriverOptions } from 'tsmemcache/unstorage';
 import type { CacheOptions, CircuitOptions, EntryOptions, NearCacheOptions } from '../../src/cache';
 import { EmbeddedClient, type EmbeddedClientOptions } from '../../src/embedded';
 import type { Fault, MemcachedServerOptions, MemoryStoreOptions, PersistenceOptions, RedisServerOptions, TurnLimits } from '../../src/server';
-import type { InstrumentOptions } from '../../src/telemetry/opentelemetry';
-import type { PrometheusOptions, StatsOptions } from '../../src/telemetry/prometheus';
+import type { InstrumentOptions } from 'tsmemcache/opentelemetry';
+import type { PrometheusOptions, StatsOptions } from 'tsmemcache/prometheus';
 import { is } from './same.types';
 
 /** Options are written without naming types of values. */
