@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Client, FallbackClient, HashClient, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
+import { Client, FallbackClient, HashClient, JsonSerde, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type Command, type ExecuteOptions, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
@@ -651,6 +651,24 @@ describe('what the caller changes while a call is under way', () => {
     await cache.close();
     expect((await cache.get('k', load)).equals(Buffer.alloc(600_000, 'a'))).toBe(true);
     expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it.each<[string, CacheOptions<{ list: number[] }>]>([
+    ['without tags', {}],
+    ['with tags', { tags: ['t'] }],
+    ['with tags of the value', { tags: ({ list }) => [`t${list.length}`] }],
+    ['with a namespace', { namespace: 'n', tags: ({ list }) => [`t${list.length}`], l1: { admit: 'all' } }],
+  ])('a value is stored as it was loaded, whatever its caller makes of it: %s', async (_, options) => {
+    await using own = new EmbeddedClient<{ list: number[] }>(undefined, { serde: new JsonSerde<{ list: number[] }>() });
+    const cache = new ReadThroughCache(own, options);
+    const value = await cache.get('k', () => ({ list: [1] }));
+    value.list.push(2);
+    await cache.close();
+    expect(await cache.peek('k')).toEqual({ list: [1] });
+    const many = await cache.getMany(['m'], () => [{ list: [1] }]);
+    many.get('m')?.list.push(2);
+    await cache.close();
+    expect(await cache.peek('m')).toEqual({ list: [1] });
   });
 
   it('bytes that two calls read at once are not the same', async () => {
