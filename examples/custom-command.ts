@@ -1,9 +1,9 @@
 /** A command that this package does not have, for instance that of a proxy of your own. */
-import { Client, KeyCommand, type Frame, type RequestWriter } from 'tsmemcache';
+import { Client, KeyCommand, OUTCOMES, type Frame, type Outcome, type RequestWriter } from 'tsmemcache';
 import { MemcachedServer } from 'tsmemcache/server';
 
 /** `mg KEY s`: the size of a value, without the value; undefined on a miss. */
-class SizeCommand extends KeyCommand<number | undefined> {
+export class SizeCommand extends KeyCommand<number | undefined> {
   readonly verb = 'mg';
   readonly idempotent = true;
 
@@ -17,6 +17,11 @@ class SizeCommand extends KeyCommand<number | undefined> {
     if (size === undefined) throw this.refuse(frame, server);
     return Number(size);
   }
+
+  /** What `metrics()` counts it as; without this, neither as a hit nor as a miss. */
+  override outcome(size: number | undefined): Outcome {
+    return size === undefined ? OUTCOMES.miss : OUTCOMES.hit;
+  }
 }
 
 async function main(): Promise<void> {
@@ -29,4 +34,4 @@ async function main(): Promise<void> {
   await server.close();
 }
 
-void main();
+if (require.main === module) void main();

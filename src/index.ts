@@ -13,7 +13,7 @@ export type { Clock, Timer } from './runtime/clock';
 export { ManualClock } from './runtime/manual-clock';
 export type { Random } from './runtime/random';
 export * from './serde';
-export type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions } from './client/cache-api';
+export type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions, Widened } from './client/cache-api';
 export { Client } from './client/client';
 export type { ClientOptions, ConnectionOptions } from './client/client-options';
 export { KeyCommand, KeysCommand, MORE, ServerCommand, type Command, type Deleting, type KeyOf, type Reading, type ReplyReader } from './client/command';
@@ -28,7 +28,7 @@ export { Retrier, RetryingClient, backoff, type BackoffOptions, type ErrorClass,
 export type { CallOptions, ExecuteOptions, Executor } from './client/executor';
 export type { Credentials, ServerInput } from './client/server-address';
 export type { Connect, TlsOptions, Transport, TransportHandler, TransportOptions } from './client/wire/transport';
-export type { ClientMetrics, Latency, Outcome, ServerMetrics, Tally } from './client/meter';
+export { OUTCOMES, type ClientMetrics, type Latency, type Outcome, type ServerMetrics, type Tally } from './client/meter';
 export type { DiagnosticsOptions } from './client/call-observer';
 export type { Monitor } from './client/executor';
 export {

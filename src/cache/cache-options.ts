@@ -119,7 +119,11 @@ export interface CacheOptions<T = unknown> extends Omit<EntryOptions<T>, 'signal
   maxBackground?: number | undefined;
   /** Milliseconds for which `close` waits for background loads and stores before it aborts them. @default 5000 */
   closeTimeout?: number | undefined;
-  /** Values larger than the client's `maxValueSize` are stored in pieces, up to this many bytes and 9999 pieces. @default off */
+  /**
+   * Values larger than the client's `maxValueSize` are stored in pieces, up to this many bytes and 9999 pieces. The pieces of an entry that
+   * was deleted or replaced stay until their life is over, or the server needs the room.
+   * @default off
+   */
   chunk?: { maxValue: number } | undefined;
   /** A near cache in this process. @default none */
   l1?: NearCacheOptions | undefined;

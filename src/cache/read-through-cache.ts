@@ -1,6 +1,6 @@
 import { rejected } from '../client/abort';
 import { Client } from '../client/client';
-import type { Keys } from '../client/cache-api';
+import type { Keys, Widened } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
 import { otherCopy } from '../client/policies/other-copy';
 import { MemcacheIllegalInputError } from '../errors';
@@ -72,7 +72,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * return. The keys that this process is to load go to one call of `load`. An Error for one key rejects the call, after the
    * others were stored.
    */
-  getMany<K extends Key, T extends (Out & In) | undefined>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<Map<K, T>>;
+  getMany<K extends Key, T extends (Out & In) | undefined>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<Map<Widened<K>, T>>;
   async getMany(keys: Iterable<Key>, load: ManyLoader<Key, unknown>, options?: EntryOptions<never>): Promise<Map<Key, unknown>> {
     const list = keyList(keys);
     const each = await this.#getEach(list, load, options);

@@ -1,4 +1,4 @@
-import type { Keys } from '../client/cache-api';
+import type { Keys, Widened } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
 import { isBytes } from '../protocol/bytes';
 import { isKeyList, storedPart, type Key } from '../protocol/key';
@@ -9,7 +9,7 @@ import type { Loader, ManyLoader, Stored } from './types';
 /** The methods of a cache that read. */
 export interface CacheReads<Out, In> {
   get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined = T>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T>;
-  getMany<K extends Key, T extends (Out & In) | undefined>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<Map<K, T>>;
+  getMany<K extends Key, T extends (Out & In) | undefined>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<Map<Widened<K>, T>>;
   peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
 }
 
@@ -40,7 +40,7 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
   }
 
   /** As the cache's `getMany`, for those keys that this request has not read. */
-  async getMany<K extends Key, T extends (Out & In) | undefined>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<Map<K, T>> {
+  async getMany<K extends Key, T extends (Out & In) | undefined>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<Map<Widened<K>, T>> {
     // What is no list of keys is refused by the cache.
     if (!isKeyList(keys)) return this.#cache.getMany<K, T>(keys, load, options);
     const list = [...keys];
@@ -52,8 +52,8 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
     }
     // All at once: the caller may use bytes for another key meanwhile.
     const results = list.map((key) => ({ key, result: this.#results.get(idOf(key)) }));
-    const values = new Map<K, T>();
-    for (const { key, result } of results) values.set(key, (await result) as T);
+    const values = new Map<Widened<K>, T>();
+    for (const { key, result } of results) values.set(key as Widened<K>, (await result) as T);
     return values;
   }
 
@@ -66,7 +66,7 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
   /** One rejection is that of all keys. */
   async #readAll<K extends Key, T extends (Out & In) | undefined>(keys: readonly K[], load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<readonly Promise<unknown>[]> {
     const values = await this.#cache.getMany<K, T>(keys, load, options);
-    return keys.map((key) => Promise.resolve(values.get(key)));
+    return keys.map((key) => Promise.resolve(values.get(key as Widened<K>)));
   }
 
   #once<R>(key: Key, read: () => Promise<R>): Promise<R> {

@@ -13,6 +13,9 @@ commands:
   --version   version
 `;
 
+/** What ends a server. SIGHUP comes when its terminal is closed; by itself Node would end without a last save, under `nohup` too. */
+const ENDS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
 /** Each command is loaded only when it is needed: a server does not load the client. */
 async function main(): Promise<void> {
   const [command, ...args] = process.argv.slice(2);
@@ -47,8 +50,8 @@ function complaint(args: readonly string[]): string {
 async function runServer(args: readonly string[]): Promise<void> {
   const { serve } = await import('./serve.js');
   // A signal may come as soon as the address is printed, or before.
-  const asked = new Promise<void>((resolve) => {
-    process.once('SIGTERM', resolve).once('SIGINT', resolve);
+  const asked = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ENDS) process.once(signal, resolve);
   });
   const failed = (): void => {
     process.exitCode = 1;
@@ -60,13 +63,23 @@ async function runServer(args: readonly string[]): Promise<void> {
   });
   if (typeof running === 'number') process.exitCode = running;
   // The log says why the last save failed, in its own format.
-  else asked.then(() => end(running)).catch(failed);
+  else asked.then((signal) => end(running, signal)).catch(failed);
 }
 
 /** Ends what runs. Signals that follow, as when Ctrl-C reaches npm too, do not end the process in the midst of its last save. */
-function end(running: RunningServer): Promise<void> {
-  process.on('SIGTERM', () => undefined).on('SIGINT', () => undefined);
-  return running.close();
+async function end(running: RunningServer, by: NodeJS.Signals): Promise<void> {
+  for (const signal of ENDS) process.on(signal, () => undefined);
+  try {
+    await running.close();
+  } finally {
+    if (by === 'SIGHUP') endBy(by);
+  }
+}
+
+/** An exit where the terminal is gone is an abort in Node, which cannot set its mode back. */
+function endBy(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }
 
 function packageVersion(): string {

@@ -44,7 +44,7 @@ A memcached-compatible server in this process, in the foreground. Options are me
   -V, --version                 version
 
 Not served: the binary protocol and SASL (-B binary, -S), UDP, extstore, the proxy, a memory file (-e), running as a daemon
-(-d). Illegal values end with status 2.
+(-d). Status 2: illegal values; 71: it cannot listen; 1: the snapshot cannot be read, or not be saved at the end.
 `;
 
 /** The parts of the process that the program uses. */

@@ -30,6 +30,9 @@ export type Entries<V> = Iterable<readonly [key: Key, value: V]> | readonly (rea
 /** Several keys. A single string is refused: it is iterable too, but is one key. */
 export type Keys<K extends Key> = Iterable<K> & object;
 
+/** The key type of a Map by literal keys, widened so that it can be asked for any string. */
+export type Widened<K extends Key> = K extends string ? string : K;
+
 /**
  * The dozen methods that most code needs. Every client class has them, so code that takes a `CacheApi` works over one server, a
  * pool, a cluster, with retries, and over the embedded store in tests. They reject with `MemcacheError` (a miss is not an

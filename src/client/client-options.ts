@@ -39,7 +39,10 @@ export interface ConnectionOptions {
    * @default false, or true for a `memcacheds://` address
    */
   tls?: boolean | TlsOptions | undefined;
-  /** Credentials of memcached's text authentication; they take precedence over those in the address. */
+  /**
+   * Credentials of memcached's text authentication; they take precedence over those in the address. They hold no whitespace and no
+   * control characters, the name no colon: older servers take no password with a blank.
+   */
   auth?: Credentials | undefined;
   /**
    * How many calls may be waiting for a reply on one connection; one more is refused with `MemcacheOverloadedError`.

@@ -10,7 +10,7 @@ import type { Clock } from '../runtime/clock';
 import { serializeValue } from '../serde/read';
 import type { Fixed, Serde } from '../serde/serde';
 import { TypedSerde, type CacheValue } from '../serde/typed-serde';
-import type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions } from './cache-api';
+import type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions, Widened } from './cache-api';
 import { CALL_OPTIONS, META_OPTIONS } from './call-options';
 import { Failures } from './certainty';
 import { CLIENT_OPTIONS, type ClientOptions } from './client-options';
@@ -50,9 +50,6 @@ import { overview } from './overview';
 import { failFast } from './policies/fail-fast';
 import { ProxyGate } from './policies/proxy-gate';
 import type { ServerInput } from './server-address';
-
-/** The key type of a Map by literal keys, widened so that it can be asked for any string. */
-type Widened<K extends Key> = K extends string ? string : K;
 
 /**
  * A memcached client.
@@ -405,7 +402,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     const make = (): MetaRequest => this.#metaRequest({ code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock.time) });
     const result = await this.#run('ma', make, options, META_OPTIONS);
     const exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
-    return metaCount(result, exact) as MetaCount<N>;
+    return metaCount(result, exact);
   }
 
   /** Asks every server to answer, which shows that it is alive. (`mn`) */

@@ -42,7 +42,7 @@ export class JsonSerde<T = unknown> implements Serde<T> {
 
   deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): Fixed<T> {
     if (flags !== FLAG_JSON) {
-      throw unreadable(`the item has flags ${flags}, not those of JSON (${FLAG_JSON}): another serde stored it`);
+      throw unreadable(`the item has flags ${flags}, not those of JSON (${FLAG_JSON}): another serde stored it, or a program that does not set them`);
     }
     return this.#validate(parseJson(utf8Slice(buffer, start, end), this.#reviver));
   }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Client, FallbackClient, HashClient, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor } from '../../src';
+import { Client, FallbackClient, HashClient, JsonSerde, ManualClock, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
@@ -754,6 +754,74 @@ describe('what the caller changes while a call is under way', () => {
     await cache.close();
     expect((await cache.get('k', load)).equals(Buffer.alloc(600_000, 'a'))).toBe(true);
     expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it.each<[string, CacheOptions<{ list: number[] }>]>([
+    ['without tags', {}],
+    ['with tags', { tags: ['t'] }],
+    ['with tags of the value', { tags: ({ list }) => [`t${list.length}`] }],
+    ['with a namespace', { namespace: 'n', tags: ({ list }) => [`t${list.length}`], l1: { admit: 'all' } }],
+  ])('a value is stored as it was loaded, whatever its caller makes of it: %s', async (_, options) => {
+    await using own = new EmbeddedClient<{ list: number[] }>(undefined, { serde: new JsonSerde<{ list: number[] }>() });
+    const cache = new ReadThroughCache(own, options);
+    const value = await cache.get('k', () => ({ list: [1] }));
+    value.list.push(2);
+    await cache.close();
+    expect(await cache.peek('k')).toEqual({ list: [1] });
+    const many = await cache.getMany(['m'], () => [{ list: [1] }]);
+    many.get('m')?.list.push(2);
+    await cache.close();
+    expect(await cache.peek('m')).toEqual({ list: [1] });
+  });
+
+  it.each<[string, CacheOptions, ((client: Client) => Client)?]>([
+    ['at once', {}],
+    ['after softTimeout', { softTimeout: 10 }],
+    ['with tags of the value', { tags: () => ['t'] }],
+    ['in pieces', { chunk: { maxValue: 1e6 } }, (own) => new Client(own.executor, { ...own.options, maxValueSize: 1000 })],
+    ['on servers without meta commands', {}, (own) => new Client(own.executor, { ...own.options, proxy: true })],
+    ['of an older cache', {}, (own) => new FallbackClient([new EmbeddedClient(undefined, { clock: own.options.clock }), own])],
+  ])('an old value is that of the loader alone, whatever a caller makes of it: %s', async (_, options, around = (own) => own) => {
+    const clock = new ManualClock();
+    await using own = new EmbeddedClient(undefined, { clock });
+    const value = (): { list: number[] } => ({ list: Array.from({ length: 600 }, (_, i) => i) });
+    await new ReadThroughCache(_ === 'of an older cache' ? own : around(own), { ...options, expire: 1, stale: 60 }).set('k', value());
+    clock.advance(3000);
+    const cache = new ReadThroughCache(around(own), { ...options, expire: 1, stale: 60 });
+    let go = (): void => undefined;
+    const may = new Promise<void>((resolve) => (go = resolve));
+    const read = cache.get<{ list: number[] }>('k', async ({ old }) => {
+      await may;
+      return old ?? { list: [] };
+    });
+    for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+    clock.advance(10);
+    const given = await read;
+    expect(given).toEqual(value());
+    given.list.length = 0;
+    go();
+    await cache.close();
+    expect(await cache.peek('k')).toEqual(value());
+    expect(cache.stats()).toMatchObject({ 'stale-hit': 1, refresh: 1, stored: 1 });
+  });
+
+  it('each caller has its own value of the near cache when nothing else is left', async () => {
+    const clock = new ManualClock();
+    let down = false;
+    await using own = new EmbeddedClient(undefined, { clock });
+    const line = new Before(own.executor, (_, go) => (down ? Promise.reject(new MemcacheConnectError('down')) : go()));
+    const cache = new ReadThroughCache(new Client(line, own.options), { l1: { admit: 'all', ttl: 10, staleIfError: 60_000 } });
+    await cache.get('k', () => ({ list: [1] }));
+    await cache.close();
+    clock.advance(1000);
+    down = true;
+    const fail = (): never => {
+      throw new Error('down too');
+    };
+    const [first, second] = (await Promise.all([cache.get('k', fail), cache.get('k', fail)])) as { list: number[] }[];
+    expect(first).toEqual({ list: [1] });
+    expect(second).toEqual({ list: [1] });
+    expect(second).not.toBe(first);
   });
 
   it('bytes that two calls read at once are not the same', async () => {

@@ -41,16 +41,22 @@ describe('the program', () => {
     expect(await exit).toEqual([0, null]);
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('saves its items at %s', async (signal) => {
+  it.each<[NodeJS.Signals, unknown[]]>([
+    ['SIGTERM', [0, null]],
+    ['SIGINT', [0, null]],
+    ['SIGHUP', [null, 'SIGHUP']],
+  ])('saves its items at %s', async (signal, ending) => {
     const file = join(folder, `snapshot-${signal}`);
-    const child = start('serve', '--port', '0', '--snapshot', file);
+    const pidFile = join(folder, `pid-${signal}`);
+    const child = start('serve', '--port', '0', '--snapshot', file, '--pidfile', pidFile);
     const exit = once(child, 'exit');
     const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
     const socket = connect(Number(/\d+$/m.exec(line)?.[0]), '127.0.0.1').end('set k 0 0 5\r\nvalue\r\n');
     await once(socket.resume(), 'close');
     child.kill(signal);
-    expect(await exit).toEqual([0, null]);
+    expect(await exit).toEqual(ending);
     expect(readFileSync(file, 'latin1')).toContain('kvalue');
+    expect(existsSync(pidFile)).toBe(false);
   });
 
   it('tells in the format of its log that the last save failed', async () => {

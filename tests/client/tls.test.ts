@@ -72,6 +72,15 @@ describeWithOpenssl('TLS', () => {
     expect(error.message).toMatch(message);
   });
 
+  it.each<[string, () => ClientOptions]>([
+    ['of nobody that is known', () => ({ tls: true })],
+    ['of another authority', () => ({ tls: { ca: stranger.ca } })],
+    ['of another name', () => ({ tls: { ca: authority.ca, servername: 'example.org' } })],
+  ])('a certificate %s is a matter of the option tls, not of a server that is not there', async (_, options) => {
+    const error = await withClient(options(), (client) => failure(client.get('k')));
+    expect(error.message).toMatch(/^cannot connect to .*certificate.*; see the option tls$/);
+  });
+
   it('a server without TLS is named as one, in one line', async () => {
     const plain = await startMemcached();
     const client = new Client(plain.address, { tls: true });

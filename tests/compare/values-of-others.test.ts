@@ -1,8 +1,9 @@
 /** What docs/migration.md says of values that other clients of Node's have stored. */
-import { Client, RawSerde, StringSerde } from '../../src';
+import { Client, FallbackClient, MemcacheSerdeError, RawSerde, StringSerde } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { addressesOf, type Adapter, type MakeAdapter } from '../../compare/speed/clients/adapter';
 import { makeMemcacheClient, makeMemcached, makeMemjs } from '../../compare/speed/clients/peers';
+import { memcachedSerde } from '../../examples/memcached-serde';
 import { memcachedBinary, startMemcached } from '../support/memcached';
 
 const BYTES = Buffer.from([0, 1, 128, 255, 13, 10]);
@@ -83,6 +84,31 @@ it('memcached marks line ends, and stores a Buffer as a string of its bytes', as
     await other.set('bytes:memcached', BYTES);
     expect(Buffer.from(unmarked(await strings.get('bytes:memcached')), 'latin1')).toEqual(BYTES);
   });
+});
+
+it('examples/memcached-serde.ts reads what memcached has stored, and writes what it reads', async () => {
+  const shared = new Client(site.address, { serde: memcachedSerde });
+  await withOther(makeMemcached, async (other) => {
+    for (const value of ['ä string €', '', 'a\\\nb\r\nEND\r\n', 42, -1.5, true, null, { text: '\n', list: [1, null] }, BYTES, Buffer.alloc(0)]) {
+      await other.set('theirs', value);
+      expect(await shared.get('theirs')).toEqual(value);
+      await shared.set('ours', value);
+      expect(await other.get('ours')).toEqual(value);
+    }
+  });
+  await shared.close();
+});
+
+it('a FallbackClient reads what an older cache holds by the serde of the first', async () => {
+  await withOther(makeMemcached, (other) => other.set('object:memcached', { a: 1 }).then(() => undefined));
+  const server = await MemcachedServer.start();
+  const older = new Client(site.address, { serde: memcachedSerde });
+  const plain = new FallbackClient([new Client(server.address), older]);
+  await expect(plain.get('object:memcached')).rejects.toThrow(MemcacheSerdeError);
+  const shared = new FallbackClient([new Client(server.address, { serde: memcachedSerde }), older]);
+  expect(await shared.get('object:memcached')).toEqual({ a: 1 });
+  await Promise.all([plain.close(), shared.close()]);
+  await server.close();
 });
 
 it('memcache stores no Buffers', async () => {

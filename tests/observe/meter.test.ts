@@ -15,6 +15,8 @@ import {
   STORED,
   type Outcome,
 } from '../../src/client/meter';
+import { SizeCommand } from '../../examples/custom-command';
+import { EmbeddedClient } from '../../src/embedded';
 import { counted } from '../support/counted';
 import { sumsAgree } from './sums';
 
@@ -97,6 +99,14 @@ describe('a meter', () => {
     meter.succeed(counted('get', 2, MISS), undefined);
     meter.succeed(counted('delete', 4, NOT_FOUND), undefined);
     expect(meter.snapshot(0)).toMatchObject({ hits: 3, misses: 6, lookups: 5, calls: { get: 5, delete: 4 } });
+  });
+
+  it('counts a command of a user as what it says', async () => {
+    const client = new EmbeddedClient();
+    await client.set('k', 'value');
+    for (const key of ['k', 'k', 'none']) await client.executor.execute(new SizeCommand(key, key));
+    expect([...client.metrics().values()]).toMatchObject([{ calls: { mg: 3 }, hits: 2, misses: 1, ok: 0 }]);
+    await client.close();
   });
 
   it('counts errors by code, and knows for how many keys each stands', () => {

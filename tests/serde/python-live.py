@@ -44,9 +44,14 @@ def main():
         if command["compressed"]:
             serde = CompressedSerde(serde)
         client = Client(("127.0.0.1", port), serde=serde)
+        if command["do"] == "json":
+            client = Client(("127.0.0.1", port))
         value = evaluate(command["expression"])
         if command["do"] == "set":
             answer = client.set(command["key"], value, noreply=False)
+        elif command["do"] == "json":
+            read = json.loads(client.get(command["key"])) == value
+            answer = client.set(command["key"], json.dumps(value), flags=64, noreply=False) and read
         else:
             stored = client.get(command["key"])
             answer = "equal" if repr(stored) == repr(value) else repr(stored)[:200]

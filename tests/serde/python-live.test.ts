@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:chil
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Client, CompressedSerde, PythonSerde, TypedSerde, type CacheValue } from '../../src';
+import { Client, CompressedSerde, JsonSerde, PythonSerde, TypedSerde, type CacheValue } from '../../src';
 import { memcachedBinary, startMemcached, type MemcachedProcess } from '../support/memcached';
 
 /** A Python that has pymemcache: `PYTHON_BIN`, Debian's, or the one on the PATH. */
@@ -97,6 +97,16 @@ const onlyPython: readonly (readonly [expression: string, value: CacheValue])[] 
       }
       await client.close();
     });
+  });
+
+  it('JSON with flags of 64 is the same to a JsonSerde', async () => {
+    const client = new Client(server.address, { serde: new JsonSerde() });
+    const value = { text: 'naïve 漢字', list: [1, 1.5, null, true] };
+    await client.set('json', value);
+    expect(await ask({ do: 'json', key: 'json', expression: "{'text': 'naïve 漢字', 'list': [1, 1.5, None, True]}", compressed: false })).toBe(true);
+    expect((await client.metaGet('json', { flags: true, value: true }))?.flags).toBe(64);
+    expect(await client.get('json')).toEqual(value);
+    await client.close();
   });
 
   it('text, bytes and integers are the same to a TypedSerde, compressed too', async () => {

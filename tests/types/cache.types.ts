@@ -45,6 +45,13 @@ export async function manyWrappedAndScoped(scope: RequestScope): Promise<void> {
   await same.peek('a');
 }
 
+/** As with a client's `getMany`, a Map by keys that were given as literals can be asked for any string. */
+export async function mapsOfManyKeys(bytes: Buffer[]): Promise<void> {
+  is<Map<string, Row>>()(await cache.getMany(['a', 'b'], (keys) => keys.map(() => ({ a: 1 }))));
+  is<Map<string, Row>>()(await cache.scope().getMany(['a', 'b'], () => new Map([['a', { a: 1 }]])));
+  is<Map<Buffer, Row>>()(await cache.getMany(bytes, (keys) => keys.map(() => ({ a: 1 }))));
+}
+
 export async function whatIsNotStoredIsNotLoaded(): Promise<void> {
   // @ts-expect-error -- what is loaded is no Row
   await rows.get('a', () => 5);

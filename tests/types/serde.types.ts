@@ -136,6 +136,15 @@ export async function manyKeys(client: Client, people: Client<unknown>): Promise
   new HashClient([{ host: 'a', port: 1, weight: 5 }, { server: 'b', weight: 2 }, 'c']);
 }
 
+/** What is counted is any number, also where those that were given are literals. */
+export async function counts(client: Client): Promise<void> {
+  is<number | undefined>()((await client.metaArithmetic('k')).value);
+  is<number | undefined>()((await client.metaArithmetic('k', { vivify: 0, initial: 1, delta: 5 })).value);
+  is<bigint | undefined>()((await client.metaArithmetic('k', { vivify: 0, initial: 1n })).value);
+  // @ts-expect-error -- a count is of one kind
+  await client.metaArithmetic('k', { initial: 1n, delta: 5 });
+}
+
 /** A class of a user's own, over a client of any type. */
 export class Repository<T> {
   readonly #client: Client<T>;

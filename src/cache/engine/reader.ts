@@ -287,7 +287,7 @@ export class Reader {
   #onReply(read: Read, reply: Reply): void {
     if (reply.inPieces) {
       // A part of the same read, within its time limit.
-      void this.#context.chunks.fill(reply, read.place, Math.max(1, read.copies)).then(() => {
+      void this.#context.chunks.fill(reply, read.place, read.copies).then(() => {
         this.#onReply(read, reply);
       });
       return;
@@ -495,7 +495,7 @@ export class Reader {
     const { place, callers } = read;
     const lead = leadOf(callers) ?? read.lead;
     const ageMs = ageOf(reply, lead.settings);
-    const old = { value: reply.value, ageMs };
+    const old = { value: loadersValue(reply), ageMs };
     for (const [i, caller] of callers.entries()) caller.old = { value: valueFor(reply, i), ageMs };
     const flight = loads.of(place.wireKey);
     if (reply.won && flight?.joinable === true && flight.claim === 'none') {
@@ -538,7 +538,7 @@ export class Reader {
       this.#passOn(place, reply.cas);
       return;
     }
-    loads.begin({ place, lead, callers: [], claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply.ttl), background: true, old: { value: reply.value, ageMs: ageOf(reply, lead.settings) }, zone });
+    loads.begin({ place, lead, callers: [], claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply.ttl), background: true, old: { value: loadersValue(reply), ageMs: ageOf(reply, lead.settings) }, zone });
   }
 
   /** Gives a token that this process cannot use to the next reader. */
@@ -599,7 +599,7 @@ export class Reader {
       return;
     }
     const spare = near?.lastResort(place);
-    if (spare !== undefined) for (const caller of callers) caller.old ??= spare;
+    if (spare !== undefined) for (const caller of callers) caller.old ??= near?.lastResort(place);
     // A value past its time is better than to wait for the turn of a load.
     if (paused !== undefined || (spare !== undefined && !slots.free)) {
       for (const caller of callers) {
@@ -667,6 +667,11 @@ function leadOf(callers: readonly Caller[]): Caller | undefined {
 /** Whether all who asked have gone; a read in the background has nobody who could go. */
 function isDeserted({ callers }: Read): boolean {
   return callers.length > 0 && leadOf(callers) === undefined;
+}
+
+/** Of a reply with the token: what the loader is given as the old value. */
+function loadersValue({ copies, value }: Reply): unknown {
+  return copies === undefined ? value : copies.at(-1);
 }
 
 function valueFor(reply: Reply, index: number): unknown {

@@ -5,6 +5,7 @@ import type { Events } from '../events';
 import type { Chunked, Chunks } from '../exchange/chunks';
 import type { Leases, NewEntry, Place } from '../exchange/leases';
 import type { Block, EntryWriter } from '../format/entry-writer';
+import type { SerializedValue } from '../../serde/serde';
 import type { Versions } from '../tags/versions';
 import type { Durations } from './durations';
 import type { Flight } from './flight';
@@ -73,10 +74,17 @@ export class Storing {
     if (fresh < 0 || flight.detached) return this.release(flight, true);
     if (flight.claim === 'none') return undefined;
     if (flight.untagged) return this.release(flight, true);
+    let serialized: SerializedValue | undefined;
+    try {
+      // Serialized now: whoever waits for the value may change it before the versions of its tags are known.
+      serialized = value === undefined ? undefined : this.#context.writer.serialize(place.key, value);
+    } catch (error) {
+      return this.#refused(flight, error);
+    }
     const tags = this.#tagsOf(flight, value);
-    if (typeof tags === 'string') return this.#write(flight, value, fresh, tags, ms);
+    if (typeof tags === 'string') return this.#write(flight, serialized, fresh, tags, ms);
     return tags.then(
-      (words) => (words === undefined ? this.release(flight, true) : this.#write(flight, value, fresh, words, ms)),
+      (words) => (words === undefined ? this.release(flight, true) : this.#write(flight, serialized, fresh, words, ms)),
       (error: unknown) => this.#refused(flight, error),
     );
   }
@@ -133,19 +141,16 @@ export class Storing {
     }
   }
 
-  async #write(flight: Flight, value: unknown, fresh: number, tags: string, ms: number): Promise<void> {
+  async #write(flight: Flight, serialized: SerializedValue | undefined, fresh: number, tags: string, ms: number): Promise<void> {
     const { events, writer, leases, near, chunks } = this.#context;
     const { place, cas, lead } = flight;
-    const life = value === undefined ? fresh : this.jittered(fresh, lead.settings.jitter);
+    const life = serialized === undefined ? fresh : this.jittered(fresh, lead.settings.jitter);
     let block: Block;
     let chunked: Chunked | undefined;
     try {
-      if (value === undefined) block = writer.negative(tags);
-      else {
-        const serialized = writer.serialize(place.key, value);
-        if (!chunks.on || writer.fits(serialized, tags)) block = writer.block(serialized, tags);
-        else block = chunked = await chunks.write(place, serialized, life === 0 ? 0 : life + lead.settings.keep, tags);
-      }
+      if (serialized === undefined) block = writer.negative(tags);
+      else if (!chunks.on || writer.fits(serialized, tags)) block = writer.block(serialized, tags);
+      else block = chunked = await chunks.write(place, serialized, life === 0 ? 0 : life + lead.settings.keep, tags);
     } catch (error) {
       return this.#refused(flight, error);
     }
@@ -164,7 +169,7 @@ export class Storing {
       } else {
         this.lives(fresh, lead.settings.keep);
         events.emit('stored', place.key);
-        if (value !== undefined && chunked === undefined) near?.onStored(flight, block, life, tags);
+        if (serialized !== undefined && chunked === undefined) near?.onStored(flight, block, life, tags);
       }
     } catch (error) {
       chunked?.remove();

@@ -59,7 +59,7 @@ export class ClassicLeases implements Leases {
       reply.held = !reply.won;
       return reply;
     }
-    this.#reader.read(reply, place.key, allOf(item.bytes, true), item.flags, Math.max(1, ask.copies));
+    this.#reader.read(reply, place.key, allOf(item.bytes, true), item.flags, ask.copies);
     const until = takeTimes(reply);
     if (until !== undefined) await this.#age(place, ask, reply, until);
     if (reply.won && reply.cas === NO_CAS) {
@@ -69,6 +69,7 @@ export class ClassicLeases implements Leases {
       reply.held = !reply.won;
       reply.cas = own?.cas ?? '';
     }
+    if (reply.won && !reply.inPieces) this.#copyForLoader(reply, place, item);
     // Without meta commands it is not known how often an item is read.
     if (reply.unreadable === undefined && ask.wantsBytes(true)) {
       reply.wanted = true;
@@ -105,6 +106,13 @@ export class ClassicLeases implements Leases {
 
   invalidate({ wireKey, key }: Place, _: number, options?: CallOptions): Promise<boolean> {
     return this.#executor.execute(new DeleteCommand(wireKey, key, false), options);
+  }
+
+  /** Its own value for the loader: nothing says beforehand that this reader is to refresh. */
+  #copyForLoader(reply: Reply, { key }: Place, { bytes, flags }: PlainItem): void {
+    const copy = new Reply();
+    this.#reader.read(copy, key, allOf(bytes, false), flags, 1);
+    (reply.copies ??= []).push(copy.value);
   }
 
   #gets({ wireKey, key }: Place, onlyFirst: boolean): Promise<PlainItem | undefined> {

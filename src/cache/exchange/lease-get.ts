@@ -128,8 +128,7 @@ export class LeaseGet extends KeyCommand<Reply> {
     const size = dataEnd - dataStart;
     reply.cold = size === 0 && flags === 0 && (reply.won || reply.held);
     if (!reply.cold) {
-      const copies = Math.max(1, this.#ask.copies);
-      if (this.#reader.read(reply, this.key, frame, flags, copies) === 'l') {
+      if (this.#reader.read(reply, this.key, frame, flags, this.#ask.copies) === 'l') {
         // Of a process that sends no meta commands.
         reply.cold = reply.held = true;
         reply.tags = '';

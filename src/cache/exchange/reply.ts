@@ -25,7 +25,7 @@ export class Reply {
   /** Whether the entry says that there is no such value. */
   negative = false;
   value: unknown = undefined;
-  /** The value once more for each further caller, so that no two share an object. */
+  /** The value once more for each further caller, and last for the loader if it is to run, so that no two share an object. */
   copies: unknown[] | undefined = undefined;
   /** The versions of its tags at the time of its load: `name=version …`. */
   tags = '';

@@ -14,7 +14,8 @@ export class EntryReader {
   }
 
   /**
-   * Reads what the server has into `reply`: the value, one more for each further caller, and what its envelope says.
+   * Reads what the server has into `reply`: the value, one more for each further caller, one for a loader that it makes run, and what
+   * its envelope says.
    *
    * @returns the kind of its envelope; empty when it has none that can be read
    */
@@ -46,12 +47,14 @@ export class EntryReader {
         return;
       }
       reply.value = value;
-      if (copies > 1) {
+      // The loader has one of its own: whoever gets the old value meanwhile may change it.
+      const wanted = reply.won ? copies + 1 : copies;
+      if (wanted > 1) {
         const primitive = typeof value !== 'object' || value === null;
         const others: unknown[] = (reply.copies = []);
         const { buffer, dataStart, dataEnd } = bytes;
         // The first may keep a part of the buffer: no two share one.
-        for (let i = 1; i < copies; i++) others.push(primitive ? value : this.#value(key, { buffer, dataStart, dataEnd, owned: false }, flags));
+        for (let i = 1; i < wanted; i++) others.push(primitive ? value : this.#value(key, { buffer, dataStart, dataEnd, owned: false }, flags));
       }
     } catch (error) {
       reply.unreadable = error;

@@ -83,7 +83,10 @@ export interface MetaArithmeticOptions<N extends number | bigint> extends MetaOp
   mode?: 'incr' | 'decr' | undefined;
   /** @default 1 (`D`) */
   delta?: N | undefined;
-  /** On a miss create the counter, to live this many seconds. (`N`) */
+  /**
+   * On a miss create the counter, to live this many seconds. Its flags are 0, so that `get` gives its bytes where the serde goes by
+   * flags: read it with a `delta` of 0. (`N`)
+   */
   vivify?: number | undefined;
   /** The count of a counter that is created. @default 0 (`J`) */
   initial?: N | undefined;

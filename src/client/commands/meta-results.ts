@@ -39,7 +39,8 @@ export interface MetaWriteResult {
 /** The outcome of a `metaArithmetic`. */
 export interface MetaCount<N extends number | bigint> extends MetaWriteResult {
   /** The new count; undefined unless `status` is `done`. */
-  value: N | undefined;
+  // Not N itself: where it is inferred from a literal, that literal is not what is counted.
+  value: (N extends bigint ? bigint : number) | undefined;
   /** Seconds to live, -1 for ever; when asked for. */
   ttl: number | undefined;
 }

@@ -477,7 +477,9 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #cannotConnect(why: string, cause?: unknown): void {
     const withTls = this.#settings.tls === undefined ? '' : ' with TLS';
-    const question = isUnknownName(cause) ? 'is the name right?' : `is a memcached${withTls} running there?`;
+    // OpenSSL's word where one is not trusted, has expired, or has another name; Deno's too.
+    const untrusted = why.includes('certificate');
+    const question = isUnknownName(cause) ? 'is the name right?' : untrusted ? 'see the option tls' : `is a memcached${withTls} running there?`;
     const message = `cannot connect to ${this.#name}: ${why}; ${question}`;
     this.#giveUp(() => new MemcacheConnectError(message, this.#about('notSent', cause)));
   }

@@ -12,9 +12,9 @@ export interface KetamaHashOptions {
    * libmemcached's `ketama_weighted` rather than `ketama`; @default false. Without it the ring is still weighted as soon as a
    * node has a weight other than 1, but keys keep their hash, as in libmemcached.
    */
-  weighted?: boolean;
+  weighted?: boolean | undefined;
   /** The hash of the keys, and of the unweighted ring's points; @default `md5` if `weighted`, else `one-at-a-time`. */
-  hash?: KeyHashName;
+  hash?: KeyHashName | undefined;
 }
 
 /** The options of {@link KetamaHash}. */

@@ -69,14 +69,15 @@ const datetime: Build = ([data, zone = new Zone(0), ...rest]) => {
   return new Date(time - zone.offset);
 };
 
-/** `timedelta(days, seconds, microseconds)`, of less than a day. */
+/** `timedelta(days, seconds, microseconds)`. */
 const timedelta: Build = ([days, seconds, micros, ...rest]) => {
   if (rest.length > 0 || typeof days !== 'number' || typeof seconds !== 'number' || typeof micros !== 'number') return wrongArguments();
-  const milliseconds = (days * 86_400 + seconds) * 1000 + Math.floor(micros / 1000);
-  return Math.abs(milliseconds) < 86_400_000 ? new Duration(milliseconds) : wrongArguments();
+  return new Duration((days * 86_400 + seconds) * 1000 + Math.floor(micros / 1000));
 };
 
-const timezone: Build = ([offset]) => (offset instanceof Duration ? new Zone(offset.milliseconds) : wrongArguments());
+/** Less than a day from UTC. */
+const timezone: Build = ([offset]) =>
+  offset instanceof Duration && Math.abs(offset.milliseconds) < 86_400_000 ? new Zone(offset.milliseconds) : wrongArguments();
 
 const GLOBALS: ReadonlyMap<string, Global> = new Map(
   Object.entries<Build>({

@@ -48,7 +48,7 @@ class Finisher {
   #replace(value: unknown, depth: number): unknown {
     if (typeof value !== 'object' || value === null || value instanceof Date || Buffer.isBuffer(value)) return value;
     if (value instanceof Dict) return this.#dicts.get(value) ?? this.#newDict(value, depth);
-    if (!Array.isArray(value) && !(value instanceof Set)) throw malformed('it holds a function or a duration, and only plain data is read');
+    if (!Array.isArray(value) && !(value instanceof Set)) throw malformed('it holds a function, a duration or a time zone, and only plain data is read');
     if (!this.#seen.has(value)) {
       this.#seen.add(value);
       this.#later(value, depth);

@@ -7,11 +7,11 @@ import { CONTEXT_OPTIONS, type ServerContextOptions } from './commands/context';
 /** How a {@link MemcachedServer} is set up. */
 export interface MemcachedServerOptions extends ListenerOptions, Omit<ServerContextOptions, 'shutdown'> {
   /** Whether clients may end the server with `shutdown`. @default false */
-  shutdown?: boolean;
+  shutdown?: boolean | undefined;
   /** Called when a client has ended the server with `shutdown`. @default closes this server */
-  onShutdown?: () => unknown;
+  onShutdown?: (() => unknown) | undefined;
   /** Makes commands fail, for tests of programs that use a cache; called before each command. */
-  faults?: Faults;
+  faults?: Faults | undefined;
 }
 
 /** The options of a {@link MemcachedServer}. */

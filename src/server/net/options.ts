@@ -5,25 +5,25 @@ import { MILLISECONDS, STRING, SWITCH, objectWith, valueThat, wholeNumber } from
 /** Where a server listens, and the limits for its clients. */
 export interface ListenerOptions {
   /** The address to listen on. @default '127.0.0.1' */
-  host?: string;
+  host?: string | undefined;
   /** The TCP port; 0 for any free one. @default 0 */
-  port?: number;
+  port?: number | undefined;
   /** Whether the address `::` is for clients with IPv6 alone. @default false: for those with IPv4 too */
-  ipv6Only?: boolean;
+  ipv6Only?: boolean | undefined;
   /** A unix socket to listen on instead; a socket left there by an earlier server is removed. */
-  path?: string;
+  path?: string | undefined;
   /** The access mode of the unix socket. @default 0o700 */
-  pathMode?: number;
+  pathMode?: number | undefined;
   /** Serves only TLS, with these options. */
-  tls?: TlsOptions;
+  tls?: TlsOptions | undefined;
   /** How many clients may be connected at once. @default 1024 */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
   /** Milliseconds after which a connection that completes no command is closed; 0 for never. @default 0 */
-  idleTimeout?: number;
+  idleTimeout?: number | undefined;
   /** How many commands of one client are executed before the others get their turn. @default 500 */
-  maxCommandsPerTurn?: number;
+  maxCommandsPerTurn?: number | undefined;
   /** How many connections may wait in the system to be accepted. @default 1024 */
-  backlog?: number;
+  backlog?: number | undefined;
 }
 
 const COUNT = wholeNumber(1, Number.MAX_SAFE_INTEGER);

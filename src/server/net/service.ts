@@ -13,9 +13,9 @@ export interface SessionOutput {
 /** How much one `push` may do. */
 export interface TurnLimits {
   /** A line may name four times as many keys before it goes on with the next `push`. @default Infinity */
-  readonly maxCommands?: number;
+  readonly maxCommands?: number | undefined;
   /** Bytes of replies; the value that exceeds it is sent, and a retrieval of more keys goes on with the next `push`. @default Infinity */
-  readonly maxReplyBytes?: number;
+  readonly maxReplyBytes?: number | undefined;
 }
 
 /** One client's conversation, as a connection drives it. */

@@ -8,19 +8,19 @@ import type { ExecuteHook } from './execution';
 /** What the clients of a server may do, in either protocol. */
 export interface SharedOptions {
   /** The users who may log in, one or several; an empty array lets everybody in. @default [] */
-  auth?: Credentials | readonly Credentials[];
+  auth?: Credentials | readonly Credentials[] | undefined;
   /** Whether everything may be deleted at once (`flush_all`, FLUSHALL). @default true */
-  flush?: boolean;
+  flush?: boolean | undefined;
   /** Whether keys may be listed (`lru_crawler metadump`, `stats cachedump`, KEYS, SCAN). @default true */
-  dump?: boolean;
+  dump?: boolean | undefined;
   /**
    * Called with a line per event, if its level is not above `verbosity`.
    *
    * @default warnings, of level 0, go to `process.emitWarning`
    */
-  log?: (line: string, level: number) => void;
+  log?: ((line: string, level: number) => void) | undefined;
   /** Level of detail for `log`: 1 errors, 2 commands too. @default 0 */
-  verbosity?: number;
+  verbosity?: number | undefined;
 }
 
 /** The options of a {@link Context}. */

@@ -12,15 +12,15 @@ export type FaultyCommand = CommandInfo;
 /** What goes wrong with a command. It is still executed, as when a reply is lost, unless {@link Fault.reply} is set. */
 export interface Fault {
   /** Milliseconds by which the reply, or what comes in its place, is delayed, and with it all later commands of the connection. */
-  readonly delay?: number;
+  readonly delay?: number | undefined;
   /** Sends this line as the reply, and does not execute the command: `SERVER_ERROR out of memory`, or a line that no server would send. */
-  readonly reply?: string;
+  readonly reply?: string | undefined;
   /** The connection stays open, but nothing is sent on it from now on. */
-  readonly drop?: boolean;
+  readonly drop?: boolean | undefined;
   /** Closes the connection after this many bytes of the reply; 0 for none. */
-  readonly closeAfter?: number;
+  readonly closeAfter?: number | undefined;
   /** Resets the connection (RST) in place of a reply; on a unix socket and under TLS it is closed. */
-  readonly reset?: boolean;
+  readonly reset?: boolean | undefined;
 }
 
 /** Decides for each command what goes wrong with it; `undefined` for nothing. */

@@ -7,9 +7,9 @@ export interface PersistenceOptions {
   /** The path of the snapshot; the previous one is kept beside it as `FILE.1`. The folder must exist. */
   file: string;
   /** How often a store that has changed is saved, in milliseconds; 0 for never. @default 60000 */
-  interval?: number;
+  interval?: number | undefined;
   /** Called with a line when something went wrong: a snapshot was refused, a save failed, or items found no room. */
-  log?: (line: string) => void;
+  log?: ((line: string) => void) | undefined;
 }
 
 /** The options of a {@link Persistence}. */

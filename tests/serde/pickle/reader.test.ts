@@ -102,6 +102,7 @@ describe('readPickle', () => {
     ['a function in a list', '](cbuiltins\nset\ne.'],
     ['a duration', 'cdatetime\ntimedelta\nK\0K\0K\0\x87R.'],
     ['a call of what is no function', '])R.'],
+    ['a zone of a whole day', 'cdatetime\ntimezone\ncdatetime\ntimedelta\nK\x01K\0K\0\x87R\x85R.'],
     ['a call without arguments', 'cbuiltins\nset\nR.'],
     ['a wrong encoding', 'c_codecs\nencode\nX\x01\0\0\0aX\x04\0\0\0utf8\x86R.'],
     ['a date that does not exist', 'cdatetime\ndate\nC\x04\x07\xe7\x02\x1d\x85R.'],
@@ -111,6 +112,14 @@ describe('readPickle', () => {
     ['an extension', '\x82\x01.'],
   ])('refuses %s', (_, pickle) => {
     expect(refusal(pickle)).toMatch(/^(the pickle cannot be read|the item is flagged as an integer, but is not one)/);
+  });
+
+  it.each<[string, string]>([
+    ['a duration of a minute', 'cdatetime\ntimedelta\nK\0K<K\0\x87R.'],
+    ['a duration of a day', 'cdatetime\ntimedelta\nK\x01K\0K\0\x87R.'],
+    ['a time zone', 'cdatetime\ntimezone\ncdatetime\ntimedelta\nK\0K\0K\0\x87R\x85R.'],
+  ])('says what is no plain data of %s', (_, pickle) => {
+    expect(refusal(pickle)).toBe('the pickle cannot be read: it holds a function, a duration or a time zone, and only plain data is read');
   });
 
   it.each<[string, string]>([

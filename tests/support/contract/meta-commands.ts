@@ -68,6 +68,9 @@ export function describeMetaCommands(run: ContractRun): void {
       const key = fresh();
       expect(await run.client.metaArithmetic(key)).toMatchObject({ status: 'notFound', value: undefined });
       expect(await run.client.metaArithmetic(key, { vivify: 100, initial: 5 })).toMatchObject({ status: 'done', value: 5 });
+      // What the server has created has no flags.
+      expect(await run.client.get(key)).toEqual(Buffer.from('5'));
+      expect(await run.client.metaArithmetic(key, { delta: 0 })).toMatchObject({ value: 5 });
       expect(await run.client.metaArithmetic(key, { delta: 10, returnTtl: true, returnCas: true })).toEqual({
         status: 'done',
         value: 15,

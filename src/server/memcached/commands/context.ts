@@ -22,11 +22,11 @@ export interface ServerContextOptions extends SharedOptions, MemoryStoreOptions 
    * The items, in a store with options of its own: beside it those of a store are refused. By default a store made from the other
    * options, which is closed with the server.
    */
-  store?: MemoryStore;
+  store?: MemoryStore | undefined;
   /** The cluster that this server is part of, told to clients that ask with `config get cluster`. */
-  cluster?: ClusterConfig;
+  cluster?: ClusterConfig | undefined;
   /** What the `shutdown` command does; without it the command is refused. */
-  shutdown?: (graceful: boolean) => void;
+  shutdown?: ((graceful: boolean) => void) | undefined;
 }
 
 /** The options of a {@link ServerContext}. */

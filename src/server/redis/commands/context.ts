@@ -12,7 +12,7 @@ export interface RedisContextOptions extends SharedOptions {
   /** The items, usually those of a memcached server; the caller closes it. */
   store: MemoryStore;
   /** Used by SAVE, BGSAVE, LASTSAVE and INFO; without it the first two are refused. */
-  saveControl?: SaveControl;
+  saveControl?: SaveControl | undefined;
 }
 
 /** An open connection as `CLIENT LIST` shows it. */
