@@ -89,7 +89,7 @@ export class KeySpace {
 
   /** @throws MemcacheIllegalInputError for a tag whose counter would have too long a key */
   checkTags(names: readonly string[]): void {
-    const most = MAX_KEY_LENGTH - this.#rules.prefix.length - this.#tagStart.length;
+    const most = Math.max(0, MAX_KEY_LENGTH - this.#rules.prefix.length - this.#tagStart.length);
     for (const { length } of names) {
       if (length > most) throw new MemcacheIllegalInputError(`a tag must be at most ${most} characters long here, as its key has the prefix and the namespace too; this one has ${length}`);
     }

@@ -92,6 +92,18 @@ describe('values in pieces', () => {
     expect(fleet.database.loads).toBe(2);
   });
 
+  it.each(['1 c\n', '1 c i=a\n', '1 c i=a n=2 b=3 r=1\n', '1 v', '1 z\n'])('what is flagged as an entry and is %j is made anew', async (foreign) => {
+    const client = new EmbeddedClient();
+    const cache = new ReadThroughCache(client, { expire: 60 });
+    for (const key of ['get', 'peek']) client.store.store('set', key, foreign, 2 ** 31, 0);
+    await cache.peek('peek');
+    expect(await cache.get('get', () => 'loaded')).toBe('loaded');
+    expect(await cache.get('get', () => 'loaded again')).toBe('loaded');
+    expect(cache.stats()).toMatchObject({ 'decode-error': 1, stored: 1, 'store-error': 0, 'cache-error': 0 });
+    expect([...client.metrics().values()][0]).toMatchObject({ disconnects: 0, errors: {} });
+    await cache.close();
+  });
+
   it('a set that fails leaves no pieces, which would stay for ever', async () => {
     const fleet = new Fleet(1, 0, { ...options, expire: 0 }, small);
     const { cache, line } = fleet.processes[0]!;

@@ -138,7 +138,7 @@ export class LeaseGet extends KeyCommand<Reply> {
         if (typeof reply.value === 'object') reply.bytes = Buffer.from(buffer.subarray(dataStart, dataEnd));
       }
     }
-    if (reply.won || reply.held || reply.marked || reply.unreadable !== undefined || reply.tags !== '' || reply.wanted) {
+    if (reply.won || reply.held || reply.marked || reply.unreadable !== undefined || reply.inPieces || reply.tags !== '' || reply.wanted) {
       reply.cas = latin1Slice(buffer, casStart, casEnd);
     }
     return reply;
