@@ -142,7 +142,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
    */
   removeServer(server: ServerInput): Promise<void> {
     // The name of an IPv6 address with its port, or of a relative path, is not a form of that server.
-    const known = this.#router.servers().find(({ name }) => name === server);
-    return this.#members.remove(known?.name ?? parseServerAddress(server).name);
+    const known = this.#router.servers().find(({ name }) => name === server) ?? parseServerAddress(server);
+    return this.#members.remove(known.name);
   }
 }

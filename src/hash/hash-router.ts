@@ -15,7 +15,7 @@ import { ServerMeter } from '../client/meter';
 import { nextClientId, serverLists, type ServerState } from '../client/observe';
 import { keyText, type KeyPart } from '../protocol/key';
 import type { Hasher } from './placement/hasher';
-import { isUnchanged, type Member } from './discovery/member';
+import { signatureOf, type Member } from './discovery/member';
 import { Guard } from '../client/policies/fail-fast';
 import { isServersFault, ServerHealth, type HealthSettings } from '../client/policies/server-health';
 
@@ -153,20 +153,20 @@ export class HashRouter implements Executor {
   replace(members: readonly Member[]): void {
     const wanted = new Map(members.map((member) => [member.name, member]));
     const before = new Set(this.#nodes.keys());
-    const left: Node[] = [];
-    for (const node of this.#nodes.values()) {
-      const member = wanted.get(node.name);
-      if (member === undefined || !isUnchanged(node.member, member)) left.push(node);
+    const left: string[] = [];
+    for (const [name, { member }] of this.#nodes) {
+      const now = wanted.get(name);
+      if (now === undefined || signatureOf(now) !== signatureOf(member)) left.push(name);
     }
+    const addMissing = (): void => {
+      for (const member of wanted.values()) if (!this.#nodes.has(member.name)) this.#add(member);
+    };
     // New servers are added first, so that there is always a server to ask.
-    const changed = new Set(left.filter(({ name }) => wanted.has(name)).map(({ name }) => name));
-    for (const member of wanted.values()) if (!this.#nodes.has(member.name)) this.#add(member);
+    addMissing();
     // Their calls under way finish in the background.
-    for (const { name } of left) void this.#remove(name);
-    for (const name of changed) {
-      const member = wanted.get(name);
-      if (member !== undefined) this.#add(member);
-    }
+    for (const name of left) void this.#remove(name);
+    // Those that have changed.
+    addMissing();
     this.#tell([...wanted.keys()].filter((name) => !before.has(name)), [...before].filter((name) => !wanted.has(name)));
   }
 

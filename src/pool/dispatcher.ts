@@ -5,7 +5,7 @@ import type { ServerMeter } from '../client/meter';
 import { poolWaits, timeouts } from '../client/observe';
 import { OneDeadline, type DeadlineKeeper, type Timed, type Verdict } from '../client/wire/call-deadlines';
 import type { Gathering } from '../client/wire/wire';
-import { LONGEST_TIMER, nextTick, type Clock, type Timer } from '../runtime/clock';
+import { nextTick, type Clock, type Timer } from '../runtime/clock';
 import { withoutStacks } from '../runtime/without-stacks';
 import type { Loans } from './loans';
 import { QueueDeadlines } from './queue-deadlines';
@@ -67,6 +67,9 @@ const MAX_LOAD = 1024;
 /** As long as the server has answered nothing yet, this many connections carry calls: as many as a pool has by default. */
 const MAX_UNHEARD = 4;
 
+/** Milliseconds for which a process at the most outlives calls that were withdrawn while they waited. */
+const LOOK_EVERY = 100;
+
 /** Lets calls wait in order until a connection is free, and then sends all that wait together. */
 export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   readonly #settings: DispatcherSettings;
@@ -85,7 +88,6 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   #onDrained: (() => void) | undefined;
   /** Keeps the process alive for calls that wait while all connections are lent: what these carry may all have been aborted. */
   #keepAlive: Timer | undefined;
-  #letsGo = false;
   readonly #resting: RestingConnections;
   /** Whether the server has failed, and has answered nothing since: connections that worked before prove nothing then. */
   #inTrouble = false;
@@ -140,7 +142,6 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     this.#stale = true;
     for (const connection of this.#loans.all) connection.onWithdrawn();
     this.#tellIfDrained();
-    this.#letGoIfUnwanted();
   };
 
   /** Tells {@link close} when no call waits any more. */
@@ -148,14 +149,12 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     if (this.#onDrained !== undefined && this.#waiting === 0) this.#onDrained();
   }
 
-  /** Looks at all calls that wait, so only once per tick. */
-  #letGoIfUnwanted(): void {
-    if (this.#keepAlive === undefined || this.#letsGo) return;
-    this.#letsGo = true;
-    nextTick(() => {
-      this.#letsGo = false;
-      if (!this.#batches.some(({ calls }) => calls.some(({ settled }) => !settled))) this.#letGo();
-    });
+  /** Looks now and then whether any of them still waits, as whoever withdraws one does not look at all the others. */
+  #stayAlive(): void {
+    this.#keepAlive ??= this.#settings.clock.setTimeout(() => {
+      this.#letGo();
+      if (this.#waiting > 0) this.#stayAlive();
+    }, LOOK_EVERY);
   }
 
   #letGo(): void {
@@ -274,7 +273,6 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
       }
     }
     this.#tellIfDrained();
-    this.#letGoIfUnwanted();
     return earliest;
   }
 
@@ -309,7 +307,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     // In trouble a single call finds out when the server is back.
     if (!this.#inTrouble && this.#resting.size > 0 && this.#batches.length > 0) this.#resting.tryIfDue();
     const hadToWait = this.#loans.exhausted;
-    if (hadToWait && this.#batches.length > 0) this.#keepAlive ??= this.#settings.clock.setTimeout(() => undefined, LONGEST_TIMER);
+    if (hadToWait && this.#batches.length > 0) this.#stayAlive();
     if (this.#borrowing) return;
     if (this.#batches.length === 0) {
       this.#letGo();

@@ -34,6 +34,9 @@ export interface FrameRules {
 /** A line that cannot be read; the position in the stream is lost. */
 export class FrameError extends Error {}
 
+/** A value is larger than it may be: nothing is wrong with the server that has it. */
+export class OversizeError extends FrameError {}
+
 /** Lines up to this many bytes are always accepted. */
 export const SHORT_LINE = 1024;
 

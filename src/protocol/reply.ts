@@ -11,7 +11,7 @@ import {
   type MemcacheErrorOptions,
 } from '../errors';
 import { isText, isUint64, latin1Slice, readDecimal, tokenEnd } from './bytes';
-import { FrameError, NO_BLOCK, type Frame, type FrameRules } from './frame';
+import { FrameError, NO_BLOCK, OversizeError, type Frame, type FrameRules } from './frame';
 import { MAX_REPLY_LINE } from './limits';
 
 /**
@@ -52,7 +52,7 @@ function replyBlockLength(buffer: Buffer, start: number, end: number, limit: num
   const size = readDecimal(buffer, at, tokenEnd(buffer, at, end));
   if (size < 0) throw new FrameError('the reply announces a value without a legal length');
   if (size > limit) {
-    throw new FrameError(`the reply announces a value of ${size} bytes; maxValueSize is ${limit}`);
+    throw new OversizeError(`the reply announces a value of ${size} bytes; maxValueSize is ${limit}`);
   }
   return size;
 }

@@ -555,6 +555,17 @@ it.each([0, 2 ** 31 - 1])('a probe that is never answered is not the last one, n
   await closed;
 });
 
+it.each([false, true])('a value that another client made larger than maxValueSize is no trouble with its server; pool: %s', async (usePooling) => {
+  await using server = await MemcachedServer.start({ maxItemSize: 4_000_000 });
+  await using writer = new Client(server.address, { maxValueSize: 3_000_000 });
+  await using client = new HashClient([server.address], { retryAttempts: 0, usePooling });
+  await writer.set('large', Buffer.alloc(2_000_000));
+  await client.set('k', 'v');
+  for (let i = 0; i < 3; i++) expect(await failure(client.get('large'))).toMatchObject({ code: 'MEMCACHE_UNKNOWN', message: expect.stringContaining('maxValueSize') as string });
+  expect(client.servers()).toMatchObject([{ state: 'healthy', failures: 0 }]);
+  expect(await client.get('k')).toBe('v');
+});
+
 it('a weight is a share of the keys', async () => {
   const [first, second] = servers.map(({ address }) => address);
   const client = new HashClient([{ server: first ?? '', weight: 3 }, { server: second ?? '' }]);

@@ -1,4 +1,5 @@
 import { MemcacheAuthenticationError, MemcacheClientError, MemcacheConnectError } from '../../errors';
+import { OversizeError } from '../../protocol/frame';
 import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 import type { ServerState } from '../observe';
@@ -112,9 +113,9 @@ export class ServerHealth {
   }
 }
 
-/** Whether a failure is the server's fault: an answer of the server, or a mistake in the request, is not. */
+/** Whether a failure is the server's fault: an answer of the server, a mistake in the request, or a value that another client made too large, is not. */
 export function isServersFault(failure: unknown): boolean {
-  return !(failure instanceof MemcacheClientError || failure instanceof MemcacheAuthenticationError);
+  return ![MemcacheClientError, MemcacheAuthenticationError, OversizeError].some((kind) => failure instanceof kind);
 }
 
 /** Whether this process, or its machine, had no file descriptor left: all its servers would be dead long after it has some again. */

@@ -28,12 +28,9 @@ export function toMember(entry: ClusterServer): Member {
   return { name: address.name, server, address, weight };
 }
 
-/** Whether nothing of a server has changed: not its share of the keys, and neither the TLS nor the credentials of its address. */
-export function isUnchanged(before: Member, now: Member): boolean {
-  const [was, is] = [before.address, now.address];
-  return (
-    before.weight === now.weight && was.tls === is.tls && was.auth?.username === is.auth?.username && was.auth?.password === is.auth?.password
-  );
+/** The same for members of the same name of which nothing has changed: not the share of the keys, and neither the TLS nor the credentials of the address. */
+export function signatureOf({ weight, address: { tls, auth } }: Member): string {
+  return JSON.stringify([weight, tls, auth]);
 }
 
 /** A weight may stand beside the server or beside its host. */
