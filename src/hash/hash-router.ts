@@ -256,10 +256,11 @@ export class HashRouter implements Executor {
   }
 
   /** The command's result for that case; rejects with the error if it has none, or if it was another case. */
-  #whenNotSent<R>(command: KeysCommand<R, unknown>, error: unknown): Promise<R> {
+  async #whenNotSent<R>(command: KeysCommand<R, unknown>, error: unknown): Promise<R> {
     const isLost = error instanceof MemcacheError && error.certainty === 'notSent' && isServersFault(error);
     const result = isLost ? command.whenNotSent : undefined;
-    return result === undefined ? rejected(error) : Promise.resolve(result);
+    if (result === undefined) throw error;
+    return result;
   }
 
   /** @param merge is given the results, and for each part where its result is among them: -1 for one that failed and has none */
@@ -312,8 +313,8 @@ export class HashRouter implements Executor {
 
 /** What all servers have answered to a command that none of them knows. */
 function unknownToAll(outcomes: readonly PromiseSettledResult<unknown>[]): MemcacheUnknownCommandError | undefined {
-  const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' && outcome.reason instanceof MemcacheUnknownCommandError ? [outcome.reason] : []));
-  return errors.length === outcomes.length ? errors[0] : undefined;
+  const errors = outcomes.map((outcome): unknown => (outcome.status === 'rejected' ? outcome.reason : undefined));
+  return errors.every((error) => error instanceof MemcacheUnknownCommandError) ? errors[0] : undefined;
 }
 
 /** The meters of this many removed servers are kept. */

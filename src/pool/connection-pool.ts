@@ -11,7 +11,7 @@ import { option, settingsAmong, type OptionTable } from '../options/option';
 import { checkValue, MILLISECONDS, wholeNumber } from '../options/rule';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { Dispatcher, type Borrower, type DispatcherSettings, type PoolStats } from './dispatcher';
-import { createLoans, loadGenericPool, type LoanOptions, type Loans } from './loans';
+import { createLoans, loadGenericPool, type Loans } from './loans';
 
 /** How a pool behaves, in addition to its connections. All durations are in milliseconds. */
 export interface PoolOptions extends ConnectionOptions {
@@ -71,12 +71,24 @@ export class ConnectionPool implements Executor {
     const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settingsAmong(POOL_OPTIONS, options);
     checkValue('minPoolSize', wholeNumber(0, max), min);
     loadGenericPool();
-    const loanOptions: LoanOptions = { max, min, idleTimeout };
     const meter = observer.meter ?? new ServerMeter(address.name, nextClientId());
     this.meter = meter;
     this.monitor = monitorOf(meter, () => this.pending);
     this.#settings = { gathering, meter, clock, timeout, acquireTimeout, maxWaiting };
-    this.#makeLoans = (borrower) => lendConnections(server, options, { ...observer, meter }, loanOptions, borrower);
+    const connect = (borrower: Borrower): Connection => {
+      const connection: Connection = new Connection(server, options, {
+        meter,
+        onIdle: () => {
+          borrower.onIdle(connection);
+        },
+        onTrouble: (failure, heard) => {
+          if (!borrower.isOneTooMany(connection, heard)) observer.onTrouble?.(failure, heard);
+        },
+        takeBack: (calls, noPlace) => borrower.takeBack(connection, calls, noPlace),
+      });
+      return connection;
+    };
+    this.#makeLoans = (borrower) => createLoans(() => connect(borrower), (connection) => connection.close(), { max, min, idleTimeout });
   }
 
   /** How many connections there are, and how many calls wait for one. */
@@ -92,8 +104,10 @@ export class ConnectionPool implements Executor {
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
     if (options?.signal?.aborted) return refusedByCaller(this.meter, command, options.signal);
     const dispatcher = (this.#dispatcher ??= new Dispatcher(this.#settings, this.#makeLoans));
-    if (dispatcher.isFull) return this.#overloaded(command);
-    return startCall(dispatcher, command, options);
+    if (!dispatcher.isFull) return startCall(dispatcher, command, options);
+    const { maxWaiting, timeout } = this.#settings;
+    const why = `${maxWaiting} calls are already waiting for a connection to ${this.meter.server}; slow down, or raise maxWaiting or maxPoolSize`;
+    return overloaded(this.meter, command, maxWaiting, timeout, why);
   }
 
   close(): Promise<void> {
@@ -101,40 +115,4 @@ export class ConnectionPool implements Executor {
     this.#dispatcher = undefined;
     return this.#closings.add(dispatcher?.close());
   }
-
-  #overloaded(command: Command<unknown>): Promise<never> {
-    const { server } = this.meter;
-    const { maxWaiting, timeout } = this.#settings;
-    return overloaded(
-      this.meter,
-      command,
-      maxWaiting,
-      timeout,
-      `${maxWaiting} calls are already waiting for a connection to ${server}; slow down, or raise maxWaiting or maxPoolSize`,
-    );
-  }
-}
-
-/** Lends connections, and takes each back when nothing is awaited on it any more. */
-function lendConnections(
-  server: ServerInput,
-  options: ConnectionOptions,
-  observer: ConnectionObserver,
-  loanOptions: LoanOptions,
-  borrower: Borrower,
-): Loans<Connection> {
-  const connect = (): Connection => {
-    const connection: Connection = new Connection(server, options, {
-      ...observer,
-      onIdle: () => {
-        borrower.onIdle(connection);
-      },
-      onTrouble: (failure, heard) => {
-        if (!borrower.isOneTooMany(connection, heard)) observer.onTrouble?.(failure, heard);
-      },
-      takeBack: (calls, noPlace) => borrower.takeBack(connection, calls, noPlace),
-    });
-    return connection;
-  };
-  return createLoans(connect, (connection) => connection.close(), loanOptions);
 }

@@ -188,12 +188,9 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     // One that was asked whether it works: another one cannot answer that.
     if (this.#closed || this.#resting.isAsked(connection)) return false;
     if (!(noPlace ? this.#othersMayWork(connection) : this.#othersWork(connection)) || !this.#restsAfterFailure(connection)) return false;
-    const { acquireTimeout, clock } = this.#settings;
-    const now = clock.now();
-    const until = new OneDeadline(acquireTimeout === 0 ? Infinity : now + acquireTimeout, this.#deadlines.stallsBefore);
-    this.#batches.unshift({ calls: [...calls], since: now, until });
+    const now = this.#settings.clock.now();
+    this.#batches.unshift(this.#batchOf([...calls], now));
     this.#size += calls.length;
-    this.#deadlines.watch(until.deadline, now);
     for (const call of calls) {
       call.rewind();
       this.#deadlines.watch(call.deadline, now);
@@ -204,8 +201,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
 
   /** Whether another connection works, and carries calls: were all of them to rest, none would. */
   #othersWork(connection: Connection): boolean {
-    for (const other of this.#loans.all) if (other !== connection && this.#works(other)) return true;
-    return false;
+    return this.#hasOther(connection, (other) => this.#works(other));
   }
 
   #works(connection: Connection): boolean {
@@ -214,7 +210,11 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
 
   /** Whether another connection works, or is being made. */
   #othersMayWork(connection: Connection): boolean {
-    for (const other of this.#loans.all) if (other !== connection && (other.isHeard || other.pending > 0)) return true;
+    return this.#hasOther(connection, (other) => other.isHeard || other.pending > 0);
+  }
+
+  #hasOther(than: Connection, isSo: (connection: Connection) => boolean): boolean {
+    for (const other of this.#loans.all) if (other !== than && isSo(other)) return true;
     return false;
   }
 
@@ -277,12 +277,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   }
 
   #startBatch(): Batch {
-    const { acquireTimeout } = this.#settings;
-    const now = this.#deadlines.startTick();
-    const until = new OneDeadline(acquireTimeout === 0 ? Infinity : now + acquireTimeout, this.#deadlines.stallsBefore);
-    const batch: Batch = { calls: [], since: now, until };
+    const batch = this.#batchOf([], this.#deadlines.startTick());
     this.#batches.push(batch);
-    this.#deadlines.watch(until.deadline, now);
     nextTick(() => {
       if (batch === this.#current) this.#current = undefined;
       this.#deadlines.look();
@@ -290,6 +286,13 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
       else this.#borrowInTime();
     });
     return batch;
+  }
+
+  #batchOf(calls: Call<unknown>[], since: number): Batch {
+    const { acquireTimeout } = this.#settings;
+    const until = new OneDeadline(acquireTimeout === 0 ? Infinity : since + acquireTimeout, this.#deadlines.stallsBefore);
+    this.#deadlines.watch(until.deadline, since);
+    return { calls, since, until };
   }
 
   /** The calls of a whole turn of the event loop share a loan: one for those of each tick made four times the writes. */

@@ -1,9 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { MemcacheError, MemcacheIllegalInputError, MemcacheNoServersError, MemcacheTimeoutError } from '../../errors';
 import type { Command } from '../../client/command';
-import { onAbort } from '../../client/abort';
 import { fairTimeout } from '../../client/wire/call-deadlines';
-import { rejected } from '../../client/abort';
+import { onAbort, rejected } from '../../client/abort';
 import type { ExecuteOptions, Executor, Monitor } from '../../client/executor';
 import { LONGEST_TIMER, type Clock, type Timer } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
@@ -111,10 +110,9 @@ export class ClusterFollower implements Executor {
   #untilKnown(following: Following, { verb: command }: Command<unknown>, deadline: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return rejected(signal.reason);
     return new Promise((resolve, reject) => {
-      let timer: { close(): void } | undefined;
       const settle = (error?: unknown): void => {
         forget();
-        timer?.close();
+        timer.close();
         unfollow?.();
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with whatever reason it was given
         if (error !== undefined) reject(error);
@@ -130,7 +128,7 @@ export class ClusterFollower implements Executor {
         const message = 'the servers of the cluster did not become known in time; see the option timeout';
         settle(failure === undefined ? new MemcacheTimeoutError(message, { command }) : notKnown(failure.reason, command));
       };
-      if (deadline < Infinity) timer = fairTimeout(this.#settings.clock, deadline, this.#settings.timeout, onLate);
+      const timer = fairTimeout(this.#settings.clock, deadline, this.#settings.timeout, onLate);
       const forget = following.whenKnown((failure) => {
         settle(failure === undefined ? undefined : notKnown(failure.reason, command));
       });
@@ -270,7 +268,7 @@ class Following {
   /** The `wait` that the source is given. */
   async #wait(milliseconds: unknown): Promise<void> {
     if (typeof milliseconds !== 'number' || Number.isNaN(milliseconds)) {
-      throw new MemcacheIllegalInputError('wait must be given a number of milliseconds; Infinity waits until there is trouble with a server');
+      throw new MemcacheIllegalInputError('wait must be given milliseconds; Infinity waits for trouble with a server');
     }
     if (this.#isOver()) return this.#afterEnd();
     await this.#sleepUntilNextLook(Math.max(0, milliseconds));

@@ -55,7 +55,7 @@ export class PackedText {
   }
 }
 
-const packed = new PackedText();
+const packed = /* @__PURE__ */ new PackedText();
 
 /** The state before anything was read. */
 export function murmur3Begin(seed: number): Murmur3State {

@@ -48,8 +48,8 @@ export abstract class Placement<Table> implements Hasher {
     if ((this.#weights.get(name) ?? ABSENT) === ABSENT) throw new MemcacheIllegalInputError(`no such node: ${name}`);
     this.#weights.set(name, ABSENT);
     this.#table = undefined;
-    const absent = [...this.#weights.keys()].filter((each) => this.#weights.get(each) === ABSENT);
-    for (const forgotten of absent.slice(0, -MAX_ABSENT)) this.#weights.delete(forgotten);
+    const absent = [...this.#weights].filter(([, weight]) => weight === ABSENT);
+    for (const [forgotten] of absent.slice(0, -MAX_ABSENT)) this.#weights.delete(forgotten);
   }
 
   /** The name of the node that owns `key`, or `undefined` when there is no node; `bytes` are the key's when it was given as bytes. */

@@ -101,11 +101,10 @@ export class RendezvousHash extends Placement<Contest> {
 
   protected override place(contest: Contest, key: string): string | undefined {
     const { winners } = contest;
-    if (winners === undefined) return this.#compete(contest, key);
-    let winner = winners.get(key);
-    if (winner !== undefined) return winner;
-    winner = this.#compete(contest, key);
-    if (winner !== undefined) winners.add(key, winner);
+    const known = winners?.get(key);
+    if (known !== undefined) return known;
+    const winner = this.#compete(contest, key);
+    if (winner !== undefined) winners?.add(key, winner);
     return winner;
   }
 
