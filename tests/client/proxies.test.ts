@@ -461,4 +461,4 @@ function describeReal(name: string, binary: string | undefined, start: StartProx
 }
 
 describeReal('memcached’s own proxy', memcachedProxyBinary(), startMemcachedProxy, undefined);
-describeReal('twemproxy', twemproxyBinary(), startTwemproxy, 'x');
+describeReal('twemproxy', twemproxyBinary(), (backends) => startTwemproxy(backends, 10_000), 'x');

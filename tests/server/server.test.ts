@@ -36,9 +36,9 @@ describe('MemcachedServer', () => {
   it('listens on this machine only, on a free port, unless told otherwise', async () => {
     const server = await start();
     expect(server.address).toBe(`127.0.0.1:${server.port}`);
-    const other = await start({ host: '::1' });
-    expect(other.address).toBe(`[::1]:${other.port}`);
+    const other = await start();
     expect(other.port).not.toBe(server.port);
+    if (hasIPv6) expect(await start({ host: '::1' })).toMatchObject({ address: expect.stringMatching(/^\[::1\]:[1-9]\d*$/) as string });
   });
 
   it('serves several clients, however their commands are cut', async () => {

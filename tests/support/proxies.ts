@@ -33,7 +33,7 @@ export const startTwemproxy = (backends: readonly string[], timeout = 400): Prom
     const servers = backends.map((backend) => `   - ${backend}:1\n`).join('');
     const config = join(folder, 'nutcracker.yml');
     writeFileSync(config, `pool:\n  listen: 127.0.0.1:${port}\n  hash: md5\n  distribution: modula\n  auto_eject_hosts: false\n  timeout: ${timeout}\n  servers:\n${servers}`);
-    return { port, binary: twemproxyBinary() ?? '', args: ['-c', config, '-a', '127.0.0.1', '-s', String(statistics)] };
+    return { port, binary: twemproxyBinary() ?? '', args: ['-c', config, '-a', '127.0.0.1', '-s', String(statistics), '-o', join(folder, 'log')] };
   });
 
 export const startMemcachedProxy: StartProxy = (backends) =>
