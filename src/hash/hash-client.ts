@@ -100,7 +100,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
       follower = new ClusterFollower(router, servers, { clock, random, timeout });
     } else {
       if (typeof servers === 'string' || !(Symbol.iterator in Object(servers))) {
-        throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them: the function itself, not what it returns');
+        throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them: the function, not its result');
       }
       const given = Array.from(servers, toMember);
       if (given.length === 0) throw new MemcacheIllegalInputError('servers must hold at least one server, or be a source of them');

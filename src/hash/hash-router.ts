@@ -256,11 +256,10 @@ export class HashRouter implements Executor {
   }
 
   /** The command's result for that case; rejects with the error if it has none, or if it was another case. */
-  async #whenNotSent<R>(command: KeysCommand<R, unknown>, error: unknown): Promise<R> {
+  #whenNotSent<R>(command: KeysCommand<R, unknown>, error: unknown): Promise<R> {
     const isLost = error instanceof MemcacheError && error.certainty === 'notSent' && isServersFault(error);
     const result = isLost ? command.whenNotSent : undefined;
-    if (result === undefined) throw error;
-    return result;
+    return result === undefined ? rejected(error) : Promise.resolve(result);
   }
 
   /** @param merge is given the results, and for each part where its result is among them: -1 for one that failed and has none */

@@ -153,6 +153,8 @@ class Following {
   hasList = false;
   /** The source ended without a list. It is asked again, but calls do not wait for that. */
   hasNone = false;
+  /** What went wrong with the last look-up, if anything. */
+  failure: Failure | undefined;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #onList: (servers: readonly ClusterServer[]) => void;
@@ -163,7 +165,6 @@ class Following {
   /** Each ends one wait of the source early. */
   readonly #wakes = new Set<() => void>();
   #lastLook = -Infinity;
-  #failure: Failure | undefined;
   #waitedAfterEnd = false;
 
   constructor(discovery: Discovery, { clock, random }: FollowSettings, onList: (servers: readonly ClusterServer[]) => void) {
@@ -171,11 +172,6 @@ class Following {
     this.#random = random;
     this.#onList = onList;
     void this.#follow(discovery);
-  }
-
-  /** What went wrong with the last look-up, if anything. */
-  get failure(): Failure | undefined {
-    return this.#failure;
   }
 
   /**
@@ -236,8 +232,8 @@ class Following {
 
   #failed(reason: unknown): void {
     if (this.#isOver()) return;
-    this.#failure = { reason };
-    this.#tell(this.#failure);
+    this.failure = { reason };
+    this.#tell(this.failure);
   }
 
   /** An empty list counts as a failure: a cluster without servers is of no use. */
@@ -248,7 +244,7 @@ class Following {
     this.#onList(servers);
     this.hasList = true;
     this.hasNone = false;
-    this.#failure = undefined;
+    this.failure = undefined;
     this.#tell(undefined);
   }
 

@@ -22,7 +22,7 @@ export interface Member {
 export function toMember(entry: ClusterServer): Member {
   const { server, weight } = apart(entry);
   if (typeof weight !== 'number' || !(weight > 0 && weight < Infinity)) {
-    throw new MemcacheIllegalInputError('weight must be a number greater than 0');
+    throw new MemcacheIllegalInputError('weight must be a number above 0');
   }
   const address = parseServerAddress(server);
   return { name: address.name, server, address, weight };
