@@ -106,7 +106,7 @@ export class ConnectionPool implements Executor {
     const dispatcher = (this.#dispatcher ??= new Dispatcher(this.#settings, this.#makeLoans));
     if (!dispatcher.isFull) return startCall(dispatcher, command, options);
     const { maxWaiting, timeout } = this.#settings;
-    const why = `${maxWaiting} calls are already waiting for a connection to ${this.meter.server}; slow down, or raise maxWaiting or maxPoolSize`;
+    const why = `${maxWaiting} calls are waiting for a connection to ${this.meter.server}; slow down, or raise maxWaiting or maxPoolSize`;
     return overloaded(this.meter, command, maxWaiting, timeout, why);
   }
 

@@ -84,7 +84,9 @@ export function createLoans<T>(make: () => T, dispose: (member: T) => Promise<vo
       // Giving back twice would be an unhandled rejection, or would take it from the next borrower.
       if (out.delete(member)) void pool.release(member);
     },
-    stats: pool,
+    get stats() {
+      return { size: pool.size, available: pool.available, borrowed: pool.borrowed };
+    },
     get exhausted() {
       return pool.available === 0 && pool.size >= max;
     },

@@ -239,7 +239,7 @@ class Following {
   /** An empty list counts as a failure: a cluster without servers is of no use. */
   #take(servers: readonly ClusterServer[]): void {
     this.#lastLook = this.#clock.now();
-    if (!Array.isArray(servers)) throw new MemcacheIllegalInputError('a source of servers must yield arrays of servers');
+    if (!Array.isArray(servers)) throw new MemcacheIllegalInputError('a source must yield arrays of servers');
     if (servers.length === 0) throw new MemcacheNoServersError('the list of servers is empty');
     this.#onList(servers);
     this.hasList = true;

@@ -114,8 +114,9 @@ export class RendezvousHash extends Placement<Contest> {
     let best = -1;
     for (const { name, weight, state } of contenders) {
       const hash = murmur3End(state, text);
-      // The weighted score grows with the hash, so with equal weights the logarithm would change nothing.
-      const score = equalWeights ? hash : weightedScore(hash, weight);
+      // −w / ln u, where u is the hash as a fraction that is neither 0 nor 1: node i wins with probability wᵢ / Σw. It grows with the
+      // hash, so with equal weights the logarithm would change nothing.
+      const score = equalWeights ? hash : -weight / Math.log((hash + 0.5) / 2 ** 32);
       if (score > best || (score === best && winner !== undefined && isGreater(name, winner))) {
         winner = name;
         best = score;
@@ -123,11 +124,6 @@ export class RendezvousHash extends Placement<Contest> {
     }
     return winner;
   }
-}
-
-/** −w / ln u, where u is the hash as a fraction that is neither 0 nor 1: node i wins with probability wᵢ / Σw. */
-function weightedScore(hash: number, weight: number): number {
-  return -weight / Math.log((hash + 0.5) / 2 ** 32);
 }
 
 /** Whether `a` comes after `b` in Python's order, which is that of code points, as is that of UTF-8 bytes. */
