@@ -125,7 +125,7 @@ export class ClusterFollower implements Executor {
         });
       const onLate = (): void => {
         const { failure } = following;
-        const message = 'the servers of the cluster did not become known in time; see the option timeout';
+        const message = 'the servers of the cluster were not known in time; see the option timeout';
         settle(failure === undefined ? new MemcacheTimeoutError(message, { command }) : notKnown(failure.reason, command));
       };
       const timer = fairTimeout(this.#settings.clock, deadline, this.#settings.timeout, onLate);
