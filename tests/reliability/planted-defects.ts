@@ -323,9 +323,9 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'the length of a value counts characters instead of bytes',
     rule: 'bytes',
-    file: 'client/commands/storage.ts',
-    find: '${flagsAndExptime(item)}${item.block.length}`',
-    replace: '${flagsAndExptime(item)}${item.block.toString().length}`',
+    file: 'protocol/request.ts',
+    find: 'if (length < ENCODED_FROM && Buffer.byteLength(text) === length) return text;',
+    replace: 'if (length < ENCODED_FROM) return text;',
     caughtBy: ['client/contract.test.ts', 'over the embedded server Client values text of all kinds'],
   },
   {
