@@ -249,6 +249,17 @@ it('callerStack: errors carry the stack of the call, each its own', async () => 
   await client.close();
 });
 
+it('callerStack alone has nothing published: no message is made for nobody', async () => {
+  const key = jest.fn(() => 'shown');
+  await using client = new Client(server.address, { callerStack: true, diagnostics: { key } });
+  await client.get('a');
+  expect(key).not.toHaveBeenCalled();
+  const heard = new Recorder();
+  await client.get('a');
+  heard.stop();
+  expect(key).toHaveBeenCalledTimes(1);
+});
+
 it('a function for ignoreErrors that rejects, as one that awaits may, is ignored too', async () => {
   const unhandled: unknown[] = [];
   const note = (reason: unknown): void => {
