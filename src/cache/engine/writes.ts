@@ -178,7 +178,7 @@ export class Writes {
     this.#wroteMany(which);
   }
 
-  /** Nothing is repeated any more. */
+  /** Until the next failure no deletion is repeated. */
   close(): void {
     this.#recovery.close();
   }
