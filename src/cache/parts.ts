@@ -8,6 +8,7 @@ import type { Serde } from '../serde/serde';
 import { TypedSerde } from '../serde/typed-serde';
 import { cacheSettings, type CacheOptions, type CacheSettings } from './cache-options';
 import { Durations } from './engine/durations';
+import { FailedLoads } from './engine/failed-loads';
 import { Loads } from './engine/loads';
 import { Lookups } from './engine/lookups';
 import { Pending } from './engine/pending';
@@ -100,6 +101,7 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   const pending = new Pending();
   const slots = new Slots(settings.maxLoads, settings.maxQueuedLoads);
   const storing = new Storing({ leases, writer, events, durations, versions, random, near, epoch, chunks });
+  const failed = new FailedLoads(clock, durations);
   const loads = new Loads({
     settings,
     clock,
@@ -108,11 +110,9 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
     pending,
     storing,
     origin,
-    onFailed: (flight, error) => {
-      reader.onFailed(flight, error);
-    },
+    failed,
   });
-  const reader = new Reader({ settings, clock, random, events, gate, circuits, loads, slots, durations, storing, versions, limits, pending, chunks, near, serverOf, epoch });
+  const reader = new Reader({ settings, clock, random, events, gate, circuits, loads, failed, slots, durations, storing, versions, limits, pending, chunks, near, serverOf, epoch });
   const writes = new Writes({ settings, executor, clock, random, events, gate, places, reader, near, broadcast, writer, chunks, storing, durations, versions });
   const lookups = new Lookups({ executor, clock, keys, places, gate, events, entryReader, chunks, versions, near, broadcast, slots, loads, reader, limits });
   return { settings, clock, keys, events, near, broadcast, slots, loads, lookups, writes, pending, limits };

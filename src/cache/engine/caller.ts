@@ -75,3 +75,8 @@ export class Caller {
     onDecided();
   }
 }
+
+/** The caller whose loader runs: the first that still waits. */
+export function leadOf(callers: readonly Caller[]): Caller | undefined {
+  return callers.find((caller) => !caller.settled);
+}

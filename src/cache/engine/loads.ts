@@ -7,6 +7,7 @@ import type { Events } from '../events';
 import type { Place } from '../exchange/leases';
 import type { Zone } from '../types';
 import type { Caller, Old } from './caller';
+import type { FailedLoads } from './failed-loads';
 import { Flight, type Claim } from './flight';
 import type { Pending } from './pending';
 import type { Slots } from './slots';
@@ -36,8 +37,7 @@ export interface LoadsContext {
   readonly pending: Pending;
   readonly storing: Storing;
   readonly origin: { readonly clientId: number; readonly name: string };
-  /** Called for each load that failed. */
-  onFailed(flight: Flight, error: unknown): void;
+  readonly failed: FailedLoads;
 }
 
 /** All loads of a cache: one at a time per key, and at most `maxLoads` in all. */
@@ -237,7 +237,7 @@ export class Loads {
     const { pending, storing } = this.#context;
     flight.state = 'failed';
     this.#forget(flight);
-    this.#context.onFailed(flight, error);
+    this.#context.failed.add(flight, error);
     const released = storing.release(flight, false);
     for (const caller of flight.callers) this.#disappoint(flight, caller, error);
     flight.callers.length = 0;
