@@ -74,7 +74,7 @@ export class HashRouter implements Executor {
   readonly monitor: Monitor = {
     clientId: nextClientId(),
     server: undefined,
-    metrics: () => new Map([...this.#nodes.values()].map(({ name, meter, executor }) => [name, meter.snapshot(executor.pending)])),
+    metrics: () => new Map(this.#all.map(({ name, meter, executor }) => [name, meter.snapshot(executor.pending)])),
   };
   /** How many servers are dead: these must be probed. */
   #dead = 0;
@@ -192,7 +192,7 @@ export class HashRouter implements Executor {
   }
 
   servers(): ServerStatus[] {
-    return [...this.#nodes.values()].map(({ name, member: { weight }, executor, guard: { health } }) => ({
+    return this.#all.map(({ name, member: { weight }, executor, guard: { health } }) => ({
       name,
       weight,
       state: health.state,
@@ -203,11 +203,15 @@ export class HashRouter implements Executor {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#nodes.values()].map(({ executor }) => executor.close()));
+    await Promise.all(this.#all.map(({ executor }) => executor.close()));
+  }
+
+  get #all(): Node[] {
+    return [...this.#nodes.values()];
   }
 
   #toOwner<R>(command: KeyCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
-    const node = this.#owner(command.routingPart);
+    const node = this.#nodes.get(this.serverFor(command.routingPart) ?? '');
     return node === undefined ? rejected(this.#noServers(command)) : node.guard.execute(command, options);
   }
 
@@ -244,7 +248,7 @@ export class HashRouter implements Executor {
   }
 
   #toAll<R>(command: ServerCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
-    const nodes = [...this.#nodes.values()];
+    const nodes = this.#all;
     if (nodes.length === 0) return rejected(this.#noServers(command));
     const several = nodes.length === 1 ? options : ofSeveral(options);
     const results = nodes.map(({ guard }) => guard.execute(command, several));
@@ -278,11 +282,6 @@ export class HashRouter implements Executor {
     }
     if (failures.any) throw unknownToAll(settled) ?? failures.toError(command.verb, merge(results, places));
     return merge(results, places);
-  }
-
-  #owner(part: KeyPart): Node | undefined {
-    const name = this.serverFor(part);
-    return name === undefined ? undefined : this.#nodes.get(name);
   }
 
   // ── health ──────────────────────────────────────────────────────────────────────────────────────────────
