@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { isDate } from 'node:util/types';
 import type { StoreOptions } from '../client/cache-api';
 import { MemcacheIllegalInputError } from '../errors';
 import { option, settingsOf, type OptionTable } from '../options/option';
@@ -163,7 +164,7 @@ export class MemcacheSessionStore extends EventEmitter {
 
   #expireOf({ cookie }: SessionLike): number {
     const expires = cookie?.expires;
-    if (expires instanceof Date || typeof expires === 'string') {
+    if (isDate(expires) || typeof expires === 'string') {
       const left = new Date(expires).getTime() - this.#now;
       if (!Number.isNaN(left)) return secondsOf(left);
     }

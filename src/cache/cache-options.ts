@@ -1,3 +1,4 @@
+import { isAbortSignal } from '../client/abort';
 import type { CallOptions } from '../client/executor';
 import { MemcacheIllegalInputError } from '../errors';
 import { checkOptionNames, option, settingsAmong, settingsOf, type OptionTable, type Settings } from '../options/option';
@@ -193,7 +194,7 @@ export const ENTRY_OPTIONS = {
 
 const CALL_OPTIONS: OptionTable<EntryOptions> = {
   ...ENTRY_OPTIONS,
-  signal: option(valueThat<AbortSignal>('an AbortSignal', (value) => value instanceof AbortSignal)),
+  signal: option(valueThat<AbortSignal>('an AbortSignal', isAbortSignal)),
 };
 
 export const NEAR_OPTIONS = {

@@ -1,3 +1,5 @@
+import { hasMethods } from '../options/rule';
+
 /** The callbacks of each signal, and its one listener. */
 const waiting = new WeakMap<AbortSignal, { readonly callbacks: Set<() => void>; readonly onAbort: () => void }>();
 
@@ -26,6 +28,11 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     signal.removeEventListener('abort', listener);
     waiting.delete(signal);
   };
+}
+
+/** Whether it is one of any realm: where a test has the globals of a browser, Node's own are of another. */
+export function isAbortSignal(value: unknown): value is AbortSignal {
+  return hasMethods(value, 'addEventListener', 'throwIfAborted');
 }
 
 /** Rejects with `reason`, for example that of an aborted signal, which may be anything. */

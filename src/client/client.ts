@@ -41,7 +41,7 @@ import { GatCommand, GatsCommand, GetCommand, GetManyCommand, GetsCommand, type 
 import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { CallObserver } from './call-observer';
 import { locate } from './call';
-import { rejected } from './abort';
+import { isAbortSignal, rejected } from './abort';
 import { Connection } from './connection';
 import type { CallOptions, Executor } from './executor';
 import { failedKeys, type ClientMetrics, type ServerMetrics } from './meter';
@@ -682,7 +682,7 @@ function isExecutor(server: unknown): server is Executor {
 function checkOptions(options: CallOptions | undefined, known: object = CALL_OPTIONS): void {
   if (options === undefined) return;
   checkOptionNames(options, known);
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+  if (options.signal !== undefined && !isAbortSignal(options.signal)) {
     throw new MemcacheIllegalInputError('signal must be an AbortSignal');
   }
 }

@@ -1,3 +1,4 @@
+import { isDate } from 'node:util/types';
 import { MemcacheIllegalInputError } from '../errors';
 import { isWholeNumber } from '../options/rule';
 import { MAX_RELATIVE_EXPTIME } from './limits';
@@ -22,7 +23,7 @@ const LAST_UNIX_TIME = 2 ** 31 - 1;
  */
 export function encodeExptime(expire: unknown, time: () => number): number {
   if (expire === undefined || expire === 0) return 0;
-  if (expire instanceof Date) return fromDate(expire, time());
+  if (isDate(expire)) return fromDate(expire, time());
   if (!isWholeNumber(expire, -Infinity, Infinity)) {
     throw new MemcacheIllegalInputError('expire must be a whole number of seconds, or a Date');
   }

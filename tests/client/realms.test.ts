@@ -61,6 +61,47 @@ describe('bytes of another realm', () => {
   });
 });
 
+describe('of another realm', () => {
+  const foreignDate = runInNewContext('new Date(2e12)') as Date;
+
+  it('a Date says when an item expires', async () => {
+    const server = await MemcachedServer.start();
+    const client = new Client(server.address);
+    expect(foreignDate).not.toBeInstanceOf(Date);
+    await client.set('k', 1, { expire: foreignDate });
+    const { ttl = 0 } = (await client.metaGet('k', { ttl: true })) ?? {};
+    expect(Math.abs(ttl - (2e12 - Date.now()) / 1000)).toBeLessThan(60);
+    await client.close();
+    await server.close();
+  });
+
+  it('Dates, Maps and Sets go into a pickle', () => {
+    const serde = new PythonSerde();
+    const { data, flags } = serde.serialize(runInNewContext('({ map: new Map([[1, new Set(["a"])]]), at })', { at: foreignDate }) as object);
+    expect(serde.deserialize(Buffer.from(data), flags)).toEqual({ map: new Map([[1, new Set(['a'])]]), at: new Date(2e12) });
+  });
+
+  it.each(['get', 'cache.get'])('an AbortSignal aborts %s, as that of Node does where a test has the globals of a browser', async (method) => {
+    const server = await MemcachedServer.start();
+    const client = new Client(server.address);
+    const cache = new ReadThroughCache(client, { expire: 60, cacheTimeout: 0 });
+    const own = new AbortController();
+    // No AbortSignal by its class, and all that one has.
+    const signal = Object.create(EventTarget.prototype, {
+      aborted: { get: () => own.signal.aborted },
+      reason: { get: () => own.signal.reason as unknown },
+      throwIfAborted: { value: () => { own.signal.throwIfAborted(); } },
+      addEventListener: { value: own.signal.addEventListener.bind(own.signal) },
+      removeEventListener: { value: own.signal.removeEventListener.bind(own.signal) },
+    }) as AbortSignal;
+    const call = method === 'get' ? client.get('k', { signal }) : cache.get('k', () => 1, { signal });
+    own.abort(new Error('no longer wanted'));
+    await expect(call).rejects.toThrow('no longer wanted');
+    await Promise.all([cache.close(), client.close()]);
+    await server.close();
+  });
+});
+
 it('a pickle takes a plain object of another realm, as fetch gives them', () => {
   const serde = new PythonSerde();
   class Own {

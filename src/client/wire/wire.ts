@@ -624,7 +624,7 @@ function describe(cause: Error | undefined): string {
 
 /** Whether the address of the server's name was not found. */
 function isUnknownName(cause: unknown): boolean {
-  return isError(cause) && 'syscall' in cause && cause.syscall === 'getaddrinfo';
+  return (cause as { readonly syscall?: unknown } | undefined)?.syscall === 'getaddrinfo';
 }
 
 function isError(value: unknown): value is Error {
