@@ -664,7 +664,7 @@ const EMPTY = Buffer.alloc(0);
 /** Of entries for the same item the last: what is stored and what is deleted may take different connections. */
 function lastOfEach(entries: readonly Entry[]): Entry[] {
   // A routing key may place the same key on another server.
-  return [...new Map(entries.map((entry) => [`${entry.wireKey} ${keyText(routingPart(entry.key))}`, entry])).values()];
+  return [...new Map(entries.map((entry) => [`${entry.wireKey} ${Buffer.from(routingPart(entry.key)).toString('latin1')}`, entry])).values()];
 }
 
 /** The keys of a `setMany` that were certainly not stored. */

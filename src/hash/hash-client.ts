@@ -16,7 +16,6 @@ import type { Hasher } from './placement/hasher';
 import { HashRouter, type ServerStatus } from './hash-router';
 import { toMember, type ClusterServer } from './discovery/member';
 import { RendezvousHash } from './placement/rendezvous';
-import type { HealthSettings } from '../client/policies/server-health';
 
 /** How a {@link HashClient} behaves. All durations are in milliseconds. */
 export interface HashClientOptions<Out = CacheValue, In = Out> extends ClientOptions<Out, In>, PoolOptions {
@@ -82,11 +81,11 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
    */
   constructor(servers: (Iterable<ClusterServer> & object) | Discovery, options: HashClientOptions<Out, In> = {}) {
     const { clock, timeout } = settingsAmong(CLIENT_OPTIONS, options);
-    const { hasher, usePooling, random, retryAttempts, retryTimeout, deadTimeout } = settingsAmong(HASH_OPTIONS, options);
-    const health: HealthSettings = { clock, random, retryAttempts, retryTimeout, deadTimeout, timeout };
+    const { hasher, usePooling, ...health } = settingsAmong(HASH_OPTIONS, options);
+    const settings = { ...health, clock, timeout };
     const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;
-    const router = new HashRouter(hasher ?? new RendezvousHash(), health, ({ server }, observer) => {
+    const router = new HashRouter(hasher ?? new RendezvousHash(), settings, ({ server }, observer) => {
       const observing: ConnectionObserver = {
         ...observer,
         onTrouble: (failure, heard) => {
@@ -97,7 +96,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
       return usePooling ? new ConnectionPool(server, options, observing, loop) : new Connection(server, options, observing, loop);
     });
     if (typeof servers === 'function') {
-      follower = new ClusterFollower(router, servers, { clock, random, timeout });
+      follower = new ClusterFollower(router, servers, settings);
     } else {
       if (typeof servers === 'string' || !(Symbol.iterator in Object(servers))) {
         throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them: the function itself');

@@ -2,11 +2,13 @@ import {
   CHANNELS,
   Client,
   HashClient,
+  KetamaHash,
   KeysCommand,
   MemcachePartialError,
   MORE,
   RetryingClient,
   type HashClientOptions,
+  type Key,
   type ReplyReader,
   type RequestWriter,
 } from '../../src';
@@ -328,6 +330,16 @@ describe('setMany', () => {
     await client.set(large, 'old');
     expect(await client.setMany([[large, 'x'.repeat(101)], ...small.map((key): [string, string] => [key, 'x'])])).toEqual([large]);
     expect(await client.getMany(KEYS)).toEqual(new Map(small.map((key) => [key, 'x'])));
+    await client.close();
+  });
+
+  it('takes routing keys of bytes for different ones, though as text they are the same', async () => {
+    const client = makeClient({ maxValueSize: 100, hasher: new KetamaHash() });
+    const bytes = Array.from({ length: 128 }, (_, i) => Buffer.of(128 + i));
+    const keys = servers.map(({ address }): Key => [bytes.find((part) => client.serverFor(part) === address) ?? '', 'k']);
+    expect(new Set(keys.map((key) => client.serverFor(key)))).toEqual(new Set(servers.map(({ address }) => address)));
+    await client.setMany([['large', 'x'.repeat(101)], ...keys.map((key): [Key, string] => [key, 'x'])]);
+    for (const key of keys) expect(await client.get(key)).toBe('x');
     await client.close();
   });
 
