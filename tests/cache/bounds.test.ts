@@ -283,6 +283,23 @@ describe('waits', () => {
     expect(fleet.store.find('k')).toBeDefined();
   });
 
+  it('the lease of a key is twice the average of its loads, in which the last one counts for three tenths', async () => {
+    const fleet = new Fleet(1, 0, { lease: 2, loadTimeout: 0 });
+    const { cache } = fleet.processes[0]!;
+    const leases: number[] = [];
+    for (const length of [seconds(10), seconds(20), 1]) {
+      const load = cache.get('k', async () => {
+        await fleet.clock.sleep(length);
+        return 'v';
+      });
+      await fleet.clock.pass(0);
+      leases.push(fleet.store.secondsLeft(fleet.store.find('k')!));
+      await fleet.clock.until(load);
+      await fleet.clock.until(cache.delete('k'));
+    }
+    expect(leases).toEqual([2, 21, 27]);
+  });
+
   it('many keys that are waited for are asked for together', async () => {
     const fleet = new Fleet(2, 300);
     const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);

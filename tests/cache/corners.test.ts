@@ -194,6 +194,36 @@ describe('batches', () => {
     expect(calls).toEqual([keys, keys]);
   });
 
+  it('keys whose answers come one after the other go to one call, also when one is loaded elsewhere and comes first', async () => {
+    const fleet = new Fleet(1, 50);
+    const { cache, line } = fleet.processes[0]!;
+    const slow: Record<string, number> = { b: 10, c: 200 };
+    line.onCommand = ({ firstKey }) => fleet.clock.sleep(slow[String(firstKey)] ?? 0);
+    const elsewhere = fleet.processes[0]!.get('joined');
+    await fleet.clock.pass(10);
+    const calls: string[][] = [];
+    const load = (keys: readonly string[]): string[] => {
+      calls.push([...keys]);
+      return keys.map((key) => `${key}!`);
+    };
+    const found = await fleet.clock.until(cache.getMany(['joined', 'a', 'b', 'c'], load, { cacheTimeout: 1000 }));
+    expect([...found]).toEqual([['joined', 'joined@0'], ['a', 'a!'], ['b', 'b!'], ['c', 'c!']]);
+    expect(calls).toEqual([['a', 'b', 'c']]);
+    expect(await fleet.clock.until(elsewhere)).toBe('joined@0');
+  });
+
+  it('a batch loads what it has waited for in vain', async () => {
+    const fleet = new Fleet(2, 0);
+    const failing = fleet.processes[0]!.cache.get('k', async () => {
+      await fleet.clock.sleep(100);
+      throw new Error('broken');
+    }).catch((error: unknown) => (error as Error).message);
+    await fleet.clock.pass(10);
+    const found = await fleet.clock.until(fleet.processes[1]!.cache.getMany(['k', 'l'], (keys) => keys.map((key) => `${key}!`)));
+    expect([...found]).toEqual([['k', 'k!'], ['l', 'l!']]);
+    expect(await fleet.clock.until(failing)).toBe('broken');
+  });
+
   it('a batch that is refused is counted as overloaded', async () => {
     const fleet = new Fleet(1, 200, { maxLoads: 1, maxQueuedLoads: 0 });
     void fleet.processes[0]!.get('x');

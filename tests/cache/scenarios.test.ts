@@ -550,6 +550,35 @@ describe('life', () => {
     await fleet.clock.until(fleet.processes[0]!.client.close());
     expect(fleet.clock.held).toBe(0);
   });
+
+  it('a load that is over leaves no timer, and the limit of a refresh keeps no process alive', async () => {
+    const fleet = new Fleet(1, 100, { expire: 5, stale: 60, earlyRefresh: 0, loadTimeout: 3_600_000 });
+    await fleet.herd(3, 'k');
+    expect(fleet.clock.held).toBe(0);
+    await fleet.clock.pass(7000);
+    fleet.database.load = () => new Promise<never>(() => undefined);
+    await fleet.herd(3, 'k');
+    expect(fleet.processes[0]!.cache.stats().loads).toBe(1);
+    expect(fleet.clock.held).toBe(0);
+  });
+
+  it('close aborts what is still loading, or waits for its turn, after closeTimeout', async () => {
+    const fleet = new Fleet(1, 0, { maxLoads: 1, closeTimeout: 200 });
+    const { cache } = fleet.processes[0]!;
+    const ends: unknown[] = [];
+    const endOf = (load: Promise<unknown>): Promise<unknown> => load.then(() => 'loaded', (error: unknown) => (error as Error).message);
+    const hung = endOf(cache.get('hung', ({ signal }) => new Promise<never>(() => {
+      signal.addEventListener('abort', () => ends.push(signal.reason));
+    })));
+    const queued = endOf(cache.get('queued', () => 'v'));
+    await fleet.clock.pass(10);
+    await fleet.clock.until(cache.close());
+    expect(fleet.clock.now()).toBe(210);
+    expect(await fleet.clock.until(Promise.all([hung, queued]))).toEqual(['the cache was closed', 'the cache was closed']);
+    expect(ends).toEqual([expect.objectContaining({ name: 'AbortError' })]);
+    expect(cache.stats()).toMatchObject({ loads: 0, queued: 0, flights: 0 });
+    expect(fleet.store.size).toBe(0);
+  });
 });
 
 describe('the law of counters', () => {
