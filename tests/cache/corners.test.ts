@@ -7,8 +7,9 @@ import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
+import { SimulatedClock } from '../support/simulated-clock';
 import { VirtualClock } from '../support/virtual-clock';
-import { Fleet } from './support/fleet';
+import { Database, Fleet, Process } from './support/fleet';
 
 /** An executor in front of another one. */
 class Before implements Executor {
@@ -55,6 +56,31 @@ it.each([false, true])('a server without CAS numbers keeps nobody waiting, and n
   expect([...verbs]).not.toContain('cas');
   await Promise.all(caches.map((cache) => cache.close()));
   await server.close();
+});
+
+it('what a server without CAS numbers gives too late, or to nobody, takes nothing away and loads nothing', async () => {
+  const clock = new SimulatedClock();
+  const store = new MemoryStore({ clock, cas: false });
+  const [slow, other] = ['slow', 'other'].map((name, i) => new Process(name, store, clock, new Database(clock, 0), {}, i)) as [Process, Process];
+  await clock.until(slow.get('first'));
+  slow.line.delay = 500;
+  const late = slow.get('k');
+  await clock.pass(10);
+  await clock.until(other.cache.set('k', 'new'));
+  expect(await clock.until(late)).toBe('k@0');
+  await clock.pass(2000);
+  expect(await clock.until(other.cache.peek('k'))).toBe('new');
+  slow.line.delay = 20;
+  const controller = new AbortController();
+  const load = jest.fn(() => 'loaded');
+  const gone = slow.cache.get('l', load, { signal: controller.signal }).catch(() => 'gone');
+  await clock.pass(10);
+  controller.abort();
+  await clock.until(other.cache.set('l', 'new'));
+  await clock.pass(2000);
+  expect(await clock.until(gone)).toBe('gone');
+  expect(load).not.toHaveBeenCalled();
+  expect(await clock.until(other.get('l'))).toBe('new');
 });
 
 describe('values in pieces', () => {

@@ -297,8 +297,8 @@ export class Reader {
     if (!circuits.quiet) circuits.ok(read.server ?? serverOf(read.place));
     if (read.late) {
       // Its callers have continued without it. Something may have been invalidated between their load and this token, so they
-      // must not use it.
-      if (!reply.won) return;
+      // must not use it. What guards nothing could take another item in its place.
+      if (!reply.won || reply.cas === NO_GUARD) return;
       if (reply.cold) void storing.free(read.place, reply.cas);
       else this.#passOn(read.place, reply.cas);
       return;
@@ -383,9 +383,10 @@ export class Reader {
   }
 
   #decide(read: Read, reply: Reply): void {
-    if (isDeserted(read) && (!reply.found || reply.unreadable !== undefined)) this.#desert(read, reply);
     // Nobody can store with a place-holder that guards nothing, so nobody waits for it.
-    else if (!reply.found || (reply.cold && reply.cas === NO_GUARD)) this.#nothing(read);
+    const nothing = !reply.found || (reply.cold && reply.cas === NO_GUARD);
+    if (isDeserted(read) && (nothing || reply.unreadable !== undefined)) this.#desert(read, reply);
+    else if (nothing) this.#nothing(read);
     else if (reply.cold) this.#cold(read, reply);
     else if (reply.unreadable !== undefined) this.#unreadable(read, reply);
     else this.#value(read, reply);
@@ -393,7 +394,7 @@ export class Reader {
 
   /** All callers have gone meanwhile: nobody asks for a load any more. */
   #desert({ place }: Read, reply: Reply): void {
-    if (reply.won) this.#passOn(place, reply.cas);
+    if (reply.won && reply.cas !== NO_GUARD) this.#passOn(place, reply.cas);
   }
 
   /** There is no item, nor a place-holder: none was asked for, or the server had no room for it. */
