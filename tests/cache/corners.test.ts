@@ -142,6 +142,35 @@ describe('values in pieces', () => {
     expect([...fleet.store.items()].map(({ key }) => key)).toEqual([]);
   });
 
+  it('nor does one that is given up, and a piece that cannot be stored is an error', async () => {
+    const fleet = new Fleet(1, 0, { ...options, expire: 0 }, small);
+    const { cache, line } = fleet.processes[0]!;
+    await fleet.clock.until(cache.peek('k'));
+    const controller = new AbortController();
+    line.onCommand = () => {
+      controller.abort(new Error('given up'));
+    };
+    await expect(fleet.clock.until(cache.set('k', large, { signal: controller.signal }))).rejects.toThrow('given up');
+    await fleet.clock.pass(10);
+    expect(fleet.store.size).toBe(0);
+    line.onCommand = ({ verb }) => {
+      if (verb === 'set') throw new MemcacheConnectError('nobody is there', { server: 'embedded', command: verb });
+      return undefined;
+    };
+    await expect(fleet.clock.until(cache.set('k', large))).rejects.toThrow('nobody is there');
+    expect(await fleet.clock.until(cache.peek('k'))).toBeUndefined();
+  });
+
+  it('the pieces of an entry that lives for ever do so too, also when others are kept after their end', async () => {
+    const fleet = new Fleet(1, 0, { ...options, expire: 0, stale: 60 }, small);
+    fleet.database.value = () => large;
+    await fleet.herd(1, 'loaded');
+    await fleet.clock.until(fleet.processes[0]!.cache.set('set', large));
+    await fleet.clock.pass(10);
+    expect(new Set([...fleet.store.items()].map((item) => fleet.store.secondsLeft(item)))).toEqual(new Set([-1]));
+    expect(fleet.store.size).toBeGreaterThan(4);
+  });
+
   it('no more than 9999 pieces are stored, or asked for, whatever an entry says', async () => {
     const fleet = new Fleet(1, 0, { chunk: { maxValue: 2 ** 30 } }, small);
     const [process] = fleet.processes;

@@ -159,6 +159,18 @@ describe('tags and namespace', () => {
     expect(fleet.database.loads).toBe(3);
   });
 
+  it('invalidateTags: nobody joins what this process began to load before', async () => {
+    const fleet = new Fleet(1, 50, tagged);
+    const { cache } = fleet.processes[0]!;
+    await fleet.clock.until(fleet.processes[0]!.get('first'));
+    const before = fleet.processes[0]!.get('k');
+    await fleet.clock.pass(10);
+    fleet.database.write('k');
+    await fleet.clock.until(cache.invalidateTags('users'));
+    expect(await fleet.clock.until(fleet.processes[0]!.get('k'))).toBe('k@1');
+    expect(await fleet.clock.until(before)).toBe('k@0');
+  });
+
   it('32: a tag that changes during a load', async () => {
     const fleet = new Fleet(2, 500, tagged);
     const [a, b] = fleet.processes;
