@@ -438,6 +438,21 @@ describe('tags', () => {
     expect(load).toHaveBeenCalledTimes(2);
   });
 
+  it('what is invalidated over a FallbackClient is invalid for those who use its older cache alone', async () => {
+    await using first = new EmbeddedClient();
+    await using second = new EmbeddedClient();
+    const [alone, both] = [second, new FallbackClient<CacheValue>([first, second])].map((client) => new ReadThroughCache(client, { namespace: 'n', tagMaxAge: 0 })) as [ReadThroughCache, ReadThroughCache];
+    const read = (value: string): Promise<unknown> => Promise.all([alone.get('tagged', () => value, { tags: ['t'] }), alone.get('plain', () => value)]);
+    expect(await read('old')).toEqual(['old', 'old']);
+    await alone.close();
+    await both.invalidateTags('t');
+    expect(await read('new')).toEqual(['new', 'old']);
+    await alone.close();
+    await both.invalidateNamespace();
+    expect(await read('newest')).toEqual(['newest', 'newest']);
+    await alone.close();
+  });
+
   it('what cannot be read in an older cache is stored in the first', async () => {
     await using first = new EmbeddedClient();
     await using second = new EmbeddedClient();
