@@ -82,6 +82,23 @@ describeOverCaches('KeyvMemcache', (cache) => {
     expect([await one.get('k'), await two.get('k')]).toEqual([value, value]);
   });
 
+  it('the namespace that Keyv sets has entries and a clear of its own, within that of the option', async () => {
+    const client = cache.client();
+    const [users, orders, again] = ['users', 'orders', 'users'].map((namespace) => {
+      const store = new KeyvMemcache(client, { namespace: 'set', generationTtl: 0 });
+      expect(store.namespace).toBe('set');
+      store.namespace = namespace;
+      expect(store.namespace).toBe(namespace);
+      return store;
+    }) as [KeyvMemcache, KeyvMemcache, KeyvMemcache];
+    await users.set('k', 'Ada');
+    await orders.set('k', '12 apples');
+    expect(await again.get('k')).toBe('Ada');
+    await again.clear();
+    expect(await users.get('k')).toBeUndefined();
+    expect(await orders.get('k')).toBe('12 apples');
+  });
+
   it('writes of one moment ask for the generation once', async () => {
     const client = cache.client();
     const store = new KeyvMemcache(client, { namespace: 'many' });

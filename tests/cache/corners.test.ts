@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Client, FallbackClient, HashClient, JsonSerde, ManualClock, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor } from '../../src';
+import { Client, FallbackClient, HashClient, JsonSerde, ManualClock, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor, type Serde } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
@@ -934,6 +934,20 @@ describe('what the caller changes while a call is under way', () => {
     expect(first).toEqual({ list: [1] });
     expect(second).toEqual({ list: [1] });
     expect(second).not.toBe(first);
+  });
+
+  it('what a serde marks as only this layer may is refused, and not taken for an entry of this layer', async () => {
+    const serde: Serde<string> = {
+      serialize: (_, value) => ({ data: `1 v t=1\n${value}`, flags: 2 ** 31 }),
+      deserialize: (_, bytes) => Buffer.from(bytes).toString(),
+    };
+    await using client = new EmbeddedClient(undefined, { serde });
+    const cache = new ReadThroughCache(client);
+    await expect(cache.set('k', 'v')).rejects.toThrow('bit 31');
+    expect(await cache.get('k', () => 'v')).toBe('v');
+    await cache.close();
+    expect(cache.stats()).toMatchObject({ 'store-error': 1, stored: 0 });
+    expect(client.store.size).toBe(0);
   });
 
   it('bytes that two calls read at once are not the same', async () => {

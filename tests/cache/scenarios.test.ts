@@ -499,6 +499,11 @@ describe('trouble with the cache', () => {
     const sent = process!.line.sent.length;
     await fleet.herd(5, (i) => `l${i}`);
     expect(process!.line.sent).toHaveLength(sent);
+    // Then one of them tries, however many there are.
+    await fleet.clock.pass(1100);
+    const waited = (await fleet.herd(5, (i) => `m${i}`)).times.filter((time) => time > 60);
+    expect(waited).toHaveLength(1);
+    expect(process!.line.sent).toHaveLength(sent + 1);
     process!.line.state = 'up';
     await fleet.clock.pass(1100);
     await fleet.herd(1, 'k');
