@@ -558,6 +558,19 @@ describe('failed deletions', () => {
     expect(fleet.clock.held).toBe(0);
   });
 
+  it('are made good within a minute after hours without the server', async () => {
+    const fleet = new Fleet(2, 0, { expire: 0 });
+    const [a, b] = fleet.processes;
+    await fleet.herd(1, 'k');
+    a!.line.state = 'down';
+    await expect(fleet.clock.until(a!.cache.delete('k'))).rejects.toThrow('nobody is there');
+    await fleet.clock.pass(6 * 3_600_000);
+    expect(await fleet.clock.until(b!.cache.peek('k'))).toBe('k@0');
+    a!.line.state = 'up';
+    await fleet.clock.pass(60_000);
+    expect(await fleet.clock.until(b!.cache.peek('k'))).toBeUndefined();
+  });
+
   it('are made good where the entry then is, if the namespace has changed meanwhile', async () => {
     const fleet = new Fleet(2, 0, { namespace: 'shop', expire: 600 });
     const [a, b] = fleet.processes;
