@@ -410,6 +410,23 @@ describe('near cache', () => {
     expect(await fleet.clock.until(a!.get('k'))).toEqual({ key: 'k', version: 2 });
   });
 
+  it('serves values with tags, and none for longer than it is fresh', async () => {
+    const fleet = new Fleet(2, 0, { l1: { ttl: 60_000, admit: 'all' }, expire: 5, stale: 60, earlyRefresh: 0, tags: ['t'], tagMaxAge: 60_000 });
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(a!.get('k'));
+    await fleet.clock.pass(10);
+    await fleet.clock.until(b!.get('k'));
+    for (const { cache } of [a!, b!]) {
+      expect(await fleet.clock.until(cache.get('k', () => 'loaded in vain'))).toBe('k@0');
+      expect(cache.stats()['l1-hit']).toBe(1);
+    }
+    await fleet.clock.pass(7000);
+    for (const { cache } of [a!, b!]) {
+      await fleet.clock.until(cache.get('k', () => 'new'));
+      expect(cache.stats()['l1-hit']).toBe(1);
+    }
+  });
+
   it('a read that was under way when this process wrote leaves nothing behind', async () => {
     const fleet = new Fleet(1, 10, { l1, expire: 600 });
     const [process] = fleet.processes;
