@@ -114,6 +114,16 @@ describe('copyHits', () => {
     expect([await fresh.get('b'), await old.get('b')]).toEqual([undefined, undefined]);
   });
 
+  it('copies what was deleted or flushed before, and is there again', async () => {
+    const client = makeClient({ copyHits: true });
+    await client.delete('deleted');
+    await client.flushAll();
+    await old.setMany({ deleted: 'x', flushed: 'y' });
+    expect(await client.getMany(['deleted', 'flushed'])).toEqual(new Map([['deleted', 'x'], ['flushed', 'y']]));
+    await client.close();
+    expect(await fresh.getMany(['deleted', 'flushed'])).toEqual(new Map([['deleted', 'x'], ['flushed', 'y']]));
+  });
+
   it('does not copy what is not asked for, nor what is stale', async () => {
     await old.setMany({ a: 'x', stale: 'y' });
     await old.metaDelete('stale', { invalidate: true, expire: 30 });
