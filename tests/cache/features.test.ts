@@ -252,6 +252,31 @@ describe('tags and namespace', () => {
     await fleet.clock.until(call);
     await fleet.clock.pass(3000);
     expect((await fleet.herd(1, 'kk')).values).toEqual(['kk@1', 'kk@1']);
+    // One that has never heard of it, while it has not changed for long: what it loads is stored, and bears the tag.
+    const newest = fleet.process('newest');
+    expect(await fleet.clock.until(newest.get('kkk'))).toBe('kkk@0');
+    await fleet.clock.pass(10);
+    expect(fleet.store.find('kkk')).toBeDefined();
+    for (const key of ['k', 'kkk']) fleet.database.write(key);
+    await fleet.clock.until(newest.cache.invalidateTags('of:k'));
+    await fleet.clock.pass(1100);
+    for (const key of ['k', 'kkk']) expect((await fleet.herd(1, key)).values).toEqual([`${key}@1`, `${key}@1`]);
+  });
+
+  it('tags made of the value: what this process hears of a tag during a load does not vouch for what was loaded', async () => {
+    const fleet = new Fleet(2, 100, { expire: 600, tags: (value) => [`of:${String(value).slice(0, 1)}`] });
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(a!.get('ka'));
+    await fleet.clock.pass(3000);
+    const early = b!.get('kk');
+    await fleet.clock.pass(20);
+    fleet.database.write('kk');
+    await fleet.clock.until(a!.cache.invalidateTags('of:k'));
+    const telling = b!.get('ka');
+    expect(await fleet.clock.until(early)).toBe('kk@0');
+    await fleet.clock.until(telling);
+    await fleet.clock.pass(10);
+    expect((await fleet.herd(1, 'kk')).values).toEqual(['kk@1', 'kk@1']);
   });
 
   it('invalidateNamespace', async () => {
