@@ -96,7 +96,6 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   const broadcast = settings.l1?.broadcast !== true ? undefined : new Broadcast((wireKey) => {
     writes.heard(wireKey);
   });
-  broadcast?.open();
 
   const pending = new Pending();
   const slots = new Slots(settings.maxLoads, settings.maxQueuedLoads);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyvStoreAdapter } from 'keyv';
-import { MemcacheConnectError, MemcacheIllegalInputError, TypedSerde, VersionedSerde } from '../../src';
+import { MemcacheConnectError, MemcacheIllegalInputError, TypedSerde, VersionedSerde, type CacheValue, type Key } from '../../src';
 import { KeyvMemcache } from '../../src/adapters/keyv';
 import { promptly } from '../support/busy-machine';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
@@ -82,6 +82,23 @@ describeOverCaches('KeyvMemcache', (cache) => {
     expect([await one.get('k'), await two.get('k')]).toEqual([value, value]);
   });
 
+  it('the namespace that Keyv sets has entries and a clear of its own, within that of the option', async () => {
+    const client = cache.client();
+    const [users, orders, again] = ['users', 'orders', 'users'].map((namespace) => {
+      const store = new KeyvMemcache(client, { namespace: 'set', generationTtl: 0 });
+      expect(store.namespace).toBe('set');
+      store.namespace = namespace;
+      expect(store.namespace).toBe(namespace);
+      return store;
+    }) as [KeyvMemcache, KeyvMemcache, KeyvMemcache];
+    await users.set('k', 'Ada');
+    await orders.set('k', '12 apples');
+    expect(await again.get('k')).toBe('Ada');
+    await again.clear();
+    expect(await users.get('k')).toBeUndefined();
+    expect(await orders.get('k')).toBe('12 apples');
+  });
+
   it('writes of one moment ask for the generation once', async () => {
     const client = cache.client();
     const store = new KeyvMemcache(client, { namespace: 'many' });
@@ -155,6 +172,31 @@ it.concurrent.each(caches.filter(([name]) => /^(Client|Embedded)/.test(name)))('
   await sleep(2100);
   expect(await store.getMany(['short', 'half', '40 days', '100 years', 'ever'])).toEqual([undefined, undefined, 'v', 'v', 'v']);
   await cache.stop();
+});
+
+it('after its own clear a process reads nothing older, also when it was asking for the generation meanwhile', async () => {
+  const answers: (() => void)[] = [];
+  let isHeld = false;
+  // The answer comes after that to what was sent later, as it may over several connections.
+  class Overtaken extends EmbeddedClient {
+    override async get<R = CacheValue>(key: Key): Promise<R | undefined> {
+      const value = await super.get<R>(key);
+      if (isHeld) await new Promise<void>((resolve) => { answers.push(resolve); });
+      return value;
+    }
+  }
+  await using client = new Overtaken();
+  const other = new KeyvMemcache(client, { generationTtl: 3_600_000 });
+  await other.set('k', 'old');
+  const store = new KeyvMemcache(client, { generationTtl: 3_600_000 });
+  isHeld = true;
+  const early = store.get('k');
+  while (answers.length === 0) await new Promise(setImmediate);
+  isHeld = false;
+  await store.clear();
+  answers[0]?.();
+  await early;
+  expect(await store.get('k')).toBeUndefined();
 });
 
 it('has no iterator: an empty list would be a lie', async () => {

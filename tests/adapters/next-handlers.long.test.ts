@@ -99,6 +99,12 @@ describeOverCaches('createCacheHandler', (cache) => {
     expect(await one.get('/blog', { kind: 'APP_PAGE' })).toBeNull();
     await one.set('/gone', null, {});
     expect(await two.get('/gone')).toMatchObject({ value: null });
+    // Without a lifetime of its own an entry has that of the option.
+    const client = cache.client();
+    await new (createCacheHandler(client, { ttl: 100_000 }))().set('/brief', null, {});
+    const ttl = (await client.metaGet('next:e:i:/brief', { ttl: true }))?.ttl;
+    expect(ttl).toBeGreaterThan(60);
+    expect(ttl).toBeLessThanOrEqual(100);
   });
 
   it('the incremental cache: a fetch is judged by its own tags and those of the page', async () => {

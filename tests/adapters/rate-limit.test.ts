@@ -1,4 +1,4 @@
-import { Client, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
+import { Client, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, MemcacheServerError } from '../../src';
 import { MemcacheRateLimitStore } from '../../src/adapters/rate-limit';
 import { MemcachedServer } from '../../src/server';
 import { systemClock, type Clock } from '../../src/runtime/clock';
@@ -65,14 +65,46 @@ it('counts on a server that does not know meta commands', async () => {
   expect(new Set(answers.map(({ totalHits }) => totalHits)).size).toBe(100);
 });
 
-it('counts through a client with proxy: true, without a question that cannot be answered', async () => {
+it.each([[{ proxy: true }, {}], [{}, { meta: false }]])('counts with %j and %j without a question that cannot be answered', async (options, storeOptions) => {
   await using server = await MemcachedServer.start();
-  await using client = new Client(server.address, { clock, proxy: true });
+  await using client = new Client(server.address, { clock, ...options });
   const verbs: string[] = [];
   server.faults = ({ verb }) => void verbs.push(verb);
-  const store = new MemcacheRateLimitStore(client, { windowMs: 600_000 });
+  const store = new MemcacheRateLimitStore(client, { windowMs: 600_000, ...storeOptions });
   for (let count = 1; count <= 3; count++) expect((await store.increment('k')).totalHits).toBe(count);
   expect(verbs).toEqual(['incr', 'add', 'incr', 'incr']);
+});
+
+it('a count that failed is not made once more in another way', async () => {
+  await using server = await MemcachedServer.start();
+  await using client = new Client(server.address, { clock });
+  const verbs: string[] = [];
+  server.faults = ({ verb }) => {
+    verbs.push(verb);
+    return verb === 'ma' ? { reply: 'SERVER_ERROR out of memory' } : undefined;
+  };
+  const store = new MemcacheRateLimitStore(client);
+  await expect(store.increment('k')).rejects.toBeInstanceOf(MemcacheServerError);
+  expect(verbs).toEqual(['ma']);
+});
+
+it('the option windowMs holds, whatever the limiter says, and get tells the end of the very window', async () => {
+  await using server = await MemcachedServer.start();
+  await using client = new Client(server.address, { clock });
+  const store = new MemcacheRateLimitStore(client, { windowMs: 4_000_000 });
+  store.init({ windowMs: 60_000 });
+  for (const { resetTime } of [await store.increment('k'), await store.get('k') ?? { resetTime: new Date(0) }]) {
+    expect(resetTime.getTime()).toBeGreaterThan(NOW + 3_000_000);
+    expect(resetTime.getTime()).toBeLessThanOrEqual(NOW + 4_000_000);
+  }
+  const told = new MemcacheRateLimitStore(client);
+  told.init({ windowMs: 4_000_000 });
+  expect((await told.increment('told')).resetTime.getTime()).toBeGreaterThan(NOW + 3_000_000);
+  // Another process, with a window of its own, reads what is there.
+  const other = await new MemcacheRateLimitStore(client, { windowMs: 1000 }).get('k');
+  expect(other?.resetTime.getTime()).toBeGreaterThan(NOW + 3_000_000);
+  // express-rate-limit warns of stores that count twice, unless their keys are their own.
+  expect(store.localKeys).toBe(false);
 });
 
 it('errors reach the limiter; with failures: "miss" requests pass', async () => {
@@ -88,6 +120,7 @@ it('errors reach the limiter; with failures: "miss" requests pass', async () => 
 
 it('refuses options that are not legal', async () => {
   const client = await deadClient();
+  expect(() => new MemcacheRateLimitStore({} as Client)).toThrow(MemcacheIllegalInputError);
   for (const options of [{ windowMs: 0 }, { windowMs: Infinity }, { windowMs: 2 ** 40 }, { prefix: '' }, { meta: 1 }, { max: 5 }] as object[]) {
     expect(() => new MemcacheRateLimitStore(client, options)).toThrow(MemcacheIllegalInputError);
   }

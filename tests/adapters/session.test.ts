@@ -212,6 +212,20 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
     expect(session.cookie.maxAge).toBeGreaterThan(50_000);
   });
 
+  it('load gives the session, nothing or the error, and regenerate ends the old session before the new one begins', async () => {
+    const loaded = (store: MemcacheSessionStore, id: string): Promise<unknown> => new Promise((resolve) => { store.load(id, (error, session) => { resolve(error ?? session); }); });
+    const regenerated = (store: MemcacheSessionStore, request: object): Promise<unknown> => new Promise((resolve) => { store.regenerate({ sessionID: 'a', ...request }, resolve); });
+    const events = new MemcacheSessionStore(cache.client());
+    const dead = new MemcacheSessionStore(await deadClient());
+    for (const store of [events, dead]) expressSession({ store, secret: 'x', resave: false, saveUninitialized: false });
+    await promising(events).set('a', { user: 'Ada', cookie: { originalMaxAge: null } });
+    expect(await loaded(events, 'a')).toMatchObject({ user: 'Ada', id: 'a' });
+    expect(await regenerated(events, {})).toBeNull();
+    expect(await loaded(events, 'a')).toBeUndefined();
+    expect(await loaded(dead, 'a')).toBeInstanceOf(MemcacheConnectError);
+    expect(await regenerated(dead, {})).toBeInstanceOf(MemcacheConnectError);
+  });
+
   it('takes ids that are no legal keys', async () => {
     const store = promising(new MemcacheSessionStore(cache.client(), { prefix: 'app:' }));
     for (const id of ['with a space', 'x'.repeat(400)]) {
@@ -248,6 +262,7 @@ it('lists and clears nothing: there are no methods that would lie', async () => 
 
 it('refuses options that are not legal', async () => {
   const client = await deadClient();
+  expect(() => new MemcacheSessionStore({} as Client)).toThrow(MemcacheIllegalInputError);
   for (const options of [{ prefix: 'a b' }, { ttl: '1d' }, { failures: true }, { maxAge: 1 }] as object[]) {
     expect(() => new MemcacheSessionStore(client, options)).toThrow(MemcacheIllegalInputError);
   }

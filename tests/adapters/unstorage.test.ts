@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MemcacheConnectError, MemcacheIllegalInputError } from '../../src';
+import { Client, MemcacheConnectError, MemcacheIllegalInputError, MemcacheServerError } from '../../src';
 import memcacheDriver, { memcacheDriver as byName } from '../../src/adapters/unstorage';
+import { MemcachedServer } from '../../src/server';
 import { caches, deadClient, describeOverCaches } from './clients';
 
 describeOverCaches('memcacheDriver', (cache) => {
@@ -75,6 +76,17 @@ it('an error of the cache is a miss, or rejects', async () => {
   for (const call of [strict.hasItem('k'), strict.getItem('k'), strict.getItems([{ key: 'k' }]), strict.setItem('k', 'v'), strict.removeItem('k')]) {
     await expect(call).rejects.toBeInstanceOf(MemcacheConnectError);
   }
+});
+
+it('writes wait for the answer of the server', async () => {
+  await using server = await MemcachedServer.start();
+  await using client = new Client(server.address);
+  const driver = memcacheDriver({ client, failures: 'throw' });
+  await driver.setItem('k', 'v');
+  server.faults = ({ verb }) => (verb === 'set' || verb === 'delete' ? { reply: 'SERVER_ERROR out of memory' } : undefined);
+  for (const call of [driver.setItem('k', 'new'), driver.removeItem('k')]) await expect(call).rejects.toBeInstanceOf(MemcacheServerError);
+  server.faults = undefined;
+  expect(await driver.getItem('k')).toBe('v');
 });
 
 it.each(caches)('tells of a value that no item can hold, whatever failures says, with %s', async (_, start) => {

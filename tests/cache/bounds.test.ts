@@ -283,6 +283,51 @@ describe('waits', () => {
     expect(fleet.store.find('k')).toBeDefined();
   });
 
+  it('and never one that is shorter than the option says', async () => {
+    const fleet = new Fleet(2, 1000, { lease: 10 });
+    const [a, b] = fleet.processes;
+    await fleet.clock.pass(seconds(60));
+    const broken = a!.cache.get('k', async () => {
+      await fleet.clock.sleep(100);
+      throw new Error('broken');
+    }).catch(() => 'broken');
+    await fleet.clock.pass(10);
+    const waiting = b!.get('k');
+    expect(await fleet.clock.until(broken)).toBe('broken');
+    await fleet.clock.pass(100);
+    expect(b!.cache.stats().loads).toBe(1);
+    expect(fleet.store.secondsLeft(fleet.store.find('k')!)).toBe(10);
+    expect(await fleet.clock.until(waiting)).toBe('k@0');
+  });
+
+  it('with a patience of 0 keys that are asked for one after the other in one millisecond are all loaded', async () => {
+    const fleet = new Fleet(2, 0, { leaseWait: 0 });
+    const [a, b] = fleet.processes;
+    const never = (): Promise<never> => new Promise(() => undefined);
+    void a!.cache.getMany(['k', 'l'], never);
+    await fleet.clock.pass(10);
+    const at = fleet.clock.now();
+    for (const key of ['k', 'l']) expect(await fleet.clock.until(b!.get(key))).toBe(`${key}@0`);
+    expect(fleet.clock.now()).toBe(at);
+  });
+
+  it('the lease of a key is twice the average of its loads, in which the last one counts for three tenths', async () => {
+    const fleet = new Fleet(1, 0, { lease: 2, loadTimeout: 0 });
+    const { cache } = fleet.processes[0]!;
+    const leases: number[] = [];
+    for (const length of [seconds(10), seconds(20), 1]) {
+      const load = cache.get('k', async () => {
+        await fleet.clock.sleep(length);
+        return 'v';
+      });
+      await fleet.clock.pass(0);
+      leases.push(fleet.store.secondsLeft(fleet.store.find('k')!));
+      await fleet.clock.until(load);
+      await fleet.clock.until(cache.delete('k'));
+    }
+    expect(leases).toEqual([2, 21, 27]);
+  });
+
   it('many keys that are waited for are asked for together', async () => {
     const fleet = new Fleet(2, 300);
     const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);

@@ -2,13 +2,14 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Client, FallbackClient, HashClient, JsonSerde, ManualClock, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor } from '../../src';
+import { Client, FallbackClient, HashClient, JsonSerde, ManualClock, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor, type Serde } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
+import { SimulatedClock } from '../support/simulated-clock';
 import { VirtualClock } from '../support/virtual-clock';
-import { Fleet } from './support/fleet';
+import { Database, Fleet, Process } from './support/fleet';
 
 /** An executor in front of another one. */
 class Before implements Executor {
@@ -55,6 +56,31 @@ it.each([false, true])('a server without CAS numbers keeps nobody waiting, and n
   expect([...verbs]).not.toContain('cas');
   await Promise.all(caches.map((cache) => cache.close()));
   await server.close();
+});
+
+it('what a server without CAS numbers gives too late, or to nobody, takes nothing away and loads nothing', async () => {
+  const clock = new SimulatedClock();
+  const store = new MemoryStore({ clock, cas: false });
+  const [slow, other] = ['slow', 'other'].map((name, i) => new Process(name, store, clock, new Database(clock, 0), {}, i)) as [Process, Process];
+  await clock.until(slow.get('first'));
+  slow.line.delay = 500;
+  const late = slow.get('k');
+  await clock.pass(10);
+  await clock.until(other.cache.set('k', 'new'));
+  expect(await clock.until(late)).toBe('k@0');
+  await clock.pass(2000);
+  expect(await clock.until(other.cache.peek('k'))).toBe('new');
+  slow.line.delay = 20;
+  const controller = new AbortController();
+  const load = jest.fn(() => 'loaded');
+  const gone = slow.cache.get('l', load, { signal: controller.signal }).catch(() => 'gone');
+  await clock.pass(10);
+  controller.abort();
+  await clock.until(other.cache.set('l', 'new'));
+  await clock.pass(2000);
+  expect(await clock.until(gone)).toBe('gone');
+  expect(load).not.toHaveBeenCalled();
+  expect(await clock.until(other.get('l'))).toBe('new');
 });
 
 describe('values in pieces', () => {
@@ -114,6 +140,35 @@ describe('values in pieces', () => {
     await expect(fleet.clock.until(cache.set('k', large))).rejects.toThrow('nobody is there');
     await fleet.clock.pass(10);
     expect([...fleet.store.items()].map(({ key }) => key)).toEqual([]);
+  });
+
+  it('nor does one that is given up, and a piece that cannot be stored is an error', async () => {
+    const fleet = new Fleet(1, 0, { ...options, expire: 0 }, small);
+    const { cache, line } = fleet.processes[0]!;
+    await fleet.clock.until(cache.peek('k'));
+    const controller = new AbortController();
+    line.onCommand = () => {
+      controller.abort(new Error('given up'));
+    };
+    await expect(fleet.clock.until(cache.set('k', large, { signal: controller.signal }))).rejects.toThrow('given up');
+    await fleet.clock.pass(10);
+    expect(fleet.store.size).toBe(0);
+    line.onCommand = ({ verb }) => {
+      if (verb === 'set') throw new MemcacheConnectError('nobody is there', { server: 'embedded', command: verb });
+      return undefined;
+    };
+    await expect(fleet.clock.until(cache.set('k', large))).rejects.toThrow('nobody is there');
+    expect(await fleet.clock.until(cache.peek('k'))).toBeUndefined();
+  });
+
+  it('the pieces of an entry that lives for ever do so too, also when others are kept after their end', async () => {
+    const fleet = new Fleet(1, 0, { ...options, expire: 0, stale: 60 }, small);
+    fleet.database.value = () => large;
+    await fleet.herd(1, 'loaded');
+    await fleet.clock.until(fleet.processes[0]!.cache.set('set', large));
+    await fleet.clock.pass(10);
+    expect(new Set([...fleet.store.items()].map((item) => fleet.store.secondsLeft(item)))).toEqual(new Set([-1]));
+    expect(fleet.store.size).toBeGreaterThan(4);
   });
 
   it('no more than 9999 pieces are stored, or asked for, whatever an entry says', async () => {
@@ -192,6 +247,36 @@ describe('batches', () => {
     await fleet.clock.until(cache.getMany(keys, load));
     await fleet.clock.pass(10);
     expect(calls).toEqual([keys, keys]);
+  });
+
+  it('keys whose answers come one after the other go to one call, also when one is loaded elsewhere and comes first', async () => {
+    const fleet = new Fleet(1, 50);
+    const { cache, line } = fleet.processes[0]!;
+    const slow: Record<string, number> = { b: 10, c: 200 };
+    line.onCommand = ({ firstKey }) => fleet.clock.sleep(slow[String(firstKey)] ?? 0);
+    const elsewhere = fleet.processes[0]!.get('joined');
+    await fleet.clock.pass(10);
+    const calls: string[][] = [];
+    const load = (keys: readonly string[]): string[] => {
+      calls.push([...keys]);
+      return keys.map((key) => `${key}!`);
+    };
+    const found = await fleet.clock.until(cache.getMany(['joined', 'a', 'b', 'c'], load, { cacheTimeout: 1000 }));
+    expect([...found]).toEqual([['joined', 'joined@0'], ['a', 'a!'], ['b', 'b!'], ['c', 'c!']]);
+    expect(calls).toEqual([['a', 'b', 'c']]);
+    expect(await fleet.clock.until(elsewhere)).toBe('joined@0');
+  });
+
+  it('a batch loads what it has waited for in vain', async () => {
+    const fleet = new Fleet(2, 0);
+    const failing = fleet.processes[0]!.cache.get('k', async () => {
+      await fleet.clock.sleep(100);
+      throw new Error('broken');
+    }).catch((error: unknown) => (error as Error).message);
+    await fleet.clock.pass(10);
+    const found = await fleet.clock.until(fleet.processes[1]!.cache.getMany(['k', 'l'], (keys) => keys.map((key) => `${key}!`)));
+    expect([...found]).toEqual([['k', 'k!'], ['l', 'l!']]);
+    expect(await fleet.clock.until(failing)).toBe('broken');
   });
 
   it('a batch that is refused is counted as overloaded', async () => {
@@ -351,6 +436,21 @@ describe('tags', () => {
     await cache.close();
     expect(await cache.get('k', load)).toBe('new');
     expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('what is invalidated over a FallbackClient is invalid for those who use its older cache alone', async () => {
+    await using first = new EmbeddedClient();
+    await using second = new EmbeddedClient();
+    const [alone, both] = [second, new FallbackClient<CacheValue>([first, second])].map((client) => new ReadThroughCache(client, { namespace: 'n', tagMaxAge: 0 })) as [ReadThroughCache, ReadThroughCache];
+    const read = (value: string): Promise<unknown> => Promise.all([alone.get('tagged', () => value, { tags: ['t'] }), alone.get('plain', () => value)]);
+    expect(await read('old')).toEqual(['old', 'old']);
+    await alone.close();
+    await both.invalidateTags('t');
+    expect(await read('new')).toEqual(['new', 'old']);
+    await alone.close();
+    await both.invalidateNamespace();
+    expect(await read('newest')).toEqual(['newest', 'newest']);
+    await alone.close();
   });
 
   it('what cannot be read in an older cache is stored in the first', async () => {
@@ -834,6 +934,20 @@ describe('what the caller changes while a call is under way', () => {
     expect(first).toEqual({ list: [1] });
     expect(second).toEqual({ list: [1] });
     expect(second).not.toBe(first);
+  });
+
+  it('what a serde marks as only this layer may is refused, and not taken for an entry of this layer', async () => {
+    const serde: Serde<string> = {
+      serialize: (_, value) => ({ data: `1 v t=1\n${value}`, flags: 2 ** 31 }),
+      deserialize: (_, bytes) => Buffer.from(bytes).toString(),
+    };
+    await using client = new EmbeddedClient(undefined, { serde });
+    const cache = new ReadThroughCache(client);
+    await expect(cache.set('k', 'v')).rejects.toThrow('bit 31');
+    expect(await cache.get('k', () => 'v')).toBe('v');
+    await cache.close();
+    expect(cache.stats()).toMatchObject({ 'store-error': 1, stored: 0 });
+    expect(client.store.size).toBe(0);
   });
 
   it('bytes that two calls read at once are not the same', async () => {

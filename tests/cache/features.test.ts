@@ -159,6 +159,18 @@ describe('tags and namespace', () => {
     expect(fleet.database.loads).toBe(3);
   });
 
+  it('invalidateTags: nobody joins what this process began to load before', async () => {
+    const fleet = new Fleet(1, 50, tagged);
+    const { cache } = fleet.processes[0]!;
+    await fleet.clock.until(fleet.processes[0]!.get('first'));
+    const before = fleet.processes[0]!.get('k');
+    await fleet.clock.pass(10);
+    fleet.database.write('k');
+    await fleet.clock.until(cache.invalidateTags('users'));
+    expect(await fleet.clock.until(fleet.processes[0]!.get('k'))).toBe('k@1');
+    expect(await fleet.clock.until(before)).toBe('k@0');
+  });
+
   it('32: a tag that changes during a load', async () => {
     const fleet = new Fleet(2, 500, tagged);
     const [a, b] = fleet.processes;
@@ -239,6 +251,31 @@ describe('tags and namespace', () => {
     fleet.database.write('kk');
     await fleet.clock.until(call);
     await fleet.clock.pass(3000);
+    expect((await fleet.herd(1, 'kk')).values).toEqual(['kk@1', 'kk@1']);
+    // One that has never heard of it, while it has not changed for long: what it loads is stored, and bears the tag.
+    const newest = fleet.process('newest');
+    expect(await fleet.clock.until(newest.get('kkk'))).toBe('kkk@0');
+    await fleet.clock.pass(10);
+    expect(fleet.store.find('kkk')).toBeDefined();
+    for (const key of ['k', 'kkk']) fleet.database.write(key);
+    await fleet.clock.until(newest.cache.invalidateTags('of:k'));
+    await fleet.clock.pass(1100);
+    for (const key of ['k', 'kkk']) expect((await fleet.herd(1, key)).values).toEqual([`${key}@1`, `${key}@1`]);
+  });
+
+  it('tags made of the value: what this process hears of a tag during a load does not vouch for what was loaded', async () => {
+    const fleet = new Fleet(2, 100, { expire: 600, tags: (value) => [`of:${String(value).slice(0, 1)}`] });
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(a!.get('ka'));
+    await fleet.clock.pass(3000);
+    const early = b!.get('kk');
+    await fleet.clock.pass(20);
+    fleet.database.write('kk');
+    await fleet.clock.until(a!.cache.invalidateTags('of:k'));
+    const telling = b!.get('ka');
+    expect(await fleet.clock.until(early)).toBe('kk@0');
+    await fleet.clock.until(telling);
+    await fleet.clock.pass(10);
     expect((await fleet.herd(1, 'kk')).values).toEqual(['kk@1', 'kk@1']);
   });
 
@@ -398,6 +435,23 @@ describe('near cache', () => {
     expect(await fleet.clock.until(a!.get('k'))).toEqual({ key: 'k', version: 2 });
   });
 
+  it('serves values with tags, and none for longer than it is fresh', async () => {
+    const fleet = new Fleet(2, 0, { l1: { ttl: 60_000, admit: 'all' }, expire: 5, stale: 60, earlyRefresh: 0, tags: ['t'], tagMaxAge: 60_000 });
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(a!.get('k'));
+    await fleet.clock.pass(10);
+    await fleet.clock.until(b!.get('k'));
+    for (const { cache } of [a!, b!]) {
+      expect(await fleet.clock.until(cache.get('k', () => 'loaded in vain'))).toBe('k@0');
+      expect(cache.stats()['l1-hit']).toBe(1);
+    }
+    await fleet.clock.pass(7000);
+    for (const { cache } of [a!, b!]) {
+      await fleet.clock.until(cache.get('k', () => 'new'));
+      expect(cache.stats()['l1-hit']).toBe(1);
+    }
+  });
+
   it('a read that was under way when this process wrote leaves nothing behind', async () => {
     const fleet = new Fleet(1, 10, { l1, expire: 600 });
     const [process] = fleet.processes;
@@ -544,6 +598,19 @@ describe('failed deletions', () => {
     expect(a!.cache.stats().recovered).toBe(1);
     await fleet.clock.until(a!.cache.close());
     expect(fleet.clock.held).toBe(0);
+  });
+
+  it('are made good within a minute after hours without the server', async () => {
+    const fleet = new Fleet(2, 0, { expire: 0 });
+    const [a, b] = fleet.processes;
+    await fleet.herd(1, 'k');
+    a!.line.state = 'down';
+    await expect(fleet.clock.until(a!.cache.delete('k'))).rejects.toThrow('nobody is there');
+    await fleet.clock.pass(6 * 3_600_000);
+    expect(await fleet.clock.until(b!.cache.peek('k'))).toBe('k@0');
+    a!.line.state = 'up';
+    await fleet.clock.pass(60_000);
+    expect(await fleet.clock.until(b!.cache.peek('k'))).toBeUndefined();
   });
 
   it('are made good where the entry then is, if the namespace has changed meanwhile', async () => {

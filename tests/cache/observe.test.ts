@@ -18,7 +18,12 @@ it('the channels tell what happens, without keys', async () => {
   const hear = (message: unknown): void => {
     heard.push({ ...(message as object) });
   };
-  const traces = { start: () => contexts.push(storage.getStore()), end: () => undefined, asyncStart: () => undefined, asyncEnd: hear, error: () => undefined };
+  const ends: unknown[] = [];
+  const endLoad = (message: unknown): void => {
+    hear(message);
+    ends.push((message as { outcome: unknown }).outcome);
+  };
+  const traces = { start: () => contexts.push(storage.getStore()), end: () => undefined, asyncStart: () => undefined, asyncEnd: endLoad, error: () => undefined };
   subscribe(CHANNELS.cache, hear);
   tracingChannel(CHANNELS.load).subscribe(traces);
   try {
@@ -30,6 +35,7 @@ it('the channels tell what happens, without keys', async () => {
     tracingChannel(CHANNELS.load).unsubscribe(traces);
   }
   expect(contexts).toEqual(['request', undefined]);
+  expect(ends).toEqual(['loaded', 'load-error']);
   const text = JSON.stringify(heard);
   expect(text).toContain('"outcome":"hit"');
   expect(text).toContain('"outcome":"load-error"');

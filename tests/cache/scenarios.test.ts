@@ -110,6 +110,10 @@ describe('deaths', () => {
     expect(more).toBeUndefined();
     expect(fleet.count('take-over')).toBe(1);
     expect((await fleet.herd(1, 'k')).values).toEqual(['k@1', 'k@1', 'k@1']);
+    // Nothing is left of it that close would wait for.
+    const closedAt = fleet.clock.now();
+    for (const { cache } of fleet.processes) await fleet.clock.until(cache.close());
+    expect(fleet.clock.now()).toBe(closedAt);
   });
 });
 
@@ -175,8 +179,8 @@ describe('loaders that fail', () => {
     expect(rejects).toEqual([{ status: 'rejected', reason: undefined }]);
   });
 
-  it('errorPause: a key whose load failed is not loaded again so soon', async () => {
-    const fleet = new Fleet(1, 10, { errorPause: 1000 });
+  it.each([false, true])('errorPause: a key whose load failed is not loaded again so soon; abortUnused: %s', async (abortUnused) => {
+    const fleet = new Fleet(1, 10, { errorPause: 1000, abortUnused });
     const error = new Error('boom');
     fleet.database.value = () => {
       throw error;
@@ -422,6 +426,13 @@ describe('values', () => {
     expect(olds).toHaveLength(2);
   });
 
+  it('40: but lives below 10 s are not shortened', async () => {
+    const fleet = new Fleet(1, 0, { expire: 9, jitter: 1 });
+    await fleet.herd(20, (i) => `k${i}`);
+    await fleet.clock.pass(0);
+    expect([...fleet.store.items()].map((item) => fleet.store.secondsLeft(item))).toEqual(Array(20).fill(9));
+  });
+
   it('40: what is stored together does not expire together', async () => {
     const fleet = new Fleet(1, 0);
     for (let i = 0; i < 1000; i++) await fleet.clock.until(fleet.processes[0]!.get(`k${i}`));
@@ -485,6 +496,14 @@ describe('trouble with the cache', () => {
     for (const time of times) expect(time).toBeLessThanOrEqual(160);
     for (const time of times.slice(5)) expect(time).toBeLessThanOrEqual(60);
     expect(fleet.count('circuit-open')).toBe(1);
+    const sent = process!.line.sent.length;
+    await fleet.herd(5, (i) => `l${i}`);
+    expect(process!.line.sent).toHaveLength(sent);
+    // Then one of them tries, however many there are.
+    await fleet.clock.pass(1100);
+    const waited = (await fleet.herd(5, (i) => `m${i}`)).times.filter((time) => time > 60);
+    expect(waited).toHaveLength(1);
+    expect(process!.line.sent).toHaveLength(sent + 1);
     process!.line.state = 'up';
     await fleet.clock.pass(1100);
     await fleet.herd(1, 'k');
@@ -549,6 +568,35 @@ describe('life', () => {
     expect(fleet.count('stored')).toBe(6);
     await fleet.clock.until(fleet.processes[0]!.client.close());
     expect(fleet.clock.held).toBe(0);
+  });
+
+  it('a load that is over leaves no timer, and the limit of a refresh keeps no process alive', async () => {
+    const fleet = new Fleet(1, 100, { expire: 5, stale: 60, earlyRefresh: 0, loadTimeout: 3_600_000 });
+    await fleet.herd(3, 'k');
+    expect(fleet.clock.held).toBe(0);
+    await fleet.clock.pass(7000);
+    fleet.database.load = () => new Promise<never>(() => undefined);
+    await fleet.herd(3, 'k');
+    expect(fleet.processes[0]!.cache.stats().loads).toBe(1);
+    expect(fleet.clock.held).toBe(0);
+  });
+
+  it('close aborts what is still loading, or waits for its turn, after closeTimeout', async () => {
+    const fleet = new Fleet(1, 0, { maxLoads: 1, closeTimeout: 200 });
+    const { cache } = fleet.processes[0]!;
+    const ends: unknown[] = [];
+    const endOf = (load: Promise<unknown>): Promise<unknown> => load.then(() => 'loaded', (error: unknown) => (error as Error).message);
+    const hung = endOf(cache.get('hung', ({ signal }) => new Promise<never>(() => {
+      signal.addEventListener('abort', () => ends.push(signal.reason));
+    })));
+    const queued = endOf(cache.get('queued', () => 'v'));
+    await fleet.clock.pass(10);
+    await fleet.clock.until(cache.close());
+    expect(fleet.clock.now()).toBe(210);
+    expect(await fleet.clock.until(Promise.all([hung, queued]))).toEqual(['the cache was closed', 'the cache was closed']);
+    expect(ends).toEqual([expect.objectContaining({ name: 'AbortError' })]);
+    expect(cache.stats()).toMatchObject({ loads: 0, queued: 0, flights: 0 });
+    expect(fleet.store.size).toBe(0);
   });
 });
 

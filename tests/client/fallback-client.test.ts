@@ -1,4 +1,4 @@
-import { Client, FallbackClient, HashClient, MetaCommand, PooledClient, RetryingClient, type FallbackOptions } from '../../src';
+import { Client, FallbackClient, JsonSerde, HashClient, MetaCommand, PooledClient, RetryingClient, type FallbackOptions } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure, illegal, rejection } from '../support/contract';
 import { freePort } from '../support/memcached';
@@ -74,6 +74,12 @@ it('a cache that fails is one that misses, as long as another answers', async ()
   const strict = new FallbackClient([new Client(nowhere), new Client(servers[1]?.address)], { ignoreFailures: false });
   expect(await failure(strict.get('a'))).toMatchObject({ code: 'MEMCACHE_CONNECT' });
   await strict.close();
+  // A value that cannot be read is there, and an older one is no answer.
+  await fresh.set('unreadable', '{');
+  await old.set('unreadable', '"older"');
+  const reading = new FallbackClient(servers.map(({ address }) => new Client(address, { serde: new JsonSerde<string>() })));
+  expect(await failure(reading.get('unreadable'))).toMatchObject({ code: 'MEMCACHE_SERDE' });
+  await reading.close();
   expect(() => new FallbackClient([])).toThrow('clients');
   expect(() => new FallbackClient([fresh], { ignoreFailures: illegal(1) })).toThrow('ignoreFailures');
   expect(() => new FallbackClient([fresh], { copyHits: illegal('yes') })).toThrow('copyHits');
@@ -112,6 +118,16 @@ describe('copyHits', () => {
     await client.close();
     expect(await fresh.get('a')).toBe('new');
     expect([await fresh.get('b'), await old.get('b')]).toEqual([undefined, undefined]);
+  });
+
+  it('copies what was deleted or flushed before, and is there again', async () => {
+    const client = makeClient({ copyHits: true });
+    await client.delete('deleted');
+    await client.flushAll();
+    await old.setMany({ deleted: 'x', flushed: 'y' });
+    expect(await client.getMany(['deleted', 'flushed'])).toEqual(new Map([['deleted', 'x'], ['flushed', 'y']]));
+    await client.close();
+    expect(await fresh.getMany(['deleted', 'flushed'])).toEqual(new Map([['deleted', 'x'], ['flushed', 'y']]));
   });
 
   it('does not copy what is not asked for, nor what is stale', async () => {

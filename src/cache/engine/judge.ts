@@ -76,9 +76,10 @@ export class Judge implements Judging {
   }
 
   #decide(read: Read, reply: Reply): void {
-    if (isDeserted(read) && (!reply.found || reply.unreadable !== undefined)) this.#desert(read, reply);
     // Nobody can store with a place-holder that guards nothing, so nobody waits for it.
-    else if (!reply.found || (reply.cold && reply.cas === NO_GUARD)) this.#nothing(read);
+    const nothing = !reply.found || (reply.cold && reply.cas === NO_GUARD);
+    if (isDeserted(read) && (nothing || reply.unreadable !== undefined)) this.#desert(read, reply);
+    else if (nothing) this.#nothing(read);
     else if (reply.cold) this.#cold(read, reply);
     else if (reply.unreadable !== undefined) this.#unreadable(read, reply);
     else this.#value(read, reply);
@@ -86,7 +87,7 @@ export class Judge implements Judging {
 
   /** All callers have gone meanwhile: nobody asks for a load any more. */
   #desert({ place }: Read, reply: Reply): void {
-    if (reply.won) this.#questions.passOn(place, reply.cas);
+    if (reply.won && reply.cas !== NO_GUARD) this.#questions.passOn(place, reply.cas);
   }
 
   /** There is no item, nor a place-holder: none was asked for, or the server had no room for it. */

@@ -1,6 +1,6 @@
 import { MemcacheTimeoutError, MemcacheUnknownCommandError } from '../../errors';
 import type { Leases, Place } from '../exchange/leases';
-import type { Reply } from '../exchange/reply';
+import { NO_GUARD, type Reply } from '../exchange/reply';
 import { leftOf } from '../time-limits';
 import type { Bypass } from './bypass';
 import type { Caller } from './caller';
@@ -195,8 +195,8 @@ export class Questions {
     if (!circuits.quiet) circuits.ok(read.server ?? serverOf(read.place));
     if (read.late) {
       // Its callers have continued without it. Something may have been invalidated between their load and this token, so they
-      // must not use it.
-      if (!reply.won) return;
+      // must not use it. What guards nothing could take another item in its place.
+      if (!reply.won || reply.cas === NO_GUARD) return;
       if (reply.cold) void storing.free(read.place, reply.cas);
       else this.passOn(read.place, reply.cas);
       return;
