@@ -167,7 +167,7 @@ export class HashRouter implements Executor {
     for (const name of left) void this.#remove(name);
     // Those that have changed.
     addMissing();
-    this.#tell([...wanted.keys()].filter((name) => !before.has(name)), [...before].filter((name) => !wanted.has(name)));
+    this.#tell([...wanted.keys()].filter((name) => !before.has(name)), left.filter((name) => !wanted.has(name)));
   }
 
   #meterOf(name: string): ServerMeter {
@@ -175,8 +175,7 @@ export class HashRouter implements Executor {
     this.#meters.delete(name);
     this.#meters.set(name, meter);
     for (const old of this.#meters.keys()) {
-      if (this.#meters.size <= this.#nodes.size + MAX_REMEMBERED) break;
-      if (!this.#nodes.has(old)) this.#meters.delete(old);
+      if (this.#meters.size > this.#nodes.size + MAX_REMEMBERED && !this.#nodes.has(old)) this.#meters.delete(old);
     }
     return meter;
   }

@@ -46,12 +46,14 @@ const ALLOCATE_AHEAD = 64 * 1024;
 const LF = 10;
 const CR = 13;
 
+const NOTHING = /* @__PURE__ */ Buffer.alloc(0);
+
 /**
- * The frame being delivered. One object is reused for all frames of a reader, and `buffer` may be overwritten
- * by the next read: take what is needed before returning.
+ * The frame being delivered. One object is reused for all frames of a reader, and `buffer` is gone after the read: take what is
+ * needed before returning.
  */
 export class Frame {
-  buffer: Buffer = Buffer.alloc(0);
+  buffer: Buffer = NOTHING;
   /** The line is `buffer[start, end)`, without its line end. */
   start = 0;
   end = 0;
@@ -142,6 +144,8 @@ export class FrameReader {
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- onFrame may have called stop()
       if (this.#stopped) break;
     }
+    // A connection may rest for hours: it must not keep the memory of a large value that nobody else has any more.
+    this.#frame.buffer = NOTHING;
     return at;
   }
 
@@ -221,8 +225,7 @@ export class FrameReader {
     frame.buffer = buffer;
     frame.start = start;
     frame.end = lineEnd;
-    frame.dataStart = dataStart;
-    frame.dataEnd = dataStart;
+    frame.dataStart = frame.dataEnd = dataStart;
     frame.owned = owned;
     frame.hasBlock = size !== NO_BLOCK;
     frame.oversized = size > this.#rules.maxBlock;
@@ -252,7 +255,6 @@ export class FrameReader {
   }
 
   #hold(buffer: Buffer, start: number, end: number): void {
-    this.#heldLength = 0;
     this.#append(Buffer.allocUnsafe(roomFor(end - start, this.#needed, ALLOCATE_AHEAD)), buffer, start, end);
   }
 

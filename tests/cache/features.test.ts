@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { CacheLoadTimeoutError, Client, FallbackClient, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
+import { CacheLoadTimeoutError, Client, FallbackClient, MemcacheConnectError, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { systemClock } from '../../src/runtime/clock';
@@ -626,6 +626,28 @@ describe('failed deletions', () => {
     await fleet.clock.pass(11_000);
     expect(a!.cache.stats().recovered).toBe(1);
     expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
+    await fleet.clock.until(a!.cache.close());
+    expect(fleet.clock.held).toBe(0);
+  });
+
+  it('are made good although many of another server still fail', async () => {
+    const fleet = new Fleet(2, 0, { expire: 600 });
+    const [a, b] = fleet.processes;
+    await fleet.herd(1, 'k');
+    fleet.database.write('k');
+    a!.line.onCommand = ({ verb, firstKey }) => {
+      if (verb === 'delete' && String(firstKey).startsWith('other')) throw new MemcacheConnectError('nobody is there', { server: 'other', command: verb });
+    };
+    for (let i = 0; i < 100; i++) await expect(a!.cache.delete(`other${i}`)).rejects.toThrow(MemcacheConnectError);
+    a!.line.state = 'down';
+    await expect(a!.cache.delete('k')).rejects.toThrow(MemcacheError);
+    a!.line.state = 'up';
+    await fleet.clock.pass(13_000);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
+    expect(a!.cache.stats().recovered).toBe(1);
+    a!.line.onCommand = () => undefined;
+    await fleet.clock.pass(13_000);
+    expect(a!.cache.stats().recovered).toBe(101);
     await fleet.clock.until(a!.cache.close());
     expect(fleet.clock.held).toBe(0);
   });

@@ -86,6 +86,34 @@ it('a version of old changes nothing', async () => {
   await client.close();
 });
 
+it.each([1, 7])('a cluster that was made anew, and counts from %i, is followed after a while', async (version) => {
+  const { client, clock } = makeClient();
+  announce(7, [0, 1]);
+  await client.get('k');
+  const asked = (): number => endpoint.metrics.commands['config'] ?? 0;
+  const look = async (): Promise<void> => {
+    const before = asked();
+    await clock.advance(60_000);
+    while (asked() === before) await turns();
+    await turns(20);
+  };
+  announce(version, [2, 3]);
+  for (let i = 0; i < 29; i++) await look();
+  expect(names(client)).toEqual(byIp(0, 1));
+  // The old list once more, in another order: what was told before has been outdated.
+  announce(7, [1, 0]);
+  await look();
+  announce(version, [2, 3]);
+  for (let i = 0; i < 29; i++) await look();
+  expect(names(client)).toEqual(byIp(0, 1));
+  await look();
+  while (names(client).join() !== byIp(2, 3).join()) await turns();
+  announce(version + 1, [3]);
+  await look();
+  while (names(client).join() !== byIp(3).join()) await turns();
+  await client.close();
+});
+
 it('a look that fails makes nobody forget what was known: not the version, and not whom to ask', async () => {
   const { client, clock } = makeClient();
   announce(7, [0, 1]);

@@ -77,21 +77,26 @@ export class Recovery {
     this.#timer = timer;
   }
 
-  /** Tries again; resolves with whether some deletions still fail. */
+  /** Tries each once more; resolves with whether some deletions still fail. One server that stays away keeps nothing from the others. */
   async #tryAll(): Promise<boolean> {
     const { clock, remove, onRecovered } = this.#context;
     for (const [wireKey, { until }] of this.#lost) if (clock.now() >= until) this.#lost.delete(wireKey);
-    while (this.#lost.size > 0) {
-      const some = [...this.#lost.values()].slice(0, AT_ONCE);
+    let failed = false;
+    const all = [...this.#lost.values()];
+    for (let at = 0; at < all.length && !this.#closed; at += AT_ONCE) {
+      // Some have been deleted or replaced meanwhile.
+      const some = all.slice(at, at + AT_ONCE).filter((lost) => this.#lost.get(lost.place.wireKey) === lost);
       const outcomes = await Promise.allSettled(some.map(({ place }) => remove(place)));
-      for (const [i, outcome] of outcomes.entries()) {
+      for (const [i, { status }] of outcomes.entries()) {
         const lost = some[i];
-        if (lost === undefined || outcome.status === 'rejected') continue;
+        if (status === 'rejected' || lost === undefined) {
+          failed = true;
+          continue;
+        }
         if (this.#lost.get(lost.place.wireKey) === lost) this.#lost.delete(lost.place.wireKey);
         onRecovered(lost.place);
       }
-      if (outcomes.some(({ status }) => status === 'rejected')) return true;
     }
-    return false;
+    return failed;
   }
 }

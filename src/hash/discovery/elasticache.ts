@@ -47,6 +47,11 @@ interface ClusterNode {
 const MAX_ASKED = 3;
 /** Milliseconds until the next look-up after one that failed. */
 const RETRY_AFTER = 1000;
+/**
+ * When this many look-ups in a row have found another list that is not newer, it is believed: the cluster was made anew under its
+ * old name, and counts from 1. While servers are in trouble that takes half a minute or more; answers are outdated for seconds.
+ */
+const MOST_DOUBTED = 30;
 
 /**
  * A source for {@link HashClient}: the servers of Amazon ElastiCache or Google Memorystore, as `configEndpoint` answers to
@@ -69,6 +74,7 @@ export function discoveryAmong(configEndpoint: ServerInput, options: ElastiCache
   return async function* ({ signal, wait }) {
     let config: ClusterConfig | undefined;
     let failed = 0;
+    let doubted = 0;
     while (!signal.aborted) {
       // Any server of the cluster can answer when the endpoint does not; they take turns, so that one that hangs is not asked
       // each time.
@@ -77,7 +83,10 @@ export function discoveryAmong(configEndpoint: ServerInput, options: ElastiCache
       try {
         const found = await askAnyOf([configEndpoint, ...known.slice(from), ...known.slice(0, from)], options, signal);
         // A lower version is an outdated answer, from a server that does not have the new list yet.
-        if (config === undefined || found.version > config.version) config = found;
+        if (config === undefined || found.version > config.version || isSame(found, config) || ++doubted === MOST_DOUBTED) {
+          config = found;
+          doubted = 0;
+        }
       } catch (error) {
         // The known list is kept: an outdated answer must not be believed after a failed look-up either.
         if (config === undefined || isOver(signal)) throw error;
@@ -89,6 +98,11 @@ export function discoveryAmong(configEndpoint: ServerInput, options: ElastiCache
       await wait(interval);
     }
   };
+}
+
+function isSame(one: ClusterConfig, other: ClusterConfig): boolean {
+  const [nodes, others] = [one, other].map((config) => config.nodes.map(({ host, ip, port }) => `${host}|${ip}|${port}`).sort().join(' '));
+  return one.version === other.version && nodes === others;
 }
 
 /** With the TLS and the credentials of the endpoint's address, which a list does not tell: without them values would travel in the clear. */

@@ -65,12 +65,17 @@ const EXPIRY_SLICE = 1000;
 
 const MAX_INT32 = 2 ** 31 - 1;
 
+/** A timer would keep a store that nobody has any more, with all that is in it, until its last item has expired: months, perhaps. */
+const abandoned = new FinalizationRegistry<Alarm>((alarm) => {
+  alarm.close();
+});
+
 /** Stamps of walks repeat after this many walks, by which time no item carries an old one. */
 const WALK_STAMPS = 2 ** 26;
 
 /**
  * Items in memory: a map, a limit with eviction in the order of use, and expiry, both when an expired item is asked for and by
- * a timer, which never keeps the process alive. It knows nothing of sockets or protocols, and every operation is complete when
+ * a timer, which keeps neither the process alive nor the store. It knows nothing of sockets or protocols, and every operation is complete when
  * its call returns.
  */
 export class MemoryStore {
@@ -108,9 +113,12 @@ export class MemoryStore {
     this.cas = cas;
     this.#maxBytes = maxBytes;
     this.#time = new StoreTime(this.clock);
+    const reference = new WeakRef(this);
     this.#alarm = new Alarm(this.clock, this.#time, () => {
-      this.#sweep();
+      const store = reference.deref();
+      if (store !== undefined) store.#sweep();
     });
+    abandoned.register(this, this.#alarm);
   }
 
   /** How many items there are, including expired ones that were not removed yet. */

@@ -58,7 +58,9 @@ export class Session extends CommandSession<Exchange> {
         this.fail('the client speaks the binary protocol, which is not served');
       }
     }
-    return super.push(buffer, start, end);
+    const at = super.push(buffer, start, end);
+    this.exchange.release();
+    return at;
   }
 
   protected override execute(): undefined {

@@ -1,7 +1,7 @@
 import { latin1Slice } from '../../protocol/bytes';
 import type { MemoryStore } from '../engine/store';
 
-const EMPTY = Buffer.alloc(0);
+export const EMPTY = Buffer.alloc(0);
 
 /**
  * The parts of one command (memcached's tokens, Redis's arguments), as positions in the memory that they arrived in. Positions

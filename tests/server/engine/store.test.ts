@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { STALE, WON, itemSize } from '../../../src/server/engine/item';
 import type { MemoryStoreOptions } from '../../../src/server/engine/options';
@@ -354,5 +356,23 @@ describe('MemoryStore', () => {
     store.close();
     store.store('set', 'l', 'v', 0, store.deadline(1));
     expect(clock.timers).toBe(0);
+  });
+
+  it('is kept by nobody but its owner, however long its items live', async () => {
+    const clock = new ManualClock();
+    const stores = Array.from({ length: 100 }, () => {
+      const store = new MemoryStore({ clock });
+      store.store('set', 'k', 'v', 0, store.deadline(86_400));
+      return new WeakRef(store);
+    });
+    expect(clock.timers).toBe(100);
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    for (let turn = 0; turn < 10 && clock.timers > 1; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      gc();
+    }
+    expect(stores.filter((store) => store.deref() !== undefined).length).toBeLessThanOrEqual(1);
+    expect(clock.timers).toBeLessThanOrEqual(1);
   });
 });

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Talk } from '../talk';
 import { ManualClock } from '../../../src/runtime/manual-clock';
 
@@ -33,6 +35,25 @@ describe('Session', () => {
     expect(talk.say('get small large part\r\n')).toBe(
       `VALUE small 0 5\r\nvalue\r\nVALUE large 0 5000\r\n${large}\r\nVALUE part 0 4\r\ntest\r\nEND\r\n`,
     );
+  });
+
+  it('keeps no value that the store has let go of', async () => {
+    const talk = new Talk();
+    const values = ['k', 'l'].map((key) => {
+      const line = key === 'k' ? 'set k 0 0 10000' : 'ms l 10000';
+      talk.push(`${line}\r\n${'x'.repeat(5000)}`);
+      talk.push(`${'x'.repeat(5000)}\r\n`);
+      const value = talk.context.store.find(key)?.value;
+      return new WeakRef(Buffer.isBuffer(value) ? value.buffer : Buffer.alloc(0).buffer);
+    });
+    expect(values.map((value) => (value.deref()?.byteLength ?? 0) > 10_000)).toEqual([true, true]);
+    talk.context.store.flushAll();
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    await new Promise((resolve) => setImmediate(resolve));
+    gc();
+    expect(values.map((value) => value.deref() === undefined)).toEqual([true, true]);
+    expect(talk.take()).toBe('STORED\r\nHD\r\n');
   });
 
   it('says nothing when asked not to, errors included', () => {

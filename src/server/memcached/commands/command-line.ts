@@ -2,7 +2,7 @@ import { copyOf, latin1Slice, readDecimal } from '../../../protocol/bytes';
 import { MAX_KEY_LENGTH, MAX_UINT64 } from '../../../protocol/limits';
 import { isInt64, parseUint64 } from '../../engine/counter';
 import { nextHash } from '../../shared/name-table';
-import { Parts } from '../../shared/parts';
+import { EMPTY, Parts } from '../../shared/parts';
 
 /** memcached cuts a line into at most this many tokens; the rest of the line is left whole. */
 const MAX_TOKENS = 23;
@@ -50,6 +50,11 @@ export class CommandLine extends Parts {
   moveTo(buffer: Buffer, start: number): void {
     this.buffer = buffer;
     this.base = start;
+  }
+
+  /** Keeps the positions, until {@link moveTo} says where the line is then. */
+  release(): void {
+    this.buffer = EMPTY;
   }
 
   /** Copies the line, unless that was done before: the bytes that it lies in may be overwritten before its command is done. */

@@ -53,6 +53,11 @@ export class Exchange extends Replies {
     this.rest = rest;
   }
 
+  /** Lets go of the memory that the line lies in: a client may rest for hours, and a large value may lie there too. */
+  release(): void {
+    if (this.rest === undefined) this.line.release();
+  }
+
   /** Answers with a line, unless the client wants no answer. */
   reply(line: string): void {
     if (!this.silent) this.text(line + '\r\n');

@@ -1,9 +1,7 @@
 import { isAscii } from 'node:buffer';
 import { storedValue, type StoredValue } from '../../engine/item';
 import { nextHash } from '../../shared/name-table';
-import { Parts } from '../../shared/parts';
-
-const EMPTY = Buffer.alloc(0);
+import { EMPTY, Parts } from '../../shared/parts';
 
 /** The bit that a small letter has and its capital has not. */
 const CASE = 32;
