@@ -13,6 +13,7 @@ import {
 } from './flags';
 import { integerText, isInteger, toBigInt, toInteger, toNumber } from './integer';
 import { parseJson, toJson } from './json';
+import { kindOf, nameOf } from './kind';
 import type { Serde, SerializedValue } from './serde';
 import { checkWellFormed } from './string-serde';
 import { unreadable } from './unreadable';
@@ -86,16 +87,6 @@ function isJson(value: boolean | object | null): value is boolean | null | Recor
 
 /** By class too, as their subclasses may have any name. */
 const OWN_CLASSES = [Map, Set, Promise, Error, Date];
-
-function nameOf(value: object): string {
-  const { constructor } = value as { readonly constructor?: unknown };
-  return typeof constructor === 'function' && !['', 'Object'].includes(constructor.name) ? constructor.name : kindOf(value);
-}
-
-/** The name of the value's built-in class, in whichever realm it was made. */
-function kindOf(value: object): string {
-  return Object.prototype.toString.call(value).slice('[object '.length, -1);
-}
 
 function foreign(flags: number): string {
   const [origin, remedy] = originOf(flags);

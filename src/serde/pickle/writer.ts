@@ -1,6 +1,8 @@
 /** Writes plain data as a pickle of protocol 2, which every Python since 2.3 reads. */
+import { types } from 'node:util';
 import { MemcacheSerdeError } from '../../errors';
 import { isInteger } from '../integer';
+import { nameOf } from '../kind';
 import { MAX_DEPTH } from './plain';
 import { PickleSink } from './sink';
 import { encodeText } from './text';
@@ -71,16 +73,17 @@ class PickleWriter {
     }
   }
 
+  // Each realm has its own Date, Set and Map: what node:v8 has read, under jest, is of another one than the code that stores it.
   #writeObject(value: object, depth: number, hashable: boolean): void {
     if (isBytes(value)) this.#writeBytes(value);
-    else if (value instanceof Date) this.#writeDate(value);
+    else if (types.isDate(value)) this.#writeDate(value);
     else if (depth === MAX_DEPTH) throw new MemcacheSerdeError(`the value is nested deeper than ${MAX_DEPTH}`);
     else if (Array.isArray(value)) this.#writeArray(value, depth + 1, hashable);
     else if (hashable) throw new MemcacheSerdeError('keys of Maps and members of Sets must be strings, numbers, bytes, dates or lists of these: Python takes nothing else');
-    else if (value instanceof Set) this.#writeSet(value, depth + 1);
-    else if (value instanceof Map) this.#writeDict(value, [...(value as Map<unknown, unknown>)], depth + 1);
+    else if (types.isSet(value)) this.#writeSet(value, depth + 1);
+    else if (types.isMap(value)) this.#writeDict(value, [...value], depth + 1);
     else if (isPlain(value)) this.#writeDict(value, Object.entries(value).filter(([, item]) => item !== undefined), depth + 1);
-    else throw new MemcacheSerdeError(`a pickle cannot hold a ${value.constructor.name}; it can hold plain objects, Arrays, Maps, Sets, Dates and bytes`);
+    else throw new MemcacheSerdeError(`a pickle cannot hold a ${nameOf(value)}; it can hold plain objects, Arrays, Maps, Sets, Dates and bytes`);
   }
 
   /** Whether the value was written before; it is then referred to. */
