@@ -205,12 +205,15 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.#store('replace', key, value, options);
   }
 
-  /** Adds the bytes of `value` after those stored; `false` when there is no such key. `expire` and flags stay as they are. */
+  /**
+   * Adds the bytes that the serde makes of `value` after those stored; `false` when there is no such key. `expire` and flags stay as
+   * they are. It is for strings and bytes, without a `CompressedSerde` or `VersionedSerde`, whose marks would stand amid the value.
+   */
   append(key: Key, value: In, options?: StoreOptions): Promise<boolean> {
     return this.#store('append', key, value, options);
   }
 
-  /** Adds the bytes of `value` before those stored; `false` when there is no such key. `expire` and flags stay as they are. */
+  /** Like {@link append}, before those stored. */
   prepend(key: Key, value: In, options?: StoreOptions): Promise<boolean> {
     return this.#store('prepend', key, value, options);
   }

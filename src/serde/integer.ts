@@ -1,5 +1,5 @@
 import { MemcacheSerdeError } from '../errors';
-import { unreadable } from './unreadable';
+import { misflagged } from './unreadable';
 
 /** A decremented counter keeps its old length, padded with spaces. */
 const INTEGER = /^-?[0-9]+ *$/;
@@ -10,7 +10,7 @@ const MAX_LENGTH = 20_000;
 /** @throws MemcacheSerdeError for a string that is not an integer, or has more than 20 000 characters */
 export function toBigInt(text: string): bigint {
   if (text.length > MAX_LENGTH || !INTEGER.test(text)) {
-    throw unreadable('the item is flagged as an integer, but is not one');
+    throw misflagged('an integer');
   }
   return BigInt(text.trimEnd());
 }
@@ -18,6 +18,14 @@ export function toBigInt(text: string): bigint {
 /** Other languages' integers have no bound: a bigint when a number cannot hold it exactly. */
 export function toInteger(text: string): number | bigint {
   return narrow(toBigInt(text));
+}
+
+/** @throws MemcacheSerdeError for a string that is not a number, as when something was appended to one */
+export function toNumber(text: string): number {
+  // Of nothing, and of spaces, `Number` makes 0.
+  const value = Number(text.trim() || NaN);
+  if (Number.isNaN(value) && text !== 'NaN') throw misflagged('a number');
+  return value;
 }
 
 /** A number if that holds it exactly, else the bigint. */

@@ -1,5 +1,5 @@
 import { MemcacheSerdeError } from '../errors';
-import { unreadable } from './unreadable';
+import { misflagged } from './unreadable';
 
 /** @throws MemcacheSerdeError for what JSON cannot hold: undefined, a function, a symbol */
 export function toJson(value: unknown): string {
@@ -14,6 +14,6 @@ export function parseJson(text: string, reviver?: (this: unknown, key: string, v
     return JSON.parse(text, reviver) as unknown;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw unreadable('the item is flagged as JSON, but is not JSON');
+    throw misflagged('JSON');
   }
 }

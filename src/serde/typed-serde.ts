@@ -8,12 +8,12 @@ import {
   FLAG_JSON,
   FLAG_LONG,
   FLAG_NUMBER,
-  FLAG_PICKLE,
   FLAG_STRUCTURED,
   FLAG_TEXT,
 } from './flags';
-import { integerText, isInteger, toBigInt, toInteger } from './integer';
+import { integerText, isInteger, toBigInt, toInteger, toNumber } from './integer';
 import { parseJson, toJson } from './json';
+import { kindOf, nameOf } from './kind';
 import type { Serde, SerializedValue } from './serde';
 import { checkWellFormed } from './string-serde';
 import { unreadable } from './unreadable';
@@ -60,7 +60,7 @@ export class TypedSerde implements Serde<CacheValue> {
       case FLAG_LONG:
         return toBigInt(utf8Slice(buffer, start, end));
       case FLAG_NUMBER:
-        return Number(utf8Slice(buffer, start, end));
+        return toNumber(utf8Slice(buffer, start, end));
       case FLAG_JSON:
         return parseJson(utf8Slice(buffer, start, end)) as CacheValue;
       default:
@@ -88,25 +88,17 @@ function isJson(value: boolean | object | null): value is boolean | null | Recor
 /** By class too, as their subclasses may have any name. */
 const OWN_CLASSES = [Map, Set, Promise, Error, Date];
 
-function nameOf(value: object): string {
-  const { constructor } = value as { readonly constructor?: unknown };
-  return typeof constructor === 'function' && !['', 'Object'].includes(constructor.name) ? constructor.name : kindOf(value);
-}
-
-/** The name of the value's built-in class, in whichever realm it was made. */
-function kindOf(value: object): string {
-  return Object.prototype.toString.call(value).slice('[object '.length, -1);
-}
-
 function foreign(flags: number): string {
   const [origin, remedy] = originOf(flags);
-  return `the item ${origin} (flags ${flags}): ${remedy}`;
+  return `the item ${origin} (flags ${flags}): use ${remedy}`;
 }
 
+/** Below a StructuredSerde's least flags its bit is one of Java's clients, and of PHP's memcache. */
+const OTHERS_FLAGS = 4096;
+
 function originOf(flags: number): readonly [origin: string, remedy: string] {
-  if (flags & FLAG_COMPRESSED) return ['is compressed', 'wrap the serde in a CompressedSerde'];
-  if (flags < FLAG_COMPRESSED) return ['is a Python pickle, or a value of PHP, Ruby or Java', 'use a PythonSerde, or read it with the client that stored it'];
-  if (flags & FLAG_PICKLE) return ['is a Python pickle', 'use a PythonSerde'];
-  if (flags & FLAG_STRUCTURED) return ['was stored by a StructuredSerde', 'use one to read it'];
-  return ['was not stored by a TypedSerde', 'use the serde it was stored with, or a RawSerde'];
+  if (flags & FLAG_COMPRESSED) return ['is compressed', 'a CompressedSerde around the serde'];
+  if (flags < FLAG_COMPRESSED) return ['is a Python pickle, or a value of PHP, Ruby or Java', 'a PythonSerde, or the client that stored it'];
+  const isStructured = flags > OTHERS_FLAGS && flags & FLAG_STRUCTURED;
+  return ['was not stored by a TypedSerde', isStructured ? 'a StructuredSerde' : 'the serde it was stored with, or a RawSerde'];
 }

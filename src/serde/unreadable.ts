@@ -4,3 +4,8 @@ import { MemcacheSerdeError } from '../errors';
 export function unreadable(message: string, cause?: unknown): MemcacheSerdeError {
   return new MemcacheSerdeError(message, { certainty: 'executed', cause });
 }
+
+/** The error for bytes that are not what the flags beside them say; `kind` follows "as". */
+export function misflagged(kind: string): MemcacheSerdeError {
+  return unreadable(`the item is flagged as ${kind}, but is not`);
+}

@@ -65,7 +65,7 @@ function inflate(data: Uint8Array, maxOutput: number): Inflated {
 }
 
 function corrupt(cause?: unknown): MemcacheSerdeError {
-  return unreadable('the compressed value is corrupt', cause);
+  return unreadable('the compressed value is corrupt, or not in the format of zlib: another program may compress otherwise', cause);
 }
 
 function tooLarge(maxOutput: number): MemcacheSerdeError {

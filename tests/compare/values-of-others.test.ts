@@ -111,8 +111,10 @@ it('a FallbackClient reads what an older cache holds by the serde of the first',
   await server.close();
 });
 
-it('memcache stores no Buffers', async () => {
+it('memcache stores a Buffer as a string, and refuses one that is not UTF-8', async () => {
   await withOther(makeMemcache, async (other) => {
+    expect(await other.set('utf8:memcache', Buffer.from('ä €'))).toBe(true);
+    expect(await strings.get('utf8:memcache')).toBe('ä €');
     expect(await other.set('bytes:memcache', BYTES)).toBe(false);
     expect(await bytes.get('bytes:memcache')).toBeUndefined();
   });

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { MemcacheIllegalInputError, MemcacheSerdeError } from '../../src/errors';
 import { CompressedSerde, PythonSerde, type CacheValue } from '../../src/serde';
@@ -110,6 +111,12 @@ describe('PythonSerde', () => {
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 
+  it('writes Dates, Sets, Maps and objects of another realm', () => {
+    const value = runInNewContext("[new Date(5), new Set([1]), new Map([[1, { a: ['b'] }]])]") as unknown[];
+    expect(value[0]).not.toBeInstanceOf(Date);
+    expect(roundTrip(value)).toEqual([new Date(5), new Set([1]), new Map([[1, { a: ['b'] }]])]);
+  });
+
   class Thing {
     readonly kind = 'thing';
   }
@@ -119,6 +126,9 @@ describe('PythonSerde', () => {
     ['a function', () => 0],
     ['a symbol', { s: Symbol('s') }],
     ['a class instance', new Thing()],
+    ['an object of no class', Object.create(Object.create(Object.create(null) as object) as object)],
+    ['an object that hides its class', Object.assign(new Thing(), { constructor: null })],
+    ['an object that is no Date', Object.create(Date.prototype)],
     ['an invalid date', new Date(Number.NaN)],
     ['a date that Python has not', new Date(-1e15)],
     ['an object in a set', new Set([{}])],

@@ -73,6 +73,25 @@ describe('TypedSerde', () => {
     for (const flags of [2, 4]) expect(() => typed.deserialize(Buffer.from(text), flags)).toThrow(MemcacheSerdeError);
   });
 
+  it.each(['', ' ', '1.5x', 'x1.5', '1,5', 'NaN1', 'nan', '1.5\n2'])('takes %j for no number', (text) => {
+    expect(() => typed.deserialize(Buffer.from(text), 128)).toThrow('the item is flagged as a number, but is not');
+  });
+
+  it('reads a number that the server has counted down', () => {
+    expect(typed.deserialize(Buffer.from('9223372036854776 '), 128)).toBe(9223372036854776);
+  });
+
+  it.each<[string, number, RegExp]>([
+    ["true of Java's clients and PHP's memcache", 256, /StructuredSerde/],
+    ["a long of Java's clients, an integer of PHP's memcache", 768, /StructuredSerde/],
+    ["a double of Java's clients and PHP's memcache", 1792, /StructuredSerde/],
+    ["an integer of PHP's memcached, with flags of its user's", 65_537, /PythonSerde/],
+  ])('recommends no serde that cannot read %s', (_, flags, serde) => {
+    const read = (): unknown => typed.deserialize(Buffer.from('1'), flags);
+    expect(read).toThrow('use the serde it was stored with, or a RawSerde');
+    expect(read).not.toThrow(serde);
+  });
+
   it.each<[number, RegExp]>([
     [8, /CompressedSerde/],
     [24, /CompressedSerde/],

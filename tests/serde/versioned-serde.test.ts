@@ -68,3 +68,16 @@ describe('VersionedSerde', () => {
     }
   });
 });
+
+it('grows as docs/serdes.md says: by a client with the inner serde, at its end', async () => {
+  const server = await MemcachedServer.start();
+  const inner = new Client(server.address);
+  const whole = new Client(server.address, { serde: new CompressedSerde(new VersionedSerde(new TypedSerde(), 2)) });
+  await whole.set('k', 'a');
+  for (let i = 0; i < 3; i++) await inner.append('k', 'b'.repeat(400));
+  expect(await whole.get('k')).toBe(`a${'b'.repeat(1200)}`);
+  await inner.prepend('k', 'c');
+  expect(await whole.get('k')).toBeUndefined();
+  await Promise.all([inner.close(), whole.close()]);
+  await server.close();
+});

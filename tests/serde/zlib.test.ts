@@ -1,4 +1,4 @@
-import { constants, deflateSync } from 'node:zlib';
+import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { MemcacheSerdeError } from '../../src/errors';
 import { readZlib, zlibCodec, type CompressionLevel } from '../../src/serde/zlib';
@@ -90,6 +90,10 @@ describe('readZlib', () => {
     const good = deflateSync('good '.repeat(100));
     expect(read(good)?.toString()).toBe('good '.repeat(100));
     expect(read(change(good))).toBeUndefined();
+  });
+
+  it.each([gzipSync, deflateRawSync, brotliCompressSync])('says of what %p wrote that it may be of another format', (compress) => {
+    expect(() => readZlib(compress(Buffer.from('text '.repeat(100))), MAX)).toThrow('not in the format of zlib');
   });
 
   it('stops at maxOutput', () => {

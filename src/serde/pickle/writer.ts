@@ -2,6 +2,7 @@
 import { isDate, isMap, isSet } from 'node:util/types';
 import { MemcacheSerdeError } from '../../errors';
 import { isInteger } from '../integer';
+import { nameOf } from '../kind';
 import { MAX_DEPTH } from './plain';
 import { PickleSink } from './sink';
 import { encodeText } from './text';
@@ -72,6 +73,7 @@ class PickleWriter {
     }
   }
 
+  // Each realm has its own Date, Set and Map: what node:v8 has read, under jest, is of another one than the code that stores it.
   #writeObject(value: object, depth: number, hashable: boolean): void {
     if (isBytes(value)) this.#writeBytes(value);
     else if (isDate(value)) this.#writeDate(value);
@@ -81,7 +83,7 @@ class PickleWriter {
     else if (isSet(value)) this.#writeSet(value, depth + 1);
     else if (isMap(value)) this.#writeDict(value, [...value], depth + 1);
     else if (isPlain(value)) this.#writeDict(value, Object.entries(value).filter(([, item]) => item !== undefined), depth + 1);
-    else throw new MemcacheSerdeError(`a pickle cannot hold a ${value.constructor.name}; it can hold plain objects, Arrays, Maps, Sets, Dates and bytes`);
+    else throw new MemcacheSerdeError(`a pickle cannot hold a ${nameOf(value)}; it can hold plain objects, Arrays, Maps, Sets, Dates and bytes`);
   }
 
   /** Whether the value was written before; it is then referred to. */

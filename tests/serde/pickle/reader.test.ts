@@ -111,7 +111,7 @@ describe('readPickle', () => {
     ['building an object', ']}b.'],
     ['an extension', '\x82\x01.'],
   ])('refuses %s', (_, pickle) => {
-    expect(refusal(pickle)).toMatch(/^(the pickle cannot be read|the item is flagged as an integer, but is not one)/);
+    expect(refusal(pickle)).toMatch(/^(the pickle cannot be read|the item is flagged as an integer, but is not)/);
   });
 
   it.each<[string, string]>([
