@@ -5,6 +5,7 @@ import { isBytes } from '../protocol/bytes';
 import { MAX_KEY_LENGTH } from '../protocol/limits';
 import { DIGEST_LENGTH, safeKey } from '../protocol/safe-key';
 import { systemClock, type Clock } from '../runtime/clock';
+import { hasCode } from './failures';
 
 /** Any client that can store strings. No adapter closes it. */
 export interface AdapterClient extends CacheApi<unknown, string> {
@@ -45,6 +46,33 @@ function roomAfter(client: AdapterClient, prefix: string): number {
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   return isBytes(value) ? Buffer.from(value).toString() : undefined;
+}
+
+/** The string that is stored under `key`; undefined on a miss, and for what is no string or cannot be read, as after a change of the client's serde. */
+export async function readText(client: AdapterClient, key: string): Promise<string | undefined> {
+  return textOf(await ifReadable(client.get(key)));
+}
+
+/** As {@link readText}, for several keys: those that were found. */
+export async function readTexts(client: AdapterClient, keys: readonly string[]): Promise<Map<string, string>> {
+  if (keys.length === 0) return new Map();
+  const found = await client.getMany(keys).catch(async (error: unknown) => {
+    if (!hasCode(error, 'MEMCACHE_SERDE') && !hasCode(error, 'MEMCACHE_PARTIAL')) throw error;
+    // What cannot be read hides the others, which are asked for on their own.
+    return new Map(await Promise.all(keys.map(async (key) => [key, await readText(client, key)] as const)));
+  });
+  const texts = keys.map((key) => [key, textOf(found.get(key))] as const);
+  return new Map(texts.filter((pair): pair is readonly [string, string] => pair[1] !== undefined));
+}
+
+/** What was read; undefined for what the serde of the client cannot read. */
+export async function ifReadable<R>(reading: Promise<R>): Promise<R | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (hasCode(error, 'MEMCACHE_SERDE')) return undefined;
+    throw error;
+  }
 }
 
 /** The object that a stored string is as JSON; undefined for all that somebody else may have stored. */

@@ -1,6 +1,6 @@
 import { option, settingsAmong, type OptionTable } from '../options/option';
 import { safeKey } from '../protocol/safe-key';
-import { checkRoom, clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
+import { checkRoom, clockOf, keyOf, readText, type AdapterClient } from './adapter-client';
 import { isUniqueWord, uniqueWord } from './key-words';
 import { LIFETIME } from './lifetimes';
 
@@ -141,13 +141,13 @@ export class Generation {
     // Another process was first.
     const present = await this.#stored();
     if (present !== undefined) return present;
-    // Its item is lost already, or cannot be read, as after a change of the serde's version: the namespace would be empty for good.
+    // Its item is lost already, or cannot be read, as after a change of the serde: the namespace would be empty for good.
     await this.#client.set(this.#item, word, { noreply: false });
     return word;
   }
 
   async #stored(): Promise<string | undefined> {
-    const text = textOf(await this.#client.get(this.#item));
+    const text = await readText(this.#client, this.#item);
     return text !== undefined && isUniqueWord(text) ? text : undefined;
   }
 }

@@ -90,7 +90,9 @@ export class KeyvMemcache extends EventEmitter {
   /** @param ttl - milliseconds; negative: gone at once; undefined or 0: for ever */
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     return await this.#orElse(async () => {
-      const expire = ttl === undefined || ttl === 0 ? 0 : secondsOf(ttl);
+      // The first versions of Keyv 5 pass on `null` too.
+      const milliseconds = ttl ?? 0;
+      const expire = milliseconds === 0 ? 0 : secondsOf(milliseconds);
       // Without a serializer of Keyv's, the client's serde decides what may be stored.
       return this.#generation.write([key], ([item = '']) => this.#client.set(item, value as string, { expire, noreply: false }));
     }, false);

@@ -1,4 +1,4 @@
-import { keyOf, textOf, type AdapterClient } from './adapter-client';
+import { keyOf, readText, readTexts, type AdapterClient } from './adapter-client';
 import { uniqueWord } from './key-words';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 
@@ -22,13 +22,13 @@ export class Pieces {
 
   /** The string; undefined when it, or a piece of it, is missing, and for what somebody else has stored. */
   async read(key: string): Promise<string | undefined> {
-    const text = textOf(await this.#client.get(this.#item(key)));
+    const text = await readText(this.#client, this.#item(key));
     if (text === undefined || text.startsWith('{')) return text;
     const [, id = '', count] = HEAD.exec(text) ?? [];
     if (count === undefined) return undefined;
     const keys = Array.from({ length: Number(count) }, (_, index) => this.#item(`${id}:${index}`));
-    const found = await this.#client.getMany(keys);
-    return found.size < keys.length ? undefined : keys.map((piece) => textOf(found.get(piece)) ?? '').join('');
+    const found = await readTexts(this.#client, keys);
+    return found.size < keys.length ? undefined : keys.map((piece) => found.get(piece) ?? '').join('');
   }
 
   async write(key: string, text: string, expire: number): Promise<void> {

@@ -96,9 +96,12 @@ export class MemcacheRateLimitStore {
     return orElse(this.#failures, this.#increment(key), this.#info(1));
   }
 
-  /** Takes a request back; a count never falls below 0. */
+  /**
+   * Takes a request back; a count never falls below 0. An error of the cache leaves the request counted and does not reject, whatever
+   * `failures` says: express-rate-limit calls this after the response, and versions before 8.7.4 catch nothing, which ends the process.
+   */
   decrement(key: string): Promise<void> {
-    return orElse(this.#failures, this.#decrement(key), undefined);
+    return orElse('miss', this.#decrement(key), undefined);
   }
 
   /** The count of `key`; `undefined` when its window is over or never began. */

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { isDate } from 'node:util/types';
 import type { StoreOptions } from '../client/cache-api';
-import { MemcacheIllegalInputError } from '../errors';
+import { MemcacheIllegalInputError, MemcacheSerdeError } from '../errors';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { ExpressSessions, type Generate, type RequestLike, type SessionLike } from './express-sessions';
-import { checkClient, checkRoom, clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
+import { checkClient, checkRoom, clockOf, keyOf, objectOf, textOf, type AdapterClient } from './adapter-client';
 import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
@@ -78,8 +78,9 @@ export class MemcacheSessionStore extends EventEmitter {
   get<Session>(id: string, found: Found<Session>): void {
     this.#tell<Session | undefined>(found, undefined, async () => {
       const text = textOf(await this.#client.get(this.#key(id)));
-      this.#remember(id, text !== undefined);
-      return text === undefined ? undefined : (JSON.parse(text) as Session);
+      const session = text === undefined ? undefined : sessionOf(text);
+      this.#remember(id, session !== undefined);
+      return session as Session | undefined;
     });
   }
 
@@ -139,7 +140,7 @@ export class MemcacheSessionStore extends EventEmitter {
     const text = textOf(value);
     if (text === undefined || cas === undefined) return;
     // Not stored when another request saves meanwhile: its cookie is as new.
-    await this.#client.cas(key, JSON.stringify({ ...(JSON.parse(text) as object), cookie }), cas, options);
+    await this.#client.cas(key, JSON.stringify({ ...sessionOf(text), cookie }), cas, options);
   }
 
   /** A session that is gone may have been destroyed: requests that found it before must not bring it back. */
@@ -181,6 +182,13 @@ export class MemcacheSessionStore extends EventEmitter {
       process.nextTick(() => { throw error; });
     });
   }
+}
+
+/** @throws MemcacheSerdeError for what is no session as JSON, which another program has stored */
+function sessionOf(text: string): object {
+  const session = objectOf(text);
+  if (session === undefined) throw new MemcacheSerdeError('what is stored under the key of the session is not a JSON object');
+  return session;
 }
 
 /** @fastify/session saves after every request, by its default `rolling`, also what was only read. What is new and unmodified is empty. */

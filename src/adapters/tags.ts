@@ -1,4 +1,4 @@
-import { clockOf, keyOf, objectOf, type AdapterClient } from './adapter-client';
+import { clockOf, ifReadable, keyOf, objectOf, readTexts, type AdapterClient } from './adapter-client';
 
 /** Seconds for which entries may be served as stale after a revalidation; not at all when undefined. */
 export interface Durations {
@@ -63,7 +63,7 @@ export class Tags {
   /** False for a tag that is missing, or that others keep changing: its entries then expire at once. */
   async #mark(tag: string, stale: number, { expire }: Durations): Promise<boolean> {
     for (let attempt = 0; attempt < 8; attempt++) {
-      const [value, cas] = await this.#client.gets(this.#item(tag));
+      const [value, cas] = (await ifReadable(this.#client.gets(this.#item(tag)))) ?? [];
       const before: Tag | undefined = objectOf(value);
       if (before === undefined || cas === undefined) return false;
       const after: Tag = { ...before, stale, ...(expire !== undefined && { expired: stale + expire * 1000 }) };
@@ -83,7 +83,7 @@ export class Tags {
     return known;
   }
 
-  /** Another process has created these tags meanwhile; or they cannot be read, as after a change of the serde's version, and would be expired for good. */
+  /** Another process has created these tags meanwhile; or they cannot be read, as after a change of the serde, and would be expired for good. */
   async #replace(tags: readonly string[]): Promise<void> {
     const known = await this.#read(tags);
     // Nobody knows when they were revalidated.
@@ -94,8 +94,7 @@ export class Tags {
   /** Those of `tags` that are there. */
   async #read(tags: readonly string[]): Promise<Map<string, Tag>> {
     const known = new Map<string, Tag>();
-    if (tags.length === 0) return known;
-    const found = await this.#client.getMany(tags.map((tag) => this.#item(tag)));
+    const found = await readTexts(this.#client, tags.map((tag) => this.#item(tag)));
     for (const tag of tags) {
       const state: Tag | undefined = objectOf(found.get(this.#item(tag)));
       if (state !== undefined) known.set(tag, state);

@@ -19,7 +19,7 @@ export interface MemcacheDriverOptions extends GenerationOptions {
   ttl?: number | undefined;
   /**
    * Whether an error of the cache counts as a miss (a write is then lost), or rejects. A value that no item can hold, since it is
-   * larger than `maxValueSize`, always rejects.
+   * larger than `maxValueSize` or the client's serde refuses it, always rejects.
    * @default 'miss'
    */
   failures?: Failures | undefined;
@@ -50,7 +50,8 @@ export interface MemcacheDriver {
   getItems(items: readonly { readonly key: string }[]): Promise<{ key: string; value: string | null }[]>;
   /**
    * @param options.ttl - seconds, rounded up; 0: for ever; negative: gone at once
-   * @throws MemcacheIllegalInputError for a value larger than the client's `maxValueSize`
+   * @throws MemcacheIllegalInputError for a value larger than the client's `maxValueSize`, MemcacheSerdeError for one that its serde
+   * refuses, such as half of a surrogate pair
    */
   setItem(key: string, value: string, options?: ItemOptions): Promise<void>;
   removeItem(key: string): Promise<void>;
@@ -72,7 +73,6 @@ export function memcacheDriver(options: MemcacheDriverOptions): MemcacheDriver {
   const { client } = options;
   checkClient(client);
   const generation = new Generation(client, name, options);
-  const ofAbsence = secondsToLive(ttl);
 
   async function getItem(key: string): Promise<string | null> {
     return textOf(await client.get(await generation.keyOf(key))) ?? null;
@@ -96,7 +96,7 @@ export function memcacheDriver(options: MemcacheDriverOptions): MemcacheDriver {
       return keys.map((key, index) => ({ key, value: values[index] ?? null }));
     },
     async setItem(key, value, item) {
-      const expire = item?.ttl === undefined ? ofAbsence : secondsToLive(item.ttl);
+      const expire = secondsToLive(item?.ttl ?? ttl);
       const written = generation.write([key], ([itemKey = '']) => client.set(itemKey, value, { expire, noreply: false }));
       await orElse(failures, written, false, throwRefusal);
     },
@@ -115,7 +115,7 @@ function secondsToLive(ttl: number): number {
 
 /** A write that never succeeds is no outage, and `setItem` has no result that would tell of it. */
 function throwRefusal(error: MemcacheError): void {
-  if (hasCode(error, 'MEMCACHE_ILLEGAL_INPUT')) throw error;
+  if (hasCode(error, 'MEMCACHE_ILLEGAL_INPUT') || hasCode(error, 'MEMCACHE_SERDE')) throw error;
 }
 
 export default memcacheDriver;

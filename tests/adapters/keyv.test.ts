@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyvStoreAdapter } from 'keyv';
-import { MemcacheConnectError, MemcacheIllegalInputError, TypedSerde, VersionedSerde, type CacheValue, type Key } from '../../src';
+import { JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, StructuredSerde, TypedSerde, VersionedSerde, type CacheValue, type Key } from '../../src';
 import { KeyvMemcache } from '../../src/adapters/keyv';
 import { promptly } from '../support/busy-machine';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
@@ -167,10 +167,11 @@ it.concurrent.each(caches.filter(([name]) => /^(Client|Embedded)/.test(name)))('
   await store.set('40 days', 'v', 40 * DAY);
   await store.set('100 years', 'v', 36_500 * DAY);
   await store.set('ever', 'v', 0);
+  await store.set('null', 'v', null as never);
   await store.set('gone', 'v', -1);
   expect(await store.get('gone')).toBeUndefined();
   await sleep(2100);
-  expect(await store.getMany(['short', 'half', '40 days', '100 years', 'ever'])).toEqual([undefined, undefined, 'v', 'v', 'v']);
+  expect(await store.getMany(['short', 'half', '40 days', '100 years', 'ever', 'null'])).toEqual([undefined, undefined, 'v', 'v', 'v', 'v']);
   await cache.stop();
 });
 
@@ -179,7 +180,7 @@ it('after its own clear a process reads nothing older, also when it was asking f
   let isHeld = false;
   // The answer comes after that to what was sent later, as it may over several connections.
   class Overtaken extends EmbeddedClient {
-    override async get<R = CacheValue>(key: Key): Promise<R | undefined> {
+    override async get<R extends CacheValue = CacheValue>(key: Key): Promise<R | undefined> {
       const value = await super.get<R>(key);
       if (isHeld) await new Promise<void>((resolve) => { answers.push(resolve); });
       return value;
@@ -197,6 +198,16 @@ it('after its own clear a process reads nothing older, also when it was asking f
   answers[0]?.();
   await early;
   expect(await store.get('k')).toBeUndefined();
+});
+
+it.each(['miss', 'throw'] as const)('goes on with another serde, which cannot read the generation, with failures: %s', async (failures) => {
+  const store = new MemoryStore();
+  for (const serde of [new TypedSerde(), new JsonSerde<string>(), new StructuredSerde<string>(), new TypedSerde()]) {
+    const keyv = new KeyvMemcache(new EmbeddedClient(store, { serde }), { failures });
+    expect(await keyv.get('k')).toBeUndefined();
+    expect(await keyv.set('k', 'v')).toBe(true);
+    expect([await keyv.get('k'), await keyv.getMany(['k', 'l'])]).toEqual(['v', ['v', undefined]]);
+  }
 });
 
 it('has no iterator: an empty list would be a lie', async () => {

@@ -1,7 +1,8 @@
-import { MemcacheConnectError, MemcacheIllegalInputError, TypedSerde, VersionedSerde } from '../../src';
+import { CompressedSerde, HashClient, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
 import { createCacheHandler, type UseCacheEntry } from '../../src/adapters/next';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { systemClock, type Clock } from '../../src/runtime/clock';
+import { MemcachedServer } from '../../src/server';
 import { deadClient, describeOverCaches } from './clients';
 
 function entryOf(text: string, tags: string[] = [], more: Partial<UseCacheEntry> = {}): Promise<UseCacheEntry> {
@@ -194,6 +195,27 @@ it('tags are known again after a change of the version of the serde', async () =
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     expect(pages).toEqual([null, 'page', 'page']);
+  }
+});
+
+it.each(['miss', 'throw'] as const)('goes on with another serde, which cannot read entries, their pieces and tags, with failures: %s', async (failures) => {
+  await using first = await MemcachedServer.start();
+  await using second = await MemcachedServer.start();
+  for (const serde of [new CompressedSerde(new TypedSerde(), { minLength: 40 }), new TypedSerde(), new JsonSerde<string>(), new StructuredSerde<string>(), new TypedSerde()]) {
+    await using client = new HashClient([first.address, second.address], { serde, maxValueSize: 1000 });
+    const handler = createCacheHandler(client, { failures });
+    const pages = new handler();
+    await handler.updateTags(['only marked'], { expire: 100 });
+    const tags = Array.from({ length: 8 }, (_, index) => `tag${index}`);
+    for (const text of ['short', 'long'.repeat(500)]) {
+      const key = text.slice(0, 4);
+      expect(await pages.get(key, { tags })).toBeNull();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await pages.set(key, { kind: 'FETCH', text }, { tags });
+      expect(await pages.get(key, { tags })).toMatchObject({ value: { text } });
+    }
+    await handler.updateTags(['tag3'], { expire: 100 });
+    expect((await pages.get('long', { tags }))?.lastModified).toBe(-1);
   }
 });
 

@@ -110,9 +110,11 @@ it('the option windowMs holds, whatever the limiter says, and get tells the end 
 it('errors reach the limiter; with failures: "miss" requests pass', async () => {
   const client = await deadClient();
   const store = new MemcacheRateLimitStore(client);
-  for (const call of [store.increment('k'), store.decrement('k'), store.get('k'), store.resetKey('k')]) {
+  for (const call of [store.increment('k'), store.get('k'), store.resetKey('k')]) {
     await expect(call).rejects.toBeInstanceOf(MemcacheConnectError);
   }
+  // Called after the response: nobody hears it, and a rejection would end the process.
+  await expect(store.decrement('k')).resolves.toBeUndefined();
   const lenient = new MemcacheRateLimitStore(client, { failures: 'miss' });
   expect((await lenient.increment('k')).totalHits).toBe(1);
   expect(await lenient.get('k')).toBeUndefined();

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import type { Request } from 'express';
 import expressSession from 'express-session';
-import { ManualClock, MemcacheConnectError, MemcacheIllegalInputError, RawSerde, Client } from '../../src';
+import { ManualClock, MemcacheConnectError, MemcacheIllegalInputError, MemcacheSerdeError, RawSerde, Client, StructuredSerde } from '../../src';
 import { MemcacheSessionStore } from '../../src/adapters/session';
 import { MemcachedServer } from '../../src/server';
 import { promptly } from '../support/busy-machine';
@@ -253,6 +253,22 @@ it('errors reach the framework; with failures: "miss" there is no session', asyn
   expect(await lenient.get('a')).toBeUndefined();
   await lenient.set('a', {});
   await lenient.destroy('a');
+});
+
+it('what is no session, or cannot be read, is an error that says so; with failures: "miss" there is no session', async () => {
+  await using server = await MemcachedServer.start();
+  await using client = new Client(server.address);
+  await using other = new Client(server.address, { serde: new StructuredSerde<string>() });
+  await client.setMany({ 'sess:cut': '{"user":"Ad', 'sess:number': '5', 'sess:null': 'null', 'sess:bytes': Buffer.from([0xff]) });
+  await other.set('sess:serde', '{}');
+  const store = promising(new MemcacheSessionStore(client));
+  const lenient = promising(new MemcacheSessionStore(client, { failures: 'miss' }));
+  for (const id of ['cut', 'number', 'null', 'bytes']) {
+    await expect(store.get(id)).rejects.toThrow(/what is stored under the key of the session is not a JSON object/);
+    expect(await lenient.get(id)).toBeUndefined();
+  }
+  await expect(store.get('serde')).rejects.toBeInstanceOf(MemcacheSerdeError);
+  expect(await lenient.get('serde')).toBeUndefined();
 });
 
 it('lists and clears nothing: there are no methods that would lie', async () => {

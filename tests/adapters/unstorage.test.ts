@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, MemcacheConnectError, MemcacheIllegalInputError, MemcacheServerError } from '../../src';
+import { Client, MemcacheConnectError, MemcacheIllegalInputError, MemcacheSerdeError, MemcacheServerError } from '../../src';
 import memcacheDriver, { memcacheDriver as byName } from '../../src/adapters/unstorage';
 import { MemcachedServer } from '../../src/server';
 import { caches, deadClient, describeOverCaches } from './clients';
@@ -53,9 +53,11 @@ it.concurrent.each(caches.filter(([name]) => /^(Client|Embedded)/.test(name)))('
   await driver.setItem('half a second', 'v', { ttl: 0.5 });
   await driver.setItem('60 days', 'v', { ttl: 60 * 86_400 });
   await driver.setItem('ever', 'v', { ttl: 0 });
+  // As with the drivers of unstorage itself, `null` is no time of its own.
+  await memcacheDriver({ client: cache.client() }).setItem('null', 'v', { ttl: null as never });
   await sleep(2100);
-  const items = await driver.getItems(['of the driver', 'half a second', '60 days', 'ever'].map((key) => ({ key })));
-  expect(items.map(({ value }) => value)).toEqual([null, null, 'v', 'v']);
+  const items = await driver.getItems(['of the driver', 'half a second', '60 days', 'ever', 'null'].map((key) => ({ key })));
+  expect(items.map(({ value }) => value)).toEqual([null, null, 'v', 'v', 'v']);
   await cache.stop();
 });
 
@@ -97,6 +99,7 @@ it.each(caches)('tells of a value that no item can hold, whatever failures says,
     await expect(driver.setItem('k', 'x'.repeat(101))).rejects.toBeInstanceOf(MemcacheIllegalInputError);
     // What was there is out of date.
     expect(await driver.getItem('k')).toBeNull();
+    await expect(driver.setItem('k', 'half of a pair: \ud800')).rejects.toBeInstanceOf(MemcacheSerdeError);
   }
   await cache.stop();
 });
