@@ -424,7 +424,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'a lease that came too late is used for the load that began before it',
     rule: 'cache',
-    file: 'cache/engine/reader.ts',
+    file: 'cache/engine/questions.ts',
     find: 'if (reply.cold) void storing.free(read.place, reply.cas);',
     replace: "if (reply.cold) Object.assign(this.#context.loads.of(read.place.wireKey) ?? {}, { claim: 'guard', cas: reply.cas });",
     caughtBy: ['cache/scenarios.test.ts', 'trouble with the cache 30'],
@@ -440,7 +440,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
   {
     name: 'a refresher that died keeps its token for ever',
     rule: 'cache',
-    file: 'cache/engine/reader.ts',
+    file: 'cache/engine/judge.ts',
     find: 'return age > this.#context.durations.lease(place.wireKey, settings.lease) * 1000;',
     replace: 'return age > Infinity;',
     caughtBy: ['cache/scenarios.test.ts', 'deaths 7, 8'],
@@ -539,8 +539,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'an outdated list of a managed cluster replaces the newer one',
     rule: 'cluster',
     file: 'hash/discovery/elasticache.ts',
-    find: 'if (config === undefined || found.version > config.version) config = found;',
-    replace: 'config = found;',
+    find: 'found.version > config.version || isSame(found, config)',
+    replace: 'true',
     caughtBy: ['hash/elasticache-client.test.ts', 'a version of old changes nothing'],
   },
 
