@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import expressSession from 'express-session';
 import { ManualClock, MemcacheConnectError, MemcacheIllegalInputError, RawSerde, Client } from '../../src';
 import { MemcacheSessionStore } from '../../src/adapters/session';
+import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
 import { promptly } from '../support/busy-machine';
 import { deadClient, describeOverCaches } from './clients';
@@ -253,6 +254,12 @@ it('errors reach the framework; with failures: "miss" there is no session', asyn
   expect(await lenient.get('a')).toBeUndefined();
   await lenient.set('a', {});
   await lenient.destroy('a');
+});
+
+it('what is no error of the cache reaches the framework, whatever failures says', async () => {
+  await using client = new EmbeddedClient();
+  await client.set('sess:a', '{ broken');
+  await expect(promising(new MemcacheSessionStore(client, { failures: 'miss' })).get('a')).rejects.toBeInstanceOf(SyntaxError);
 });
 
 it('lists and clears nothing: there are no methods that would lie', async () => {
