@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFile } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { HashClient, MemcacheNoServersError, type ClusterServer, type Discovery } from '../../src';
+import { CHANNELS, HashClient, MemcacheNoServersError, type ClusterServer, type Discovery } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure, illegal, rejection } from '../support/contract';
 import { CompiledProgram } from '../support/program';
@@ -298,6 +299,32 @@ it('what is done by hand holds against the list', async () => {
   }
   client.addServer(address(0));
   expect(names(client)).toHaveLength(3);
+  await client.removeServer(address(2));
+  source.give([address(1)]);
+  await clock.advance(60_000);
+  expect(names(client)).toEqual([address(0), address(1)].sort());
+  await client.close();
+});
+
+it('tells which servers a list has added and removed, and of no list that is the same', async () => {
+  const { client, source, clock } = makeClient();
+  const told: unknown[] = [];
+  const hear = (message: unknown): void => {
+    const { added, removed } = message as { added: string[]; removed: string[] };
+    told.push([added, removed]);
+  };
+  subscribe(CHANNELS.servers, hear);
+  try {
+    source.give([address(0), address(1)]);
+    await client.get('k');
+    for (const list of [[address(1), address(0)], [address(1), address(2)]]) {
+      source.give(list);
+      await clock.advance(60_000);
+    }
+  } finally {
+    unsubscribe(CHANNELS.servers, hear);
+  }
+  expect(told).toEqual([[[address(0), address(1)], []], [[address(2)], [address(0)]]]);
   await client.close();
 });
 
