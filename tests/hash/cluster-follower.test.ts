@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CHANNELS, HashClient, MemcacheNoServersError, type ClusterServer, type Discovery } from '../../src';
+import { CHANNELS, HashClient, ManualClock, MemcacheNoServersError, type ClusterServer, type Discovery } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure, illegal, rejection } from '../support/contract';
 import { CompiledProgram } from '../support/program';
@@ -338,6 +338,42 @@ it('may be used again after close: the source starts anew', async () => {
   expect(source.looks).toHaveLength(2);
   await client.close();
   expect(source.ended).toBe(2);
+});
+
+it('a source that has ended with a list is not asked again', async () => {
+  const clock = new VirtualClock();
+  let asked = 0;
+  const client = new HashClient(async function* () {
+    asked++;
+    await turns(1);
+    yield [address(0)];
+  }, { clock });
+  await client.get('k');
+  for (let i = 0; i < 10; i++) await clock.advance(60_000);
+  expect(asked).toBe(1);
+  expect(names(client)).toEqual([address(0)]);
+  await client.close();
+});
+
+it('a call that waits for the first list keeps the process alive, also after another one was given up', async () => {
+  const clock = new ManualClock();
+  const client = new HashClient(async function* ({ signal }) {
+    await new Promise((resolve) => { signal.addEventListener('abort', resolve); });
+    yield [address(0)];
+  }, { clock });
+  const controller = new AbortController();
+  const first = rejection(client.get('k', { signal: controller.signal }));
+  await turns(2);
+  expect(clock.held).toBe(1);
+  controller.abort();
+  await first;
+  expect(clock.held).toBe(0);
+  const second = failure(client.get('k'));
+  await turns(2);
+  expect(clock.held).toBe(1);
+  await client.close();
+  expect(await second).toMatchObject({ code: 'MEMCACHE_NO_SERVERS' });
+  expect(clock.held).toBe(0);
 });
 
 it('a source that ends leaves its last list', async () => {
