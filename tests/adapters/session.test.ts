@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import expressSession from 'express-session';
 import { ManualClock, MemcacheConnectError, MemcacheIllegalInputError, MemcacheSerdeError, RawSerde, Client, StructuredSerde } from '../../src';
 import { MemcacheSessionStore } from '../../src/adapters/session';
+import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
 import { promptly } from '../support/busy-machine';
 import { deadClient, describeOverCaches } from './clients';
@@ -269,6 +270,12 @@ it('what is no session, or cannot be read, is an error that says so; with failur
   }
   await expect(store.get('serde')).rejects.toBeInstanceOf(MemcacheSerdeError);
   expect(await lenient.get('serde')).toBeUndefined();
+});
+
+it('what is no error of the cache reaches the framework, whatever failures says', async () => {
+  await using client = new EmbeddedClient();
+  const store = promising(new MemcacheSessionStore(client, { failures: 'miss' }));
+  await expect(store.set('a', { cookie: {}, visits: 1n })).rejects.toBeInstanceOf(TypeError);
 });
 
 it('lists and clears nothing: there are no methods that would lie', async () => {

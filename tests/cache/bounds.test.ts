@@ -124,6 +124,26 @@ describe('refreshes', () => {
     expect(fleet.database.loads).toBe(24);
   });
 
+  it('one that is refused, since too many loads wait, takes no place among the refreshes', async () => {
+    const fleet = new Fleet(1, 0, { expire: 600, stale: 60, maxBackground: 1, maxLoads: 1, maxQueuedLoads: 0 });
+    const { cache } = fleet.processes[0]!;
+    await fleet.herd(1, 'k');
+    let end: () => void = () => undefined;
+    const hung = cache.get('hung', () => new Promise<string>((resolve) => { end = () => { resolve('over'); }; }));
+    await fleet.clock.pass(10);
+    await fleet.clock.until(cache.invalidate('k'));
+    expect((await fleet.herd(1, 'k')).values).toEqual(['k@0']);
+    await fleet.clock.pass(10);
+    expect(cache.stats()).toMatchObject({ overloaded: 1, loads: 1, queued: 0, flights: 1 });
+    end();
+    expect(await fleet.clock.until(hung)).toBe('over');
+    fleet.database.write('k');
+    await fleet.clock.until(cache.invalidate('k'));
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(10);
+    expect((await fleet.herd(1, 'k')).values).toEqual(['k@1']);
+  });
+
   it('a process whose impatient load has failed answers with the old value for the length of a lease', async () => {
     const fleet = new Fleet(4, 20, { expire: 2, staleIfError: 600, lease: 10, leaseWait: 500, earlyRefresh: 0 });
     await fleet.herd(1, 'k');

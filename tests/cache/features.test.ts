@@ -580,6 +580,27 @@ describe('a signal ends a read at once, whatever it is waiting for', () => {
     await fleet.clock.pass(10);
     expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
   });
+
+  it('l1.validate: a token that the server gave unasked to a reader who goes before the answer is for the next one', async () => {
+    const fleet = new Fleet(2, 0, { l1: { validate: true, admit: 'all' }, stale: 30, expire: 600 });
+    const [a, b] = fleet.processes;
+    for (let i = 0; i < 2; i++) await fleet.clock.until(a!.get('k'));
+    await fleet.clock.pass(10);
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.invalidate('k'));
+    a!.line.delay = 20;
+    const controller = new AbortController();
+    const sent = a!.line.sent.length;
+    const gone = a!.get('k', { signal: controller.signal }).catch(() => 'gone');
+    await fleet.clock.pass(10);
+    expect(a!.line.sent.slice(sent)).toEqual(['mg']);
+    controller.abort();
+    expect(await fleet.clock.until(gone)).toBe('gone');
+    await fleet.clock.pass(100);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
+  });
 });
 
 describe('failed deletions', () => {

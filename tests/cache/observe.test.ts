@@ -177,5 +177,7 @@ it('a cache may stand among the clients of toPrometheus', async () => {
   expect(valueOf(text, 'tsmemcache_cache_events_total', { cache: 'users', event: 'hit' })).toBe(1);
   expect(valueOf(text, 'tsmemcache_cache_events_total', { cache: 'users', event: 'load' })).toBe(1);
   expect(valueOf(text, 'tsmemcache_cache_loads', { cache: 'users' })).toBe(0);
+  // What goes up and down is no counter.
+  expect(text).not.toMatch(/cache_events_total\{[^}]*event="(?:loads|queued|flights|l1-entries|l1-bytes)"/);
   await client.close();
 });

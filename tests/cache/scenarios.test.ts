@@ -45,6 +45,26 @@ describe('herds', () => {
     expect(fleet.database.loads).toBeLessThanOrEqual(21);
   });
 
+  it('4: the earlier, the longer its load takes', async () => {
+    const fleet = new Fleet(1, 3000, { expire: 60, jitter: 0, loadTimeout: 0, lease: 30 });
+    const ages: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      await fleet.herd(1, `k${i}`);
+      const loads = fleet.database.loads;
+      const stored = fleet.clock.now();
+      while (fleet.database.loads === loads) {
+        await fleet.herd(1, `k${i}`);
+        await fleet.clock.pass(250);
+      }
+      ages.push(fleet.database.startedAt.at(-1)! - stored);
+    }
+    // Three seconds before the end on average, as XFetch draws it; the least, a second, would be at 59 s.
+    const mean = ages.reduce((sum, age) => sum + age, 0) / ages.length;
+    expect(mean).toBeLessThan(58_000);
+    expect(Math.min(...ages)).toBeGreaterThan(30_000);
+    expect(fleet.count('miss')).toBe(10);
+  });
+
   it('5: without early refreshes once per expiry', async () => {
     const fleet = new Fleet(4, 300, { expire: 5, earlyRefresh: 0 });
     let longest = 0;
@@ -141,6 +161,7 @@ describe('loaders that fail', () => {
     };
     const results = await fleet.clock.until(Promise.all(fleet.processes.map((process) => process.get('k').catch((error: unknown) => error))));
     for (const result of results) expect(errors).toContain(result);
+    expect(fleet.count('load-error')).toBe(errors.length);
     expect(fleet.database.loads).toBeLessThanOrEqual(8);
     expect(fleet.database.mostAtOnce).toBe(1);
     await fleet.clock.pass(10);

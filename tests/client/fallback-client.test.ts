@@ -1,4 +1,4 @@
-import { Client, FallbackClient, JsonSerde, HashClient, MetaCommand, PooledClient, RetryingClient, type FallbackOptions } from '../../src';
+import { Client, FallbackClient, HashClient, JsonSerde, MetaCommand, PooledClient, RetryingClient, type Command, type ExecuteOptions, type Executor, type FallbackOptions } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure, illegal, rejection } from '../support/contract';
 import { freePort } from '../support/memcached';
@@ -75,9 +75,10 @@ it('a cache that fails is one that misses, as long as another answers', async ()
   expect(await failure(strict.get('a'))).toMatchObject({ code: 'MEMCACHE_CONNECT' });
   await strict.close();
   // A value that cannot be read is there, and an older one is no answer.
+  const [first, second] = servers.map(({ address }) => new Client(address, { serde: new JsonSerde<string>() })) as [Client<string>, Client<string>];
   await fresh.set('unreadable', '{');
-  await old.set('unreadable', '"older"');
-  const reading = new FallbackClient(servers.map(({ address }) => new Client(address, { serde: new JsonSerde<string>() })));
+  await second.set('unreadable', 'older');
+  const reading = new FallbackClient([first, second]);
   expect(await failure(reading.get('unreadable'))).toMatchObject({ code: 'MEMCACHE_SERDE' });
   await reading.close();
   expect(() => new FallbackClient([])).toThrow('clients');
@@ -316,6 +317,32 @@ describe('copyHits and what is done meanwhile', () => {
       await turns(5);
       expect([await fresh.get('k'), await old.get('k')]).toEqual([undefined, undefined]);
     }
+    await client.close();
+  });
+
+  it.each<[string, (client: Client) => Promise<unknown>]>([
+    ['delete', (client) => client.delete('k')],
+    ['flush_all', (client) => client.flushAll()],
+  ])('what is read of the older cache while a %s reaches it late does not come back', async (verb, remove) => {
+    const older = new Client(servers[1]?.address);
+    let go: () => void = () => undefined;
+    const gone = new Promise<void>((resolve) => { go = resolve; });
+    const late: Executor = {
+      async execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
+        if (command.verb === verb) await gone;
+        return older.executor.execute(command, options);
+      },
+      close: () => older.close(),
+    };
+    const client = new FallbackClient([new Client(servers[0]?.address), new Client(late, older.options)], { copyHits: true });
+    await old.set('k', 'old');
+    const removing = remove(client);
+    expect(await client.get('k')).toBe('old');
+    // A copy would be made by now.
+    for (let i = 0; i < 5; i++) await fresh.get('k');
+    go();
+    await removing;
+    expect([await fresh.get('k'), await old.get('k')]).toEqual([undefined, undefined]);
     await client.close();
   });
 

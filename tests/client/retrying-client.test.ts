@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import {
   Client,
   HashClient,
@@ -13,6 +14,7 @@ import {
   type Executor,
   type RetryOptions,
 } from '../../src';
+import type { Timer } from '../../src/runtime/clock';
 import { failure, illegal, rejection } from '../support/contract';
 import { eachWithScriptedServer } from '../support/describe';
 import { ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
@@ -286,6 +288,26 @@ describe('time', () => {
     await clock.advance(1000);
     expect(failing.count).toBe(5);
     expect(clock.pending).toBe(0);
+  });
+
+  it('keeps nothing of a wait that is over, neither of its signal nor for a later close', async () => {
+    let closed = 0;
+    class CountingClock extends VirtualClock {
+      override setTimeout(callback: () => void, delay: number): Timer {
+        const timer = super.setTimeout(callback, delay);
+        return { unref: () => { timer.unref(); }, close: () => { closed++; timer.close(); } };
+      }
+    }
+    const clock = new CountingClock();
+    const client = new Client(new Retrier(new Failing(), { attempts: 5, retryDelay: 100 }, clock));
+    const { signal } = new AbortController();
+    const call = rejection(client.get('k', { signal }));
+    await clock.advance(1000);
+    await call;
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    const before = closed;
+    await client.close();
+    expect(closed).toBe(before);
   });
 
   it('does not wait beyond the deadline of the call', async () => {

@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFile } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { HashClient, MemcacheNoServersError, type ClusterServer, type Discovery } from '../../src';
+import { CHANNELS, HashClient, ManualClock, MemcacheNoServersError, type ClusterServer, type Discovery } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure, illegal, rejection } from '../support/contract';
 import { CompiledProgram } from '../support/program';
@@ -298,6 +299,32 @@ it('what is done by hand holds against the list', async () => {
   }
   client.addServer(address(0));
   expect(names(client)).toHaveLength(3);
+  await client.removeServer(address(2));
+  source.give([address(1)]);
+  await clock.advance(60_000);
+  expect(names(client)).toEqual([address(0), address(1)].sort());
+  await client.close();
+});
+
+it('tells which servers a list has added and removed, and of no list that is the same', async () => {
+  const { client, source, clock } = makeClient();
+  const told: unknown[] = [];
+  const hear = (message: unknown): void => {
+    const { added, removed } = message as { added: string[]; removed: string[] };
+    told.push([added, removed]);
+  };
+  subscribe(CHANNELS.servers, hear);
+  try {
+    source.give([address(0), address(1)]);
+    await client.get('k');
+    for (const list of [[address(1), address(0)], [address(1), address(2)]]) {
+      source.give(list);
+      await clock.advance(60_000);
+    }
+  } finally {
+    unsubscribe(CHANNELS.servers, hear);
+  }
+  expect(told).toEqual([[[address(0), address(1)], []], [[address(2)], [address(0)]]]);
   await client.close();
 });
 
@@ -311,6 +338,42 @@ it('may be used again after close: the source starts anew', async () => {
   expect(source.looks).toHaveLength(2);
   await client.close();
   expect(source.ended).toBe(2);
+});
+
+it('a source that has ended with a list is not asked again', async () => {
+  const clock = new VirtualClock();
+  let asked = 0;
+  const client = new HashClient(async function* () {
+    asked++;
+    await turns(1);
+    yield [address(0)];
+  }, { clock });
+  await client.get('k');
+  for (let i = 0; i < 10; i++) await clock.advance(60_000);
+  expect(asked).toBe(1);
+  expect(names(client)).toEqual([address(0)]);
+  await client.close();
+});
+
+it('a call that waits for the first list keeps the process alive, also after another one was given up', async () => {
+  const clock = new ManualClock();
+  const client = new HashClient(async function* ({ signal }) {
+    await new Promise((resolve) => { signal.addEventListener('abort', resolve); });
+    yield [address(0)];
+  }, { clock });
+  const controller = new AbortController();
+  const first = rejection(client.get('k', { signal: controller.signal }));
+  await turns(2);
+  expect(clock.held).toBe(1);
+  controller.abort();
+  await first;
+  expect(clock.held).toBe(0);
+  const second = failure(client.get('k'));
+  await turns(2);
+  expect(clock.held).toBe(1);
+  await client.close();
+  expect(await second).toMatchObject({ code: 'MEMCACHE_NO_SERVERS' });
+  expect(clock.held).toBe(0);
 });
 
 it('a source that ends leaves its last list', async () => {

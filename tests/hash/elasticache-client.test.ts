@@ -70,6 +70,36 @@ it('finds its servers, and follows them: 1000 calls a round, none is lost, only 
   await client.close();
 });
 
+it.each(['', 'x', '1', '1\n', '1\n||11211', '1\nhost|10.0.0.1|11211|more', '1\nhost|10.0.0.1|', '1\nhost|10.0.0.1|99999', '1\nhost|10.0.0.1|11211 host', '1\nho/st||11211'])(
+  'an answer that is no list of servers is said to be none: %j',
+  async (payload) => {
+    endpoint.faults = ({ verb }) => (verb === 'config' ? { reply: `CONFIG cluster 0 ${payload.length}\r\n${payload}\r\nEND` } : undefined);
+    const { client } = makeClient();
+    const error = await failure(client.get('k'));
+    expect(error).toMatchObject({ code: 'MEMCACHE_NO_SERVERS', certainty: 'notSent', cause: { code: 'MEMCACHE_UNKNOWN' } });
+    expect(error.message).toContain('the answer to "config get cluster" cannot be understood');
+    await client.close();
+  },
+);
+
+it('asks once per refreshInterval', async () => {
+  let asked = 0;
+  endpoint.faults = ({ verb }) => {
+    if (verb === 'config') asked++;
+    return undefined;
+  };
+  const { client, clock } = makeClient({ refreshInterval: 10_000 });
+  await client.get('k');
+  for (let looks = 1; looks <= 3; looks++) {
+    // The time stands still.
+    await turns(100);
+    expect(asked).toBe(looks);
+    await clock.advance(10_000);
+    while (asked === looks) await turns();
+  }
+  await client.close();
+});
+
 it('a version of old changes nothing', async () => {
   const { client, clock } = makeClient();
   announce(7, [0, 1]);

@@ -187,24 +187,44 @@ describe('a server without a place', () => {
     }
   });
 
+  /** Calls that would use more connections than one. */
+  async function load(client: PooledClient): Promise<void> {
+    const calls: Promise<unknown>[] = [];
+    for (let i = 0; i < 6; i++) {
+      calls.push(client.get('k'));
+      await new Promise(setImmediate);
+    }
+    await Promise.all(calls);
+  }
+
+  it('is asked for one ever more seldom', async () => {
+    const other = new PooledClient(server.address);
+    await other.version();
+    const clock = new VirtualClock();
+    const client = new PooledClient(server.address, { maxPoolSize: 3, clock });
+    for (let i = 0; i < 10; i++) await load(client);
+    const tries = (): number => client.metrics().get(server.address)?.connects ?? 0;
+    const before = tries();
+    for (let i = 0; i < 120; i++) {
+      await load(client);
+      await clock.advance(250);
+    }
+    // After 250 ms, then 500, 1000 and so on, 8 s at the most: once per 250 ms would be 120 times.
+    expect(tries() - before).toBeGreaterThanOrEqual(5);
+    expect(tries() - before).toBeLessThanOrEqual(16);
+    await Promise.all([other.close(), client.close()]);
+  });
+
   it('one that becomes free is used', async () => {
     const other = new PooledClient(server.address);
     await other.version();
     const clock = new VirtualClock();
     const client = new PooledClient(server.address, { maxPoolSize: 3, clock });
-    const load = async (): Promise<void> => {
-      const calls: Promise<unknown>[] = [];
-      for (let i = 0; i < 6; i++) {
-        calls.push(client.get('k'));
-        await new Promise(setImmediate);
-      }
-      await Promise.all(calls);
-    };
-    for (let i = 0; i < 10; i++) await load();
+    for (let i = 0; i < 10; i++) await load(client);
     expect(client.poolStats.size).toBe(1);
     await other.close();
     for (let waited = 0; client.poolStats.size < 2 && waited < 5000; waited += 10) {
-      await load();
+      await load(client);
       await clock.advance(10);
     }
     expect(client.poolStats.size).toBe(2);

@@ -143,6 +143,22 @@ it('a call that waits longer than acquireTimeout, or than timeout, is rejected u
   }
 });
 
+it('a call whose deadline has just passed when a connection becomes free is rejected unsent', async () => {
+  const { client, clock } = makeClient({ maxPoolSize: 1, acquireTimeout: 0, timeout: 500 });
+  const { release } = holdConnections(1);
+  const first = client.get('a');
+  await turns(10);
+  const second = failure(client.get('b'));
+  await clock.advance(499);
+  // No timer has fired yet that would tell of it.
+  clock.jump(2);
+  release();
+  expect(await first).toBeUndefined();
+  expect(await second).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'notSent' });
+  expect(client.poolStats.waiting).toBe(0);
+  await client.close();
+});
+
 it('more than maxWaiting are refused at once; those withdrawn free their places', async () => {
   const { client } = makeClient({ maxPoolSize: 1, maxWaiting: 3 });
   const { release } = holdConnections(1);

@@ -168,8 +168,24 @@ it('the duration of operations is a histogram in seconds; connections are counte
   expect(buckets.boundaries[0]).toBe(0.0001);
   const pools = named('db.client.connection.count')?.dataPoints.map(({ attributes }) => attributes);
   expect(pools).toContainEqual({ 'db.client.connection.pool.name': server.address, 'db.client.connection.state': 'used' });
-  expect(named('db.client.connection.create_time')).toBeDefined();
+  const made = named('db.client.connection.create_time')?.dataPoints.find(({ attributes }) => attributes['db.client.connection.pool.name'] === server.address);
+  const { count: connections = 0, sum: seconds = 0 } = (made?.value ?? {}) as Partial<Histogram>;
+  expect(connections).toBeGreaterThan(0);
+  expect(seconds).toBeGreaterThan(0);
+  expect(seconds).toBeLessThan(connections * 60);
   await client.close();
+  stop();
+  const plainExporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const plainReader = new PeriodicExportingMetricReader({ exporter: plainExporter, exportIntervalMillis: 3_600_000 });
+  const plain = new MeterProvider({ readers: [plainReader] });
+  stop = instrument({ meterProvider: plain });
+  const other = new Client(server.address);
+  await other.get('a');
+  await plainReader.forceFlush();
+  const names = plainExporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics.map(({ descriptor }) => descriptor.name)));
+  expect(names).toEqual(['db.client.operation.duration']);
+  await other.close();
+  await plain.shutdown();
 });
 
 it('connections are those that were made since the report began, also after it was stopped and began again', async () => {

@@ -39,6 +39,7 @@ describe('MemoryStore', () => {
       const cas = Number(store.find('k')?.cas);
       expect(store.store('cas', 'k', 'x', 0, 0, { cas: cas + 1, orStale: false, binaryKey: false })).toBe('exists');
       expect(store.store('cas', 'k', 'x', 0, 0, { cas: cas - 1, orStale: false, binaryKey: false })).toBe('exists');
+      for (const mode of ['append', 'prepend'] as const) expect(store.store(mode, 'k', 'x', 0, 0, { cas: cas + 1, orStale: false, binaryKey: false })).toBe('exists');
       expect(store.find('k')).toMatchObject({ value: 'abc', cas });
       expect(store.store('cas', 'k', 'new', 0, 0, { cas, orStale: false, binaryKey: false })).toBe('stored');
       expect(store.find('k')?.cas).toBeGreaterThan(cas);
@@ -187,6 +188,17 @@ describe('MemoryStore', () => {
   });
 
   describe('expires', () => {
+    it('and lists none', () => {
+      const { store, clock } = makeStore();
+      // No timer removes them.
+      store.close();
+      store.store('set', 'short', 'v', 0, store.deadline(1));
+      store.store('set', 'long', 'v', 0, store.deadline(10));
+      store.store('set', 'forever', 'v', 0, 0);
+      clock.advance(1500);
+      expect([...store.items()].map(({ key }) => key)).toEqual(['long', 'forever']);
+    });
+
     it('to the millisecond when somebody asks', () => {
       const { store, clock } = makeStore();
       store.close();

@@ -196,6 +196,19 @@ describe('a store that is saved and loaded', () => {
     expect(second.find('k')?.cas).toBeGreaterThan(store.lastCas);
   });
 
+  it('never gives a cas number again that no item has any more', async () => {
+    const file = freshFile();
+    const { store, persistence } = await run(file);
+    set(store, 'k', 'v');
+    store.resume(2 ** 45, 0);
+    set(store, 'deleted', 'v');
+    store.delete('deleted');
+    await persistence.save();
+    const { store: second } = await run(file);
+    set(second, 'k', 'v');
+    expect(second.find('k')?.cas).toBeGreaterThan(2 ** 45 + 1);
+  });
+
   it('gives cas numbers, or none, as the new store does', async () => {
     const [without, withCas] = [freshFile(), freshFile()];
     const first = await run(without, { cas: false });
