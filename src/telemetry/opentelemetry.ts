@@ -88,7 +88,7 @@ export function instrument(options: InstrumentOptions = {}): () => void {
 
   const stops = [
     on(CHANNELS.command, (message) => {
-      start(message, nameOf(message), SpanKind.CLIENT, { ...attributesOf(message), ...sizeOf(message) });
+      start(message, nameOf(message), SpanKind.CLIENT, { ...attributesOf(message), ...batchSize(message) });
     }, 'start'),
     on(CHANNELS.command, (message) => {
       const { outcome, hits, attempts, error } = message;
@@ -159,17 +159,7 @@ function histogramOfSeconds(meter: Meter, name: string, description: string): Hi
 /** By the conventions: the operation, and the server if there is only one. */
 function nameOf(message: CommandMessage): string {
   const server = serverOf(message);
-  const operation = operationOf(message);
-  return server === undefined ? operation : `${operation} ${server}`;
-}
-
-/** By the conventions a read of many keys is one operation; a write or deletion of many is a batch of as many. */
-function isBatch({ command, keyCount }: CommandMessage): boolean {
-  return keyCount >= 2 && !/^g[ae]ts?$/.test(command);
-}
-
-function operationOf(message: CommandMessage): string {
-  return isBatch(message) ? `BATCH ${message.command}` : message.command;
+  return server === undefined ? message.command : `${message.command} ${server}`;
 }
 
 /** Of a call that was refused before it reached its server, the error knows it. */
@@ -178,15 +168,14 @@ function serverOf({ server, error }: CommandMessage): string | undefined {
 }
 
 function attributesOf(message: CommandMessage): Attributes {
+  const { command } = message;
   const server = serverOf(message);
-  return { 'db.system.name': 'memcached', 'db.operation.name': operationOf(message), ...(server !== undefined && addressOf(server)) };
+  return { 'db.system.name': 'memcached', 'db.operation.name': command, ...(server !== undefined && addressOf(server)) };
 }
 
-/** Not for metrics, where each size would be a series of its own. */
-function sizeOf(message: CommandMessage): Attributes {
-  const { keyCount } = message;
-  if (keyCount < 2) return {};
-  return isBatch(message) ? { 'db.operation.batch.size': keyCount } : { 'tsmemcache.keys': keyCount };
+/** Not for metrics, where each size would be a series of its own. One key is not a batch. */
+function batchSize({ keyCount }: CommandMessage): Attributes {
+  return keyCount >= 2 ? { 'db.operation.batch.size': keyCount } : {};
 }
 
 /** `host:port`, IPv6 without brackets, or the path of a socket. */

@@ -31,7 +31,7 @@ const [request, ...calls] = spans.getFinishedSpans().sort((a, b) => Number(a.nam
 const told = calls.map(({ name, kind, attributes, parentSpanContext }) => [
   name.split(' ')[0],
   kind,
-  attributes['tsmemcache.outcome'] ?? attributes['tsmemcache.keys'] ?? attributes['error.type'],
+  attributes['tsmemcache.outcome'] ?? attributes['db.operation.batch.size'] ?? attributes['error.type'],
   parentSpanContext?.spanId === request.spanContext().spanId,
 ]);
 const counted = metrics.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics.map(({ descriptor }) => descriptor.name)));
