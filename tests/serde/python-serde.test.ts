@@ -61,6 +61,8 @@ describe('PythonSerde', () => {
     ['half a surrogate pair, which needs a pickle', 'a\ud800', 1],
     ['an int', 42, 2],
     ['a bigint', 42n, 4],
+    ['a bigint of 4300 digits', 10n ** 4299n, 4],
+    ['a longer one, which Python does not read as text', -(10n ** 4300n), 1],
     ['-0', -0, 1],
     ['2^63', 2 ** 63, 1],
     ['a float', 1.5, 1],
