@@ -119,6 +119,12 @@ describe('PythonSerde', () => {
     expect(roundTrip(value)).toEqual([new Date(5), new Set([1]), new Map([[1, { a: ['b'] }]])]);
   });
 
+  it('writes Proxies of Sets and Maps that work as these do', () => {
+    const working = <T extends object>(target: T): T =>
+      new Proxy(target, { get: (of, name) => (typeof Reflect.get(of, name, of) === 'function' ? (Reflect.get(of, name, of) as (...args: unknown[]) => unknown).bind(of) : Reflect.get(of, name, of)) as unknown });
+    expect(roundTrip([working(new Set([1])), working(new Map([[1, 2]]))])).toEqual([new Set([1]), new Map([[1, 2]])]);
+  });
+
   class Thing {
     readonly kind = 'thing';
   }
