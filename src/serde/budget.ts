@@ -4,14 +4,18 @@ import { unreadable } from './unreadable';
  * How much memory reading one value may take, in units of about 8 bytes: half a million containers, or eight million numbers.
  * Values that memcached stores, compressed ones of ordinary data included, stay far below it.
  */
-const MAX_UNITS = 8 * 1024 * 1024;
+export const MAX_UNITS = 8 * 1024 * 1024;
 
 /** An empty container, a Buffer, a Date: everything that is an object of its own. */
 export const OBJECT_UNITS = 16;
 
 /** A few bytes can ask for a lot of memory, so a reader charges for what it makes before it makes it. */
 export class Budget {
-  #left = MAX_UNITS;
+  #left: number;
+
+  constructor(units = MAX_UNITS) {
+    this.#left = units;
+  }
 
   /** @throws MemcacheSerdeError when nothing is left */
   charge(units: number): void {

@@ -2,8 +2,9 @@ import { MemcacheSerdeError } from '../errors';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { objectWith, wholeNumber, type Rule } from '../options/rule';
 import type { Codec } from './codec';
-import { FLAG_COMPRESSED } from './flags';
+import { FLAG_COMPRESSED, FLAG_JSON } from './flags';
 import { checkInner, deserializeInner } from './inner';
+import { checkJsonCost } from './json-cost';
 import type { MISS, Serde, SerializedValue } from './serde';
 import { unreadable } from './unreadable';
 import { MAX_OUTPUT, zlibCodec, type CompressionLevel } from './zlib';
@@ -33,7 +34,8 @@ export const COMPRESSED_OPTIONS = {
  *
  * With the default codec, pymemcache's `CompressedSerde` and python-memcached read what this one stores, and the other way
  * round. Values need not be trusted when they are read: one that is refused never takes more than `maxOutput` and 1 MiB of
- * memory, and one that was changed, cut short or added to fails its checksum or its length.
+ * memory, and one that was changed, cut short or added to fails its checksum or its length. JSON that would take more than about
+ * twice `maxOutput` once it is parsed, and 64 MiB at the least, is refused when it is written and when it is read.
  */
 export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
   readonly #inner: Serde<Out, In>;
@@ -57,14 +59,18 @@ export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
     }
     const length = typeof plain.data === 'string' ? Buffer.byteLength(plain.data) : plain.data.length;
     if (length < this.#minLength) return plain;
-    const data = this.#codec.compress(typeof plain.data === 'string' ? Buffer.from(plain.data) : plain.data);
+    const bytes = typeof plain.data === 'string' ? Buffer.from(plain.data) : plain.data;
+    if (plain.flags === FLAG_JSON) checkJsonCost(bytes, this.#maxOutput);
+    const data = this.#codec.compress(bytes);
     return data.length < length ? { data, flags: plain.flags + FLAG_COMPRESSED } : plain;
   }
 
   deserialize(data: Buffer, flags: number, key: string): Out | typeof MISS {
-    return flags & FLAG_COMPRESSED
-      ? this.#inner.deserialize(this.#decompress(data), flags - FLAG_COMPRESSED, key)
-      : this.#inner.deserialize(data, flags, key);
+    if (!(flags & FLAG_COMPRESSED)) return this.#inner.deserialize(data, flags, key);
+    const plain = this.#decompress(data);
+    // Pickles and structured values are counted where they are read. JSON is so only here: what was not compressed is short.
+    if (flags - FLAG_COMPRESSED === FLAG_JSON) checkJsonCost(plain, this.#maxOutput);
+    return this.#inner.deserialize(plain, flags - FLAG_COMPRESSED, key);
   }
 
   deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number, key: string): Out | typeof MISS {

@@ -12,6 +12,9 @@ import { MAX_OUTPUT, readZlib } from './zlib';
 /** Reads what stands in an item as it is: a TypedSerde stores strings, bytes and integers as Python's clients do. */
 const PLAIN = new TypedSerde();
 
+/** Python makes no `int` of longer text. */
+const MAX_DIGITS = 4300;
+
 /** How a {@link PythonSerde} reads. */
 export interface PythonSerdeOptions {
   /** The longest compressed value that is read, in bytes after decompression; a longer one is an error. @default 67108864 (64 MiB) */
@@ -41,7 +44,10 @@ export class PythonSerde implements Serde<CacheValue> {
 
   serialize(value: CacheValue): SerializedValue {
     if (typeof value === 'string' && value.isWellFormed()) return { data: value, flags: FLAG_TEXT };
-    if (typeof value === 'bigint') return { data: integerText(value), flags: FLAG_LONG };
+    if (typeof value === 'bigint') {
+      const data = integerText(value);
+      if (data.length <= MAX_DIGITS) return { data, flags: FLAG_LONG };
+    }
     if (typeof value === 'number' && isInteger(value)) return { data: String(value), flags: FLAG_INTEGER };
     if (isBytes(value)) return { data: value, flags: FLAG_BYTES };
     return { data: writePickle(value), flags: FLAG_PICKLE };

@@ -98,7 +98,7 @@ const OTHERS_FLAGS = 4096;
 
 function originOf(flags: number): readonly [origin: string, remedy: string] {
   if (flags & FLAG_COMPRESSED) return ['is compressed', 'a CompressedSerde around the serde'];
-  if (flags < FLAG_COMPRESSED) return ['is a Python pickle, or a value of PHP, Ruby or Java', 'a PythonSerde, or the client that stored it'];
+  if (flags < FLAG_COMPRESSED) return ['is a Python pickle, or a value of PHP, Ruby or Java', 'a PythonSerde, or what stored it'];
   const isStructured = flags > OTHERS_FLAGS && flags & FLAG_STRUCTURED;
   return ['was not stored by a TypedSerde', isStructured ? 'a StructuredSerde' : 'the serde it was stored with, or a RawSerde'];
 }

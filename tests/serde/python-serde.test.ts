@@ -61,6 +61,8 @@ describe('PythonSerde', () => {
     ['half a surrogate pair, which needs a pickle', 'a\ud800', 1],
     ['an int', 42, 2],
     ['a bigint', 42n, 4],
+    ['a bigint of 4300 digits', 10n ** 4299n, 4],
+    ['a longer one, which Python does not read as text', -(10n ** 4300n), 1],
     ['-0', -0, 1],
     ['2^63', 2 ** 63, 1],
     ['a float', 1.5, 1],
@@ -115,6 +117,12 @@ describe('PythonSerde', () => {
     const value = runInNewContext("[new Date(5), new Set([1]), new Map([[1, { a: ['b'] }]])]") as unknown[];
     expect(value[0]).not.toBeInstanceOf(Date);
     expect(roundTrip(value)).toEqual([new Date(5), new Set([1]), new Map([[1, { a: ['b'] }]])]);
+  });
+
+  it('writes Proxies of Sets and Maps that work as these do', () => {
+    const working = <T extends object>(target: T): T =>
+      new Proxy(target, { get: (of, name) => (typeof Reflect.get(of, name, of) === 'function' ? (Reflect.get(of, name, of) as (...args: unknown[]) => unknown).bind(of) : Reflect.get(of, name, of)) as unknown });
+    expect(roundTrip([working(new Set([1])), working(new Map([[1, 2]]))])).toEqual([new Set([1]), new Map([[1, 2]])]);
   });
 
   class Thing {

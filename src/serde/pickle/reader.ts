@@ -72,7 +72,7 @@ class PickleReader {
       case 'M': this.#push(source.uint16()); return;
       case 'L': this.#push(toInteger(source.line().replace(/L$/, ''))); return;
       case '\x8a': this.#push(source.long(source.uint8())); return;
-      case '\x8b': this.#push(source.long(length(source.int32()))); return;
+      case '\x8b': this.#pushLong(length(source.int32())); return;
       case 'F': this.#push(float(source.line())); return;
       case 'G': this.#push(source.double()); return;
       case 'V': this.#push(decodeRawUnicodeEscape(source.line())); return;
@@ -128,6 +128,12 @@ class PickleReader {
     const isSmall = (typeof value !== 'object' && typeof value !== 'bigint') || value === null;
     this.#budget.charge(isSmall ? 1 : OBJECT_UNITS);
     this.#stack.push(value);
+  }
+
+  /** Making an integer takes eight times its bytes. */
+  #pushLong(size: number): void {
+    this.#budget.charge(size);
+    this.#push(this.#source.long(size));
   }
 
   /** The lowest position that may be popped: an open container must not take what lies below it. */

@@ -1,5 +1,5 @@
 /** The encodings of text in pickles. */
-import { utf8Slice } from '../../protocol/bytes';
+import { copyOf, utf8Slice } from '../../protocol/bytes';
 import { malformed } from './malformed';
 
 /** Python's 'surrogatepass': UTF-8 in which a lone half of a surrogate pair takes three bytes, like any other code point of its range. */
@@ -34,7 +34,7 @@ function sequence(first: number): { more: number; least: number; bits: number } 
 }
 
 function decodeStrictly(data: Uint8Array): string {
-  const parts: string[] = [];
+  const text = new Utf16(data.length);
   for (let at = 0; at < data.length; ) {
     const { more, least, bits } = sequence(data[at++] ?? 0);
     let code = bits;
@@ -44,18 +44,54 @@ function decodeStrictly(data: Uint8Array): string {
       code = (code << 6) | (next & 63);
     }
     if (code < least || code > 0x10ffff) throw malformed('text that is not UTF-8');
-    parts.push(String.fromCodePoint(code));
+    text.add(code);
   }
-  return parts.join('');
+  return text.end();
+}
+
+/** Text that is put together from code points: a string for each of them takes fifty times as much memory. */
+class Utf16 {
+  readonly #units: Buffer;
+  #length = 0;
+
+  /** @param most how many code units there will be, at the most */
+  constructor(most: number) {
+    this.#units = Buffer.allocUnsafe(2 * most);
+  }
+
+  add(code: number): void {
+    if (code >= 0x10000) this.#unit(0xd7c0 + (code >> 10));
+    this.#unit(code < 0x10000 ? code : 0xdc00 | (code & 0x3ff));
+  }
+
+  addAll(text: string): void {
+    this.#length += this.#units.write(text, this.#length, 'utf16le');
+  }
+
+  end(): string {
+    return this.#units.toString('utf16le', 0, this.#length);
+  }
+
+  #unit(unit: number): void {
+    this.#length = this.#units.writeUInt16LE(unit, this.#length);
+  }
 }
 
 /** Python's 'raw-unicode-escape': Latin-1, with `\uXXXX` and `\UXXXXXXXX` for what Latin-1 lacks. */
 export function decodeRawUnicodeEscape(line: string): string {
-  return line.replace(/\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/g, (_, short?: string, long?: string) => {
-    const code = Number.parseInt(short ?? long ?? '', 16);
+  if (!line.includes('\\')) return line;
+  const text = new Utf16(line.length);
+  for (const [part, short, long] of line.matchAll(/[^\\]+|\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\/g)) {
+    const hex = short ?? long;
+    if (hex === undefined) {
+      text.addAll(part);
+      continue;
+    }
+    const code = Number.parseInt(hex, 16);
     if (code > 0x10ffff) throw malformed('text that is not Unicode');
-    return String.fromCodePoint(code);
-  });
+    text.add(code);
+  }
+  return text.end();
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', a: '\x07', b: '\b', f: '\f', v: '\v', '\\': '\\', "'": "'", '"': '"' };
@@ -64,12 +100,15 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', a
 export function decodeRepr(line: string): Buffer {
   const quoted = /^(['"])(.*)\1$/s.exec(line);
   if (quoted === null) throw malformed('text without quotes');
-  const text = (quoted[2] ?? '').replace(/\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))/gs, (whole: string, hex?: string, octal?: string, letter?: string) => {
-    if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
-    if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 255);
-    return ESCAPES[letter ?? ''] ?? whole;
-  });
-  return Buffer.from(text, 'latin1');
+  const text = quoted[2] ?? '';
+  const bytes = Buffer.allocUnsafe(text.length);
+  let length = 0;
+  for (const [part, hex, octal, letter] of text.matchAll(/[^\\]+|\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))|\\/gs)) {
+    if (hex !== undefined) bytes[length++] = Number.parseInt(hex, 16);
+    else if (octal !== undefined) bytes[length++] = Number.parseInt(octal, 8);
+    else length += bytes.write(ESCAPES[letter ?? ''] ?? part, length, 'latin1');
+  }
+  return copyOf(bytes, 0, length);
 }
 
 /**

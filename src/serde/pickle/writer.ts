@@ -73,15 +73,16 @@ class PickleWriter {
     }
   }
 
-  // Each realm has its own Date, Set and Map: what node:v8 has read, under jest, is of another one than the code that stores it.
+  // Each realm has its own Date, Set and Map: what node:v8 has read, under jest, is of another one than the code that stores it. A
+  // Proxy of a Set or a Map, as Vue makes them, is only an instance.
   #writeObject(value: object, depth: number, hashable: boolean): void {
     if (isBytes(value)) this.#writeBytes(value);
     else if (isDate(value)) this.#writeDate(value);
     else if (depth === MAX_DEPTH) throw new MemcacheSerdeError(`the value is nested deeper than ${MAX_DEPTH}`);
     else if (Array.isArray(value)) this.#writeArray(value, depth + 1, hashable);
     else if (hashable) throw new MemcacheSerdeError('keys of Maps and members of Sets must be strings, numbers, bytes, dates or lists of these: Python takes nothing else');
-    else if (isSet(value)) this.#writeSet(value, depth + 1);
-    else if (isMap(value)) this.#writeDict(value, [...value], depth + 1);
+    else if (value instanceof Set || isSet(value)) this.#writeSet(value, depth + 1);
+    else if (value instanceof Map || isMap(value)) this.#writeDict(value, [...(value as Map<unknown, unknown>)], depth + 1);
     else if (isPlain(value)) this.#writeDict(value, Object.entries(value).filter(([, item]) => item !== undefined), depth + 1);
     else throw new MemcacheSerdeError(`a pickle cannot hold a ${nameOf(value)}; it can hold plain objects, Arrays, Maps, Sets, Dates and bytes`);
   }

@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import { MemcacheSerdeError } from '../../../src/errors';
 import { readPickle } from '../../../src/serde/pickle/reader';
+import { runAlone } from '../../support/program';
+import type { LongTextReport } from '../alone/long-texts';
 
 /** Reads a pickle written with one character per byte. */
 function read(pickle: string): unknown {
@@ -130,4 +133,24 @@ describe('readPickle', () => {
   ])('bounds the memory of %s', (_, pickle) => {
     expect(refusal(pickle)).toContain('too much memory');
   });
+});
+
+/** A compressed item of 12 KB can hold it. */
+const LONG = 12_000_000;
+const LENGTH = String.fromCharCode(...Buffer.of(LONG & 255, (LONG >> 8) & 255, (LONG >> 16) & 255, 0));
+
+it.each([
+  ['text with escapes', 'V', '\\u1234', '\n.', LONG / 6],
+  ['a repr with escapes', "S'", '\\x41', "'\n.", LONG / 4],
+  ['halves of surrogate pairs', `X${LENGTH}`, '\xed\xa0\x80', '.', LONG / 3],
+  ['replacement characters', `X${LENGTH}`, '\xef\xbf\xbd', '.', LONG / 3],
+])('long text that must be read slowly takes little memory: %s', async (_, before, unit, after, expected) => {
+  const { length, bytes } = await runAlone<LongTextReport>(join(__dirname, '..', 'alone', 'long-texts.ts'), { before, unit, after, length: LONG });
+  expect(length).toBe(expected);
+  expect(bytes).toBeLessThan(12 * LONG);
+});
+
+it('refuses integers of megabytes', () => {
+  const long = Buffer.concat([Buffer.from('\x8b\0\0\0\x01', 'latin1'), Buffer.alloc(1 << 24, 1), Buffer.from('.')]);
+  expect(() => readPickle(long, 0, long.length)).toThrow('the value would take too much memory');
 });
