@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyvStoreAdapter } from 'keyv';
-import { JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
+import { HashClient, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, MemcachePartialError, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
 import { KeyvMemcache } from '../../src/adapters/keyv';
+import { memcacheDriver } from '../../src/adapters/unstorage';
 import { promptly } from '../support/busy-machine';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { MemcachedServer } from '../../src/server';
 import { caches, deadClient, describeOverCaches } from './clients';
 
 const DAY = 86_400_000;
@@ -183,6 +185,27 @@ describe('when the cache fails', () => {
     expect(await store.delete('k')).toBe(false);
     expect(await store.deleteMany(['k'])).toBe(false);
     await expect(store.clear()).rejects.toBeInstanceOf(MemcacheConnectError);
+  });
+
+  it('finds what the other servers of a cluster hold', async () => {
+    await using first = await MemcachedServer.start();
+    const second = await MemcachedServer.start();
+    await using client = new HashClient([first.address, second.address], { retryAttempts: 100 });
+    const isThere = (namespace: string): boolean => client.serverFor(`${namespace}:generation`) === first.address;
+    const namespace = Array.from({ length: 20 }, (_, index) => `n${index}`).find(isThere);
+    const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
+    const store = new KeyvMemcache(client, { namespace });
+    const driver = memcacheDriver({ client, base: namespace });
+    await store.setMany(keys.map((key) => ({ key, value: 'v' })));
+    await second.close();
+    const errors: unknown[] = [];
+    store.on('error', (error) => errors.push(error));
+    const found = await store.getMany(keys);
+    expect(found.filter((value) => value === 'v').length).toBe(first.store.size - 1);
+    expect(new Set(found)).toEqual(new Set(['v', undefined]));
+    expect(errors).toEqual([expect.any(MemcachePartialError)]);
+    expect((await driver.getItems(keys.map((key) => ({ key })))).map(({ value }) => value ?? undefined)).toEqual(found);
+    await expect(new KeyvMemcache(client, { namespace, failures: 'throw' }).getMany(keys)).rejects.toBeInstanceOf(MemcachePartialError);
   });
 
   it("with failures: 'throw' everything rejects", async () => {
