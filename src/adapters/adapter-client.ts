@@ -14,6 +14,7 @@ export interface AdapterClient extends CacheApi<unknown, string> {
     readonly keyPrefix?: string | Uint8Array | undefined;
     readonly maxValueSize?: number | undefined;
     readonly clock?: Clock | undefined;
+    readonly ignoreErrors?: unknown;
   };
 }
 

@@ -1,4 +1,5 @@
 import { clockOf, ifReadable, keyOf, objectOf, readTexts, type AdapterClient } from './adapter-client';
+import { Doubts } from './doubts';
 
 /** Seconds for which entries may be served as stale after a revalidation; not at all when undefined. */
 export interface Durations {
@@ -18,10 +19,12 @@ interface Tag {
 export class Tags {
   readonly #client: AdapterClient;
   readonly #prefix: string;
+  readonly #doubts: Doubts;
 
   constructor(client: AdapterClient, prefix: string) {
     this.#client = client;
     this.#prefix = prefix;
+    this.#doubts = new Doubts(client);
   }
 
   /** How fresh an entry made at `made` is. */
@@ -86,9 +89,10 @@ export class Tags {
   /** Another process has created these tags meanwhile; or they cannot be read, as after a change of the serde, and would be expired for good. */
   async #replace(tags: readonly string[]): Promise<void> {
     const known = await this.#read(tags);
+    const lost = tags.filter((tag) => !known.has(tag) && this.#doubts.isUnreadable(tag));
     // Nobody knows when they were revalidated.
     const text = JSON.stringify({ expired: clockOf(this.#client).time() - 1 } satisfies Tag);
-    await Promise.all(tags.filter((tag) => !known.has(tag)).map((tag) => this.#client.set(this.#item(tag), text, { noreply: false })));
+    await Promise.all(lost.map((tag) => this.#client.set(this.#item(tag), text, { noreply: false })));
   }
 
   /** Those of `tags` that are there. */
@@ -97,7 +101,9 @@ export class Tags {
     const found = await readTexts(this.#client, tags.map((tag) => this.#item(tag)));
     for (const tag of tags) {
       const state: Tag | undefined = objectOf(found.get(this.#item(tag)));
-      if (state !== undefined) known.set(tag, state);
+      if (state === undefined) continue;
+      this.#doubts.wasRead(tag);
+      known.set(tag, state);
     }
     return known;
   }

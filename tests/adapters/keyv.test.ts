@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyvStoreAdapter } from 'keyv';
-import { HashClient, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, MemcachePartialError, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
+import { Client, HashClient, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, MemcachePartialError, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
 import { KeyvMemcache } from '../../src/adapters/keyv';
 import { memcacheDriver } from '../../src/adapters/unstorage';
 import { promptly } from '../support/busy-machine';
@@ -167,6 +167,28 @@ it.each(['miss', 'throw'] as const)('goes on with another serde, which cannot re
     expect(await keyv.get('k')).toBeUndefined();
     expect(await keyv.set('k', 'v')).toBe(true);
     expect([await keyv.get('k'), await keyv.getMany(['k', 'l'])]).toEqual(['v', ['v', undefined]]);
+  }
+});
+
+it('reads that fail, and are ignored by the client, empty the namespace for nobody', async () => {
+  await using server = await MemcachedServer.start();
+  await using lenient = new Client(server.address, { ignoreErrors: true });
+  await using other = new Client(server.address);
+  await new KeyvMemcache(other).set('k', 'v');
+  server.faults = ({ verb }) => (verb === 'get' ? { reply: 'SERVER_ERROR too busy' } : undefined);
+  const store = new KeyvMemcache(lenient);
+  for (let attempt = 0; attempt < 9; attempt++) expect([await store.get('k'), await store.set('k', 'w')]).toEqual([undefined, false]);
+  server.faults = undefined;
+  expect([await new KeyvMemcache(other).get('k'), await store.get('k')]).toEqual(['v', 'v']);
+});
+
+it('with a client that ignores errors, too, a generation that cannot be read is replaced in the end', async () => {
+  const memory = new MemoryStore();
+  for (const serde of [new StructuredSerde<string>(), new TypedSerde(), new VersionedSerde(new TypedSerde(), 1), new VersionedSerde(new TypedSerde(), 2)]) {
+    const store = new KeyvMemcache(new EmbeddedClient(memory, { serde, ignoreErrors: true }));
+    let isStored = false;
+    for (let attempt = 0; attempt < 30 && !isStored; attempt++) isStored = await store.set('k', 'v');
+    expect([isStored, await store.get('k')]).toEqual([true, 'v']);
   }
 });
 
