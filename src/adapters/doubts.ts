@@ -1,4 +1,4 @@
-import type { AdapterClient } from './adapter-client';
+import { clockOf, type AdapterClient } from './adapter-client';
 
 /** How many reads in a row must find nothing where `add` says that something is. */
 const ENOUGH = 20;
@@ -12,21 +12,28 @@ const MOST = 1000;
  */
 export class Doubts {
   readonly #client: AdapterClient;
-  readonly #unread = new Map<string, number>();
+  /** By key: how many times in a row, and when the last one was. */
+  readonly #unread = new Map<string, { readonly times: number; readonly at: number }>();
 
   constructor(client: AdapterClient) {
     this.#client = client;
   }
 
-  /** To be called when `key` was not read although it is there. */
-  isUnreadable(key: string): boolean {
+  /** Now, for {@link isUnreadable}. */
+  now(): number {
+    return clockOf(this.#client).now();
+  }
+
+  /** To be called when `key` was not read although it is there, by a call that began at `begun`. Calls that were under way together are one time. */
+  isUnreadable(key: string, begun: number): boolean {
     const { ignoreErrors = false } = this.#client.options ?? {};
     if (ignoreErrors === false) return true;
-    const times = (this.#unread.get(key) ?? 0) + 1;
+    const { times, at } = this.#unread.get(key) ?? { times: 0, at: begun };
+    if (begun < at) return false;
     this.wasRead(key);
-    if (times === ENOUGH) return true;
+    if (times + 1 === ENOUGH) return true;
     if (this.#unread.size >= MOST) this.#unread.clear();
-    this.#unread.set(key, times);
+    this.#unread.set(key, { times: times + 1, at: this.now() });
     return false;
   }
 

@@ -138,6 +138,7 @@ export class Generation {
   }
 
   async #read(): Promise<string> {
+    const begun = this.#doubts.now();
     const found = await this.#stored();
     if (found !== undefined) return found;
     const word = uniqueWord();
@@ -145,7 +146,7 @@ export class Generation {
     // Another process was first.
     const present = await this.#stored();
     if (present !== undefined) return present;
-    if (!this.#doubts.isUnreadable(this.#item)) throw new MemcacheError('the generation of the namespace could not be read');
+    if (!this.#doubts.isUnreadable(this.#item, begun)) throw new MemcacheError('the generation of the namespace could not be read');
     // Its item is lost already, or cannot be read, as after a change of the serde: the namespace would be empty for good.
     await this.#client.set(this.#item, word, { noreply: false });
     return word;

@@ -78,18 +78,19 @@ export class Tags {
   /** The tags that were there; the others are created. */
   async #create(tags: readonly string[], expired: number): Promise<Map<string, Tag>> {
     const unique = [...new Set(tags)];
+    const begun = this.#doubts.now();
     const known = await this.#read(unique);
     const text = JSON.stringify({ expired } satisfies Tag);
     const create = async (tag: string): Promise<boolean> => known.has(tag) || this.#client.add(this.#item(tag), text, { noreply: false });
     const created = await Promise.all(unique.map(create));
-    await this.#replace(unique.filter((_, index) => created[index] === false));
+    await this.#replace(unique.filter((_, index) => created[index] === false), begun);
     return known;
   }
 
   /** Another process has created these tags meanwhile; or they cannot be read, as after a change of the serde, and would be expired for good. */
-  async #replace(tags: readonly string[]): Promise<void> {
+  async #replace(tags: readonly string[], begun: number): Promise<void> {
     const known = await this.#read(tags);
-    const lost = tags.filter((tag) => !known.has(tag) && this.#doubts.isUnreadable(tag));
+    const lost = tags.filter((tag) => !known.has(tag) && this.#doubts.isUnreadable(tag, begun));
     // Nobody knows when they were revalidated.
     const text = JSON.stringify({ expired: clockOf(this.#client).time() - 1 } satisfies Tag);
     await Promise.all(lost.map((tag) => this.#client.set(this.#item(tag), text, { noreply: false })));
