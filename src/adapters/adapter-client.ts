@@ -1,11 +1,12 @@
 import type { CacheApi } from '../client/cache-api';
-import { MemcacheIllegalInputError } from '../errors';
+import { MemcacheIllegalInputError, type MemcacheError } from '../errors';
+import type { Key } from '../protocol/key';
 import { hasMethods, isObject } from '../options/rule';
 import { isBytes } from '../protocol/bytes';
 import { MAX_KEY_LENGTH } from '../protocol/limits';
 import { DIGEST_LENGTH, safeKey } from '../protocol/safe-key';
 import { systemClock, type Clock } from '../runtime/clock';
-import { hasCode } from './failures';
+import { hasCode, type Failures } from './failures';
 
 /** Any client that can store strings. No adapter closes it. */
 export interface AdapterClient extends CacheApi<unknown, string> {
@@ -13,6 +14,7 @@ export interface AdapterClient extends CacheApi<unknown, string> {
     readonly keyPrefix?: string | Uint8Array | undefined;
     readonly maxValueSize?: number | undefined;
     readonly clock?: Clock | undefined;
+    readonly ignoreErrors?: unknown;
   };
 }
 
@@ -63,6 +65,22 @@ export async function readTexts(client: AdapterClient, keys: readonly string[]):
   });
   const texts = keys.map((key) => [key, textOf(found.get(key))] as const);
   return new Map(texts.filter((pair): pair is readonly [string, string] => pair[1] !== undefined));
+}
+
+/** What `getMany` finds. With `miss` the keys of a server that failed are misses, and not all of them; `onError` is given its error. */
+export async function hitsOf(
+  client: AdapterClient,
+  keys: readonly string[],
+  failures: Failures,
+  onError?: (error: MemcacheError) => void,
+): Promise<ReadonlyMap<Key, unknown>> {
+  try {
+    return await client.getMany(keys);
+  } catch (error) {
+    if (failures === 'throw' || !hasCode(error, 'MEMCACHE_PARTIAL') || !('partial' in error) || !(error.partial instanceof Map)) throw error;
+    onError?.(error);
+    return error.partial as ReadonlyMap<Key, unknown>;
+  }
 }
 
 /** What was read; undefined for what the serde of the client cannot read. */

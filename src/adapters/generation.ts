@@ -1,6 +1,8 @@
+import { MemcacheError } from '../errors';
 import { option, settingsAmong, type OptionTable } from '../options/option';
 import { safeKey } from '../protocol/safe-key';
 import { checkRoom, clockOf, keyOf, readText, type AdapterClient } from './adapter-client';
+import { Doubts } from './doubts';
 import { isUniqueWord, uniqueWord } from './key-words';
 import { LIFETIME } from './lifetimes';
 
@@ -26,6 +28,7 @@ export class Generation {
   readonly #client: AdapterClient;
   readonly #name: string;
   readonly #ttl: number;
+  readonly #doubts: Doubts;
   #known: { readonly word: string; readonly until: number } | undefined;
   #reading: Promise<string> | undefined;
   /** A question that has not been sent yet. */
@@ -36,6 +39,7 @@ export class Generation {
   constructor(client: AdapterClient, name: string, options: GenerationOptions) {
     this.#client = client;
     this.#name = safeKey(name, 100);
+    this.#doubts = new Doubts(client);
     this.#ttl = settingsAmong(GENERATION_OPTIONS, options).generationTtl;
     checkRoom(client, this.#prefix(uniqueWord()));
   }
@@ -134,6 +138,7 @@ export class Generation {
   }
 
   async #read(): Promise<string> {
+    const begun = this.#doubts.now();
     const found = await this.#stored();
     if (found !== undefined) return found;
     const word = uniqueWord();
@@ -141,6 +146,7 @@ export class Generation {
     // Another process was first.
     const present = await this.#stored();
     if (present !== undefined) return present;
+    if (!this.#doubts.isUnreadable(this.#item, begun)) throw new MemcacheError('the generation of the namespace could not be read');
     // Its item is lost already, or cannot be read, as after a change of the serde: the namespace would be empty for good.
     await this.#client.set(this.#item, word, { noreply: false });
     return word;
@@ -148,6 +154,8 @@ export class Generation {
 
   async #stored(): Promise<string | undefined> {
     const text = await readText(this.#client, this.#item);
-    return text !== undefined && isUniqueWord(text) ? text : undefined;
+    if (text === undefined || !isUniqueWord(text)) return undefined;
+    this.#doubts.wasRead(this.#item);
+    return text;
   }
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { Generation, GENERATION_OPTIONS, type GenerationOptions } from './generation';
-import { checkClient, clockOf, textOf, type AdapterClient } from './adapter-client';
+import { checkClient, clockOf, hitsOf, textOf, type AdapterClient } from './adapter-client';
 import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { secondsOf } from './lifetimes';
@@ -80,7 +80,7 @@ export class KeyvMemcache extends EventEmitter {
     return await this.#orElse<unknown[]>(
       async () => {
         const itemKeys = await this.#generation.keysOf(keys);
-        const found = await this.#client.getMany(itemKeys);
+        const found = await hitsOf(this.#client, itemKeys, this.#failures, this.#onError);
         return itemKeys.map((key) => readable(found.get(key)));
       },
       keys.map(() => undefined),

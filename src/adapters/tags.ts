@@ -1,4 +1,5 @@
 import { clockOf, ifReadable, keyOf, objectOf, readTexts, type AdapterClient } from './adapter-client';
+import { Doubts } from './doubts';
 
 /** Seconds for which entries may be served as stale after a revalidation; not at all when undefined. */
 export interface Durations {
@@ -18,10 +19,12 @@ interface Tag {
 export class Tags {
   readonly #client: AdapterClient;
   readonly #prefix: string;
+  readonly #doubts: Doubts;
 
   constructor(client: AdapterClient, prefix: string) {
     this.#client = client;
     this.#prefix = prefix;
+    this.#doubts = new Doubts(client);
   }
 
   /** How fresh an entry made at `made` is. */
@@ -75,20 +78,22 @@ export class Tags {
   /** The tags that were there; the others are created. */
   async #create(tags: readonly string[], expired: number): Promise<Map<string, Tag>> {
     const unique = [...new Set(tags)];
+    const begun = this.#doubts.now();
     const known = await this.#read(unique);
     const text = JSON.stringify({ expired } satisfies Tag);
     const create = async (tag: string): Promise<boolean> => known.has(tag) || this.#client.add(this.#item(tag), text, { noreply: false });
     const created = await Promise.all(unique.map(create));
-    await this.#replace(unique.filter((_, index) => created[index] === false));
+    await this.#replace(unique.filter((_, index) => created[index] === false), begun);
     return known;
   }
 
   /** Another process has created these tags meanwhile; or they cannot be read, as after a change of the serde, and would be expired for good. */
-  async #replace(tags: readonly string[]): Promise<void> {
+  async #replace(tags: readonly string[], begun: number): Promise<void> {
     const known = await this.#read(tags);
+    const lost = tags.filter((tag) => !known.has(tag) && this.#doubts.isUnreadable(tag, begun));
     // Nobody knows when they were revalidated.
     const text = JSON.stringify({ expired: clockOf(this.#client).time() - 1 } satisfies Tag);
-    await Promise.all(tags.filter((tag) => !known.has(tag)).map((tag) => this.#client.set(this.#item(tag), text, { noreply: false })));
+    await Promise.all(lost.map((tag) => this.#client.set(this.#item(tag), text, { noreply: false })));
   }
 
   /** Those of `tags` that are there. */
@@ -97,7 +102,9 @@ export class Tags {
     const found = await readTexts(this.#client, tags.map((tag) => this.#item(tag)));
     for (const tag of tags) {
       const state: Tag | undefined = objectOf(found.get(this.#item(tag)));
-      if (state !== undefined) known.set(tag, state);
+      if (state === undefined) continue;
+      this.#doubts.wasRead(tag);
+      known.set(tag, state);
     }
     return known;
   }

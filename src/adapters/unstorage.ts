@@ -2,7 +2,7 @@ import { MemcacheIllegalInputError, type MemcacheError } from '../errors';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { objectWith } from '../options/rule';
 import { Generation, GENERATION_OPTIONS, type GenerationOptions } from './generation';
-import { checkClient, textOf, type AdapterClient } from './adapter-client';
+import { checkClient, hitsOf, textOf, type AdapterClient } from './adapter-client';
 import { FAILURES, hasCode, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
@@ -89,7 +89,7 @@ export function memcacheDriver(options: MemcacheDriverOptions): MemcacheDriver {
       const keys = items.map(({ key }) => key);
       const read = async (): Promise<(string | null)[]> => {
         const itemKeys = await generation.keysOf(keys);
-        const found = await client.getMany(itemKeys);
+        const found = await hitsOf(client, itemKeys, failures);
         return itemKeys.map((key) => textOf(found.get(key)) ?? null);
       };
       const values = await orElse(failures, read(), []);

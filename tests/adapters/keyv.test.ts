@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyvStoreAdapter } from 'keyv';
-import { JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, StructuredSerde, TypedSerde, VersionedSerde, type CacheValue, type Key } from '../../src';
+import { Client, HashClient, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, MemcachePartialError, StructuredSerde, TypedSerde, VersionedSerde, type CacheValue, type Key } from '../../src';
 import { KeyvMemcache } from '../../src/adapters/keyv';
+import { memcacheDriver } from '../../src/adapters/unstorage';
 import { promptly } from '../support/busy-machine';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { MemcachedServer } from '../../src/server';
 import { caches, deadClient, describeOverCaches } from './clients';
 
 const DAY = 86_400_000;
@@ -210,6 +212,31 @@ it.each(['miss', 'throw'] as const)('goes on with another serde, which cannot re
   }
 });
 
+it('reads that fail, and are ignored by the client, empty the namespace for nobody', async () => {
+  await using server = await MemcachedServer.start();
+  await using lenient = new Client(server.address, { ignoreErrors: true });
+  await using other = new Client(server.address);
+  await new KeyvMemcache(other).set('k', 'v');
+  server.faults = ({ verb }) => (verb === 'get' ? { reply: 'SERVER_ERROR too busy' } : undefined);
+  const store = new KeyvMemcache(lenient);
+  for (let attempt = 0; attempt < 7; attempt++) expect([await store.get('k'), await store.set('k', 'w')]).toEqual([undefined, false]);
+  // However many calls fail together.
+  const exact = new KeyvMemcache(lenient, { generationTtl: 0 });
+  expect(new Set(await Promise.all(Array.from({ length: 100 }, () => exact.get('k'))))).toEqual(new Set([undefined]));
+  server.faults = undefined;
+  expect([await new KeyvMemcache(other).get('k'), await store.get('k')]).toEqual(['v', 'v']);
+});
+
+it('with a client that ignores errors, too, a generation that cannot be read is replaced in the end', async () => {
+  const memory = new MemoryStore();
+  for (const serde of [new StructuredSerde<string>(), new TypedSerde(), new VersionedSerde(new TypedSerde(), 1), new VersionedSerde(new TypedSerde(), 2)]) {
+    const store = new KeyvMemcache(new EmbeddedClient(memory, { serde, ignoreErrors: true }));
+    let isStored = false;
+    for (let attempt = 0; attempt < 30 && !isStored; attempt++) isStored = await store.set('k', 'v');
+    expect([isStored, await store.get('k')]).toEqual([true, 'v']);
+  }
+});
+
 it('has no iterator: an empty list would be a lie', async () => {
   expect('iterator' in new KeyvMemcache(await deadClient())).toBe(false);
 });
@@ -225,6 +252,27 @@ describe('when the cache fails', () => {
     expect(await store.delete('k')).toBe(false);
     expect(await store.deleteMany(['k'])).toBe(false);
     await expect(store.clear()).rejects.toBeInstanceOf(MemcacheConnectError);
+  });
+
+  it('finds what the other servers of a cluster hold', async () => {
+    await using first = await MemcachedServer.start();
+    const second = await MemcachedServer.start();
+    await using client = new HashClient([first.address, second.address], { retryAttempts: 100 });
+    const isThere = (namespace: string): boolean => client.serverFor(`${namespace}:generation`) === first.address;
+    const namespace = Array.from({ length: 20 }, (_, index) => `n${index}`).find(isThere);
+    const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
+    const store = new KeyvMemcache(client, { namespace });
+    const driver = memcacheDriver({ client, base: namespace });
+    await store.setMany(keys.map((key) => ({ key, value: 'v' })));
+    await second.close();
+    const errors: unknown[] = [];
+    store.on('error', (error) => errors.push(error));
+    const found = await store.getMany(keys);
+    expect(found.filter((value) => value === 'v').length).toBe(first.store.size - 1);
+    expect(new Set(found)).toEqual(new Set(['v', undefined]));
+    expect(errors).toEqual([expect.any(MemcachePartialError)]);
+    expect((await driver.getItems(keys.map((key) => ({ key })))).map(({ value }) => value ?? undefined)).toEqual(found);
+    await expect(new KeyvMemcache(client, { namespace, failures: 'throw' }).getMany(keys)).rejects.toBeInstanceOf(MemcachePartialError);
   });
 
   it("with failures: 'throw' everything rejects", async () => {

@@ -1,4 +1,4 @@
-import { CompressedSerde, HashClient, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
+import { Client, CompressedSerde, HashClient, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
 import { createCacheHandler, type UseCacheEntry } from '../../src/adapters/next';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { systemClock, type Clock } from '../../src/runtime/clock';
@@ -216,6 +216,36 @@ it.each(['miss', 'throw'] as const)('goes on with another serde, which cannot re
     }
     await handler.updateTags(['tag3'], { expire: 100 });
     expect((await pages.get('long', { tags }))?.lastModified).toBe(-1);
+  }
+});
+
+it('reads that fail, and are ignored by the client, revalidate a tag for nobody', async () => {
+  await using server = await MemcachedServer.start();
+  await using lenient = new Client(server.address, { ignoreErrors: true });
+  await using client = new Client(server.address);
+  const [mine, others] = [lenient, client].map((each) => new (createCacheHandler(each))());
+  await others?.set('page', { kind: 'FETCH' }, { tags: ['tag'] });
+  server.faults = ({ verb }) => (verb === 'get' ? { reply: 'SERVER_ERROR too busy' } : undefined);
+  for (let attempt = 0; attempt < 10; attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await mine?.get('page', { tags: ['tag'] })).toBeNull();
+  }
+  server.faults = undefined;
+  expect(await others?.get('page', { tags: ['tag'] })).toMatchObject({ value: { kind: 'FETCH' } });
+});
+
+it('with a client that ignores errors, too, tags that cannot be read are known again in the end', async () => {
+  const store = new MemoryStore();
+  for (const version of [1, 2]) {
+    const client = new EmbeddedClient(store, { serde: new VersionedSerde(new TypedSerde(), version), ignoreErrors: true });
+    const handler = new (createCacheHandler(client))();
+    let page: unknown = null;
+    for (let visit = 0; visit < 30 && page === null; visit++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      page = await handler.get('page', { tags: ['tag'] });
+      if (page === null) await handler.set('page', { kind: 'FETCH' }, { tags: ['tag'] });
+    }
+    expect(page).toMatchObject({ value: { kind: 'FETCH' } });
   }
 });
 
