@@ -191,8 +191,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /**
-   * Waits at most `closeTimeout` for background loads and stores, then aborts them. The client stays open, and the cache
-   * may be used again.
+   * Waits at most `closeTimeout` for background loads and stores, then aborts them. Deletions that failed are repeated no more. The
+   * client stays open, and the cache may be used again.
    */
   async close(): Promise<void> {
     const { settings, clock, loads, pending, limits, writes, broadcast, near } = this.#parts;

@@ -1,11 +1,19 @@
 /** What a cache may cost at the most when much happens at once: waits, refreshes, loads, trips. */
-import { Client, MemcacheServerError, type Command, type Executor } from '../../src';
+import { Client, ManualClock, MemcacheServerError, type Command, type Executor } from '../../src';
 import { ReadThroughCache } from '../../src/cache';
+import { Circuits } from '../../src/cache/health/circuit';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { Fleet } from './support/fleet';
 
 const max = (numbers: readonly number[]): number => Math.max(...numbers);
 const seconds = (count: number): number => count * 1000;
+
+it('servers that fail under ever new names take no memory', () => {
+  const circuits = new Circuits(new ManualClock(), 1, 1000);
+  for (let i = 0; i < 20_000; i++) circuits.failed(`server${i}`);
+  expect(circuits.isOpen('server19999')).toBe(true);
+  expect(circuits.isOpen('server0')).toBe(false);
+});
 
 describe('signals', () => {
   it('abortUnused holds for a load that a write of this process has detached', async () => {

@@ -673,6 +673,27 @@ describe('failed deletions', () => {
     expect(fleet.clock.held).toBe(0);
   });
 
+  it('are not repeated after close, also what was under way by then, until the cache is written to again', async () => {
+    const fleet = new Fleet(2, 0, { expire: 600 });
+    const [a, b] = fleet.processes;
+    await fleet.herd(1, 'k');
+    fleet.database.write('k');
+    a!.line.state = 'blackHole';
+    const deleted = a!.cache.delete('k').catch((error: unknown) => error);
+    await fleet.clock.until(a!.cache.close());
+    expect(await fleet.clock.until(deleted)).toBeInstanceOf(MemcacheError);
+    const { length } = a!.line.sent;
+    a!.line.state = 'up';
+    await fleet.clock.pass(60_000);
+    expect(a!.line.sent.length).toBe(length);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
+    await fleet.clock.until(a!.cache.delete('other'));
+    await fleet.clock.pass(11_000);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
+    await fleet.clock.until(a!.cache.close());
+    expect(fleet.clock.held).toBe(0);
+  });
+
   it('a full queue says so', async () => {
     const fleet = new Fleet(1, 0, { recovery: 2 });
     const [process] = fleet.processes;

@@ -90,6 +90,39 @@ it('each load that has begun ends, also a part of a batch that is given up befor
   await client.close();
 });
 
+it('a load whose loader never ends has its end when it is given up, in its own context', async () => {
+  const client = new EmbeddedClient();
+  const cache = new ReadThroughCache(client, { loadTimeout: 20, closeTimeout: 20, earlyRefresh: 0 });
+  const { storage, seen, stop } = new BoundStore(CHANNELS.load);
+  const ends: (string | undefined)[] = [];
+  const asyncEnd = (message: unknown): void => { ends.push((message as LoadMessage).error?.code); };
+  subscribe(`tracing:${CHANNELS.load}:asyncEnd`, asyncEnd);
+  const never = (): Promise<number> => new Promise(() => undefined);
+  let late: (value: number) => void = () => undefined;
+  try {
+    await expect(cache.get('a', never)).rejects.toThrow('loadTimeout');
+    await expect(cache.get('b', () => new Promise<number>((resolve) => { late = resolve; }))).rejects.toThrow('loadTimeout');
+    late(1);
+    const controller = new AbortController();
+    const given = cache.get('c', never, { signal: controller.signal, abortUnused: true, loadTimeout: 0 });
+    while (cache.stats().load < 3) await new Promise((resolve) => setImmediate(resolve));
+    storage.run(undefined, () => { controller.abort(); });
+    await expect(given).rejects.toThrow();
+    const closed = cache.get('d', never, { loadTimeout: 0 });
+    while (cache.stats().load < 4) await new Promise((resolve) => setImmediate(resolve));
+    await cache.close();
+    await expect(closed).rejects.toThrow('closed');
+    await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    unsubscribe(`tracing:${CHANNELS.load}:asyncEnd`, asyncEnd);
+    stop();
+  }
+  expect(ends).toEqual(['MEMCACHE_LOAD_TIMEOUT', 'MEMCACHE_LOAD_TIMEOUT', 'ABORTED', 'ABORTED']);
+  expect(cache.stats()['late-load']).toBe(1);
+  expect(seen).not.toContain(false);
+  await client.close();
+});
+
 it('messages tell how old a value is, as far as its time to live tells', async () => {
   const clock = new ManualClock();
   const client = new EmbeddedClient(new MemoryStore({ clock }), { clock });

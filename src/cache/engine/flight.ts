@@ -44,6 +44,8 @@ export class Flight {
   untagged = false;
   /** The count of own writes when it began: after another one the near cache does not take its result. */
   epoch = 0;
+  /** Tells those who listen that it has ended; undefined when nobody does, or all know. */
+  tellEnd: ((failed: boolean, error: unknown) => void) | undefined = undefined;
   #controller: AbortController | undefined;
   /** The number of callers from which on those are looked for who have gone. */
   #sweepFrom = 64;

@@ -170,42 +170,53 @@ export class Loads {
     };
     const call = (): unknown => lead.load(context);
     const run = background ? (): unknown => this.#resource.runInAsyncScope(call) : call;
-    let message: LoadMessage | undefined;
     // In the context of the stores bound to the channel, its end too, as with Node's `tracePromise`.
     const begin = (): void => {
       const result = run();
       this.#limitLoad(flight);
       Promise.resolve(result).then(
         (value) => {
-          this.#settle(flight, value, undefined, false, message);
+          this.#settle(flight, value, undefined, false);
         },
         (error: unknown) => {
-          this.#settle(flight, undefined, error, true, message);
+          this.#settle(flight, undefined, error, true);
         },
       );
     };
     try {
       if (channel.heard) {
         const key = events.keyShown(place.key);
-        message = { ...origin, ...(key !== undefined && { key }), ...(old?.ageMs !== undefined && { ageMs: old.ageMs }) };
-        channel.begin(message, begin, undefined);
+        const message: LoadMessage = { ...origin, ...(key !== undefined && { key }), ...(old?.ageMs !== undefined && { ageMs: old.ageMs }) };
+        const beginHeard = (): void => {
+          // Others may end it, in a context of theirs.
+          flight.tellEnd = AsyncResource.bind((failed: boolean, error: unknown) => {
+            // The object that `start` had: who listens knows the load by it.
+            message.outcome = failed ? 'load-error' : 'loaded';
+            if (failed) message.error = observed(error);
+            channel.finish(message);
+          });
+          begin();
+        };
+        channel.begin(message, beginHeard, undefined);
       } else begin();
     } catch (error) {
-      this.#settle(flight, undefined, error, true, message);
+      this.#settle(flight, undefined, error, true);
     }
   }
 
+  /** Tells of the end of a load, unless that was done, nobody listened when it began, or it has not begun. */
+  #tellEnd(flight: Flight, failed: boolean, error: unknown): void {
+    const { tellEnd } = flight;
+    flight.tellEnd = undefined;
+    tellEnd?.(failed, error);
+  }
+
   /** The loader has finished, in time or not. */
-  #settle(flight: Flight, value: unknown, error: unknown, failed: boolean, message: LoadMessage | undefined): void {
+  #settle(flight: Flight, value: unknown, error: unknown, failed: boolean): void {
     const { clock, events, pending, storing } = this.#context;
     const { place } = flight;
     const ms = clock.now() - flight.startedAt;
-    if (message !== undefined) {
-      // The object that `start` had: who listens knows the load by it.
-      message.outcome = failed ? 'load-error' : 'loaded';
-      if (failed) message.error = observed(error);
-      channel.finish(message);
-    }
+    this.#tellEnd(flight, failed, error);
     if (flight.over) {
       events.emit('late-load', place.key, { ms });
       return;
@@ -250,6 +261,8 @@ export class Loads {
     const queued = flight.state === 'queued';
     if (abort) flight.abort(reason);
     else flight.over = true;
+    // Its loader may never finish.
+    this.#tellEnd(flight, true, reason);
     if (queued) this.#unqueue(flight);
     else this.#leave(flight);
     this.#fail(flight, reason);

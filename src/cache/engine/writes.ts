@@ -178,7 +178,7 @@ export class Writes {
     this.#wroteMany(which);
   }
 
-  /** Until the next failure no deletion is repeated. */
+  /** Until the next write no deletion is repeated, nor one that is under way now. */
   close(): void {
     this.#recovery.close();
   }
@@ -187,6 +187,7 @@ export class Writes {
   async #inOrder<R>({ wireKey }: Place, call: CallOptions | undefined, write: () => Promise<R>): Promise<R> {
     const { signal } = call ?? {};
     signal?.throwIfAborted();
+    this.#recovery.open();
     const before = this.#last.get(wireKey);
     const inTurn = (): Promise<R> => {
       signal?.throwIfAborted();

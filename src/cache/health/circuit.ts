@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock';
+import { RecentMap } from '../recent-map';
 
 interface State {
   failures: number;
@@ -12,7 +13,8 @@ export class Circuits {
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #pause: number;
-  readonly #states = new Map<string, State>();
+  /** Bounded, as a server that has left the cluster is never heard of again. */
+  readonly #states = new RecentMap<string, State>();
 
   /**
    * @param limit consecutive failures that open it

@@ -45,7 +45,6 @@ export class Recovery {
       return;
     }
     this.#lost.set(place.wireKey, { place, until: clock.now() + life });
-    this.#closed = false;
     this.#schedule();
   }
 
@@ -54,7 +53,14 @@ export class Recovery {
     if (this.#lost.size > 0) this.#lost.delete(wireKey);
   }
 
-  /** Until the next failure nothing is repeated. */
+  /** Goes on, if it was closed. */
+  open(): void {
+    if (!this.#closed) return;
+    this.#closed = false;
+    this.#schedule();
+  }
+
+  /** Until {@link open} nothing is repeated, nor what fails by then. */
   close(): void {
     this.#closed = true;
     this.#timer?.close();
