@@ -6,6 +6,8 @@ const FIRST = 100;
 const LONGEST = 10_000;
 /** This many deletions are tried at once. */
 const AT_ONCE = 64;
+/** When this many have failed, the rest has its turn next time: a server that comes back is not to be met by all at once. */
+const MOST_FAILED = 1000;
 
 /** The parts of the cache that recovery uses. */
 export interface RecoveryContext {
@@ -83,26 +85,33 @@ export class Recovery {
     this.#timer = timer;
   }
 
-  /** Tries each once more; resolves with whether some deletions still fail. One server that stays away keeps nothing from the others. */
+  /** Tries each once more, as far as it goes; resolves with whether some deletions still fail. */
   async #tryAll(): Promise<boolean> {
     const { clock, remove, onRecovered } = this.#context;
     for (const [wireKey, { until }] of this.#lost) if (clock.now() >= until) this.#lost.delete(wireKey);
-    let failed = false;
+    let failed = 0;
     const all = [...this.#lost.values()];
-    for (let at = 0; at < all.length && !this.#closed; at += AT_ONCE) {
+    for (let at = 0; at < all.length && failed < MOST_FAILED && !this.#closed; at += AT_ONCE) {
       // Some have been deleted or replaced meanwhile.
-      const some = all.slice(at, at + AT_ONCE).filter((lost) => this.#lost.get(lost.place.wireKey) === lost);
+      const some = all.slice(at, at + AT_ONCE).filter((lost) => this.#isLost(lost));
       const outcomes = await Promise.allSettled(some.map(({ place }) => remove(place)));
-      for (const [i, { status }] of outcomes.entries()) {
-        const lost = some[i];
-        if (status === 'rejected' || lost === undefined) {
-          failed = true;
-          continue;
+      for (const [i, lost] of some.entries()) {
+        const { wireKey } = lost.place;
+        const isLost = this.#isLost(lost);
+        if (isLost) this.#lost.delete(wireKey);
+        if (outcomes[i]?.status !== 'rejected') onRecovered(lost.place);
+        else {
+          failed++;
+          // Behind all others: a server that stays away keeps nothing from them.
+          if (isLost) this.#lost.set(wireKey, lost);
         }
-        if (this.#lost.get(lost.place.wireKey) === lost) this.#lost.delete(lost.place.wireKey);
-        onRecovered(lost.place);
       }
     }
-    return failed;
+    return failed > 0;
+  }
+
+  /** Not if its entry was deleted or replaced meanwhile, or its deletion failed once more. */
+  #isLost(lost: Lost): boolean {
+    return this.#lost.get(lost.place.wireKey) === lost;
   }
 }
