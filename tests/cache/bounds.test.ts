@@ -345,8 +345,11 @@ describe('waits', () => {
     expect(await fleet.clock.until(Promise.all([b!.cache.get('k', () => 'in vain'), other]))).toEqual(['other', 'other']);
   });
 
-  it('one whose question was not answered leaves the key free for the next', async () => {
-    const fleet = new Fleet(2, 0, { lease: 30, leaseWait: seconds(60), cacheTimeout: 50 });
+  it.each([
+    ['was not answered', { circuit: { failures: 100 } }, 0],
+    ['was not even sent, as the circuit was open', { circuit: { failures: 1, pause: 1000 } }, 3],
+  ])('one whose question %s leaves the key free for the next', async (_, circuit, failed) => {
+    const fleet = new Fleet(2, 0, { lease: 30, leaseWait: seconds(60), cacheTimeout: 50, ...circuit });
     const [a, b] = fleet.processes;
     await fleet.clock.until(b!.get('known'));
     const never = (): Promise<never> => new Promise(() => undefined);
@@ -354,8 +357,11 @@ describe('waits', () => {
     await fleet.clock.pass(10);
     const waiting = b!.cache.get('k', () => 'without');
     await fleet.clock.pass(2);
-    b!.line.state = 'blackHole';
+    b!.line.state = failed > 0 ? 'down' : 'blackHole';
+    for (let i = 0; i < failed; i++) expect(await fleet.clock.until(b!.get(`failed${i}`))).toBe(`failed${i}@0`);
+    const sent = b!.line.sent.length;
     expect(await fleet.clock.until(waiting)).toBe('without');
+    expect(b!.line.sent.length === sent).toBe(failed > 0);
     b!.line.state = 'up';
     await fleet.clock.pass(seconds(31));
     const other = fleet.process('c').cache.get('k', async () => {
