@@ -161,6 +161,21 @@ describe('values in pieces', () => {
     expect(await fleet.clock.until(cache.peek('k'))).toBeUndefined();
   });
 
+  it('nor does a load, when its key is deleted while its pieces are being stored', async () => {
+    const fleet = new Fleet(1, 0, { ...options, expire: 0 }, small);
+    fleet.database.value = () => large;
+    const [process] = fleet.processes;
+    let deleted: Promise<boolean> | undefined;
+    process!.line.onCommand = ({ verb }) => {
+      if (verb === 'set') deleted ??= process!.cache.delete('k');
+      return undefined;
+    };
+    expect(await fleet.clock.until(process!.get('k'))).toEqual(large);
+    await fleet.clock.pass(10);
+    expect(await deleted).toBeDefined();
+    expect([...fleet.store.items()].map(({ key }) => key)).toEqual([]);
+  });
+
   it('the pieces of an entry that lives for ever do so too, also when others are kept after their end', async () => {
     const fleet = new Fleet(1, 0, { ...options, expire: 0, stale: 60 }, small);
     fleet.database.value = () => large;

@@ -159,6 +159,15 @@ describe('tags and namespace', () => {
     expect(fleet.database.loads).toBe(3);
   });
 
+  it('a set whose tags have no version rejects: it could not be invalidated', async () => {
+    const fleet = new Fleet(1, 0, { expire: 600 });
+    const { cache, line } = fleet.processes[0]!;
+    await fleet.clock.until(cache.peek('k'));
+    line.onCommand = ({ verb }) => (verb === 'ma' ? Promise.reject(new Error('the server of the counter is down')) : undefined);
+    await expect(fleet.clock.until(cache.set('k', 'v', { tags: ['t'] }))).rejects.toThrow('the versions of the tags cannot be had');
+    expect(await fleet.clock.until(cache.peek('k'))).toBeUndefined();
+  });
+
   it('invalidateTags: nobody joins what this process began to load before', async () => {
     const fleet = new Fleet(1, 50, tagged);
     const { cache } = fleet.processes[0]!;
