@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyvStoreAdapter } from 'keyv';
-import { Client, HashClient, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, MemcachePartialError, StructuredSerde, TypedSerde, VersionedSerde, type CacheValue, type Key } from '../../src';
+import { Client, HashClient, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, MemcachePartialError, StructuredSerde, TypedSerde, VersionedSerde, type Command, type ExecuteOptions, type Executor } from '../../src';
 import { KeyvMemcache } from '../../src/adapters/keyv';
 import { memcacheDriver } from '../../src/adapters/unstorage';
 import { promptly } from '../support/busy-machine';
@@ -181,14 +181,16 @@ it('after its own clear a process reads nothing older, also when it was asking f
   const answers: (() => void)[] = [];
   let isHeld = false;
   // The answer comes after that to what was sent later, as it may over several connections.
-  class Overtaken extends EmbeddedClient {
-    override async get<R extends CacheValue = CacheValue>(key: Key): Promise<R | undefined> {
-      const value = await super.get<R>(key);
+  const embedded = new EmbeddedClient();
+  const overtaken: Executor = {
+    async execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
+      const result = await embedded.executor.execute(command, options);
       if (isHeld) await new Promise<void>((resolve) => { answers.push(resolve); });
-      return value;
-    }
-  }
-  await using client = new Overtaken();
+      return result;
+    },
+    close: () => embedded.close(),
+  };
+  await using client = new Client(overtaken, embedded.options);
   const other = new KeyvMemcache(client, { generationTtl: 3_600_000 });
   await other.set('k', 'old');
   const store = new KeyvMemcache(client, { generationTtl: 3_600_000 });

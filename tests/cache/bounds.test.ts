@@ -328,6 +328,76 @@ describe('waits', () => {
     expect(await fleet.clock.until(waiting)).toBe('k@0');
   });
 
+  it('one that ended with a load of this process leaves the key free for the next', async () => {
+    const fleet = new Fleet(3, 0, { lease: 2, leaseWait: seconds(60) });
+    const [a, b, c] = fleet.processes;
+    const never = (): Promise<never> => new Promise(() => undefined);
+    void a!.cache.get('k', never);
+    await fleet.clock.pass(10);
+    const impatient = b!.cache.get('k', async () => {
+      await fleet.clock.sleep(seconds(10));
+      return 'impatient';
+    }, { leaseWait: 0 });
+    await fleet.clock.pass(seconds(3));
+    void c!.cache.get('k', never);
+    await fleet.clock.pass(10);
+    // It waits for another place-holder than the load of its process, and joins that when it asks again.
+    const joined = b!.cache.get('k', () => 'in vain');
+    expect(await fleet.clock.until(Promise.all([impatient, joined]))).toEqual(['impatient', 'impatient']);
+    await fleet.clock.pass(seconds(3));
+    const other = fleet.process('d').cache.get('k', async () => {
+      await fleet.clock.sleep(100);
+      return 'other';
+    });
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(Promise.all([b!.cache.get('k', () => 'in vain'), other]))).toEqual(['other', 'other']);
+  });
+
+  it.each([
+    ['was not answered', { circuit: { failures: 100 } }, 0],
+    ['was not even sent, as the circuit was open', { circuit: { failures: 1, pause: 1000 } }, 3],
+  ])('one whose question %s leaves the key free for the next', async (_, circuit, failed) => {
+    const fleet = new Fleet(2, 0, { lease: 30, leaseWait: seconds(60), cacheTimeout: 50, ...circuit });
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(b!.get('known'));
+    const never = (): Promise<never> => new Promise(() => undefined);
+    void a!.cache.get('k', never);
+    await fleet.clock.pass(10);
+    const waiting = b!.cache.get('k', () => 'without');
+    await fleet.clock.pass(2);
+    b!.line.state = failed > 0 ? 'down' : 'blackHole';
+    for (let i = 0; i < failed; i++) expect(await fleet.clock.until(b!.get(`failed${i}`))).toBe(`failed${i}@0`);
+    const sent = b!.line.sent.length;
+    expect(await fleet.clock.until(waiting)).toBe('without');
+    expect(b!.line.sent.length === sent).toBe(failed > 0);
+    b!.line.state = 'up';
+    await fleet.clock.pass(seconds(31));
+    const other = fleet.process('c').cache.get('k', async () => {
+      await fleet.clock.sleep(100);
+      return 'other';
+    });
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(Promise.all([b!.cache.get('k', () => 'in vain'), other]))).toEqual(['other', 'other']);
+  });
+
+  it('are not needed for a key whose reader has gone before it got the lease', async () => {
+    const fleet = new Fleet(2, 0, { lease: 30 });
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(a!.get('known'));
+    a!.line.delay = 20;
+    const controller = new AbortController();
+    const load = jest.fn(() => 'in vain');
+    const gone = a!.cache.get('k', load, { signal: controller.signal }).catch(() => 'gone');
+    await fleet.clock.pass(10);
+    controller.abort();
+    await fleet.clock.pass(100);
+    expect(await gone).toBe('gone');
+    const at = fleet.clock.now();
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
+    expect(fleet.clock.now()).toBe(at);
+    expect(load).not.toHaveBeenCalled();
+  });
+
   it('with a patience of 0 keys that are asked for one after the other in one millisecond are all loaded', async () => {
     const fleet = new Fleet(2, 0, { leaseWait: 0 });
     const [a, b] = fleet.processes;

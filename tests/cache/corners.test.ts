@@ -153,12 +153,29 @@ describe('values in pieces', () => {
     await expect(fleet.clock.until(cache.set('k', large, { signal: controller.signal }))).rejects.toThrow('given up');
     await fleet.clock.pass(10);
     expect(fleet.store.size).toBe(0);
+    let pieces = 0;
     line.onCommand = ({ verb }) => {
-      if (verb === 'set') throw new MemcacheConnectError('nobody is there', { server: 'embedded', command: verb });
+      if (verb === 'set' && ++pieces === 2) throw new MemcacheConnectError('nobody is there', { server: 'embedded', command: verb });
       return undefined;
     };
     await expect(fleet.clock.until(cache.set('k', large))).rejects.toThrow('nobody is there');
-    expect(await fleet.clock.until(cache.peek('k'))).toBeUndefined();
+    await fleet.clock.pass(10);
+    expect(fleet.store.size).toBe(0);
+  });
+
+  it('nor does a load, when its key is deleted while its pieces are being stored', async () => {
+    const fleet = new Fleet(1, 0, { ...options, expire: 0 }, small);
+    fleet.database.value = () => large;
+    const [process] = fleet.processes;
+    let deleted: Promise<boolean> | undefined;
+    process!.line.onCommand = ({ verb }) => {
+      if (verb === 'set') deleted ??= process!.cache.delete('k');
+      return undefined;
+    };
+    expect(await fleet.clock.until(process!.get('k'))).toEqual(large);
+    await fleet.clock.pass(10);
+    expect(await deleted).toBeDefined();
+    expect([...fleet.store.items()].map(({ key }) => key)).toEqual([]);
   });
 
   it('the pieces of an entry that lives for ever do so too, also when others are kept after their end', async () => {

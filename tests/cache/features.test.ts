@@ -159,6 +159,25 @@ describe('tags and namespace', () => {
     expect(fleet.database.loads).toBe(3);
   });
 
+  it('writes to one key take effect in the order in which they were called, though one waits for the version of its tag', async () => {
+    const fleet = new Fleet(1, 0, { expire: 600 });
+    const { cache, line } = fleet.processes[0]!;
+    await fleet.clock.until(cache.peek('k'));
+    line.onCommand = ({ verb }) => (verb === 'ma' ? fleet.clock.sleep(50) : undefined);
+    const writes = [cache.set('k', 'first', { tags: ['a'] }), cache.set('k', 'second'), cache.set('l', 'first', { tags: ['b'] }), cache.delete('l')];
+    await fleet.clock.until(Promise.all(writes));
+    expect(await fleet.clock.until(Promise.all([cache.peek('k'), cache.peek('l')]))).toEqual(['second', undefined]);
+  });
+
+  it('a set whose tags have no version rejects: it could not be invalidated', async () => {
+    const fleet = new Fleet(1, 0, { expire: 600 });
+    const { cache, line } = fleet.processes[0]!;
+    await fleet.clock.until(cache.peek('k'));
+    line.onCommand = ({ verb }) => (verb === 'ma' ? Promise.reject(new Error('the server of the counter is down')) : undefined);
+    await expect(fleet.clock.until(cache.set('k', 'v', { tags: ['t'] }))).rejects.toThrow('the versions of the tags cannot be had');
+    expect(await fleet.clock.until(cache.peek('k'))).toBeUndefined();
+  });
+
   it('invalidateTags: nobody joins what this process began to load before', async () => {
     const fleet = new Fleet(1, 50, tagged);
     const { cache } = fleet.processes[0]!;
@@ -624,7 +643,9 @@ describe('failed deletions', () => {
   it('are made good within a minute after hours without the server', async () => {
     const fleet = new Fleet(2, 0, { expire: 0 });
     const [a, b] = fleet.processes;
-    await fleet.herd(1, 'k');
+    // Another process has stored it.
+    await fleet.clock.until(b!.get('k'));
+    await fleet.clock.until(a!.cache.peek('k'));
     a!.line.state = 'down';
     await expect(fleet.clock.until(a!.cache.delete('k'))).rejects.toThrow('nobody is there');
     await fleet.clock.pass(6 * 3_600_000);
