@@ -41,7 +41,7 @@ export interface Reading<R> {
   join(first: R, second: R): R;
   /** The keys of what `result` holds. */
   hits(result: R): readonly KeyOf[];
-  /** The result with {@link NO_CAS} in place of its tokens, for a cache that is not written to: its tokens mean nothing elsewhere. */
+  /** The result with 18446744073709551615, which no server makes, in place of its tokens, for a cache that is not written to: its tokens mean nothing elsewhere. */
   withoutTokens(result: R): R;
 }
 
@@ -196,7 +196,7 @@ abstract class BaseCommand<R> {
     return undefined;
   }
 
-  /** When its token is {@link NO_CAS}: the command that stores only if there is still no such item. */
+  /** When its token is 18446744073709551615, that of an item which only an older cache has: the command that stores only if there is still no such item. */
   get ifAbsent(): Command<R> | undefined {
     return undefined;
   }
@@ -291,7 +291,7 @@ export abstract class JoinableGet<R> extends KeyCommand<R> {
     return result === undefined ? MISS : HIT;
   }
 
-  /** A hit with {@link NO_CAS} in place of its token, if it has one. */
+  /** A hit with 18446744073709551615, which no server makes, in place of its token, if it has one. */
   protected withoutToken(hit: R): R {
     return hit;
   }

@@ -11,7 +11,7 @@ const VERSION_UNIT = 2 * FLAG_STRUCTURED;
 const OLDEST_VERSION = 15;
 
 /** The version that this Node writes, and the highest that it reads: `0xFF version …`. Bun's node:v8 writes a format of its own. */
-const [OUR_MARK, OUR_VERSION = 0] = serialize(null);
+const [OUR_MARK, OUR_VERSION = 0] = header();
 
 /**
  * Everything that JavaScript's structured clone carries, by node:v8: Maps, Sets, Dates, RegExps, bigints, typed arrays,
@@ -48,6 +48,15 @@ export class StructuredSerde<T = unknown> implements Serde<T> {
 
   deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): Fixed<T> {
     return this.deserialize(buffer.subarray(start, end), flags);
+  }
+}
+
+/** What V8's format begins with; nothing where node:v8 is a stub, as in Cloudflare's Workers. */
+function header(): Iterable<number> {
+  try {
+    return serialize(null);
+  } catch {
+    return [];
   }
 }
 

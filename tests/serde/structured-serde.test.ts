@@ -161,9 +161,12 @@ describe('hostile bytes', () => {
   });
 });
 
-it('is refused where node:v8 writes another format, as in Bun', () => {
+it.each([
+  ['writes another format, as in Bun', () => Buffer.from([0x0e, 0, 0])],
+  ["is a stub, as in Cloudflare's Workers, and the package loads", (value: unknown) => Buffer.from(value as Uint8Array)],
+])('is refused where node:v8 %s', (_, serialize) => {
   jest.isolateModules(() => {
-    jest.doMock('node:v8', () => ({ serialize: () => Buffer.from([0x0e, 0, 0]), deserialize: () => null }));
+    jest.doMock('node:v8', () => ({ serialize, deserialize: () => null }));
     const serde = jest.requireActual<typeof import('../../src/serde')>('../../src/serde');
     expect(() => new serde.StructuredSerde()).toThrow(/^StructuredSerde needs the format of V8/);
     jest.dontMock('node:v8');

@@ -14,7 +14,7 @@ export function parseUint64(text: string): bigint | undefined {
   if (magnitude > MAX_UINT64) return undefined;
   if (match[1] !== '-') return magnitude;
   const wrapped = BigInt.asUintN(64, -magnitude);
-  return wrapped >= 2n ** 63n ? undefined : wrapped;
+  return wrapped > MAX_INT64 ? undefined : wrapped;
 }
 
 /** How counters are read and changed. */
@@ -54,8 +54,9 @@ export const SIGNED: Arithmetic = {
 /** What Redis accepts as an integer: no whitespace, no plus, no leading zero. */
 const INTEGER = /^(?:0|-?[1-9][0-9]{0,18})$/;
 
-export const MAX_INT64 = 2n ** 63n - 1n;
-export const MIN_INT64 = -(2n ** 63n);
+// Compilers to old targets make Math.pow of `**`, which takes no bigint.
+export const MAX_INT64 = (1n << 63n) - 1n;
+export const MIN_INT64 = -(1n << 63n);
 
 /** Reads a signed 64-bit integer as Redis does; `undefined` when it is not one. */
 export function parseInt64(text: string): bigint | undefined {
