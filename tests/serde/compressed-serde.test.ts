@@ -153,7 +153,7 @@ describe('hostile bytes', () => {
     const json = new CompressedSerde(new JsonSerde(), { level: 1 });
     expect(() => json.serialize(Array.from({ length: 2_000_000 }, () => []), KEY)).toThrow('the value would take too much memory');
     const records = Array.from({ length: 20_000 }, (_, i) => ({ id: i, name: `name ${i}`, tags: ['a', 'b'], text: '[{"\\,:'.repeat(20) }));
-    for (const value of [records, ['[]{}:,\\"'.repeat(150_000)]]) {
+    for (const value of [records, ['[]{}:,\\"'.repeat(150_000)], ['"[[[[[[[['.repeat(600_000)]]) {
       const { data, flags } = json.serialize(value, KEY);
       expect(flags).toBe(72);
       expect(json.deserialize(Buffer.from(data), flags, KEY)).toEqual(value);
