@@ -12,15 +12,18 @@ export const OBJECT_UNITS = 16;
 /** A few bytes can ask for a lot of memory, so a reader charges for what it makes before it makes it. */
 export class Budget {
   #left: number;
+  readonly #hint: string;
 
-  constructor(units = MAX_UNITS) {
+  /** @param hint the end of the message when nothing is left */
+  constructor(units = MAX_UNITS, hint = '') {
     this.#left = units;
+    this.#hint = hint;
   }
 
   /** @throws MemcacheSerdeError when nothing is left */
   charge(units: number): void {
     this.#left -= units;
-    if (this.#left < 0) throw unreadable('the value would take too much memory');
+    if (this.#left < 0) throw unreadable(`the value would take too much memory${this.#hint}`);
   }
 }
 

@@ -2,6 +2,7 @@
 import { Client, ManualClock, MemcacheServerError, type Command, type Executor } from '../../src';
 import { ReadThroughCache } from '../../src/cache';
 import { Circuits } from '../../src/cache/health/circuit';
+import { Recovery } from '../../src/cache/health/recovery';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { Fleet } from './support/fleet';
 
@@ -13,6 +14,52 @@ it('servers that fail under ever new names take no memory', () => {
   for (let i = 0; i < 20_000; i++) circuits.failed(`server${i}`);
   expect(circuits.isOpen('server19999')).toBe(true);
   expect(circuits.isOpen('server0')).toBe(false);
+});
+
+describe('deletions that failed', () => {
+  /** 1500 of them, of which none succeeds. */
+  function failing(onTry: (recovery: Recovery) => void = () => undefined): { tried: string[]; pass: (ms: number) => Promise<void> } {
+    const clock = new ManualClock();
+    const tried: string[] = [];
+    const recovery = new Recovery({
+      clock,
+      random: () => 0.5,
+      limit: 10_000,
+      remove: ({ wireKey }) => {
+        tried.push(wireKey);
+        onTry(recovery);
+        return Promise.reject(new Error('nobody is there'));
+      },
+      onRecovered: () => undefined,
+      onOverflow: () => undefined,
+    });
+    for (let i = 0; i < 1500; i++) recovery.add({ key: `k${i}`, wireKey: `k${i}` }, Infinity);
+    const pass = async (ms: number): Promise<void> => {
+      clock.advance(ms);
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    return { tried, pass };
+  }
+
+  it('are repeated a thousand at a time, first those that have waited longest', async () => {
+    const { tried, pass } = failing();
+    await pass(100);
+    expect(new Set(tried).size).toBe(tried.length);
+    expect(tried.length).toBeLessThan(1100);
+    await pass(200);
+    expect(new Set(tried).size).toBe(1500);
+    expect(tried.length).toBeLessThan(2200);
+  });
+
+  it('are not repeated when their entry was replaced, or the cache closed, meanwhile', async () => {
+    const replaced = failing((recovery) => { recovery.forget('k100'); });
+    await replaced.pass(100);
+    expect(replaced.tried).not.toContain('k100');
+    expect(replaced.tried).toContain('k101');
+    const closed = failing((recovery) => { recovery.close(); });
+    await closed.pass(100);
+    expect(closed.tried.length).toBeLessThan(100);
+  });
 });
 
 describe('signals', () => {

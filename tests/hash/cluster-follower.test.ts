@@ -317,7 +317,7 @@ it('tells which servers a list has added and removed, and of no list that is the
   try {
     source.give([address(0), address(1)]);
     await client.get('k');
-    for (const list of [[address(1), address(0)], [address(1), address(2)]]) {
+    for (const list of [[address(1), address(0)], [address(1), address(2)], [{ server: address(1), weight: 2 }, address(2)]]) {
       source.give(list);
       await clock.advance(60_000);
     }

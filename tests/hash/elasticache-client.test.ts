@@ -128,7 +128,7 @@ it.each([1, 7])('a cluster that was made anew, and counts from %i, is followed a
     await turns(20);
   };
   announce(version, [2, 3]);
-  for (let i = 0; i < 29; i++) await look();
+  for (let i = 0; i < 28; i++) await look();
   expect(names(client)).toEqual(byIp(0, 1));
   // The old list once more, in another order: what was told before has been outdated.
   announce(7, [1, 0]);

@@ -417,6 +417,22 @@ it('the certainty of a call to several servers: one that may have executed it ma
   await client.close();
 });
 
+it('a server that stays, and is removed and added in the end, keeps its counts, however many others have come and gone', async () => {
+  const client = makeClient();
+  const address = servers[0]?.address ?? '';
+  const [key = ''] = keysOf(client, address);
+  await client.get(key);
+  for (let i = 0; i < 100; i++) {
+    const name = `10.0.0.${i}:11211`;
+    client.addServer(name);
+    await client.removeServer(name);
+  }
+  await client.removeServer(address);
+  client.addServer(address);
+  expect(client.metrics().get(address)?.calls).toMatchObject({ get: 1 });
+  await client.close();
+});
+
 it('when all servers are dead calls say so, and recover', async () => {
   const client = makeClient({ retryAttempts: 0, deadTimeout: 5000 });
   for (const server of servers) await kill(server);

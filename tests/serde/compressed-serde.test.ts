@@ -143,28 +143,34 @@ describe('hostile bytes', () => {
     ['VersionedSerde', new CompressedSerde(new VersionedSerde(new JsonSerde(), 1)), '#1\n'],
   ])('refuses JSON that would take all memory once it is parsed, by a %s', (_, serde, prefix) => {
     for (const unit of ['{},', '{"a":0},', '[[0]],']) {
-      const bomb = deflateSync(`${prefix}[${unit.repeat(9_000_000 / unit.length)}0]`);
+      const bomb = deflateSync(`${prefix}[${unit.repeat(13_600_000 / unit.length)}0]`);
       expect(bomb.length).toBeLessThan(100_000);
-      expect(() => serde.deserialize(bomb, 72, KEY)).toThrow('the value would take too much memory');
+      expect(() => serde.deserialize(bomb, 72, KEY)).toThrow('the value would take too much memory; see maxOutput');
     }
   });
 
   it('refuses to write JSON that it would not read, and takes what is only long', () => {
     const json = new CompressedSerde(new JsonSerde(), { level: 1 });
-    expect(() => json.serialize(Array.from({ length: 1_100_000 }, () => []), KEY)).toThrow('the value would take too much memory');
+    expect(() => json.serialize(Array.from({ length: 2_000_000 }, () => []), KEY)).toThrow('the value would take too much memory');
     const records = Array.from({ length: 20_000 }, (_, i) => ({ id: i, name: `name ${i}`, tags: ['a', 'b'], text: '[{"\\,:'.repeat(20) }));
-    for (const value of [records, ['[]{}:,\\"'.repeat(150_000)]]) {
+    for (const value of [records, ['[]{}:,\\"'.repeat(150_000)], ['"[[[[[[[['.repeat(600_000)]]) {
       const { data, flags } = json.serialize(value, KEY);
       expect(flags).toBe(72);
       expect(json.deserialize(Buffer.from(data), flags, KEY)).toEqual(value);
     }
   });
 
+  it('takes a million pairs, which fill 72 MB', () => {
+    const json = new CompressedSerde(new JsonSerde(), { level: 1 });
+    const { data, flags } = json.serialize(Array.from({ length: 1_000_000 }, () => [0, 0]), KEY);
+    expect((json.deserialize(Buffer.from(data), flags, KEY) as unknown[]).at(-1)).toEqual([0, 0]);
+  });
+
   it('takes JSON that is twice as expensive with a maxOutput that is twice as high', () => {
-    const lists = Array.from({ length: 1_100_000 }, () => []);
+    const lists = Array.from({ length: 2_000_000 }, () => []);
     const json = new CompressedSerde(new JsonSerde(), { level: 1, maxOutput: 128 << 20 });
     const { data, flags } = json.serialize(lists, KEY);
-    expect((json.deserialize(Buffer.from(data), flags, KEY) as unknown[]).length).toBe(1_100_000);
+    expect((json.deserialize(Buffer.from(data), flags, KEY) as unknown[]).length).toBe(2_000_000);
   });
 
   it('gives the caller an error that says nothing of the value', () => {

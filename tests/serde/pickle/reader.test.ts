@@ -36,6 +36,7 @@ describe('readPickle', () => {
     ['SHORT_BINSTRING', '(U\x01aU\x01\xfel.', ['a', Buffer.of(254)]],
     ['BINSTRING', 'T\x01\0\0\0a.', 'a'],
     ['half a surrogate pair', 'X\x03\0\0\0\xed\xa0\x80.', '\ud800'],
+    ['half a surrogate pair before what needs a whole one', 'X\x07\0\0\0\xed\xa0\x80\xf0\x90\x80\x80.', '\ud800\u{10000}'],
     ['the replacement character', 'X\x03\0\0\0\xef\xbf\xbd.', '\ufffd'],
     ['a frame', '\x80\x04\x95\x02\0\0\0\0\0\0\0].', []],
     ['BINUNICODE8, BINBYTES8, BYTEARRAY8', '(\x8d\x01\0\0\0\0\0\0\0a\x8e\x01\0\0\0\0\0\0\0b\x96\x01\0\0\0\0\0\0\0ct.', ['a', Buffer.from('b'), Buffer.from('c')]],
