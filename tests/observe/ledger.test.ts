@@ -329,6 +329,21 @@ it.each(CLASSES)('%s: who hears that a connection is being made may give up its 
   await server.close();
 });
 
+it('the making of a connection ends for who listens, although the client is closed before it is made', async () => {
+  const nothing = (): void => undefined;
+  const never = { write: nothing, cork: nothing, uncork: nothing, backlog: 0, destroy: nothing, ref: nothing, unref: nothing };
+  const client = new Client('a', { connect: (_address, _options, handler) => ({ ...never, destroy: () => { handler.onClose(undefined); } }) });
+  const recorder = new Recorder();
+  const aborting = new AbortController();
+  const aborted = client.get('a', { signal: aborting.signal });
+  setImmediate(() => { aborting.abort(); });
+  await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+  await client.close();
+  recorder.stop();
+  expect(recorder.unbalanced(CHANNELS.connect)).toEqual([]);
+  expect(recorder.of(CHANNELS.connect)).toMatchObject([{ error: { code: 'MEMCACHE_UNEXPECTED_CLOSE' } }]);
+});
+
 it('an abort is one, and its reply counts nowhere', async () => {
   const client = new Client(server.address);
   await client.set('a', 1);
