@@ -107,7 +107,7 @@ describe('StructuredSerde', () => {
 
   it('tells what is wrong with the flags', () => {
     const data = serialize('x');
-    for (const flags of [0, 64, 256, 512 * 15, 256 + 512 * 14, FLAGS + 1]) expect(() => structured.deserialize(data, flags)).toThrow(/flags \d+/);
+    for (const flags of [0, 64, 256, 512 * 15, 256 + 512 * 14, 256 + 512 * 256, FLAGS + 1]) expect(() => structured.deserialize(data, flags)).toThrow(/flags \d+/);
     expect(() => structured.deserialize(data, 256 + 512 * 200)).toThrow('a newer Node stored it');
     expect(() => structured.deserialize(Buffer.from('\xff\x0e0', 'latin1'), FLAGS)).toThrow('version');
   });
