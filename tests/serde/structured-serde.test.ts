@@ -50,6 +50,11 @@ describe('StructuredSerde', () => {
     expect(String(roundTrip(new Date(Number.NaN)))).toBe('Invalid Date');
   });
 
+  it('gives back an object with thousands of keys that are numbers', () => {
+    const byNumber = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [i, 0]));
+    expect(roundTrip(byNumber)).toEqual(byNumber);
+  });
+
   it('gives back what went in', () => {
     fc.assert(
       fc.property(anything, (value) => {
