@@ -149,6 +149,7 @@ describe('hostile bytes', () => {
 
   it.each<[string, string]>([
     ['sparse arrays of thirty million elements', 'a\x80\x87\xa7\x0e'.repeat(8)],
+    ['arrays with the one key 4000', `A\xd0\x0f${'A\x01I\x02"\x044000I\x02$\x01\x01'.repeat(2000)}$\0\xd0\x0f`],
     ['an array that claims 2^32 elements', 'a\xff\xff\xff\xff\x0f@\0\xff\xff\xff\xff\x0f'],
     ['arrays in each other, each with room for all that is left', Array.from({ length: 10_000 }, () => 'A\xff\x7f').join('')],
     ['a million Maps', `A\xc0\x84\x3d${';:\0'.repeat(1_000_000)}$\0\xc0\x84\x3d`],
