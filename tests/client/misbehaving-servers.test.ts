@@ -404,6 +404,28 @@ describe('replies that are late', () => {
     await client.close();
   });
 
+  it('no two of thousands of meta commands have the same opaque', async () => {
+    const memory = new MemoryServer();
+    const client = new Client('a', { connect: memory.connect });
+    await Promise.all(Array.from({ length: 3000 }, () => client.metaGet('a')));
+    const opaques = memory.received.join('').match(/ O\w+/g);
+    expect([opaques?.length, new Set(opaques).size]).toEqual([3000, 3000]);
+    await client.close();
+    memory.close();
+  });
+
+  it('statistics that the server refuses cost no connection', async () => {
+    const { client } = makeClient();
+    server.next(async (connection) => {
+      await connection.expect('stats nonsense\r\n');
+      await connection.send('CLIENT_ERROR no such statistics\r\n');
+    });
+    expect(await bounded(failure(client.stats('nonsense')))).toMatchObject(CLIENT_ERROR);
+    await expectUsable(client);
+    expect(server.connections).toHaveLength(1);
+    await client.close();
+  });
+
   it('a reply that trickles does not extend the deadline', async () => {
     const { client, clock } = makeClient({ timeout: 1000 });
     server.next(async (connection) => {

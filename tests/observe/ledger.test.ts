@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { CHANNELS, Client, HashClient, ManualClock, MemcacheError, PooledClient, RetryingClient, type ClientOptions, type ServerMetrics } from '../../src';
 import { EmbeddedClient } from '../../src/embedded';
+import { MemcachedServer } from '../../src/server';
 import { Relay } from '../../tools/relay';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import { ScriptedServer } from '../support/scripted-server';
@@ -342,6 +343,14 @@ it('the making of a connection ends for who listens, although the client is clos
   recorder.stop();
   expect(recorder.unbalanced(CHANNELS.connect)).toEqual([]);
   expect(recorder.of(CHANNELS.connect)).toMatchObject([{ error: { code: 'MEMCACHE_UNEXPECTED_CLOSE' } }]);
+});
+
+it('setMany counts what was stored, and what the server refused', async () => {
+  await using small = await MemcachedServer.start({ maxItemSize: 2000 });
+  const client = new Client(small.address);
+  expect(await client.setMany({ a: 'x', b: 'x'.repeat(3000), c: 'x', d: 'x'.repeat(3000), e: 'x' })).toEqual(['b', 'd']);
+  expect(only(client)).toMatchObject({ calls: { set: 5 }, stored: 3, notStored: 2, errors: {} });
+  await client.close();
 });
 
 it('an abort is one, and its reply counts nowhere', async () => {
