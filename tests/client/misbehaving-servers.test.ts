@@ -229,6 +229,7 @@ const rows: Row[] = [
   ['ms without its opaque', (c) => c.metaSet('a', 'x'), afterVersion('HD\r\n'), UNREADABLE],
   ['ms refused with its block', (c) => c.metaSet('a', 'x'), afterVersion('CLIENT_ERROR bad data chunk\r\nERROR\r\n'), CLIENT_ERROR],
   ['md with a value', (c) => c.metaDelete('a', { opaque: 'o' }), 'VA 1 Oo\r\nx\r\n', UNREADABLE],
+  ['ma with a time to live that is no number', (c) => c.metaArithmetic('a', { opaque: 'o' }), 'VA 1 t1x Oo\r\n5\r\n', UNREADABLE_VALUE],
   ['ma with a broken count', (c) => c.metaArithmetic('a', { opaque: 'o' }), 'VA 1 Oo\r\nx\r\n', UNREADABLE_VALUE],
   ['mn with more', (c) => c.metaNoop(), 'MN 1\r\n', UNREADABLE],
   ['a quiet command without its MN', (c) => c.executeMeta(new MetaCommand('mg', 'a', ['v', 'q'])), 'EN\r\n', TIMED_OUT],
