@@ -405,6 +405,22 @@ describe('replies that are late', () => {
     await client.close();
   });
 
+  it('a goodbye of a server that reads nothing more ends what is still being written', async () => {
+    server.next(async (connection) => {
+      connection.pause();
+      await turns(50);
+      void connection.fin();
+      await connection.hold();
+    });
+    const client = new Client(server.address, { timeout: 0 });
+    const value = Buffer.alloc(1_000_000, 'x');
+    const calls = Array.from({ length: 30 }, (_, i) => client.set(`k${i}`, value));
+    const [first, ...others] = await Promise.allSettled(calls);
+    expect(first).toMatchObject({ status: 'rejected', reason: LOST });
+    expect(others.at(-1)).toEqual({ status: 'fulfilled', value: true });
+    await client.close();
+  });
+
   it('no two of thousands of meta commands have the same opaque', async () => {
     const memory = new MemoryServer();
     const client = new Client('a', { connect: memory.connect });
