@@ -87,6 +87,13 @@ it('a cluster is made of servers, each of them once', () => {
   expect(() => new HashClient([{ server: 'localhost', weight: 0 }])).toThrow('weight');
 });
 
+it('tls: false is refused for an address that asks for TLS', () => {
+  const address = 'memcacheds://user:secret@localhost';
+  for (const make of [() => new Client(address, { tls: false }), () => new PooledClient(address, { tls: false }), () => new HashClient([address], { tls: false })]) {
+    expect(make).toThrow(new MemcacheIllegalInputError('tls: false contradicts the address memcacheds://…'));
+  }
+});
+
 it('making a client opens nothing and takes no time', () => {
   for (let i = 0; i < 1000; i++) new Client('does.not.exist.example');
 });

@@ -90,6 +90,23 @@ describe.each(kinds)('close() of a %s', (_, make) => {
   });
 });
 
+it('a call that is made while it waits has a connection of its own, and is not waited for', async () => {
+  const server = await ScriptedServer.start(async (connection) => {
+    await connection.expect('get a\r\n');
+    await connection.send('END\r\n');
+    await connection.closed;
+  });
+  const client = new Client(server.address);
+  const before = client.get('a');
+  const closed = client.close();
+  const after = client.set('b', 1);
+  expect(await Promise.all([before, closed, after])).toEqual([undefined, undefined, true]);
+  expect(server.connections).toHaveLength(2);
+  await client.close();
+  await server.close();
+  expect(server.failures).toEqual([]);
+});
+
 it('an EmbeddedClient closes any number of times', async () => {
   const client = new EmbeddedClient();
   await client.set('k', 'v');

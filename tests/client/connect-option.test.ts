@@ -1,6 +1,8 @@
 /** Whatever the option `connect` does, calls get a MemcacheConnectError and nothing is thrown where nobody can catch it. */
 import { Client, FallbackClient, HashClient, MemcacheConnectError, PooledClient, RetryingClient, type ClientOptions, type Connect } from '../../src';
 import { failure } from '../support/contract';
+import { MemoryServer } from '../support/scripted-server';
+import { turns, VirtualClock } from '../support/virtual-clock';
 
 const kinds: [name: string, make: (options: ClientOptions) => Client][] = [
   ['Client', (options) => new Client('a', options)],
@@ -98,6 +100,34 @@ describe.each(kinds)('%s', (_, make) => {
       expect(uncaught).toEqual([]);
     },
   );
+});
+
+it('while a connection is being made each call has its own deadline', async () => {
+  const clock = new VirtualClock();
+  const client = new Client('a', { clock, timeout: 100, connectTimeout: 0, connect: () => transport({}) });
+  const ends: [key: string, at: number][] = [];
+  const call = (key: string): Promise<void> => failure(client.get(key)).then(({ code, certainty }) => {
+    expect([code, certainty]).toEqual(['MEMCACHE_TIMEOUT', 'notSent']);
+    ends.push([key, clock.now()]);
+  });
+  const first = call('first');
+  await clock.advance(50);
+  const second = call('second');
+  await clock.advance(50);
+  await first;
+  await clock.advance(50);
+  await turns();
+  expect(ends).toEqual([['first', 100], ['second', 150]]);
+  await Promise.all([second, client.close()]);
+});
+
+it('text is stored byte by byte by a transport that has more to write', async () => {
+  const server = new MemoryServer();
+  const client = new Client('a', { connect: (...args) => Object.assign(server.connect(...args), { backlog: 1 }) });
+  await client.setMany({ a: 'Zürich', b: 'ÿ'.repeat(500) });
+  expect(await client.getMany(['a', 'b'])).toEqual(new Map([['a', 'Zürich'], ['b', 'ÿ'.repeat(500)]]));
+  await client.close();
+  server.close();
 });
 
 it('a name that has no address is asked after, and not a memcached', async () => {

@@ -22,6 +22,15 @@ function makeClient(options: FallbackOptions = {}): FallbackClient {
   return new FallbackClient(servers.map(({ address }) => new Client(address)), options);
 }
 
+it('a deletion that a server of one cache missed names that server, and not the cache', async () => {
+  const dead = `127.0.0.1:${await freePort()}`;
+  const addresses = servers.map(({ address }) => address);
+  const client = new FallbackClient([new Client(addresses[0] ?? ''), new HashClient([addresses[1] ?? '', dead])]);
+  const error = await rejection(client.flushAll());
+  expect(error).toMatchObject({ code: 'MEMCACHE_PARTIAL', certainty: 'maybeExecuted', failures: new Map([[dead, expect.objectContaining({ code: 'MEMCACHE_CONNECT' })]]) });
+  await client.close();
+});
+
 it('reads fall through to what the older cache has', async () => {
   await old.setMany({ a: 'old a', b: 'old b' });
   await fresh.set('a', 'new a');

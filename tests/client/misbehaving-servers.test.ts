@@ -229,6 +229,7 @@ const rows: Row[] = [
   ['ms without its opaque', (c) => c.metaSet('a', 'x'), afterVersion('HD\r\n'), UNREADABLE],
   ['ms refused with its block', (c) => c.metaSet('a', 'x'), afterVersion('CLIENT_ERROR bad data chunk\r\nERROR\r\n'), CLIENT_ERROR],
   ['md with a value', (c) => c.metaDelete('a', { opaque: 'o' }), 'VA 1 Oo\r\nx\r\n', UNREADABLE],
+  ['ma with a time to live that is no number', (c) => c.metaArithmetic('a', { opaque: 'o' }), 'VA 1 t1x Oo\r\n5\r\n', UNREADABLE_VALUE],
   ['ma with a broken count', (c) => c.metaArithmetic('a', { opaque: 'o' }), 'VA 1 Oo\r\nx\r\n', UNREADABLE_VALUE],
   ['mn with more', (c) => c.metaNoop(), 'MN 1\r\n', UNREADABLE],
   ['a quiet command without its MN', (c) => c.executeMeta(new MetaCommand('mg', 'a', ['v', 'q'])), 'EN\r\n', TIMED_OUT],
@@ -401,6 +402,44 @@ describe('replies that are late', () => {
     expect(outcome).not.toEqual(meant);
     expect(outcome).toMatchObject(LOST);
     await expectUsable(client);
+    await client.close();
+  });
+
+  it('a goodbye of a server that reads nothing more ends what is still being written', async () => {
+    server.next(async (connection) => {
+      connection.pause();
+      await turns(50);
+      void connection.fin();
+      await connection.hold();
+    });
+    const client = new Client(server.address, { timeout: 0 });
+    const value = Buffer.alloc(1_000_000, 'x');
+    const calls = Array.from({ length: 30 }, (_, i) => client.set(`k${i}`, value));
+    const [first, ...others] = await Promise.allSettled(calls);
+    expect(first).toMatchObject({ status: 'rejected', reason: LOST });
+    expect(others.at(-1)).toEqual({ status: 'fulfilled', value: true });
+    await client.close();
+  });
+
+  it('no two of thousands of meta commands have the same opaque', async () => {
+    const memory = new MemoryServer();
+    const client = new Client('a', { connect: memory.connect });
+    await Promise.all(Array.from({ length: 3000 }, () => client.metaGet('a')));
+    const opaques = memory.received.join('').match(/ O\w+/g);
+    expect([opaques?.length, new Set(opaques).size]).toEqual([3000, 3000]);
+    await client.close();
+    memory.close();
+  });
+
+  it('statistics that the server refuses cost no connection', async () => {
+    const { client } = makeClient();
+    server.next(async (connection) => {
+      await connection.expect('stats nonsense\r\n');
+      await connection.send('CLIENT_ERROR no such statistics\r\n');
+    });
+    expect(await bounded(failure(client.stats('nonsense')))).toMatchObject(CLIENT_ERROR);
+    await expectUsable(client);
+    expect(server.connections).toHaveLength(1);
     await client.close();
   });
 

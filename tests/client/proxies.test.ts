@@ -428,6 +428,9 @@ function describeReal(name: string, binary: string | undefined, start: StartProx
       expect(await Promise.all(calls)).toEqual(['y', true, undefined, false, 'y']);
       expect(await client.add('noreply', 'z')).toBe(true);
       expect(await Promise.all([client.get('a'), client.deleteMany(['noreply', 'none', 'noreply']), client.get('a')])).toEqual(['y', 1, 'y']);
+      expect(await client.add('noreply', 'z')).toBe(true);
+      expect(await client.deleteMany(['a', 'noreply'])).toBe(2);
+      expect(await client.get('a')).toBeUndefined();
       expect([...client.metrics().values()][0]).toMatchObject({ disconnects: 0, errors: {} });
       await client.close();
     });

@@ -157,10 +157,10 @@ it.each<[string, () => number]>([
   await client.close();
 });
 
-it('a retryDelay that throws is an error that says so', async () => {
+it.each([false, true])('a retryDelay that throws is an error that says so; ignoreErrors: %s', async (ignoreErrors) => {
   drop(2);
   const cause = new Error('mine');
-  const client = makeClient({
+  const client = new RetryingClient(new Client(server.address, { ignoreErrors }), {
     retryDelay: () => {
       throw cause;
     },

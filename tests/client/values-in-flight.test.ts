@@ -99,6 +99,16 @@ describe.each(kinds)('%s', (_, make) => {
       expect((await client.get('large'))?.equals(Buffer.alloc(100_000, 0x61))).toBe(true);
     });
 
+    it('of more than 64 KiB, of shared memory that can grow, is copied', async () => {
+      await client.set('large', '');
+      const memory = Reflect.construct(SharedArrayBuffer, [100_000, { maxByteLength: 200_000 }]) as SharedArrayBuffer & { grow(size: number): void };
+      const value = new Uint8Array(memory).fill(0x61);
+      const written = write(client, 'large', value);
+      memory.grow(200_000);
+      await written;
+      expect((await client.get('large'))?.equals(Buffer.alloc(100_000, 0x61))).toBe(true);
+    });
+
     it('says that a value was gone before the call', async () => {
       const value = new Uint8Array(10);
       transfer(value);

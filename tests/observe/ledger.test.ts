@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { CHANNELS, Client, HashClient, ManualClock, MemcacheError, PooledClient, RetryingClient, type ClientOptions, type ServerMetrics } from '../../src';
 import { EmbeddedClient } from '../../src/embedded';
+import { MemcachedServer } from '../../src/server';
 import { Relay } from '../../tools/relay';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import { ScriptedServer } from '../support/scripted-server';
@@ -327,6 +328,29 @@ it.each(CLASSES)('%s: who hears that a connection is being made may give up its 
   expect(await client.get('a')).toBeUndefined();
   await client.close();
   await server.close();
+});
+
+it('the making of a connection ends for who listens, although the client is closed before it is made', async () => {
+  const nothing = (): void => undefined;
+  const never = { write: nothing, cork: nothing, uncork: nothing, backlog: 0, destroy: nothing, ref: nothing, unref: nothing };
+  const client = new Client('a', { connect: (_address, _options, handler) => ({ ...never, destroy: () => { handler.onClose(undefined); } }) });
+  const recorder = new Recorder();
+  const aborting = new AbortController();
+  const aborted = client.get('a', { signal: aborting.signal });
+  setImmediate(() => { aborting.abort(); });
+  await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+  await client.close();
+  recorder.stop();
+  expect(recorder.unbalanced(CHANNELS.connect)).toEqual([]);
+  expect(recorder.of(CHANNELS.connect)).toMatchObject([{ error: { code: 'MEMCACHE_UNEXPECTED_CLOSE' } }]);
+});
+
+it('setMany counts what was stored, and what the server refused', async () => {
+  await using small = await MemcachedServer.start({ maxItemSize: 2000 });
+  const client = new Client(small.address);
+  expect(await client.setMany({ a: 'x', b: 'x'.repeat(3000), c: 'x', d: 'x'.repeat(3000), e: 'x' })).toEqual(['b', 'd']);
+  expect(only(client)).toMatchObject({ calls: { set: 5 }, stored: 3, notStored: 2, errors: {} });
+  await client.close();
 });
 
 it('an abort is one, and its reply counts nowhere', async () => {

@@ -166,6 +166,14 @@ describe('hostile bytes', () => {
     expect((json.deserialize(Buffer.from(data), flags, KEY) as unknown[]).at(-1)).toEqual([0, 0]);
   });
 
+  it('counts nothing in text, which is not parsed', () => {
+    const typed = new CompressedSerde(new TypedSerde());
+    const text = '['.repeat(2_200_000);
+    const { data, flags } = typed.serialize(text, KEY);
+    expect(flags).toBe(24);
+    expect(typed.deserialize(Buffer.from(data), flags, KEY) === text).toBe(true);
+  });
+
   it('takes JSON that is twice as expensive with a maxOutput that is twice as high', () => {
     const lists = Array.from({ length: 2_000_000 }, () => []);
     const json = new CompressedSerde(new JsonSerde(), { level: 1, maxOutput: 128 << 20 });

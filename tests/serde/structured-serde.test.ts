@@ -50,6 +50,11 @@ describe('StructuredSerde', () => {
     expect(String(roundTrip(new Date(Number.NaN)))).toBe('Invalid Date');
   });
 
+  it('gives back an object with thousands of keys that are numbers', () => {
+    const byNumber = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [i, 0]));
+    expect(roundTrip(byNumber)).toEqual(byNumber);
+  });
+
   it('gives back what went in', () => {
     fc.assert(
       fc.property(anything, (value) => {
@@ -107,7 +112,7 @@ describe('StructuredSerde', () => {
 
   it('tells what is wrong with the flags', () => {
     const data = serialize('x');
-    for (const flags of [0, 64, 256, 512 * 15, 256 + 512 * 14, FLAGS + 1]) expect(() => structured.deserialize(data, flags)).toThrow(/flags \d+/);
+    for (const flags of [0, 64, 256, 512 * 15, 256 + 512 * 14, 256 + 512 * 256, FLAGS + 1]) expect(() => structured.deserialize(data, flags)).toThrow(/flags \d+/);
     expect(() => structured.deserialize(data, 256 + 512 * 200)).toThrow('a newer Node stored it');
     expect(() => structured.deserialize(Buffer.from('\xff\x0e0', 'latin1'), FLAGS)).toThrow('version');
   });
@@ -144,6 +149,7 @@ describe('hostile bytes', () => {
 
   it.each<[string, string]>([
     ['sparse arrays of thirty million elements', 'a\x80\x87\xa7\x0e'.repeat(8)],
+    ['arrays with the one key 4000', `A\xd0\x0f${'A\x01I\x02"\x044000I\x02$\x01\x01'.repeat(2000)}$\0\xd0\x0f`],
     ['an array that claims 2^32 elements', 'a\xff\xff\xff\xff\x0f@\0\xff\xff\xff\xff\x0f'],
     ['arrays in each other, each with room for all that is left', Array.from({ length: 10_000 }, () => 'A\xff\x7f').join('')],
     ['a million Maps', `A\xc0\x84\x3d${';:\0'.repeat(1_000_000)}$\0\xc0\x84\x3d`],

@@ -180,6 +180,7 @@ describe('MemcachedServer', () => {
   });
 
   it('lets others in between the commands of one chunk', async () => {
+    const began = performance.now();
     const server = await start({ maxCommandsPerTurn: 10 });
     const [busy, other] = [await open(server), await open(server)];
     busy.send('version\r\n'.repeat(3000));
@@ -188,7 +189,17 @@ describe('MemcachedServer', () => {
     busy.send('mn\r\n');
     expect(await busy.until('MN\r\n')).toBe(`${'VERSION 1.6.45\r\n'.repeat(3000)}MN\r\n`);
     other.send('stats\r\n');
-    expect(Number(/conn_yields (\d+)/.exec(await other.until('END\r\n'))?.[1])).toBeGreaterThan(100);
+    let stats = await other.until('END\r\n');
+    expect(Number(/conn_yields (\d+)/.exec(stats)?.[1])).toBeGreaterThan(100);
+    expect(stats).toContain('curr_connections 2\r\n');
+    // One that has had to wait is let go when it leaves, too, and is counted no more.
+    busy.socket.end();
+    await busy.untilClosed();
+    while (!stats.includes('curr_connections 1\r\n')) {
+      other.send('stats\r\n');
+      stats = await other.until('END\r\n');
+    }
+    expect(Number(/uptime (\d+)/.exec(stats)?.[1])).toBeLessThanOrEqual((performance.now() - began) / 1000);
   });
 
   it('lists its connections', async () => {

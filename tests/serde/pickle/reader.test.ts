@@ -20,6 +20,9 @@ function refusal(pickle: string): string {
   throw new Error('was read');
 }
 
+/** The zone of UTC. */
+const UTC = 'cdatetime\ntimezone\ncdatetime\ntimedelta\nK\0K\0K\0\x87R\x85R';
+
 describe('readPickle', () => {
   it.each<[string, string, unknown]>([
     ['an int in a line', 'I-5\n.', -5],
@@ -90,6 +93,7 @@ describe('readPickle', () => {
     ['text of 2^64 bytes', '\x8d\xff\xff\xff\xff\xff\xff\xff\xffabc.'],
     ['text of a negative length', 'T\xff\xff\xff\xffabc.'],
     ['text that is not UTF-8', 'X\x01\0\0\0\xff.'],
+    ['text with a byte that begins no character', 'X\x04\0\0\0\xf9\x80\x80\x80.'],
     ['text in the longest form', 'X\x02\0\0\0\xc0\x80.'],
     ['an int that is none', 'I5x\n.'],
     ['an int of a million digits', `I${'9'.repeat(1_000_000)}\n.`],
@@ -111,6 +115,8 @@ describe('readPickle', () => {
     ['a wrong encoding', 'c_codecs\nencode\nX\x01\0\0\0aX\x04\0\0\0utf8\x86R.'],
     ['a date that does not exist', 'cdatetime\ndate\nC\x04\x07\xe7\x02\x1d\x85R.'],
     ['an hour that does not exist', 'cdatetime\ndatetime\nC\x0a\x07\xe8\x02\x1d\x18\0\0\0\0\0\x85R.'],
+    ['a time with more than a zone', `cdatetime\ndatetime\nC\x0a\x07\xe8\x02\x1d\0\0\0\0\0\0${UTC}N\x87R.`],
+    ['a zone that nobody can tell', `cdatetime\ndatetime\nC\x0a\x07\xe8\x02\x1d\0\0\0\0\0\0${UTC.replace('K\0\x87', 'N\x87')}\x86R.`],
     ['a persistent id', 'P5\n.'],
     ['building an object', ']}b.'],
     ['an extension', '\x82\x01.'],
@@ -121,7 +127,7 @@ describe('readPickle', () => {
   it.each<[string, string]>([
     ['a duration of a minute', 'cdatetime\ntimedelta\nK\0K<K\0\x87R.'],
     ['a duration of a day', 'cdatetime\ntimedelta\nK\x01K\0K\0\x87R.'],
-    ['a time zone', 'cdatetime\ntimezone\ncdatetime\ntimedelta\nK\0K\0K\0\x87R\x85R.'],
+    ['a time zone', `${UTC}.`],
   ])('says what is no plain data of %s', (_, pickle) => {
     expect(refusal(pickle)).toBe('the pickle cannot be read: it holds a function, a duration or a time zone, and only plain data is read');
   });
@@ -130,10 +136,15 @@ describe('readPickle', () => {
     ['a million dicts', '}'.repeat(1_000_000)],
     ['a set copied over and over', `c__builtin__\nset\nq\0](${'K\x01'.repeat(100_000)}e\x85q\x01R${'h\0h\x01R'.repeat(100_000)}.`],
     ['text encoded over and over', `c_codecs\nencode\nq\0X\xa0\x86\x01\0${'a'.repeat(100_000)}X\x06\0\0\0latin1\x86q\x01R${'h\0h\x01R'.repeat(100_000)}.`],
+    ['dicts whose keys are those of long arrays', `](${'}X\x04\0\0\x004000K\x01s'.repeat(2000)}e.`],
     ['a memo of millions', `N${'\x94'.repeat(2_200_000)}.`],
   ])('bounds the memory of %s', (_, pickle) => {
     expect(refusal(pickle)).toContain('too much memory');
   });
+});
+
+it('a list of many numbers does not take too much', () => {
+  expect(read(`](${'K\x01'.repeat(600_000)}e.`)).toHaveLength(600_000);
 });
 
 /** A compressed item of 12 KB can hold it. */

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { MemoryStore } from '../../../src/server/engine/store';
 import { Talk } from '../talk';
 import { ManualClock } from '../../../src/runtime/manual-clock';
 
@@ -81,6 +82,17 @@ describe('Session', () => {
       talk.say('set kept 0 0 1\r\n1\r\n');
       expect(talk.say(command)).toMatch(/^CLIENT_ERROR [^\r]*\r\n$/);
       expect(talk.say('get kept\r\n')).toBe('VALUE kept 0 1\r\n1\r\nEND\r\n');
+    });
+
+    it.each([
+      ['900', 'out of memory storing object'],
+      ['2097152', 'object too large for cache'],
+      ['2097152 MA', 'object too large for cache'],
+    ])('of a meta set that has no room, and the old value is gone: %s', (size, answer) => {
+      const talk = new Talk({ store: new MemoryStore({ maxBytes: 1000, evict: false }) });
+      expect(talk.say('set k 0 0 1\r\n1\r\n')).toBe('STORED\r\n');
+      expect(talk.say(`ms k ${size} q k O1\r\n${'x'.repeat(parseInt(size))}\r\n`)).toBe(`SERVER_ERROR ${answer}\r\n`);
+      expect(talk.say('get k\r\n')).toBe('END\r\n');
     });
 
     it('of a value that is too large, which it swallows in constant memory', () => {

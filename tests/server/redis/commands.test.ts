@@ -181,6 +181,8 @@ describe('strings', () => {
     expect(full.send('APPEND', 'n', 'x'.repeat(900))).toBe(refused);
     expect(full.send('APPEND', 'n', 'x'.repeat(2 ** 20))).toBe('-ERR value is larger than the item size limit\r\n');
     expect(full.say('INCR n')).toBe(':10\r\n');
+    expect(full.say('CONFIG GET maxmemory-policy')).toContain('noeviction');
+    expect(full.say('INFO memory')).toContain('maxmemory_policy:noeviction\r\n');
   });
 
   it('are not sent when their sum is beyond all measure', () => {
