@@ -1,15 +1,5 @@
 /** What express-session keeps in its class `Store`, which is not imported: programs without Express do not have it. */
-
-/** The part of a session that is used; the rest belongs to the program. */
-export interface SessionLike {
-  /** Whether this request has changed it; only @fastify/session knows. */
-  isModified?(): boolean;
-  readonly cookie?: {
-    readonly expires?: Date | string | boolean | null | undefined;
-    readonly maxAge?: number | null | undefined;
-    readonly originalMaxAge?: number | null | undefined;
-  };
-}
+import type { SessionLike } from './session-data';
 
 /** What express-session passes to its store: the request whose session is made. */
 export interface RequestLike {

@@ -1,13 +1,14 @@
 import { EventEmitter } from 'node:events';
 import { isDate } from 'node:util/types';
 import type { StoreOptions } from '../client/cache-api';
-import { MemcacheIllegalInputError, MemcacheSerdeError } from '../errors';
+import { MemcacheIllegalInputError } from '../errors';
 import { option, settingsOf, type OptionTable } from '../options/option';
-import { ExpressSessions, type Generate, type RequestLike, type SessionLike } from './express-sessions';
-import { checkClient, checkRoom, clockOf, keyOf, objectOf, textOf, type AdapterClient } from './adapter-client';
+import { ExpressSessions, type Generate, type RequestLike } from './express-sessions';
+import { checkClient, checkRoom, clockOf, keyOf, textOf, type AdapterClient } from './adapter-client';
 import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
+import { isEmpty, isUnmodified, sessionOf, type SessionLike } from './session-data';
 
 export type { AdapterClient, Failures, Generate, RequestLike, SessionLike };
 
@@ -182,21 +183,4 @@ export class MemcacheSessionStore extends EventEmitter {
       process.nextTick(() => { throw error; });
     });
   }
-}
-
-/** @throws MemcacheSerdeError for what is no session as JSON, which another program has stored */
-function sessionOf(text: string): object {
-  const session = objectOf(text);
-  if (session === undefined) throw new MemcacheSerdeError('what is stored under the key of the session is not a JSON object');
-  return session;
-}
-
-/** @fastify/session saves after every request, by its default `rolling`, also what was only read. What is new and unmodified is empty. */
-function isUnmodified(session: SessionLike): boolean {
-  return session.isModified?.() === false;
-}
-
-/** Nothing but a cookie; `regenerate(['a'])` gives a new session an `a` that is undefined where the old one has none. */
-function isEmpty(session: object): boolean {
-  return Object.entries(session).every(([name, value]) => name === 'cookie' || value === undefined);
 }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join, relative, resolve, sep } from 'node:path';
 import { circleOf, houseOf, importsOfSrc, roomOf } from '../../tools/rooms';
@@ -94,6 +95,10 @@ it('the engine of the server knows no protocol', () => {
     const foreign = imported.filter((other) => houseOf(other) === 'protocol' && !/^protocol\/(bytes|limits|numbers)\.ts$/.test(other));
     expect([file, foreign]).toEqual([file, []]);
   }
+});
+
+it.each(files.filter((file) => houseOf(file) === 'adapters'))('%s is small enough to be read at once', (file) => {
+  expect(readFileSync(join(SRC, file), 'utf8').split('\n').length).toBeLessThan(200);
 });
 
 it('files do not import each other in a circle, types included', () => {
