@@ -207,7 +207,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /**
    * Adds the bytes that the serde makes of `value` after those stored; `false` when there is no such key. `expire` and flags stay as
-   * they are. It is for strings and bytes, without a `CompressedSerde` or `VersionedSerde`, whose marks would stand amid the value.
+   * they are. It is for strings and bytes; `JsonSerde` and `StructuredSerde` refuse it, `VersionedSerde` refuses `prepend`.
    */
   append(key: Key, value: In, options?: StoreOptions): Promise<boolean> {
     return this.#store('append', key, value, options);
@@ -382,7 +382,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Stores a value. (`ms`) */
   metaSet(key: Key, value: In, options: MetaSetOptions & CallOptions = {}): Promise<MetaWriteResult> {
     const make = (): MetaRequest => {
-      const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'ms');
+      const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'ms', options.mode);
       return this.#metaRequest({ code: 'ms', key, flags: metaSetFlags(options, flags, this.#clock.time), value: data });
     };
     return this.#run('ms', make, options, META_OPTIONS).then(metaWriteResult);

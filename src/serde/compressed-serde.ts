@@ -1,6 +1,7 @@
 import { MemcacheSerdeError } from '../errors';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { objectWith, wholeNumber, type Rule } from '../options/rule';
+import { isAdding } from './adding';
 import type { Codec } from './codec';
 import { FLAG_COMPRESSED, FLAG_JSON } from './flags';
 import { checkInner, deserializeInner } from './inner';
@@ -52,8 +53,10 @@ export class CompressedSerde<Out, In = Out> implements Serde<Out, In> {
     this.#codec = codec ?? zlibCodec(level);
   }
 
-  serialize(value: In, key: string): SerializedValue {
-    const plain = this.#inner.serialize(value, key);
+  /** What `append` and `prepend` add is not compressed: the flag stands for the whole value, and theirs is not stored. */
+  serialize(value: In, key: string, verb?: string): SerializedValue {
+    const plain = this.#inner.serialize(value, key, verb);
+    if (isAdding(verb)) return plain;
     if (plain.flags & FLAG_COMPRESSED) {
       throw new MemcacheSerdeError(`flag ${FLAG_COMPRESSED} is taken: the inner serde of a CompressedSerde must not set it`);
     }

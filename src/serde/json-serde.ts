@@ -1,6 +1,7 @@
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { functionOf } from '../options/rule';
 import { utf8Slice } from '../protocol/bytes';
+import { refuseAdding } from './adding';
 import { FLAG_JSON } from './flags';
 import { parseJson, toJson } from './json';
 import type { Fixed, Serde, SerializedValue } from './serde';
@@ -31,7 +32,9 @@ export class JsonSerde<T = unknown> implements Serde<T> {
     this.#validate = options.validate ?? ((value) => value as T);
   }
 
-  serialize(value: T): SerializedValue {
+  /** @throws MemcacheSerdeError for `append` and `prepend`: JSON beside JSON is none, or another value */
+  serialize(value: T, _key?: string, verb?: string): SerializedValue {
+    refuseAdding(verb, 'JSON');
     return { data: toJson(value), flags: FLAG_JSON };
   }
 

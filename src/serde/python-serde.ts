@@ -1,5 +1,6 @@
 import { settingsOf, type OptionTable } from '../options/option';
 import { isBytes } from '../protocol/bytes';
+import { refuseAdding } from './adding';
 import { FLAG_BYTES, FLAG_COMPRESSED, FLAG_INTEGER, FLAG_LONG, FLAG_PICKLE, FLAG_TEXT } from './flags';
 import { integerText, isInteger } from './integer';
 import { readPickle } from './pickle/reader';
@@ -42,7 +43,8 @@ export class PythonSerde implements Serde<CacheValue> {
     this.#maxOutput = settingsOf(PYTHON_OPTIONS, options).maxOutput;
   }
 
-  serialize(value: CacheValue): SerializedValue {
+  /** @throws MemcacheSerdeError for what is not plain data, and for `append` and `prepend` of what would be a pickle */
+  serialize(value: CacheValue, _key?: string, verb?: string): SerializedValue {
     if (typeof value === 'string' && value.isWellFormed()) return { data: value, flags: FLAG_TEXT };
     if (typeof value === 'bigint') {
       const data = integerText(value);
@@ -50,6 +52,7 @@ export class PythonSerde implements Serde<CacheValue> {
     }
     if (typeof value === 'number' && isInteger(value)) return { data: String(value), flags: FLAG_INTEGER };
     if (isBytes(value)) return { data: value, flags: FLAG_BYTES };
+    refuseAdding(verb, 'a pickle');
     return { data: writePickle(value), flags: FLAG_PICKLE };
   }
 

@@ -6,14 +6,14 @@ import { MAX_FLAGS } from '../protocol/limits';
 import type { MISS, Serde, SerializedValue } from './serde';
 
 /**
- * The bytes and flags of a value.
+ * The bytes and flags of a value; `mode` is what a meta command does with them.
  *
  * @throws MemcacheSerdeError with what the serde threw as `cause`, or naming what is wrong with what it returned
  */
-export function serializeValue<In>(serde: Serde<unknown, In>, value: In, key: string, verb: string): SerializedValue {
+export function serializeValue<In>(serde: Serde<unknown, In>, value: In, key: string, verb: string, mode = verb): SerializedValue {
   let serialized: SerializedValue;
   try {
-    serialized = serde.serialize(value, key);
+    serialized = serde.serialize(value, key, mode);
   } catch (cause) {
     throw new MemcacheSerdeError(`the serde could not write the value${reason(cause)}`, { command: verb, cause });
   }

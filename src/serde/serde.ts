@@ -19,8 +19,11 @@ export const MISS: unique symbol = Symbol('tsmemcache.miss');
  * operation as `MemcacheSerdeError` with the thrown value as `cause`.
  */
 export interface Serde<Out, In = Out> {
-  /** The bytes and flags to store; the bytes must not change afterwards. */
-  serialize(value: In, key: string): SerializedValue;
+  /**
+   * The bytes and flags to store; the bytes must not change afterwards. `verb` is the command, of a meta command the mode:
+   * with `append` and `prepend` the bytes are put beside those that are stored, whose flags stay.
+   */
+  serialize(value: In, key: string, verb?: string): SerializedValue;
   /** The value, or {@link MISS}. `data` belongs to the serde, which may keep it. */
   deserialize(data: Buffer, flags: number, key: string): Out | typeof MISS;
   /**

@@ -1,5 +1,6 @@
 import { deserialize, serialize } from 'node:v8';
 import { MemcacheSerdeError } from '../errors';
+import { refuseAdding } from './adding';
 import { FLAG_STRUCTURED } from './flags';
 import type { Fixed, Serde, SerializedValue } from './serde';
 import { scanStructured } from './structured/scan';
@@ -26,8 +27,9 @@ export class StructuredSerde<T = unknown> implements Serde<T> {
     if (OUR_MARK !== 0xff) throw new MemcacheSerdeError('StructuredSerde needs the format of V8, and the node:v8 of this run-time writes another, which no Node reads');
   }
 
-  /** @throws MemcacheSerdeError for values that are too large; functions, symbols and the like throw V8's `DataCloneError` */
-  serialize(value: T): SerializedValue {
+  /** @throws MemcacheSerdeError for values that are too large, and for `append` and `prepend`; functions, symbols and the like throw V8's `DataCloneError` */
+  serialize(value: T, _key?: string, verb?: string): SerializedValue {
+    refuseAdding(verb, 'a structured value');
     const data = serialize(value);
     scanStructured(data);
     return { data, flags: FLAG_STRUCTURED + VERSION_UNIT * OUR_VERSION };

@@ -1,5 +1,6 @@
 import { MemcacheIllegalInputError } from '../errors';
 import { latin1Slice } from '../protocol/bytes';
+import { isAdding, refuseAdding } from './adding';
 import { checkInner, deserializeInner } from './inner';
 import { MISS, type Serde, type SerializedValue } from './serde';
 
@@ -28,8 +29,12 @@ export class VersionedSerde<Out, In = Out> implements Serde<Out, In> {
     this.#prefix = `#${text}\n`;
   }
 
-  serialize(value: In, key: string): SerializedValue {
-    const { data, flags } = this.#inner.serialize(value, key);
+  /** @throws MemcacheSerdeError for `prepend`: the version would no longer stand in front */
+  serialize(value: In, key: string, verb?: string): SerializedValue {
+    if (verb === 'prepend') refuseAdding(verb, 'a value behind its version');
+    const serialized = this.#inner.serialize(value, key, verb);
+    if (isAdding(verb)) return serialized;
+    const { data, flags } = serialized;
     return { data: typeof data === 'string' ? this.#prefix + data : Buffer.concat([Buffer.from(this.#prefix), data]), flags };
   }
 
