@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { userInfo } from 'node:os';
+import { endWithUs } from './child-processes';
 
 /** A real memcached, run for tests. */
 export interface MemcachedProcess {
@@ -43,23 +44,10 @@ export async function startMemcached(args: string[] = [], port?: number, binary 
 async function tryToStart(binary: string, args: string[], port: number): Promise<MemcachedProcess | undefined> {
   const asUser = userInfo().uid === 0 ? ['-u', 'nobody'] : [];
   const child = spawn(binary, ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...asUser, ...args], { stdio: 'ignore' });
-  const kill = (): void => {
-    child.kill('SIGKILL');
-  };
-  process.once('exit', kill);
-  const exited = once(child, 'exit');
+  const stop = endWithUs(child);
   await once(child, 'spawn');
   while (!(await accepts(port))) if (child.exitCode !== null) return undefined;
-  return {
-    port,
-    address: `127.0.0.1:${port}`,
-    pid: child.pid ?? 0,
-    async stop() {
-      process.removeListener('exit', kill);
-      kill();
-      if (child.exitCode === null && child.signalCode === null) await exited;
-    },
-  };
+  return { port, address: `127.0.0.1:${port}`, pid: child.pid ?? 0, stop };
 }
 
 /**

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { endWithUs } from './child-processes';
 import { accepts, freePort, memcachedBinary } from './memcached';
 
 /** A real proxy over real servers, run for tests. */
@@ -58,19 +59,13 @@ async function start(prepare: (folder: string) => Promise<{ port: number; binary
   const folder = mkdtempSync(join(tmpdir(), 'proxy-'));
   const { port, binary, args } = await prepare(folder);
   const child = spawn(binary, args, { stdio: 'ignore' });
-  const kill = (): void => {
-    child.kill('SIGKILL');
-  };
-  process.once('exit', kill);
-  const exited = once(child, 'exit');
+  const stop = endWithUs(child);
   await once(child, 'spawn');
   while (!(await accepts(port))) if (child.exitCode !== null) throw new Error(`${binary} ${args.join(' ')} does not start`);
   return {
     address: `127.0.0.1:${port}`,
     async stop() {
-      process.removeListener('exit', kill);
-      kill();
-      if (child.exitCode === null && child.signalCode === null) await exited;
+      await stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
