@@ -15,15 +15,16 @@ import { nextTick } from '../../runtime/clock';
 import { withoutStacks } from '../../runtime/without-stacks';
 import type { Call, Carrier } from '../call';
 import { CallQueue } from './call-queue';
-import { hasMethods, isObject } from '../../options/rule';
 import type { ConnectionSettings } from '../client-options';
 import type { ServerMeter } from '../meter';
 import { batches, connectionsClosed, connectionsReady, connects, observed, timeouts, type ConnectMessage } from '../observe';
 import { CallDeadlines, fairTimeout, type DeadlineKeeper, type Timed, type Verdict } from './call-deadlines';
+import { dial, NO_TRANSPORT } from './dial';
 import { Handshake } from './handshake';
 import { Inbox, RepeatSeparately, SpoilingReply, unasked } from './inbox';
 import { Outbox } from './outbox';
 import { RawReader } from './raw-reader';
+import { whatToCheck, whyClosed, whyUnreadable } from './reasons';
 import { ReplyTimes } from './reply-times';
 import type { Transport } from './transport';
 
@@ -177,35 +178,17 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   // ── opening ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Whatever a `connect` of the user's own does, it is a connection that could not be made, or one that was lost. */
   #connect(): Transport {
     this.#limitConnect();
-    const { address, connect } = this.#settings;
-    let made = false;
-    let failed = false;
-    const whenMade = (callback: () => void): void => {
-      if (made) callback();
-      else nextTick(() => { if (!failed) callback(); });
-    };
-    try {
-      const transport: unknown = connect(address, this.#settings, {
-        onOpen: () => { whenMade(() => { this.#onOpen(); }); },
-        onData: (buffer, length) => { this.#onData(buffer, length); },
-        onDrain: () => {
-          this.#goesOn = true;
-          this.#scheduleFlush();
-        },
-        onClose: (cause) => { whenMade(() => { this.#onClose(cause); }); },
-      });
-      if (!isTransport(transport)) throw new TypeError('the option connect must return a transport');
-      return transport;
-    } catch (error) {
-      failed = true;
-      nextTick(() => { this.#onClose(error instanceof Error ? error : new Error(String(error))); });
-      return NO_TRANSPORT;
-    } finally {
-      made = true;
-    }
+    return dial(this.#settings, {
+      onOpen: () => { this.#onOpen(); },
+      onData: (buffer, length) => { this.#onData(buffer, length); },
+      onDrain: () => {
+        this.#goesOn = true;
+        this.#scheduleFlush();
+      },
+      onClose: (cause) => { this.#onClose(cause); },
+    });
   }
 
   #limitConnect(): void {
@@ -450,7 +433,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   #onClose(cause: Error | undefined): void {
     this.#isClosed = true;
     if (this.#state !== 'ready') {
-      this.#cannotConnect(describe(cause), cause);
+      this.#cannotConnect(whyClosed(cause), cause);
     } else {
       this.#calls.trim();
       const head = this.#calls.head;
@@ -458,7 +441,7 @@ export class Wire implements Carrier, DeadlineKeeper {
         head.resolve(undefined, this.meter);
         this.#calls.pass();
       }
-      const message = `the connection was lost: ${describe(cause)}`;
+      const message = `the connection was lost: ${whyClosed(cause)}`;
       // A server may close a connection on which nothing is awaited: that is no failure.
       this.#end(message, cause, this.#calls.head && new MemcacheUnexpectedCloseError(message, this.#about('maybeExecuted', cause)));
     }
@@ -476,10 +459,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   #cannotConnect(why: string, cause?: unknown): void {
-    const withTls = this.#settings.tls === undefined ? '' : ' with TLS';
-    // OpenSSL's word where one is not trusted, has expired, or has another name; Deno's too.
-    const untrusted = why.includes('certificate');
-    const question = isUnknownName(cause) ? 'is the name right?' : untrusted ? 'see the option tls' : `is a memcached${withTls} running there?`;
+    const question = whatToCheck(why, cause, this.#settings.tls !== undefined);
     const message = `cannot connect to ${this.#name}: ${why}; ${question}`;
     this.#giveUp(() => new MemcacheConnectError(message, this.#about('notSent', cause)));
   }
@@ -608,47 +588,5 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 }
 
-function whyUnreadable(error: unknown): string {
-  return error instanceof Error ? error.message : 'the reply cannot be read';
-}
-
-/** One line for an error of the system; trying several addresses gives one that has the others in it, and no message. */
-function describe(cause: Error | undefined): string {
-  if (cause === undefined) return 'the server closed the connection';
-  // Not by its class: it may be that of another realm.
-  // OpenSSL's messages end with a line end.
-  if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message.trim();
-  const messages = cause.errors.map((error: unknown) => (isError(error) ? error.message : String(error)));
-  return [...new Set(messages)].join(', ') || cause.message;
-}
-
-/** Whether the address of the server's name was not found. */
-function isUnknownName(cause: unknown): boolean {
-  return (cause as { readonly syscall?: unknown } | undefined)?.syscall === 'getaddrinfo';
-}
-
-function isError(value: unknown): value is Error {
-  return isObject(value) && 'message' in value && typeof value.message === 'string';
-}
-
-function isTransport(value: unknown): value is Transport {
-  return hasMethods(value, 'write', 'cork', 'uncork', 'destroy', 'ref', 'unref');
-}
-
 /** The code of the error for calls whose reply cannot be read. */
 const UNREADABLE = 'MEMCACHE_UNKNOWN';
-
-/** Stands for a transport that could not be made. */
-const NO_TRANSPORT: Transport = {
-  write: nothing,
-  cork: nothing,
-  uncork: nothing,
-  backlog: 0,
-  destroy: nothing,
-  ref: nothing,
-  unref: nothing,
-};
-
-function nothing(): void {
-  // There is nothing to do.
-}

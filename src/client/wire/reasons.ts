@@ -1,0 +1,22 @@
+/** What a message says of an error that ended a connection. */
+
+export function whyUnreadable(error: unknown): string {
+  return error instanceof Error ? error.message : 'the reply cannot be read';
+}
+
+/** One line for an error of the system; trying several addresses gives one that has the others in it, and no message. */
+export function whyClosed(cause: Error | undefined): string {
+  if (cause === undefined) return 'the server closed the connection';
+  // Not by its class: it may be that of another realm.
+  // OpenSSL's messages end with a line end.
+  if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message.trim();
+  const messages = cause.errors.map((error: Partial<Error> | undefined) => error?.message ?? String(error as unknown));
+  return [...new Set(messages)].join(', ') || cause.message;
+}
+
+/** What to look at, where no connection could be made for this reason. */
+export function whatToCheck(why: string, cause: unknown, withTls: boolean): string {
+  if ((cause as { readonly syscall?: unknown } | undefined)?.syscall === 'getaddrinfo') return 'is the name right?';
+  // OpenSSL's word where one is not trusted, has expired, or has another name; Deno's too.
+  return why.includes('certificate') ? 'see the option tls' : `is a memcached${withTls ? ' with TLS' : ''} running there?`;
+}
