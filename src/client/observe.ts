@@ -201,9 +201,12 @@ export interface RetryMessage extends OfClient {
 
 /** On {@link CHANNELS.timeout}. */
 export interface TimeoutMessage extends OfClient {
+  /** Undefined when it waited for the list of a cluster's servers. */
   readonly server: string | undefined;
   readonly command: string;
-  /** How many calls wait for that server. */
+  /** `notSent` when it waited for a connection, or for room on one; `maybeExecuted` when it waited for its reply. */
+  readonly certainty: Certainty;
+  /** How many calls wait for that server, or for that list. */
   readonly pending: number;
   /** The limit that it exceeded, in milliseconds. */
   readonly limitMs: number;

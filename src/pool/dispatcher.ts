@@ -380,7 +380,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     const { clientId, server } = this.meter;
     const { acquireTimeout, timeout } = this.#settings;
     if (timeouts.heard) {
-      timeouts.publish({ clientId, server, command: call.command.verb, pending: this.pending, limitMs: waited ? acquireTimeout : timeout });
+      timeouts.publish({ clientId, server, command: call.command.verb, certainty: 'notSent', pending: this.pending, limitMs: waited ? acquireTimeout : timeout });
     }
     call.reject(this.#timedOut(call, waited), this.meter);
     this.#stale = true;

@@ -29,7 +29,8 @@ export interface InstrumentOptions {
   /** Where metrics go. @default the global one at the time of the call */
   meterProvider?: MeterProvider | undefined;
   /**
-   * Whether to report `db.client.connection.count`, `.create_time` and `.wait_time` too; their conventions may still change.
+   * Whether to report `db.client.connection.count`, `.create_time`, `.wait_time` and `.timeouts` too; their conventions may still
+   * change.
    * @default false
    */
   connectionMetrics?: boolean | undefined;
@@ -124,6 +125,10 @@ function reportConnections(meter: Meter): (() => void)[] {
   const count = meter.createUpDownCounter('db.client.connection.count', { description: 'Connections that can be used.', unit: '{connection}' });
   const createTime = histogramOfSeconds(meter, 'db.client.connection.create_time', 'The time it took to create a new connection.');
   const waitTime = histogramOfSeconds(meter, 'db.client.connection.wait_time', 'The time it took to obtain an open connection from the pool.');
+  const late = meter.createCounter('db.client.connection.timeouts', {
+    description: 'The number of connection timeouts that have occurred trying to obtain a connection from the pool.',
+    unit: '{timeout}',
+  });
   const pool = (server: string): Attributes => ({ 'db.client.connection.pool.name': server });
   const counted = new Map<string, number>();
   const add = (server: string, connections: number): void => {
@@ -143,6 +148,10 @@ function reportConnections(meter: Meter): (() => void)[] {
     }),
     on(CHANNELS.poolWait, ({ server, waitMs }) => {
       waitTime.record(waitMs / 1000, pool(server));
+    }),
+    on(CHANNELS.timeout, ({ server, certainty }) => {
+      // The others had a connection, and waited for their reply.
+      if (server !== undefined && certainty === 'notSent') late.add(1, pool(server));
     }),
     // Nobody will tell of the end of those that are still open, and a later report begins at the same sum.
     () => {

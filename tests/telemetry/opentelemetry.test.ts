@@ -216,6 +216,23 @@ it('connections are those that were made since the report began, also after it w
   expect(await count()).toBe(0);
 });
 
+it('calls that got no connection in time are counted, and those that got no reply are not', async () => {
+  const server = await ScriptedServer.start((c) => c.hold());
+  const pool = new PooledClient(server.address, { maxPoolSize: 1, timeout: 200, acquireTimeout: 20 });
+  const unanswered = pool.get('a').catch((error: unknown) => error);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(await pool.get('b').catch((error: unknown) => error)).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'notSent' });
+  expect(await unanswered).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'maybeExecuted' });
+  await reader.forceFlush();
+  const metrics = metricExporter.getMetrics().at(-1)?.scopeMetrics.flatMap((scope) => scope.metrics) ?? [];
+  const late = metrics.find(({ descriptor }) => descriptor.name === 'db.client.connection.timeouts');
+  expect(late?.descriptor.unit).toBe('{timeout}');
+  const points = late?.dataPoints.filter(({ attributes }) => attributes['db.client.connection.pool.name'] === server.address);
+  expect(points).toMatchObject([{ value: 1, attributes: { 'db.client.connection.pool.name': server.address } }]);
+  await pool.close();
+  await server.close();
+});
+
 it('a call that is refused before it is sent has its server too, in a cluster', async () => {
   const [server] = servers as [MemcachedProcess];
   const client = new HashClient([server.address], { maxPending: 1 });

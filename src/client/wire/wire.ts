@@ -422,7 +422,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   #timedOut(call: Call<unknown>, certainty: Certainty): MemcacheTimeoutError {
     const { verb: command } = call.command;
     if (timeouts.heard && !call.settled) {
-      timeouts.publish({ ...this.#origin, command, pending: this.pending, limitMs: this.#settings.timeout });
+      timeouts.publish({ ...this.#origin, command, certainty, pending: this.pending, limitMs: this.#settings.timeout });
     }
     const what = certainty === 'notSent' ? 'could not be sent in time to' : 'was not answered in time by';
     return new MemcacheTimeoutError(`"${command}" ${what} ${this.#name}; see the option timeout`, this.#about(certainty));

@@ -4,6 +4,7 @@ import type { Command } from '../../client/command';
 import { fairTimeout } from '../../client/wire/call-deadlines';
 import { onAbort, rejected } from '../../client/abort';
 import type { ExecuteOptions, Executor, Monitor } from '../../client/executor';
+import { timeouts } from '../../client/observe';
 import { LONGEST_TIMER, type Clock, type Timer } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 import type { Discovery, DiscoveryContext } from './discovery';
@@ -100,7 +101,7 @@ export class ClusterFollower implements Executor {
   }
 
   async #whenKnown<R>(following: Following, command: Command<R>, options: ExecuteOptions = {}): Promise<R> {
-    if (following.hasNone) throw notKnown(following.failure?.reason, command.verb);
+    if (following.hasNone) throw notKnown(following.failure, command.verb);
     const { clock, timeout } = this.#settings;
     const deadline = options.deadline ?? (timeout === 0 ? Infinity : clock.now() + timeout);
     await this.#untilKnown(following, command, deadline, options.signal);
@@ -125,18 +126,32 @@ export class ClusterFollower implements Executor {
         });
       const onLate = (): void => {
         const { failure } = following;
-        const message = 'the servers of the cluster were not known in time; see the option timeout';
-        settle(failure === undefined ? new MemcacheTimeoutError(message, { command }) : notKnown(failure.reason, command));
+        settle(failure === undefined ? this.#late(following, command) : notKnown(failure, command));
       };
       const timer = fairTimeout(this.#settings.clock, deadline, this.#settings.timeout, onLate);
       const forget = following.whenKnown((failure) => {
-        settle(failure === undefined ? undefined : notKnown(failure.reason, command));
+        settle(failure && notKnown(failure, command));
       });
     });
   }
+
+  #late({ waiting }: Following, command: string): MemcacheTimeoutError {
+    if (timeouts.heard) {
+      timeouts.publish({
+        clientId: this.monitor.clientId,
+        server: undefined,
+        command,
+        certainty: 'notSent',
+        pending: waiting,
+        limitMs: this.#settings.timeout,
+      });
+    }
+    return new MemcacheTimeoutError('the list of servers did not come in time; see the option timeout', { command });
+  }
 }
 
-function notKnown(cause: unknown, command: string): MemcacheNoServersError {
+function notKnown(failure: Failure | undefined, command: string): MemcacheNoServersError {
+  const cause = failure?.reason;
   const why = cause instanceof MemcacheError ? `: ${cause.message}` : '; see cause';
   return new MemcacheNoServersError(`the servers of the cluster are not known${why}`, { command, cause });
 }
@@ -172,6 +187,11 @@ class Following {
     this.#random = random;
     this.#onList = onList;
     void this.#follow(discovery);
+  }
+
+  /** How many calls wait for the list. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   /**
@@ -243,12 +263,11 @@ class Following {
     if (servers.length === 0) throw new MemcacheNoServersError('the list of servers is empty');
     this.#onList(servers);
     this.hasList = true;
-    this.hasNone = false;
     this.failure = undefined;
-    this.#tell(undefined);
+    this.#tell();
   }
 
-  #tell(failure: Failure | undefined): void {
+  #tell(failure?: Failure): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     this.#letGo();
