@@ -28,7 +28,9 @@ export { Retrier, RetryingClient, backoff, type BackoffOptions, type ErrorClass,
 export type { CallOptions, ExecuteOptions, Executor } from './client/executor';
 export type { Credentials, ServerInput } from './client/server-address';
 export type { Connect, TlsOptions, Transport, TransportHandler, TransportOptions } from './client/wire/transport';
-export { OUTCOMES, type ClientMetrics, type Latency, type Outcome, type ServerMetrics, type Tally } from './client/meter';
+export type { Latency } from './client/latency';
+export type { ClientMetrics, ServerMetrics } from './client/meter';
+export { OUTCOMES, type Outcome, type Tally } from './client/outcomes';
 export type { DiagnosticsOptions } from './client/call-observer';
 export type { Monitor } from './client/executor';
 export {

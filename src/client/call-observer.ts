@@ -4,7 +4,7 @@ import type { Key } from '../protocol/key';
 import { rejected } from './abort';
 import type { Command } from './command';
 import type { ExecuteOptions, Executor } from './executor';
-import { HIT, MISS, type Outcome } from './meter';
+import { HIT, MISS, type Outcome } from './outcomes';
 import { commands, observed, type CommandMessage, type CommandOutcome } from './observe';
 
 /** What is published on the channels of `CHANNELS`, beyond the default. */

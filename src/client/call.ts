@@ -2,7 +2,8 @@ import { MemcacheError } from '../errors';
 import { onAbort, rejected } from './abort';
 import type { Command, ReplyReader } from './command';
 import type { ExecuteOptions } from './executor';
-import type { Outcome, ServerMeter } from './meter';
+import type { ServerMeter } from './meter';
+import type { Outcome } from './outcomes';
 
 /** Deadlines that are not a time: not set yet, and never. */
 const UNSET = -1;

@@ -2,7 +2,7 @@ import type { Frame } from '../protocol/frame';
 import { routingPart, type Key, type KeyPart } from '../protocol/key';
 import { isValueFor, replyError } from '../protocol/reply';
 import type { RequestWriter } from '../protocol/request';
-import { HIT, MISS, OK, type Outcome, type Tally } from './meter';
+import { HIT, MISS, OK, type Outcome, type Tally } from './outcomes';
 
 /** Returned by {@link ReplyReader.read} while the reply is not complete. */
 export const MORE: unique symbol = Symbol('more');

@@ -1,5 +1,6 @@
 /** Metrics of clients, and statistics of servers, in the text format of Prometheus. */
-import { mergeMetrics, type Latency, type ServerMetrics } from '../client/meter';
+import type { Latency } from '../client/latency';
+import { mergeMetrics, type ServerMetrics } from '../client/meter';
 import type { ServerState } from '../client/observe';
 import { MemcacheIllegalInputError } from '../errors';
 import { option, settingsOf, type OptionTable } from '../options/option';

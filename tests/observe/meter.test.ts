@@ -1,20 +1,8 @@
 import * as fc from 'fast-check';
 import { MemcacheTimeoutError } from '../../src';
-import {
-  addMetrics,
-  EXISTS,
-  failedKeys,
-  HIT,
-  Histogram,
-  mergeMetrics,
-  MISS,
-  NOT_FOUND,
-  NOT_STORED,
-  OK,
-  ServerMeter,
-  STORED,
-  type Outcome,
-} from '../../src/client/meter';
+import { Histogram } from '../../src/client/latency';
+import { addMetrics, failedKeys, mergeMetrics, ServerMeter } from '../../src/client/meter';
+import { EXISTS, HIT, MISS, NOT_FOUND, NOT_STORED, OK, STORED, type Outcome } from '../../src/client/outcomes';
 import { SizeCommand } from '../../examples/custom-command';
 import { EmbeddedClient } from '../../src/embedded';
 import { counted } from '../support/counted';

@@ -1,4 +1,5 @@
-import type { Counted, Outcome } from '../../src/client/meter';
+import type { Counted } from '../../src/client/meter';
+import type { Outcome } from '../../src/client/outcomes';
 
 /** What a meter sees of a command of this many keys, all with one outcome. */
 export function counted(verb: string, keyCount: number, outcome: Outcome): Counted<unknown> {

@@ -1,5 +1,6 @@
 import { Client, MemcacheIllegalInputError, MemcacheTimeoutError } from '../../src';
-import { HIT, MISS, NOT_FOUND, ServerMeter, STORED } from '../../src/client/meter';
+import { ServerMeter } from '../../src/client/meter';
+import { HIT, MISS, NOT_FOUND, STORED } from '../../src/client/outcomes';
 import { statsToPrometheus, toPrometheus, type MetricsSource } from '../../src/telemetry/prometheus';
 import { illegal } from '../support/contract';
 import { counted } from '../support/counted';

@@ -1,7 +1,7 @@
 /**
  *     mg <key> c O<opaque>\r\n      HD c<cas> [W] [X] [Z] | EN
  */
-import { HIT, MISS, type Outcome } from '../../client/meter';
+import { HIT, MISS, type Outcome } from '../../client/outcomes';
 import type { Frame } from '../../protocol/frame';
 import type { RequestWriter } from '../../protocol/request';
 import { OpaqueCommand, READ } from './tokens';

@@ -2,7 +2,7 @@
  *     md <key> [C<cas>] [I [T<seconds>]] [E<cas>] O<opaque>\r\n      HD | NF | EX
  */
 import type { Deleting } from '../../client/command';
-import { EXISTS, NOT_FOUND, OK, type Outcome } from '../../client/meter';
+import { EXISTS, NOT_FOUND, OK, type Outcome } from '../../client/outcomes';
 import type { Frame } from '../../protocol/frame';
 import type { RequestWriter } from '../../protocol/request';
 import { ConditionalCommand, WRITTEN } from './tokens';

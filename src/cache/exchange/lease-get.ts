@@ -2,7 +2,7 @@
  *     mg <key> v f c t N<lease> R<refresh> [E<cas>] O<opaque>\r\n      VA <size> f<flags> c<cas> t<ttl> [W] [Z] [X]\r\n<data>\r\n | EN
  */
 import { KeyCommand, NO_CAS, type Reading } from '../../client/command';
-import { HIT, MISS, type Outcome } from '../../client/meter';
+import { HIT, MISS, type Outcome } from '../../client/outcomes';
 import { latin1Slice, tokenEnd } from '../../protocol/bytes';
 import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';

@@ -1,7 +1,7 @@
 /**
  *     ms <key> <size> [C<cas>] F<flags> T<seconds> [E<cas>] O<opaque>\r\n<data>\r\n      HD | NS | EX | NF
  */
-import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome } from '../../client/meter';
+import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome } from '../../client/outcomes';
 import type { Frame } from '../../protocol/frame';
 import type { RequestWriter } from '../../protocol/request';
 import type { Stored } from './reply';

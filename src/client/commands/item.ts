@@ -9,7 +9,7 @@ import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
-import { NOT_FOUND, OK, type Outcome, type Tally } from '../meter';
+import { NOT_FOUND, OK, type Outcome, type Tally } from '../outcomes';
 import { BatchReader } from './batch-reader';
 import { pickAt } from './pick';
 import { FLAG_KEY, KeyCommand, KeysCommand, lineEnd, type Command, type Deleting, type ReplyReader } from '../command';

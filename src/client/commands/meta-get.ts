@@ -9,7 +9,7 @@ import { keyText, type Key } from '../../protocol/key';
 import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
 import { NO_CAS, readingOfOne, type Reading } from '../command';
-import * as outcomes from '../meter';
+import * as outcomes from '../outcomes';
 import { MetaExchange } from './meta';
 import { notANumber, type MetaItem } from './meta-results';
 

@@ -15,7 +15,7 @@ import type { Key } from '../../protocol/key';
 import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
 import { isErrorLine, isWord, unknownCommand } from '../../protocol/reply';
 import { toBlock, type RequestWriter } from '../../protocol/request';
-import * as outcomes from '../meter';
+import * as outcomes from '../outcomes';
 import { BrokenReply, KeyCommand, MORE, NO_CAS, readingOfOne, ServerCommand, type Command, type Deleting, type Reading, type ReplyReader } from '../command';
 
 /** The words of the meta commands. */

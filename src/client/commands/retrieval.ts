@@ -12,7 +12,7 @@ import type { RequestWriter } from '../../protocol/request';
 import { deserializeValue } from '../../serde/read';
 import { MISS, type Serde } from '../../serde/serde';
 import { certaintyOfParts } from '../certainty';
-import * as outcomes from '../meter';
+import * as outcomes from '../outcomes';
 import { pickAt } from './pick';
 import { hasRepeats } from '../repeats';
 import {

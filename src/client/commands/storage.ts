@@ -9,7 +9,7 @@ import type { Frame } from '../../protocol/frame';
 import type { Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
-import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome, type Tally } from '../meter';
+import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome, type Tally } from '../outcomes';
 import { BatchReader } from './batch-reader';
 import { pickAt } from './pick';
 import { KeyCommand, KeysCommand, lineEnd, NO_CAS, type Command, type ReplyReader } from '../command';

@@ -3,7 +3,8 @@ import { FrameError, type Frame } from '../../protocol/frame';
 import { isWord, replyError } from '../../protocol/reply';
 import type { Call } from '../call';
 import type { CallQueue } from './call-queue';
-import { MISS as NOTHING, type ServerMeter } from '../meter';
+import type { ServerMeter } from '../meter';
+import { MISS as NOTHING } from '../outcomes';
 import { BrokenReply, FLAG_KEY, isStopgap, JoinableGet, MORE, type Command } from '../command';
 import { isWorthRepeating, spoils } from './spoils';
 
