@@ -79,7 +79,8 @@ export class Outbox {
         this.#fence();
         this.#line.add(call, command);
       } else if (command.noreply) {
-        if (this.#calls.written >= this.#maxUnanswered) break;
+        // Those that were withdrawn await nothing that would let it go on.
+        if (this.#calls.written >= this.#maxUnanswered && !this.#isAlone()) break;
         this.#writeUnanswered(call);
       } else if (command.ordinary) this.#write(call, separately || call.separate ? (command.separated ?? command) : command);
       else if (command.rawUntil !== undefined) {
