@@ -310,7 +310,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   #send(): void {
     this.#countBatch(this.#request.size);
     // Before it is written: a transport of the user's own may pass on the reply at once.
-    const until = this.#outbox.raw?.command.rawUntil;
+    const until = this.#outbox.rawUntil;
     if (until !== undefined) this.#raw ??= new RawReader(until, this.#settings.maxValueSize, this.#name);
     const transport = this.#transport;
     const { hasBlocks } = this.#request;
@@ -399,9 +399,8 @@ export class Wire implements Carrier, DeadlineKeeper {
   #readRaw(reader: RawReader, chunk: Buffer): void {
     const answer = reader.push(chunk);
     if (answer === undefined) return;
-    const call = this.#outbox.raw;
+    const call = this.#calls.head;
     this.#raw = undefined;
-    this.#outbox.endRaw();
     if (call?.unawaited !== false) this.#calls.pass();
     else this.#calls.shift();
     call?.resolve(answer.reply, this.meter);
