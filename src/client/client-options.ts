@@ -205,7 +205,8 @@ export interface ConnectionSettings extends Omit<Settings<typeof CONNECTION_OPTI
  * @throws MemcacheIllegalInputError naming the option
  */
 export function connectionSettings(address: ServerAddress, options: ConnectionOptions): ConnectionSettings {
-  const settings = settingsAmong(CONNECTION_OPTIONS, { ...options, auth: options.auth ?? address.auth });
+  // Not a copy, which would lack what the options inherit.
+  const settings = settingsAmong(CONNECTION_OPTIONS, { __proto__: options, auth: options.auth ?? address.auth });
   const { keepAlive, tls, auth } = settings;
   if (tls === false && address.tls) throw new MemcacheIllegalInputError('tls: false contradicts the address memcacheds://…');
   const plain = {

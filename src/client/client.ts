@@ -72,7 +72,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Carries the commands of this client; a policy goes in front of it: `new Client(policy(client.executor), client.options)`. */
   readonly executor: Executor;
+  /** As they were given, to be shown. */
   readonly #options: ClientOptions<Out, In>;
+  /** As they were when the client was made: the caller may use its object for another client. */
+  readonly #settings: ClientOptions<unknown>;
   readonly #serde: Serde<Out, In>;
   readonly #keyRules: KeyRules;
   readonly #clock: Clock;
@@ -91,7 +94,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    */
   constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
     checkOptionNames(options, new.target.optionNames);
-    const settings = settingsAmong(CLIENT_OPTIONS, options);
+    const settings = (this.#settings = settingsAmong(CLIENT_OPTIONS, options));
     const { proxy, keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors, diagnostics, callerStack } = settings;
     const executor = isExecutor(server)
       ? server
@@ -113,7 +116,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Its options for keys, values and errors, for another client over the same or another executor. */
   get options(): ClientOptions<Out, In> {
     const names = ['serde', 'keyPrefix', 'allowUnicodeKeys', 'defaultNoreply', 'ignoreErrors', 'maxValueSize', 'clock', 'diagnostics', 'callerStack'] as const;
-    return Object.fromEntries(names.map((name) => [name, this.#options[name]]));
+    return Object.fromEntries(names.map((name) => [name, this.#settings[name]]));
   }
 
   // ── retrieval ───────────────────────────────────────────────────────────────────────────────────────────
@@ -402,10 +405,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     key: Key,
     options: MetaArithmeticOptions<N> & CallOptions = {},
   ): Promise<MetaCount<N>> {
-    const make = (): MetaRequest => this.#metaRequest({ code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock.time) });
-    const result = await this.#run('ma', make, options, META_OPTIONS);
-    const exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
-    return metaCount(result, exact);
+    let exact = false;
+    const make = (): MetaRequest => {
+      exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
+      return this.#metaRequest({ code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock.time) });
+    };
+    return metaCount(await this.#run('ma', make, options, META_OPTIONS), exact);
   }
 
   /** Asks every server to answer, which shows that it is alive. (`mn`) */
