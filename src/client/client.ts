@@ -13,7 +13,7 @@ import { TypedSerde, type CacheValue } from '../serde/typed-serde';
 import type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions, Widened } from './cache-api';
 import { CALL_OPTIONS, META_OPTIONS } from './call-options';
 import { Failures } from './certainty';
-import { CLIENT_OPTIONS, type ClientOptions } from './client-options';
+import { CLIENT_OPTIONS, VALUE_OPTIONS, type ClientOptions } from './client-options';
 import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } from './commands/admin';
 import type { Command } from './command';
 import { ArithmeticCommand, DeleteCommand, DeleteManyCommand, TouchCommand } from './commands/item';
@@ -72,10 +72,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Carries the commands of this client; a policy goes in front of it: `new Client(policy(client.executor), client.options)`. */
   readonly executor: Executor;
-  /** As they were given, to be shown. */
+  /** Its options for keys, values and errors, as they were when it was made: for another client over the same or another executor. */
+  readonly options: ClientOptions<Out, In>;
+  /** All of them as they were given, to be shown. */
   readonly #options: ClientOptions<Out, In>;
-  /** As they were when the client was made: the caller may use its object for another client. */
-  readonly #settings: ClientOptions<unknown>;
   readonly #serde: Serde<Out, In>;
   readonly #keyRules: KeyRules;
   readonly #clock: Clock;
@@ -94,7 +94,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    */
   constructor(server: ServerInput | Executor = '127.0.0.1:11211', options: ClientOptions<Out, In> = {}) {
     checkOptionNames(options, new.target.optionNames);
-    const settings = (this.#settings = settingsAmong(CLIENT_OPTIONS, options));
+    const settings = settingsAmong(CLIENT_OPTIONS, options);
     const { proxy, keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors, diagnostics, callerStack } = settings;
     const executor = isExecutor(server)
       ? server
@@ -111,12 +111,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     this.clientId = this.executor.monitor?.clientId ?? nextClientId();
     this.#observer = new CallObserver(this.executor, this.clientId, diagnostics, callerStack);
     this.#options = options;
-  }
-
-  /** Its options for keys, values and errors, for another client over the same or another executor. */
-  get options(): ClientOptions<Out, In> {
-    const names = ['serde', 'keyPrefix', 'allowUnicodeKeys', 'defaultNoreply', 'ignoreErrors', 'maxValueSize', 'clock', 'diagnostics', 'callerStack'] as const;
-    return Object.fromEntries(names.map((name) => [name, this.#settings[name]]));
+    this.options = settingsAmong(VALUE_OPTIONS, options) as ClientOptions<Out, In>;
   }
 
   // ── retrieval ───────────────────────────────────────────────────────────────────────────────────────────
