@@ -3,7 +3,7 @@ import { checkOptionNames, settingsAmong } from '../options/option';
 import { checkValue, isIterable, isObject, SWITCH, wholeNumber, type Rule } from '../options/rule';
 import { isBytes } from '../protocol/bytes';
 import { encodeExptime, type Expire } from '../protocol/exptime';
-import { encodeBase64Key, encodeKey, encodePrefix, keyList, keyText, routingPart, type Key, type KeyRules } from '../protocol/key';
+import { encodeBase64Key, encodeKey, encodePrefix, keyList, keyText, type Key, type KeyRules } from '../protocol/key';
 import { encodeCas, encodeClientFlags, encodeCount } from '../protocol/numbers';
 import { toBlock } from '../protocol/request';
 import type { Clock } from '../runtime/clock';
@@ -38,7 +38,7 @@ import {
   type MetaWriteResult,
 } from './commands/meta-results';
 import { GatCommand, GatsCommand, GetCommand, GetManyCommand, GetsCommand, type ValueWithCas } from './commands/retrieval';
-import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
+import { CasCommand, lastOfEach, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { CallObserver } from './call-observer';
 import { locate } from './call';
 import { isAbortSignal, rejected } from './abort';
@@ -252,6 +252,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
         items.push({ wireKey, key, block, flags: given ?? flags, exptime });
       }
       const noreply = this.#noreply(options);
+      // What is stored and what is deleted may take different connections.
       if (someTooLarge) return this.#setSome(lastOfEach(items), noreply, options);
       return items.length === 0 ? Promise.resolve([]) : this.#execute(new SetManyCommand(items, noreply), options);
     });
@@ -663,12 +664,6 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 }
 
 const EMPTY = Buffer.alloc(0);
-
-/** Of entries for the same item the last: what is stored and what is deleted may take different connections. */
-function lastOfEach(entries: readonly Entry[]): Entry[] {
-  // A routing key may place the same key on another server.
-  return [...new Map(entries.map((entry) => [`${entry.wireKey} ${Buffer.from(routingPart(entry.key)).toString('latin1')}`, entry])).values()];
-}
 
 /** The keys of a `setMany` that were certainly not stored. */
 function notStoredOf(outcome: PromiseSettledResult<Key[]>, command: SetManyCommand): Key[] {
