@@ -66,7 +66,7 @@ export interface WireOwner {
    * No more calls can be taken; `unsent` were never written. `failure` tells what went wrong, if something was awaited
    * or the connection could not be made; it is undefined after a farewell.
    */
-  onEnd(wire: Wire, unsent: Call<unknown>[], failure: unknown): void;
+  onEnd(wire: Wire, unsent: Call<unknown>[], failure: MemcacheError | undefined): void;
 }
 
 /**
@@ -470,7 +470,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** There is a doubt about the position in the stream. */
   #spoil(cause: unknown): void {
     const why = whyUnreadable(cause);
-    if (this.#state === 'ready') this.#end(`the connection was dropped: ${why}`, cause, cause);
+    if (this.#state === 'ready') this.#end(`the connection was dropped: ${why}`, cause, this.#unreadable(cause));
     else this.#cannotConnect(why, cause);
   }
 
@@ -521,7 +521,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   /** Rejects what awaits a reply, unless it only reads and is to be repeated, and hands back what was never written. */
-  #end(message: string, cause?: unknown, failure?: unknown, repeatsReads = false): void {
+  #end(message: string, cause?: unknown, failure?: MemcacheError, repeatsReads = false): void {
     if (this.#state === 'ended') return;
     const wasReady = this.#state === 'ready';
     this.#state = 'ended';
@@ -557,11 +557,10 @@ export class Wire implements Carrier, DeadlineKeeper {
     }
   }
 
-  #countEnd(failure: unknown): void {
+  #countEnd(failure: MemcacheError | undefined): void {
     this.meter.disconnected(failure !== undefined);
     if (!connectionsClosed.heard) return;
-    const code = failure === undefined ? undefined : failure instanceof MemcacheError ? failure.code : UNREADABLE;
-    connectionsClosed.publish({ ...this.#origin, code, pending: this.#awaited.length, ageMs: this.#settings.clock.now() - this.#since });
+    connectionsClosed.publish({ ...this.#origin, code: failure?.code, pending: this.#awaited.length, ageMs: this.#settings.clock.now() - this.#since });
   }
 
   #about(certainty: Certainty, cause?: unknown): { server: string; certainty: Certainty; cause: unknown } {
@@ -633,9 +632,6 @@ function isError(value: unknown): value is Error {
 function isTransport(value: unknown): value is Transport {
   return hasMethods(value, 'write', 'cork', 'uncork', 'destroy', 'ref', 'unref');
 }
-
-/** The code of the error for calls whose reply cannot be read. */
-const UNREADABLE = 'MEMCACHE_UNKNOWN';
 
 /** Stands for a transport that could not be made. */
 const NO_TRANSPORT: Transport = {

@@ -135,7 +135,7 @@ async function askAnyOf(servers: readonly ServerInput[], options: ConnectionOpti
 
 async function ask(server: ServerInput, options: ConnectionOptions, signal: AbortSignal): Promise<ClusterConfig> {
   const { connectTimeout, timeout, noDelay, tls, auth, clock, connect } = options;
-  const client = new Client(server, { connectTimeout, timeout: timeout || LONGEST_LOOK, noDelay, tls, auth, clock, connect, serde: new RawSerde() });
+  const client = new Client(server, { connectTimeout, timeout: timeout === 0 ? LONGEST_LOOK : timeout, noDelay, tls, auth, clock, connect, serde: new RawSerde() });
   try {
     return parseConfig(await askForConfig(client, signal));
   } finally {
