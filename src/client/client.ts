@@ -320,12 +320,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * be options.
    */
   stats(...args: string[] | [...string[], CallOptions]): Promise<Map<string, Map<string, string>>> {
-    const last = args.at(-1);
-    const options = typeof last === 'object' ? last : undefined;
-    const words = options === undefined ? args : args.slice(0, -1);
+    const options = typeof args.at(-1) === 'object' ? (args.pop() as CallOptions) : undefined;
     return this.#read(
       'stats',
-      () => new StatsCommand(words.map((word) => checkWord('stats', word))),
+      () => new StatsCommand(args.map((word) => checkWord('stats', word))),
       options,
       new Map<string, Map<string, string>>(),
     );
