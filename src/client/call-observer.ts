@@ -1,4 +1,4 @@
-import { MemcacheError } from '../errors';
+import { MemcacheError, MemcachePartialError } from '../errors';
 import { systemRandom } from '../runtime/random';
 import type { Key } from '../protocol/key';
 import { rejected } from './abort';
@@ -140,8 +140,8 @@ const seen = {
   },
 };
 
-/** Errors that have the stack of a call. */
-const placed = new WeakSet<object>();
+/** What the stack was of errors that have that of a call. */
+const placed = new WeakMap<object, string | undefined>();
 
 async function withCaller<R>(result: Promise<R>): Promise<R> {
   const here: { stack?: string } = {};
@@ -152,10 +152,15 @@ async function withCaller<R>(result: Promise<R>): Promise<R> {
     if (!(error instanceof MemcacheError)) throw error;
     // The first line is the message; the next two are frames of this class and of the client.
     const frames = here.stack?.split('\n').slice(3) ?? [];
-    // A copy, where another call that was made elsewhere has failed with the same error.
-    const own = placed.has(error) ? (Object.create(Object.getPrototypeOf(error) as object, Object.getOwnPropertyDescriptors(error)) as MemcacheError) : error;
-    placed.add(own);
-    own.stack = [own.stack, '    --- the call ---', ...frames].join('\n');
+    let own = error;
+    let stack = error.stack;
+    if (placed.has(error)) {
+      stack = placed.get(error);
+      // A copy, where another call that was made elsewhere has failed with the same error. What other calls were given would not be in it.
+      if (!(error instanceof MemcachePartialError)) own = Object.create(Object.getPrototypeOf(error) as object, Object.getOwnPropertyDescriptors(error)) as MemcacheError;
+    }
+    placed.set(own, stack);
+    own.stack = [stack, '    --- the call ---', ...frames].join('\n');
     throw own;
   }
 }

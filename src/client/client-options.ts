@@ -176,9 +176,8 @@ const DIAGNOSTICS = valueThat<DiagnosticsOptions>('{ key, sample }, a function a
   return (key === undefined || typeof key === 'function') && typeof sample === 'number' && sample >= 0 && sample <= 1;
 });
 
-/** The options of a client, those of its connection included. */
-export const CLIENT_OPTIONS = {
-  ...CONNECTION_OPTIONS,
+/** The options for keys, values and errors, which another client over the same executor needs too. */
+export const VALUE_OPTIONS = {
   serde: option(
     objectWith<Serde<unknown>>('an object with the functions serialize and deserialize, for example new JsonSerde()', 'serialize', 'deserialize'),
   ),
@@ -188,6 +187,14 @@ export const CLIENT_OPTIONS = {
   ignoreErrors: option(IGNORE_ERRORS, false),
   callerStack: option(SWITCH, false),
   diagnostics: option(DIAGNOSTICS),
+  maxValueSize: CONNECTION_OPTIONS.maxValueSize,
+  clock: CONNECTION_OPTIONS.clock,
+};
+
+/** The options of a client, those of its connection included. */
+export const CLIENT_OPTIONS = {
+  ...CONNECTION_OPTIONS,
+  ...VALUE_OPTIONS,
   retryTimeout: option(MILLISECONDS, 0),
 } satisfies OptionTable<ClientOptions<unknown>>;
 
@@ -205,7 +212,8 @@ export interface ConnectionSettings extends Omit<Settings<typeof CONNECTION_OPTI
  * @throws MemcacheIllegalInputError naming the option
  */
 export function connectionSettings(address: ServerAddress, options: ConnectionOptions): ConnectionSettings {
-  const settings = settingsAmong(CONNECTION_OPTIONS, { ...options, auth: options.auth ?? address.auth });
+  // Not a copy, which would lack what the options inherit.
+  const settings = settingsAmong(CONNECTION_OPTIONS, { __proto__: options, auth: options.auth ?? address.auth });
   const { keepAlive, tls, auth } = settings;
   if (tls === false && address.tls) throw new MemcacheIllegalInputError('tls: false contradicts the address memcacheds://…');
   const plain = {

@@ -3,7 +3,7 @@ import { checkOptionNames, settingsAmong } from '../options/option';
 import { checkValue, isIterable, isObject, SWITCH, wholeNumber, type Rule } from '../options/rule';
 import { isBytes } from '../protocol/bytes';
 import { encodeExptime, type Expire } from '../protocol/exptime';
-import { encodeBase64Key, encodeKey, encodePrefix, keyList, keyText, routingPart, type Key, type KeyRules } from '../protocol/key';
+import { encodeBase64Key, encodeKey, encodePrefix, keyList, keyText, type Key, type KeyRules } from '../protocol/key';
 import { encodeCas, encodeClientFlags, encodeCount } from '../protocol/numbers';
 import { toBlock } from '../protocol/request';
 import type { Clock } from '../runtime/clock';
@@ -13,7 +13,7 @@ import { TypedSerde, type CacheValue } from '../serde/typed-serde';
 import type { CacheApi, Entries, Keys, NoreplyOptions, StoreOptions, Widened } from './cache-api';
 import { CALL_OPTIONS, META_OPTIONS } from './call-options';
 import { Failures } from './certainty';
-import { CLIENT_OPTIONS, type ClientOptions } from './client-options';
+import { CLIENT_OPTIONS, VALUE_OPTIONS, type ClientOptions } from './client-options';
 import { ClosingCommand, OkCommand, RawCommand, StatsCommand, VersionCommand } from './commands/admin';
 import type { Command } from './command';
 import { ArithmeticCommand, DeleteCommand, DeleteManyCommand, TouchCommand } from './commands/item';
@@ -38,7 +38,7 @@ import {
   type MetaWriteResult,
 } from './commands/meta-results';
 import { GatCommand, GatsCommand, GetCommand, GetManyCommand, GetsCommand, type ValueWithCas } from './commands/retrieval';
-import { CasCommand, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
+import { CasCommand, lastOfEach, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { CallObserver } from './call-observer';
 import { locate } from './call';
 import { isAbortSignal, rejected } from './abort';
@@ -72,6 +72,9 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   /** Carries the commands of this client; a policy goes in front of it: `new Client(policy(client.executor), client.options)`. */
   readonly executor: Executor;
+  /** Its options for keys, values and errors, as they were when it was made: for another client over the same or another executor. */
+  readonly options: ClientOptions<Out, In>;
+  /** All of them as they were given, to be shown. */
   readonly #options: ClientOptions<Out, In>;
   readonly #serde: Serde<Out, In>;
   readonly #keyRules: KeyRules;
@@ -108,12 +111,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     this.clientId = this.executor.monitor?.clientId ?? nextClientId();
     this.#observer = new CallObserver(this.executor, this.clientId, diagnostics, callerStack);
     this.#options = options;
-  }
-
-  /** Its options for keys, values and errors, for another client over the same or another executor. */
-  get options(): ClientOptions<Out, In> {
-    const names = ['serde', 'keyPrefix', 'allowUnicodeKeys', 'defaultNoreply', 'ignoreErrors', 'maxValueSize', 'clock', 'diagnostics', 'callerStack'] as const;
-    return Object.fromEntries(names.map((name) => [name, this.#options[name]]));
+    this.options = settingsAmong(VALUE_OPTIONS, options) as ClientOptions<Out, In>;
   }
 
   // ── retrieval ───────────────────────────────────────────────────────────────────────────────────────────
@@ -254,6 +252,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
         items.push({ wireKey, key, block, flags: given ?? flags, exptime });
       }
       const noreply = this.#noreply(options);
+      // What is stored and what is deleted may take different connections.
       if (someTooLarge) return this.#setSome(lastOfEach(items), noreply, options);
       return items.length === 0 ? Promise.resolve([]) : this.#execute(new SetManyCommand(items, noreply), options);
     });
@@ -321,12 +320,10 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * be options.
    */
   stats(...args: string[] | [...string[], CallOptions]): Promise<Map<string, Map<string, string>>> {
-    const last = args.at(-1);
-    const options = typeof last === 'object' ? last : undefined;
-    const words = options === undefined ? args : args.slice(0, -1);
+    const options = typeof args.at(-1) === 'object' ? (args.pop() as CallOptions) : undefined;
     return this.#read(
       'stats',
-      () => new StatsCommand(words.map((word) => checkWord('stats', word))),
+      () => new StatsCommand(args.map((word) => checkWord('stats', word))),
       options,
       new Map<string, Map<string, string>>(),
     );
@@ -402,10 +399,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     key: Key,
     options: MetaArithmeticOptions<N> & CallOptions = {},
   ): Promise<MetaCount<N>> {
-    const make = (): MetaRequest => this.#metaRequest({ code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock.time) });
-    const result = await this.#run('ma', make, options, META_OPTIONS);
-    const exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
-    return metaCount(result, exact);
+    let exact = false;
+    const make = (): MetaRequest => {
+      exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
+      return this.#metaRequest({ code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock.time) });
+    };
+    return metaCount(await this.#run('ma', make, options, META_OPTIONS), exact);
   }
 
   /** Asks every server to answer, which shows that it is alive. (`mn`) */
@@ -663,12 +662,6 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 }
 
 const EMPTY = Buffer.alloc(0);
-
-/** Of entries for the same item the last: what is stored and what is deleted may take different connections. */
-function lastOfEach(entries: readonly Entry[]): Entry[] {
-  // A routing key may place the same key on another server.
-  return [...new Map(entries.map((entry) => [`${entry.wireKey} ${Buffer.from(routingPart(entry.key)).toString('latin1')}`, entry])).values()];
-}
 
 /** The keys of a `setMany` that were certainly not stored. */
 function notStoredOf(outcome: PromiseSettledResult<Key[]>, command: SetManyCommand): Key[] {

@@ -153,9 +153,9 @@ abstract class BaseCommand<R> {
   get mustBeKnown(): boolean {
     return this.hasBlock && this.since !== undefined;
   }
-  /** Whether it may be written at any time, whatever the server is. One question in place of three, where each call is asked. */
+  /** Whether it may be written at any time, whatever the server is, and others after it. One question in place of four, where each call is asked. */
   get ordinary(): boolean {
-    return this.rawUntil === undefined && !this.mustBeKnown;
+    return this.rawUntil === undefined && !this.mustBeKnown && !this.closes;
   }
   /** Whether twemproxy, mcrouter and memcached's proxy all know it. Those that came later to memcached they do not. */
   get throughProxies(): boolean {

@@ -43,6 +43,7 @@ function shownOption(name: string, value: unknown): unknown {
   if (isBytes(value)) return `${value.length} bytes`;
   if (typeof value === 'function') return 'a function';
   if (!isObject(value)) return value;
-  const { name: className } = value.constructor;
+  // One without a prototype has no class.
+  const className = (value as { readonly constructor?: { readonly name: string } }).constructor?.name ?? 'Object';
   return className === 'Object' ? Object.keys(value).join(', ') : className;
 }

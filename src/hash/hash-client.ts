@@ -3,7 +3,7 @@ import { CLIENT_OPTIONS, type ClientOptions } from '../client/client-options';
 import { Connection, type ConnectionObserver } from '../client/connection';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { MemcacheIllegalInputError } from '../errors';
-import { ConnectionPool, POOL_OPTIONS, type PoolOptions } from '../pool/connection-pool';
+import { ConnectionPool, POOL_OPTIONS, poolSettings, type PoolOptions } from '../pool/connection-pool';
 import { functionOf, MILLISECONDS, objectWith, SWITCH, wholeNumber } from '../options/rule';
 import { option, settingsAmong, type OptionTable } from '../options/option';
 import { routingPart, type Key } from '../protocol/key';
@@ -80,9 +80,8 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
    * @throws MemcacheIllegalInputError naming the option or server that is not legal
    */
   constructor(servers: (Iterable<ClusterServer> & object) | Discovery, options: HashClientOptions<Out, In> = {}) {
-    const { clock, timeout } = settingsAmong(CLIENT_OPTIONS, options);
-    const { hasher, usePooling, ...health } = settingsAmong(HASH_OPTIONS, options);
-    const settings = { ...health, clock, timeout };
+    const settings = { ...settingsAmong({ ...CLIENT_OPTIONS, ...HASH_OPTIONS }, options), ...poolSettings(options) };
+    const { hasher, usePooling } = settings;
     const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;
     const router = new HashRouter(hasher ?? new RendezvousHash(), settings, ({ server }, observer) => {
@@ -93,7 +92,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
           follower?.onTrouble();
         },
       };
-      return usePooling ? new ConnectionPool(server, options, observing, loop) : new Connection(server, options, observing, loop);
+      return usePooling ? new ConnectionPool(server, settings, observing, loop) : new Connection(server, settings, observing, loop);
     });
     if (typeof servers === 'function') {
       follower = new ClusterFollower(router, servers, settings);

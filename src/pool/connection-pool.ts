@@ -7,7 +7,7 @@ import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
 import { ServerMeter } from '../client/meter';
 import { nextClientId } from '../client/observe';
 import type { Gathering } from '../client/wire/wire';
-import { option, settingsAmong, type OptionTable } from '../options/option';
+import { option, settingsAmong, type OptionTable, type Settings } from '../options/option';
 import { checkValue, MILLISECONDS, wholeNumber } from '../options/rule';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { Dispatcher, type Borrower, type DispatcherSettings, type PoolStats } from './dispatcher';
@@ -51,6 +51,13 @@ export const POOL_OPTIONS = {
   maxWaiting: option(wholeNumber(1, 2 ** 30), 32_768),
 } satisfies OptionTable<Omit<PoolOptions, keyof ConnectionOptions>>;
 
+/** @throws MemcacheIllegalInputError naming the option that is not legal */
+export function poolSettings(options: object): Settings<typeof POOL_OPTIONS> {
+  const settings = settingsAmong(POOL_OPTIONS, options);
+  checkValue('minPoolSize', wholeNumber(0, settings.maxPoolSize), settings.minPoolSize);
+  return settings;
+}
+
 /**
  * Several connections to one server. A connection is lent not to a call but to all calls that wait at that moment; they travel
  * pipelined, and the loan ends when the last of them is answered. A loan per call would cost fifteen times as much, as nothing
@@ -68,8 +75,7 @@ export class ConnectionPool implements Executor {
   constructor(server: ServerInput, options: PoolOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
     const address = parseServerAddress(server);
     const { clock, timeout } = connectionSettings(address, options);
-    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settingsAmong(POOL_OPTIONS, options);
-    checkValue('minPoolSize', wholeNumber(0, max), min);
+    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = poolSettings(options);
     loadGenericPool();
     const meter = observer.meter ?? new ServerMeter(address.name, nextClientId());
     this.meter = meter;

@@ -1,5 +1,17 @@
-import { Client, HashClient, MemcacheIllegalInputError, PooledClient, RetryingClient, type Client as AnyClient } from '../../src';
-import { illegal } from '../support/contract';
+import {
+  Client,
+  dnsDiscovery,
+  ElastiCacheClient,
+  HashClient,
+  MemcacheIllegalInputError,
+  PooledClient,
+  RetryingClient,
+  type Client as AnyClient,
+  type ClientOptions,
+  type HashClientOptions,
+} from '../../src';
+import { MemcachedServer } from '../../src/server';
+import { failure, illegal } from '../support/contract';
 
 it.each<[string, unknown]>([
   ['connectTimeout', -1],
@@ -97,3 +109,50 @@ it('tls: false is refused for an address that asks for TLS', () => {
 it('making a client opens nothing and takes no time', () => {
   for (let i = 0; i < 1000; i++) new Client('does.not.exist.example');
 });
+
+const makers: [name: string, make: (address: string, options: ClientOptions) => Client][] = [
+  ['Client', (address, options) => new Client(address, options)],
+  ['PooledClient', (address, options) => new PooledClient(address, options)],
+  ['HashClient', (address, options) => new HashClient([address], options)],
+];
+
+it.each(makers)('a %s keeps the options that it was made with, whatever becomes of their object', async (_, make) => {
+  await using server = await MemcachedServer.start();
+  const options: ClientOptions = { keyPrefix: 'a:' };
+  const client = make(server.address, options);
+  options.keyPrefix = 'b:';
+  await client.set('k', 'v');
+  expect(client.options.keyPrefix).toBe('a:');
+  expect(await new RetryingClient(client).get('k')).toBe('v');
+  await client.close();
+});
+
+it.each(makers)('a %s takes options that are inherited', async (_, make) => {
+  await using server = await MemcachedServer.start();
+  server.faults = () => ({ delay: 5000 });
+  const client = make(server.address, Object.create({ timeout: 100, keyPrefix: 'a:' }) as ClientOptions);
+  const started = performance.now();
+  expect((await failure(client.get('k'))).code).toBe('MEMCACHE_TIMEOUT');
+  expect(performance.now() - started).toBeLessThan(900);
+  expect(client.options.keyPrefix).toBe('a:');
+  server.faults = undefined;
+  await client.close();
+});
+
+it('a cluster takes its options when it is made: a server that is added later has the same', async () => {
+  const options: HashClientOptions = { usePooling: true, maxPoolSize: 2 };
+  const client = new HashClient(['127.0.0.1:1'], options);
+  options.maxPoolSize = 0;
+  client.addServer('127.0.0.1:2');
+  expect(client.servers()).toHaveLength(2);
+  await client.close();
+});
+
+it.each([[{ maxPoolSize: 0 }, 'maxPoolSize'], [{ maxPoolSize: 2, minPoolSize: 3 }, 'minPoolSize'], [{ maxWaiting: 0.5 }, 'maxWaiting']])(
+  'a cluster with a source refuses %p when it is made, not with its first call',
+  (options, name) => {
+    const source = dnsDiscovery('localhost');
+    expect(() => new HashClient(source, { usePooling: true, ...options })).toThrow(name);
+    expect(() => new ElastiCacheClient('localhost', { usePooling: true, ...options })).toThrow(name);
+  },
+);

@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Client, Connection, HashClient, PooledClient, type ClientOptions } from '../../src';
+import { CHANNELS, Client, Connection, HashClient, PooledClient, type ClientOptions, type ServerStateMessage } from '../../src';
 import { ConnectionPool } from '../../src/pool/connection-pool';
 import { Guard } from '../../src/client/policies/fail-fast';
 import { Relay } from '../../tools/relay';
@@ -143,6 +144,41 @@ describe.each<[string, (options: ClientOptions) => Client]>([
     expect(await client.get('k')).toBeUndefined();
     await client.close();
   });
+});
+
+it('what other connections of a pool were sent before a probe says nothing of the probe', async () => {
+  hold(8);
+  const client = new HashClient([server.address], { clock, timeout: 1000, retryTimeout: 1000, usePooling: true, random: () => 0 });
+  const calls: Promise<unknown>[] = [];
+  const callAndAdvance = async (milliseconds: number): Promise<void> => {
+    calls.push(rejection(client.get('k')));
+    await turns(5);
+    await clock.advance(milliseconds);
+  };
+  // Of three connections each comes due 300 ms after the one before, the probe is sent between the first and the second.
+  for (const milliseconds of [300, 300, 401, 251, 310, 100]) await callAndAdvance(milliseconds);
+  expect(client.servers()).toMatchObject([{ state: 'failing', failures: 1 }]);
+  await callAndAdvance(700);
+  await turns(5);
+  expect(client.servers()).toMatchObject([{ state: 'failing', failures: 2 }]);
+  await Promise.all(calls);
+  await client.close();
+});
+
+it('what cannot be read is told as such, also by the calls that fail at once', async () => {
+  server.next(async (connection) => {
+    await connection.expectMatch(/\r\n/);
+    await connection.send('STORED\n\n');
+  });
+  const codes: unknown[] = [];
+  const listen = (message: unknown): unknown => codes.push((message as ServerStateMessage).code);
+  subscribe(CHANNELS.serverState, listen);
+  const client = new Client(server.address, { clock, retryTimeout: RETRY });
+  expect(await failure(client.get('k'))).toMatchObject({ code: 'MEMCACHE_UNKNOWN', certainty: 'maybeExecuted' });
+  expect(await failure(client.get('k'))).toMatchObject({ code: 'MEMCACHE_UNKNOWN', certainty: 'notSent', cause: { code: 'MEMCACHE_UNKNOWN', server: server.address } });
+  unsubscribe(CHANNELS.serverState, listen);
+  expect(codes).toEqual(['MEMCACHE_UNKNOWN']);
+  await client.close();
 });
 
 it('a pool probes with one call over one connection, also where it has connections from before', async () => {

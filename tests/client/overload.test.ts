@@ -102,3 +102,15 @@ it.each([32_768, 100])('a loop that awaits its commands without answer is slowed
   expect(await client.get('k')).toBe(39_999);
   await client.close();
 });
+
+it.each([[2, 1], [32_768, 1024]])('calls that were withdrawn before they were sent hold up none without an answer, with maxPending %d', async (maxPending, withdrawn) => {
+  const client = new Client(server.address, { maxPending, timeout: 0 });
+  await client.set('k', 'old');
+  const abort = new AbortController();
+  const gets = Array.from({ length: withdrawn }, (_, i) => client.get(`k${i}`, { signal: abort.signal }).catch(() => 'aborted'));
+  abort.abort();
+  expect(await client.set('k', 'new', { noreply: true })).toBe(true);
+  expect(new Set(await Promise.all(gets))).toEqual(new Set(['aborted']));
+  expect(await client.get('k')).toBe('new');
+  await client.close();
+}, 5000);

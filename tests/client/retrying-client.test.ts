@@ -235,6 +235,15 @@ it('an answer that is an error is repeated only for those who name its class', a
   await client.close();
 });
 
+it('a count that no number can hold is not counted again', async () => {
+  const inner = new Client(server.address);
+  await inner.set('k', 2n ** 53n);
+  const client = new RetryingClient(inner, { retryFor: [MemcacheError], attempts: 3 });
+  expect(await failure(client.incr('k'))).toMatchObject({ code: 'MEMCACHE_INEXACT_NUMBER', exact: 2n ** 53n + 1n });
+  expect(await inner.get('k')).toBe(2n ** 53n + 1n);
+  await client.close();
+});
+
 it('is typed, prefixed and configured as the client it wraps', async () => {
   const inner = new PooledClient(server.address, { keyPrefix: 'p:', ignoreErrors: true });
   const client = new RetryingClient(inner);
@@ -328,6 +337,7 @@ describe('time', () => {
     const full = backoff({ base: 10, max: 100, random: () => 1 });
     expect([1, 2, 3, 4, 5, 60].map(full)).toEqual([10, 20, 40, 80, 100, 100]);
     expect(backoff({ base: 10, random: () => 0 })(3)).toBe(0);
+    expect([1, 2, 1025, 2 ** 30].map(backoff({ base: 0 }))).toEqual([0, 0, 0, 0]);
     const some = Array.from({ length: 100 }, () => backoff()(2));
     expect(new Set(some).size).toBeGreaterThan(50);
     expect(Math.max(...some)).toBeLessThanOrEqual(40);

@@ -253,6 +253,20 @@ it('when the endpoint is gone the servers themselves are asked', async () => {
   await client.close();
 });
 
+it('an endpoint that hangs is given up, also without a time-out: the servers are asked', async () => {
+  const { client, clock } = makeClient({ timeout: 0 });
+  await client.get('k');
+  endpoint.faults = () => ({ delay: 1_000_000 });
+  const [first] = nodes;
+  if (first === undefined) throw new Error('no nodes');
+  first.cluster = { version: 2, nodes: [{ host: 'localhost', ip: '127.0.0.1', port: port(3) }] };
+  await clock.advance(60_000);
+  await turns(20);
+  await clock.advance(5000);
+  while (names(client).join() !== byIp(3).join()) await turns();
+  await client.close();
+}, 5000);
+
 it('when nobody can tell, the list stays as it is', async () => {
   const { client, clock } = makeClient();
   await client.set('k', 'v');

@@ -299,6 +299,15 @@ it("a command of one's own merges the results that there are, and knows whose ea
 });
 
 describe('setMany', () => {
+  it('names each of two items of the same key on different servers that was not stored', async () => {
+    const client = new HashClient(['127.0.0.1:1'], { retryAttempts: 0 });
+    await rejection(client.get('k'));
+    expect(client.servers()).toMatchObject([{ state: 'dead' }]);
+    const entries: [Key, number][] = [[['r1', 'k'], 1], [['r2', 'k'], 2], ['k', 3], ['k', 4]];
+    expect(await client.setMany(entries)).toEqual([['r1', 'k'], ['r2', 'k'], 'k']);
+    await client.close();
+  });
+
   const entries: [string, string][] = KEYS.map((key) => [key, 'new']);
 
   function first(): ScriptedServer {
@@ -653,6 +662,7 @@ it('a weight is a weight, beside the server or beside its host', () => {
   const client = new HashClient(servers);
   expect(client.servers().map(({ name, weight }) => [name, weight])).toEqual([['a:1', 5], ['b:2', 4], ['/c', 3], ['d:11211', 1], ['e:11211', 1]]);
   expect(() => new HashClient([{ host: 'a', weight: -1 }])).toThrow('weight must be');
+  expect(() => new HashClient([illegal(null)])).toThrow('server must be "host"');
   expect(() => new HashClient([illegal({ server: 'a', wieght: 2 })])).toThrow('there is no option "wieght"; the options are server, weight');
   expect(() => new HashClient([illegal({ host: 'a', wieght: 2 })])).toThrow('there is no option "wieght"');
 });

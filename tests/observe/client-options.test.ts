@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { CHANNELS, Client, FallbackClient, HashClient, MemcacheConnectError, MemcacheTimeoutError, RetryingClient } from '../../src';
-import { failure, illegal } from '../support/contract';
+import { CHANNELS, Client, FallbackClient, HashClient, MemcacheConnectError, MemcachePartialError, MemcacheTimeoutError, RetryingClient } from '../../src';
+import { failure, illegal, rejection } from '../support/contract';
 import { runAlone } from '../support/program';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
 import type { BrokenSubscriberReport } from './alone/broken-subscriber';
@@ -244,9 +244,18 @@ it('callerStack: errors carry the stack of the call, each its own', async () => 
   expect(one.stack).toMatch(/--- the call ---\n.*Client\.get[^]*at here /);
   expect(other.stack).toMatch(/--- the call ---\n.*Client\.get[^]*at there /);
   expect(one.stack).not.toContain('at there ');
+  expect(other.stack).not.toContain('at here ');
   expect(one).toMatchObject({ code: 'MEMCACHE_CONNECT', server: dead, command: 'get' });
   expect(other.message).toBe(one.message);
   await client.close();
+});
+
+it('callerStack: what a partial failure has is there for each of several calls that fail with it', async () => {
+  const partial = new Map([['a', 1]]);
+  const error = new MemcachePartialError(partial, new Map());
+  const client = new Client({ execute: () => Promise.reject(error), close: () => Promise.resolve() }, { callerStack: true });
+  const calls = await Promise.all([rejection(client.getMany(['a'])), rejection(client.getMany(['a']))]);
+  expect(calls.map((each) => (each as MemcachePartialError).partial)).toEqual([partial, partial]);
 });
 
 it('callerStack alone has nothing published: no message is made for nobody', async () => {
@@ -288,6 +297,7 @@ it('inspect shows servers, states and the options that differ, in one screen and
   expect(shown).not.toMatch(/pa55w0rd|noDelay/);
   await client.close();
   const wrapped = [new RetryingClient(client, { attempts: 7 }), new FallbackClient([client], { copyHits: true })];
+  expect(inspect(new Client(dead, { diagnostics: Object.assign(Object.create(null) as object, { sample: 0.5 }) }))).toContain("diagnostics: 'sample'");
   expect(wrapped.map((each) => inspect(each))).toEqual([expect.stringMatching(/attempts: 7/), expect.stringMatching(/copyHits: true/)]);
   expect(inspect(new RetryingClient(client, { retryFor: [MemcacheTimeoutError, MemcacheConnectError] }))).toContain("retryFor: 'MemcacheTimeoutError, MemcacheConnectError'");
   const many = new HashClient(Array.from({ length: 100 }, (_, i) => `10.0.0.${i + 1}`));

@@ -6,7 +6,7 @@
  */
 import { MemcachePartialError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
-import type { Key } from '../../protocol/key';
+import { routingPart, type Key } from '../../protocol/key';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome, type Tally } from '../outcomes';
@@ -166,6 +166,12 @@ export interface Entry extends Item {
   readonly key: Key;
 }
 
+/** Of entries for the same item the last. */
+export function lastOfEach(entries: readonly Entry[]): Entry[] {
+  // A routing key may place the same key on another server.
+  return [...new Map(entries.map((entry) => [`${entry.wireKey} ${Buffer.from(routingPart(entry.key)).toString('latin1')}`, entry])).values()];
+}
+
 /** The keys that were not stored. */
 export class SetManyCommand extends KeysCommand<Key[]> {
   get verb(): 'set' {
@@ -262,7 +268,7 @@ export class SetManyCommand extends KeysCommand<Key[]> {
   /** The keys whose last entry was refused. */
   #notStored(failed: readonly number[]): Key[] {
     if (failed.length === 0) return [];
-    const last = new Map(this.#entries.map(({ wireKey }, index) => [wireKey, index]));
-    return pickAt(this.#entries, failed.filter((index) => last.get(this.#entries[index]?.wireKey ?? '') === index)).map(({ key }) => key);
+    const last = new Set(lastOfEach(this.#entries));
+    return pickAt(this.#entries, failed).filter((entry) => last.has(entry)).map(({ key }) => key);
   }
 }

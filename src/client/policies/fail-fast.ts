@@ -37,6 +37,9 @@ export class Guard implements Executor {
   readonly health: ServerHealth;
   readonly #next: Executor;
   readonly #guarded: Guarded;
+  #probing = false;
+  /** The last trouble since the probe began that is under way. */
+  #trouble: unknown;
 
   constructor(next: Executor, health: ServerHealth, guarded: Guarded) {
     this.#next = next;
@@ -62,9 +65,9 @@ export class Guard implements Executor {
 
   /** A connection could not be made, or was lost with calls on it. */
   onTrouble(failure: unknown): void {
-    const before = this.health.state;
-    this.health.onTrouble(failure);
-    this.#tellOfChange(before);
+    // A probe decides itself: other connections may still be lost with what they were sent before.
+    if (this.#probing) this.#trouble = failure;
+    else this.#change((health) => { health.onTrouble(failure); });
   }
 
   close(): Promise<void> {
@@ -77,25 +80,32 @@ export class Guard implements Executor {
 
   /** Sends a call as the probe: any answer, even an error, shows that the server is back. */
   async #probeWith<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
+    this.#probing = true;
+    this.#trouble = undefined;
     try {
       const result = await this.#next.execute(command, options);
-      this.#onAnswer();
+      this.#onProbed(true);
       return result;
     } catch (error) {
-      if (isAnswer(error)) this.#onAnswer();
+      this.#onProbed(isAnswer(error), error);
       throw error;
-    } finally {
-      this.health.onProbeEnd();
     }
   }
 
-  #onAnswer(): void {
-    const before = this.health.state;
-    this.health.onAnswer();
-    this.#tellOfChange(before);
+  /** Without trouble, or when it was aborted, a probe that was not answered has no outcome. */
+  #onProbed(answered: boolean, error?: unknown): void {
+    this.#probing = false;
+    this.#change((health) => {
+      if (answered) health.onAnswer();
+      else if (this.#trouble !== undefined && error instanceof MemcacheError) health.onTrouble(this.#trouble);
+      health.onProbeEnd();
+    });
   }
 
-  #tellOfChange(before: ServerState): void {
+  /** Changes the state by `how`, and tells of it. */
+  #change(how: (health: ServerHealth) => void): void {
+    const { state: before } = this.health;
+    how(this.health);
     const { state, lastFailure } = this.health;
     if (state === before) return;
     const { clientId, server } = this.#guarded.meter;

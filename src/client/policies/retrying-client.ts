@@ -1,4 +1,4 @@
-import { MemcacheError, MemcacheIllegalInputError, MemcachePartialError } from '../../errors';
+import { MemcacheError, MemcacheIllegalInputError, MemcacheInexactNumberError, MemcachePartialError } from '../../errors';
 import { systemClock, type Clock } from '../../runtime/clock';
 import { systemRandom, type Random } from '../../runtime/random';
 import type { CacheValue } from '../../serde';
@@ -187,7 +187,8 @@ export class Retrier implements Executor {
   }
 
   #mayRepeat(command: Command<unknown>, error: unknown): boolean {
-    if (!(error instanceof MemcacheError) || error instanceof MemcacheIllegalInputError) return false;
+    // What was counted would be counted again, and the count is no smaller then.
+    if (!(error instanceof MemcacheError) || error instanceof MemcacheIllegalInputError || error instanceof MemcacheInexactNumberError) return false;
     if (this.#doNotRetryFor.some((errorClass) => error instanceof errorClass)) return false;
     if (this.#retryFor.length > 0 && !this.#retryFor.some((errorClass) => error instanceof errorClass)) return false;
     switch (error.certainty) {
@@ -266,7 +267,8 @@ export const BACKOFF_OPTIONS = {
  */
 export function backoff(options: BackoffOptions = {}): (attempt: number) => number {
   const { base, max, random } = settingsOf(BACKOFF_OPTIONS, options);
-  return (attempt) => Math.min(max, base * 2 ** (attempt - 1)) * random();
+  // Beyond this power a number is infinite, and a base of 0 would give no number.
+  return (attempt) => Math.min(max, base * 2 ** Math.min(attempt - 1, 1023)) * random();
 }
 
 function isErrorClass(entry: unknown): entry is ErrorClass {

@@ -115,7 +115,8 @@ export class ServerHealth {
 
 /** Whether a failure is the server's fault: an answer of the server, a mistake in the request, or a value that another client made too large, is not. */
 export function isServersFault(failure: unknown): boolean {
-  return ![MemcacheClientError, MemcacheAuthenticationError, OversizeError].some((kind) => failure instanceof kind);
+  const { cause } = failure as { readonly cause?: unknown };
+  return !(failure instanceof MemcacheClientError || failure instanceof MemcacheAuthenticationError || cause instanceof OversizeError);
 }
 
 /** Whether this process, or its machine, had no file descriptor left: all its servers would be dead long after it has some again. */

@@ -19,7 +19,8 @@ const MAX_UNANSWERED = 1024;
  * - Gets in a row become one line ({@link GetLine}).
  * - A run of noreply commands is closed by a fence, whose answer the last of them awaits. One with a large block is answered, and
  *   awaits its own answer (see `ANSWERED_FROM`).
- * - A raw command is written only when nothing else is awaited, and nothing is written after it.
+ * - A raw command is written only when nothing else is awaited, and nothing is written after it. Nor is anything after `quit` and
+ *   `shutdown`: it would be lost.
  * - Before the first meta command with a data block the server is asked for its version: one that does not know the command would
  *   take the data for commands. Before the first `me` too, which memcached 1.5.22 answers by one line too many.
  */
@@ -30,8 +31,8 @@ export class Outbox {
   readonly #line: GetLine;
   /** The last of a run of noreply commands. */
   #unfenced: Call<unknown> | undefined;
-  /** The raw command that has the connection for itself. */
-  #raw: Call<unknown> | undefined;
+  /** Nothing is written after it until it is answered: a raw command, which has the connection for itself, or one that ends it. */
+  #barrier: Call<unknown> | undefined;
   /** Whether the server has meta commands, once its version is known. */
   #knowsMeta: boolean | undefined;
   /** The call in whose place the version is awaited; nothing is written after it. */
@@ -49,13 +50,9 @@ export class Outbox {
     this.#maxUnanswered = Math.max(1, Math.min(MAX_UNANSWERED, maxPending - 1));
   }
 
-  /** The raw command that has the connection for itself, until {@link endRaw}. */
-  get raw(): Call<unknown> | undefined {
-    return this.#raw;
-  }
-
-  endRaw(): void {
-    this.#raw = undefined;
+  /** The token that ends the reply to the raw command that was written last, if one was. */
+  get rawUntil(): Buffer | undefined {
+    return this.#barrier?.command.rawUntil;
   }
 
   /** Whether a written call was only asked for: its own bytes have not left yet. */
@@ -70,8 +67,9 @@ export class Outbox {
    */
   encode(separately: boolean): boolean {
     let call: Call<unknown> | undefined;
+    if (this.#calls.written === 0) this.#barrier = undefined;
     // Several pieces leave together: sets of 100 KB that leave one by one take a fifth more.
-    while (this.#raw === undefined && this.#asking === undefined && this.#request.size < 4 * PIECE && (call = this.#calls.next) !== undefined) {
+    while (this.#barrier === undefined && this.#asking === undefined && this.#request.size < 4 * PIECE && (call = this.#calls.next) !== undefined) {
       // Withdrawn in time: without a reader it awaits nothing, and is passed over when its turn comes.
       const { command } = call;
       if (call.settled) call.endsReply = false;
@@ -79,12 +77,13 @@ export class Outbox {
         this.#fence();
         this.#line.add(call, command);
       } else if (command.noreply) {
-        if (this.#calls.written >= this.#maxUnanswered) break;
+        // Those that were withdrawn await nothing that would let it go on.
+        if (this.#calls.written >= this.#maxUnanswered && !this.#isAlone()) break;
         this.#writeUnanswered(call);
       } else if (command.ordinary) this.#write(call, separately || call.separate ? (command.separated ?? command) : command);
-      else if (command.rawUntil !== undefined) {
-        if (!this.#isAlone()) break;
-        if (this.#write(call, command)) this.#raw = call;
+      else if (command.closes || command.rawUntil !== undefined) {
+        if (!command.closes && !this.#isAlone()) break;
+        if (this.#write(call, command)) this.#barrier = call;
       } else if (this.#knowsMeta === undefined) this.#ask(call);
       else if (this.#knowsMeta) this.#write(call, command);
       else {

@@ -67,7 +67,7 @@ export interface WireOwner {
    * No more calls can be taken; `unsent` were never written. `failure` tells what went wrong, if something was awaited
    * or the connection could not be made; it is undefined after a farewell.
    */
-  onEnd(wire: Wire, unsent: Call<unknown>[], failure: unknown): void;
+  onEnd(wire: Wire, unsent: Call<unknown>[], failure: MemcacheError | undefined): void;
 }
 
 /**
@@ -293,7 +293,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   #send(): void {
     this.#countBatch(this.#request.size);
     // Before it is written: a transport of the user's own may pass on the reply at once.
-    const until = this.#outbox.raw?.command.rawUntil;
+    const until = this.#outbox.rawUntil;
     if (until !== undefined) this.#raw ??= new RawReader(until, this.#settings.maxValueSize, this.#name);
     const transport = this.#transport;
     const { hasBlocks } = this.#request;
@@ -382,9 +382,8 @@ export class Wire implements Carrier, DeadlineKeeper {
   #readRaw(reader: RawReader, chunk: Buffer): void {
     const answer = reader.push(chunk);
     if (answer === undefined) return;
-    const call = this.#outbox.raw;
+    const call = this.#calls.head;
     this.#raw = undefined;
-    this.#outbox.endRaw();
     if (call?.unawaited !== false) this.#calls.pass();
     else this.#calls.shift();
     call?.resolve(answer.reply, this.meter);
@@ -454,7 +453,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** There is a doubt about the position in the stream. */
   #spoil(cause: unknown): void {
     const why = whyUnreadable(cause);
-    if (this.#state === 'ready') this.#end(`the connection was dropped: ${why}`, cause, cause);
+    if (this.#state === 'ready') this.#end(`the connection was dropped: ${why}`, cause, this.#unreadable(cause));
     else this.#cannotConnect(why, cause);
   }
 
@@ -502,7 +501,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   /** Rejects what awaits a reply, unless it only reads and is to be repeated, and hands back what was never written. */
-  #end(message: string, cause?: unknown, failure?: unknown, repeatsReads = false): void {
+  #end(message: string, cause?: unknown, failure?: MemcacheError, repeatsReads = false): void {
     if (this.#state === 'ended') return;
     const wasReady = this.#state === 'ready';
     this.#state = 'ended';
@@ -538,11 +537,10 @@ export class Wire implements Carrier, DeadlineKeeper {
     }
   }
 
-  #countEnd(failure: unknown): void {
+  #countEnd(failure: MemcacheError | undefined): void {
     this.meter.disconnected(failure !== undefined);
     if (!connectionsClosed.heard) return;
-    const code = failure === undefined ? undefined : failure instanceof MemcacheError ? failure.code : UNREADABLE;
-    connectionsClosed.publish({ ...this.#origin, code, pending: this.#awaited.length, ageMs: this.#settings.clock.now() - this.#since });
+    connectionsClosed.publish({ ...this.#origin, code: failure?.code, pending: this.#awaited.length, ageMs: this.#settings.clock.now() - this.#since });
   }
 
   #about(certainty: Certainty, cause?: unknown): { server: string; certainty: Certainty; cause: unknown } {
@@ -587,6 +585,3 @@ export class Wire implements Carrier, DeadlineKeeper {
     else this.#transport.unref();
   }
 }
-
-/** The code of the error for calls whose reply cannot be read. */
-const UNREADABLE = 'MEMCACHE_UNKNOWN';

@@ -45,6 +45,8 @@ interface ClusterNode {
 
 /** At most this many servers are asked for the list before a look-up counts as failed. */
 const MAX_ASKED = 3;
+/** The most milliseconds that a server may take to answer where calls have no time-out: without an end there would be no other look-up. */
+const LONGEST_LOOK = 5000;
 /** Milliseconds until the next look-up after one that failed. */
 const RETRY_AFTER = 1000;
 /**
@@ -67,9 +69,9 @@ export function elastiCacheDiscovery(configEndpoint: ServerInput, options: Elast
 /** The same with options some of which are those of the client of the cluster, which checks their names. */
 export function discoveryAmong(configEndpoint: ServerInput, options: ElastiCacheOptions & ConnectionOptions): Discovery {
   const address = parseServerAddress(configEndpoint);
-  settingsAmong(CONNECTION_OPTIONS, options);
+  const connection = settingsAmong(CONNECTION_OPTIONS, options);
   const { endpoint } = address;
-  const tls = options.tls ?? address.tls;
+  const tls = connection.tls ?? address.tls;
   const { refreshInterval: interval, useVpc = tls === false || 'path' in endpoint } = settingsAmong(ELASTICACHE_OPTIONS, options);
   return async function* ({ signal, wait }) {
     let config: ClusterConfig | undefined;
@@ -81,7 +83,7 @@ export function discoveryAmong(configEndpoint: ServerInput, options: ElastiCache
       const known = config?.nodes.map((node) => serverOf(node, useVpc, address)) ?? [];
       const from = failed % Math.max(1, known.length);
       try {
-        const found = await askAnyOf([configEndpoint, ...known.slice(from), ...known.slice(0, from)], options, signal);
+        const found = await askAnyOf([configEndpoint, ...known.slice(from), ...known.slice(0, from)], connection, signal);
         // A lower version is an outdated answer, from a server that does not have the new list yet.
         if (config === undefined || found.version > config.version || isSame(found, config) || ++doubted === MOST_DOUBTED) {
           config = found;
@@ -133,7 +135,7 @@ async function askAnyOf(servers: readonly ServerInput[], options: ConnectionOpti
 
 async function ask(server: ServerInput, options: ConnectionOptions, signal: AbortSignal): Promise<ClusterConfig> {
   const { connectTimeout, timeout, noDelay, tls, auth, clock, connect } = options;
-  const client = new Client(server, { connectTimeout, timeout, noDelay, tls, auth, clock, connect, serde: new RawSerde() });
+  const client = new Client(server, { connectTimeout, timeout: timeout === 0 ? LONGEST_LOOK : timeout, noDelay, tls, auth, clock, connect, serde: new RawSerde() });
   try {
     return parseConfig(await askForConfig(client, signal));
   } finally {

@@ -1,6 +1,7 @@
 import { parseServerAddress, type ServerAddress, type ServerInput } from '../../client/server-address';
 import { MemcacheIllegalInputError } from '../../errors';
 import { checkOptionNames } from '../../options/option';
+import { isObject } from '../../options/rule';
 
 /** A server of a cluster, with its weight: its share of the keys, relative to the others (default 1). */
 export type ClusterServer =
@@ -35,7 +36,7 @@ export function signatureOf({ weight, address: { tls, auth } }: Member): string 
 
 /** A weight may stand beside the server or beside its host. */
 function apart(entry: ClusterServer): { server: ServerInput; weight: number } {
-  if (typeof entry !== 'object') return { server: entry, weight: 1 };
+  if (!isObject(entry)) return { server: entry, weight: 1 };
   if ('server' in entry) {
     checkOptionNames(entry, { server: 0, weight: 0 });
     return { server: entry.server, weight: entry.weight ?? 1 };

@@ -1,4 +1,4 @@
-import { rejection } from '../rejection';
+import { failure, rejection } from '../rejection';
 import { text, type ContractRun } from './contract-run';
 
 export function describeManyAtOnce(run: ContractRun): void {
@@ -107,6 +107,24 @@ export function describeLife(run: ContractRun): void {
       await run.client.set(key, 1);
       expect(await run.client.quit()).toBeUndefined();
       expect(await run.client.get(key)).toBe(1);
+    });
+
+    it('calls made right after quit are answered, each once', async () => {
+      const key = fresh();
+      const { client } = run;
+      await client.set(key, 1);
+      expect(await Promise.all([client.quit(), client.incr(key), client.getMany([key])])).toEqual([undefined, 2, new Map([[key, 2]])]);
+      expect(await client.incr(key)).toBe(3);
+    });
+
+    it('a refused shutdown ends nothing', async () => {
+      const key = fresh();
+      const { client } = run;
+      await client.set(key, 1);
+      const outcome = failure(client.shutdown());
+      expect(await client.incr(key)).toBe(2);
+      expect((await outcome).certainty).toBe('executed');
+      expect(await client.incr(key)).toBe(3);
     });
   });
 }

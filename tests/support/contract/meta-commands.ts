@@ -1,4 +1,4 @@
-import { MemcacheIllegalInputError, MemcacheInexactNumberError, MetaCommand } from '../../../src';
+import { MemcacheIllegalInputError, MemcacheInexactNumberError, MetaCommand, type MetaArithmeticOptions } from '../../../src';
 import { failure } from '../rejection';
 import { aNumber, DAY, META, type ContractRun } from './contract-run';
 
@@ -78,6 +78,10 @@ export function describeMetaCommands(run: ContractRun): void {
         cas: (await run.client.gets(key))[1],
       });
       expect(await run.client.metaArithmetic(key, { mode: 'decr', delta: 100n })).toMatchObject({ value: 0n });
+      const options: MetaArithmeticOptions<number | bigint> = { delta: 1n };
+      const counted = run.client.metaArithmetic(key, options);
+      options.delta = 1;
+      expect(await counted).toMatchObject({ value: 1n });
       await run.client.set(key, 2n ** 53n);
       const error = await failure(run.client.metaArithmetic(key));
       expect(error).toBeInstanceOf(MemcacheInexactNumberError);
