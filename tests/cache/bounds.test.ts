@@ -445,6 +445,17 @@ describe('waits', () => {
     expect(load).not.toHaveBeenCalled();
   });
 
+  it('of another process are waited for by as many callers as there may be', async () => {
+    const fleet = new Fleet(2, 100);
+    const [a, b] = fleet.processes;
+    const load = a!.get('k');
+    await fleet.clock.pass(10);
+    // More than a function can be called with.
+    const waiting = Array.from({ length: 150_000 }, () => b!.get('k'));
+    expect(await fleet.clock.until(load)).toBe('k@0');
+    expect(new Set(await fleet.clock.until(Promise.all(waiting)))).toEqual(new Set(['k@0']));
+  });
+
   it('with a patience of 0 keys that are asked for one after the other in one millisecond are all loaded', async () => {
     const fleet = new Fleet(2, 0, { leaseWait: 0 });
     const [a, b] = fleet.processes;
