@@ -24,8 +24,9 @@ import { Gate } from './exchange/gate';
 import type { Leases, Place } from './exchange/leases';
 import { MetaLeases } from './exchange/meta-leases';
 import { rejecting } from './exchange/rejecting';
+import { Reply } from './exchange/reply';
 import { CasNumbers } from './exchange/tokens';
-import { EntryReader } from './format/entry-reader';
+import { allOf, EntryReader } from './format/entry-reader';
 import { EntryWriter } from './format/entry-writer';
 import { Circuits } from './health/circuit';
 import { KeySpace } from './key-space';
@@ -111,7 +112,7 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
     origin,
     failed,
   });
-  const reader = new Reader({ settings, clock, random, events, gate, circuits, loads, failed, slots, durations, storing, versions, limits, pending, chunks, near, serverOf, epoch });
+  const reader = new Reader({ settings, clock, random, events, gate, circuits, loads, failed, slots, durations, storing, versions, limits, pending, chunks, near, copyOf: copier(writer, entryReader), serverOf, epoch });
   const writes = new Writes({ settings, executor, clock, random, events, gate, places, reader, near, broadcast, writer, chunks, storing, durations, versions });
   const lookups = new Lookups({ executor, clock, keys, places, gate, events, entryReader, chunks, versions, near, broadcast, slots, loads, reader, limits });
   return { settings, clock, keys, events, near, broadcast, slots, loads, lookups, writes, pending, limits };
@@ -134,6 +135,21 @@ function counterHealth(placeOf: (name: string) => Place, serverOf: (place: Place
         },
       };
     },
+  };
+}
+
+/** Makes copies of values as if they had been stored and read. */
+function copier(writer: EntryWriter, reader: EntryReader): (key: Key, value: unknown) => unknown {
+  return (key, value) => {
+    if (typeof value !== 'object') return value;
+    const reply = new Reply();
+    try {
+      const { data, flags } = writer.serialize(key, value);
+      reader.readValue(reply, key, allOf(Buffer.from(data), true), flags, 1);
+    } catch {
+      // A serde need not write all that it reads.
+    }
+    return reply.value;
   };
 }
 

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Client, FallbackClient, HashClient, JsonSerde, ManualClock, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor, type Serde } from '../../src';
-import { ReadThroughCache, type CacheOptions } from '../../src/cache';
+import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
@@ -932,6 +932,35 @@ describe('what the caller changes while a call is under way', () => {
     await cache.close();
     expect(await cache.peek('k')).toEqual(value());
     expect(cache.stats()).toMatchObject({ 'stale-hit': 1, refresh: 1, stored: 1 });
+  });
+
+  it.each<[string, CacheOptions]>([
+    ['another process loads for too long', {}],
+    ['only the near cache has one', { l1: { admit: 'all', ttl: 10, staleIfError: 60_000 } }],
+  ])('nor is it when %s', async (_, options) => {
+    const fleet = new Fleet(2, 0, { ...options, expire: 5, staleIfError: 60, earlyRefresh: 0, leaseWait: 100, softTimeout: 150 });
+    const [a, b] = fleet.processes;
+    const near = options.l1 !== undefined;
+    const load = async ({ old }: LoadContext<{ n: number }>): Promise<{ n: number }> => {
+      await fleet.clock.sleep(500);
+      return old ?? { n: 0 };
+    };
+    await fleet.clock.until(a!.cache.set('k', { n: 1 }));
+    if (near) await fleet.clock.until(b!.cache.get('k', load));
+    await fleet.clock.pass(10_000);
+    if (near) b!.line.state = 'down';
+    else void a!.cache.get('k', () => new Promise(() => undefined));
+    await fleet.clock.pass(10);
+    const loaded = jest.fn(load);
+    const read = b!.cache.get<{ n: number }>('k', loaded);
+    await fleet.clock.pass(300);
+    const given = await read;
+    expect(given).toEqual({ n: 1 });
+    given.n = 2;
+    // Whoever joins the load gets what it returns.
+    const other = b!.cache.get<{ n: number }>('k', loaded, { softTimeout: 0 });
+    expect(await fleet.clock.until(other)).toEqual({ n: 1 });
+    expect(loaded).toHaveBeenCalledTimes(1);
   });
 
   it('each caller has its own value of the near cache when nothing else is left', async () => {
