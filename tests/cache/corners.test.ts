@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Client, FallbackClient, HashClient, JsonSerde, ManualClock, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor, type Serde } from '../../src';
+import { CacheLoadTimeoutError, Client, FallbackClient, HashClient, JsonSerde, ManualClock, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor, type Serde } from '../../src';
 import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
@@ -330,6 +330,52 @@ describe('loads that nobody waits for any more', () => {
     const next = [1, 2].map((i) => cache.get(`k${i}`, () => 'v'));
     expect(await fleet.clock.until(Promise.all([hung, ...next]))).toEqual(['late', 'v', 'v']);
     expect(cache.stats()).toMatchObject({ queued: 0, loads: 0, flights: 0 });
+  });
+
+  const ways: [string, CacheOptions][] = [
+    ['while it ran', { abortUnused: true }],
+    ['before its turn came', { maxLoads: 1 }],
+    ['until its turn came, for softTimeout', { maxLoads: 1, softTimeout: 20 }],
+    ['until the cache was closed', { closeTimeout: 5 }],
+  ];
+
+  it.each(ways.flatMap(([how, options]): [string, string, CacheOptions][] => [['with', how, options], ['without', how, options]]))('%s meta commands: of an outdated value they are no failure, waited for %s', async (meta, how, options) => {
+    const around = meta === 'with' ? undefined : (client: Client): Client => new Client(client.executor, { ...client.options, proxy: true });
+    const fleet = new Fleet(2, 100, { expire: 5, staleIfError: 600, earlyRefresh: 0, ...options }, around);
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(a!.get('k'));
+    await fleet.clock.pass(10_000);
+    fleet.database.write('k');
+    if (options.maxLoads !== undefined) void a!.get('other');
+    await fleet.clock.pass(10);
+    const controller = new AbortController();
+    const given = a!.get('k', { signal: controller.signal }).catch(() => 'given up');
+    await fleet.clock.pass(50);
+    if (options.closeTimeout !== undefined) await fleet.clock.until(a!.cache.close());
+    controller.abort();
+    // Whoever closes the cache gets what there is.
+    expect(await fleet.clock.until(given)).toBe(how.includes('softTimeout') || how.includes('closed') ? 'k@0' : 'given up');
+    await fleet.clock.pass(200);
+    const at = fleet.clock.now();
+    expect(await fleet.clock.until(b!.get('k', { softTimeout: 0 }))).toBe('k@1');
+    // It has waited for nobody.
+    expect(fleet.clock.now() - at).toBeLessThanOrEqual(100);
+    expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
+  });
+
+  it.each([['loadTimeout', 1, CacheLoadTimeoutError], ['close', 2, undefined]] as const)('errorPause holds for a load that %s has ended, or not', async (what, loads, rejected) => {
+    const fleet = new Fleet(1, 100, { errorPause: 60_000, closeTimeout: 5, ...(what === 'loadTimeout' && { loadTimeout: 50, abortUnused: true }) });
+    const { cache } = fleet.processes[0]!;
+    const read = (): Promise<unknown> => fleet.processes[0]!.get('k').catch((error: unknown) => error);
+    const first = read();
+    await fleet.clock.pass(10);
+    if (what === 'close') await fleet.clock.until(cache.close());
+    await fleet.clock.until(first);
+    await fleet.clock.pass(100);
+    const second = await fleet.clock.until(read());
+    if (rejected === undefined) expect(second).toBe('k@0');
+    else expect(second).toBeInstanceOf(rejected);
+    expect(fleet.database.loads).toBe(loads);
   });
 
   it('keep nothing of those who have given up, although they never end', async () => {

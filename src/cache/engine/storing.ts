@@ -99,6 +99,20 @@ export class Storing {
     return this.free(place, cas);
   }
 
+  /** After a load that was given up: the next reader may load. */
+  giveBack(flight: Flight): Promise<void> | undefined {
+    const { claim, place, cas, old, background } = flight;
+    // What is refreshed in the background may be fresh yet, and this would end that.
+    if (claim !== 'token' || old === undefined || background) return this.release(flight, false);
+    const { leases, events } = this.#context;
+    return leases()?.takeOver(place, cas).then(
+      () => undefined,
+      (error: unknown) => {
+        events.emit('cache-error', place.key, { error });
+      },
+    );
+  }
+
   /** Deletes the item if it still has this CAS. It never rejects. */
   free(place: Place, cas: string): Promise<void> {
     const { leases, events } = this.#context;
