@@ -457,6 +457,34 @@ describe('tags', () => {
     expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
   });
 
+  it.each<[string, CacheOptions]>([['a tag', { tags: ['t'] }], ['the namespace', { namespace: 'n' }]])('what this process hears of %s over another connection while it changes it is not believed afterwards', async (what, options) => {
+    let slow = { before: 0, after: 0 };
+    const fleet: Fleet = new Fleet(1, 0, { ...options, tagMaxAge: 100 }, (client) => new Client(new Before(client.executor, async (command, go) => {
+      const { before, after } = command.verb === 'ma' ? slow : { before: 0, after: 0 };
+      slow.before = 0;
+      if (before > 0) await fleet.clock.sleep(before);
+      const result = await go();
+      if (before === 0 && after > 0) await fleet.clock.sleep(after);
+      return result;
+    }), client.options));
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(1000);
+    fleet.database.write('k');
+    // The change comes to the server after the question, whose answer takes longer.
+    slow = { before: 20, after: 60 };
+    const changed = what === 'a tag' ? process!.cache.invalidateTags('t') : process!.cache.invalidateNamespace();
+    await fleet.clock.pass(10);
+    const meanwhile = process!.get('k');
+    await fleet.clock.until(changed);
+    slow.after = 0;
+    for (let i = 0; i < 10; i++) {
+      expect(await fleet.clock.until(process!.get('k'))).toBe('k@1');
+      await fleet.clock.pass(10);
+    }
+    await fleet.clock.until(meanwhile);
+  });
+
   it('an entry stays when its tag cannot be asked for', async () => {
     const fleet = new Fleet(1, 0, { tags: ['t'], expire: 600 });
     await fleet.herd(1, 'k');

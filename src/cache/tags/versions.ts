@@ -43,6 +43,16 @@ interface Known {
   askedAt: number;
   /** When the answer came: the server may have been asked as late as this. */
   heardAt: number;
+  /** Which of the changes by this process has made it; 0 for none. */
+  change: number;
+}
+
+/** When a question was sent. */
+interface Moment {
+  /** On the monotonic clock. */
+  readonly at: number;
+  /** How many changes by this process had been answered by then. */
+  readonly changes: number;
 }
 
 /**
@@ -55,6 +65,8 @@ export class Versions {
   readonly #asked = new Map<string, Promise<Version | undefined>>();
   /** Questions that have not been sent yet. */
   readonly #unsent = new Map<string, Promise<string>>();
+  /** How many changes by this process have been answered. */
+  #changes = 0;
 
   constructor(context: VersionsContext) {
     this.#context = context;
@@ -94,8 +106,12 @@ export class Versions {
     if (asked === undefined) {
       asked = Promise.resolve().then(async () => {
         this.#unsent.delete(name);
-        const askedAt = this.#context.clock.now();
-        return this.#learn(name, askedAt, await this.#context.counters.read(name)).number;
+        let learned: Version | undefined;
+        do {
+          const asked = this.#moment();
+          learned = this.#learn(name, asked, await this.#context.counters.read(name));
+        } while (learned === undefined);
+        return learned.number;
       });
       this.#unsent.set(name, asked);
     }
@@ -158,7 +174,7 @@ export class Versions {
     const { number } = await this.#context.counters.change(name);
     // Another answer that was asked for later came before: over several connections it is not known which is the last, so it is asked for.
     const last = (this.#known.get(name)?.askedAt ?? 0) <= startedAt;
-    this.#known.set(name, { number, askedAt: last ? startedAt : -Infinity, heardAt: this.#context.clock.now() });
+    this.#known.set(name, { number, askedAt: last ? startedAt : -Infinity, heardAt: this.#context.clock.now(), change: ++this.#changes });
   }
 
   async #isPresent(name: string, number: string): Promise<boolean | undefined> {
@@ -191,7 +207,7 @@ export class Versions {
   }
 
   #ask(name: string): Promise<Version | undefined> {
-    const askedAt = this.#context.clock.now();
+    const moment = this.#moment();
     const latest = (): Version | undefined => {
       const number = this.#known.get(name)?.number;
       return number === undefined ? undefined : { number, age: 0 };
@@ -206,20 +222,30 @@ export class Versions {
         resolve(latest());
       };
       const question: Limited & { over: boolean } = { due: 0, over: false, onTime: giveUp };
-      this.#context.limits.add(question, this.#context.limit, askedAt);
+      this.#context.limits.add(question, this.#context.limit, moment.at);
       this.#context.counters.read(name).then((version) => {
         question.over = true;
         asked.ok();
-        resolve(this.#learn(name, askedAt, version));
+        resolve(this.#learn(name, moment, version) ?? latest());
       }, giveUp);
     });
   }
 
-  #learn(name: string, askedAt: number, version: Version): Version {
-    // A change by this process since then is newer.
+  #moment(): Moment {
+    return { at: this.#context.clock.now(), changes: this.#changes };
+  }
+
+  /** @returns undefined where the answer may be older than a change by this process */
+  #learn(name: string, { at, changes }: Moment, version: Version): Version | undefined {
     const known = this.#known.get(name);
-    if (known !== undefined && known.askedAt > askedAt) return { number: known.number, age: 0 };
-    this.#known.set(name, { number: version.number, askedAt, heardAt: this.#context.clock.now() });
+    // A change by this process since then is newer.
+    if (known !== undefined && known.askedAt > at) return { number: known.number, age: 0 };
+    if (known !== undefined && known.change > changes && known.number !== version.number) {
+      // Over two connections the change may have come first, or last: it is asked for again.
+      known.askedAt = -Infinity;
+      return undefined;
+    }
+    this.#known.set(name, { number: version.number, askedAt: at, heardAt: this.#context.clock.now(), change: 0 });
     return version;
   }
 }
