@@ -90,7 +90,7 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   const counters = new ServerCounters(executor, gate, random, keys, cacheTimeout);
   const health = counterHealth((name) => keys.counter(name), serverOf, circuits, events);
   const versions = new Versions({ counters, health, clock, limits, limit: cacheTimeout, maxAge: settings.tagMaxAge });
-  const places = new Places(keys, versions, clock);
+  const places = new Places(keys, versions, gate, clock);
 
   const durations = new Durations(random);
   const near = settings.l1 === undefined ? undefined : new NearCache({ settings: settings.l1, clock, random, reader: entryReader, versions, durations, epoch });

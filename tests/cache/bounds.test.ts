@@ -558,6 +558,17 @@ describe('waits', () => {
     expect(asked).toBeGreaterThan(1);
     expect(fleet.clock.now() - before).toBeLessThanOrEqual(120);
   });
+
+  it.each([['the namespace', { namespace: 'n' }], ['tags', { tags: ['t'] }]])('a cacheTimeout of its own holds for the version of %s too', async (_, options) => {
+    const fleet = new Fleet(1, 10, { ...options, expire: 600, cacheTimeout: 1000 });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(seconds(5));
+    process!.line.onCommand = ({ verb }: Command<unknown>) => (verb === 'ma' ? fleet.clock.sleep(700) : undefined);
+    const before = fleet.clock.now();
+    expect(await fleet.clock.until(process!.get('l', { cacheTimeout: 20 }))).toBe('l@0');
+    expect(fleet.clock.now() - before).toBeLessThanOrEqual(50);
+  });
 });
 
 describe('a namespace', () => {

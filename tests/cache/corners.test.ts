@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { CacheLoadTimeoutError, Client, FallbackClient, HashClient, JsonSerde, ManualClock, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor, type Serde } from '../../src';
@@ -661,6 +661,37 @@ describe('time', () => {
     await cache.close();
     silent.close();
     slow.close();
+  });
+
+  it('the first connection takes nothing of it, whatever is to be asked first', async () => {
+    const auth = { username: 'u', password: 'p' };
+    const server = await MemcachedServer.start({ auth: [auth] });
+    const relay = createServer((socket) => {
+      const upstream = connect(server.port, '127.0.0.1');
+      upstream.pipe(socket.on('error', () => undefined));
+      // The credentials take their time.
+      setTimeout(() => socket.pipe(upstream.on('error', () => undefined)), 700);
+    }).listen(0, '127.0.0.1');
+    await once(relay, 'listening');
+    const made: Client[] = [];
+    const cacheOf = (options: CacheOptions): ReadThroughCache => {
+      const client = new Client(`127.0.0.1:${(relay.address() as AddressInfo).port}`, { auth, timeout: 10_000, connectTimeout: 10_000 });
+      made.push(client);
+      return new ReadThroughCache(client, { cacheTimeout: 400, ...options });
+    };
+    const namespaced = { namespace: 'n' };
+    try {
+      await Promise.all([
+        cacheOf(namespaced).get('got', () => 'v'),
+        cacheOf(namespaced).getMany(['many'], () => ['v']),
+        cacheOf({ tags: ['t'] }).set('set', 'v'),
+      ]);
+      expect(await Promise.all([cacheOf(namespaced).peek('got'), cacheOf(namespaced).peek('many'), cacheOf({}).peek('set')])).toEqual(['v', 'v', 'v']);
+    } finally {
+      await Promise.all(made.map((client) => client.close()));
+      relay.close();
+      await server.close();
+    }
   });
 
   it('calls of one tick for one key have each their own cacheTimeout', async () => {

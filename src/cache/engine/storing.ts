@@ -50,7 +50,7 @@ export class Storing {
   prepare(flight: Flight): Promise<void> | undefined {
     const { tags } = flight.lead.settings;
     flight.epoch = this.#context.epoch();
-    if (Array.isArray(tags) && tags.length > 0 && flight.claim !== 'none') flight.tags = this.#context.versions.snapshot(tags as readonly string[]);
+    if (Array.isArray(tags) && tags.length > 0 && flight.claim !== 'none') flight.tags = this.#context.versions.snapshot(tags as readonly string[], flight.lead.settings.cacheTimeout);
     if (typeof flight.tags !== 'object') return undefined;
     return flight.tags.then((words) => {
       flight.tags = words;

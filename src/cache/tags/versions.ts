@@ -97,6 +97,18 @@ export class Versions {
     return asked;
   }
 
+  /** As {@link ask}. @param limit milliseconds after which the caller does not wait any more, if the question may take longer; 0 for none */
+  askWithin(limit: number, name: string): Promise<Version | undefined> {
+    const asked = this.ask(name);
+    if (limit === 0 || (limit >= this.#context.limit && this.#context.limit > 0)) return asked;
+    return new Promise((resolve) => {
+      const answered = this.#context.limits.limitAnswer(limit, 'ma', () => {
+        resolve(this.#latest(name));
+      });
+      void asked.finally(answered).then(resolve);
+    });
+  }
+
   /**
    * The version that the server has now: neither one that is known, nor the answer to a question that was sent before this call.
    * Calls of the same moment share a question. Rejects when it cannot be had.
@@ -118,11 +130,11 @@ export class Versions {
     return asked;
   }
 
-  /** `name=version …` for all names, as entries carry it; undefined when a version cannot be read. */
-  snapshot(names: readonly string[]): string | Promise<string | undefined> {
+  /** `name=version …` for all names, as entries carry it; undefined when a version cannot be read. @param limit as of {@link askWithin} */
+  snapshot(names: readonly string[], limit = 0): string | Promise<string | undefined> {
     const words = names.map((name) => this.#word(name));
     if (!words.includes(undefined)) return words.join(' ');
-    return this.#askAll(names).then((versions) => {
+    return this.#askAll(names, limit).then((versions) => {
       if (versions.includes(undefined)) return undefined;
       return names.map((name, i) => `${name}=${versions[i]?.number ?? ''}`).join(' ');
     });
@@ -197,38 +209,40 @@ export class Versions {
     return number === undefined ? undefined : `${name}=${number}`;
   }
 
-  #askAll(names: readonly string[]): Promise<(Version | undefined)[]> {
+  #askAll(names: readonly string[], limit: number): Promise<(Version | undefined)[]> {
     return Promise.all(
       names.map(async (name) => {
         const number = this.#current(name);
-        return number === undefined ? await this.ask(name) : { number, age: COUNTER_LIFE };
+        return number === undefined ? await this.askWithin(limit, name) : { number, age: COUNTER_LIFE };
       }),
     );
   }
 
   #ask(name: string): Promise<Version | undefined> {
     const moment = this.#moment();
-    const latest = (): Version | undefined => {
-      const number = this.#known.get(name)?.number;
-      return number === undefined ? undefined : { number, age: 0 };
-    };
     // While the circuit is open nobody waits for what will not come.
     const asked = this.#context.health.admit(name);
-    if (asked === undefined) return Promise.resolve(latest());
+    if (asked === undefined) return Promise.resolve(this.#latest(name));
     return new Promise((resolve) => {
       const giveUp = (): void => {
         if (!question.over) asked.failed();
         question.over = true;
-        resolve(latest());
+        resolve(this.#latest(name));
       };
       const question: Limited & { over: boolean } = { due: 0, over: false, onTime: giveUp };
       this.#context.limits.add(question, this.#context.limit, moment.at);
       this.#context.counters.read(name).then((version) => {
         question.over = true;
         asked.ok();
-        resolve(this.#learn(name, moment, version) ?? latest());
+        resolve(this.#learn(name, moment, version) ?? this.#latest(name));
       }, giveUp);
     });
+  }
+
+  /** The last known version, of unknown age. */
+  #latest(name: string): Version | undefined {
+    const number = this.#known.get(name)?.number;
+    return number === undefined ? undefined : { number, age: 0 };
   }
 
   #moment(): Moment {
