@@ -29,7 +29,10 @@ export function encode(value: object | null, cacheControl: unknown): Encoded {
   };
 }
 
-export function decode({ value, bytes = {}, maps = {}, cacheControl }: Encoded): Omit<IncrementalEntry, 'lastModified'> {
+/** @throws TypeError for what {@link encode} has not made */
+export function decode(stored: object): Omit<IncrementalEntry, 'lastModified'> {
+  const { value, bytes = {}, maps = {}, cacheControl } = stored as Encoded;
+  if (typeof value !== 'object') throw new TypeError('an entry has an object, or null, for its value');
   const control = cacheControl === undefined ? {} : { cacheControl };
   if (value === null) return { value, ...control };
   const binary = Object.entries(bytes).map(([name, field]) => [name, Buffer.from(field, 'base64')] as const);
