@@ -296,6 +296,16 @@ describe('batches', () => {
     expect(await fleet.clock.until(failing)).toBe('broken');
   });
 
+  it('a Map, and errors for single keys, may be of another realm', async () => {
+    const fleet = new Fleet(1, 0);
+    const { cache } = fleet.processes[0]!;
+    const foreign = (code: string): never => runInNewContext(code) as never;
+    expect(await fleet.clock.until(cache.getMany(['a'], () => foreign(`new Map([['a', 1]])`)))).toEqual(new Map([['a', 1]]));
+    const failed = cache.getMany(['b'], () => [foreign(`new TypeError('b')`)]).catch((error: unknown) => String(error));
+    expect(await fleet.clock.until(failed)).toBe('TypeError: b');
+    expect(fleet.store.find('b')).toBeUndefined();
+  });
+
   it('a batch that is refused is counted as overloaded', async () => {
     const fleet = new Fleet(1, 200, { maxLoads: 1, maxQueuedLoads: 0 });
     void fleet.processes[0]!.get('x');
