@@ -266,6 +266,23 @@ describe('loads of one key', () => {
     expect(fleet.database.mostAtOnce).toBe(1);
   });
 
+  it('also when the place-holder was another process\'s, and was invalidated', async () => {
+    const fleet = new Fleet(2, 5000, { lease: 10, stale: 30 });
+    const [a, b] = fleet.processes;
+    void a!.get('k');
+    await fleet.clock.pass(100);
+    a!.crash();
+    await fleet.clock.pass(7400);
+    await fleet.clock.until(b!.cache.invalidate('k'));
+    const first = b!.get('k');
+    await fleet.clock.pass(3500);
+    expect(fleet.store.find('k')).toBeUndefined();
+    const second = b!.get('k');
+    expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(['k@0', 'k@0']);
+    // Another one was that of the process that has died.
+    expect(fleet.database.loads).toBe(2);
+  });
+
   it('a place-holder that somebody else has ended before is another matter: what was loaded may be outdated', async () => {
     const fleet = new Fleet(1, 5000, { lease: 3 });
     const first = fleet.processes[0]!.get('k');
