@@ -1,7 +1,7 @@
 import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { isObject } from '../options/rule';
-import { decode, encode, type Encoded, type IncrementalEntry } from './next-entry';
+import { decode, encode, type IncrementalEntry } from './next-entry';
 import { Pieces } from './pieces';
 import { checkClient, checkRoom, clockOf, objectOf, type AdapterClient } from './adapter-client';
 import { FAILURES, orElse, type Failures } from './failures';
@@ -52,11 +52,21 @@ interface Context {
 interface Stored {
   readonly time: number;
   readonly tags: readonly string[];
-  readonly entry: unknown;
+  readonly entry: object;
 }
 
 function isStored(value: object): value is Stored {
-  return 'time' in value && typeof value.time === 'number' && 'tags' in value && Array.isArray(value.tags) && 'entry' in value && isObject(value.entry);
+  return 'time' in value && typeof value.time === 'number' && 'tags' in value && isStrings(value.tags) && 'entry' in value && isObject(value.entry);
+}
+
+function isStrings(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
+/** What `use cache` keeps, out of its stored form. @throws TypeError for what is none */
+function openUseCache(stored: object): UseCacheEntry {
+  const { bytes, ...entry } = stored as Omit<UseCacheEntry, 'value'> & { bytes: string };
+  return { ...entry, value: new Blob([Buffer.from(bytes, 'base64')]).stream() };
 }
 
 /** For `cacheHandler` in next.config.js. */
@@ -104,20 +114,25 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
     await items.write(key, JSON.stringify(stored), seconds <= 0 ? 0 : secondsOf(seconds * 1000));
   }
 
-  async function fresh(key: string, tags: readonly string[]): Promise<{ readonly stored: Stored; readonly stale: boolean } | undefined> {
+  async function fresh<E>(key: string, tags: readonly string[], open: (stored: object) => E): Promise<{ readonly entry: E; readonly time: number; readonly stale: boolean } | undefined> {
     const found = objectOf(await items.read(key));
     const stored = found !== undefined && isStored(found) ? found : undefined;
     // Also on a miss: tags that are created now are older than the entry that will be made.
     const state = await allTags.freshness([...(stored?.tags ?? []), ...tags], stored?.time ?? 0);
-    return stored === undefined || state === 'expired' ? undefined : { stored, stale: state === 'stale' };
+    if (stored === undefined || state === 'expired') return undefined;
+    try {
+      return { entry: open(stored.entry), time: stored.time, stale: state === 'stale' };
+    } catch {
+      // Somebody else has stored what only looks like an entry.
+      return undefined;
+    }
   }
 
   return class implements IncrementalCacheHandler {
     async get(key: string, { tags = [], softTags = [] }: Context = {}): Promise<IncrementalEntry | null> {
-      const found = await orElse(failures, fresh(`i:${key}`, [...tags, ...softTags]), undefined);
-      if (found === undefined) return null;
+      const found = await orElse(failures, fresh(`i:${key}`, [...tags, ...softTags], decode), undefined);
       // -1 is a page that must be made anew before it is served, and a fetch that is stale.
-      return { ...decode(found.stored.entry as Encoded), lastModified: found.stale ? -1 : found.stored.time };
+      return found === undefined ? null : { ...found.entry, lastModified: found.stale ? -1 : found.time };
     }
 
     async set(key: string, value: object | null, { tags = [], cacheControl }: Context = {}): Promise<void> {
@@ -137,10 +152,8 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
 
     static async get(key: string, softTags: readonly string[] = []): Promise<UseCacheEntry | undefined> {
       await pending.get(key)?.catch(() => undefined);
-      const found = await orElse(failures, fresh(`u:${key}`, softTags), undefined);
-      if (found === undefined) return undefined;
-      const { bytes, ...entry } = found.stored.entry as Omit<UseCacheEntry, 'value'> & { bytes: string };
-      return { ...entry, ...(found.stale && { revalidate: -1 }), value: new Blob([Buffer.from(bytes, 'base64')]).stream() };
+      const found = await orElse(failures, fresh(`u:${key}`, softTags, openUseCache), undefined);
+      return found && { ...found.entry, ...(found.stale && { revalidate: -1 }) };
     }
 
     static async set(key: string, pendingEntry: Promise<UseCacheEntry>): Promise<void> {

@@ -1,3 +1,4 @@
+import { isMap, isNativeError } from 'node:util/types';
 import type { Key } from '../protocol/key';
 import { MemcacheOverloadedError } from '../errors';
 import type { Load } from './engine/caller';
@@ -115,7 +116,7 @@ export class Batch<K extends Key> {
   }
 
   #give(wanted: readonly Wanted<K>[], loaded: unknown): void {
-    if (loaded instanceof Map) {
+    if (isMap(loaded)) {
       const byKey: ReadonlyMap<unknown, unknown> = loaded;
       for (const { key, resolve, reject } of wanted) settle(byKey.get(key), resolve, reject);
     } else if (Array.isArray(loaded) && loaded.length === wanted.length) {
@@ -144,6 +145,7 @@ function whenAllGone<K>(wanted: readonly Wanted<K>[], callback: (reason: unknown
 }
 
 function settle(value: unknown, resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
-  if (value instanceof Error) reject(value);
+  // Of any realm, as bytes are: a test may have the globals of a browser, and Node's errors are then of another.
+  if (value instanceof Error || isNativeError(value)) reject(value);
   else resolve(value);
 }

@@ -24,8 +24,9 @@ import { Gate } from './exchange/gate';
 import type { Leases, Place } from './exchange/leases';
 import { MetaLeases } from './exchange/meta-leases';
 import { rejecting } from './exchange/rejecting';
+import { Reply } from './exchange/reply';
 import { CasNumbers } from './exchange/tokens';
-import { EntryReader } from './format/entry-reader';
+import { allOf, EntryReader } from './format/entry-reader';
 import { EntryWriter } from './format/entry-writer';
 import { Circuits } from './health/circuit';
 import { KeySpace } from './key-space';
@@ -89,7 +90,7 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   const counters = new ServerCounters(executor, gate, random, keys, cacheTimeout);
   const health = counterHealth((name) => keys.counter(name), serverOf, circuits, events);
   const versions = new Versions({ counters, health, clock, limits, limit: cacheTimeout, maxAge: settings.tagMaxAge });
-  const places = new Places(keys, versions, clock);
+  const places = new Places(keys, versions, gate, clock);
 
   const durations = new Durations(random);
   const near = settings.l1 === undefined ? undefined : new NearCache({ settings: settings.l1, clock, random, reader: entryReader, versions, durations, epoch });
@@ -111,7 +112,7 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
     origin,
     failed,
   });
-  const reader = new Reader({ settings, clock, random, events, gate, circuits, loads, failed, slots, durations, storing, versions, limits, pending, chunks, near, serverOf, epoch });
+  const reader = new Reader({ settings, clock, random, events, gate, circuits, loads, failed, slots, durations, storing, versions, limits, pending, chunks, near, copyOf: copier(writer, entryReader), serverOf, epoch });
   const writes = new Writes({ settings, executor, clock, random, events, gate, places, reader, near, broadcast, writer, chunks, storing, durations, versions });
   const lookups = new Lookups({ executor, clock, keys, places, gate, events, entryReader, chunks, versions, near, broadcast, slots, loads, reader, limits });
   return { settings, clock, keys, events, near, broadcast, slots, loads, lookups, writes, pending, limits };
@@ -134,6 +135,21 @@ function counterHealth(placeOf: (name: string) => Place, serverOf: (place: Place
         },
       };
     },
+  };
+}
+
+/** Makes copies of values as if they had been stored and read. */
+function copier(writer: EntryWriter, reader: EntryReader): (key: Key, value: unknown) => unknown {
+  return (key, value) => {
+    if (typeof value !== 'object') return value;
+    const reply = new Reply();
+    try {
+      const { data, flags } = writer.serialize(key, value);
+      reader.readValue(reply, key, allOf(Buffer.from(data), true), flags, 1);
+    } catch {
+      // A serde need not write all that it reads.
+    }
+    return reply.value;
   };
 }
 

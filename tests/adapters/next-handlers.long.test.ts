@@ -165,7 +165,9 @@ it('errors are misses, but a revalidation that failed rejects', async () => {
   }
 });
 
-it.each(['{no JSON', '{}', '[]', 'x', 'one-word-of1:300000000', 'one-word-of1:2'])('what somebody else has stored, such as %s, is a miss, and made anew', async (foreign) => {
+const foreign = ['{no JSON', '{}', '[]', 'x', 'one-word-of1:300000000', 'one-word-of1:2', ...['{"value":{},"bytes":null}', '{"value":{},"maps":{"a":1}}', '{}'].map((entry) => `{"time":99999999999999,"tags":[],"entry":${entry}}`), '{"time":99999999999999,"tags":[1],"entry":{"value":{},"bytes":""}}'];
+
+it.each(foreign)('what somebody else has stored, such as %s, is a miss, and made anew', async (foreign) => {
   const client = new EmbeddedClient();
   const handler = createCacheHandler(client);
   const incremental = new handler();

@@ -266,6 +266,23 @@ describe('loads of one key', () => {
     expect(fleet.database.mostAtOnce).toBe(1);
   });
 
+  it('also when the place-holder was another process\'s, and was invalidated', async () => {
+    const fleet = new Fleet(2, 5000, { lease: 10, stale: 30 });
+    const [a, b] = fleet.processes;
+    void a!.get('k');
+    await fleet.clock.pass(100);
+    a!.crash();
+    await fleet.clock.pass(7400);
+    await fleet.clock.until(b!.cache.invalidate('k'));
+    const first = b!.get('k');
+    await fleet.clock.pass(3500);
+    expect(fleet.store.find('k')).toBeUndefined();
+    const second = b!.get('k');
+    expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(['k@0', 'k@0']);
+    // Another one was that of the process that has died.
+    expect(fleet.database.loads).toBe(2);
+  });
+
   it('a place-holder that somebody else has ended before is another matter: what was loaded may be outdated', async () => {
     const fleet = new Fleet(1, 5000, { lease: 3 });
     const first = fleet.processes[0]!.get('k');
@@ -445,6 +462,17 @@ describe('waits', () => {
     expect(load).not.toHaveBeenCalled();
   });
 
+  it('of another process are waited for by as many callers as there may be', async () => {
+    const fleet = new Fleet(2, 100);
+    const [a, b] = fleet.processes;
+    const load = a!.get('k');
+    await fleet.clock.pass(10);
+    // More than a function can be called with.
+    const waiting = Array.from({ length: 150_000 }, () => b!.get('k'));
+    expect(await fleet.clock.until(load)).toBe('k@0');
+    expect(new Set(await fleet.clock.until(Promise.all(waiting)))).toEqual(new Set(['k@0']));
+  });
+
   it('with a patience of 0 keys that are asked for one after the other in one millisecond are all loaded', async () => {
     const fleet = new Fleet(2, 0, { leaseWait: 0 });
     const [a, b] = fleet.processes;
@@ -546,6 +574,17 @@ describe('waits', () => {
     expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
     expect(asked).toBeGreaterThan(1);
     expect(fleet.clock.now() - before).toBeLessThanOrEqual(120);
+  });
+
+  it.each([['the namespace', { namespace: 'n' }], ['tags', { tags: ['t'] }]])('a cacheTimeout of its own holds for the version of %s too', async (_, options) => {
+    const fleet = new Fleet(1, 10, { ...options, expire: 600, cacheTimeout: 1000 });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(seconds(5));
+    process!.line.onCommand = ({ verb }: Command<unknown>) => (verb === 'ma' ? fleet.clock.sleep(700) : undefined);
+    const before = fleet.clock.now();
+    expect(await fleet.clock.until(process!.get('l', { cacheTimeout: 20 }))).toBe('l@0');
+    expect(fleet.clock.now() - before).toBeLessThanOrEqual(50);
   });
 });
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Client, FallbackClient, HashClient, JsonSerde, ManualClock, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor, type Serde } from '../../src';
-import { ReadThroughCache, type CacheOptions } from '../../src/cache';
+import { CacheLoadTimeoutError, Client, FallbackClient, HashClient, JsonSerde, ManualClock, MemcacheClientError, MemcacheConnectError, MemcacheIllegalInputError, MemcacheOverloadedError, MemcacheUnknownCommandError, type CacheValue, type ClientOptions, type Command, type ExecuteOptions, type Executor, type Serde } from '../../src';
+import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
 import { Reply } from '../../src/cache/exchange/reply';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
@@ -296,6 +296,16 @@ describe('batches', () => {
     expect(await fleet.clock.until(failing)).toBe('broken');
   });
 
+  it('a Map, and errors for single keys, may be of another realm', async () => {
+    const fleet = new Fleet(1, 0);
+    const { cache } = fleet.processes[0]!;
+    const foreign = (code: string): never => runInNewContext(code) as never;
+    expect(await fleet.clock.until(cache.getMany(['a'], () => foreign(`new Map([['a', 1]])`)))).toEqual(new Map([['a', 1]]));
+    const failed = cache.getMany(['b'], () => [foreign(`new TypeError('b')`)]).catch((error: unknown) => String(error));
+    expect(await fleet.clock.until(failed)).toBe('TypeError: b');
+    expect(fleet.store.find('b')).toBeUndefined();
+  });
+
   it('a batch that is refused is counted as overloaded', async () => {
     const fleet = new Fleet(1, 200, { maxLoads: 1, maxQueuedLoads: 0 });
     void fleet.processes[0]!.get('x');
@@ -330,6 +340,52 @@ describe('loads that nobody waits for any more', () => {
     const next = [1, 2].map((i) => cache.get(`k${i}`, () => 'v'));
     expect(await fleet.clock.until(Promise.all([hung, ...next]))).toEqual(['late', 'v', 'v']);
     expect(cache.stats()).toMatchObject({ queued: 0, loads: 0, flights: 0 });
+  });
+
+  const ways: [string, CacheOptions][] = [
+    ['while it ran', { abortUnused: true }],
+    ['before its turn came', { maxLoads: 1 }],
+    ['until its turn came, for softTimeout', { maxLoads: 1, softTimeout: 20 }],
+    ['until the cache was closed', { closeTimeout: 5 }],
+  ];
+
+  it.each(ways.flatMap(([how, options]): [string, string, CacheOptions][] => [['with', how, options], ['without', how, options]]))('%s meta commands: of an outdated value they are no failure, waited for %s', async (meta, how, options) => {
+    const around = meta === 'with' ? undefined : (client: Client): Client => new Client(client.executor, { ...client.options, proxy: true });
+    const fleet = new Fleet(2, 100, { expire: 5, staleIfError: 600, earlyRefresh: 0, ...options }, around);
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(a!.get('k'));
+    await fleet.clock.pass(10_000);
+    fleet.database.write('k');
+    if (options.maxLoads !== undefined) void a!.get('other');
+    await fleet.clock.pass(10);
+    const controller = new AbortController();
+    const given = a!.get('k', { signal: controller.signal }).catch(() => 'given up');
+    await fleet.clock.pass(50);
+    if (options.closeTimeout !== undefined) await fleet.clock.until(a!.cache.close());
+    controller.abort();
+    // Whoever closes the cache gets what there is.
+    expect(await fleet.clock.until(given)).toBe(how.includes('softTimeout') || how.includes('closed') ? 'k@0' : 'given up');
+    await fleet.clock.pass(200);
+    const at = fleet.clock.now();
+    expect(await fleet.clock.until(b!.get('k', { softTimeout: 0 }))).toBe('k@1');
+    // It has waited for nobody.
+    expect(fleet.clock.now() - at).toBeLessThanOrEqual(100);
+    expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
+  });
+
+  it.each([['loadTimeout', 1, CacheLoadTimeoutError], ['close', 2, undefined]] as const)('errorPause holds for a load that %s has ended, or not', async (what, loads, rejected) => {
+    const fleet = new Fleet(1, 100, { errorPause: 60_000, closeTimeout: 5, ...(what === 'loadTimeout' && { loadTimeout: 50, abortUnused: true }) });
+    const { cache } = fleet.processes[0]!;
+    const read = (): Promise<unknown> => fleet.processes[0]!.get('k').catch((error: unknown) => error);
+    const first = read();
+    await fleet.clock.pass(10);
+    if (what === 'close') await fleet.clock.until(cache.close());
+    await fleet.clock.until(first);
+    await fleet.clock.pass(100);
+    const second = await fleet.clock.until(read());
+    if (rejected === undefined) expect(second).toBe('k@0');
+    else expect(second).toBeInstanceOf(rejected);
+    expect(fleet.database.loads).toBe(loads);
   });
 
   it('keep nothing of those who have given up, although they never end', async () => {
@@ -409,6 +465,34 @@ describe('tags', () => {
     fleet.database.write('k');
     await fleet.clock.until(Promise.all([first, a!.cache.invalidateTags('t')]));
     expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
+  });
+
+  it.each<[string, CacheOptions]>([['a tag', { tags: ['t'] }], ['the namespace', { namespace: 'n' }]])('what this process hears of %s over another connection while it changes it is not believed afterwards', async (what, options) => {
+    let slow = { before: 0, after: 0 };
+    const fleet: Fleet = new Fleet(1, 0, { ...options, tagMaxAge: 100 }, (client) => new Client(new Before(client.executor, async (command, go) => {
+      const { before, after } = command.verb === 'ma' ? slow : { before: 0, after: 0 };
+      slow.before = 0;
+      if (before > 0) await fleet.clock.sleep(before);
+      const result = await go();
+      if (before === 0 && after > 0) await fleet.clock.sleep(after);
+      return result;
+    }), client.options));
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(1000);
+    fleet.database.write('k');
+    // The change comes to the server after the question, whose answer takes longer.
+    slow = { before: 20, after: 60 };
+    const changed = what === 'a tag' ? process!.cache.invalidateTags('t') : process!.cache.invalidateNamespace();
+    await fleet.clock.pass(10);
+    const meanwhile = process!.get('k');
+    await fleet.clock.until(changed);
+    slow.after = 0;
+    for (let i = 0; i < 10; i++) {
+      expect(await fleet.clock.until(process!.get('k'))).toBe('k@1');
+      await fleet.clock.pass(10);
+    }
+    await fleet.clock.until(meanwhile);
   });
 
   it('an entry stays when its tag cannot be asked for', async () => {
@@ -587,6 +671,37 @@ describe('time', () => {
     await cache.close();
     silent.close();
     slow.close();
+  });
+
+  it('the first connection takes nothing of it, whatever is to be asked first', async () => {
+    const auth = { username: 'u', password: 'p' };
+    const server = await MemcachedServer.start({ auth: [auth] });
+    const relay = createServer((socket) => {
+      const upstream = connect(server.port, '127.0.0.1');
+      upstream.pipe(socket.on('error', () => undefined));
+      // The credentials take their time.
+      setTimeout(() => socket.pipe(upstream.on('error', () => undefined)), 700);
+    }).listen(0, '127.0.0.1');
+    await once(relay, 'listening');
+    const made: Client[] = [];
+    const cacheOf = (options: CacheOptions): ReadThroughCache => {
+      const client = new Client(`127.0.0.1:${(relay.address() as AddressInfo).port}`, { auth, timeout: 10_000, connectTimeout: 10_000 });
+      made.push(client);
+      return new ReadThroughCache(client, { cacheTimeout: 400, ...options });
+    };
+    const namespaced = { namespace: 'n' };
+    try {
+      await Promise.all([
+        cacheOf(namespaced).get('got', () => 'v'),
+        cacheOf(namespaced).getMany(['many'], () => ['v']),
+        cacheOf({ tags: ['t'] }).set('set', 'v'),
+      ]);
+      expect(await Promise.all([cacheOf(namespaced).peek('got'), cacheOf(namespaced).peek('many'), cacheOf({}).peek('set')])).toEqual(['v', 'v', 'v']);
+    } finally {
+      await Promise.all(made.map((client) => client.close()));
+      relay.close();
+      await server.close();
+    }
   });
 
   it('calls of one tick for one key have each their own cacheTimeout', async () => {
@@ -932,6 +1047,35 @@ describe('what the caller changes while a call is under way', () => {
     await cache.close();
     expect(await cache.peek('k')).toEqual(value());
     expect(cache.stats()).toMatchObject({ 'stale-hit': 1, refresh: 1, stored: 1 });
+  });
+
+  it.each<[string, CacheOptions]>([
+    ['another process loads for too long', {}],
+    ['only the near cache has one', { l1: { admit: 'all', ttl: 10, staleIfError: 60_000 } }],
+  ])('nor is it when %s', async (_, options) => {
+    const fleet = new Fleet(2, 0, { ...options, expire: 5, staleIfError: 60, earlyRefresh: 0, leaseWait: 100, softTimeout: 150 });
+    const [a, b] = fleet.processes;
+    const near = options.l1 !== undefined;
+    const load = async ({ old }: LoadContext<{ n: number }>): Promise<{ n: number }> => {
+      await fleet.clock.sleep(500);
+      return old ?? { n: 0 };
+    };
+    await fleet.clock.until(a!.cache.set('k', { n: 1 }));
+    if (near) await fleet.clock.until(b!.cache.get('k', load));
+    await fleet.clock.pass(10_000);
+    if (near) b!.line.state = 'down';
+    else void a!.cache.get('k', () => new Promise(() => undefined));
+    await fleet.clock.pass(10);
+    const loaded = jest.fn(load);
+    const read = b!.cache.get<{ n: number }>('k', loaded);
+    await fleet.clock.pass(300);
+    const given = await read;
+    expect(given).toEqual({ n: 1 });
+    given.n = 2;
+    // Whoever joins the load gets what it returns.
+    const other = b!.cache.get<{ n: number }>('k', loaded, { softTimeout: 0 });
+    expect(await fleet.clock.until(other)).toEqual({ n: 1 });
+    expect(loaded).toHaveBeenCalledTimes(1);
   });
 
   it('each caller has its own value of the near cache when nothing else is left', async () => {

@@ -1041,6 +1041,18 @@ describe('over other clients', () => {
     await client.close();
   });
 
+  it.each(['first', 'older'])('who read at once what the %s cache of a FallbackClient has get an object each', async (where) => {
+    const [first, older] = [new EmbeddedClient(), new EmbeddedClient()];
+    await (where === 'first' ? first : older).set('k', { n: 1 });
+    const cache = new ReadThroughCache(new FallbackClient<import('../../src').CacheValue>([first, older]));
+    // By now it is known what the servers can do.
+    const read = (): Promise<unknown> => cache.get('k', () => 'loaded');
+    expect(await read()).toEqual({ n: 1 });
+    const values = await Promise.all([read(), read(), read(), read()]);
+    expect(values).toEqual(Array(4).fill({ n: 1 }));
+    expect(new Set(values).size).toBe(4);
+  });
+
   it.each<[string, CacheOptions]>([
     ['entries', {}],
     ['counters', { namespace: 'shop', tagMaxAge: 0 }],

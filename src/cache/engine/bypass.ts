@@ -1,5 +1,5 @@
 import type { Place } from '../exchange/leases';
-import { leadOf, type Caller } from './caller';
+import { leadOf, type Caller, type Old } from './caller';
 import type { Flight } from './flight';
 import type { ReadingContext } from './reading-context';
 
@@ -23,7 +23,7 @@ export class Bypass {
       return;
     }
     const spare = near?.lastResort(place);
-    if (spare !== undefined) for (const caller of callers) caller.old ??= near?.lastResort(place);
+    if (spare !== undefined) for (const caller of callers) caller.old ??= near?.lastResort(place) ?? spare;
     // A value past its time is better than to wait for the turn of a load.
     if (paused !== undefined || (spare !== undefined && !slots.free)) {
       for (const caller of callers) {
@@ -32,7 +32,7 @@ export class Bypass {
       }
       return;
     }
-    loads.begin({ place, lead, callers, claim: 'none', leaseEnds: 0, old: lead.old, zone: lead.old === undefined ? 'cold' : 'error' });
+    loads.begin({ place, lead, callers, claim: 'none', leaseEnds: 0, old: this.#forLoader(place, lead), zone: lead.old === undefined ? 'cold' : 'error' });
   }
 
   /** Another process's load takes too long: it is loaded here as well. */
@@ -46,7 +46,12 @@ export class Bypass {
       return;
     }
     events.emit('impatient', place.key);
-    loads.begin({ place, lead, callers, claim: 'guard', cas, leaseEnds: 0, old: lead.old, zone: lead.old === undefined ? 'cold' : 'error' });
+    loads.begin({ place, lead, callers, claim: 'guard', cas, leaseEnds: 0, old: this.#forLoader(place, lead), zone: lead.old === undefined ? 'cold' : 'error' });
+  }
+
+  /** A copy: the caller may get its old value, and change it, before the loader is done with that. */
+  #forLoader({ key }: Place, { old }: Caller): Old | undefined {
+    return old && { value: this.#context.copyOf(key, old.value), ageMs: old.ageMs };
   }
 
   /** Those of the callers that still wait get what `flight` loads. */

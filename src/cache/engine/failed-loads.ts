@@ -17,13 +17,13 @@ export class FailedLoads {
     this.#durations = durations;
   }
 
-  add({ place, lead, claim, old, startedAt, over }: Flight, error: unknown): void {
+  add({ place, lead, claim, old, startedAt }: Flight, error: unknown): void {
     const { wireKey } = place;
-    const { lease, errorPause, abortUnused } = lead.settings;
+    const { lease, errorPause } = lead.settings;
     const now = this.#clock.now();
     // Also when it was another process's turn, and this one has grown impatient: it need not try again at once.
     if (old !== undefined && (claim === 'token' || claim === 'guard')) this.#refreshes.set(wireKey, now + this.#durations.lease(wireKey, lease) * 1000);
-    if (old === undefined && errorPause > 0 && startedAt >= 0 && !(over && abortUnused)) this.#errors.set(wireKey, { error, until: now + errorPause });
+    if (old === undefined && errorPause > 0 && startedAt >= 0) this.#errors.set(wireKey, { error, until: now + errorPause });
   }
 
   /** The error of the key's last load, while it is not to be loaded again. */

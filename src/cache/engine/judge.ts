@@ -123,7 +123,9 @@ export class Judge implements Judging {
         this.#bypass.join(flight, callers);
         return;
       }
-      loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'lease', cas: reply.cas, leaseEnds: endOf(read, read.lease), zone: 'cold' });
+      // One that was made by another reader, and invalidated since, ends when that one's lease would.
+      const seconds = reply.ttl < 0 ? read.lease : Math.min(read.lease, reply.ttl);
+      loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'lease', cas: reply.cas, leaseEnds: endOf(read, seconds), zone: 'cold' });
       return;
     }
     if (flight?.joinable === true && flight.cas === reply.cas) {

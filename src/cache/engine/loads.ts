@@ -102,9 +102,10 @@ export class Loads {
 
   #endUnused(flight: Flight | undefined): void {
     if (flight === undefined || flight.background || flight.wanted) return;
-    // It would not begin when its turn comes, and others could have its place in the queue.
-    if (flight.state === 'queued') this.#end(flight, undefined, false);
-    else if (flight.state === 'loading' && flight.lead.settings.abortUnused) this.#end(flight, new DOMException('no caller waits for this load any more', 'AbortError'), true);
+    // Others could have its place in the queue.
+    if (flight.state === 'queued' || (flight.state === 'loading' && flight.lead.settings.abortUnused)) {
+      this.#end(flight, new DOMException('no caller waits for this load any more', 'AbortError'), false);
+    }
   }
 
   begin({ place, lead, callers, claim, cas = '', leaseEnds = Infinity, background = false, old, zone }: LoadRequest): Flight {
@@ -126,10 +127,8 @@ export class Loads {
         flight.turn = turn;
         // The callback keeps the async context of the first caller, which is the present one.
         void turn.come.then(() => {
-          if (flight.over || (!background && !flight.wanted)) {
-            slots.give();
-            if (!flight.over) this.#end(flight, undefined, false);
-          } else this.#start(flight, zone);
+          if (flight.over) slots.give();
+          else this.#start(flight, zone);
         });
       }
     }
@@ -138,7 +137,7 @@ export class Loads {
   }
 
   abortAll(reason: unknown): void {
-    for (const flight of [...this.#running]) if (flight.state === 'loading' || flight.state === 'queued') this.#end(flight, reason, true);
+    for (const flight of [...this.#running]) if (flight.state === 'loading' || flight.state === 'queued') this.#end(flight, reason, false);
   }
 
   #start(flight: Flight, zone: Zone): void {
@@ -224,7 +223,7 @@ export class Loads {
     this.#leave(flight);
     if (failed) {
       events.emit('load-error', place.key, { ms, error });
-      this.#fail(flight, error);
+      this.#fail(flight, error, true);
       return;
     }
     flight.state = 'loaded';
@@ -244,28 +243,32 @@ export class Loads {
     });
   }
 
-  #fail(flight: Flight, error: unknown): void {
-    const { pending, storing } = this.#context;
+  /** @param tried whether that is the fault of its loader, or of too many loads */
+  #fail(flight: Flight, error: unknown, tried: boolean): void {
+    const { pending, storing, failed } = this.#context;
     flight.state = 'failed';
     this.#forget(flight);
-    this.#context.failed.add(flight, error);
-    const released = storing.release(flight, false);
+    if (tried) failed.add(flight, error);
+    const released = tried ? storing.release(flight, false) : storing.giveBack(flight);
     for (const caller of flight.callers) this.#disappoint(flight, caller, error);
     flight.callers.length = 0;
     if (released === undefined) pending.end();
     else void released.then(() => { pending.end(); });
   }
 
-  /** Ends a flight before its loader has finished: too late, not wanted any more, or the cache was closed. */
-  #end(flight: Flight, reason: unknown, abort: boolean): void {
+  /**
+   * Ends a flight before its loader has finished.
+   *
+   * @param late whether it took too long; else it is not wanted any more, or the cache was closed
+   */
+  #end(flight: Flight, reason: unknown, late: boolean): void {
     const queued = flight.state === 'queued';
-    if (abort) flight.abort(reason);
-    else flight.over = true;
+    flight.abort(reason);
     // Its loader may never finish.
     this.#tellEnd(flight, true, reason);
     if (queued) this.#unqueue(flight);
     else this.#leave(flight);
-    this.#fail(flight, reason);
+    this.#fail(flight, reason, late);
   }
 
   /** Refuses a load, since too many wait. */
@@ -273,7 +276,7 @@ export class Loads {
     const { maxLoads, maxQueuedLoads } = this.#context.settings;
     flight.over = true;
     this.#unqueue(flight);
-    this.#fail(flight, new MemcacheOverloadedError(`${maxLoads} loads are under way and ${maxQueuedLoads} are waiting; see maxLoads and maxQueuedLoads`));
+    this.#fail(flight, new MemcacheOverloadedError(`${maxLoads} loads are under way and ${maxQueuedLoads} are waiting; see maxLoads and maxQueuedLoads`), true);
   }
 
   /** It has no place among the loads to give back. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../runtime/clock';
 import type { EntrySettings } from '../cache-options';
+import type { Gate } from '../exchange/gate';
 import type { Place } from '../exchange/leases';
 import { NAMESPACE_COUNTER, type KeySpace, type VersionRules } from '../key-space';
 import type { Versions } from '../tags/versions';
@@ -9,23 +10,28 @@ import { leftOf } from '../time-limits';
 export class Places {
   readonly #keys: KeySpace;
   readonly #versions: Versions;
+  readonly #gate: Gate;
   readonly #clock: Clock;
 
-  constructor(keys: KeySpace, versions: Versions, clock: Clock) {
+  constructor(keys: KeySpace, versions: Versions, gate: Gate, clock: Clock) {
     this.#keys = keys;
     this.#versions = versions;
+    this.#gate = gate;
     this.#clock = clock;
   }
 
   /** Where an entry is read. @param target the entry as it would be called without a namespace */
   async toRead(target: Place): Promise<Place> {
-    return this.#keys.within(target, this.#keys.isVersioned ? await this.#presentRules() : undefined);
+    return this.#keys.isVersioned ? this.#keys.within(target, (await this.rulesToRead({ cacheTimeout: 0 })).rules) : target;
   }
 
   /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`. */
-  async rulesToRead({ cacheTimeout }: EntrySettings): Promise<{ readonly rules: VersionRules; readonly limit: number }> {
+  async rulesToRead({ cacheTimeout }: Pick<EntrySettings, 'cacheTimeout'>): Promise<{ readonly rules: VersionRules; readonly limit: number }> {
+    const { connecting } = this.#gate;
+    // The first connection takes nothing of the time limit.
+    if (connecting !== undefined) await connecting;
     const startedAt = this.#clock.now();
-    const rules = await this.#presentRules();
+    const rules = await this.#presentRules(cacheTimeout);
     return { rules, limit: leftOf(cacheTimeout, this.#clock.now() - startedAt) };
   }
 
@@ -40,7 +46,7 @@ export class Places {
     return this.#keys.within(target, this.#keys.ofVersion(await this.#versions.present(NAMESPACE_COUNTER)));
   }
 
-  async #presentRules(): Promise<VersionRules> {
-    return this.#keys.ofVersion(this.#versions.currentAhead(NAMESPACE_COUNTER) ?? (await this.#versions.ask(NAMESPACE_COUNTER))?.number);
+  async #presentRules(limit: number): Promise<VersionRules> {
+    return this.#keys.ofVersion(this.#versions.currentAhead(NAMESPACE_COUNTER) ?? (await this.#versions.askWithin(limit, NAMESPACE_COUNTER))?.number);
   }
 }

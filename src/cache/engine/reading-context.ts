@@ -1,3 +1,4 @@
+import type { Key } from '../../protocol/key';
 import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
 import type { CacheSettings } from '../cache-options';
@@ -34,6 +35,8 @@ export interface ReadingContext {
   readonly pending: Pending;
   readonly chunks: Chunks;
   readonly near: NearTaker | undefined;
+  /** An object of its own that is equal to this value; undefined when the serde makes none. */
+  readonly copyOf: (key: Key, value: unknown) => unknown;
   /** The server that owns a key; '' where that is not known. */
   readonly serverOf: (place: Place) => string;
   /** How often this process has written. */

@@ -50,7 +50,7 @@ export class Storing {
   prepare(flight: Flight): Promise<void> | undefined {
     const { tags } = flight.lead.settings;
     flight.epoch = this.#context.epoch();
-    if (Array.isArray(tags) && tags.length > 0 && flight.claim !== 'none') flight.tags = this.#context.versions.snapshot(tags as readonly string[]);
+    if (Array.isArray(tags) && tags.length > 0 && flight.claim !== 'none') flight.tags = this.#context.versions.snapshot(tags as readonly string[], flight.lead.settings.cacheTimeout);
     if (typeof flight.tags !== 'object') return undefined;
     return flight.tags.then((words) => {
       flight.tags = words;
@@ -97,6 +97,20 @@ export class Storing {
     if (claim === 'guard' && old === undefined) return undefined;
     if (claim !== 'lease' && (!loaded || detached)) return undefined;
     return this.free(place, cas);
+  }
+
+  /** After a load that was given up: the next reader may load. */
+  giveBack(flight: Flight): Promise<void> | undefined {
+    const { claim, place, cas, old, background } = flight;
+    // What is refreshed in the background may be fresh yet, and this would end that.
+    if (claim !== 'token' || old === undefined || background) return this.release(flight, false);
+    const { leases, events } = this.#context;
+    return leases()?.takeOver(place, cas).then(
+      () => undefined,
+      (error: unknown) => {
+        events.emit('cache-error', place.key, { error });
+      },
+    );
   }
 
   /** Deletes the item if it still has this CAS. It never rejects. */

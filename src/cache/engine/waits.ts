@@ -52,7 +52,8 @@ export class Waits {
   add(place: Place, callers: readonly Caller[], cas: string): void {
     let wait = this.#waits.get(place.wireKey);
     if (wait === undefined) this.#waits.set(place.wireKey, (wait = new Wait(place)));
-    wait.callers.push(...callers);
+    // One by one: there may be more than a call can have arguments.
+    for (const caller of callers) wait.callers.push(caller);
     wait.cas = cas;
     if (!wait.asking) this.#schedule(wait);
     for (const caller of callers) caller.decide();

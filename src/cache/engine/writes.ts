@@ -101,11 +101,11 @@ export class Writes {
       }
       const place = await places.toWrite(target);
       this.#wrote(place);
+      // How large an entry may be depends on what the servers can do; and the first connection counts against no time limit.
+      await gate.known();
       const words = names.length === 0 ? '' : await versions.snapshot(names);
       if (words === undefined) throw new MemcacheError('the versions of the tags cannot be had from the server', { command: 'set' });
       const life = storing.jittered(fresh, jitter);
-      // How large an entry may be depends on what the servers can do.
-      await gate.known();
       let block: Block;
       let chunked: Chunked | undefined;
       try {

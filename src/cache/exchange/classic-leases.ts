@@ -99,9 +99,10 @@ export class ClassicLeases implements Leases {
     return (await this.#executor.execute(new CasCommand(wireKey, key, { block: '', flags: 0, exptime: -1 }, cas, false))) === true;
   }
 
-  /** Nothing to do: tokens expire here. */
-  takeOver(): Promise<boolean> {
-    return Promise.resolve(false);
+  /** The mark expires by itself; until then nobody would refresh. */
+  async takeOver(place: Place): Promise<boolean> {
+    await this.#endRefresh(place);
+    return true;
   }
 
   invalidate({ wireKey, key }: Place, _: number, options?: CallOptions): Promise<boolean> {

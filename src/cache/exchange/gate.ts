@@ -53,6 +53,13 @@ export class Gate {
     return this.#patient;
   }
 
+  /** Resolves when the first connection is there, or could not be made; undefined afterwards. */
+  get connecting(): Promise<void> | undefined {
+    if (!this.#patient) return undefined;
+    const { written, answered } = (this.#question ??= this.#ask());
+    return Promise.race([written, answered.catch(() => undefined)]);
+  }
+
   /**
    * Asks the servers, unless that is under way.
    *

@@ -77,8 +77,18 @@ export class MetaLeases implements Leases {
 
   /** Reads from cache to cache like any read; when none has the entry, or it is outdated, the first is asked again, with a token. */
   async #readThrough({ wireKey, key }: Place, ask: Ask): Promise<Reply> {
-    // One more for the loader: it turns out later whether there is to be one.
-    const plain: Ask = { lease: 0, refresh: 0, copies: ask.copies + 1, keep: ask.keep, use: ask.use, onlyFirst: false, wantsBytes: (hot) => ask.wantsBytes(hot) };
+    const plain: Ask = {
+      lease: 0,
+      refresh: 0,
+      // One more for the loader: it turns out later whether there is to be one. More callers may still join in this tick.
+      get copies() {
+        return ask.copies + 1;
+      },
+      keep: ask.keep,
+      use: ask.use,
+      onlyFirst: false,
+      wantsBytes: (hot) => ask.wantsBytes(hot),
+    };
     const found = await this.#executor.execute(new LeaseGet(wireKey, key, plain, leaseTokens(0, 0, ask.use), this.#reader));
     // What was invalidated gives its token to whoever reads first, unasked.
     if (found.won) return found;

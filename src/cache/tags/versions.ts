@@ -43,6 +43,16 @@ interface Known {
   askedAt: number;
   /** When the answer came: the server may have been asked as late as this. */
   heardAt: number;
+  /** Which of the changes by this process has made it; 0 for none. */
+  change: number;
+}
+
+/** When a question was sent. */
+interface Moment {
+  /** On the monotonic clock. */
+  readonly at: number;
+  /** How many changes by this process had been answered by then. */
+  readonly changes: number;
 }
 
 /**
@@ -55,6 +65,8 @@ export class Versions {
   readonly #asked = new Map<string, Promise<Version | undefined>>();
   /** Questions that have not been sent yet. */
   readonly #unsent = new Map<string, Promise<string>>();
+  /** How many changes by this process have been answered. */
+  #changes = 0;
 
   constructor(context: VersionsContext) {
     this.#context = context;
@@ -85,6 +97,18 @@ export class Versions {
     return asked;
   }
 
+  /** As {@link ask}. @param limit milliseconds after which the caller does not wait any more, if the question may take longer; 0 for none */
+  askWithin(limit: number, name: string): Promise<Version | undefined> {
+    const asked = this.ask(name);
+    if (limit === 0 || (limit >= this.#context.limit && this.#context.limit > 0)) return asked;
+    return new Promise((resolve) => {
+      const answered = this.#context.limits.limitAnswer(limit, 'ma', () => {
+        resolve(this.#latest(name));
+      });
+      void asked.finally(answered).then(resolve);
+    });
+  }
+
   /**
    * The version that the server has now: neither one that is known, nor the answer to a question that was sent before this call.
    * Calls of the same moment share a question. Rejects when it cannot be had.
@@ -94,19 +118,23 @@ export class Versions {
     if (asked === undefined) {
       asked = Promise.resolve().then(async () => {
         this.#unsent.delete(name);
-        const askedAt = this.#context.clock.now();
-        return this.#learn(name, askedAt, await this.#context.counters.read(name)).number;
+        let learned: Version | undefined;
+        do {
+          const asked = this.#moment();
+          learned = this.#learn(name, asked, await this.#context.counters.read(name));
+        } while (learned === undefined);
+        return learned.number;
       });
       this.#unsent.set(name, asked);
     }
     return asked;
   }
 
-  /** `name=version …` for all names, as entries carry it; undefined when a version cannot be read. */
-  snapshot(names: readonly string[]): string | Promise<string | undefined> {
+  /** `name=version …` for all names, as entries carry it; undefined when a version cannot be read. @param limit as of {@link askWithin} */
+  snapshot(names: readonly string[], limit = 0): string | Promise<string | undefined> {
     const words = names.map((name) => this.#word(name));
     if (!words.includes(undefined)) return words.join(' ');
-    return this.#askAll(names).then((versions) => {
+    return this.#askAll(names, limit).then((versions) => {
       if (versions.includes(undefined)) return undefined;
       return names.map((name, i) => `${name}=${versions[i]?.number ?? ''}`).join(' ');
     });
@@ -158,7 +186,7 @@ export class Versions {
     const { number } = await this.#context.counters.change(name);
     // Another answer that was asked for later came before: over several connections it is not known which is the last, so it is asked for.
     const last = (this.#known.get(name)?.askedAt ?? 0) <= startedAt;
-    this.#known.set(name, { number, askedAt: last ? startedAt : -Infinity, heardAt: this.#context.clock.now() });
+    this.#known.set(name, { number, askedAt: last ? startedAt : -Infinity, heardAt: this.#context.clock.now(), change: ++this.#changes });
   }
 
   async #isPresent(name: string, number: string): Promise<boolean | undefined> {
@@ -181,45 +209,57 @@ export class Versions {
     return number === undefined ? undefined : `${name}=${number}`;
   }
 
-  #askAll(names: readonly string[]): Promise<(Version | undefined)[]> {
+  #askAll(names: readonly string[], limit: number): Promise<(Version | undefined)[]> {
     return Promise.all(
       names.map(async (name) => {
         const number = this.#current(name);
-        return number === undefined ? await this.ask(name) : { number, age: COUNTER_LIFE };
+        return number === undefined ? await this.askWithin(limit, name) : { number, age: COUNTER_LIFE };
       }),
     );
   }
 
   #ask(name: string): Promise<Version | undefined> {
-    const askedAt = this.#context.clock.now();
-    const latest = (): Version | undefined => {
-      const number = this.#known.get(name)?.number;
-      return number === undefined ? undefined : { number, age: 0 };
-    };
+    const moment = this.#moment();
     // While the circuit is open nobody waits for what will not come.
     const asked = this.#context.health.admit(name);
-    if (asked === undefined) return Promise.resolve(latest());
+    if (asked === undefined) return Promise.resolve(this.#latest(name));
     return new Promise((resolve) => {
       const giveUp = (): void => {
         if (!question.over) asked.failed();
         question.over = true;
-        resolve(latest());
+        resolve(this.#latest(name));
       };
       const question: Limited & { over: boolean } = { due: 0, over: false, onTime: giveUp };
-      this.#context.limits.add(question, this.#context.limit, askedAt);
+      this.#context.limits.add(question, this.#context.limit, moment.at);
       this.#context.counters.read(name).then((version) => {
         question.over = true;
         asked.ok();
-        resolve(this.#learn(name, askedAt, version));
+        resolve(this.#learn(name, moment, version) ?? this.#latest(name));
       }, giveUp);
     });
   }
 
-  #learn(name: string, askedAt: number, version: Version): Version {
-    // A change by this process since then is newer.
+  /** The last known version, of unknown age. */
+  #latest(name: string): Version | undefined {
+    const number = this.#known.get(name)?.number;
+    return number === undefined ? undefined : { number, age: 0 };
+  }
+
+  #moment(): Moment {
+    return { at: this.#context.clock.now(), changes: this.#changes };
+  }
+
+  /** @returns undefined where the answer may be older than a change by this process */
+  #learn(name: string, { at, changes }: Moment, version: Version): Version | undefined {
     const known = this.#known.get(name);
-    if (known !== undefined && known.askedAt > askedAt) return { number: known.number, age: 0 };
-    this.#known.set(name, { number: version.number, askedAt, heardAt: this.#context.clock.now() });
+    // A change by this process since then is newer.
+    if (known !== undefined && known.askedAt > at) return { number: known.number, age: 0 };
+    if (known !== undefined && known.change > changes && known.number !== version.number) {
+      // Over two connections the change may have come first, or last: it is asked for again.
+      known.askedAt = -Infinity;
+      return undefined;
+    }
+    this.#known.set(name, { number: version.number, askedAt: at, heardAt: this.#context.clock.now(), change: 0 });
     return version;
   }
 }
