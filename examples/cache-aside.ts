@@ -34,7 +34,7 @@ async function readRowOnce(cache: Client, id: number): Promise<string> {
     if (item?.value !== undefined) return item.value;
     if (item?.recaching !== true) {
       const row = await askDatabase(id);
-      await cache.set(key, row, { expire: 60 });
+      await cache.set(key, row, { expire: 60 }).catch(() => undefined);
       return row;
     }
     await pause(10);
@@ -59,6 +59,7 @@ async function main(): Promise<void> {
 
   await server.close();
   console.log('without a server:', await readRow(cache, 1));
+  console.log('with vivify too: ', await readRowOnce(cache, 3));
   await cache.close();
 }
 

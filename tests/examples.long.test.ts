@@ -21,7 +21,7 @@ it.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.ts')))('examples/
 });
 
 it('what the examples claim is so', async () => {
-  expect(await output('cache-aside.ts')).toContain('with vivify they ask 1 time\nwithout a server: the row with id 1');
+  expect(await output('cache-aside.ts')).toContain('with vivify they ask 1 time\nwithout a server: the row with id 1\nwith vivify too:  the row with id 3\n');
   expect(await output('sharded-cache.ts')).toMatch(/one is gone: [12]\d\d of 300.*\nits keys have moved: 300 of 300/);
   expect(await output('retry.ts')).toContain('get, retrying:     30 succeeded\n');
   expect(await output('migration.ts')).toContain('old 99, new 60');

@@ -5,7 +5,7 @@ import { messageOf } from '../runtime/message-of';
 /** What `tsmemcache serve` was asked to do. */
 export interface ServeOptions {
   readonly listeners: readonly Listener[];
-  /** Where Redis clients are served too. */
+  /** Where Redis clients are served too: on TCP, also beside a unix socket. */
   readonly redisListeners: readonly TcpListener[];
   /** Only users in this file may log in: a line `user:password` for each. */
   readonly authFile: string | undefined;
@@ -176,7 +176,7 @@ export function parseServeOptions(args: readonly string[]): ServeOptions | 'help
   const port = number('-p, --port', values.port, DEFAULT_PORT, 0, LARGEST_PORT);
   const path = values['unix-socket'];
   if (path === '') throw new UsageError('-s, --unix-socket: must be the name of a file');
-  const hosts = (path === undefined ? values.listen : undefined) ?? [DEFAULT_HOST];
+  const hosts = values.listen ?? [DEFAULT_HOST];
   const tcpListeners = hosts.flatMap((text) => text.split(',')).map((text) => parseListener(text, port));
   const pathMode = parseMode(values['unix-mask'] ?? '700');
   const redisPort = values['redis-port'];

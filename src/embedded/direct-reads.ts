@@ -64,6 +64,8 @@ export class DirectReads implements Executor {
       frame.dataEnd = value.length;
       frame.key = wireKey;
       frame.flags = flags;
+      // Before the serde may delete it.
+      store.use(item);
       this.#busy = true;
       try {
         result = command.hit(frame);
@@ -73,7 +75,6 @@ export class DirectReads implements Executor {
       } finally {
         this.#busy = false;
       }
-      store.use(item);
     }
     countGet(this.#context, wireKey, item !== undefined);
     const { meter } = this.#connection;

@@ -89,6 +89,11 @@ describe('the options of serve', () => {
       { host: '::1', port: 7 },
     ]);
     expect(parse('-s', '/tmp.sock', '--redis-port=7').redisListeners).toEqual([{ host: '127.0.0.1', port: 7 }]);
+    expect(parse('-s', '/tmp.sock', '-l', '10.0.0.1', '--redis-port=7')).toMatchObject({
+      listeners: [{ path: '/tmp.sock' }],
+      redisListeners: [{ host: '10.0.0.1', port: 7 }],
+    });
+    expect(refusal('-s', '/tmp.sock', '-l', '').message).toBe('-l, --listen: must be an address, not ""');
     for (const port of ['65536', 'abc', '12abc', '', '1.5', '0x10']) {
       expect(refusal(`--redis-port=${port}`).message).toBe(
         `--redis-port: must be a whole number from 0 to 65535, not ${JSON.stringify(port)}`,

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import dns from 'node:dns/promises';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -47,6 +48,19 @@ describe('serve', () => {
     await once(socket, 'close');
     return answer;
   }
+
+  // Which addresses `localhost` has depends on the machine; all of 127.0.0.0/8 are there on Linux alone.
+  (process.platform === 'linux' ? it : it.skip)('listens on all addresses of a name', async () => {
+    const addresses = [['127.0.0.1', 4], ['127.0.0.2', 4], ['127.0.0.1', 4], ...(hasIPv6 ? ([['::1', 6]] as const) : [])] as const;
+    const lookup = jest.spyOn(dns, 'lookup').mockResolvedValue(addresses.map(([address, family]) => ({ address, family })) as never);
+    const server = await run('-p', '0', '-l', 'a.name', '--redis-port', '0');
+    lookup.mockRestore();
+    if (typeof server === 'number') throw new Error(stderr);
+    const hosts = ['127.0.0.1', '127.0.0.2', ...(hasIPv6 ? ['[::1]'] : [])];
+    expect(server.addresses.map((address) => address.replace(/:\d+$/, '')).sort()).toEqual(hosts.sort());
+    expect(server.redisAddresses).toHaveLength(hosts.length);
+    for (const address of server.addresses) expect(await ask(address.replace(/[[\]]/g, ''), 'mn\r\n')).toBe('MN\r\n');
+  });
 
   it('prints one line with its address when it is ready', async () => {
     const server = await run('-p', '0', '-l', '127.0.0.1,127.0.0.1');

@@ -80,6 +80,22 @@ it('leaves errors, values that are too large and serdes that read the cache to t
   await Promise.all([client.close(), other.close()]);
 });
 
+it('may delete what it reads: the store stays whole', async () => {
+  const store = new MemoryStore();
+  const serde: Serde<string> = {
+    serialize: (value) => ({ data: value, flags: 0 }),
+    deserialize: (data, _flags, key) => {
+      if (key === 'bad') store.delete(key);
+      return data.toString();
+    },
+  };
+  const client = await opened(new EmbeddedClient(store, { serde }));
+  for (const key of ['first', 'bad', 'last']) await client.set(key, 'v');
+  expect(await client.get('bad')).toBe('v');
+  expect(Array.from(store.items(), ({ key }) => key)).toEqual(['first', 'last']);
+  await client.close();
+});
+
 it('follows a signal', async () => {
   const client = await opened(new EmbeddedClient());
   await expect(client.get('k', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');

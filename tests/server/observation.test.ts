@@ -72,6 +72,19 @@ it('counts who gave which password, and nothing else of it', async () => {
   await server.close();
 });
 
+it('stats reset begins anew with the counts of connections and log-ins too, as in memcached; metrics go on', async () => {
+  const server = await MemcachedServer.start({ auth: { username: 'user', password: SECRET } });
+  const logIn = `set a 0 0 12\r\nuser ${SECRET}\r\n`;
+  await talk(server.address, logIn);
+  const answer = await talk(server.address, `${logIn}stats reset\r\nstats\r\n`);
+  for (const name of ['total_connections', 'rejected_connections', 'auth_cmds', 'auth_errors', 'bytes_read', 'bytes_written', 'conn_yields']) {
+    expect(answer).toContain(`STAT ${name} 0\r\n`);
+  }
+  expect(answer).toContain('STAT curr_connections 1\r\n');
+  expect(server.metrics).toMatchObject({ connections: { total: 2 }, authentications: { total: 2 } });
+  await server.close();
+});
+
 it('a Redis server counts by its own commands', async () => {
   const server = await RedisServer.start({ store: new MemoryStore() });
   await talk(server.address, 'SET k v\r\nGET k\r\nclient id\r\nNOSUCH\r\nQUIT\r\n');

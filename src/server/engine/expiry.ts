@@ -106,21 +106,24 @@ export class Alarm {
     this.#onTime = onTime;
   }
 
-  /** Sets the alarm to ring by `deadline`, but not before `pause` milliseconds have passed. */
+  /** Sets the alarm to ring by `deadline`, but not before `pause` milliseconds have passed since it was set first. */
   set(deadline: number, pause: number): void {
-    if (this.#closed) return;
-    if (this.#timer !== undefined) {
-      if (this.#at <= deadline && this.#timer.isLost !== true) return;
-      this.#timer.close();
-    }
+    if (this.#closed || this.#ringsBy(deadline)) return;
     const now = this.#time.now();
     const delay = Math.min(Math.max(deadline - now, pause), LONGEST_TIMER);
+    // Whoever sets it for what is due already must not put it off: under steady writes it would never ring.
+    if (this.#ringsBy(now + delay)) return;
+    this.#timer?.close();
     this.#at = now + delay;
     this.#timer = this.#clock.setTimeout(() => {
       this.#timer = undefined;
       this.#onTime();
     }, delay);
     this.#timer.unref();
+  }
+
+  #ringsBy(time: number): boolean {
+    return this.#timer !== undefined && this.#at <= time && this.#timer.isLost !== true;
   }
 
   /** Stops the alarm for good. */

@@ -1,8 +1,10 @@
 import { option, settingsOf } from '../../options/option';
 import { objectWith } from '../../options/rule';
 import type { Clock } from '../../runtime/clock';
+import { CasNumbers } from './cas-numbers';
+import { Changes, type Watcher } from './changes';
 import { UNSIGNED, type Arithmetic } from './counter';
-import { Alarm, DeadlineHeap, LEAST_PAUSE, SLICE_PAUSE } from './expiry';
+import { Alarm, LEAST_PAUSE, SLICE_PAUSE } from './expiry';
 import {
   BINARY_KEY,
   FETCHED,
@@ -19,46 +21,12 @@ import {
   type Cas,
   type StoredValue,
 } from './item';
-import { KeyIndex } from './key-index';
-import { LruList } from './lru';
+import { ItemTable } from './item-table';
 import { STORE_OPTIONS, type MemoryStoreOptions } from './options';
+import { PLAIN, type CountOutcome, type StoreMode, type StoreOutcome, type StoreRequest } from './outcomes';
 import { StoreStats } from './stats';
 import { StoreTime } from './time';
-import { ItemWalk } from './walk';
-
-/** How {@link MemoryStore.store} treats an existing item. */
-export type StoreMode = 'set' | 'add' | 'replace' | 'append' | 'prepend' | 'cas';
-
-/** The outcome of a {@link MemoryStore.store}. */
-export type StoreOutcome = 'stored' | 'notStored' | 'exists' | 'notFound' | 'tooLarge' | 'noMemory';
-
-/** The outcome of a {@link MemoryStore.count}; `number` is the new count in decimal. */
-export type CountOutcome =
-  | { readonly outcome: 'counted'; readonly number: string; readonly item: Item }
-  | { readonly outcome: 'notFound' | 'exists' | 'notANumber' | 'overflow' | 'noMemory' };
-
-/** Who wants to know whether keys have changed. */
-export interface Watcher {
-  /** Set by the store. */
-  changed: boolean;
-}
-
-/** Further parameters of a {@link MemoryStore.store}. */
-export interface StoreRequest {
-  /** The cas that the item must have; 0 for any. */
-  readonly cas: Cas;
-  /** Whether an older `cas` is accepted too; the item is then marked stale. */
-  readonly orStale: boolean;
-  /** Whether the key came in base64. */
-  readonly binaryKey: boolean;
-  /** The new cas of the item, when it is not to be the store's next; 0 means the store's next too. */
-  readonly newCas?: Cas | undefined;
-}
-
-const PLAIN: StoreRequest = { cas: 0, orStale: false, binaryKey: false };
-
-/** Memory that an item takes beyond {@link itemSize}: its object, its place in the map, the heads of its strings. */
-const ITEM_OVERHEAD = 152;
+import type { ItemWalk } from './walk';
 
 /** How many expired items are removed in one go, before other work gets its turn. */
 const EXPIRY_SLICE = 1000;
@@ -70,11 +38,8 @@ const abandoned = new FinalizationRegistry<Alarm>((alarm) => {
   alarm.close();
 });
 
-/** Stamps of walks repeat after this many walks, by which time no item carries an old one. */
-const WALK_STAMPS = 2 ** 26;
-
 /**
- * Items in memory: a map, a limit with eviction in the order of use, and expiry, both when an expired item is asked for and by
+ * Items in memory, within a limit with eviction in the order of use, and with expiry, both when an expired item is asked for and by
  * a timer, which keeps neither the process alive nor the store. It knows nothing of sockets or protocols, and every operation is complete when
  * its call returns.
  */
@@ -85,36 +50,27 @@ export class MemoryStore {
   readonly evict: boolean;
   readonly cas: boolean;
   readonly clock: Clock;
-  #items = new KeyIndex();
-  readonly #lru = new LruList();
-  readonly #deadlines = new DeadlineHeap();
   readonly #time: StoreTime;
+  readonly #changes = new Changes();
+  readonly #items: ItemTable;
+  readonly #casNumbers: CasNumbers;
   readonly #alarm: Alarm;
-  #maxBytes: number;
-  #bytes = 0;
-  /** As in memcached, the first item gets 2. */
-  #lastCas = 1;
   /** When everything is to be removed, by a delayed `flush_all`; 0 for never. */
   #flushAt = 0;
-  #changes = 0;
-  #lastStored: Item | undefined;
-  #walk: ItemWalk | undefined;
-  /** Who watches which key. */
-  readonly #watchers = new Map<string, Set<Watcher>>();
-  /** The stamp of the last walk, which new items carry too. */
-  #stamp = 0;
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(options: MemoryStoreOptions = {}) {
-    const { clock, maxItemSize, evict, cas, maxBytes } = settingsOf(STORE_OPTIONS, options);
+    const settings = settingsOf(STORE_OPTIONS, options);
+    const { clock, maxItemSize, evict, cas } = settings;
     this.clock = clock;
     this.maxItemSize = maxItemSize;
     this.evict = evict;
     this.cas = cas;
-    this.#maxBytes = maxBytes;
-    this.#time = new StoreTime(this.clock);
+    this.#time = new StoreTime(clock);
+    this.#items = new ItemTable(settings, this.#time, this.stats, this.#changes);
+    this.#casNumbers = new CasNumbers(cas);
     const reference = new WeakRef(this);
-    this.#alarm = new Alarm(this.clock, this.#time, () => {
+    this.#alarm = new Alarm(clock, this.#time, () => {
       const store = reference.deref();
       if (store !== undefined) store.#sweep();
     });
@@ -128,42 +84,41 @@ export class MemoryStore {
 
   /** How many of them have a deadline. */
   get expiring(): number {
-    return this.#deadlines.size;
+    return this.#items.expiring;
   }
 
   /** The bytes of all items by memcached's measure. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#items.bytes;
   }
 
   /** What counts towards the limit: {@link bytes}, and the real overhead of each item. */
   get usedBytes(): number {
-    return this.#bytes + this.#items.size * ITEM_OVERHEAD;
+    return this.#items.usedBytes;
   }
 
   get maxBytes(): number {
-    return this.#maxBytes;
+    return this.#items.maxBytes;
   }
 
   /** A lower limit takes effect at once. */
   set maxBytes(limit: number) {
-    this.#maxBytes = limit;
-    if (this.evict) this.#makeRoom(0);
+    this.#items.maxBytes = limit;
   }
 
   /** The last cas number that was used for a change, or for a store that was refused. */
   get lastCas(): number {
-    return this.#lastCas;
+    return this.#casNumbers.last;
   }
 
   /** The item that was stored last, until it is removed. */
   get lastStored(): Item | undefined {
-    return this.#lastStored;
+    return this.#items.lastStored;
   }
 
   /** How many changes there were that a snapshot would show. */
   get changes(): number {
-    return this.#changes;
+    return this.#changes.count;
   }
 
   /** When everything is to be removed, in the store's time; 0 for never. */
@@ -230,7 +185,7 @@ export class MemoryStore {
     if (item === undefined) return undefined;
     if (item.deadline !== 0 && item.deadline <= this.#time.now()) {
       this.stats.getExpired++;
-      this.#expire(item);
+      this.#items.expire(item);
       return undefined;
     }
     return item;
@@ -255,14 +210,14 @@ export class MemoryStore {
     // As in memcached, the first fetch does not move the time of last access.
     if ((item.marks & FETCHED) === 0) item.marks |= FETCHED;
     else item.accessed = this.#time.seconds();
-    this.#lru.bump(item);
+    this.#items.bump(item);
   }
 
   /** Every item that has not expired, oldest use first; the store must not change meanwhile. */
   *items(): IterableIterator<Item> {
     const now = this.#time.now();
     if (this.#flushAt !== 0 && now >= this.#flushAt) return;
-    for (let item = this.#lru.oldest; item !== undefined; item = item.newer) {
+    for (let item = this.#items.oldest; item !== undefined; item = item.newer) {
       if (item.deadline === 0 || item.deadline > now) yield item;
     }
   }
@@ -273,16 +228,13 @@ export class MemoryStore {
    * @throws Error when another walk is under way
    */
   beginWalk(): ItemWalk {
-    if (this.#walk !== undefined) throw new Error('a walk over the items of this store is under way already');
     this.#clearWhenDue();
-    this.#stamp = ((this.#stamp / (MARKS + 1) + 1) % WALK_STAMPS) * (MARKS + 1);
-    this.#walk = new ItemWalk(this.#items, this.#time, this.#stamp);
-    return this.#walk;
+    return this.#items.beginWalk();
   }
 
   /** Ends the walk, finished or not. */
   endWalk(): void {
-    this.#walk = undefined;
+    this.#changes.endWalk();
   }
 
   /**
@@ -291,7 +243,7 @@ export class MemoryStore {
    * @param flushAt as {@link flushAt}
    */
   resume(lastCas: number, flushAt: number): void {
-    if (this.cas) this.#lastCas = Math.max(this.#lastCas, lastCas);
+    this.#casNumbers.continueAbove(lastCas);
     this.#flushAt = flushAt;
     this.#schedule();
   }
@@ -302,10 +254,9 @@ export class MemoryStore {
    * @returns false when the item is too large, its key is there already, or there is no room
    */
   restore(item: Item): boolean {
-    const size = sizeOf(item, this.cas);
-    if (size > this.maxItemSize || this.#items.get(item.key) !== undefined || !this.#add(item, size)) return false;
-    if (!this.cas || item.cas === 0) item.cas = this.#nextCas();
-    this.#deadlines.update(item);
+    if (sizeOf(item, this.cas) > this.maxItemSize || this.#items.get(item.key) !== undefined || !this.#items.add(item)) return false;
+    if (!this.cas || item.cas === 0) item.cas = this.#casNumbers.next();
+    this.#items.updateDeadline(item);
     this.#schedule();
     return true;
   }
@@ -327,7 +278,7 @@ export class MemoryStore {
     const outcome = this.#put(mode, key, value, flags, deadline, request);
     if (outcome === 'stored') return outcome;
     // As in memcached, a refused store uses up a number too.
-    this.#casFor(request.newCas);
+    this.#casNumbers.choose(request.newCas);
     // A set that failed must not leave the value that it was to replace.
     if (outcome === 'noMemory') {
       this.stats.storeNoMemory++;
@@ -350,23 +301,23 @@ export class MemoryStore {
 
   /** Sets an item's deadline, as from {@link deadline}. */
   setDeadline(item: Item, deadline: number): void {
-    this.#announce(item);
+    this.#changes.announce(item);
     item.deadline = deadline;
-    this.#deadlines.update(item);
+    this.#items.updateDeadline(item);
     this.#schedule();
   }
 
   /** Marks an item as stale, so that the next reader wins the right to refill it, and gives it a new cas. */
   invalidate(item: Item, newCas?: Cas): void {
-    this.#announce(item);
+    this.#changes.announce(item);
     item.marks = (item.marks | STALE) & ~WON;
-    item.cas = this.#casFor(newCas);
+    item.cas = this.#casNumbers.choose(newCas);
   }
 
   /** Gives an item a cas of the caller's choice; 0 leaves it as it is. */
   setCas(item: Item, cas: Cas): void {
     if (!this.cas || cas === 0) return;
-    this.#announce(item);
+    this.#changes.announce(item);
     item.cas = cas;
   }
 
@@ -378,7 +329,7 @@ export class MemoryStore {
   /** Deletes an item; returns whether it was there. */
   delete(key: string): boolean {
     const item = this.find(key);
-    if (item !== undefined) this.#remove(item);
+    if (item !== undefined) this.#items.remove(item);
     return item !== undefined;
   }
 
@@ -399,9 +350,7 @@ export class MemoryStore {
     const number = changed.toString();
     const value = arithmetic.pads ? number.padEnd(length) : number;
     const growth = value.length - length;
-    this.#lru.bump(item);
-    if (growth > 0 && !this.#makeRoom(growth, item)) return { outcome: 'noMemory' };
-    this.#announce(item);
+    if (!this.#items.resize(item, growth)) return { outcome: 'noMemory' };
     if (growth > 0) {
       // In memcached a longer number is a new item.
       item.marks &= ~(FETCHED | STALE | WON);
@@ -409,8 +358,7 @@ export class MemoryStore {
     }
     item.value = textValue(value);
     item.marks = value === number ? item.marks & ~PADDED : item.marks | PADDED;
-    this.#bytes += growth;
-    item.cas = this.#nextCas();
+    item.cas = this.#casNumbers.next();
     return { outcome: 'counted', number, item };
   }
 
@@ -422,7 +370,7 @@ export class MemoryStore {
   flushAll(delay = 0): void {
     this.#flushAt = 0;
     if (delay > 0) {
-      this.#changes++;
+      this.#changes.announceOther();
       this.#flushAt = this.deadline(delay);
       this.#schedule();
     } else {
@@ -432,16 +380,12 @@ export class MemoryStore {
 
   /** Tells `watcher` from now on that the item of `key` was changed, added or removed. */
   watch(key: string, watcher: Watcher): void {
-    const watchers = this.#watchers.get(key);
-    if (watchers === undefined) this.#watchers.set(key, new Set([watcher]));
-    else watchers.add(watcher);
+    this.#changes.watch(key, watcher);
   }
 
   /** Tells it no more. */
   unwatch(key: string, watcher: Watcher): void {
-    const watchers = this.#watchers.get(key);
-    watchers?.delete(watcher);
-    if (watchers?.size === 0) this.#watchers.delete(key);
+    this.#changes.unwatch(key, watcher);
   }
 
   /** Stops the timer for good. The items can still be read, and expire when they are asked for. */
@@ -466,7 +410,7 @@ export class MemoryStore {
     }
     switch (mode) {
       case 'add':
-        this.#lru.bump(old);
+        this.#items.bump(old);
         return 'notStored';
       case 'cas':
         if (request.cas === 0 || request.cas !== old.cas) {
@@ -496,23 +440,11 @@ export class MemoryStore {
     marks: number,
     newCas: Cas | undefined,
   ): Item | undefined {
-    const size = itemSize(key.length, value.length, flags, this.cas);
     const item = new Item(key, value, flags, deadline, marks);
-    if (!this.#add(item, size)) return undefined;
-    this.#changes++;
-    this.#tell(key);
+    if (!this.#items.add(item)) return undefined;
+    this.#changes.announceNew(key);
     this.#stored(item, newCas);
     return item;
-  }
-
-  /** Adds a new item, if there is room. */
-  #add(item: Item, size: number): boolean {
-    if (!this.#makeRoom(size + ITEM_OVERHEAD)) return false;
-    item.marks |= this.#stamp;
-    this.#items.add(item);
-    this.#lru.add(item);
-    this.#bytes += size;
-    return true;
   }
 
   /** Gives an existing item a new value. On failure it keeps the old one. */
@@ -525,83 +457,24 @@ export class MemoryStore {
     newCas: Cas | undefined,
   ): StoreOutcome {
     const growth = itemSize(item.key.length, value.length, flags, this.cas) - sizeOf(item, this.cas);
-    this.#lru.bump(item);
-    if (growth > 0 && !this.#makeRoom(growth, item)) return 'noMemory';
-    this.#announce(item);
+    if (!this.#items.resize(item, growth)) return 'noMemory';
     item.value = value;
     item.flags = flags;
     item.deadline = deadline;
     item.marks = marks | (item.marks & ~MARKS);
-    this.#bytes += growth;
     this.#stored(item, newCas);
     return 'stored';
   }
 
   #stored(item: Item, newCas: Cas | undefined): void {
-    this.#lastStored = item;
-    item.cas = this.#casFor(newCas);
+    this.#items.lastStored = item;
+    item.cas = this.#casNumbers.choose(newCas);
     item.accessed = this.#time.seconds();
     this.stats.totalItems++;
     if (item.deadline !== 0 || item.heapIndex >= 0) {
-      this.#deadlines.update(item);
+      this.#items.updateDeadline(item);
       this.#schedule();
     }
-  }
-
-  #casFor(newCas: Cas | undefined): Cas {
-    return newCas === undefined || newCas === 0 || !this.cas ? this.#nextCas() : newCas;
-  }
-
-  #nextCas(): number {
-    return this.cas ? ++this.#lastCas : 0;
-  }
-
-  /** Frees memory until `bytes` more fit, expired items first; never removes `kept`, which must be the one used last. */
-  #makeRoom(bytes: number, kept?: Item): boolean {
-    if (this.usedBytes + bytes <= this.#maxBytes) return true;
-    // For what cannot fit nothing else must go.
-    const own = kept === undefined ? 0 : itemSize(kept.key.length, kept.value.length, kept.flags, this.cas) + ITEM_OVERHEAD;
-    if (own + bytes > this.#maxBytes) return false;
-    while (this.usedBytes + bytes > this.#maxBytes) {
-      const first = this.#deadlines.first;
-      if (first !== undefined && first !== kept && first.deadline <= this.#time.now()) {
-        this.#expire(first);
-        continue;
-      }
-      const victim = this.#lru.oldest;
-      if (!this.evict || victim === undefined || victim === kept) return false;
-      this.stats.evictions++;
-      if ((victim.marks & FETCHED) === 0) this.stats.evictedUnfetched++;
-      this.#remove(victim);
-    }
-    return true;
-  }
-
-  /** To be called before every change of an item that a snapshot would show. */
-  #announce(item: Item): void {
-    this.#changes++;
-    this.#walk?.announce(item);
-    this.#tell(item.key);
-  }
-
-  #tell(key: string): void {
-    if (this.#watchers.size === 0) return;
-    for (const watcher of this.#watchers.get(key) ?? []) watcher.changed = true;
-  }
-
-  #expire(item: Item): void {
-    this.stats.reclaimed++;
-    if ((item.marks & FETCHED) === 0) this.stats.expiredUnfetched++;
-    this.#remove(item);
-  }
-
-  #remove(item: Item): void {
-    this.#announce(item);
-    if (item === this.#lastStored) this.#lastStored = undefined;
-    this.#items.remove(item);
-    this.#lru.remove(item);
-    this.#deadlines.remove(item);
-    this.#bytes -= sizeOf(item, this.cas);
   }
 
   #clearWhenDue(): void {
@@ -609,35 +482,20 @@ export class MemoryStore {
   }
 
   #clear(): void {
-    this.#changes++;
     this.#flushAt = 0;
-    this.stats.reclaimed += this.#items.size;
-    this.#lastStored = undefined;
-    for (const key of this.#watchers.keys()) if (this.#items.get(key) !== undefined) this.#tell(key);
-    // Replaced, not cleared: a walk may be under way through the old one.
-    this.#items = new KeyIndex();
-    this.#lru.clear();
-    this.#deadlines.clear();
-    this.#bytes = 0;
+    this.#items.clear();
   }
 
   /** Sets the alarm for the next item that expires. */
   #schedule(pause = LEAST_PAUSE): void {
-    let next = this.#deadlines.first?.deadline ?? 0;
+    let next = this.#items.firstDeadline;
     if (this.#flushAt !== 0 && (next === 0 || this.#flushAt < next)) next = this.#flushAt;
     if (next !== 0) this.#alarm.set(next, pause);
   }
 
   #sweep(): void {
-    const now = this.#time.now();
     this.#clearWhenDue();
-    let left = EXPIRY_SLICE;
-    for (; left > 0; left--) {
-      const item = this.#deadlines.first;
-      if (item === undefined || item.deadline > now) break;
-      this.#expire(item);
-    }
-    this.#schedule(left === 0 ? SLICE_PAUSE : LEAST_PAUSE);
+    this.#schedule(this.#items.expireDue(EXPIRY_SLICE) ? LEAST_PAUSE : SLICE_PAUSE);
   }
 }
 

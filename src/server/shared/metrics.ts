@@ -18,7 +18,7 @@ export interface EmbeddedMetrics {
   readonly commands: Readonly<Record<string, number>>;
   /** Attempts to authenticate, and how many of them failed. */
   readonly authentications: { readonly total: number; readonly failed: number };
-  /** The metrics of the store, the same for all servers on one store. */
+  /** The metrics of the store, the same for all servers on one store. A client's `stats reset` sets what they have counted to 0. */
   readonly store: {
     readonly items: number;
     /** The bytes that count towards the limit. */

@@ -259,6 +259,18 @@ describe('MemoryStore', () => {
       expect(sizes).toEqual([1500, 500, 0, 0]);
     });
 
+    it('while others are stored all the time', () => {
+      const { store, clock } = makeStore();
+      for (let i = 0; i < 2500; i++) store.store('set', `k${i}`, 'v', 0, store.deadline(1));
+      for (let i = 0; i < 30; i++) {
+        clock.advance(50);
+        store.store('set', 'later', 'v', 0, store.deadline(60));
+        store.store('set', `expired${i}`, 'v', 0, store.deadline(-1));
+      }
+      // Those of less than the pause between two searches.
+      expect(store.size).toBeLessThanOrEqual(3);
+    });
+
     it('reads exptime by the 30-day rule', () => {
       const { store, clock } = makeStore();
       const now = Math.floor(clock.time() / 1000);

@@ -1,4 +1,4 @@
-import type { CountOutcome } from '../../engine/store';
+import type { CountOutcome } from '../../engine/outcomes';
 import { KEY, afterKey } from './classic-line';
 import type { Exchange } from './exchange';
 

@@ -1,7 +1,7 @@
 import { BAD_FORMAT } from './classic-line';
 import type { Exchange } from './exchange';
 import { storedValue, type Item } from '../../engine/item';
-import type { StoreMode, StoreOutcome } from '../../engine/store';
+import type { StoreMode, StoreOutcome } from '../../engine/outcomes';
 import type { MetaFlags } from './meta-flags';
 import { OPAQUE, OPAQUE_TOO_LONG, isTooLong, keyFlag, readFlags } from './meta-replies';
 

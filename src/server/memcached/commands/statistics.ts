@@ -1,4 +1,6 @@
 import { cpuUsage, pid } from 'node:process';
+import type { ConnectionStats } from '../../net/service';
+import type { ServerContext } from './context';
 import type { Exchange } from './exchange';
 import { BINARY_KEY, sizeOf } from '../../engine/item';
 import { LARGEST_CLASS, chunkSize, slabClass } from '../../engine/slab-class';
@@ -31,6 +33,7 @@ export function stats(exchange: Exchange): void {
   } else if (line.abbreviates(1, 'reset')) {
     store.stats.reset();
     context.prefixes.clear();
+    beforeReset.set(context, frontCounts(context));
     exchange.reply('RESET');
   } else if (line.abbreviates(1, 'detail')) {
     detail(exchange);
@@ -52,9 +55,22 @@ function answer(exchange: Exchange, report: (exchange: Exchange, stat: Stat) => 
   exchange.reply('END');
 }
 
+/** What is counted beside the store. */
+type FrontCounts = Pick<ConnectionStats, 'total' | 'rejected' | 'bytesRead' | 'bytesWritten' | 'yields' | 'idleKicks'> & Pick<ServerContext, 'authCommands' | 'authErrors'>;
+
+/** The same at the last `stats reset` of a server: its metrics go on. */
+const beforeReset = new WeakMap<ServerContext, FrontCounts>();
+
+function frontCounts({ connections, authCommands, authErrors }: ServerContext): FrontCounts {
+  return { ...connections, authCommands, authErrors };
+}
+
 /** memcached's list and order. What its threads, slabs, buffers and loggers would report is 0: there are none here. */
 function general({ store, context }: Exchange, stat: Stat): void {
   const { connections: sockets } = context;
+  const front = frontCounts(context);
+  const before = beforeReset.get(context);
+  const since = (name: keyof FrontCounts): number => front[name] - (before?.[name] ?? 0);
   const count = (name: CountName): void => {
     stat(name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`), store.stats[name]);
   };
@@ -69,25 +85,25 @@ function general({ store, context }: Exchange, stat: Stat): void {
   stat('rusage_system', (system / 1e6).toFixed(6));
   stat('max_connections', sockets.maxConnections);
   stat('curr_connections', sockets.current);
-  stat('total_connections', sockets.total);
-  stat('rejected_connections', sockets.rejected);
+  stat('total_connections', since('total'));
+  stat('rejected_connections', since('rejected'));
   stat('connection_structures', sockets.current);
   for (const name of ABSENT_BUFFERS) stat(name, 0);
   for (const name of COMMAND_COUNTS) count(name);
   // Flushed items are removed at once, so no get meets one.
   stat('get_flushed', 0);
   for (const name of WRITE_COUNTS) count(name);
-  stat('auth_cmds', context.authCommands);
-  stat('auth_errors', context.authErrors);
-  if (Number(context.settings.get('idle_timeout') ?? 0) > 0) stat('idle_kicks', sockets.idleKicks);
-  stat('bytes_read', sockets.bytesRead);
-  stat('bytes_written', sockets.bytesWritten);
+  stat('auth_cmds', since('authCommands'));
+  stat('auth_errors', since('authErrors'));
+  if (Number(context.settings.get('idle_timeout') ?? 0) > 0) stat('idle_kicks', since('idleKicks'));
+  stat('bytes_read', since('bytesRead'));
+  stat('bytes_written', since('bytesWritten'));
   stat('limit_maxbytes', store.maxBytes);
   stat('accepting_conns', sockets.current < sockets.maxConnections ? 1 : 0);
   stat('listen_disabled_num', 0);
   stat('time_in_listen_disabled_us', 0);
   stat('threads', 1);
-  stat('conn_yields', sockets.yields);
+  stat('conn_yields', since('yields'));
   for (const [name, value] of ABSENT_MACHINERY) stat(name, value);
   stat('bytes', store.bytes);
   stat('curr_items', store.size);

@@ -1,7 +1,7 @@
 import { BAD_FORMAT, KEY } from './classic-line';
 import type { Exchange } from './exchange';
 import { storedValue } from '../../engine/item';
-import type { StoreMode, StoreOutcome } from '../../engine/store';
+import type { StoreMode, StoreOutcome } from '../../engine/outcomes';
 
 const WORDS: Record<StoreOutcome, string> = {
   stored: 'STORED',

@@ -1,4 +1,5 @@
-import type { MemoryStore, Watcher } from '../../engine/store';
+import type { Watcher } from '../../engine/changes';
+import type { MemoryStore } from '../../engine/store';
 import type { Request } from '../resp/request';
 
 /** The most memory of the requests of one transaction, in bytes. */

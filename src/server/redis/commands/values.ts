@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { BINARY_KEY, valueBytes, type Item, type StoredValue } from '../../engine/item';
-import type { StoreOutcome, StoreRequest } from '../../engine/store';
+import type { StoreOutcome, StoreRequest } from '../../engine/outcomes';
 import { OUT_OF_MEMORY, TOO_LARGE, type RedisExchange } from './exchange';
 
 /** The flags of values from Redis clients, as the clients of this package and pymemcache read them: UTF-8 text, … */
