@@ -22,15 +22,12 @@ import {
 import { KeyIndex } from './key-index';
 import { LruList } from './lru';
 import { STORE_OPTIONS, type MemoryStoreOptions } from './options';
-import { StoreStats } from './stats';
+import { StoreStats, type StoreOutcome } from './stats';
 import { StoreTime } from './time';
 import { ItemWalk } from './walk';
 
 /** How {@link MemoryStore.store} treats an existing item. */
 export type StoreMode = 'set' | 'add' | 'replace' | 'append' | 'prepend' | 'cas';
-
-/** The outcome of a {@link MemoryStore.store}. */
-export type StoreOutcome = 'stored' | 'notStored' | 'exists' | 'notFound' | 'tooLarge' | 'noMemory';
 
 /** The outcome of a {@link MemoryStore.count}; `number` is the new count in decimal. */
 export type CountOutcome =
@@ -406,6 +403,7 @@ export class MemoryStore {
       // In memcached a longer number is a new item.
       item.marks &= ~(FETCHED | STALE | WON);
       item.accessed = this.#time.seconds();
+      this.stats.totalItems++;
     }
     item.value = textValue(value);
     item.marks = value === number ? item.marks & ~PADDED : item.marks | PADDED;
