@@ -133,7 +133,7 @@ function findCommand(exchange: RedisExchange): Command | undefined {
   }
   const command = entry.subcommands.size === 0 || request.count === 1 ? entry : entry.subcommands.get(request.word(1));
   if (command === undefined) {
-    const tried = cut(request.text(1), MAX_QUOTED);
+    const tried = request.shown(1).slice(0, MAX_QUOTED);
     exchange.error(`ERR unknown subcommand '${tried}'. Try ${entry.name.toUpperCase()} HELP.`);
   }
   return command;
@@ -185,15 +185,11 @@ function logged({ request }: RedisExchange, command: Command | undefined): strin
   return line;
 }
 
-/** As Redis words it, which cuts each argument at a NUL. */
+/** As Redis words it. */
 function unknownCommand({ request }: RedisExchange): string {
   let args = '';
   for (let index = 1; index < request.count && args.length < MAX_QUOTED; index++) {
-    args += `'${cut(request.text(index), MAX_QUOTED - args.length)}' `;
+    args += `'${request.shown(index).slice(0, MAX_QUOTED - args.length)}' `;
   }
-  return `ERR unknown command '${cut(request.text(0), MAX_QUOTED)}', with args beginning with: ${args}`;
-}
-
-function cut(text: string, length: number): string {
-  return text.slice(0, length).split('\0', 1).join('');
+  return `ERR unknown command '${request.shown(0).slice(0, MAX_QUOTED)}', with args beginning with: ${args}`;
 }

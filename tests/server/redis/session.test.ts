@@ -133,6 +133,7 @@ describe('RedisSession', () => {
     expect(talk.say('HELLO 4') + talk.say('HELLO 1')).toBe('-NOPROTO unsupported protocol version\r\n'.repeat(2));
     expect(talk.say('HELLO x')).toBe('-ERR Protocol version is not an integer or out of range\r\n');
     expect(talk.say('HELLO 3 what')).toBe("-ERR Syntax error in HELLO option 'what'\r\n");
+    expect(talk.send('HELLO', '3', 'wh\0at')).toBe("-ERR Syntax error in HELLO option 'wh'\r\n");
     expect(talk.say('HELLO 3 SETNAME "a b"')).toContain('-ERR Client names cannot contain spaces');
     expect(talk.say('GET none')).toBe('$-1\r\n');
     expect(talk.say('HELLO 3 SETNAME me')).toContain('%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n');
@@ -159,6 +160,8 @@ describe('RedisSession', () => {
     expect(talk.say('SELECT 0')).toBe(OK);
     expect(talk.say('SELECT 1')).toBe('-ERR DB index is out of range\r\n');
     expect(talk.say('SELECT x')).toBe('-ERR value is not an integer or out of range\r\n');
+    expect(talk.say('SELECT 2147483647')).toBe('-ERR DB index is out of range\r\n');
+    expect(talk.say('SELECT 2147483648')).toBe('-ERR value is out of range, value must between -2147483648 and 2147483647\r\n');
     expect(talk.say('PING hi') + talk.say('ECHO hi')).toBe('$2\r\nhi\r\n$2\r\nhi\r\n');
     expect(talk.say('PING a b')).toBe("-ERR wrong number of arguments for 'ping' command\r\n");
   });
