@@ -143,16 +143,9 @@ function findCommand(exchange: RedisExchange): Command | undefined {
 function isRefused(exchange: RedisExchange, command: Command): boolean {
   const { request } = exchange;
   if (!hasArity(command, request.count)) {
-    const problem = `wrong number of arguments for '${command.name}' command`;
-    if (command.name === 'exec') {
-      // As in Redis, the transaction is over, if there is one, and nothing is watched: the client takes it for over.
-      exchange.dropTransaction();
-      exchange.error(`EXECABORT Transaction discarded because of: ${problem}`);
-    } else {
-      exchange.error(`ERR ${problem}`);
-    }
+    reject(exchange, command, 'ERR ', `wrong number of arguments for '${command.name}' command`);
   } else if (!exchange.authenticated && !command.flags.includes('no_auth')) {
-    exchange.error('NOAUTH Authentication required.');
+    reject(exchange, command, '', 'NOAUTH Authentication required.');
   } else if (request.hasOversized && !command.takesLargeValues) {
     exchange.error(TOO_LARGE);
   } else if (!hasGoodKeys(exchange, command)) {
@@ -161,6 +154,16 @@ function isRefused(exchange: RedisExchange, command: Command): boolean {
     return false;
   }
   return true;
+}
+
+/** As in Redis, `EXEC` that is refused ends the transaction, if there is one, and nothing is watched: the client takes it for over. */
+function reject(exchange: RedisExchange, { name }: Command, prefix: string, problem: string): void {
+  if (name === 'exec') {
+    exchange.dropTransaction();
+    exchange.error(`EXECABORT Transaction discarded because of: ${problem}`);
+  } else {
+    exchange.error(prefix + problem);
+  }
 }
 
 function hasGoodKeys({ request }: RedisExchange, { keys }: Command): boolean {

@@ -102,7 +102,13 @@ describe('RedisSession', () => {
     expect(talk.say('GET k') + talk.say('PING') + talk.say('FLUSHALL')).toBe(denied.repeat(3));
     expect(talk.say('AUTH x') + talk.say('AUTH default x') + talk.say('AUTH nobody x')).toBe(wrong.repeat(3));
     expect(talk.say('AUTH a b c')).toBe('-ERR syntax error\r\n');
-    expect(talk.say('HELLO 3')).toContain('-NOAUTH HELLO must be called');
+    expect(talk.say('HELLO 3')).toBe(
+      '-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to ' +
+        'authenticate the client and select the RESP protocol version at the same time\r\n',
+    );
+    expect(talk.say('MULTI') + talk.say('EXEC') + talk.say('DISCARD')).toBe(
+      `${denied}-EXECABORT Transaction discarded because of: NOAUTH Authentication required.\r\n${denied}`,
+    );
     expect(talk.say('HELLO 3 AUTH me y')).toBe(wrong);
     expect(talk.say('SET k 1')).toBe(denied);
     expect(talk.say(`AUTH ${password}`) + talk.say('SET k 1')).toBe(OK + OK);
