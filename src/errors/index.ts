@@ -153,7 +153,7 @@ export class MemcacheUnknownError extends MemcacheError {
   override readonly code = 'MEMCACHE_UNKNOWN';
 }
 
-/** A call that went to several servers failed on some of them; what the others gave is in `partial`. */
+/** A call that went to several servers failed on some of them, or a `getMany` for some or all of its keys; what came all the same is in `partial`. */
 export class MemcachePartialError extends MemcacheError {
   override readonly code = 'MEMCACHE_PARTIAL';
 

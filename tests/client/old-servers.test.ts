@@ -144,13 +144,19 @@ describe('a server without meta commands, or without gat', () => {
     await other.close();
   });
 
-  it('a flag that a later server does not know is told in its own words', async () => {
+  it.each<[string, RegExp, Call]>([
+    ['a flag that a later server does not know', /^md k x .*\r\n/, (c) => c.metaDelete('k', { removeValue: true })],
+    ['a flag of 1.6.0 to 1.6.9', /^md k S9 .*\r\n/, (c) => c.executeMeta(new MetaCommand('md', 'k', ['S9']))],
+    // Which the first dialect has not at all: all versions put any mistake in it like this.
+    ['a mistake in ma', /^ma k Dx .*\r\n/, (c) => c.executeMeta(new MetaCommand('ma', 'k', ['Dx']))],
+    ['another mistake in ma', /^ma k Nx .*\r\n/, (c) => c.executeMeta(new MetaCommand('ma', 'k', ['Nx']))],
+  ])('%s is told in the words of the server', async (_, line, call) => {
     const client = new Client(server.address);
     server.next(async (connection) => {
-      await connection.expectMatch(/^md k x .*\r\n/);
+      await connection.expectMatch(line);
       await connection.send('CLIENT_ERROR invalid or duplicate flag\r\n');
     });
-    expect(await failure(client.metaDelete('k', { removeValue: true }))).toMatchObject({ code: 'MEMCACHE_CLIENT_ERROR', message: 'invalid or duplicate flag' });
+    expect(await failure(call(client))).toMatchObject({ code: 'MEMCACHE_CLIENT_ERROR', message: 'invalid or duplicate flag' });
     await client.close();
   });
 

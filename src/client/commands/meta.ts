@@ -267,8 +267,9 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
     const line = frame.line();
     if (this.verb === 'mn') return line === 'EN';
     if (line === 'CLIENT_ERROR incorrect number of tokens supplied') return true;
-    // Later servers say this too, of a flag that they do not know.
-    return line === 'CLIENT_ERROR invalid or duplicate flag' && this.flags.every((flag) => FIRST_FLAGS.includes(flag[0] ?? ''));
+    // Later servers say this too, of a flag that they do not know; and of any mistake in `ma`, which that dialect has not. These are the
+    // flags that every server with meta commands knows.
+    return this.verb !== 'ma' && line === 'CLIENT_ERROR invalid or duplicate flag' && this.flags.every((flag) => /^[OkqvftcslhuTNRCIFM]/.test(flag));
   }
 }
 
@@ -336,9 +337,6 @@ export class MetaRequest extends MetaExchange<MetaResult> {
     return new MetaResult(code, flags, frame.hasBlock ? frame.data() : undefined);
   }
 }
-
-/** The flags that every server with meta commands knows. */
-const FIRST_FLAGS = 'OkqvftcslhuTNRCIFSMDJ';
 
 /** `ms` in place of one whose token stands for no item: it stores if there is still none. */
 class SetIfAbsent extends MetaRequest {

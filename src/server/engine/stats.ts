@@ -1,3 +1,5 @@
+import type { StoreOutcome } from './outcomes';
+
 /** The counts of a store and its front ends, under memcached's names; `stats reset` sets all of it to zero. */
 export class StoreStats {
   cmdGet = 0;
@@ -48,6 +50,18 @@ export class StoreStats {
     else if (up) this.incrMisses++;
     else if (found) this.decrHits++;
     else this.decrMisses++;
+  }
+
+  /** Counts that a block was to be stored; as in memcached, one for which there was no room is none. */
+  countStore(outcome: StoreOutcome): void {
+    if (outcome !== 'tooLarge' && outcome !== 'noMemory') this.cmdSet++;
+  }
+
+  /** Counts that an item was to be replaced if it has a certain cas. */
+  countCas(outcome: StoreOutcome): void {
+    if (outcome === 'stored') this.casHits++;
+    else if (outcome === 'exists') this.casBadval++;
+    else if (outcome === 'notFound') this.casMisses++;
   }
 
   reset(): void {

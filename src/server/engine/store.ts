@@ -355,6 +355,7 @@ export class MemoryStore {
       // In memcached a longer number is a new item.
       item.marks &= ~(FETCHED | STALE | WON);
       item.accessed = this.#time.seconds();
+      this.stats.totalItems++;
     }
     item.value = textValue(value);
     item.marks = value === number ? item.marks & ~PADDED : item.marks | PADDED;

@@ -133,7 +133,7 @@ function findCommand(exchange: RedisExchange): Command | undefined {
   }
   const command = entry.subcommands.size === 0 || request.count === 1 ? entry : entry.subcommands.get(request.word(1));
   if (command === undefined) {
-    const tried = cut(request.text(1), MAX_QUOTED);
+    const tried = request.shown(1).slice(0, MAX_QUOTED);
     exchange.error(`ERR unknown subcommand '${tried}'. Try ${entry.name.toUpperCase()} HELP.`);
   }
   return command;
@@ -143,16 +143,9 @@ function findCommand(exchange: RedisExchange): Command | undefined {
 function isRefused(exchange: RedisExchange, command: Command): boolean {
   const { request } = exchange;
   if (!hasArity(command, request.count)) {
-    const problem = `wrong number of arguments for '${command.name}' command`;
-    if (command.name === 'exec') {
-      // As in Redis, the transaction is over, if there is one, and nothing is watched: the client takes it for over.
-      exchange.dropTransaction();
-      exchange.error(`EXECABORT Transaction discarded because of: ${problem}`);
-    } else {
-      exchange.error(`ERR ${problem}`);
-    }
+    reject(exchange, command, 'ERR ', `wrong number of arguments for '${command.name}' command`);
   } else if (!exchange.authenticated && !command.flags.includes('no_auth')) {
-    exchange.error('NOAUTH Authentication required.');
+    reject(exchange, command, '', 'NOAUTH Authentication required.');
   } else if (request.hasOversized && !command.takesLargeValues) {
     exchange.error(TOO_LARGE);
   } else if (!hasGoodKeys(exchange, command)) {
@@ -161,6 +154,16 @@ function isRefused(exchange: RedisExchange, command: Command): boolean {
     return false;
   }
   return true;
+}
+
+/** As in Redis, `EXEC` that is refused ends the transaction, if there is one, and nothing is watched: the client takes it for over. */
+function reject(exchange: RedisExchange, { name }: Command, prefix: string, problem: string): void {
+  if (name === 'exec') {
+    exchange.dropTransaction();
+    exchange.error(`EXECABORT Transaction discarded because of: ${problem}`);
+  } else {
+    exchange.error(prefix + problem);
+  }
 }
 
 function hasGoodKeys({ request }: RedisExchange, { keys }: Command): boolean {
@@ -185,15 +188,11 @@ function logged({ request }: RedisExchange, command: Command | undefined): strin
   return line;
 }
 
-/** As Redis words it, which cuts each argument at a NUL. */
+/** As Redis words it. */
 function unknownCommand({ request }: RedisExchange): string {
   let args = '';
   for (let index = 1; index < request.count && args.length < MAX_QUOTED; index++) {
-    args += `'${cut(request.text(index), MAX_QUOTED - args.length)}' `;
+    args += `'${request.shown(index).slice(0, MAX_QUOTED - args.length)}' `;
   }
-  return `ERR unknown command '${cut(request.text(0), MAX_QUOTED)}', with args beginning with: ${args}`;
-}
-
-function cut(text: string, length: number): string {
-  return text.slice(0, length).split('\0', 1).join('');
+  return `ERR unknown command '${request.shown(0).slice(0, MAX_QUOTED)}', with args beginning with: ${args}`;
 }

@@ -1,4 +1,4 @@
-import { lstat, open, readdir, readlink, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { link, lstat, open, readdir, readlink, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /** Only the owner may read what clients have stored. */
@@ -41,8 +41,9 @@ export class SnapshotFiles {
   }
 
   /**
-   * Makes the file that `write` writes the present generation. At every moment a complete generation exists under its own name
-   * or, between two renames, under that of the previous one. Once it resolves, the new generation survives a loss of power.
+   * Makes the file that `write` writes the present generation. At every moment a complete generation exists under its own name,
+   * or, where the file system knows no hard links, under that of the previous one. Once it resolves, the new generation survives a loss
+   * of power.
    *
    * @param again whether to begin anew when the unfinished file was removed meanwhile: a server that starts on the same file takes it for
    *   what a crash has left
@@ -62,13 +63,31 @@ export class SnapshotFiles {
         await this.replace(write, false);
         return;
       }
-      await rename(this.path, this.previous).catch(unlessMissing);
+      await this.#keepPresent(`${unfinished}-older`);
       await rename(unfinished, this.path);
       await this.#syncFolder();
     } catch (error) {
       // The first error is the one to report, not that of the clean-up.
       await rm(unfinished, { force: true }).catch(() => undefined);
       throw error;
+    }
+  }
+
+  /** Makes the present generation, if there is one, the previous one too. */
+  async #keepPresent(secondName: string): Promise<void> {
+    try {
+      await link(this.path, secondName);
+    } catch {
+      // No hard links here: for a moment there will be no present generation. Or it is missing.
+      await rename(this.path, this.previous).catch(unlessMissing);
+      return;
+    }
+    try {
+      // Missing if a server that starts meanwhile has taken it for what a crash has left: then the previous one stays as it is.
+      await rename(secondName, this.previous).catch(unlessMissing);
+    } finally {
+      // It stays where both are the same file already, as a crash may leave them.
+      await rm(secondName, { force: true }).catch(() => undefined);
     }
   }
 

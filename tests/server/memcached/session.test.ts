@@ -350,6 +350,21 @@ describe('Session', () => {
       expect(talk.say('stats\r\n')).toContain('STAT get_hits 0\r\n');
     });
 
+    it.each([
+      ['a cas of ms', 'ms k 1\r\n1\r\nms k 1 C2\r\n2\r\nms k 1 C9 MR\r\n2\r\nms none 1 C1\r\n2\r\n', 'cas_hits 1', 'cas_badval 1', 'cas_misses 1', 'cmd_set 4'],
+      ['an ms that accepts an older cas', 'ms k 1 E7\r\n1\r\nms k 1 C2 I\r\n2\r\n', 'cas_hits 1', 'cas_badval 0'],
+      ['append, prepend and add, which are no cas', ...['A', 'P', 'E'].map((mode) => `ms k 1 C9 M${mode}\r\n1\r\n`), 'cas_misses 0', 'cmd_set 3'],
+      ['a value that fits no item', `set k 0 0 1048576\r\n${'x'.repeat(1048576)}\r\nms k 1048576\r\n${'x'.repeat(1048576)}\r\n`, 'cmd_set 0', 'store_too_large 2'],
+      ['a block that does not end where it should', 'set k 0 0 1\r\nxy\r\n', 'cmd_set 1'],
+      ['an opaque that is too long', `ms k 1 O${'o'.repeat(32)}\r\n1\r\n`, 'cmd_set 1'],
+      ['a number that gets longer, which is a new item', 'set k 0 0 1\r\n9\r\nincr k 1\r\nincr k 1\r\n', 'total_items 2'],
+    ])('counts %s as memcached does', (_name, ...words) => {
+      const talk = new Talk();
+      for (const word of words) if (word.endsWith('\n')) talk.say(word);
+      const stats = talk.say('stats\r\n');
+      for (const word of words) if (!word.endsWith('\n')) expect(stats).toContain(`STAT ${word}\r\n`);
+    });
+
     it('reports by class, by prefix and its settings', () => {
       const talk = new Talk();
       talk.say('stats detail on\r\nset a:b 0 0 1\r\n1\r\nget a:b a:c plain\r\ndelete a:b\r\nset k 0 0 1\r\n1\r\n');
@@ -358,7 +373,9 @@ describe('Session', () => {
         'STAT items:1:number 1\r\nSTAT items:1:age 0\r\nSTAT items:1:mem_requested 61\r\nEND\r\n',
       );
       expect(talk.say('stats slabs\r\n')).toContain('STAT 1:used_chunks 1\r\n');
-      expect(talk.say('stats settings\r\n')).toContain('STAT item_size_max 1048576\r\n');
+      const settings = talk.say('stats settings\r\n');
+      expect(settings).toContain('STAT item_size_max 1048576\r\n');
+      expect(settings).toContain('STAT client_flags_size 4\r\n');
       expect(talk.say('stats sizes\r\n')).toBe('STAT sizes_status disabled\r\nEND\r\n');
       expect(talk.say('stats conns\r\n')).toBe('END\r\n');
     });

@@ -45,7 +45,7 @@ export class RedisCommandWriter {
       () => ['DBSIZE'],
       () => [pick(['PING', 'ECHO']), this.value()],
       () => ['PING'],
-      () => ['SELECT', pick(['0', 'x', '99'])],
+      () => ['SELECT', pick(['0', 'x', '99', '9999999999'])],
       () => ['HELLO', ...pick([[], ['2'], ['3'], ['4'], ['x'], ['2', 'SETNAME', 'me'], ['2', 'what']])],
       () => ['CLIENT', ...pick([['GETNAME'], ['SETNAME', 'me'], ['SETNAME', 'a b'], ['nosuch'], ['GETNAME', 'x'], []])],
       () => ['AUTH', ...pick([['x'], ['default', 'x'], ['me', 'x'], ['a', 'b', 'c']])],

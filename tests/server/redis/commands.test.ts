@@ -276,7 +276,7 @@ describe('expiry', () => {
     expect(talk.say('TTL k')).toBe(':5\r\n');
     expect(talk.say('EXPIRE k 1 NX LT')).toBe('-ERR NX and XX, GT or LT options at the same time are not compatible\r\n');
     expect(talk.say('EXPIRE k 1 GT LT')).toBe('-ERR GT and LT options at the same time are not compatible\r\n');
-    expect(talk.say('EXPIRE k 1 foo')).toBe('-ERR Unsupported option foo\r\n');
+    expect(talk.say('EXPIRE k 1 foo') + talk.send('EXPIRE', 'k', '1', 'foo\0')).toBe('-ERR Unsupported option foo\r\n'.repeat(2));
   });
 });
 
@@ -289,7 +289,11 @@ describe('keys', () => {
     expect(talk.say('KEYS a*')).toBe(`*2\r\n${bulk('a')}${bulk('ab')}`);
     expect(talk.say('SCAN 0 MATCH b COUNT 1')).toBe(`*2\r\n${bulk('0')}*1\r\n${bulk('b')}`);
     expect(talk.say('SCAN 0 TYPE hash') + talk.say('SCAN 7')).toBe(`*2\r\n${bulk('0')}*0\r\n`.repeat(2));
-    expect(talk.say('SCAN x')).toBe('-ERR invalid cursor\r\n');
+    expect(talk.say('SCAN x') + talk.send('SCAN', ' 0') + talk.send('SCAN', '-')).toBe('-ERR invalid cursor\r\n'.repeat(3));
+    // As C reads numbers, an empty one is 0; of two types the last holds.
+    const all = `*2\r\n${bulk('0')}*3\r\n${['a', 'b', 'ab'].map(bulk).join('')}`;
+    expect(talk.send('SCAN', '') + talk.say('SCAN -0') + talk.say('SCAN 0 TYPE hash TYPE String')).toBe(all.repeat(3));
+    expect(talk.say('SCAN 0 TYPE string TYPE hash')).toBe(`*2\r\n${bulk('0')}*0\r\n`);
     expect(talk.say('SCAN 0 COUNT 0') + talk.say('SCAN 0 MATCH') + talk.say('SCAN 0 x y')).toBe(SYNTAX.repeat(3));
     expect(talk.say('SCAN 0 COUNT x')).toBe(NOT_INTEGER);
     expect(talk.say(`KEYS ${'a'.repeat(1025)}`)).toBe('-ERR pattern is too long\r\n');

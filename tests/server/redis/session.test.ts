@@ -102,7 +102,13 @@ describe('RedisSession', () => {
     expect(talk.say('GET k') + talk.say('PING') + talk.say('FLUSHALL')).toBe(denied.repeat(3));
     expect(talk.say('AUTH x') + talk.say('AUTH default x') + talk.say('AUTH nobody x')).toBe(wrong.repeat(3));
     expect(talk.say('AUTH a b c')).toBe('-ERR syntax error\r\n');
-    expect(talk.say('HELLO 3')).toContain('-NOAUTH HELLO must be called');
+    expect(talk.say('HELLO 3')).toBe(
+      '-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to ' +
+        'authenticate the client and select the RESP protocol version at the same time\r\n',
+    );
+    expect(talk.say('MULTI') + talk.say('EXEC') + talk.say('DISCARD')).toBe(
+      `${denied}-EXECABORT Transaction discarded because of: NOAUTH Authentication required.\r\n${denied}`,
+    );
     expect(talk.say('HELLO 3 AUTH me y')).toBe(wrong);
     expect(talk.say('SET k 1')).toBe(denied);
     expect(talk.say(`AUTH ${password}`) + talk.say('SET k 1')).toBe(OK + OK);
@@ -133,6 +139,7 @@ describe('RedisSession', () => {
     expect(talk.say('HELLO 4') + talk.say('HELLO 1')).toBe('-NOPROTO unsupported protocol version\r\n'.repeat(2));
     expect(talk.say('HELLO x')).toBe('-ERR Protocol version is not an integer or out of range\r\n');
     expect(talk.say('HELLO 3 what')).toBe("-ERR Syntax error in HELLO option 'what'\r\n");
+    expect(talk.send('HELLO', '3', 'wh\0at')).toBe("-ERR Syntax error in HELLO option 'wh'\r\n");
     expect(talk.say('HELLO 3 SETNAME "a b"')).toContain('-ERR Client names cannot contain spaces');
     expect(talk.say('GET none')).toBe('$-1\r\n');
     expect(talk.say('HELLO 3 SETNAME me')).toContain('%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n');
@@ -159,6 +166,8 @@ describe('RedisSession', () => {
     expect(talk.say('SELECT 0')).toBe(OK);
     expect(talk.say('SELECT 1')).toBe('-ERR DB index is out of range\r\n');
     expect(talk.say('SELECT x')).toBe('-ERR value is not an integer or out of range\r\n');
+    expect(talk.say('SELECT 2147483647')).toBe('-ERR DB index is out of range\r\n');
+    expect(talk.say('SELECT 2147483648')).toBe('-ERR value is out of range, value must between -2147483648 and 2147483647\r\n');
     expect(talk.say('PING hi') + talk.say('ECHO hi')).toBe('$2\r\nhi\r\n$2\r\nhi\r\n');
     expect(talk.say('PING a b')).toBe("-ERR wrong number of arguments for 'ping' command\r\n");
   });

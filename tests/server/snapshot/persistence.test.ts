@@ -1,4 +1,5 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import promises from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { SnapshotError } from '../../../src/server/snapshot/format';
@@ -383,6 +384,60 @@ describe('saves', () => {
     await Promise.all([persistence.close(), persistence.close()]);
     expect(suffixes(file)).toEqual(['']);
     expect((await run(file)).store.size).toBe(1);
+  });
+
+  it('so that the file is there at every moment', async () => {
+    const file = freshFile();
+    const { store, persistence } = await run(file, { interval: 0 });
+    await persistence.save();
+    let looks = 0;
+    for (let i = 0; i < 50; i++) {
+      set(store, 'k', String(i));
+      const save = persistence.save();
+      while (persistence.saving) {
+        expect(existsSync(file)).toBe(true);
+        looks++;
+        await new Promise(setImmediate);
+      }
+      await save;
+    }
+    expect(looks).toBeGreaterThan(50);
+    expect(suffixes(file)).toEqual(['', '.1']);
+    expect((await run(`${file}.1`)).store.find('k')?.value).toBe('48');
+  });
+
+  it('also after a crash has left both generations one file, or none before', async () => {
+    const file = freshFile();
+    const { store, persistence } = await run(file, { interval: 0 });
+    set(store, 'k', 'first');
+    await persistence.save();
+    linkSync(file, `${file}.1`);
+    set(store, 'k', 'second');
+    await persistence.save();
+    expect(suffixes(file)).toEqual(['', '.1']);
+    expect((await run(`${file}.1`)).store.find('k')?.value).toBe('first');
+    rmSync(file);
+    set(store, 'k', 'third');
+    await persistence.save();
+    expect((await run(file)).store.find('k')?.value).toBe('third');
+    expect((await run(`${file}.1`)).store.find('k')?.value).toBe('first');
+  });
+
+  it('also where the file system has no hard links', async () => {
+    const refused = jest.spyOn(promises, 'link').mockRejectedValue(Object.assign(new Error('EPERM'), { code: 'EPERM' }));
+    try {
+      const file = freshFile();
+      const { store, persistence } = await run(file, { interval: 0 });
+      for (const value of ['first', 'second', 'third']) {
+        set(store, 'k', value);
+        await persistence.save();
+      }
+      expect(refused).toHaveBeenCalledTimes(3);
+      expect(suffixes(file)).toEqual(['', '.1']);
+      expect((await run(`${file}.1`)).store.find('k')?.value).toBe('second');
+    } finally {
+      refused.mockRestore();
+    }
   });
 
   it('so that only the owner can read', async () => {

@@ -37,6 +37,7 @@ export function metaSet(exchange: Exchange): void {
   }
   for (let i = 3; i < line.count; i++) {
     if (line.first(i) === OPAQUE && isTooLong(line, i)) {
+      store.stats.cmdSet++;
       exchange.replyAlways(OPAQUE_TOO_LONG);
       return;
     }
@@ -60,12 +61,15 @@ export function metaSet(exchange: Exchange): void {
 /** Stores the data block; undefined when it does not end where the line said. */
 function storeBlock(exchange: Exchange, flags: MetaFlags, mode: StoreMode): StoreOutcome | undefined {
   const { frame, store } = exchange;
-  store.stats.cmdSet++;
-  if (!frame.terminated) return undefined;
+  const { stats } = store;
+  if (!frame.terminated) {
+    stats.cmdSet++;
+    return undefined;
+  }
   // With a cas, set and replace are "cas", append and prepend check it, and add ignores it.
   const checked = flags.cas !== undefined && (mode === 'set' || mode === 'replace');
   const created = flags.vivify !== undefined && (mode === 'append' || mode === 'prepend') && store.find(flags.key) === undefined;
-  return store.store(
+  const outcome = store.store(
     created ? 'add' : checked ? 'cas' : mode,
     flags.key,
     storedValue(frame.buffer, frame.dataStart, frame.dataEnd, frame.owned),
@@ -73,6 +77,9 @@ function storeBlock(exchange: Exchange, flags: MetaFlags, mode: StoreMode): Stor
     store.deadline((created ? flags.vivify : flags.ttl) ?? 0),
     { cas: flags.cas ?? 0, orStale: flags.invalidate && checked, binaryKey: flags.binaryKey, newCas: flags.newCas },
   );
+  stats.countStore(outcome);
+  if (checked) stats.countCas(outcome);
+  return outcome;
 }
 
 /** @param stored the item, when it was stored */

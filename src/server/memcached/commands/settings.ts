@@ -33,4 +33,5 @@ export const SETTINGS: readonly (readonly [name: string, usual: string | number]
   ['idle_timeout', 0],
   ['track_sizes', 'no'],
   ['ssl_enabled', 'no'],
+  ['client_flags_size', 4],
 ];

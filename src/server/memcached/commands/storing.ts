@@ -52,8 +52,8 @@ function storing(mode: StoreMode): (exchange: Exchange) => void {
       exchange.reply(WORDS[store.rejectTooLarge(mode, key)]);
       return;
     }
-    stats.cmdSet++;
     if (!frame.terminated) {
+      stats.cmdSet++;
       exchange.reply('CLIENT_ERROR bad data chunk');
       return;
     }
@@ -63,13 +63,8 @@ function storing(mode: StoreMode): (exchange: Exchange) => void {
       mode === 'cas'
         ? store.store(mode, key, value, flags, deadline, { cas: unique, orStale: false, binaryKey: false })
         : store.store(mode, key, value, flags, deadline);
-    if (mode === 'cas') countCas(exchange, outcome);
+    stats.countStore(outcome);
+    if (mode === 'cas') stats.countCas(outcome);
     exchange.reply(WORDS[outcome]);
   };
-}
-
-function countCas({ store: { stats } }: Exchange, outcome: StoreOutcome): void {
-  if (outcome === 'stored') stats.casHits++;
-  else if (outcome === 'exists') stats.casBadval++;
-  else if (outcome === 'notFound') stats.casMisses++;
 }

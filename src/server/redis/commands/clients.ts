@@ -31,6 +31,7 @@ function echo(exchange: RedisExchange): void {
 function select(exchange: RedisExchange): void {
   const index = parseInt64(exchange.request.text(1));
   if (index === undefined) exchange.error(NOT_AN_INTEGER);
+  else if (BigInt.asIntN(32, index) !== index) exchange.error('ERR value is out of range, value must between -2147483648 and 2147483647');
   else if (index !== 0n) exchange.error('ERR DB index is out of range');
   else exchange.ok();
 }
@@ -83,13 +84,13 @@ function hello(exchange: RedisExchange): void {
       // As in Redis, the name stays even if a later option is refused.
       exchange.name = name;
     } else {
-      exchange.error(`ERR Syntax error in HELLO option '${request.text(index)}'`);
+      exchange.error(`ERR Syntax error in HELLO option '${request.shown(index)}'`);
       return;
     }
   }
   if (!exchange.authenticated) {
     exchange.error(
-      'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> ' +
+      'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> ' +
         '<pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
     );
     return;

@@ -55,7 +55,7 @@ function readConditions(exchange: RedisExchange): Condition[] | undefined {
   for (let index = 3; index < request.count; index++) {
     const condition = CONDITIONS.get(request.word(index));
     if (condition === undefined) {
-      exchange.error(`ERR Unsupported option ${request.text(index)}`);
+      exchange.error(`ERR Unsupported option ${request.shown(index)}`);
       return undefined;
     }
     words.add(request.word(index));

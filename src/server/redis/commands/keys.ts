@@ -43,15 +43,16 @@ function keys(exchange: RedisExchange): void {
 /** `SCAN cursor [MATCH pattern] [COUNT n] [TYPE type]` → all keys at once, with the cursor 0 that ends the scan. */
 function scan(exchange: RedisExchange): void {
   const { request } = exchange;
-  const cursor = request.text(1);
-  // As C's strtoul reads it, which allows a sign.
-  if (!/^[+-]?[0-9]+$/.test(cursor) || BigInt(cursor.replace(/^[+-]/, '').slice(0, 30)) > MAX_UINT64) {
+  const cursor = request.shown(1);
+  // As C's strtoul reads it, which allows a sign, and takes nothing for 0.
+  if (!/^(?:[+-]?[0-9]+)?$/.test(cursor) || BigInt(cursor.replace(/^[+-]/, '').slice(0, 30)) > MAX_UINT64) {
     exchange.error('ERR invalid cursor');
     return;
   }
   let pattern = '*';
   // No other cursor was ever returned, so for any other nothing is left to list.
-  let strings = /^[+-]?0+$/.test(cursor);
+  const isFirst = /^(?:[+-]?0+)?$/.test(cursor);
+  let kind = 'string';
   for (let index = 2; index < request.count; index += 2) {
     const option = request.word(index);
     const value = request.text(index + 1);
@@ -66,9 +67,9 @@ function scan(exchange: RedisExchange): void {
       return;
     }
     if (option === 'match') pattern = value;
-    else if (option === 'type') strings &&= value.toLowerCase() === 'string';
+    else if (option === 'type') kind = value.toLowerCase();
   }
-  const found = strings ? matching(exchange, pattern) : [];
+  const found = isFirst && kind === 'string' ? matching(exchange, pattern) : [];
   if (found === undefined) return;
   exchange.array(2);
   exchange.bulk('0');

@@ -31,11 +31,12 @@ export function storeRequest(key: string, item?: Item): StoreRequest {
 /** Stores an argument under a key; sends the error when it cannot. */
 export function put(exchange: RedisExchange, key: string, index: number, deadline: number): boolean {
   const { request, store } = exchange;
-  store.stats.cmdSet++;
   if (request.isOversized(index)) return isStored(exchange, store.rejectTooLarge('set', key));
   const value = request.value(index);
   const flags = request.isAscii ? FLAG_TEXT : flagsOf(value);
-  return isStored(exchange, store.store('set', key, value, flags, deadline, storeRequest(key, store.find(key))));
+  const outcome = store.store('set', key, value, flags, deadline, storeRequest(key, store.find(key)));
+  store.stats.countStore(outcome);
+  return isStored(exchange, outcome);
 }
 
 /** Whether it was stored; sends the error when not. */

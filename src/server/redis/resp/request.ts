@@ -107,6 +107,13 @@ export class Request extends Parts {
     return true;
   }
 
+  /** The argument as C shows it: up to a NUL. */
+  shown(index: number): string {
+    const text = this.text(index);
+    const nul = text.indexOf('\0');
+    return nul < 0 ? text : text.slice(0, nul);
+  }
+
   /** The argument in lower case, as options are compared. */
   word(index: number): string {
     return this.text(index).toLowerCase();
