@@ -91,7 +91,7 @@ export function observed(error: unknown, signal?: AbortSignal): ObservedError {
     return shown;
   }
   const name = wordOf(error, 'name', /^\w{1,40}$/) ?? 'Error';
-  if (name === 'AbortError' || (signal?.aborted === true && signal.reason === error)) return new ObservedError('AbortError', 'ABORTED');
+  if (name === 'AbortError' || (signal?.aborted && signal.reason === error)) return new ObservedError('AbortError', 'ABORTED');
   return new ObservedError(name, wordOf(error, 'code', /^[A-Z][A-Z0-9_]{1,39}$/) ?? 'ERROR');
 }
 

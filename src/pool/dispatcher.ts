@@ -379,21 +379,11 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   #expire(call: Call<unknown>, waited: boolean): void {
     const { clientId, server } = this.meter;
     const { acquireTimeout, timeout } = this.#settings;
-    if (timeouts.heard) {
-      timeouts.publish({ clientId, server, command: call.command.verb, pending: this.pending, limitMs: waited ? acquireTimeout : timeout });
-    }
-    call.reject(this.#timedOut(call, waited), this.meter);
+    const { verb: command } = call.command;
+    const limitMs = waited ? acquireTimeout : timeout;
+    if (timeouts.heard) timeouts.publish({ clientId, server, command, pending: this.pending, limitMs });
+    const why = `no connection to ${server} became free within ${waited ? 'acquireTimeout' : 'timeout'}, ${limitMs} ms; see also maxPoolSize`;
+    call.reject(new MemcacheTimeoutError(why, { server, command, certainty: 'notSent' }), this.meter);
     this.#stale = true;
-  }
-
-  #timedOut(call: Call<unknown>, waited: boolean): MemcacheTimeoutError {
-    const { server } = this.meter;
-    const { acquireTimeout, timeout } = this.#settings;
-    const limit = waited ? `acquireTimeout, ${acquireTimeout} ms` : `timeout, ${timeout} ms`;
-    return new MemcacheTimeoutError(`no connection to ${server} became free within ${limit}; see also maxPoolSize`, {
-      server,
-      command: call.command.verb,
-      certainty: 'notSent',
-    });
   }
 }
