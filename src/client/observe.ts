@@ -145,7 +145,7 @@ export interface ConnectionClosedMessage extends OfClient {
   readonly server: string;
   /** The code of what went wrong; undefined when nothing did. */
   readonly code: string | undefined;
-  /** How many calls were waiting on it. */
+  /** How many calls were waiting on it, besides those that were late or had an unusable reply: these were told before. */
   readonly pending: number;
   /** Milliseconds since it was ready. */
   readonly ageMs: number;
@@ -192,7 +192,7 @@ export interface RetryMessage extends OfClient {
   readonly command: string;
   /** How many attempts were made. */
   readonly attempt: number;
-  /** Milliseconds until the next attempt. */
+  /** How long the call has waited since then, in milliseconds: the next attempt follows at once. */
   readonly delayMs: number;
   /** The code of the error of the last attempt. */
   readonly code: string;
@@ -203,7 +203,7 @@ export interface RetryMessage extends OfClient {
 export interface TimeoutMessage extends OfClient {
   readonly server: string | undefined;
   readonly command: string;
-  /** How many calls wait for that server. */
+  /** How many calls wait on its connection, itself included; for that server, if it was waiting for a connection of a pool. */
   readonly pending: number;
   /** The limit that it exceeded, in milliseconds. */
   readonly limitMs: number;
