@@ -113,7 +113,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   /** How many calls wait for a connection or for their reply. */
   get pending(): number {
     let pending = this.#waiting;
-    for (const connection of this.#loans.all) pending += connection.pending;
+    // What asks whether a resting connection works is no call.
+    for (const connection of this.#loans.all) if (!this.#resting.isAsked(connection)) pending += connection.pending;
     return pending;
   }
 
