@@ -15,7 +15,7 @@ import { nextTick } from '../../runtime/clock';
 import { withoutStacks } from '../../runtime/without-stacks';
 import type { Call, Carrier } from '../call';
 import { CallQueue } from './call-queue';
-import { hasMethods, isObject } from '../../options/rule';
+import { hasMethods } from '../../options/rule';
 import type { ConnectionSettings } from '../client-options';
 import type { ServerMeter } from '../meter';
 import { batches, connectionsClosed, connectionsReady, connects, observed, timeouts, type ConnectMessage } from '../observe';
@@ -618,17 +618,13 @@ function describe(cause: Error | undefined): string {
   // Not by its class: it may be that of another realm.
   // OpenSSL's messages end with a line end.
   if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message.trim();
-  const messages = cause.errors.map((error: unknown) => (isError(error) ? error.message : String(error)));
+  const messages = cause.errors.map((error: Error | undefined) => String(error?.message ?? error));
   return [...new Set(messages)].join(', ') || cause.message;
 }
 
 /** Whether the address of the server's name was not found. */
 function isUnknownName(cause: unknown): boolean {
   return (cause as { readonly syscall?: unknown } | undefined)?.syscall === 'getaddrinfo';
-}
-
-function isError(value: unknown): value is Error {
-  return isObject(value) && 'message' in value && typeof value.message === 'string';
 }
 
 function isTransport(value: unknown): value is Transport {
