@@ -20,6 +20,11 @@ export function sessionOf(text: string): object {
   return session;
 }
 
+/** Whether a request of @fastify/session saves it, and not a program that calls the store itself. */
+export function isOfFastify(session: SessionLike): boolean {
+  return 'isModified' in session;
+}
+
 /** @fastify/session saves after every request, by its default `rolling`, also what was only read. What is new and unmodified is empty. */
 export function isUnmodified(session: SessionLike): boolean {
   return session.isModified?.() === false;

@@ -8,7 +8,7 @@ import { checkClient, checkRoom, clockOf, keyOf, textOf, type AdapterClient } fr
 import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
-import { isEmpty, isUnmodified, sessionOf, type SessionLike } from './session-data';
+import { isEmpty, isOfFastify, isUnmodified, sessionOf, type SessionLike } from './session-data';
 
 export type { AdapterClient, Failures, Generate, RequestLike, SessionLike };
 
@@ -90,7 +90,7 @@ export class MemcacheSessionStore extends EventEmitter {
     this.#tell(done, undefined, async () => {
       const key = this.#key(id);
       const options = { expire: this.#expireOf(session), noreply: false };
-      const found = this.#ofExpress.isRestored(session) ?? (this.#found.get(id) ?? 0) > this.#now;
+      const found = this.#ofExpress.isRestored(session) ?? (isOfFastify(session) && (this.#found.get(id) ?? 0) > this.#now);
       if (options.expire < 0) await this.#client.delete(key, { noreply: false });
       else if (isUnmodified(session) && (found || !isEmpty(session))) await this.#renew(key, session, options);
       else await this.#client[found ? 'replace' : 'set'](key, JSON.stringify(session), options);

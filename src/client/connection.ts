@@ -67,14 +67,14 @@ export class Connection implements Executor {
       onBrokenReply: () => {
         separatelyUntil = clock.now() + SEPARATELY_FOR;
       },
-      takeBack: (calls, noPlace) => observer.takeBack?.(calls, noPlace) === true,
+      takeBack: (calls, noPlace) => observer.takeBack?.(calls, noPlace),
       onIdle: () => observer.onIdle?.(),
       onEnd: (wire, unsent, failure) => {
         this.#wires.delete(wire);
         if (this.#wire === wire) this.#wire = undefined;
         if (failure !== undefined) observer.onTrouble?.(failure, wire.isHeard);
         // No byte of these was sent: the next connection takes them.
-        if (wire.isHeard || unsent.length === 0 || observer.takeBack?.(unsent, false) !== true) for (const call of unsent) this.add(call);
+        if (wire.isHeard || unsent.length === 0 || !observer.takeBack?.(unsent, false)) for (const call of unsent) this.add(call);
         if (this.pending === 0) observer.onIdle?.();
       },
     };
@@ -85,9 +85,11 @@ export class Connection implements Executor {
     return this.#settings.address.name;
   }
 
-  /** How many calls are waiting for their reply, or to be sent. */
+  /** How many calls are waiting for their reply, or to be sent, those that finish before a connection is closed among them. */
   get pending(): number {
-    return this.#wire?.pending ?? 0;
+    let pending = 0;
+    for (const wire of this.#wires) pending += wire.pending;
+    return pending;
   }
 
   /** Whether there is a connection over which the server has sent something. */
@@ -96,9 +98,11 @@ export class Connection implements Executor {
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
+    const { maxPending, timeout } = this.#settings;
     if (options?.signal?.aborted) return refusedByCaller(this.meter, command, options.signal);
-    if (this.pending >= this.#settings.maxPending) return this.#overloaded(command);
-    return startCall(this, command, options);
+    if ((this.#wire?.pending ?? 0) < maxPending) return startCall(this, command, options);
+    const why = `${maxPending} calls are already waiting for ${this.server}; slow down, use getMany/setMany, or raise maxPending`;
+    return overloaded(this.meter, command, maxPending, timeout, why);
   }
 
   /** Takes a call that was made elsewhere; `maxPending` does not apply. */
@@ -122,17 +126,6 @@ export class Connection implements Executor {
     const wire = this.#wire;
     this.#wire = undefined;
     return this.#closings.add(wire?.retire());
-  }
-
-  #overloaded(command: Command<unknown>): Promise<never> {
-    const { maxPending, timeout } = this.#settings;
-    return overloaded(
-      this.meter,
-      command,
-      maxPending,
-      timeout,
-      `${maxPending} calls are already waiting for ${this.server}; slow down, use getMany/setMany, or raise maxPending`,
-    );
   }
 }
 

@@ -91,7 +91,7 @@ export function observed(error: unknown, signal?: AbortSignal): ObservedError {
     return shown;
   }
   const name = wordOf(error, 'name', /^\w{1,40}$/) ?? 'Error';
-  if (name === 'AbortError' || (signal?.aborted === true && signal.reason === error)) return new ObservedError('AbortError', 'ABORTED');
+  if (name === 'AbortError' || (signal?.aborted && signal.reason === error)) return new ObservedError('AbortError', 'ABORTED');
   return new ObservedError(name, wordOf(error, 'code', /^[A-Z][A-Z0-9_]{1,39}$/) ?? 'ERROR');
 }
 
@@ -145,7 +145,7 @@ export interface ConnectionClosedMessage extends OfClient {
   readonly server: string;
   /** The code of what went wrong; undefined when nothing did. */
   readonly code: string | undefined;
-  /** How many calls were waiting on it. */
+  /** How many calls were waiting on it, besides those that were late or had an unusable reply: these were told before. */
   readonly pending: number;
   /** Milliseconds since it was ready. */
   readonly ageMs: number;
@@ -192,7 +192,7 @@ export interface RetryMessage extends OfClient {
   readonly command: string;
   /** How many attempts were made. */
   readonly attempt: number;
-  /** Milliseconds until the next attempt. */
+  /** How long the call has waited since then, in milliseconds: the next attempt follows at once. */
   readonly delayMs: number;
   /** The code of the error of the last attempt. */
   readonly code: string;
@@ -206,7 +206,7 @@ export interface TimeoutMessage extends OfClient {
   readonly command: string;
   /** `notSent` when it waited for a connection, or for room on one; `maybeExecuted` when it waited for its reply. */
   readonly certainty: Certainty;
-  /** How many calls wait for that server, or for that list. */
+  /** How many calls wait on its connection, itself included; for that server if it was waiting for a connection of a pool, or for that list. */
   readonly pending: number;
   /** The limit that it exceeded, in milliseconds. */
   readonly limitMs: number;

@@ -211,7 +211,7 @@ export class HashRouter implements Executor {
 
   #toOwner<R>(command: KeyCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
     const node = this.#nodes.get(this.serverFor(command.routingPart) ?? '');
-    return node === undefined ? rejected(this.#noServers(command)) : node.guard.execute(command, options);
+    return node === undefined ? rejected(this.#noServers(command, options)) : node.guard.execute(command, options);
   }
 
   #toOwners<R>(command: KeysCommand<R, unknown>, options: ExecuteOptions | undefined): Promise<R> {
@@ -229,7 +229,7 @@ export class HashRouter implements Executor {
     const nodes: Node[] = [];
     for (const name of shares.keys()) {
       const node = this.#nodes.get(name ?? '');
-      if (node === undefined) return this.#whenNotSent(command, this.#noServers(command));
+      if (node === undefined) return this.#whenNotSent(command, this.#noServers(command, options));
       nodes.push(node);
     }
     const [only] = nodes;
@@ -248,7 +248,7 @@ export class HashRouter implements Executor {
 
   #toAll<R>(command: ServerCommand<R>, options: ExecuteOptions | undefined): Promise<R> {
     const nodes = this.#all;
-    if (nodes.length === 0) return rejected(this.#noServers(command));
+    if (nodes.length === 0) return rejected(this.#noServers(command, options));
     const several = nodes.length === 1 ? options : ofSeveral(options);
     const results = nodes.map(({ guard }) => guard.execute(command, several));
     return this.#gather(command, nodes, results, (answers) => command.merge(answers));
@@ -302,7 +302,8 @@ export class HashRouter implements Executor {
     for (const { guard } of this.#nodes.values()) if (guard.health.state === 'dead') guard.probe();
   }
 
-  #noServers({ verb: command }: Command<unknown>): MemcacheNoServersError {
+  #noServers({ verb: command }: Command<unknown>, options: ExecuteOptions | undefined): unknown {
+    if (options?.signal?.aborted) return options.signal.reason;
     const why = this.#nodes.size === 0 ? 'the cluster has no servers; see addServer' : 'all servers are dead; see servers()';
     return new MemcacheNoServersError(why, { command });
   }

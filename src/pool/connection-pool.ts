@@ -69,6 +69,8 @@ export class ConnectionPool implements Executor {
   readonly #settings: DispatcherSettings;
   readonly #makeLoans: (borrower: Borrower) => Loans<Connection>;
   #dispatcher: Dispatcher | undefined;
+  /** That one, and those that only let their calls finish. */
+  readonly #dispatchers = new Set<Dispatcher>();
   readonly #closings = new Closings();
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
@@ -102,15 +104,17 @@ export class ConnectionPool implements Executor {
     return this.#dispatcher?.stats ?? { size: 0, available: 0, borrowed: 0, waiting: 0 };
   }
 
-  /** How many calls wait for a connection or for their reply. */
+  /** How many calls wait for a connection or for their reply, those that finish before the pool is closed among them. */
   get pending(): number {
-    return this.#dispatcher?.pending ?? 0;
+    let pending = 0;
+    for (const dispatcher of this.#dispatchers) pending += dispatcher.pending;
+    return pending;
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
     if (options?.signal?.aborted) return refusedByCaller(this.meter, command, options.signal);
-    const dispatcher = (this.#dispatcher ??= new Dispatcher(this.#settings, this.#makeLoans));
-    if (!dispatcher.isFull) return startCall(dispatcher, command, options);
+    if (this.#dispatcher === undefined) this.#dispatchers.add((this.#dispatcher = new Dispatcher(this.#settings, this.#makeLoans)));
+    if (!this.#dispatcher.isFull) return startCall(this.#dispatcher, command, options);
     const { maxWaiting, timeout } = this.#settings;
     const why = `${maxWaiting} calls are waiting for a connection to ${this.meter.server}; slow down, or raise maxWaiting or maxPoolSize`;
     return overloaded(this.meter, command, maxWaiting, timeout, why);
@@ -119,6 +123,6 @@ export class ConnectionPool implements Executor {
   close(): Promise<void> {
     const dispatcher = this.#dispatcher;
     this.#dispatcher = undefined;
-    return this.#closings.add(dispatcher?.close());
+    return this.#closings.add(dispatcher?.close().then(() => { this.#dispatchers.delete(dispatcher); }));
   }
 }

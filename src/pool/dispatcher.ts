@@ -113,7 +113,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   /** How many calls wait for a connection or for their reply. */
   get pending(): number {
     let pending = this.#waiting;
-    for (const connection of this.#loans.all) pending += connection.pending;
+    // What asks whether a resting connection works is no call.
+    for (const connection of this.#loans.all) if (!this.#resting.isAsked(connection)) pending += connection.pending;
     return pending;
   }
 
@@ -379,21 +380,11 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   #expire(call: Call<unknown>, waited: boolean): void {
     const { clientId, server } = this.meter;
     const { acquireTimeout, timeout } = this.#settings;
-    if (timeouts.heard) {
-      timeouts.publish({ clientId, server, command: call.command.verb, certainty: 'notSent', pending: this.pending, limitMs: waited ? acquireTimeout : timeout });
-    }
-    call.reject(this.#timedOut(call, waited), this.meter);
+    const { verb: command } = call.command;
+    const limitMs = waited ? acquireTimeout : timeout;
+    if (timeouts.heard) timeouts.publish({ clientId, server, command, certainty: 'notSent', pending: this.pending, limitMs });
+    const why = `no connection to ${server} became free within ${waited ? 'acquireTimeout' : 'timeout'}, ${limitMs} ms; see also maxPoolSize`;
+    call.reject(new MemcacheTimeoutError(why, { server, command, certainty: 'notSent' }), this.meter);
     this.#stale = true;
-  }
-
-  #timedOut(call: Call<unknown>, waited: boolean): MemcacheTimeoutError {
-    const { server } = this.meter;
-    const { acquireTimeout, timeout } = this.#settings;
-    const limit = waited ? `acquireTimeout, ${acquireTimeout} ms` : `timeout, ${timeout} ms`;
-    return new MemcacheTimeoutError(`no connection to ${server} became free within ${limit}; see also maxPoolSize`, {
-      server,
-      command: call.command.verb,
-      certainty: 'notSent',
-    });
   }
 }

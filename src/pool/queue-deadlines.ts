@@ -10,7 +10,7 @@ export class QueueDeadlines extends CallDeadlines {
 
   /** Whether something that is not settled yet must be given up now: the timer may only be on its way. */
   isDue(timed: Timed, now: number): boolean {
-    if (this.found?.isDue(timed) === true) return true;
+    if (this.found?.isDue(timed)) return true;
     // Stalls only add to it.
     if (timed.deadline > now) return false;
     const verdict = this.verdict(now);

@@ -288,6 +288,8 @@ const PLAIN: readonly (readonly [name: string, type: 'counter' | 'gauge', stat: 
   ['proxy_backend_marked_bad_total', 'counter', 'proxy_backend_marked_bad', 'Times that the proxy took a server for dead.'],
   ['proxy_backend_failed', 'gauge', 'proxy_backend_failed', 'Servers that the proxy takes for dead.'],
   ['proxy_request_failed_depth_total', 'counter', 'proxy_request_failed_depth', 'Requests refused because too many were waiting for a server.'],
+  ['round_robin_fallback_total', 'counter', 'round_robin_fallback', 'Connections whose thread could not be chosen by the id of their network queue.'],
+  ['unexpected_napi_ids_total', 'counter', 'unexpected_napi_ids', 'Connections with an unknown id of their network queue.'],
 ];
 
 function commandsOf(values: ReadonlyMap<string, string>): Sample[] {

@@ -139,7 +139,7 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
     await fast.set('left', { user: 'Ada' });
     const session = await slow.get('left');
     await fast.destroy('left');
-    await slow.set('left', { ...session, visits: 2 });
+    await slow.set('left', new FastifySession({ ...session, user: 'back' }, true));
     expect(await fast.get('left')).toBeUndefined();
     // The id may be used again by whoever has seen that it is free.
     await fast.set('left', { user: 'Bob' });
@@ -153,13 +153,32 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
     const session = await store.get('late');
     await store.destroy('late');
     expect(await store.get('late')).toBeUndefined();
-    await store.set('late', { ...session, visits: 2 });
+    await store.set('late', new FastifySession({ ...session, user: 'back' }, true));
     expect(await store.get('late')).toBeUndefined();
     clock.advance(59_000);
     expect(await store.get('late')).toBeUndefined();
     clock.advance(2000);
     await store.set('late', { user: 'Bob' });
     expect(await store.get('late')).toEqual({ user: 'Bob' });
+  });
+
+  it('what no framework has found but the program itself sets is stored, whatever became of the session before', async () => {
+    const store = promising(new MemcacheSessionStore(cache.client()));
+    for (const user of ['Ada', 'Bob']) {
+      await store.set('same', { user });
+      expect(await store.get('same')).toEqual({ user });
+      await store.destroy('same');
+      await store.set('same', { user: 'after a logout' });
+      expect(await store.get('same')).toEqual({ user: 'after a logout' });
+      await store.destroy('same');
+      expect(await store.get('same')).toBeUndefined();
+    }
+    await store.set('lost', { user: 'Ada' });
+    expect(await store.get('lost')).toEqual({ user: 'Ada' });
+    // Evicted, or the server was started anew.
+    await cache.client().delete('sess:lost');
+    await store.set('lost', { user: 'Bob' });
+    expect(await store.get('lost')).toEqual({ user: 'Bob' });
   });
 
   it('a new session of Express may have the id of one that was destroyed', async () => {

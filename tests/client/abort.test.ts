@@ -1,7 +1,8 @@
 import { getEventListeners } from 'node:events';
-import { Client } from '../../src';
+import { Client, HashClient, PooledClient } from '../../src';
 import { onAbort } from '../../src/client/abort';
 import { MemcachedServer } from '../../src/server';
+import { freePort } from '../support/memcached';
 
 it('many calls that follow one signal are one listener, which goes with the last of them', async () => {
   const server = await MemcachedServer.start();
@@ -67,4 +68,32 @@ it.each(['get', 'gets', 'gat', 'gats'] as const)('a %s that is aborted when it i
   expect(metrics).toMatchObject({ connects: 1, disconnects: 0, errors: {}, aborted: 4, hits: 2 });
   await client.close();
   await server.close();
+});
+
+const refusing: [string, (address: string) => Client, aborted: number][] = [
+  ['Client with a retryTimeout', (address) => new Client(address, { retryTimeout: 60_000 }), 6],
+  ['PooledClient with a retryTimeout', (address) => new PooledClient(address, { retryTimeout: 60_000 }), 6],
+  ['HashClient whose server is failing', (address) => new HashClient([address], { retryTimeout: 60_000 }), 6],
+  // Only what is for the server itself reaches it.
+  ['HashClient whose servers are dead', (address) => new HashClient([address], { retryAttempts: 0 }), 1],
+  ['HashClient with ignoreErrors', (address) => new HashClient([address], { retryAttempts: 0, ignoreErrors: true }), 1],
+];
+
+it.each(refusing)('a call that is aborted already rejects with the reason, also by a %s', async (_, make, aborted) => {
+  const address = `127.0.0.1:${await freePort()}`;
+  const client = make(address);
+  await client.set('a', 1).catch(() => undefined);
+  const reason = new Error('not wanted');
+  const options = { signal: AbortSignal.abort(reason) };
+  const calls = [
+    client.get('a', options),
+    client.set('a', 1, options),
+    client.getMany(['a'], options),
+    client.setMany({ a: 1 }, options),
+    client.metaGet('a', options),
+    client.version(options),
+  ];
+  expect(await Promise.allSettled(calls)).toEqual(calls.map(() => ({ status: 'rejected', reason })));
+  expect(client.metrics().get(address)).toMatchObject({ aborted, errors: { MEMCACHE_CONNECT: 1 } });
+  await client.close();
 });

@@ -30,6 +30,25 @@ describe.each(kinds)('close() of a %s', (_, make) => {
     await closed;
   });
 
+  it.concurrent('what it lets finish is pending until then, and so is what was called since', async () => {
+    await using server = await MemcachedServer.start();
+    const client = make(server.address, { timeout: 20_000 });
+    await client.set('k', 'v');
+    server.faults = () => ({ delay: 1000 });
+    const pending = (): number[] => [...client.metrics().values()].map((metrics) => metrics.pending);
+    const before = [client.get('k'), client.get('k')];
+    await wait(20);
+    const closed = client.close();
+    expect(pending()).toEqual([2]);
+    const since = client.get('k');
+    await wait(20);
+    expect(pending()).toEqual([3]);
+    if (client instanceof HashClient) expect(client.servers()).toMatchObject([{ inFlight: 3 }]);
+    await Promise.all([...before, since, closed]);
+    await client.close();
+    expect(pending()).toEqual([0]);
+  });
+
   it.concurrent('ends when the one that was called first has ended', async () => {
     await using server = await MemcachedServer.start();
     const client = make(server.address, { timeout: 20_000 });

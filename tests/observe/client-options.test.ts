@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { CHANNELS, Client, FallbackClient, HashClient, MemcacheConnectError, MemcachePartialError, MemcacheTimeoutError, RetryingClient } from '../../src';
+import { CHANNELS, Client, FallbackClient, HashClient, MemcacheConnectError, MemcachePartialError, MemcacheTimeoutError, RetryingClient, type CommandMessage } from '../../src';
 import { failure, illegal, rejection } from '../support/contract';
 import { runAlone } from '../support/program';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
@@ -205,6 +205,26 @@ it('what wraps a client has its number, and a retry is told with its reason', as
   const told = { clientId: client.clientId, command: 'get', delayMs: 0, code: 'MEMCACHE_CONNECT', certainty: 'notSent' };
   expect(recorder.of(CHANNELS.retry)).toEqual([{ ...told, attempt: 1 }, { ...told, attempt: 2 }]);
   expect(recorder.of(CHANNELS.command)).toMatchObject([{ attempts: 3, error: { code: 'MEMCACHE_CONNECT' } }]);
+});
+
+it('a call for which several caches of a fallback were asked names no server', async () => {
+  const other = await startMemcached();
+  const older = new Client(other.address);
+  const client = new FallbackClient([new Client(server.address), older]);
+  await client.set('only-first', 1);
+  await older.set('only-older', 1);
+  const recorder = new Recorder();
+  await client.get('only-first');
+  await client.get('only-older');
+  await client.getMany(['only-first', 'only-older']);
+  await client.delete('only-first');
+  await client.flushAll();
+  recorder.stop();
+  await client.close();
+  await other.stop();
+  const several = { server: undefined };
+  const told = recorder.of(CHANNELS.command) as CommandMessage[];
+  expect(told).toMatchObject([{ server: server.address, outcome: 'hit' }, { ...several, outcome: 'hit' }, { ...several, hits: 2 }, several, several]);
 });
 
 it('servers and their states are told', async () => {

@@ -2,6 +2,7 @@ import { PooledClient, type PooledClientOptions } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { failure, rejection } from '../support/contract';
 import { eachWithScriptedServer } from '../support/describe';
+import { MemcachedServer } from '../../src/server';
 import { freePort } from '../support/memcached';
 import { type ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
 import { turns, VirtualClock } from '../support/virtual-clock';
@@ -117,6 +118,26 @@ it('metrics tell how long calls have waited for a connection, those that had to'
   const metrics = client.metrics().get(server.address);
   expect(metrics?.poolWait).toMatchObject({ count: 2, sum: 80, max: 40 });
   expect(metrics?.latency.count).toBe(4);
+  await client.close();
+});
+
+it('what asks whether a new connection works is not pending: it is no call', async () => {
+  await using slow = await MemcachedServer.start();
+  const client = new PooledClient(slow.address, { maxPoolSize: 2, timeout: 20_000 });
+  await client.set('n', 0);
+  const asked: string[] = [];
+  slow.faults = ({ verb }) => {
+    asked.push(verb);
+    return { delay: 1000 };
+  };
+  const calls: Promise<unknown>[] = [];
+  for (const key of ['n', 'o']) {
+    calls.push(client.get(key));
+    while (asked.length < calls.length) await turns(1);
+  }
+  expect(asked).toEqual(['get', 'version']);
+  expect(client.metrics().get(slow.address)?.pending).toBe(2);
+  await Promise.all(calls);
   await client.close();
 });
 

@@ -194,6 +194,8 @@ describe('statsToPrometheus', () => {
       proxy_backend_marked_bad: 'proxy_backend_marked_bad_total',
       proxy_backend_failed: 'proxy_backend_failed',
       proxy_request_failed_depth: 'proxy_request_failed_depth_total',
+      round_robin_fallback: 'round_robin_fallback_total',
+      unexpected_napi_ids: 'unexpected_napi_ids_total',
     };
     const stats = new Map(Object.keys(names).map((stat, index) => [stat, String(index + 1)]));
     const text = statsToPrometheus(new Map([['a:1', stats]]));

@@ -49,7 +49,8 @@ export class Guard implements Executor {
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
-    if (this.health.state === 'healthy') return this.#next.execute(command, options);
+    // One that is aborted already is sent nowhere.
+    if (this.health.state === 'healthy' || options?.signal?.aborted) return this.#next.execute(command, options);
     // A noreply command proves nothing, since the server may have stopped reading: a probe of our own is sent.
     if (command.noreply) this.probe();
     else if (this.health.admitProbe()) return this.#probeWith(command, options);

@@ -136,6 +136,8 @@ export class Fallback implements Executor {
         if (!(error instanceof MemcachePartialError)) continue;
         // The results of its other servers are kept.
         result = error.partial as R;
+      } finally {
+        if (executor !== this.#executors[0]) nameNoServer(options);
       }
       if (executor !== this.#executors[0]) {
         for (const hit of reading.hits(result)) this.#copy(hit, executor, since);
@@ -166,6 +168,7 @@ export class Fallback implements Executor {
       // One of the user's own that throws must not leave the others alone.
       const others = older.map(async (executor) => executor.execute(elsewhere, options));
       const outcomes = await Promise.allSettled([deletion, ...others]);
+      if (older.length > 0) nameNoServer(options);
       await Promise.all(copies);
       return resultOf(command.verb, outcomes);
     } finally {
@@ -221,6 +224,11 @@ export class Fallback implements Executor {
   #wasCancelled(copy: Copy): boolean {
     return copy.cancelled;
   }
+}
+
+/** Several caches were asked, so there is no single server for the trace of the call to name. */
+function nameNoServer(options: ExecuteOptions | undefined): void {
+  if (options?.trace !== undefined) options.trace.server = undefined;
 }
 
 /** The most copies under way; a hit that is not copied now may be copied when it is read again. */

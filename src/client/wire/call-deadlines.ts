@@ -148,7 +148,7 @@ export class Deadlines {
 
   /** Timers that were exchanged for others may never fire, and their time is another: the next deadline sets a new one. */
   protected dropLostTimer(): void {
-    if (this.#timer?.isLost !== true) return;
+    if (!this.#timer?.isLost) return;
     this.#timer.close();
     this.#timer = undefined;
     this.due = Infinity;
@@ -258,7 +258,7 @@ export class CallDeadlines extends Deadlines {
   /** To be called when the tick ends, and when what began in it goes on: the caller may have held up the event loop. */
   look(): number {
     this.#now = this.clock.now();
-    if (this.#now - this.#tick > STALL && this.clock.isDriven !== true) this.stalls.note(this.#tick, this.#now);
+    if (this.#now - this.#tick > STALL && !this.clock.isDriven) this.stalls.note(this.#tick, this.#now);
     return this.#now;
   }
 }

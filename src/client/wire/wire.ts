@@ -60,7 +60,7 @@ export interface WireOwner {
    *
    * @param noPlace whether the server has said that it is one too many
    */
-  takeBack(calls: readonly Call<unknown>[], noPlace: boolean): boolean;
+  takeBack(calls: readonly Call<unknown>[], noPlace: boolean): boolean | undefined;
   /** Nothing is awaited any more. */
   onIdle(): void;
   /**
@@ -436,7 +436,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     } else {
       this.#calls.trim();
       const head = this.#calls.head;
-      if (head?.command.closes === true) {
+      if (head?.command.closes) {
         head.resolve(undefined, this.meter);
         this.#calls.pass();
       }
