@@ -17,11 +17,6 @@ export class Places {
     this.#clock = clock;
   }
 
-  /** Where an entry is read. @param target the entry as it would be called without a namespace */
-  async toRead(target: Place): Promise<Place> {
-    return this.#keys.within(target, this.#keys.isVersioned ? await this.#presentRules() : undefined);
-  }
-
   /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`. */
   async rulesToRead({ cacheTimeout }: EntrySettings): Promise<{ readonly rules: VersionRules; readonly limit: number }> {
     const startedAt = this.#clock.now();
