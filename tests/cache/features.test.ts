@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { CacheLoadTimeoutError, Client, FallbackClient, MemcacheConnectError, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
+import { CacheLoadTimeoutError, Client, FallbackClient, HashClient, MemcacheConnectError, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
+import { connectSocket, type Connect, type Transport } from '../../src/client/wire/transport';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { systemClock } from '../../src/runtime/clock';
 import { MemcachedServer } from '../../src/server';
@@ -1176,6 +1177,45 @@ describe('over other clients', () => {
     const { hit } = cache.stats();
     await read();
     expect(cache.stats().hit).toBe(hit + 1);
+  });
+
+  it.each<[string, boolean, CacheOptions]>([
+    ['of one server', false, {}],
+    ['of one server', false, { namespace: 'n' }],
+    ['of one of two servers', true, {}],
+    ['of one of two servers', true, { namespace: 'n' }],
+    ['of one of two servers', true, { tags: ['t', 'u', 'v'] }],
+  ])('the first connection %s takes nothing of cacheTimeout (several: %p): %j', async (_, several, options) => {
+    const servers = await Promise.all([MemcachedServer.start(), MemcachedServer.start()]);
+    const [slow, quick] = servers.map(({ address }) => address) as [string, string];
+    const connect: Connect = (address, settings, handler) => {
+      if (address.name !== slow) return connectSocket(address, settings, handler);
+      let transport: Transport | undefined;
+      const timer = setTimeout(() => { transport = connectSocket(address, settings, handler); }, 500);
+      return {
+        write: (text) => { transport?.write(text); },
+        cork: () => { transport?.cork(); },
+        uncork: () => { transport?.uncork(); },
+        get backlog() { return transport?.backlog ?? 0; },
+        destroy: () => {
+          clearTimeout(timer);
+          transport?.destroy();
+        },
+        ref: () => { transport?.ref(); },
+        unref: () => { transport?.unref(); },
+      };
+    };
+    const clients = [1, 2, 3].map(() => (several ? new HashClient([slow, quick], { connect }) : new Client(slow, { connect })));
+    const places = new HashClient([slow, quick]);
+    let key = 'k';
+    while (places.serverFor(key) !== slow) key += 'k';
+    const load = jest.fn(() => new Promise((resolve) => { setTimeout(resolve, 50, 'v'); }));
+    const caches = clients.map((client) => new ReadThroughCache(client, { cacheTimeout: 200, ...options }));
+    expect(await Promise.all(caches.map((cache) => cache.get(key, load as never)))).toEqual(['v', 'v', 'v']);
+    expect(load).toHaveBeenCalledTimes(1);
+    for (const cache of caches) await cache.close();
+    await Promise.all([...clients, places].map((client) => client.close()));
+    await Promise.all(servers.map((server) => server.close()));
   });
 
   it('prefixes and plain clients: 37', async () => {

@@ -43,6 +43,8 @@ export interface LookupsContext {
   readonly loads: Loads;
   readonly reader: Reader;
   readonly limits: TimeLimits;
+  /** The server that owns a key; '' where that is not known. */
+  readonly serverOf: (place: Place) => string;
 }
 
 /** One key that a caller looks up. */
@@ -129,7 +131,7 @@ export class Lookups {
   }
 
   async #peek(target: Place, settings: EntrySettings): Promise<unknown> {
-    const { keys, places, reader, gate, clock, executor } = this.#context;
+    const { keys, places, reader, gate, clock, executor, serverOf } = this.#context;
     const { rules, limit } = keys.isVersioned ? await places.rulesToRead(settings) : { limit: settings.cacheTimeout };
     const place = keys.within(target, rules);
     if (place.unknown === true || !reader.mayPeek(place)) return undefined;
@@ -137,7 +139,7 @@ export class Lookups {
     let startedAt: number;
     try {
       // The first connection takes nothing of the time limit.
-      if (gate.isPatient) await gate.ready(limit);
+      await gate.opened(() => serverOf(place));
       startedAt = clock.now();
       item = await this.#within(limit, 'get', executor.execute(new PlainGet('get', place.wireKey, place.key)));
     } catch (error) {

@@ -17,8 +17,13 @@ export class Places {
     this.#clock = clock;
   }
 
-  /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`. */
+  /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`, which the first connection does not count against. */
   async rulesToRead({ cacheTimeout }: EntrySettings): Promise<{ readonly rules: VersionRules; readonly limit: number }> {
+    try {
+      await this.#versions.opened(NAMESPACE_COUNTER);
+    } catch {
+      return { rules: this.#keys.ofVersion(undefined), limit: cacheTimeout };
+    }
     const startedAt = this.#clock.now();
     const rules = await this.#presentRules();
     return { rules, limit: leftOf(cacheTimeout, this.#clock.now() - startedAt) };

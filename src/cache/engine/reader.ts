@@ -77,7 +77,7 @@ export class Reader {
     read.server = server;
     if (this.#tick.size === 0) nextTick(this.#endTick);
     this.#tick.set(place.wireKey, read);
-    if (gate.leases === undefined) void this.#questions.open(read, limit);
+    if (gate.leases === undefined || gate.isOpening) void this.#questions.open(read, limit);
     else this.#questions.send(gate.leases, read, this.#now, limit);
   }
 
