@@ -243,7 +243,8 @@ export const CACHE_OPTIONS = {
 export interface EntrySettings {
   readonly expire: number | ((value: unknown, key: Key) => number);
   readonly stale: number;
-  readonly staleIfError: number;
+  /** Undefined: as `stale`. */
+  readonly staleIfError: number | undefined;
   /** Seconds for which an item stays after it is no longer fresh. */
   readonly keep: number;
   readonly jitter: number;
@@ -288,8 +289,7 @@ export function cacheSettings(options: CacheOptions<never>): CacheSettings {
   const entry: EntrySettings = {
     ...durations,
     tags: ownTags(tags),
-    staleIfError: settings.staleIfError ?? settings.stale,
-    keep: keepOf(settings.stale, settings.staleIfError ?? 0),
+    keep: keepOf(settings.stale, settings.staleIfError),
   };
   return {
     entry,
@@ -324,20 +324,8 @@ function group<Table extends Parameters<typeof settingsOf>[0]>(name: string, tab
  * @throws MemcacheIllegalInputError naming the option that is not legal
  */
 export function callSettings(options: EntryOptions<never> | undefined, base: EntrySettings): EntrySettings {
-  if (options === undefined) return base;
-  checkOptionNames(options, CALL_OPTIONS);
-  const given: Readonly<Record<string, unknown>> = options as Readonly<Record<string, unknown>>;
-  let said = false;
-  for (const name in given) {
-    const value = given[name];
-    if (value === undefined) continue;
-    checkValue(name, CALL_OPTIONS[name as keyof EntryOptions].rule, value);
-    said ||= name !== 'signal';
-  }
-  if (!said) return base;
-  const { expire, tags, stale = base.stale } = options;
-  // A call's `stale` applies to errors too, unless `staleIfError` is set.
-  const staleIfError = options.staleIfError ?? (base.staleIfError === base.stale ? stale : base.staleIfError);
+  if (options === undefined || !checkCallOptions(options)) return base;
+  const { expire, tags, stale = base.stale, staleIfError = base.staleIfError } = options;
   return {
     expire: (expire as EntrySettings['expire'] | undefined) ?? base.expire,
     stale,
@@ -358,10 +346,28 @@ export function callSettings(options: EntryOptions<never> | undefined, base: Ent
 }
 
 /**
+ * Whether they say anything besides `signal`.
+ *
+ * @throws MemcacheIllegalInputError naming the option that is not legal
+ */
+export function checkCallOptions(options: EntryOptions<never>): boolean {
+  checkOptionNames(options, CALL_OPTIONS);
+  const given: Readonly<Record<string, unknown>> = options as Readonly<Record<string, unknown>>;
+  let said = false;
+  for (const name in given) {
+    const value = given[name];
+    if (value === undefined) continue;
+    checkValue(name, CALL_OPTIONS[name as keyof EntryOptions].rule, value);
+    said ||= name !== 'signal';
+  }
+  return said;
+}
+
+/**
  * Seconds for which an entry stays after it is no longer fresh: five years at the most. What is left of its time to live tells whether it is
  * fresh, so the server must be able to hold all of that time.
  */
-function keepOf(stale: number, staleIfError: number): number {
+function keepOf(stale: number, staleIfError = stale): number {
   return Math.min(LONGEST_KEEP, Math.max(stale, staleIfError));
 }
 

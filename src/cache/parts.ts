@@ -87,10 +87,10 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   const leases = (): Leases | undefined => gate.leases;
 
   const circuits = new Circuits(clock, settings.circuit.failures, settings.circuit.pause);
-  const counters = new ServerCounters(executor, gate, random, keys, cacheTimeout);
+  const counters = new ServerCounters(executor, gate, random, keys, cacheTimeout, serverOf);
   const health = counterHealth((name) => keys.counter(name), serverOf, circuits, events);
   const versions = new Versions({ counters, health, clock, limits, limit: cacheTimeout, maxAge: settings.tagMaxAge });
-  const places = new Places(keys, versions, gate, clock);
+  const places = new Places(keys, versions, clock);
 
   const durations = new Durations(random);
   const near = settings.l1 === undefined ? undefined : new NearCache({ settings: settings.l1, clock, random, reader: entryReader, versions, durations, epoch });
@@ -114,7 +114,7 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   });
   const reader = new Reader({ settings, clock, random, events, gate, circuits, loads, failed, slots, durations, storing, versions, limits, pending, chunks, near, copyOf: copier(writer, entryReader), serverOf, epoch });
   const writes = new Writes({ settings, executor, clock, random, events, gate, places, reader, near, broadcast, writer, chunks, storing, durations, versions });
-  const lookups = new Lookups({ executor, clock, keys, places, gate, events, entryReader, chunks, versions, near, broadcast, slots, loads, reader, limits });
+  const lookups = new Lookups({ executor, clock, keys, places, gate, events, entryReader, chunks, versions, near, broadcast, slots, loads, reader, limits, serverOf });
   return { settings, clock, keys, events, near, broadcast, slots, loads, lookups, writes, pending, limits };
 }
 

@@ -1,4 +1,4 @@
-import { rejected } from '../client/abort';
+import { rejected, untilAborted } from '../client/abort';
 import { Client } from '../client/client';
 import type { Keys, Widened } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
@@ -10,6 +10,7 @@ import { keyList, type Key } from '../protocol/key';
 import type { CacheValue } from '../serde/typed-serde';
 import { callSettings, tagList, type CacheOptions, type EntryOptions, type EntrySettings } from './cache-options';
 import type { Load } from './engine/caller';
+import type { EachLookedUp } from './engine/lookups';
 import { NAMESPACE_COUNTER } from './key-space';
 import { assembleCache, type CacheParts } from './parts';
 import { RequestScope } from './request-scope';
@@ -75,11 +76,14 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   getMany<K extends Key, T extends (Out & In) | undefined>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<Map<Widened<K>, T>>;
   async getMany(keys: Iterable<Key>, load: ManyLoader<Key, unknown>, options?: EntryOptions<never>): Promise<Map<Key, unknown>> {
     const list = keyList(keys);
-    const each = await this.#getEach(list, load, options);
-    const settled = await Promise.allSettled(each);
+    const { results, stored } = await this.#getEach(list, load, options);
+    const settled = await Promise.allSettled(results);
     const result = new Map<Key, unknown>();
     for (const [i, outcome] of settled.entries()) {
-      if (outcome.status === 'rejected') throw outcome.reason;
+      if (outcome.status === 'rejected') {
+        await untilAborted(stored(), options?.signal);
+        throw outcome.reason;
+      }
       const key = list[i];
       if (key !== undefined) result.set(key, outcome.value);
     }
@@ -87,7 +91,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /** As `getMany`; the result of each key is a promise of its own. */
-  async #getEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, options?: EntryOptions<never>): Promise<Promise<unknown>[]> {
+  async #getEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, options?: EntryOptions<never>): Promise<EachLookedUp> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the values');
     return this.#parts.lookups.getEach(list, load, this.#settingsOf(options), options?.signal);
   }
@@ -116,14 +120,13 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /**
-   * The cached value, outdated or not; `undefined` on a miss, and for a stored "no such value". It runs no loader, and leaves a
-   * refresh to other readers.
+   * The cached value, outdated or not; `undefined` on a miss, for a stored "no such value", and when the cache does not answer within
+   * `cacheTimeout`. It runs no loader, and leaves a refresh to other readers.
    */
   peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
   async peek(key: Key, options?: CallOptions): Promise<unknown> {
     const { keys, lookups } = this.#parts;
-    this.#settingsOf(options);
-    return lookups.peek(keys.entry(key), callOf(options));
+    return lookups.peek(keys.entry(key), this.#settingsOf(options), options?.signal);
   }
 
   /** Stores a value, which wins over any load under way; resolves with whether it was stored. Rejects as the client's `set` does. */
@@ -181,7 +184,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   /** The same reads for one request, each key at most once. The scope remembers values and rejections, and sees no invalidation. */
   scope(): RequestScope<Out, In> {
-    return new RequestScope<Out, In>(this, (keys, load, options) => this.#getEach(keys, load, options));
+    return new RequestScope<Out, In>(this, async (keys, load, options) => (await this.#getEach(keys, load, options)).results);
   }
 
   /** How often each event has happened, and the gauges `loads`, `queued`, `flights`, `l1-entries`, `l1-bytes`. */

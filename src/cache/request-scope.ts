@@ -1,9 +1,10 @@
+import { onAbort, rejected, untilAborted } from '../client/abort';
 import type { Keys, Widened } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
 import { isBytes } from '../protocol/bytes';
 import { isKeyList, storedPart, type Key } from '../protocol/key';
 import type { CacheValue } from '../serde/typed-serde';
-import type { EntryOptions } from './cache-options';
+import { checkCallOptions, type EntryOptions } from './cache-options';
 import type { Loader, ManyLoader, Stored } from './types';
 
 /** The methods of a cache that read. */
@@ -23,7 +24,7 @@ export type ReadEach = <K extends Key>(keys: readonly K[], load: ManyLoader<K, u
 export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out, In> {
   readonly #cache: CacheReads<Out, In>;
   readonly #readEach: ReadEach | undefined;
-  readonly #results = new Map<string, Promise<unknown>>();
+  readonly #read = new Map<string, ReadKey>();
 
   /** @param readEach by default `getMany`, which fails for all keys when it fails for one */
   constructor(cache: CacheReads<Out, In>, readEach?: ReadEach) {
@@ -35,8 +36,15 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
   get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined = T>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T>;
   get<T extends Out & In>(key: Key, load: Loader<T | undefined, T>, options?: EntryOptions<Stored<T>>): Promise<T | undefined>;
   get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T> {
-    if (!isKey(key)) return this.#cache.get<T, Old>(key, load, options);
-    return this.#once(key, () => this.#cache.get<T, Old>(key, load, options));
+    if (!isKey(key) || !isLegal(load, options)) return this.#cache.get<T, Old>(key, load, options);
+    const signal = options?.signal;
+    if (signal?.aborted === true) return rejected(signal.reason);
+    let known = this.#read.get(idOf(key));
+    if (known === undefined) {
+      const question = new Question(signal);
+      known = this.#remember(key, question, this.#cache.get<T, Old>(key, load, question.follow(options)));
+    }
+    return known.question.wait(known.result, signal) as Promise<T>;
   }
 
   /** As the cache's `getMany`, for those keys that this request has not read. */
@@ -44,14 +52,23 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
     // What is no list of keys is refused by the cache.
     if (!isKeyList(keys)) return this.#cache.getMany<K, T>(keys, load, options);
     const list = [...keys];
-    if (!list.every(isKey)) return this.#cache.getMany<K, T>(list, load, options);
-    const missing = list.filter((key) => !this.#results.has(idOf(key)));
+    if (!list.every(isKey) || !isLegal(load, options)) return this.#cache.getMany<K, T>(list, load, options);
+    const signal = options?.signal;
+    signal?.throwIfAborted();
+    const missing = list.filter((key) => !this.#read.has(idOf(key)));
     if (missing.length > 0) {
-      const results = this.#readEach === undefined ? this.#readAll<K, T>(missing, load, options) : this.#readEach(missing, load, options);
-      for (const [i, key] of missing.entries()) void this.#once(key, () => results.then((each) => each[i])).catch(() => undefined);
+      const question = new Question(signal);
+      const own = question.follow(options);
+      const results = this.#readEach === undefined ? this.#readAll<K, T>(missing, load, own) : this.#readEach(missing, load, own);
+      for (const [i, key] of missing.entries()) if (!this.#read.has(idOf(key))) this.#remember(key, question, results.then((each) => each[i]));
     }
     // All at once: the caller may use bytes for another key meanwhile.
-    const results = list.map((key) => ({ key, result: this.#results.get(idOf(key)) }));
+    const results = list.flatMap((key) => {
+      const known = this.#read.get(idOf(key));
+      return known === undefined ? [] : [{ key, result: known.question.wait(known.result, signal) }];
+    });
+    // Whoever looks at one of them later must not be too late.
+    for (const { result } of results) result.catch(() => undefined);
     const values = new Map<Widened<K>, T>();
     for (const { key, result } of results) values.set(key as Widened<K>, (await result) as T);
     return values;
@@ -59,8 +76,10 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
 
   /** What this request has already read, else as the cache's `peek`. */
   async peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined> {
-    const known = isKey(key) ? this.#results.get(idOf(key)) : undefined;
-    return known === undefined ? this.#cache.peek<T>(key, options) : ((await known) as T | undefined);
+    const known = isKey(key) && isLegal(ignore, options) ? this.#read.get(idOf(key)) : undefined;
+    const signal = options?.signal;
+    signal?.throwIfAborted();
+    return (known === undefined ? this.#cache.peek<T>(key, options) : known.question.wait(known.result, signal)) as Promise<T | undefined>;
   }
 
   /** One rejection is that of all keys. */
@@ -69,14 +88,86 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
     return keys.map((key) => Promise.resolve(values.get(key as Widened<K>)));
   }
 
-  #once<R>(key: Key, read: () => Promise<R>): Promise<R> {
+  #remember(key: Key, question: Question, result: Promise<unknown>): ReadKey {
     const id = idOf(key);
-    let result = this.#results.get(id) as Promise<R> | undefined;
-    if (result === undefined) {
-      result = read();
-      this.#results.set(id, result);
-    }
-    return result;
+    const known = { question, result };
+    this.#read.set(id, known);
+    const forget = question.onDeserted(() => {
+      if (this.#read.get(id) === known) this.#read.delete(id);
+    });
+    result.then(forget, forget);
+    return known;
+  }
+}
+
+/** What was read of a key, or is being read. */
+interface ReadKey {
+  readonly question: Question;
+  readonly result: Promise<unknown>;
+}
+
+/** One call to the cache, for all in this request who ask for its keys: a signal takes away the caller that has given it. */
+class Question {
+  /** Undefined when its first caller cannot go. */
+  readonly #controller: AbortController | undefined;
+  readonly #onDeserted = new Set<() => void>();
+  #waiting = 0;
+
+  /** @param signal that of the call that makes it */
+  constructor(signal: AbortSignal | undefined) {
+    this.#controller = signal === undefined ? undefined : new AbortController();
+  }
+
+  /** The options of its call to the cache, which is aborted when all callers have gone. */
+  follow<T>(options: EntryOptions<T> | undefined): EntryOptions<T> | undefined {
+    return this.#controller === undefined ? options : { ...options, signal: this.#controller.signal };
+  }
+
+  /** `callback` is called when all callers have gone, unless the returned function is called first. */
+  onDeserted(callback: () => void): () => void {
+    this.#onDeserted.add(callback);
+    return () => {
+      this.#onDeserted.delete(callback);
+    };
+  }
+
+  /** The result for one more caller. */
+  wait(result: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
+    this.#waiting++;
+    let waits = true;
+    const leave = (): void => {
+      if (waits) this.#waiting--;
+      waits = false;
+    };
+    const unfollow = signal && onAbort(signal, () => {
+      leave();
+      if (this.#waiting === 0) this.#desert(signal.reason);
+    });
+    const onSettled = (): void => {
+      leave();
+      unfollow?.();
+    };
+    result.then(onSettled, onSettled);
+    return signal === undefined ? result.then((value) => value) : untilAborted(result, signal);
+  }
+
+  #desert(reason: unknown): void {
+    for (const callback of [...this.#onDeserted]) callback();
+    this.#controller?.abort(reason);
+  }
+}
+
+function ignore(): void {
+  // Stands for a loader where there is none.
+}
+
+/** Whether the cache takes these; what it refuses it refuses itself, and nothing is remembered of it. */
+function isLegal(load: unknown, options: EntryOptions<never> | undefined): boolean {
+  try {
+    if (options !== undefined) checkCallOptions(options);
+    return typeof load === 'function';
+  } catch {
+    return false;
   }
 }
 

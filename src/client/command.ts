@@ -405,6 +405,9 @@ export abstract class ServerCommand<R> extends BaseCommand<R> implements ReplyRe
 
   /** Merges the results of the servers. */
   abstract merge(results: readonly R[]): R;
+
+  /** What one server of a cluster is sent in its place, if that is another for each. */
+  to?(server: string): ServerCommand<R>;
 }
 
 /** The end of a command's line. */

@@ -250,7 +250,7 @@ export class HashRouter implements Executor {
     const nodes = this.#all;
     if (nodes.length === 0) return rejected(this.#noServers(command, options));
     const several = nodes.length === 1 ? options : ofSeveral(options);
-    const results = nodes.map(({ guard }) => guard.execute(command, several));
+    const results = nodes.map(({ name, guard }) => guard.execute(command.to?.(name) ?? command, several));
     return this.#gather(command, nodes, results, (answers) => command.merge(answers));
   }
 

@@ -195,7 +195,7 @@ export function isNoPlace({ message }: MemcacheServerError): boolean {
  *     anything else            it was lost, or did not answer: it may have executed what it was sent
  */
 const OF_A_PROXY =
-  /^(?:Invalid argument|Broken pipe|No route to host|Network is |Host is |Transport endpoint |unknown|bad response|local error|remote error|aborted)|\b(?:connect|connection|timeout|timed out|backend|unavailable|lua|errno)\b/i;
+  /^(Invalid argument|Broken pipe|No route to host|(Network|Host) is |Transport endpoint |unknown|bad response|(local|remote) error|aborted)|\b(connect(ion)?|timeout|timed out|backend|unavailable|lua|errno)\b/i;
 const REFUSED = 'Connection refused';
 
 function certaintyOf(serverError: string): Certainty {
@@ -213,10 +213,10 @@ export function isErrorLine(frame: Frame): boolean {
   if (frame.hasBlock) return false;
   const first = frame.buffer[frame.start];
   if (first !== C && first !== E && first !== S) return false;
-  return /^(?:(?:CLIENT|SERVER)_)?ERROR(?:[ :]|$)/.test(frame.line());
+  return /^((CLIENT|SERVER)_)?ERROR([ :]|$)/.test(frame.line());
 }
 
-const OWN_WORD = /^(?:VALUE|STORED|NOT_STORED|EXISTS|NOT_FOUND|DELETED|TOUCHED|OK|END|RESET|STAT|VERSION|HD|VA|EN|NF|NS|EX|MN|ME)(?= |$)/;
+const OWN_WORD = /^(VALUE|(NOT_)?STORED|EXISTS|NOT_FOUND|DELETED|TOUCHED|OK|END|RESET|STAT|VERSION|HD|VA|EN|NF|NS|EX|MN|ME)(?= |$)/;
 const OTHERS: readonly (readonly [pattern: RegExp, protocol: string])[] = [
   [/^HTTP\/|^<!?[a-z]/i, 'HTTP'],
   [/^[-+:$*][A-Z0-9-]/, 'Redis'],
@@ -232,7 +232,7 @@ function looksLike(line: string): string {
   return other === undefined ? 'it is not a line of the memcached protocol' : `it looks like ${other}`;
 }
 
-const AUTHENTICATION = /^(?:unauthenticated|authentication failure|bad authentication token|auth token too long)/;
+const AUTHENTICATION = /^(unauthenticated|authentication failure|bad authentication token|auth token too long)/;
 
 /** What the server says in an error line. */
 export function serverWords(frame: Frame): string {

@@ -17,6 +17,8 @@ export class RequestWriter {
   #beginChunks = 0;
   #beginSize = 0;
   #copies = false;
+  /** Whether every line must be one that all proxies take. */
+  proxied = false;
 
   /** Bytes gathered so far. */
   get size(): number {

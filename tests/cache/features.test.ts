@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { CacheLoadTimeoutError, Client, FallbackClient, MemcacheConnectError, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
+import { CacheLoadTimeoutError, Client, FallbackClient, HashClient, MemcacheConnectError, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
+import { connectSocket, type Connect, type Transport } from '../../src/client/wire/transport';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { systemClock } from '../../src/runtime/clock';
 import { MemcachedServer } from '../../src/server';
@@ -33,7 +34,6 @@ describe('getMany', () => {
     const broken = new Error('broken');
     const rejected = await fleet.clock.until(cache.getMany(['a', 'b'], () => ['A', broken]).catch((error: unknown) => error));
     expect(rejected).toBe(broken);
-    await fleet.clock.pass(5);
     expect(await fleet.clock.until(cache.peek('a'))).toBe('A');
     const load = jest.fn((keys: readonly string[]) => new Map(keys.map((key) => [key, key])));
     expect(await fleet.clock.until(cache.getMany([], load))).toEqual(new Map());
@@ -43,6 +43,41 @@ describe('getMany', () => {
     const wrong = await fleet.clock.until(cache.getMany(['q'], () => 'Q' as never).catch((error: unknown) => error));
     expect(wrong).toBeInstanceOf(TypeError);
     expect(fleet.store.find('q')).toBeUndefined();
+  });
+
+  it.each<CacheOptions>([{}, { tags: () => ['t'] }, { chunk: { maxValue: 10_000 } }])('an Error for one key rejects after the others were stored, or after cacheTimeout: %j', async (options) => {
+    const fleet = new Fleet(2, 0, options, (client) => new Client(client.executor, { ...client.options, maxValueSize: 2000 }));
+    const [one, other] = fleet.processes;
+    await one!.cache.get('warm', () => 1);
+    one!.line.delay = 10;
+    one!.line.onCommand = ({ verb }) => (verb === 'ms' || verb === 'set' ? fleet.clock.sleep(10) : undefined);
+    const broken = new Error('broken');
+    const value = 'v'.repeat(1900);
+    const load = (keys: readonly string[]): (string | Error)[] => keys.map((key) => (key.startsWith('b') ? broken : options.chunk === undefined ? value : value + value));
+    expect(await fleet.clock.until(one!.cache.getMany(['a', 'b'], load).catch((error: unknown) => error))).toBe(broken);
+    expect(one!.cache.stats().stored).toBe(2);
+    expect(await fleet.clock.until(other!.cache.peek('a'))).toMatch(value);
+
+    one!.line.onCommand = ({ verb }) => (verb === 'ms' || verb === 'set' ? fleet.clock.sleep(1000) : undefined);
+    const startedAt = fleet.clock.now();
+    expect(await fleet.clock.until(one!.cache.getMany(['a2', 'b2'], load).catch((error: unknown) => error))).toBe(broken);
+    expect(fleet.clock.now() - startedAt).toBeLessThan(250);
+    const controller = new AbortController();
+    const left = one!.cache.getMany(['a3', 'b3'], load, { signal: controller.signal }).catch((error: unknown) => error);
+    await fleet.clock.pass(40);
+    controller.abort(broken);
+    const abortedAt = fleet.clock.now();
+    expect(await fleet.clock.until(left)).toBe(broken);
+    expect(fleet.clock.now()).toBe(abortedAt);
+  });
+
+  it('of no keys is without I/O, with a namespace too', async () => {
+    const fleet = new Fleet(1, 0, { namespace: 'n' });
+    const [{ cache, line }] = fleet.processes as [Process];
+    expect(await fleet.clock.until(cache.getMany([], () => []))).toEqual(new Map());
+    expect(await fleet.clock.until(cache.change([], () => 'done'))).toBe('done');
+    await fleet.clock.until(cache.invalidateTags([]));
+    expect(line.sent).toEqual([]);
   });
 
   it('a get joins the batch that loads its key, and a batch a get', async () => {
@@ -117,6 +152,56 @@ describe('wrap, scope and change', () => {
     for (let i = 0; i < 2; i++) expect(await fleet.clock.until(scope.get('e', fail).catch((reason: unknown) => reason))).toBe(error);
     expect(fail).toHaveBeenCalledTimes(1);
     expect(await fleet.clock.until(scope.peek('a'))).toBe('a!');
+  });
+
+  it('a signal takes away from a scope only the caller that has given it, and all of them the load', async () => {
+    const fleet = new Fleet(1, 0);
+    const { cache } = fleet.processes[0]!;
+    const scope = cache.scope();
+    const reason = new Error('gone');
+    const outcome = (call: Promise<unknown>): Promise<unknown> => call.catch((error: unknown) => error);
+    const slow = jest.fn(() => fleet.clock.sleep(200).then(() => 'v'));
+    const many = (keys: readonly string[]): Promise<string[]> => fleet.clock.sleep(200).then(() => keys.map((key) => `${key}!`));
+    for (const [key, others] of [['first', 'second'], ['one-of-many', 'one']] as const) {
+      const [first, second, third] = [new AbortController(), new AbortController(), new AbortController()];
+      const calls = [
+        key === 'first' ? scope.get(key, slow, { signal: first.signal }) : scope.getMany([key, others], many, { signal: first.signal }),
+        scope.get(key, slow, { signal: second.signal }),
+        scope.get(key, slow),
+        scope.peek(key, { signal: third.signal }),
+      ].map(outcome);
+      await fleet.clock.pass(50);
+      for (const controller of [first, third]) controller.abort(reason);
+      expect(await fleet.clock.until(Promise.all([calls[0], calls[3]]))).toEqual([reason, reason]);
+      const value = key === 'first' ? 'v' : `${key}!`;
+      expect(await fleet.clock.until(Promise.all([calls[1], calls[2]]))).toEqual([value, value]);
+      expect(await outcome(scope.get(key, slow, { signal: first.signal }))).toBe(reason);
+    }
+    expect(slow).toHaveBeenCalledTimes(1);
+
+    const aborted: unknown[] = [];
+    const load = jest.fn(({ signal }: LoadContext<string>) => new Promise<string>((resolve) => {
+      signal.addEventListener('abort', () => { aborted.push(signal.reason); });
+      void fleet.clock.sleep(100).then(() => { resolve('loaded'); });
+    }));
+    const leaving = [1, 2].map(() => new AbortController());
+    const left = leaving.map(({ signal }) => outcome(scope.get('left', load, { signal, abortUnused: true })));
+    await fleet.clock.pass(10);
+    leaving[0]!.abort(reason);
+    await fleet.clock.pass(10);
+    expect(aborted).toEqual([]);
+    leaving[1]!.abort(reason);
+    expect(await fleet.clock.until(Promise.all(left))).toEqual([reason, reason]);
+    expect(aborted).toHaveLength(1);
+    expect(await fleet.clock.until(scope.get('left', load))).toBe('loaded');
+    expect(load).toHaveBeenCalledTimes(2);
+
+    // What is refused is no result of its key.
+    for (const illegal of [{ expires: 1 }, { signal: {} }]) {
+      for (let i = 0; i < 2; i++) await expect(scope.get('refused', load, illegal as never)).rejects.toMatchObject({ code: 'MEMCACHE_ILLEGAL_INPUT' });
+    }
+    expect(await fleet.clock.until(scope.get('refused', load))).toBe('loaded');
+    await expect(scope.get('refused', load, { expires: 1 } as never)).rejects.toMatchObject({ code: 'MEMCACHE_ILLEGAL_INPUT' });
   });
 
   it('change: the entries end soon, then are gone, whatever happens between', async () => {
@@ -768,7 +853,7 @@ describe('servers without meta commands', () => {
   it.each([['without', old], ['with', (client: Client): Client => client]])('peek finds what is stored, %s them', async (_, around) => {
     const server = await MemcachedServer.start();
     const client = around(new Client(server.address));
-    const cache = new ReadThroughCache(client, { expire: 60 });
+    const cache = new ReadThroughCache(client, { expire: 60, cacheTimeout: 5000 });
     await cache.get('plain', () => 1);
     await cache.get('tagged', () => [2], { tags: ['t'] });
     await cache.get('none', () => undefined, { negativeExpire: 60 });
@@ -919,6 +1004,32 @@ describe('servers without meta commands', () => {
     await clock.pass(10);
     process!.line.state = 'down';
     expect(await clock.until(process!.get('k'))).toBe('k@1');
+  });
+
+  it.each(['down', 'blackHole'] as const)('peek is a miss while the cache is %s, within cacheTimeout, and nothing once the circuit is open', async (state) => {
+    const fleet = new Fleet(1, 0);
+    const [{ cache, line }] = fleet.processes as [Process];
+    await fleet.clock.until(cache.set('k', 'v'));
+    line.state = state;
+    const look = async (): Promise<number> => {
+      const startedAt = fleet.clock.now();
+      expect(await fleet.clock.until(cache.peek('k'))).toBeUndefined();
+      return fleet.clock.now() - startedAt;
+    };
+    for (let i = 0; i < 5; i++) expect(await look()).toBeLessThanOrEqual(100);
+    expect(cache.stats()).toMatchObject({ 'circuit-open': 1, [state === 'down' ? 'cache-error' : 'cache-timeout']: 5 });
+    const sent = line.sent.length;
+    expect(await look()).toBe(0);
+    expect(line.sent).toHaveLength(sent);
+    const controller = new AbortController();
+    await fleet.clock.pass(1100);
+    line.state = 'up';
+    // The one that tries the server may be given up: that tells how it is all the same.
+    const tried = cache.peek('k', { signal: controller.signal }).catch((error: unknown) => error);
+    controller.abort('gone');
+    expect(await fleet.clock.until(tried)).toBe('gone');
+    await fleet.clock.pass(5);
+    expect(await fleet.clock.until(cache.peek('k'))).toBe('v');
   });
 
   it('peek shows what is there, and leaves nothing behind', async () => {
@@ -1078,6 +1189,45 @@ describe('over other clients', () => {
     const { hit } = cache.stats();
     await read();
     expect(cache.stats().hit).toBe(hit + 1);
+  });
+
+  it.each<[string, boolean, CacheOptions]>([
+    ['of one server', false, {}],
+    ['of one server', false, { namespace: 'n' }],
+    ['of one of two servers', true, {}],
+    ['of one of two servers', true, { namespace: 'n' }],
+    ['of one of two servers', true, { tags: ['t', 'u', 'v'] }],
+  ])('the first connection %s takes nothing of cacheTimeout (several: %p): %j', async (_, several, options) => {
+    const servers = await Promise.all([MemcachedServer.start(), MemcachedServer.start()]);
+    const [slow, quick] = servers.map(({ address }) => address) as [string, string];
+    const connect: Connect = (address, settings, handler) => {
+      if (address.name !== slow) return connectSocket(address, settings, handler);
+      let transport: Transport | undefined;
+      const timer = setTimeout(() => { transport = connectSocket(address, settings, handler); }, 500);
+      return {
+        write: (text) => { transport?.write(text); },
+        cork: () => { transport?.cork(); },
+        uncork: () => { transport?.uncork(); },
+        get backlog() { return transport?.backlog ?? 0; },
+        destroy: () => {
+          clearTimeout(timer);
+          transport?.destroy();
+        },
+        ref: () => { transport?.ref(); },
+        unref: () => { transport?.unref(); },
+      };
+    };
+    const clients = [1, 2, 3].map(() => (several ? new HashClient([slow, quick], { connect }) : new Client(slow, { connect })));
+    const places = new HashClient([slow, quick]);
+    let key = 'k';
+    while (places.serverFor(key) !== slow) key += 'k';
+    const load = jest.fn(() => new Promise((resolve) => { setTimeout(resolve, 50, 'v'); }));
+    const caches = clients.map((client) => new ReadThroughCache(client, { cacheTimeout: 200, ...options }));
+    expect(await Promise.all(caches.map((cache) => cache.get(key, load as never)))).toEqual(['v', 'v', 'v']);
+    expect(load).toHaveBeenCalledTimes(1);
+    for (const cache of caches) await cache.close();
+    await Promise.all([...clients, places].map((client) => client.close()));
+    await Promise.all(servers.map((server) => server.close()));
   });
 
   it('prefixes and plain clients: 37', async () => {

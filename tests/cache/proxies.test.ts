@@ -45,6 +45,18 @@ async function judge(address: string): Promise<void> {
   await others!.invalidateNamespace();
   await tagged!.get('k', load);
   expect(load).toHaveBeenCalledTimes(4);
+  let atOnce = 0;
+  let most = 0;
+  const failing = async (): Promise<never> => {
+    most = Math.max(most, ++atOnce);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    atOnce--;
+    throw new Error('the database is down');
+  };
+  // A load that fails gives its place to one other, and costs no connection.
+  const outcomes = await Promise.allSettled([one, two, cache()].map((each) => each.get('fails', failing)));
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+  expect(most).toBe(1);
   for (const each of [one, two, tagged!, others!]) expect(each.stats()).toMatchObject({ 'cache-error': 0, 'cache-timeout': 0 });
   for (const client of clients) {
     expect(Object.keys([...client.metrics().values()][0]?.calls ?? {}).filter((verb) => verb.startsWith('m'))).toEqual([]);

@@ -264,6 +264,15 @@ describe('slow loads', () => {
     expect(fleet.processes[0]!.cache.stats()).toMatchObject({ 'load-timeout': 1, 'late-load': 1, stored: 0, released: 1 });
   });
 
+  it('staleIfError is what it was set to, also in a call with a stale of its own; else it follows stale', async () => {
+    for (const [options, call, life] of [[{ stale: 30, staleIfError: 30 }, { stale: 0 }, 90], [{ stale: 30 }, { stale: 0 }, 60], [{ stale: 30 }, { stale: 0, staleIfError: 20 }, 80], [{}, { stale: 10 }, 70]] as const) {
+      const fleet = new Fleet(1, 0, { ...options, jitter: 0 });
+      await fleet.herd(1, 'k', call);
+      await fleet.clock.pass(5);
+      expect([options, call, fleet.store.secondsLeft(fleet.store.find('k')!)]).toEqual([options, call, life]);
+    }
+  });
+
   it('with staleIfError and no stale the old value comes when the loader fails or is too slow', async () => {
     const fleet = new Fleet(1, 50, { expire: 5, staleIfError: 60, earlyRefresh: 0, lease: 2, loadTimeout: 200 });
     await fleet.herd(1, 'k');

@@ -435,6 +435,17 @@ function describeReal(name: string, binary: string | undefined, start: StartProx
       await client.close();
     });
 
+    it.each(patient)('%s: proxy: true: what expires at once costs its neighbours nothing', async (_, make) => {
+      const client = make(proxy.address, { proxy: true });
+      await client.setMany({ a: 'y', b: 'y', c: 'y' });
+      const [, cas = ''] = await client.gets('c');
+      const calls = [client.get('a'), client.set('b', 'x', { expire: -1 }), client.add('new', 'x', { expire: new Date(0) }), client.cas('c', 'x', cas, { expire: -1 }), client.set('d', 'x', { expire: -1, noreply: true })];
+      expect(await Promise.all([...calls, client.setMany({ e: 1, f: 2 }, { expire: -1 }), client.get('a')])).toEqual(['y', true, true, true, true, [], 'y']);
+      expect(await client.getMany(['b', 'new', 'c', 'd', 'e', 'f'])).toEqual(new Map());
+      expect([...client.metrics().values()][0]).toMatchObject({ disconnects: 0, errors: {} });
+      await client.close();
+    });
+
     it('one server dead: no false miss, and what the other has is there', async () => {
       const client = new Client(proxy.address, { timeout: 20_000 });
       await client.setMany(KEYS.map((key): [string, string] => [key, valueOf(key)]));

@@ -36,6 +36,8 @@ export class Flight {
   /** Whether its result is no longer wanted: it was aborted, or took too long. */
   over = false;
   value: unknown = undefined;
+  /** Resolves when its result is stored, or is not going to be; undefined as long as there is none, and when nothing is stored. */
+  stored: Promise<void> | undefined = undefined;
   /** On the monotonic clock; negative before it starts. */
   startedAt = -1;
   /** The versions of its tags as they were before it began; undefined without tags, or when the tags are a function of the value. */

@@ -229,15 +229,15 @@ export class Loads {
     flight.state = 'loaded';
     flight.value = value;
     // Sent before the callers are answered, so that it comes before whatever they ask next.
-    const stored = storing.store(flight, value, ms);
+    flight.stored = storing.store(flight, value, ms);
     for (const caller of flight.callers) this.#answer(flight, caller);
     flight.callers.length = 0;
-    if (stored === undefined) {
+    if (flight.stored === undefined) {
       this.#forget(flight);
       pending.end();
       return;
     }
-    void stored.then(() => {
+    void flight.stored.then(() => {
       this.#forget(flight);
       pending.end();
     });

@@ -1,5 +1,5 @@
 import { rejected, untilAborted } from '../../client/abort';
-import type { CallOptions, Executor } from '../../client/executor';
+import type { Executor } from '../../client/executor';
 import { MemcacheError } from '../../errors';
 import type { Key } from '../../protocol/key';
 import type { Clock } from '../../runtime/clock';
@@ -11,7 +11,7 @@ import { takeTimes } from '../exchange/classic-leases';
 import type { Gate } from '../exchange/gate';
 import { IdentityGet, type Identity } from '../exchange/identity-get';
 import type { Place } from '../exchange/leases';
-import { PlainGet } from '../exchange/plain-get';
+import { PlainGet, type PlainItem } from '../exchange/plain-get';
 import { Reply } from '../exchange/reply';
 import { allOf, type EntryReader } from '../format/entry-reader';
 import type { KeySpace } from '../key-space';
@@ -43,6 +43,8 @@ export interface LookupsContext {
   readonly loads: Loads;
   readonly reader: Reader;
   readonly limits: TimeLimits;
+  /** The server that owns a key; '' where that is not known. */
+  readonly serverOf: (place: Place) => string;
 }
 
 /** One key that a caller looks up. */
@@ -55,6 +57,14 @@ interface Lookup {
   readonly limit: number;
   /** Called once it has its answer, or waits for a load. */
   readonly onDecided?: () => void;
+}
+
+/** Several keys that were looked up at once. */
+export interface EachLookedUp {
+  /** The result of each, in the order of the keys. */
+  readonly results: readonly Promise<unknown>[];
+  /** Resolves when what was loaded for them is stored, at the latest after `cacheTimeout`. */
+  readonly stored: () => Promise<void>;
 }
 
 /**
@@ -75,7 +85,8 @@ export class Lookups {
   }
 
   /** Looks all keys up at once; the result of each is a promise of its own. */
-  async getEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, settings: EntrySettings, signal: AbortSignal | undefined): Promise<Promise<unknown>[]> {
+  async getEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, settings: EntrySettings, signal: AbortSignal | undefined): Promise<EachLookedUp> {
+    if (list.length === 0) return { results: [], stored: () => Promise.resolve() };
     const { keys, places, slots, events } = this.#context;
     const targets = list.map((key) => ({ key, target: keys.entry(key) }));
     const { rules, limit } = keys.isVersioned ? await untilAborted(places.rulesToRead(settings), signal) : { limit: settings.cacheTimeout };
@@ -85,7 +96,6 @@ export class Lookups {
       if (!wanted.has(place.wireKey)) wanted.set(place.wireKey, { place, key });
       return place.wireKey;
     });
-    if (wanted.size === 0) return [];
     const batch = new Batch(load, slots, wanted.size, (key) => {
       events.emit('overloaded', key);
     });
@@ -95,21 +105,65 @@ export class Lookups {
     }
     // Whoever looks at one of them later must not be too late.
     for (const value of values.values()) value.catch(() => undefined);
-    return wireKeys.map((wireKey) => values.get(wireKey) ?? Promise.resolve(undefined));
+    return {
+      results: wireKeys.map((wireKey) => values.get(wireKey) ?? Promise.resolve(undefined)),
+      stored: () => this.#stored([...wanted.keys()], settings),
+    };
   }
 
-  /** The cached value, outdated or not; undefined on a miss. */
-  peek(target: Place, options: CallOptions | undefined): Promise<unknown> {
-    return untilAborted(this.#peek(target, options), options?.signal);
+  #stored(wireKeys: readonly string[], { cacheTimeout }: EntrySettings): Promise<void> {
+    const { loads, limits } = this.#context;
+    return new Promise((resolve) => {
+      const answered = limits.limitAnswer(cacheTimeout, 'ms', () => {
+        resolve();
+      });
+      void Promise.all(wireKeys.map(async (wireKey) => loads.of(wireKey)?.stored)).then(() => {
+        answered();
+        resolve();
+      });
+    });
   }
 
-  async #peek(target: Place, options: CallOptions | undefined): Promise<unknown> {
-    options?.signal?.throwIfAborted();
-    const { executor, places, gate, entryReader, chunks, versions } = this.#context;
-    const place = await places.toRead(target);
-    if (place.unknown === true) return undefined;
-    const item = await executor.execute(new PlainGet('get', place.wireKey, place.key), options);
+  /** The cached value, outdated or not; undefined on a miss, and when the cache does not answer. */
+  async peek(target: Place, settings: EntrySettings, signal: AbortSignal | undefined): Promise<unknown> {
+    signal?.throwIfAborted();
+    return untilAborted(this.#peek(target, settings), signal);
+  }
+
+  async #peek(target: Place, settings: EntrySettings): Promise<unknown> {
+    const { keys, places, reader, gate, clock, executor, serverOf } = this.#context;
+    const { rules, limit } = keys.isVersioned ? await places.rulesToRead(settings) : { limit: settings.cacheTimeout };
+    const place = keys.within(target, rules);
+    if (place.unknown === true || !reader.mayPeek(place)) return undefined;
+    let item: PlainItem | undefined;
+    let startedAt: number;
+    try {
+      // The first connection takes nothing of the time limit.
+      await gate.opened(() => serverOf(place));
+      startedAt = clock.now();
+      item = await this.#within(limit, 'get', executor.execute(new PlainGet('get', place.wireKey, place.key)));
+    } catch (error) {
+      reader.onPeeked(place, { error });
+      return undefined;
+    }
+    reader.onPeeked(place);
     if (item === undefined || (item.bytes.length === 0 && item.flags === 0)) return undefined;
+    return this.#within(leftOf(limit, clock.now() - startedAt), 'get', this.#valueOf(item, place)).catch(() => undefined);
+  }
+
+  /** The result of `work`; rejects when that takes longer than `limit`, in milliseconds, 0 for none. */
+  #within<R>(limit: number, command: string, work: Promise<R>): Promise<R> {
+    return new Promise((resolve, reject) => {
+      const answered = this.#context.limits.limitAnswer(limit, command, reject);
+      work.finally(answered).then(resolve, (error: unknown) => {
+        reject(error instanceof Error ? error : new MemcacheError('the server cannot be asked', { cause: error }));
+      });
+    });
+  }
+
+  /** The value of an entry; undefined if there is none, or not any more. */
+  async #valueOf(item: PlainItem, place: Place): Promise<unknown> {
+    const { gate, entryReader, chunks, versions } = this.#context;
     const reply = new Reply();
     reply.flags = item.flags;
     const kind = entryReader.read(reply, place.key, allOf(item.bytes, true), item.flags, 1);
@@ -205,19 +259,13 @@ export class Lookups {
 
   /** What the server has now. Rejects when it does not say so in time, and when the caller has gone. */
   #identityOf(place: Place, limit: number, signal: AbortSignal | undefined): Promise<Identity | undefined> {
-    const { limits, executor, gate } = this.#context;
-    const asked = new Promise<Identity | undefined>((resolve, reject) => {
-      const answered = limits.limitAnswer(limit, 'mg', reject);
-      const identified = executor.execute(new IdentityGet(place.wireKey, place.key)).then(async (identity) => {
-        // The token came unasked: it is for the next reader, also when this one has not waited for it.
-        if (identity?.won === true) await gate.leases?.takeOver(place, identity.cas).catch(() => false);
-        return identity;
-      });
-      identified.finally(answered).then(resolve, (error: unknown) => {
-        reject(error instanceof Error ? error : new MemcacheError('the server cannot be asked', { cause: error }));
-      });
+    const { executor, gate } = this.#context;
+    const identified = executor.execute(new IdentityGet(place.wireKey, place.key)).then(async (identity) => {
+      // The token came unasked: it is for the next reader, also when this one has not waited for it.
+      if (identity?.won === true) await gate.leases?.takeOver(place, identity.cas).catch(() => false);
+      return identity;
     });
-    return untilAborted(asked, signal);
+    return untilAborted(this.#within(limit, 'mg', identified), signal);
   }
 }
 

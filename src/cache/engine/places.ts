@@ -1,6 +1,5 @@
 import type { Clock } from '../../runtime/clock';
 import type { EntrySettings } from '../cache-options';
-import type { Gate } from '../exchange/gate';
 import type { Place } from '../exchange/leases';
 import { NAMESPACE_COUNTER, type KeySpace, type VersionRules } from '../key-space';
 import type { Versions } from '../tags/versions';
@@ -10,26 +9,21 @@ import { leftOf } from '../time-limits';
 export class Places {
   readonly #keys: KeySpace;
   readonly #versions: Versions;
-  readonly #gate: Gate;
   readonly #clock: Clock;
 
-  constructor(keys: KeySpace, versions: Versions, gate: Gate, clock: Clock) {
+  constructor(keys: KeySpace, versions: Versions, clock: Clock) {
     this.#keys = keys;
     this.#versions = versions;
-    this.#gate = gate;
     this.#clock = clock;
   }
 
-  /** Where an entry is read. @param target the entry as it would be called without a namespace */
-  async toRead(target: Place): Promise<Place> {
-    return this.#keys.isVersioned ? this.#keys.within(target, (await this.rulesToRead({ cacheTimeout: 0 })).rules) : target;
-  }
-
-  /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`. */
-  async rulesToRead({ cacheTimeout }: Pick<EntrySettings, 'cacheTimeout'>): Promise<{ readonly rules: VersionRules; readonly limit: number }> {
-    const { connecting } = this.#gate;
-    // The first connection takes nothing of the time limit.
-    if (connecting !== undefined) await connecting;
+  /** The rules of the present namespace, and the milliseconds that they leave of `cacheTimeout`, which the first connection does not count against. */
+  async rulesToRead({ cacheTimeout }: EntrySettings): Promise<{ readonly rules: VersionRules; readonly limit: number }> {
+    try {
+      await this.#versions.opened(NAMESPACE_COUNTER);
+    } catch {
+      return { rules: this.#keys.ofVersion(undefined), limit: cacheTimeout };
+    }
     const startedAt = this.#clock.now();
     const rules = await this.#presentRules(cacheTimeout);
     return { rules, limit: leftOf(cacheTimeout, this.#clock.now() - startedAt) };

@@ -40,13 +40,16 @@ export class Questions {
     return new Read(place, lead, callers, this.#onLate);
   }
 
-  /** Sends the first question, once it is known what the servers can do. */
+  /** Sends a question once it is known what the servers can do, and there are connections to those that are needed. */
   async open(read: Read, limit: number): Promise<void> {
-    const { gate, clock } = this.#context;
-    // The first connection takes nothing of the time limit.
-    const startedAt = gate.isPatient ? Infinity : clock.now();
+    const { gate, clock, serverOf, versions } = this.#context;
+    const { tags } = read.lead.settings;
+    // The first connection to a server takes nothing of the time limit.
+    const startedAt = gate.isOpening ? Infinity : clock.now();
     try {
-      await gate.ready(limit);
+      await gate.opened(() => serverOf(read.place));
+      if (Array.isArray(tags)) for (const tag of tags as readonly string[]) await versions.opened(tag);
+      if (gate.leases === undefined) await gate.ready(limit);
     } catch (error) {
       this.onError(read, error);
       return;

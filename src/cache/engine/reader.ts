@@ -1,4 +1,4 @@
-import { MemcacheError } from '../../errors';
+import { MemcacheError, MemcacheTimeoutError } from '../../errors';
 import { nextTick } from '../../runtime/clock';
 import type { Place } from '../exchange/leases';
 import { Bypass } from './bypass';
@@ -77,7 +77,7 @@ export class Reader {
     read.server = server;
     if (this.#tick.size === 0) nextTick(this.#endTick);
     this.#tick.set(place.wireKey, read);
-    if (gate.leases === undefined) void this.#questions.open(read, limit);
+    if (gate.leases === undefined || gate.isOpening) void this.#questions.open(read, limit);
     else this.#questions.send(gate.leases, read, this.#now, limit);
   }
 
@@ -85,6 +85,23 @@ export class Reader {
   mayAsk(place: Place): boolean {
     const { circuits, serverOf } = this.#context;
     return circuits.quiet || !circuits.isOpen(serverOf(place));
+  }
+
+  /** Whether somebody may look at what there is, taking no token; if so, {@link onPeeked} must be told how that ended. */
+  mayPeek(place: Place): boolean {
+    const { circuits, serverOf } = this.#context;
+    return circuits.quiet || circuits.admits(serverOf(place));
+  }
+
+  /** The server has answered, or failed. */
+  onPeeked(place: Place, failure?: { readonly error: unknown }): void {
+    const { circuits, serverOf, events } = this.#context;
+    if (failure === undefined) {
+      if (!circuits.quiet) circuits.ok(serverOf(place));
+      return;
+    }
+    events.emit(failure.error instanceof MemcacheTimeoutError ? 'cache-timeout' : 'cache-error', place.key, failure);
+    if (circuits.failed(serverOf(place))) events.emit('circuit-open', place.key);
   }
 
   /** A question that somebody else has put for this caller was not answered in time, or failed. */

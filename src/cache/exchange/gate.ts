@@ -8,10 +8,24 @@ import { abilitiesOf, VersionProbe, type Abilities } from './version-probe';
 /** Milliseconds after which servers that lack something are asked again: they may have been upgraded. */
 const ASK_AGAIN = 60_000;
 
+/** Tells that something has come about. */
+class Sign {
+  isGiven = false;
+  give: () => void = () => undefined;
+  readonly given = new Promise<void>((resolve) => {
+    this.give = () => {
+      this.isGiven = true;
+      resolve();
+    };
+  });
+}
+
 /** A question for the versions of all servers. */
 interface Question {
-  /** Resolves when it is sent: by then there is a connection. */
-  readonly written: Promise<void>;
+  /** By server, where there are several: when it is sent there, by which time there is a connection. */
+  readonly sentTo: Map<string, Sign>;
+  /** When it is sent to one of them. */
+  readonly sent: Sign;
   /** Those that are known so far. */
   readonly versions: ReadonlyMap<string, string>;
   readonly answered: Promise<void>;
@@ -26,8 +40,8 @@ export class Gate {
   #abilities: Abilities | undefined;
   #leases: Leases | undefined;
   #question: Question | undefined;
-  /** Whether no connection was ever made: the time for the first one does not count against the limit. */
-  #patient = true;
+  /** Whether the first question has not been answered yet. */
+  #isNew = true;
   #askAgainAt = Infinity;
   /** Whether meta commands were refused although the version has them. */
   #refused = false;
@@ -48,42 +62,42 @@ export class Gate {
     return this.#abilities;
   }
 
-  /** Whether the time that is needed now, until there is a connection, counts against no limit. */
-  get isPatient(): boolean {
-    return this.#patient;
+  /** Whether the first connections are being made: {@link opened} may have to be awaited. */
+  get isOpening(): boolean {
+    return this.#isNew;
   }
 
-  /** Resolves when the first connection is there, or could not be made; undefined afterwards. */
-  get connecting(): Promise<void> | undefined {
-    if (!this.#patient) return undefined;
-    const { written, answered } = (this.#question ??= this.#ask());
-    return Promise.race([written, answered.catch(() => undefined)]);
+  /**
+   * The time until there is a first connection counts against no limit: undefined when there is one to this server, or was.
+   *
+   * @param server its name; '' where the client does not tell
+   * @returns a promise that rejects when there can be no connection to any
+   */
+  opened(server: () => string): Promise<void> | undefined {
+    if (!this.#isNew) return undefined;
+    const { sentTo, sent, answered } = (this.#question ??= this.#ask());
+    const sign = sentTo.get(server()) ?? sent;
+    return sign.isGiven ? undefined : Promise.race([sign.given, answered]);
   }
 
   /**
    * Asks the servers, unless that is under way.
    *
-   * @param limit milliseconds for the answer once there is a connection, for this call alone; 0 for none
+   * @param limit milliseconds for the answer, for this call alone; 0 for none
    */
   ready(limit: number): Promise<void> {
     const question = (this.#question ??= this.#ask());
     if (limit === 0) return question.answered;
     return new Promise((resolve, reject) => {
-      let answered: (() => void) | undefined;
-      const wait = (): void => {
-        answered = this.#limits.limitAnswer(limit, 'version', (error) => {
-          this.#patient = false;
-          // The versions of those that have answered are better than nothing.
-          if (question.versions.size === 0) reject(error);
-          else {
-            this.#take(question.versions);
-            resolve();
-          }
-        });
-      };
-      if (this.#patient) void question.written.then(wait);
-      else wait();
-      question.answered.finally(() => answered?.()).then(resolve, reject);
+      const answered = this.#limits.limitAnswer(limit, 'version', (error) => {
+        // The versions of those that have answered are better than nothing.
+        if (question.versions.size === 0) reject(error);
+        else {
+          this.#take(question.versions);
+          resolve();
+        }
+      });
+      question.answered.finally(answered).then(resolve, reject);
     });
   }
 
@@ -122,11 +136,18 @@ export class Gate {
 
   #ask(): Question {
     const versions = new Map<string, string>();
-    let onWritten: () => void = () => undefined;
-    const written = new Promise<void>((resolve) => {
-      onWritten = resolve;
+    const sent = new Sign();
+    const sentTo = new Map<string, Sign>();
+    const probe = new VersionProbe(versions, {
+      onServer: (server) => {
+        if (!sentTo.has(server)) sentTo.set(server, new Sign());
+      },
+      onSent: (server) => {
+        sentTo.get(server)?.give();
+        sent.give();
+      },
     });
-    const answered = this.#executor.execute(new VersionProbe(onWritten, versions)).then(
+    const answered = this.#executor.execute(probe).then(
       (all) => {
         this.#take(all);
       },
@@ -138,11 +159,11 @@ export class Gate {
         else throw error instanceof Error ? error : new Error('the servers could not be asked', { cause: error });
       },
     ).finally(() => {
-      this.#patient = false;
+      this.#isNew = false;
       this.#question = undefined;
     });
     answered.catch(() => undefined);
-    return { written, versions, answered };
+    return { sentTo, sent, versions, answered };
   }
 
   #take(versions: ReadonlyMap<string, string>): void {

@@ -2,21 +2,36 @@ import { VersionCommand } from '../../client/commands/admin';
 import type { Frame } from '../../protocol/frame';
 import type { RequestWriter } from '../../protocol/request';
 
+/** Who wants to know when the servers are asked. */
+export interface ProbeListener {
+  /** It goes to this server, one of several. */
+  onServer(server: string): void;
+  /** It is written, so there is a connection; '' where there is one server. */
+  onSent(server: string): void;
+}
+
 /** `version`, which also reports when it is written: by then there is a connection. */
 export class VersionProbe extends VersionCommand {
-  readonly #onWritten: () => void;
   readonly #answers: Map<string, string>;
+  readonly #listener: ProbeListener;
+  readonly #server: string;
 
   /** @param answers filled with the versions as they arrive, in case some never do */
-  constructor(onWritten: () => void, answers: Map<string, string>) {
+  constructor(answers: Map<string, string>, listener: ProbeListener, server = '') {
     super();
-    this.#onWritten = onWritten;
     this.#answers = answers;
+    this.#listener = listener;
+    this.#server = server;
+  }
+
+  override to(server: string): VersionProbe {
+    this.#listener.onServer(server);
+    return new VersionProbe(this.#answers, this.#listener, server);
   }
 
   override write(request: RequestWriter): void {
     super.write(request);
-    this.#onWritten();
+    this.#listener.onSent(this.#server);
   }
 
   override read(frame: Frame, server: string): Map<string, string> {

@@ -17,14 +17,27 @@ export class ServerCounters implements Counters {
   readonly #random: Random;
   readonly #keys: KeySpace;
   readonly #limit: number;
+  readonly #serverOf: (place: Place) => string;
 
-  /** @param limit milliseconds to wait until it is known what the servers can do */
-  constructor(executor: Executor, gate: Gate, random: Random, keys: KeySpace, limit: number) {
+  /**
+   * @param limit milliseconds to wait until it is known what the servers can do
+   * @param serverOf the server that owns a key; '' where that is not known
+   */
+  constructor(executor: Executor, gate: Gate, random: Random, keys: KeySpace, limit: number, serverOf: (place: Place) => string) {
     this.#executor = executor;
     this.#gate = gate;
     this.#random = random;
     this.#keys = keys;
     this.#limit = limit;
+    this.#serverOf = serverOf;
+  }
+
+  opened(name: string): Promise<void> | undefined {
+    return this.#gate.opened(() => this.#serverOf(this.#keys.counter(name)))?.then(() => this.#known());
+  }
+
+  async #known(): Promise<void> {
+    if (this.#gate.abilities === undefined) await this.#gate.ready(this.#limit);
   }
 
   async read(name: string): Promise<Version> {
@@ -37,7 +50,7 @@ export class ServerCounters implements Counters {
 
   async #send(name: string, change: boolean): Promise<Version> {
     const place = this.#keys.counter(name);
-    if (this.#gate.abilities === undefined) await this.#gate.ready(this.#limit);
+    await this.#known();
     const first = 1 + Math.floor(this.#random() * 2 ** 52);
     if (this.#gate.abilities?.leases === true) {
       try {

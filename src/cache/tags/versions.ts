@@ -9,6 +9,8 @@ const AHEAD = 0.75;
 
 /** How the counters on the server are read and changed. */
 export interface Counters {
+  /** When there is a first connection to the server of a counter; undefined when there is one, or was. It may reject. */
+  opened(name: string): Promise<void> | undefined;
   read(name: string): Promise<Version>;
   change(name: string): Promise<Version>;
 }
@@ -80,6 +82,11 @@ export class Versions {
     if (age > this.#context.maxAge) return undefined;
     if (age > this.#context.maxAge * AHEAD) void this.ask(name);
     return known.number;
+  }
+
+  /** As `Counters.opened`: until then no time counts. */
+  opened(name: string): Promise<void> | undefined {
+    return this.#context.counters.opened(name);
   }
 
   /** Asks for those that are not current, so that the answers arrive together with the entry. */
@@ -219,6 +226,12 @@ export class Versions {
   }
 
   #ask(name: string): Promise<Version | undefined> {
+    const ask = (): Promise<Version | undefined> => this.#askNow(name);
+    // Where there can be no connection, that is what the question will end with.
+    return this.opened(name)?.then(ask, ask) ?? ask();
+  }
+
+  #askNow(name: string): Promise<Version | undefined> {
     const moment = this.#moment();
     // While the circuit is open nobody waits for what will not come.
     const asked = this.#context.health.admit(name);

@@ -7,6 +7,7 @@
 import { MemcachePartialError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
 import { routingPart, type Key } from '../../protocol/key';
+import { MAX_RELATIVE_EXPTIME } from '../../protocol/limits';
 import { isWord } from '../../protocol/reply';
 import type { RequestWriter } from '../../protocol/request';
 import { EXISTS, NOT_FOUND, NOT_STORED, STORED, type Outcome, type Tally } from '../outcomes';
@@ -40,8 +41,15 @@ let lastFlags = 0;
 let lastExptime = 0;
 let lastWords = ' 0 0 ';
 
+/**
+ * What has expired long ago, as a date: twemproxy closes the connection when a time is negative. Not for everybody, since to a server
+ * whose clock a test has put to 1970 it lies ahead.
+ */
+const LONG_AGO = MAX_RELATIVE_EXPTIME + 1;
+
 /** Flags and exptime as they stand in a line. Most items have those of the one before: making them anew is a tenth of a set. */
-function flagsAndExptime({ flags, exptime }: Item): string {
+function flagsAndExptime({ flags, exptime }: Item, proxied: boolean): string {
+  if (proxied && exptime < 0) exptime = LONG_AGO;
   if (flags !== lastFlags || exptime !== lastExptime) {
     lastFlags = flags;
     lastExptime = exptime;
@@ -50,8 +58,12 @@ function flagsAndExptime({ flags, exptime }: Item): string {
   return lastWords;
 }
 
-function head(verb: string, wireKey: string, item: Item): string {
-  return `${verb} ${wireKey}${flagsAndExptime(item)}${item.block.length}`;
+function head(verb: string, wireKey: string, item: Item, { proxied }: RequestWriter): string {
+  return `${verb} ${wireKey}${flagsAndExptime(item, proxied)}${item.block.length}`;
+}
+
+function endOf(command: Command<unknown>): string {
+  return lineEnd(command.noreply && !command.answeredUnasked);
 }
 
 /** `true` stored, `false` not stored. */
@@ -88,7 +100,7 @@ export class StoreCommand extends KeyCommand<boolean> implements Item {
   }
 
   write(request: RequestWriter): void {
-    request.text(head(this.verb, this.wireKey, this) + lineEnd(this.noreply && !this.answeredUnasked));
+    request.text(head(this.verb, this.wireKey, this, request) + endOf(this));
     request.block(this.block);
   }
 
@@ -140,7 +152,7 @@ export class CasCommand extends KeyCommand<boolean | undefined> {
   }
 
   write(request: RequestWriter): void {
-    request.text(`${head('cas', this.wireKey, this.#item)} ${this.#cas}${lineEnd(this.noreply && !this.answeredUnasked)}`);
+    request.text(`${head('cas', this.wireKey, this.#item, request)} ${this.#cas}${endOf(this)}`);
     request.block(this.#item.block);
   }
 
@@ -222,9 +234,9 @@ export class SetManyCommand extends KeysCommand<Key[]> {
   }
 
   write(request: RequestWriter): void {
-    const end = lineEnd(this.noreply && !this.answeredUnasked);
+    const end = endOf(this);
     for (const entry of this.#entries) {
-      request.text(head('set', entry.wireKey, entry) + end);
+      request.text(head('set', entry.wireKey, entry, request) + end);
       request.block(entry.block);
     }
   }

@@ -63,11 +63,12 @@ export class Outbox {
   /**
    * Encodes what may be written now; false when there is nothing.
    *
-   * @param separately whether no line may hold several keys
+   * @param separately whether no line may hold several keys, nor what twemproxy does not take
    */
   encode(separately: boolean): boolean {
     let call: Call<unknown> | undefined;
     if (this.#calls.written === 0) this.#barrier = undefined;
+    this.#request.proxied = separately;
     // Several pieces leave together: sets of 100 KB that leave one by one take a fifth more.
     while (this.#barrier === undefined && this.#asking === undefined && this.#request.size < 4 * PIECE && (call = this.#calls.next) !== undefined) {
       // Withdrawn in time: without a reader it awaits nothing, and is passed over when its turn comes.
