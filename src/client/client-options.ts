@@ -179,7 +179,7 @@ const DIAGNOSTICS = valueThat<DiagnosticsOptions>('{ key, sample }, a function a
 /** The options for keys, values and errors, which another client over the same executor needs too. */
 export const VALUE_OPTIONS = {
   serde: option(
-    objectWith<Serde<unknown>>('an object with the functions serialize and deserialize, for example new JsonSerde()', 'serialize', 'deserialize'),
+    objectWith<Serde<unknown>>('an object with serialize and deserialize, for example new JsonSerde()', 'serialize', 'deserialize'),
   ),
   keyPrefix: option(PREFIX, ''),
   allowUnicodeKeys: option(SWITCH, false),

@@ -52,7 +52,7 @@ export interface HashClientOptions<Out = CacheValue, In = Out> extends ClientOpt
 /** The options of a cluster, without those of a client and of pools. */
 export const HASH_OPTIONS = {
   hasher: option(
-    objectWith<Hasher>('an object with the functions addNode, removeNode and getNode, for example new KetamaHash()', 'addNode', 'removeNode', 'getNode'),
+    objectWith<Hasher>('an object with addNode, removeNode and getNode, for example new KetamaHash()', 'addNode', 'removeNode', 'getNode'),
   ),
   retryAttempts: option(wholeNumber(0, 2 ** 30), 2),
   retryTimeout: option(MILLISECONDS, 1000),

@@ -27,7 +27,7 @@ export const COMPRESSED_OPTIONS = {
   minLength: option(wholeNumber(0, 2 ** 30, 'bytes'), 400),
   level: option<CompressionLevel>(wholeNumber(0, 9) as Rule<CompressionLevel>, 6),
   maxOutput: MAX_OUTPUT,
-  codec: option(objectWith<Codec>('an object with the functions compress and decompress', 'compress', 'decompress')),
+  codec: option(objectWith<Codec>('an object with compress and decompress', 'compress', 'decompress')),
 } satisfies OptionTable<CompressedSerdeOptions>;
 
 /**
