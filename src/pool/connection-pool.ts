@@ -51,11 +51,9 @@ export const POOL_OPTIONS = {
   maxWaiting: option(wholeNumber(1, 2 ** 30), 32_768),
 } satisfies OptionTable<Omit<PoolOptions, keyof ConnectionOptions>>;
 
-/** @throws MemcacheIllegalInputError naming the option that is not legal */
-export function poolSettings(options: object): Settings<typeof POOL_OPTIONS> {
-  const settings = settingsAmong(POOL_OPTIONS, options);
-  checkValue('minPoolSize', wholeNumber(0, settings.maxPoolSize), settings.minPoolSize);
-  return settings;
+/** @throws MemcacheIllegalInputError when there are to be more than there may be */
+export function checkPoolSizes({ minPoolSize, maxPoolSize }: Settings<typeof POOL_OPTIONS>): void {
+  checkValue('minPoolSize', wholeNumber(0, maxPoolSize), minPoolSize);
 }
 
 /**
@@ -75,7 +73,9 @@ export class ConnectionPool implements Executor {
   constructor(server: ServerInput, options: PoolOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
     const address = parseServerAddress(server);
     const { clock, timeout } = connectionSettings(address, options);
-    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = poolSettings(options);
+    const settings = settingsAmong(POOL_OPTIONS, options);
+    checkPoolSizes(settings);
+    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settings;
     loadGenericPool();
     const meter = observer.meter ?? new ServerMeter(address.name, nextClientId());
     this.meter = meter;
