@@ -7,7 +7,7 @@ import type { CallOptions } from './executor';
 /** How a value is stored. */
 export interface StoreOptions extends CallOptions {
   /**
-   * When it expires: seconds from now (a number past the present Unix time is taken as a Unix time), 0 for never,
+   * When it expires: seconds from now (a number past the present Unix time, or from 10^9 on, is taken as a Unix time), 0 for never,
    * negative for at once; or a `Date`.
    * @default 0
    */

@@ -45,7 +45,8 @@ export interface ConnectionOptions {
    */
   auth?: Credentials | undefined;
   /**
-   * How many calls may be waiting for a reply on one connection; one more is refused with `MemcacheOverloadedError`.
+   * How many calls may be waiting for a reply on one connection; one more is refused with `MemcacheOverloadedError`. In a pool it
+   * waits for another connection.
    * @default 32768
    */
   maxPending?: number | undefined;

@@ -133,8 +133,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** The value of `key` and the token for a later `cas`; `[undefined, undefined]` on a miss. */
   gets<T extends Out = Out>(key: Key, options?: CallOptions): Promise<ValueWithCas<Fixed<T>>>;
   gets(key: Key, options?: CallOptions): Promise<ValueWithCas<Out>> {
-    const miss: ValueWithCas<Out> = [undefined, undefined];
-    return this.#read('gets', () => new GetsCommand(this.#encodeKey(key), key, this.#serde), options, miss);
+    return this.#read('gets', () => new GetsCommand(this.#encodeKey(key), key, this.#serde), options, [undefined, undefined]);
   }
 
   /**
@@ -155,12 +154,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Like {@link gat}, with the token for a later `cas`; `[undefined, undefined]` on a miss. */
   gats<T extends Out = Out>(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<Fixed<T>>>;
   gats(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<Out>> {
-    const miss: ValueWithCas<Out> = [undefined, undefined];
     return this.#read(
       'gats',
       () => new GatsCommand(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
       options,
-      miss,
+      [undefined, undefined],
     );
   }
 
@@ -350,8 +348,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Stops each server; they must have been started with `-A`. */
   shutdown(options?: CallOptions & { graceful?: boolean | undefined }): Promise<void> {
     return this.#run('shutdown', () => {
-      const graceful = checked('graceful', options?.graceful ?? false, SWITCH);
-      return new ClosingCommand('shutdown', graceful ? 'shutdown graceful' : 'shutdown');
+      return new ClosingCommand('shutdown', `shutdown${checked('graceful', options?.graceful ?? false, SWITCH) ? ' graceful' : ''}`);
     }, options);
   }
 
@@ -369,26 +366,23 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** Reads an item and what is known about it; `undefined` on a miss. (`mg`) */
   metaGet<T extends Out = Out>(key: Key, options?: MetaGetOptions & CallOptions): Promise<MetaItem<Fixed<T>> | undefined>;
   metaGet(key: Key, options: MetaGetOptions & CallOptions = {}): Promise<MetaItem<Out> | undefined> {
-    const make = (): MetaGetCommand<Out> => {
+    return this.#read('mg', () => {
       const flags = metaGetFlags(options, this.#clock.time);
       return new MetaGetCommand(flags, this.#metaKey({ code: 'mg', key, flags }), key, this.#serde);
-    };
-    return this.#read('mg', make, options, undefined, META_OPTIONS);
+    }, options, undefined, META_OPTIONS);
   }
 
   /** Stores a value. (`ms`) */
   metaSet(key: Key, value: In, options: MetaSetOptions & CallOptions = {}): Promise<MetaWriteResult> {
-    const make = (): MetaRequest => {
+    return this.#run('ms', () => {
       const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'ms', options.mode);
       return this.#metaRequest({ code: 'ms', key, flags: metaSetFlags(options, flags, this.#clock.time), value: data });
-    };
-    return this.#run('ms', make, options, META_OPTIONS).then(metaWriteResult);
+    }, options, META_OPTIONS).then(metaWriteResult);
   }
 
   /** Deletes an item, or with `invalidate` marks it as stale. (`md`) */
   metaDelete(key: Key, options: MetaDeleteOptions & CallOptions = {}): Promise<MetaWriteResult> {
-    const make = (): MetaRequest => this.#metaRequest({ code: 'md', key, flags: metaDeleteFlags(options, this.#clock.time) });
-    return this.#run('md', make, options, META_OPTIONS).then(metaWriteResult);
+    return this.#run('md', () => this.#metaRequest({ code: 'md', key, flags: metaDeleteFlags(options, this.#clock.time) }), options, META_OPTIONS).then(metaWriteResult);
   }
 
   /**
@@ -400,11 +394,11 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     options: MetaArithmeticOptions<N> & CallOptions = {},
   ): Promise<MetaCount<N>> {
     let exact = false;
-    const make = (): MetaRequest => {
+    const result = await this.#run('ma', () => {
       exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
       return this.#metaRequest({ code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock.time) });
-    };
-    return metaCount(await this.#run('ma', make, options, META_OPTIONS), exact);
+    }, options, META_OPTIONS);
+    return metaCount(result, exact);
   }
 
   /** Asks every server to answer, which shows that it is alive. (`mn`) */

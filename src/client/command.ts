@@ -13,7 +13,7 @@ export interface ReplyReader<R> {
    * Takes the next frame of the reply.
    *
    * @returns the result with the last frame, {@link MORE} before.
-   * @throws MemcacheError, which the caller gets instead of a result.
+   * @throws MemcacheError, which the caller gets instead of a result; the server and the command are added to it.
    */
   read(frame: Frame, server: string): R | typeof MORE;
   /** The key, as it travels, of the value that most likely comes next: its line is read faster. */

@@ -3,7 +3,7 @@ import { CLIENT_OPTIONS, type ClientOptions } from '../client/client-options';
 import { Connection, type ConnectionObserver } from '../client/connection';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { MemcacheIllegalInputError } from '../errors';
-import { ConnectionPool, POOL_OPTIONS, poolSettings, type PoolOptions } from '../pool/connection-pool';
+import { checkPoolSizes, ConnectionPool, POOL_OPTIONS, type PoolOptions } from '../pool/connection-pool';
 import { functionOf, MILLISECONDS, objectWith, SWITCH, wholeNumber } from '../options/rule';
 import { option, settingsAmong, type OptionTable } from '../options/option';
 import { routingPart, type Key } from '../protocol/key';
@@ -61,6 +61,8 @@ export const HASH_OPTIONS = {
   random: option(functionOf<Random>(), systemRandom),
 } satisfies OptionTable<Omit<HashClientOptions<unknown>, Exclude<keyof ClientOptions<unknown> | keyof PoolOptions, 'retryTimeout'>>>;
 
+const ALL_OPTIONS = { ...CLIENT_OPTIONS, ...POOL_OPTIONS, ...HASH_OPTIONS };
+
 /**
  * A client for several servers that share the keys. Each key has an owner, the same in every process that knows the same
  * servers, in pymemcache too; calls for many keys go to all owners at once.
@@ -69,7 +71,7 @@ export const HASH_OPTIONS = {
  * failed probes it is dead, and its keys move to the others until it answers a probe.
  */
 export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
-  protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...POOL_OPTIONS, ...HASH_OPTIONS };
+  protected static override readonly optionNames: object = ALL_OPTIONS;
 
   readonly #router: HashRouter;
   /** Where servers are added and removed by hand. */
@@ -80,7 +82,8 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
    * @throws MemcacheIllegalInputError naming the option or server that is not legal
    */
   constructor(servers: (Iterable<ClusterServer> & object) | Discovery, options: HashClientOptions<Out, In> = {}) {
-    const settings = { ...settingsAmong({ ...CLIENT_OPTIONS, ...HASH_OPTIONS }, options), ...poolSettings(options) };
+    const settings = settingsAmong(ALL_OPTIONS, options);
+    checkPoolSizes(settings);
     const { hasher, usePooling } = settings;
     const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;

@@ -9,6 +9,7 @@ import {
 import { Failures } from '../client/certainty';
 import type { Command, KeyCommand, KeysCommand, ServerCommand } from '../client/command';
 import { rejected } from '../client/abort';
+import { Closings } from '../client/closing';
 import type { ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
 import { ServerMeter } from '../client/meter';
@@ -78,6 +79,8 @@ export class HashRouter implements Executor {
   };
   /** How many servers are dead: these must be probed. */
   #dead = 0;
+  /** Of servers that were removed. */
+  readonly #closings = new Closings();
 
   constructor(hasher: Hasher, health: HealthSettings, open: OpenServer) {
     this.#hasher = hasher;
@@ -146,7 +149,9 @@ export class HashRouter implements Executor {
     this.#nodes.delete(name);
     if (node.guard.health.state === 'dead') this.#dead--;
     else this.#hasher.removeNode(name);
-    return node.executor.close();
+    const closed = node.executor.close();
+    void this.#closings.add(closed);
+    return closed;
   }
 
   /** Makes these the servers of the cluster and no others; those that stay as they are keep their connections and their health. */
@@ -202,7 +207,7 @@ export class HashRouter implements Executor {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#all.map(({ executor }) => executor.close()));
+    await Promise.all([this.#closings.add(undefined), ...this.#all.map(({ executor }) => executor.close())]);
   }
 
   get #all(): Node[] {

@@ -51,11 +51,12 @@ export const POOL_OPTIONS = {
   maxWaiting: option(wholeNumber(1, 2 ** 30), 32_768),
 } satisfies OptionTable<Omit<PoolOptions, keyof ConnectionOptions>>;
 
-/** @throws MemcacheIllegalInputError naming the option that is not legal */
-export function poolSettings(options: object): Settings<typeof POOL_OPTIONS> {
-  const settings = settingsAmong(POOL_OPTIONS, options);
-  checkValue('minPoolSize', wholeNumber(0, settings.maxPoolSize), settings.minPoolSize);
-  return settings;
+/** A loan starts with at most this many calls, so that a burst spreads over the connections. */
+const MAX_LOAD = 1024;
+
+/** @throws MemcacheIllegalInputError when there are to be more than there may be */
+export function checkPoolSizes({ minPoolSize, maxPoolSize }: Settings<typeof POOL_OPTIONS>): void {
+  checkValue('minPoolSize', wholeNumber(0, maxPoolSize), minPoolSize);
 }
 
 /**
@@ -76,13 +77,15 @@ export class ConnectionPool implements Executor {
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
   constructor(server: ServerInput, options: PoolOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
     const address = parseServerAddress(server);
-    const { clock, timeout } = connectionSettings(address, options);
-    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = poolSettings(options);
+    const { clock, timeout, maxPending } = connectionSettings(address, options);
+    const settings = settingsAmong(POOL_OPTIONS, options);
+    checkPoolSizes(settings);
+    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settings;
     loadGenericPool();
     const meter = observer.meter ?? new ServerMeter(address.name, nextClientId());
     this.meter = meter;
     this.monitor = monitorOf(meter, () => this.pending);
-    this.#settings = { gathering, meter, clock, timeout, acquireTimeout, maxWaiting };
+    this.#settings = { gathering, meter, clock, timeout, acquireTimeout, maxWaiting, maxLoad: Math.min(MAX_LOAD, maxPending) };
     const connect = (borrower: Borrower): Connection => {
       const connection: Connection = new Connection(server, options, {
         meter,

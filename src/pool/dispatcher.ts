@@ -31,6 +31,8 @@ export interface DispatcherSettings {
   readonly timeout: number;
   readonly acquireTimeout: number;
   readonly maxWaiting: number;
+  /** How many calls a connection carries at a time. */
+  readonly maxLoad: number;
 }
 
 /** Is told what happens to a connection that was lent. */
@@ -62,8 +64,6 @@ interface Batch {
   readonly until: Timed;
 }
 
-/** A loan starts with at most this many calls, so that a burst spreads over the connections. */
-const MAX_LOAD = 1024;
 /** As long as the server has answered nothing yet, this many connections carry calls: as many as a pool has by default. */
 const MAX_UNHEARD = 4;
 
@@ -332,13 +332,14 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   /** Publishes the wait of each call that the next loan takes along. */
   #tellOfWait(): void {
     const { clientId, server } = this.meter;
-    const now = this.#settings.clock.now();
+    const { clock, maxLoad } = this.#settings;
+    const now = clock.now();
     let waiting = this.#waiting;
     let load = 0;
     for (const { calls, since } of this.#batches) {
       for (const call of calls) {
         if (call.settled) continue;
-        if (load++ === MAX_LOAD) return;
+        if (load++ === maxLoad) return;
         poolWaits.publish({ clientId, server, waitMs: now - since, waiting: --waiting });
       }
     }
@@ -350,14 +351,15 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
    * @param hadToWait whether no connection was free for them
    */
   #load(connection: Connection, hadToWait: boolean): number {
-    const now = this.#settings.clock.now();
+    const { clock, maxLoad } = this.#settings;
+    const now = clock.now();
     const mayBeLate = this.#deadlines.mayBeDue(now);
     const late: Call<unknown>[] = [];
     let load = 0;
     let batch: Batch | undefined;
-    while (load < MAX_LOAD && (batch = this.#batches[0]) !== undefined) {
+    while (load < maxLoad && (batch = this.#batches[0]) !== undefined) {
       const loaded = load;
-      const calls = batch.calls.splice(0, MAX_LOAD - load);
+      const calls = batch.calls.splice(0, maxLoad - load);
       this.#size -= calls.length;
       for (const call of calls) {
         if (call.settled) continue;
@@ -380,11 +382,10 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   #expire(call: Call<unknown>, waited: boolean): void {
     const { clientId, server } = this.meter;
     const { acquireTimeout, timeout } = this.#settings;
-    const { verb: command } = call.command;
     const limitMs = waited ? acquireTimeout : timeout;
-    if (timeouts.heard) timeouts.publish({ clientId, server, command, certainty: 'notSent', pending: this.pending, limitMs });
+    if (timeouts.heard) timeouts.publish({ clientId, server, command: call.command.verb, certainty: 'notSent', pending: this.pending, limitMs });
     const why = `no connection to ${server} became free within ${waited ? 'acquireTimeout' : 'timeout'}, ${limitMs} ms; see also maxPoolSize`;
-    call.reject(new MemcacheTimeoutError(why, { server, command, certainty: 'notSent' }), this.meter);
+    call.reject(new MemcacheTimeoutError(why), this.meter);
     this.#stale = true;
   }
 }

@@ -4,13 +4,15 @@ import { isWholeNumber } from '../options/rule';
 import { MAX_RELATIVE_EXPTIME } from './limits';
 
 /**
- * When an item expires: seconds from now, 0 for never, negative for at once; a number past the present
- * Unix time is taken as a Unix time, as memcached does; or a `Date`.
+ * When an item expires: seconds from now, 0 for never, negative for at once; a number past the present Unix time, or from 10^9 on,
+ * is taken as a Unix time; or a `Date`.
  */
 export type Expire = number | Date;
 
 /** The server keeps exptime in a signed 32-bit number. */
 const LAST_UNIX_TIME = 2 ** 31 - 1;
+/** From here on a number is a Unix time, of 2001 or later, be it past: as seconds from now it would lie beyond the last one. */
+const FIRST_UNIX_TIME = 1e9;
 
 /**
  * `expire` as the protocol's `exptime`, an integer.
@@ -33,7 +35,8 @@ export function encodeExptime(expire: unknown, time: () => number): number {
     throw new MemcacheIllegalInputError('expire is in seconds and ends in January 2038; was this number milliseconds?');
   }
   const now = Math.floor(time() / 1000);
-  return expire > now ? expire : Math.min(now + expire, LAST_UNIX_TIME);
+  if (expire > now) return expire;
+  return expire < FIRST_UNIX_TIME ? Math.min(now + expire, LAST_UNIX_TIME) : -1;
 }
 
 function fromDate(date: Date, now: number): number {

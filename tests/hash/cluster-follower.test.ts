@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CHANNELS, HashClient, ManualClock, MemcacheNoServersError, type ClusterServer, type Discovery } from '../../src';
+import { CHANNELS, HashClient, ManualClock, MemcacheNoServersError, type ClusterServer, type Discovery, type HashClientOptions } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure, illegal, rejection } from '../support/contract';
 import { CompiledProgram } from '../support/program';
@@ -62,10 +62,10 @@ class Source {
 
 const isOver = (signal: AbortSignal): boolean => signal.aborted;
 
-function makeClient(): { client: HashClient; clock: VirtualClock; source: Source } {
+function makeClient(options: HashClientOptions = {}): { client: HashClient; clock: VirtualClock; source: Source } {
   const clock = new VirtualClock();
   const source = new Source(clock);
-  return { clock, source, client: new HashClient(source.discovery, { clock, random: () => 1 }) };
+  return { clock, source, client: new HashClient(source.discovery, { clock, random: () => 1, ...options }) };
 }
 
 const names = (client: HashClient): string[] => client.servers().map(({ name }) => name).sort();
@@ -304,6 +304,25 @@ it('what is done by hand holds against the list', async () => {
   await clock.advance(60_000);
   expect(names(client)).toEqual([address(0), address(1)].sort());
   await client.close();
+});
+
+it('close waits for calls that are under way on a server which the list has left out', async () => {
+  const { client, source, clock } = makeClient({ timeout: 0 });
+  source.give([address(0)]);
+  await client.get('k');
+  const [first] = servers;
+  if (first === undefined) throw new Error('no servers');
+  first.faults = () => ({ delay: 200 });
+  let settled = false;
+  const call = client.get('k').finally(() => (settled = true));
+  await turns();
+  source.give([address(1)]);
+  await clock.advance(60_000);
+  while (names(client).join() !== address(1)) await turns();
+  expect(settled).toBe(false);
+  await client.close();
+  expect(settled).toBe(true);
+  expect(await call).toBeUndefined();
 });
 
 it('tells which servers a list has added and removed, and of no list that is the same', async () => {

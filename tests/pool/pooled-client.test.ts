@@ -67,6 +67,18 @@ it('calls made in one tick travel together; those made later take another connec
   await client.close();
 });
 
+it('a connection carries no more than maxPending calls; the others wait for another one', async () => {
+  const { client } = makeClient({ maxPoolSize: 2, maxPending: 3 });
+  const { held, release } = holdConnections(2);
+  const calls = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((key) => client.get(key));
+  await turns(10);
+  expect(held.map(({ received }) => received)).toEqual(['get a b c\r\n', 'get d e f\r\n']);
+  expect(client.poolStats.waiting).toBe(1);
+  release();
+  expect(await Promise.all(calls)).toEqual(calls.map(() => undefined));
+  await client.close();
+});
+
 it('one slow reply holds up nobody on the other connections', async () => {
   const { client } = makeClient({ maxPoolSize: 2 });
   server.put('small', 'x');

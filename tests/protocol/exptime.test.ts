@@ -16,6 +16,11 @@ it.each<[string, unknown, number]>([
   ['a year', 365 * DAY, NOW + 365 * DAY],
   ['longer than there is time', 20 * 365 * DAY, 2 ** 31 - 1],
   ['a Unix time', NOW + 60, NOW + 60],
+  // As seconds from now they would be for ever.
+  ['a Unix time that is now', NOW, -1],
+  ['a Unix time that is over', NOW - 1, -1],
+  ['a Unix time that is long over', 10 ** 9, -1],
+  ['almost 32 years', 10 ** 9 - 1, 2 ** 31 - 1],
   ['the last Unix time', 2 ** 31 - 1, 2 ** 31 - 1],
   ['negative is at once', -5, -1],
   ['very negative is at once', -(2 ** 60), -1],

@@ -38,7 +38,7 @@ export class BatchReader<R> implements ReplyReader<R> {
     if (!this.#rules.reply(frame, this.#index)) this.#onError(replyError(frame, this.#command, server));
     if (++this.#index < this.#size) return MORE;
     const [first] = this.#failures;
-    if (first !== undefined) throw this.#error(first, server);
+    if (first !== undefined) throw this.#error(first);
     return this.#rules.result();
   }
 
@@ -50,11 +50,11 @@ export class BatchReader<R> implements ReplyReader<R> {
     this.#failures.push(error);
   }
 
-  #error(first: MemcacheServerError | MemcacheClientError, server: string): Error {
+  #error(first: MemcacheServerError | MemcacheClientError): Error {
     const certainty = certaintyOfParts(this.#failures, this.#size);
     if (this.#rules.failure !== undefined) return this.#rules.failure(first, certainty);
     if (certainty === first.certainty) return first;
     // Only a proxy's errors can differ in that.
-    return new MemcacheServerError(first.message, { server, command: this.#command.verb, cause: first, certainty });
+    return new MemcacheServerError(first.message, { cause: first, certainty });
   }
 }

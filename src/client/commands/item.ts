@@ -195,7 +195,7 @@ export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N |
     if (isWord(frame, 'NOT_FOUND')) return undefined;
     const line = frame.line();
     if (!isUint64(line)) throw this.refuse(frame, server);
-    return countOf(line, exact, this.verb, server) as N;
+    return countOf(line, exact, this.verb) as N;
   }
 }
 
@@ -204,9 +204,9 @@ export class ArithmeticCommand<N extends number | bigint> extends KeyCommand<N |
  *
  * @throws MemcacheInexactNumberError when a number cannot hold it
  */
-export function countOf(digits: string, exact: boolean, verb: string, server?: string): number | bigint {
+export function countOf(digits: string, exact: boolean, verb: string): number | bigint {
   if (exact) return BigInt(digits);
   const count = Number(digits);
-  if (!Number.isSafeInteger(count)) throw new MemcacheInexactNumberError(BigInt(digits), verb, server);
+  if (!Number.isSafeInteger(count)) throw new MemcacheInexactNumberError(BigInt(digits), verb);
   return count;
 }

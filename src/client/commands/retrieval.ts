@@ -432,7 +432,7 @@ class ManyReader<V, R, Result> implements ReplyReader<Result> {
     if (failure instanceof MemcacheServerError) {
       const failures = new Map([[server, failure]]);
       const certainty = certaintyOfParts(this.#refusals, this.#ends.length);
-      throw new MemcachePartialError(result, failures, { server, command: this.#command.verb, cause: failure, certainty });
+      throw new MemcachePartialError(result, failures, { cause: failure, certainty });
     }
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- thrown on as it was caught
     if (failure !== undefined) throw failure;

@@ -272,7 +272,7 @@ export class SetManyCommand extends KeysCommand<Key[]> {
       // The one server behind a proxy that failed may have stored what it was sent.
       failure: (first, certainty) => {
         const failures = new Map([[first.server ?? '', first]]);
-        return new MemcachePartialError(this.#notStored(failed), failures, { server: first.server, command: 'set', cause: first, certainty });
+        return new MemcachePartialError(this.#notStored(failed), failures, { cause: first, certainty });
       },
     });
   }

@@ -39,8 +39,6 @@ export class RawReader {
     }
     if (this.#length > this.#limit) {
       throw new MemcacheUnknownError(`the reply to a raw command is longer than maxValueSize, ${this.#limit} bytes`, {
-        command: 'raw',
-        server: this.#server,
         certainty: 'maybeExecuted',
       });
     }
