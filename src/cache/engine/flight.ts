@@ -23,7 +23,7 @@ export class Flight {
   readonly cas: string;
   /** When its place-holder ends, on the monotonic clock. */
   readonly leaseEnds: number;
-  /** Whether it is a refresh that no caller waits for; `close` aborts it. */
+  /** Whether it is a refresh that was begun for no caller: it keeps no process alive, and goes on when those who have joined it go. */
   readonly background: boolean;
   readonly old: Old | undefined;
   callers: Caller[];
