@@ -82,6 +82,11 @@ export class Flight {
     this.#controller.abort(reason);
   }
 
+  /** Whether there is an old value, for its loader or for the caller that it was begun for. */
+  get refreshes(): boolean {
+    return this.background || this.old !== undefined || this.lead.old !== undefined;
+  }
+
   /** Whether a new caller may get its result. */
   get joinable(): boolean {
     return !this.detached && !this.over && this.state !== 'failed';
@@ -90,6 +95,11 @@ export class Flight {
   /** Whether its loader has not finished: what it gives is not older than a call that is made now. */
   get loading(): boolean {
     return this.joinable && this.state !== 'loaded';
+  }
+
+  /** Whether its loader runs, or will run, only after this moment, in whole milliseconds. */
+  beginsAfter(moment: number): boolean {
+    return this.startedAt < 0 || this.startedAt >= moment + 1;
   }
 
   /** Whether a caller still waits for it. */
