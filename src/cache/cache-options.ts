@@ -118,7 +118,7 @@ export interface CacheOptions<T = unknown> extends Omit<EntryOptions<T>, 'signal
   maxQueuedLoads?: number | undefined;
   /** The most background refreshes at the same time, as a part of `maxLoads`. @default 32 */
   maxBackground?: number | undefined;
-  /** Milliseconds for which `close` waits for background loads and stores before it aborts them. @default 5000 */
+  /** Milliseconds for which `close` waits for loads and stores before it aborts the loads. @default 5000 */
   closeTimeout?: number | undefined;
   /**
    * Values larger than the client's `maxValueSize` are stored in pieces, up to this many bytes and 9999 pieces. The pieces of an entry that

@@ -26,8 +26,8 @@ import type { CacheStats, Loader, ManyLoader, Stored } from './types';
  * await cache.delete('user:1'); // after a write to the database
  * ```
  *
- * Failures of the cache never reject a read: the loader then runs, and nothing is stored. Errors of loaders reach all callers
- * as they are. Closing the cache does not close the client.
+ * Failures of the cache never reject a read that has a loader: that then runs, and nothing is stored. Errors of loaders reach all
+ * callers as they are. Closing the cache does not close the client.
  *
  * @typeParam Out - what reading returns; inferred from the client
  * @typeParam In - what storing accepts; inferred from the client
@@ -194,8 +194,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /**
-   * Waits at most `closeTimeout` for background loads and stores, then aborts them. Deletions that failed are repeated no more. The
-   * client stays open, and the cache may be used again.
+   * Waits at most `closeTimeout` for loads and stores, then aborts the loads: whoever still waits for one gets the old value if there
+   * is one, else rejects with an `AbortError`. Deletions that failed are repeated no more. The client stays open, and the cache may
+   * be used again.
    */
   async close(): Promise<void> {
     const { settings, clock, loads, pending, limits, writes, broadcast, near } = this.#parts;

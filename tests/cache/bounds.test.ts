@@ -473,6 +473,38 @@ describe('waits', () => {
     expect(new Set(await fleet.clock.until(Promise.all(waiting)))).toEqual(new Set(['k@0']));
   });
 
+  it.each(['a new key', 'an outdated value'])('do not end with what this process began to load of %s before another one deleted it', async (what) => {
+    const fleet = new Fleet(2, 1000, { expire: 5, staleIfError: 60, earlyRefresh: 0, leaseWait: what === 'a new key' ? 100 : 2000 });
+    const [a, b] = fleet.processes;
+    if (what === 'an outdated value') {
+      await fleet.clock.until(b!.get('k'));
+      await fleet.clock.pass(seconds(10));
+    }
+    const before = b!.get('k');
+    await fleet.clock.pass(50);
+    fleet.database.write('k');
+    await fleet.clock.until(a!.cache.delete('k'));
+    const others = a!.get('k');
+    await fleet.clock.pass(50);
+    const after = b!.get('k');
+    expect(await fleet.clock.until(Promise.all([before, others, after]))).toEqual(['k@0', 'k@1', 'k@1']);
+  });
+
+  it('count a call once whose old value is deleted meanwhile', async () => {
+    const fleet = new Fleet(2, 100, { expire: 5, staleIfError: 60, earlyRefresh: 0, softTimeout: 30 });
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(a!.get('k'));
+    await fleet.clock.pass(seconds(10));
+    void a!.get('k');
+    await fleet.clock.pass(1);
+    const waiting = b!.get('k');
+    await fleet.clock.pass(1);
+    fleet.store.delete('k');
+    expect(await fleet.clock.until(waiting)).toBe('k@0');
+    await fleet.clock.pass(200);
+    expect(b!.cache.stats()).toMatchObject({ 'stale-hit': 1, refresh: 1, load: 0, joined: 0 });
+  });
+
   it('with a patience of 0 keys that are asked for one after the other in one millisecond are all loaded', async () => {
     const fleet = new Fleet(2, 0, { leaseWait: 0 });
     const [a, b] = fleet.processes;

@@ -41,7 +41,8 @@ export class Bypass {
     const lead = leadOf(callers);
     if (lead === undefined) return;
     const flight = loads.of(place.wireKey);
-    if (flight?.joinable === true) {
+    // A load of this process for another place-holder, that began before they asked: somebody may have deleted since what it loads.
+    if (flight?.joinable === true && (flight.claim === 'none' || flight.cas === cas || callers.every(({ since }) => flight.beginsAfter(since)))) {
       this.join(flight, callers);
       return;
     }

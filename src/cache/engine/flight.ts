@@ -23,7 +23,7 @@ export class Flight {
   readonly cas: string;
   /** When its place-holder ends, on the monotonic clock. */
   readonly leaseEnds: number;
-  /** Whether it is a refresh that no caller waits for; `close` aborts it. */
+  /** Whether it is a refresh that was begun for no caller: it keeps no process alive, and goes on when those who have joined it go. */
   readonly background: boolean;
   readonly old: Old | undefined;
   callers: Caller[];
@@ -84,6 +84,11 @@ export class Flight {
     this.#controller.abort(reason);
   }
 
+  /** Whether there is an old value, for its loader or for the caller that it was begun for. */
+  get refreshes(): boolean {
+    return this.background || this.old !== undefined || this.lead.old !== undefined;
+  }
+
   /** Whether a new caller may get its result. */
   get joinable(): boolean {
     return !this.detached && !this.over && this.state !== 'failed';
@@ -92,6 +97,11 @@ export class Flight {
   /** Whether its loader has not finished: what it gives is not older than a call that is made now. */
   get loading(): boolean {
     return this.joinable && this.state !== 'loaded';
+  }
+
+  /** Whether its loader runs, or will run, only after this moment, in whole milliseconds. */
+  beginsAfter(moment: number): boolean {
+    return this.startedAt < 0 || this.startedAt >= moment + 1;
   }
 
   /** Whether a caller still waits for it. */

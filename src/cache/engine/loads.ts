@@ -142,10 +142,10 @@ export class Loads {
 
   #start(flight: Flight, zone: Zone): void {
     const { clock, events, storing } = this.#context;
-    const { place, background, old } = flight;
+    const { place, old } = flight;
     flight.state = 'loading';
     flight.startedAt = clock.now();
-    events.emit(background || old !== undefined ? 'refresh' : 'load', place.key, { zone, ageMs: old?.ageMs });
+    events.emit(flight.refreshes ? 'refresh' : 'load', place.key, { zone, ageMs: old?.ageMs });
     const prepared = storing.prepare(flight);
     if (prepared === undefined) this.#run(flight);
     else {
@@ -303,7 +303,7 @@ export class Loads {
 
   #answer(flight: Flight, caller: Caller): void {
     if (!caller.answer(flight.value)) return;
-    const counted = caller === flight.lead && flight.old === undefined && !flight.background;
+    const counted = caller === flight.lead && !flight.refreshes;
     if (!counted) this.#context.events.emit('joined', flight.place.key);
   }
 
@@ -314,7 +314,7 @@ export class Loads {
       if (caller.answer(caller.old.value)) events.emit('error-hit', key, { zone: 'error', ageMs: caller.old.ageMs });
       return;
     }
-    const counted = (caller === flight.lead && flight.old === undefined) || flight.startedAt < 0;
+    const counted = (caller === flight.lead && !flight.refreshes) || flight.startedAt < 0;
     if (caller.reject(error) && !counted) events.emit('joined', key);
   }
 

@@ -106,7 +106,7 @@ export class Questions {
     const flight = loads.of(place.wireKey);
     const server = serverOf(place);
     if (lead === undefined) done();
-    else if (flight?.joinable === true && flight.claim !== 'lease') {
+    else if (flight?.joinable === true && flight.claim === 'none') {
       this.#bypass.join(flight, callers);
       done();
     } else if (gate.leases === undefined || !circuits.admits(server)) {

@@ -1,5 +1,5 @@
 /**
- *     mg <key> v f c t N<lease> R<refresh> [E<cas>] O<opaque>\r\n      VA <size> f<flags> c<cas> t<ttl> [W] [Z] [X]\r\n<data>\r\n | EN
+ *     mg <key> v f c t [h l] [N<lease>] [R<refresh>] [E<cas>] O<opaque>\r\n      VA <size> f<flags> c<cas> t<ttl> [h<0|1> l<idle>] [W] [Z] [X]\r\n<data>\r\n | EN
  */
 import { KeyCommand, NO_CAS, type Reading } from '../../client/command';
 import { HIT, MISS, type Outcome } from '../../client/outcomes';

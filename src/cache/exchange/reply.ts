@@ -20,7 +20,7 @@ export class Reply {
   marked = false;
   /** Seconds to live; -1 for ever. */
   ttl = -1;
-  /** Empty unless it is needed: with `won`, `held`, `marked`, or when the value cannot be read. */
+  /** Empty unless it is needed: of a plain value that is read as it is, nobody asks for it. */
   cas = '';
   /** Whether the entry says that there is no such value. */
   negative = false;

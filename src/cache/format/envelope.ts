@@ -20,7 +20,7 @@ export interface Envelope {
   readonly start: number;
 }
 
-/** The longest line: 16 tags of 200 characters and their versions. */
+/** More than the longest line: 16 tags of 150 characters with their versions, and what tells of times and pieces. */
 const MAX_HEAD = 4096;
 
 /** Reads the line at the beginning of `buffer[start, end)`; undefined when there is none. */
