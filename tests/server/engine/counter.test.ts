@@ -31,9 +31,9 @@ describe('counters', () => {
 
   it('reads each character once, be it a megabyte of them', () => {
     const begun = process.cpuUsage();
-    for (let i = 0; i < 5; i++) expect(parseUint64(`${'0'.repeat(1_000_000)}x`)).toBeUndefined();
-    // By a regular expression each takes 140 ms.
-    expect(process.cpuUsage(begun).user).toBeLessThan(250_000);
+    for (let i = 0; i < 20; i++) expect(parseUint64(`${'0'.repeat(1_000_000)}x`)).toBeUndefined();
+    // By a regular expression it took a second.
+    expect(process.cpuUsage(begun).user).toBeLessThan(400_000);
   });
 
   it("memcached's wraps when adding and ends at 0 when subtracting", () => {
