@@ -105,6 +105,12 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   const log = (line: string, level = 1): void => {
     io.stderr(options.log === 'json' ? jsonLine(LEVELS[level] ?? 'debug', line) : `${line}\n`);
   };
+  // What can be wrong is looked at before the snapshot, which may be that of a server that runs.
+  const become = options.user === undefined ? undefined : await userChange(options.user);
+  const [listeners, redisListeners] = await Promise.all([
+    allResolved(options.listeners),
+    allResolved(options.redisListeners),
+  ]);
   const store = new MemoryStore({ maxBytes, maxItemSize, evict, cas });
   const persistence = options.snapshot && (await openSnapshot(store, options.snapshot, log));
   const saving = persistence === undefined ? {} : { saveControl: persistence };
@@ -128,24 +134,20 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   const close = (): Promise<void> => (closing ??= closeAll());
   // The log says why the last save failed.
   const onShutdown = (): Promise<void> => close().catch(io.failed);
+  const opened = (wanted: (listener: Listener) => boolean): Promise<void>[] => [
+    ...listeners.filter(wanted).map(async (listener) => {
+      const start = (at: Listener): Promise<MemcachedServer> => MemcachedServer.start({ ...shared, shutdown, onShutdown, ...at });
+      servers.push(await listen(listener, start));
+    }),
+    ...redisListeners.filter(wanted).map(async (listener) => {
+      redisServers.push(await listen(listener, (at) => RedisServer.start({ ...shared, ...saving, ...at })));
+    }),
+  ];
   try {
-    const become = options.user === undefined ? undefined : await userChange(options.user);
-    const [listeners, redisListeners] = await Promise.all([
-      allResolved(options.listeners),
-      allResolved(options.redisListeners),
-    ]);
-    // All of them listen before the event loop turns, so that nothing is read before the user is changed.
-    const opened = await Promise.allSettled([
-      ...listeners.map(async (listener) => {
-        const start = (at: Listener): Promise<MemcachedServer> => MemcachedServer.start({ ...shared, shutdown, onShutdown, ...at });
-        servers.push(await listen(listener, start));
-      }),
-      ...redisListeners.map(async (listener) => {
-        redisServers.push(await listen(listener, (at) => RedisServer.start({ ...shared, ...saving, ...at })));
-      }),
-    ]);
-    const failed = opened.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    // All of them listen before the event loop turns, so that nothing is read before the user is changed. A unix socket takes the place of
+    // that of a server that runs, so it comes last: a start that fails must leave that.
+    await allSettled(opened((listener) => !('path' in listener)));
+    await allSettled(opened((listener) => 'path' in listener));
     become?.(listeners.flatMap((listener) => ('path' in listener ? listener.path : [])));
     if (options.pidFile !== undefined) writePid(options.pidFile);
   } catch (error) {
@@ -160,6 +162,12 @@ async function start(options: ServeOptions, io: ServeIo): Promise<RunningServer>
   const line = `tsmemcache listening on ${addresses.join(', ')}${forRedis}`;
   io.stdout(options.log === 'json' ? jsonLine('info', line, { addresses, redisAddresses }) : `${line}\n`);
   return { addresses, redisAddresses, close };
+}
+
+/** Waits for all of them, and rejects with the first failure. */
+async function allSettled(promises: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(promises)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** The names of the levels of detail in JSON. */

@@ -256,14 +256,29 @@ describe('serve', () => {
     expect(stderr).toContain('EADDRINUSE');
   });
 
+  const describeOnUnix = process.platform === 'win32' ? it.skip : it;
+
+  describeOnUnix('leaves a server that runs alone when it cannot start', async () => {
+    const path = join(folder, 'one.sock');
+    const file = join(folder, 'one.snapshot');
+    const first = await run('-s', path, '--redis-port', '0', '--snapshot', file);
+    if (typeof first === 'number') throw new Error(stderr);
+    const [redis = ''] = first.redisAddresses;
+    writeFileSync(`${file}.tmp-1-1`, 'being written');
+    expect(await run('-s', path, '--snapshot', file, '-l', 'no.such.host.invalid', '--redis-port', '0')).toBe(71);
+    expect(existsSync(`${file}.tmp-1-1`)).toBe(true);
+    expect(await run('-s', path, '--snapshot', file, '--redis-port', redis.replace(/.*:/, ''))).toBe(71);
+    const client = connect(path);
+    client.setEncoding('latin1').end('mn\r\n');
+    expect((await once(client, 'data'))[0]).toBe('MN\r\n');
+  });
+
   it('takes no address that is none', async () => {
     expect(await run('-p', '0', '-l', '127.0.0.1,')).toBe(2);
     expect(stderr).toContain('-l, --listen: must be an address');
     expect(await run('-p', '0', '-l', 'no.such.host.invalid')).toBe(71);
     expect(stderr).toContain('failed to listen on no.such.host.invalid:0');
   });
-
-  const describeOnUnix = process.platform === 'win32' ? it.skip : it;
 
   describeOnUnix('refuses a snapshot that is no file, without waiting for it', async () => {
     const pipe = join(folder, 'pipe');

@@ -1,19 +1,46 @@
 import { MAX_UINT64 } from '../../protocol/limits';
 
-/** What C's `strtoull` reads: whitespace of the C locale, one sign, digits; then whitespace, NUL or the end. */
-const NUMBER = /^[\t-\r ]*([+-]?)0*(\d{1,20})(?:[\t-\r \0]|$)/;
+/** The most digits of a number of 64 bits. */
+const MAX_DIGITS = 20;
+
+const ZERO = 48;
+
+/**
+ * What C's `strtoull` and `strtol` read: whitespace of the C locale, one sign, digits; then whitespace, NUL or the end. `undefined` when
+ * it is not that, or has too many digits. Not by a regular expression: that would go over a megabyte of zeros twenty times.
+ */
+export function readNumber(text: string): bigint | undefined {
+  let at = 0;
+  while (isSpace(text.charCodeAt(at))) at++;
+  const minus = text[at] === '-';
+  if (minus || text[at] === '+') at++;
+  const first = at;
+  while (text.charCodeAt(at) === ZERO) at++;
+  const significant = at;
+  while (at - significant <= MAX_DIGITS && isDigit(text.charCodeAt(at))) at++;
+  const end = at === text.length || text[at] === '\0' || isSpace(text.charCodeAt(at));
+  if (at === first || at - significant > MAX_DIGITS || !end) return undefined;
+  const magnitude = BigInt(text.slice(significant, at));
+  return minus ? -magnitude : magnitude;
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13);
+}
+
+function isDigit(code: number): boolean {
+  return code >= ZERO && code < ZERO + 10;
+}
 
 /**
  * Reads an unsigned 64-bit number as memcached's `safe_strtoull` does: whitespace and a sign may precede it, anything
  * may follow after whitespace, and a negative number wraps, but must not wrap to one above 2^63.
  */
 export function parseUint64(text: string): bigint | undefined {
-  const match = NUMBER.exec(text);
-  if (match === null) return undefined;
-  const magnitude = BigInt(match[2] ?? '');
-  if (magnitude > MAX_UINT64) return undefined;
-  if (match[1] !== '-') return magnitude;
-  const wrapped = BigInt.asUintN(64, -magnitude);
+  const number = readNumber(text);
+  if (number === undefined || number > MAX_UINT64 || -number > MAX_UINT64) return undefined;
+  if (number >= 0n) return number;
+  const wrapped = BigInt.asUintN(64, number);
   return wrapped > MAX_INT64 ? undefined : wrapped;
 }
 

@@ -20,8 +20,20 @@ describe('counters', () => {
     ['1'.repeat(21), undefined],
     ['0x10', undefined],
     ['1.5', undefined],
+    ['-', undefined],
+    ['+ 1', undefined],
+    ['-0', 0n],
+    ['\v\f\r\n 7\t8', 7n],
+    [`${'0'.repeat(30)}${'9'.repeat(21)}`, undefined],
   ])('reads %j as %p', (text, expected) => {
     expect(parseUint64(text)).toBe(expected);
+  });
+
+  it('reads each character once, be it a megabyte of them', () => {
+    const begun = process.cpuUsage();
+    for (let i = 0; i < 20; i++) expect(parseUint64(`${'0'.repeat(1_000_000)}x`)).toBeUndefined();
+    // By a regular expression it took a second.
+    expect(process.cpuUsage(begun).user).toBeLessThan(400_000);
   });
 
   it("memcached's wraps when adding and ends at 0 when subtracting", () => {

@@ -303,6 +303,16 @@ describe('keys', () => {
     expect(talk.say('FLUSHALL now')).toBe(SYNTAX);
   });
 
+  it('list keys by no pattern that is made to take long', () => {
+    const talk = new RedisTalk();
+    const slow = `KEYS *${'a'.repeat(120)}b`;
+    for (let i = 0; i < 60; i++) talk.store.store('set', 'a'.repeat(190 + i), 'v', 0, 0);
+    expect(talk.say(slow)).toBe('*0\r\n');
+    for (let i = 0; i < 1000; i++) talk.store.store('set', `${'a'.repeat(240)}${i}`, 'v', 0, 0);
+    expect(talk.say(slow) + talk.say(slow.replace('KEYS', 'SCAN 0 MATCH'))).toBe('-ERR pattern takes too long\r\n'.repeat(2));
+    expect(talk.say('KEYS *a1*9')).toMatch(/^\*1[0-9]\r\n/);
+  });
+
   it('have 1 to 250 bytes of any kind', () => {
     const talk = new RedisTalk();
     const refused = '-ERR keys have 1 to 250 bytes\r\n';

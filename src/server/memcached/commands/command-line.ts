@@ -1,6 +1,6 @@
 import { copyOf, latin1Slice, readDecimal } from '../../../protocol/bytes';
 import { MAX_KEY_LENGTH, MAX_UINT64 } from '../../../protocol/limits';
-import { isInt64, parseUint64 } from '../../engine/counter';
+import { isInt64, parseUint64, readNumber } from '../../engine/counter';
 import { nextHash } from '../../shared/name-table';
 import { EMPTY, Parts } from '../../shared/parts';
 
@@ -215,14 +215,10 @@ export class CommandLine extends Parts {
   }
 }
 
-const LONG = /^[\t-\r ]*([+-]?)0*(\d{1,19})(?:[\t-\r \0]|$)/;
-
 /** What C's `strtol` reads, ended by whitespace, NUL or the end; `undefined` beyond 64 bits. */
 function parseLong(text: string): bigint | undefined {
-  const match = LONG.exec(text);
-  if (match === null) return undefined;
-  const value = BigInt(match[2] ?? '') * (match[1] === '-' ? -1n : 1n);
-  return isInt64(value) ? value : undefined;
+  const value = readNumber(text);
+  return value !== undefined && isInt64(value) ? value : undefined;
 }
 
 /** Only digits, and perhaps a minus before them, which alone is 0, as memcached reads it. */

@@ -2,7 +2,7 @@ import { messageOf } from '../../../runtime/message-of';
 import type { SaveControl } from '../../snapshot/save-control';
 import { command, container, type Command } from './command';
 import { SYNTAX_ERROR, type RedisExchange } from './exchange';
-import { globMatcher } from './glob';
+import { Glob } from './glob';
 import { infoText } from './info';
 
 const NO_SAVING = 'ERR saving is not set up: this server keeps its items in memory only';
@@ -92,10 +92,8 @@ function configGet(exchange: RedisExchange): void {
     ['proto-max-bulk-len', String(store.maxItemSize)],
     ['save', ''],
   ];
-  const patterns = Array.from({ length: Math.min(request.count - 2, settings.length) }, (_, index) =>
-    globMatcher(request.word(index + 2)),
-  );
-  exchange.pairs(settings.filter(([name]) => patterns.some((matches) => matches(name))));
+  const patterns = Array.from({ length: Math.min(request.count - 2, settings.length) }, (_, index) => new Glob(request.word(index + 2)));
+  exchange.pairs(settings.filter(([name]) => patterns.some((pattern) => pattern.matches(name))));
 }
 
 export const ADMINISTRATION_COMMANDS: readonly Command[] = [

@@ -4,20 +4,33 @@ type Piece = (char: string) => boolean;
 const ANY: Piece = () => true;
 
 /**
- * Makes a test of a glob pattern, with Redis's rules: `*`, `?`, `[a-z]`, `[^a]`, and `\` before a literal character.
- * Its time never exceeds the product of both lengths, whatever the pattern.
+ * A glob pattern, with Redis's rules: `*`, `?`, `[a-z]`, `[^a]`, and `\` before a literal character. Its time never exceeds the
+ * product of both lengths, whatever the pattern.
  */
-export function globMatcher(pattern: string): (text: string) => boolean {
-  const pieces = parse(pattern);
-  return (text) => {
+export class Glob {
+  /** How many comparisons it has made: about 10 ns each. */
+  steps = 0;
+  readonly #pieces: readonly (Piece | '*')[];
+
+  constructor(pattern: string) {
+    this.#pieces = parse(pattern);
+  }
+
+  matches(text: string): boolean {
+    const pieces = this.#pieces;
     let piece = 0;
     let at = 0;
+    let steps = 0;
     // The last star, and the end of what it matches so far: it takes one more character when the rest does not match.
     let star = -1;
     let taken = 0;
-    while (at < text.length) {
+    let fits = true;
+    while (fits && at < text.length) {
       const next = pieces[piece];
+      steps++;
       if (next === '*') {
+        // Whatever follows, the last star matches it.
+        if (piece === pieces.length - 1) break;
         star = piece++;
         taken = at;
       } else if (next?.(text.charAt(at)) === true) {
@@ -27,12 +40,13 @@ export function globMatcher(pattern: string): (text: string) => boolean {
         piece = star + 1;
         at = ++taken;
       } else {
-        return false;
+        fits = false;
       }
     }
+    this.steps += steps;
     while (pieces[piece] === '*') piece++;
-    return piece === pieces.length;
-  };
+    return fits && piece === pieces.length;
+  }
 }
 
 function parse(pattern: string): (Piece | '*')[] {

@@ -1,11 +1,20 @@
 import { MAX_UINT64 } from '../../../protocol/limits';
 import { ALL_KEYS, ONE_KEY, command, type Command } from './command';
 import { MAX_REPLY, NOT_AN_INTEGER, REPLY_TOO_LARGE, SYNTAX_ERROR, type RedisExchange } from './exchange';
-import { globMatcher } from './glob';
+import { Glob } from './glob';
 import { parseInt64 } from '../../engine/counter';
 
 /** The longest pattern, in bytes; keys are far shorter. */
 const MAX_PATTERN = 1024;
+
+/** How many comparisons a key may take, on average: only a pattern that is made to take long needs more. */
+const MAX_STEPS = 1000;
+
+/** How many all keys may take together, however few they are: 10 ms. */
+const FREE_STEPS = 1_000_000;
+
+/** This many comparisons take as long as it takes to look at an item. */
+const STEPS_PER_ITEM = 32;
 
 /** `DEL key …` → how many there were. UNLINK does the same here. */
 function del(exchange: RedisExchange): void {
@@ -87,17 +96,19 @@ function matching(exchange: RedisExchange, pattern: string): string[] | undefine
     exchange.error('ERR pattern is too long');
     return undefined;
   }
-  exchange.looked += store.size;
-  const matches = globMatcher(pattern);
+  const glob = new Glob(pattern);
+  const mostSteps = Math.max(FREE_STEPS, MAX_STEPS * store.size);
   const found: string[] = [];
   let size = 0;
   for (const { key } of store.items()) {
-    if (!matches(key)) continue;
+    if (glob.steps > mostSteps) break;
+    if (!glob.matches(key)) continue;
     found.push(key);
     size += key.length;
   }
-  if (size <= MAX_REPLY) return found;
-  exchange.error(REPLY_TOO_LARGE);
+  exchange.looked += Math.max(store.size, Math.ceil(glob.steps / STEPS_PER_ITEM));
+  if (size <= MAX_REPLY && glob.steps <= mostSteps) return found;
+  exchange.error(size > MAX_REPLY ? REPLY_TOO_LARGE : 'ERR pattern takes too long');
   return undefined;
 }
 
