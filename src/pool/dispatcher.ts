@@ -384,7 +384,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     const limitMs = waited ? acquireTimeout : timeout;
     if (timeouts.heard) timeouts.publish({ clientId, server, command, pending: this.pending, limitMs });
     const why = `no connection to ${server} became free within ${waited ? 'acquireTimeout' : 'timeout'}, ${limitMs} ms; see also maxPoolSize`;
-    call.reject(new MemcacheTimeoutError(why, { server, command, certainty: 'notSent' }), this.meter);
+    call.reject(new MemcacheTimeoutError(why, { server, command }), this.meter);
     this.#stale = true;
   }
 }
