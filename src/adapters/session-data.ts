@@ -34,3 +34,8 @@ export function isUnmodified(session: SessionLike): boolean {
 export function isEmpty(session: object): boolean {
   return Object.entries(session).every(([name, value]) => name === 'cookie' || value === undefined);
 }
+
+/** A stored session with the cookie of one that was only read. */
+export function withCookieOf({ cookie }: SessionLike, stored: string): string {
+  return JSON.stringify({ ...sessionOf(stored), cookie });
+}

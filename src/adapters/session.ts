@@ -8,7 +8,7 @@ import { checkClient, checkRoom, clockOf, keyOf, textOf, type AdapterClient } fr
 import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
 import { LIFETIME, secondsOf } from './lifetimes';
-import { isEmpty, isOfFastify, isUnmodified, sessionOf, type SessionLike } from './session-data';
+import { isEmpty, isOfFastify, isUnmodified, sessionOf, withCookieOf, type SessionLike } from './session-data';
 
 export type { AdapterClient, Failures, Generate, RequestLike, SessionLike };
 
@@ -91,15 +91,21 @@ export class MemcacheSessionStore extends EventEmitter {
       const key = this.#key(id);
       const options = { expire: this.#expireOf(session), noreply: false };
       const found = this.#ofExpress.isRestored(session) ?? (isOfFastify(session) && (this.#found.get(id) ?? 0) > this.#now);
+      const text = JSON.stringify(session);
       if (options.expire < 0) await this.#client.delete(key, { noreply: false });
-      else if (isUnmodified(session) && (found || !isEmpty(session))) await this.#renew(key, session, options);
-      else await this.#client[found ? 'replace' : 'set'](key, JSON.stringify(session), options);
+      else if (isUnmodified(session) && (found || !isEmpty(session))) await this.#change(key, (stored) => withCookieOf(session, stored), options);
+      else if (!found) await this.#client.set(key, text, options);
+      else if (!(await this.#client.replace(key, text, options))) await this.#change(key, () => text, options);
     });
   }
 
   /** Extends a session's life, and leaves what another request may have saved. */
   touch(id: string, session: object, done?: Done): void {
-    this.#tell(done, false, async () => this.#client.touch(this.#key(id), this.#expireOf(session), { noreply: false }));
+    this.#tell(done, undefined, async () => {
+      const key = this.#key(id);
+      const options = { expire: this.#expireOf(session), noreply: false };
+      if (!(await this.#client.touch(key, options.expire, options))) await this.#change(key, (stored) => stored, options);
+    });
   }
 
   /** Deletes a session. */
@@ -135,13 +141,14 @@ export class MemcacheSessionStore extends EventEmitter {
 
   // ── ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Gives a stored session the cookie of one that was only read, and leaves what another request may have saved. */
-  async #renew(key: string, { cookie }: SessionLike, options: StoreOptions): Promise<void> {
+  /**
+   * Changes a session that is there, unless another request saves meanwhile. During a migration (`FallbackClient`) that of an older cache
+   * is stored in the first one, where there is nothing to replace or to touch yet.
+   */
+  async #change(key: string, change: (stored: string) => string, options: StoreOptions): Promise<void> {
     const [value, cas] = await this.#client.gets(key);
-    const text = textOf(value);
-    if (text === undefined || cas === undefined) return;
-    // Not stored when another request saves meanwhile: its cookie is as new.
-    await this.#client.cas(key, JSON.stringify({ ...sessionOf(text), cookie }), cas, options);
+    const stored = textOf(value);
+    if (stored !== undefined && cas !== undefined) await this.#client.cas(key, change(stored), cas, options);
   }
 
   /** A session that is gone may have been destroyed: requests that found it before must not bring it back. */

@@ -321,7 +321,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     const options = typeof args.at(-1) === 'object' ? (args.pop() as CallOptions) : undefined;
     return this.#read(
       'stats',
-      () => new StatsCommand(args.map((word) => checkWord('stats', word))),
+      () => new StatsCommand(args.map(checkWord)),
       options,
       new Map<string, Map<string, string>>(),
     );
@@ -696,9 +696,9 @@ function checked<T>(name: string, value: T, rule: Rule<T>): T {
   return value;
 }
 
-function checkWord(name: string, word: unknown): string {
+function checkWord(word: unknown): string {
   if (typeof word !== 'string' || !/^[\x21-\x7e]{1,250}$/.test(word)) {
-    throw new MemcacheIllegalInputError(`${name}: an argument must be one word of printable ASCII`);
+    throw new MemcacheIllegalInputError('stats: an argument must be one word of printable ASCII');
   }
   return word;
 }

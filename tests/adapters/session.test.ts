@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import type { Request } from 'express';
 import expressSession from 'express-session';
-import { ManualClock, MemcacheConnectError, MemcacheIllegalInputError, MemcacheSerdeError, RawSerde, Client, StructuredSerde } from '../../src';
+import { FallbackClient, ManualClock, MemcacheConnectError, MemcacheIllegalInputError, MemcacheSerdeError, RawSerde, Client, StructuredSerde } from '../../src';
 import { MemcacheSessionStore } from '../../src/adapters/session';
 import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
@@ -253,6 +253,28 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
       expect(await store.get(id)).toEqual({ user: id });
     }
   });
+});
+
+it.each(['a request of Express', 'a request of @fastify/session'])('during a migration %s saves and prolongs what only the older cache has', async (framework) => {
+  const [first, older] = [new EmbeddedClient(), new EmbeddedClient()];
+  const events = new MemcacheSessionStore(new FallbackClient([first, older]));
+  expressSession({ store: events as object as expressSession.Store, secret: 'x', resave: false, saveUninitialized: false });
+  const store = promising(events);
+  const restore = (id: string, stored: Session): object =>
+    framework.endsWith('Express') ? events.createSession<object>({ sessionID: id }, stored) : new FastifySession(stored, true);
+  for (const id of ['saved', 'touched', 'destroyed']) await promising(new MemcacheSessionStore(older)).set(id, { user: 'Ada', cookie: { originalMaxAge: 60_000 } });
+  const saved = restore('saved', (await store.get('saved')) ?? {});
+  await store.set('saved', Object.assign(saved, { user: 'Bob' }));
+  expect(await store.get('saved')).toMatchObject({ user: 'Bob' });
+  const touched = restore('touched', (await store.get('touched')) ?? {});
+  await store.touch('touched', Object.assign(touched, { cookie: { originalMaxAge: 90_000 } }));
+  expect(await store.get('touched')).toMatchObject({ user: 'Ada' });
+  expect((await first.metaGet('sess:touched', { ttl: true }))?.ttl).toBeGreaterThan(80);
+  const destroyed = restore('destroyed', (await store.get('destroyed')) ?? {});
+  await store.destroy('destroyed');
+  await store.set('destroyed', destroyed);
+  await store.touch('destroyed', destroyed);
+  expect(await store.get('destroyed')).toBeUndefined();
 });
 
 it('works through a serde that reads bytes', async () => {

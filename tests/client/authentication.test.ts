@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { Client, HashClient, MemcacheAuthenticationError, MemcacheError, PooledClient } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { failure } from '../support/contract';
 import { startMemcached } from '../support/memcached';
+import { rejection } from '../support/rejection';
 import type { TestServer } from '../support/servers';
 import { describeSince } from '../support/describe';
 
@@ -75,6 +77,21 @@ function describeAuthentication(start: () => Promise<TestServer>): void {
       expect(error.message).toMatch(/^the server \S+ refused the credentials: [\w ]+; check the option auth$/);
       expect(inspect(error, { depth: 9, showHidden: true }) + JSON.stringify(error)).not.toContain('s3cret');
     }
+    await client.close();
+  });
+
+  it.each([
+    ['a meta command with a value', (client: Client) => client.metaSet('k', 'v')],
+    ['one that is not answered', async (client: Client) => {
+      await client.set('k', 'v', { noreply: true });
+      // What closes the run of such commands has had no answer but that error.
+      for (let tries = 0; client.metrics().get(server.address)?.disconnects === 0 && tries < 500; tries++) await setTimeout(1);
+      return client.get('k');
+    }],
+  ])('says so too where the first call is %s, and takes the server for healthy', async (_, call) => {
+    const client = new HashClient([server.address], { timeout: 20_000 });
+    expect(await rejection(call(client))).toMatchObject({ code: 'MEMCACHE_AUTHENTICATION' });
+    expect(client.servers()).toMatchObject([{ state: 'healthy' }]);
     await client.close();
   });
 

@@ -123,7 +123,7 @@ export class Guard implements Executor {
     return this.#guarded.refusal(
       `the server ${server} is ${state} and is probed again in ${Math.ceil(untilNextProbe)} ms; see cause for what went wrong`,
       lastFailure,
-      { server, command, cause: lastFailure, certainty: 'notSent' },
+      { server, command, cause: lastFailure },
     );
   }
 }

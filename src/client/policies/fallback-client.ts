@@ -45,7 +45,7 @@ export const FALLBACK_OPTIONS = {
 /**
  * A client over several caches, the one in use first and the oldest last, for the time of a migration. Reads fall through to
  * the next cache for what they miss. Writes go to the first. Deletes (`metaDelete` too) and `flushAll` go to all caches, and
- * wait for all of them.
+ * wait for all of them; whether a key was there is what the first cache says.
  *
  * A `cas` after a `gets` that an older cache answered stores only if the first cache still has no such item: that is what its
  * token means.

@@ -1,4 +1,6 @@
+import { MemcacheAuthenticationError } from '../../errors';
 import type { Frame } from '../../protocol/frame';
+import { replyError } from '../../protocol/reply';
 import { MORE, type ReplyReader } from '../command';
 
 /** What is written after a run of noreply commands: every server and every proxy answers it, and with a word of its own. */
@@ -16,9 +18,14 @@ export class FenceReader implements ReplyReader<undefined> {
     this.#onVersion = onVersion;
   }
 
-  read(frame: Frame): undefined | typeof MORE {
-    if (!frame.startsWith('VERSION')) return MORE;
-    this.#onVersion(frame.line());
-    return undefined;
+  read(frame: Frame, server: string): undefined | typeof MORE {
+    if (frame.startsWith('VERSION')) {
+      this.#onVersion(frame.line());
+      return undefined;
+    }
+    const error = replyError(frame, { verb: 'version' }, server);
+    // Who asks for credentials answers nothing else.
+    if (error instanceof MemcacheAuthenticationError) throw error;
+    return MORE;
   }
 }

@@ -1,8 +1,9 @@
+import { MemcacheAuthenticationError, MemcacheUnknownError } from '../../errors';
 import { PIECE, type RequestWriter } from '../../protocol/request';
 import type { Call } from '../call';
 import type { ServerMeter } from '../meter';
 import type { CallQueue } from './call-queue';
-import { isErrorLine, replyError, unknownCommand } from '../../protocol/reply';
+import { replyError, unknownCommand } from '../../protocol/reply';
 import { afterLastKey, JoinableGet, MORE, type Command } from '../command';
 import { FENCE, FenceReader } from './fence';
 import { GetLine } from './get-line';
@@ -133,9 +134,10 @@ export class Outbox {
     call.reader = {
       read: (frame, server) => {
         this.#asking = undefined;
+        const error = frame.startsWith('VERSION') ? undefined : replyError(frame, command, server);
+        if (error instanceof MemcacheUnknownError || error instanceof MemcacheAuthenticationError) throw error;
         // One that does not tell is taken at its word when the command comes.
-        this.#knowsMeta = isErrorLine(frame) || knowsMeta(frame.line());
-        if (!frame.startsWith('VERSION') && !isErrorLine(frame)) throw replyError(frame, { verb: 'version' }, server);
+        this.#knowsMeta = knowsMeta(frame.line());
         if (call.settled) return undefined;
         if (!this.#knowsMeta) throw unknownCommand(command, server, 'notSent');
         // When its value is gone it has been told, and awaits nothing more.
