@@ -195,7 +195,7 @@ export function isNoPlace({ message }: MemcacheServerError): boolean {
  *     anything else            it was lost, or did not answer: it may have executed what it was sent
  */
 const OF_A_PROXY =
-  /^(Invalid argument|Broken pipe|No route to host|(Network|Host) is |Transport endpoint |unknown|bad response|(local|remote) error|aborted)|\b(connect(ion)?|timeout|timed out|backend|unavailable|lua|errno)\b/i;
+  /^(Invalid arg|Broken pipe|No route |(Network|Host) is |Transport |unknown|bad response|(local|remote) error|aborted)|\b(connect(ion)?|time(d )?out|backend|unavailable|lua|errno)\b/i;
 const REFUSED = 'Connection refused';
 
 function certaintyOf(serverError: string): Certainty {

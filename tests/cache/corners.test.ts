@@ -1170,3 +1170,25 @@ describe('what the caller changes while a call is under way', () => {
     expect(await cache.peek('a')).toBeUndefined();
   });
 });
+
+it('a dead refresher of a key that is read all the time is replaced, however many other tokens are seen meanwhile', async () => {
+  const keys = Array.from({ length: 10_500 }, (_, i) => `other-${i}`);
+  const fleet = new Fleet(2, 0, { expire: 10, stale: 1000, lease: 5, earlyRefresh: 0, jitter: 0, maxLoads: 20_000, maxBackground: 20_000, circuit: { failures: 1e6 } });
+  const [dead, alive] = fleet.processes;
+  const read = (process: Process, list: readonly string[]): Promise<unknown> => fleet.clock.until(Promise.all(list.map((key) => process.get(key))));
+  await read(dead!, ['k', ...keys]);
+  await fleet.clock.pass(11_100);
+  fleet.database.duration = 1e6;
+  await read(dead!, ['k', ...keys]);
+  dead!.crash();
+  fleet.database.duration = 0;
+  await read(alive!, ['k']);
+  for (let at = 0; at < keys.length; at += 2100) {
+    await read(alive!, ['k', ...keys.slice(at, at + 2100)]);
+    await fleet.clock.pass(900);
+  }
+  await fleet.clock.pass(1000);
+  await read(alive!, ['k']);
+  await fleet.clock.pass(50);
+  expect(alive!.cache.stats()['take-over']).toBe(1);
+});

@@ -1,11 +1,14 @@
+import { Client } from '../../src';
 import { Call } from '../../src/client/call';
 import { GetCommand } from '../../src/client/commands/retrieval';
 import { ServerMeter } from '../../src/client/meter';
 import { CallQueue } from '../../src/client/wire/call-queue';
+import { connectSocket } from '../../src/client/wire/transport';
 import { lineKeys } from '../../src/client/wire/line-keys';
 import { Outbox } from '../../src/client/wire/outbox';
 import { RequestWriter } from '../../src/protocol/request';
 import { RawSerde } from '../../src/serde';
+import { MemcachedServer } from '../../src/server';
 import { resultOfEnding } from '../support/ends';
 import { SeededRandom } from '../support/seeded-random';
 
@@ -63,4 +66,31 @@ it('lines of gets are written however many calls between them were withdrawn', (
       expect(written.take().flat()).toEqual(keys);
     }
   });
+});
+
+it.each([1, 10, 100, 250])('gats with keys of %i bytes share lines of at most 1024 bytes, beyond which memcached hangs up', async (length) => {
+  const server = await MemcachedServer.start();
+  let sent = '';
+  const client = new Client(server.address, {
+    connect: (address, options, handler) => {
+      const transport = connectSocket(address, options, handler);
+      const write = transport.write.bind(transport);
+      transport.write = (piece) => {
+        sent += String(piece);
+        write(piece);
+      };
+      return transport;
+    },
+  });
+  const keys = Array.from({ length: 600 }, (_, i) => String.fromCharCode(97 + (i % 26)).padStart(length, `${i}-`));
+  await client.setMany(keys.map((key): [string, number] => [key, 1]));
+  sent = '';
+  expect(await Promise.all(keys.map((key, i) => (i % 2 === 0 ? client.gat(key, 2 ** 31 - 1) : client.gats(key, 2 ** 31 - 1))))).toHaveLength(600);
+  expect(await Promise.all(keys.map((key) => client.gat(key, 100)))).toEqual(keys.map(() => 1));
+  const lines = sent.split('\n').map((line) => line.length + 1);
+  expect(Math.max(...lines)).toBeLessThanOrEqual(1024);
+  // They do share them.
+  if (length < 100) expect(lines.length).toBeLessThan(650);
+  await client.close();
+  await server.close();
 });

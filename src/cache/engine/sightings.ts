@@ -7,7 +7,11 @@ export class Sightings {
   /** For how many milliseconds this token has been seen. */
   age(wireKey: string, cas: string, now: number): number {
     const seen = this.#seen.get(wireKey);
-    if (seen?.cas === cas) return now - seen.since;
+    if (seen?.cas === cas) {
+      // The one that is read all the time outlasts those that are seen once.
+      this.#seen.set(wireKey, seen);
+      return now - seen.since;
+    }
     this.#seen.set(wireKey, { cas, since: now });
     return 0;
   }

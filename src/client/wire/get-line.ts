@@ -8,6 +8,12 @@ import { lineKeys } from './line-keys';
 const MAX_JOINED = 256;
 
 /**
+ * When the keys of gats are longer than this, in bytes, no other joins them: memcached closes the connection for more than 1024 bytes
+ * without a line end (2048 from 1.6 on), unless they begin with `get` or `gets`. How much it reads at once depends on the network.
+ */
+const MAX_GAT_KEYS = 500;
+
+/**
  * Gathers gets in a row into one line, `get k1 k2 …`, in which no key stands twice. Only the last of them ends the reply. So it does
  * with gats of the same time to live.
  */
@@ -36,7 +42,7 @@ export class GetLine {
   add(call: Call<unknown>, command: JoinableGet<unknown>): void {
     const { lineStart, wireKey } = command;
     const position = this.#calls.nextPosition;
-    if (position - this.#firstPosition >= MAX_JOINED || lineStart !== this.#start || this.#length > MAX_GET_LINE) this.end();
+    if (position - this.#firstPosition >= MAX_JOINED || lineStart !== this.#start || this.#length > (lineStart.length > 4 ? MAX_GAT_KEYS : MAX_GET_LINE)) this.end();
     if (this.#last === undefined) {
       this.#request.text(lineStart);
       this.#start = lineStart;
