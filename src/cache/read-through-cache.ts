@@ -26,8 +26,8 @@ import type { CacheStats, Loader, ManyLoader, Stored } from './types';
  * await cache.delete('user:1'); // after a write to the database
  * ```
  *
- * Failures of the cache never reject a read that has a loader: that then runs, and nothing is stored. Errors of loaders reach all
- * callers as they are. Closing the cache does not close the client.
+ * Failures of the cache never reject a read: its loader then runs, and nothing is stored; to `peek` they are a miss. Errors of loaders
+ * reach all callers as they are. Closing the cache does not close the client.
  *
  * @typeParam Out - what reading returns; inferred from the client
  * @typeParam In - what storing accepts; inferred from the client
