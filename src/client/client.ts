@@ -30,7 +30,7 @@ import {
   type MetaSetOptions,
 } from './commands/meta-options';
 import {
-  metaCount,
+  MetaCountCommand,
   metaDebugInfo,
   metaWriteResult,
   type MetaCount,
@@ -389,16 +389,12 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * Counts up or down, and with `vivify` creates the counter on a miss; the count is in the type of `delta`, or a number, and
    * `undefined` on a miss. (`ma`)
    */
-  async metaArithmetic<N extends number | bigint = number>(
-    key: Key,
-    options: MetaArithmeticOptions<N> & CallOptions = {},
-  ): Promise<MetaCount<N>> {
-    let exact = false;
-    const result = await this.#run('ma', () => {
-      exact = typeof options.delta === 'bigint' || typeof options.initial === 'bigint';
-      return this.#metaRequest({ code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock.time) });
+  metaArithmetic<N extends number | bigint = number>(key: Key, options?: MetaArithmeticOptions<N> & CallOptions): Promise<MetaCount<N>>;
+  metaArithmetic(key: Key, options: MetaArithmeticOptions<number | bigint> & CallOptions = {}): Promise<MetaCount<number | bigint>> {
+    return this.#run('ma', () => {
+      const command: MetaParts = { code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock.time) };
+      return new MetaCountCommand(command, this.#metaKey(command), typeof options.delta === 'bigint' || typeof options.initial === 'bigint');
     }, options, META_OPTIONS);
-    return metaCount(result, exact);
   }
 
   /** Asks every server to answer, which shows that it is alive. (`mn`) */

@@ -113,7 +113,7 @@ abstract class BaseCommand<R> {
   get answeredUnasked(): boolean {
     return false;
   }
-  /** Whether a caller asked for it. What a client asks for itself is not counted, and keeps no connection open that is to be closed. */
+  /** Whether a caller asked for it, or waits for what it finds out. What is not is not counted, and keeps no connection open that is to be closed. */
   get ofCaller(): boolean {
     return true;
   }

@@ -1,8 +1,10 @@
 /** The answers to typed meta commands, read from the letters of a {@link MetaResult}. */
 import { MemcacheUnknownError } from '../../errors';
 import { isUint64 } from '../../protocol/bytes';
+import type { Frame } from '../../protocol/frame';
+import { EXISTS, NOT_FOUND, NOT_STORED, OK, type Outcome } from '../meter';
 import { countOf } from './item';
-import type { MetaResult } from './meta';
+import { MetaExchange, type MetaParts, type MetaResult } from './meta';
 
 /** An item as `metaGet` returns it: what was asked for, and three flags about its freshness. */
 export interface MetaItem<V> {
@@ -53,8 +55,29 @@ export function metaWriteResult(result: MetaResult): MetaWriteResult {
 
 const STATUS: Readonly<Record<string, MetaWriteResult['status']>> = { NS: 'notStored', EX: 'exists', NF: 'notFound' };
 
+const OUTCOMES: Readonly<Record<MetaWriteResult['status'], Outcome>> = { done: OK, notStored: NOT_STORED, exists: EXISTS, notFound: NOT_FOUND };
+
+/** The typed `ma`. */
+export class MetaCountCommand extends MetaExchange<MetaCount<number | bigint>> {
+  readonly #exact: boolean;
+
+  /** @param exact whether the count is to be a bigint */
+  constructor(command: MetaParts, wireKey: string, exact: boolean) {
+    super(command, wireKey);
+    this.#exact = exact;
+  }
+
+  override outcome({ status }: MetaCount<number | bigint>): Outcome {
+    return OUTCOMES[status];
+  }
+
+  read(frame: Frame, server: string): MetaCount<number | bigint> {
+    return metaCount(this.resultIn(frame, server), this.#exact);
+  }
+}
+
 /** The outcome of an `ma`, its count as a bigint if `exact`. */
-export function metaCount(result: MetaResult, exact: boolean): MetaCount<number | bigint> {
+function metaCount(result: MetaResult, exact: boolean): MetaCount<number | bigint> {
   const digits = result.value?.toString('latin1');
   if (digits !== undefined && !isUint64(digits)) throw notANumber('the count', 'ma');
   const ttl = result.flag('t');

@@ -257,6 +257,14 @@ export abstract class MetaExchange<R> extends KeyCommand<R> {
     if (!isOurs) throw new FrameError('a meta reply does not bring back the opaque of its request');
   }
 
+  /** The reply as it came. */
+  protected resultIn(frame: Frame, server: string): MetaResult {
+    const code = this.codeOf(frame, server);
+    const flags: string[] = [];
+    this.eachFlag(frame, code, (buffer, from, end) => flags.push(latin1Slice(buffer, from, end)));
+    return new MetaResult(code, flags, frame.hasBlock ? frame.data() : undefined);
+  }
+
   protected override refuse(frame: Frame, server: string): Error {
     return this.#isFirstDialect(frame) ? unknownCommand(this, server) : super.refuse(frame, server);
   }
@@ -331,10 +339,7 @@ export class MetaRequest extends MetaExchange<MetaResult> {
   }
 
   read(frame: Frame, server: string): MetaResult {
-    const code = this.codeOf(frame, server);
-    const flags: string[] = [];
-    this.eachFlag(frame, code, (buffer, from, end) => flags.push(latin1Slice(buffer, from, end)));
-    return new MetaResult(code, flags, frame.hasBlock ? frame.data() : undefined);
+    return this.resultIn(frame, server);
   }
 }
 

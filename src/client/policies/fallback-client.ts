@@ -29,8 +29,8 @@ export interface FallbackOptions {
   ignoreFailures?: boolean | undefined;
   /**
    * Whether a hit in an older cache is copied into the first, with its remaining time to live, unless the first has the key by
-   * then. The reader does not wait for it; `close` does. Needs meta commands (memcached 1.6). A key that another process
-   * deletes at the same moment may still be copied.
+   * then. The reader does not wait for it; `close` does. What `metaGet` finds is not copied. Needs meta commands (memcached 1.6).
+   * A key that another process deletes at the same moment may still be copied.
    * @default false
    */
   copyHits?: boolean | undefined;

@@ -158,9 +158,7 @@ export class Inbox {
       const earlier = this.#calls.afterHead(offset);
       if (earlier === undefined || !isFor(earlier, earlier.command, frame)) continue;
       this.#markSeparate();
-      const { verb: command } = head.command;
-      const origin = { server: this.#meter.server, command, certainty: 'maybeExecuted' } as const;
-      throw new RepeatSeparately(new MemcacheUnknownError('values came in another order than was asked for; see the option proxy', origin));
+      throw new RepeatSeparately(new MemcacheUnknownError('values came in another order than was asked for; see the option proxy', { certainty: 'maybeExecuted' }));
     }
     throw new FrameError('the reply holds a value for a key that was not asked for');
   }

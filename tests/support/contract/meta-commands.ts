@@ -1,6 +1,6 @@
 import { MemcacheIllegalInputError, MemcacheInexactNumberError, MetaCommand, type MetaArithmeticOptions } from '../../../src';
 import { failure } from '../rejection';
-import { aNumber, DAY, META, type ContractRun } from './contract-run';
+import { aNumber, DAY, META, text, type ContractRun } from './contract-run';
 
 export function describeMetaCommands(run: ContractRun): void {
   const { fresh, itSince, expectTtl } = run;
@@ -56,7 +56,7 @@ export function describeMetaCommands(run: ContractRun): void {
       const key = fresh();
       expect(await run.client.metaDelete(key)).toMatchObject({ status: 'notFound' });
       await run.client.set(key, 'value');
-      expect(await run.client.metaDelete(key, { cas: '1' })).toMatchObject({ status: 'exists' });
+      expect(await run.client.metaDelete(key, { cas: '18446744073709551614' })).toMatchObject({ status: 'exists' });
       expect(await run.client.metaDelete(key, { invalidate: true, expire: 30 })).toMatchObject({ status: 'done' });
       expect(await run.client.metaGet(key)).toMatchObject({ value: 'value', stale: true, won: true });
       expect(await run.client.metaGet(key)).toMatchObject({ value: 'value', stale: true, won: false, recaching: true });
@@ -83,9 +83,14 @@ export function describeMetaCommands(run: ContractRun): void {
       options.delta = 1;
       expect(await counted).toMatchObject({ value: 1n });
       await run.client.set(key, 2n ** 53n);
+      const countedErrors = (): number => Array.from(run.client.metrics().values(), ({ errors }) => errors['MEMCACHE_INEXACT_NUMBER'] ?? 0).reduce((sum, count) => sum + count, 0);
+      const before = countedErrors();
       const error = await failure(run.client.metaArithmetic(key));
       expect(error).toBeInstanceOf(MemcacheInexactNumberError);
       expect((error as MemcacheInexactNumberError).exact).toBe(2n ** 53n + 1n);
+      expect(error).toMatchObject({ server: text, command: 'ma' });
+      // It is an error for the metrics too, as with `incr`.
+      expect(countedErrors()).toBe(before + 1);
     });
 
     itSince(META, 'base64 lets a key hold any bytes', async () => {
