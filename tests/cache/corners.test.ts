@@ -495,6 +495,25 @@ describe('tags', () => {
     await fleet.clock.until(meanwhile);
   });
 
+  it.each([false, true])('nobody joins a load that began before another process has invalidated its tag; without meta commands: %s', async (proxy) => {
+    const fleet = new Fleet(2, 5000, { tags: ['t'], expire: 600 }, (client) => new Client(client.executor, { ...client.options, proxy }));
+    const [a, b] = fleet.processes;
+    const before = a!.get('k');
+    await fleet.clock.pass(1000);
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.invalidateTags('t'));
+    // Within tagMaxAge.
+    await fleet.clock.pass(1100);
+    const after = [a!.get('k'), a!.get('k')];
+    await fleet.clock.pass(100);
+    after.push(a!.get('k'));
+    expect(await fleet.clock.until(Promise.all([before, ...after]))).toEqual(['k@0', 'k@1', 'k@1', 'k@1']);
+    expect(fleet.database.loads).toBe(2);
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
+    expect(fleet.database.loads).toBe(2);
+  });
+
   it('an entry stays when its tag cannot be asked for', async () => {
     const fleet = new Fleet(1, 0, { tags: ['t'], expire: 600 });
     await fleet.herd(1, 'k');
