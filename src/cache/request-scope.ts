@@ -1,5 +1,6 @@
 import type { Keys, Widened } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
+import { MemcacheIllegalInputError } from '../errors';
 import { isBytes } from '../protocol/bytes';
 import { isKeyList, storedPart, type Key } from '../protocol/key';
 import type { CacheValue } from '../serde/typed-serde';
@@ -18,7 +19,8 @@ export type ReadEach = <K extends Key>(keys: readonly K[], load: ManyLoader<K, u
 
 /**
  * The reads of a cache for one request: each key at most once, so that the whole request sees the same value. It remembers
- * values and rejections, sees no invalidation, and should not outlive the request.
+ * values and rejections, sees no invalidation, and should not outlive the request. A read that its own signal has ended, or that was
+ * refused as illegal, is forgotten; who shares one that is under way shares its end.
  */
 export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out, In> {
   readonly #cache: CacheReads<Out, In>;
@@ -36,7 +38,7 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
   get<T extends Out & In>(key: Key, load: Loader<T | undefined, T>, options?: EntryOptions<Stored<T>>): Promise<T | undefined>;
   get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T> {
     if (!isKey(key)) return this.#cache.get<T, Old>(key, load, options);
-    return this.#once(key, () => this.#cache.get<T, Old>(key, load, options));
+    return this.#once(key, () => this.#cache.get<T, Old>(key, load, options), options?.signal);
   }
 
   /** As the cache's `getMany`, for those keys that this request has not read. */
@@ -48,7 +50,7 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
     const missing = list.filter((key) => !this.#results.has(idOf(key)));
     if (missing.length > 0) {
       const results = this.#readEach === undefined ? this.#readAll<K, T>(missing, load, options) : this.#readEach(missing, load, options);
-      for (const [i, key] of missing.entries()) void this.#once(key, () => results.then((each) => each[i])).catch(() => undefined);
+      for (const [i, key] of missing.entries()) void this.#once(key, () => results.then((each) => each[i]), options?.signal).catch(() => undefined);
     }
     // All at once: the caller may use bytes for another key meanwhile.
     const results = list.map((key) => ({ key, result: this.#results.get(idOf(key)) }));
@@ -69,13 +71,17 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
     return keys.map((key) => Promise.resolve(values.get(key as Widened<K>)));
   }
 
-  #once<R>(key: Key, read: () => Promise<R>): Promise<R> {
+  #once<R>(key: Key, read: () => Promise<R>, signal: AbortSignal | undefined): Promise<R> {
     const id = idOf(key);
-    let result = this.#results.get(id) as Promise<R> | undefined;
-    if (result === undefined) {
-      result = read();
-      this.#results.set(id, result);
-    }
+    const known = this.#results.get(id) as Promise<R> | undefined;
+    if (known !== undefined) return known;
+    const result = read();
+    this.#results.set(id, result);
+    result.catch((error: unknown) => {
+      // That is no answer about this key.
+      const isOfCall = error instanceof MemcacheIllegalInputError || (signal?.aborted === true && error === signal.reason);
+      if (isOfCall && this.#results.get(id) === result) this.#results.delete(id);
+    });
     return result;
   }
 }

@@ -963,6 +963,19 @@ describe('scopes', () => {
     await expect(scope.getMany('abc' as never, load as never)).rejects.toThrow(MemcacheIllegalInputError);
     await expect(scope.getMany(undefined as never, load as never)).rejects.toThrow(MemcacheIllegalInputError);
     expect(load).not.toHaveBeenCalled();
+    await expect(scope.get('k', load, { bad: 1 } as never)).rejects.toThrow(MemcacheIllegalInputError);
+    await expect(scope.getMany(['l', 'il legal'], (keys) => keys.map(() => 'y'))).rejects.toThrow(MemcacheIllegalInputError);
+    expect([await scope.get('k', load), await scope.get('l', load)]).toEqual(['x', 'x']);
+  });
+
+  it('remember nothing of a read that its signal has ended', async () => {
+    const scope = new ReadThroughCache(new EmbeddedClient()).scope();
+    const controller = new AbortController();
+    const never = (): Promise<never> => new Promise(() => undefined);
+    const reads = [scope.get('k', never, { signal: controller.signal }), scope.getMany(['l'], never, { signal: controller.signal })];
+    controller.abort('gone');
+    for (const read of reads) await expect(read).rejects.toBe('gone');
+    expect([await scope.get('k', () => 'k'), await scope.peek('l')]).toEqual(['k', undefined]);
   });
 });
 
