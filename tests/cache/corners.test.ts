@@ -558,6 +558,24 @@ describe('tags', () => {
     expect(load).toHaveBeenCalledTimes(2);
   });
 
+  it('a refresh over a FallbackClient that was given up is left to the next reader', async () => {
+    const clock = new SimulatedClock();
+    const [first, older] = [new MemoryStore({ clock }), new MemoryStore({ clock })];
+    const options: CacheOptions = { clock, expire: 5, staleIfError: 600, earlyRefresh: 0, abortUnused: true };
+    const [a, b] = [1, 2].map(() => new ReadThroughCache(new FallbackClient<CacheValue>([first, older].map((store) => new EmbeddedClient(store, { clock }))), options)) as [ReadThroughCache, ReadThroughCache];
+    await clock.until(new ReadThroughCache(new EmbeddedClient(older, { clock }), options).set('k', 'old'));
+    await clock.pass(10_000);
+    const controller = new AbortController();
+    const given = a.get('k', () => new Promise<never>(() => undefined), { signal: controller.signal }).catch(() => 'given up');
+    await clock.pass(10);
+    controller.abort();
+    expect(await clock.until(given)).toBe('given up');
+    await clock.pass(10);
+    const at = clock.now();
+    expect(await clock.until(b.get<string>('k', ({ old = 'none' }) => `${old}, refreshed`))).toBe('old, refreshed');
+    expect(clock.now()).toBe(at);
+  });
+
   it('what is invalidated over a FallbackClient is invalid for those who use its older cache alone', async () => {
     await using first = new EmbeddedClient();
     await using second = new EmbeddedClient();
