@@ -495,6 +495,25 @@ describe('tags', () => {
     await fleet.clock.until(meanwhile);
   });
 
+  it.each([false, true])('nobody joins a load that began before another process has invalidated its tag; without meta commands: %s', async (proxy) => {
+    const fleet = new Fleet(2, 5000, { tags: ['t'], expire: 600 }, (client) => new Client(client.executor, { ...client.options, proxy }));
+    const [a, b] = fleet.processes;
+    const before = a!.get('k');
+    await fleet.clock.pass(1000);
+    fleet.database.write('k');
+    await fleet.clock.until(b!.cache.invalidateTags('t'));
+    // Within tagMaxAge.
+    await fleet.clock.pass(1100);
+    const after = [a!.get('k'), a!.get('k')];
+    await fleet.clock.pass(100);
+    after.push(a!.get('k'));
+    expect(await fleet.clock.until(Promise.all([before, ...after]))).toEqual(['k@0', 'k@1', 'k@1', 'k@1']);
+    expect(fleet.database.loads).toBe(2);
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@1');
+    expect(fleet.database.loads).toBe(2);
+  });
+
   it('an entry stays when its tag cannot be asked for', async () => {
     const fleet = new Fleet(1, 0, { tags: ['t'], expire: 600 });
     await fleet.herd(1, 'k');
@@ -537,6 +556,24 @@ describe('tags', () => {
     await cache.close();
     expect(await cache.get('k', load)).toBe('new');
     expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('a refresh over a FallbackClient that was given up is left to the next reader', async () => {
+    const clock = new SimulatedClock();
+    const [first, older] = [new MemoryStore({ clock }), new MemoryStore({ clock })];
+    const options: CacheOptions = { clock, expire: 5, staleIfError: 600, earlyRefresh: 0, abortUnused: true };
+    const [a, b] = [1, 2].map(() => new ReadThroughCache(new FallbackClient<CacheValue>([first, older].map((store) => new EmbeddedClient(store, { clock }))), options)) as [ReadThroughCache, ReadThroughCache];
+    await clock.until(new ReadThroughCache(new EmbeddedClient(older, { clock }), options).set('k', 'old'));
+    await clock.pass(10_000);
+    const controller = new AbortController();
+    const given = a.get('k', () => new Promise<never>(() => undefined), { signal: controller.signal }).catch(() => 'given up');
+    await clock.pass(10);
+    controller.abort();
+    expect(await clock.until(given)).toBe('given up');
+    await clock.pass(10);
+    const at = clock.now();
+    expect(await clock.until(b.get<string>('k', ({ old = 'none' }) => `${old}, refreshed`))).toBe('old, refreshed');
+    expect(clock.now()).toBe(at);
   });
 
   it('what is invalidated over a FallbackClient is invalid for those who use its older cache alone', async () => {
@@ -944,6 +981,19 @@ describe('scopes', () => {
     await expect(scope.getMany('abc' as never, load as never)).rejects.toThrow(MemcacheIllegalInputError);
     await expect(scope.getMany(undefined as never, load as never)).rejects.toThrow(MemcacheIllegalInputError);
     expect(load).not.toHaveBeenCalled();
+    await expect(scope.get('k', load, { bad: 1 } as never)).rejects.toThrow(MemcacheIllegalInputError);
+    await expect(scope.getMany(['l', 'il legal'], (keys) => keys.map(() => 'y'))).rejects.toThrow(MemcacheIllegalInputError);
+    expect([await scope.get('k', load), await scope.get('l', load)]).toEqual(['x', 'x']);
+  });
+
+  it('remember nothing of a read that its signal has ended', async () => {
+    const scope = new ReadThroughCache(new EmbeddedClient()).scope();
+    const controller = new AbortController();
+    const never = (): Promise<never> => new Promise(() => undefined);
+    const reads = [scope.get('k', never, { signal: controller.signal }), scope.getMany(['l'], never, { signal: controller.signal })];
+    controller.abort('gone');
+    for (const read of reads) await expect(read).rejects.toBe('gone');
+    expect([await scope.get('k', () => 'k'), await scope.peek('l')]).toEqual(['k', undefined]);
   });
 });
 

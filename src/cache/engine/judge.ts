@@ -30,8 +30,9 @@ export class Judge implements Judging {
   }
 
   judge(read: Read, reply: Reply): void {
-    if (reply.tags !== '' && reply.unreadable === undefined) {
-      const valid = this.#context.versions.check(reply.tags);
+    const tags = reply.cold ? this.#tagsOfLoad(read, reply) : reply.tags;
+    if (tags !== '' && reply.unreadable === undefined) {
+      const valid = this.#context.versions.check(tags);
       if (valid === true) this.#decide(read, reply);
       else if (valid === false) this.#invalid(read, reply);
       else {
@@ -58,6 +59,12 @@ export class Judge implements Judging {
     this.#unjudged.delete(read);
     this.#unknown(read, reply);
     return true;
+  }
+
+  /** The versions from before a load of this process whose place-holder it is: whoever asks after one has changed does not join it. */
+  #tagsOfLoad({ place }: Read, { cas }: Reply): string {
+    const flight = this.#context.loads.of(place.wireKey);
+    return flight?.joinable === true && flight.cas === cas && typeof flight.tags === 'string' ? flight.tags : '';
   }
 
   /** Whether a tag of it has changed cannot be had: others may know, so it stays, and is a miss for this process alone. */

@@ -51,7 +51,15 @@ export class LeaseGet extends KeyCommand<Reply> {
     if (!this.idempotent) return undefined;
     return {
       rest: (reply) => (reply.found && !reply.cold ? undefined : this),
-      join: (first, second) => (second.found ? second : first),
+      join: (first, second) => {
+        if (!second.found) return first;
+        // A place-holder that was invalidated has given its token, unasked: to this reader and to no other.
+        if (first.won) {
+          second.won = true;
+          second.cas = first.cas;
+        }
+        return second;
+      },
       hits: (reply) => (reply.found && !reply.cold ? [this] : []),
       withoutTokens: (reply) => {
         reply.cas = NO_CAS;
