@@ -64,6 +64,7 @@ function storing(mode: StoreMode): (exchange: Exchange) => void {
         ? store.store(mode, key, value, flags, deadline, { cas: unique, orStale: false, binaryKey: false })
         : store.store(mode, key, value, flags, deadline);
     if (mode === 'cas') countCas(exchange, outcome);
+    else if (mode === 'append' || mode === 'prepend') exchange.weigh(store.find(key));
     exchange.reply(WORDS[outcome]);
   };
 }
