@@ -2,7 +2,7 @@
 import { MemcacheUnknownError } from '../../errors';
 import { isUint64 } from '../../protocol/bytes';
 import type { Frame } from '../../protocol/frame';
-import { EXISTS, NOT_FOUND, NOT_STORED, OK, type Outcome } from '../meter';
+import { EXISTS, NOT_FOUND, NOT_STORED, OK, type Outcome } from '../outcomes';
 import { countOf } from './item';
 import { MetaExchange, type MetaParts, type MetaResult } from './meta';
 

@@ -72,6 +72,14 @@ export function textValue(text: string): StoredValue {
   return bytes;
 }
 
+/** `text`, one character per byte, filled up with spaces to this many bytes. */
+export function paddedValue(text: string, length: number): StoredValue {
+  if (length < BUFFER_FROM) return text.padEnd(length);
+  const bytes = Buffer.allocUnsafeSlow(length).fill(' ');
+  bytes.write(text, 'latin1');
+  return bytes;
+}
+
 /** `first` followed by `second`, as one value. */
 export function joinValues(first: StoredValue, second: StoredValue): StoredValue {
   const joined = Buffer.concat([valueBytes(first), valueBytes(second)]);

@@ -15,6 +15,7 @@ import {
   WON,
   itemSize,
   joinValues,
+  paddedValue,
   sizeOf,
   textValue,
   valueText,
@@ -348,8 +349,8 @@ export class MemoryStore {
     const changed = arithmetic.change(valueText(item.value), up, delta, (item.marks & PADDED) !== 0);
     if (typeof changed === 'string') return { outcome: changed };
     const number = changed.toString();
-    const value = arithmetic.pads ? number.padEnd(length) : number;
-    const growth = value.length - length;
+    const isPadded = arithmetic.pads && number.length < length;
+    const growth = isPadded ? 0 : number.length - length;
     if (!this.#items.resize(item, growth)) return { outcome: 'noMemory' };
     if (growth > 0) {
       // In memcached a longer number is a new item.
@@ -357,8 +358,8 @@ export class MemoryStore {
       item.accessed = this.#time.seconds();
       this.stats.totalItems++;
     }
-    item.value = textValue(value);
-    item.marks = value === number ? item.marks & ~PADDED : item.marks | PADDED;
+    item.value = isPadded ? paddedValue(number, length) : textValue(number);
+    item.marks = isPadded ? item.marks | PADDED : item.marks & ~PADDED;
     item.cas = this.#casNumbers.next();
     return { outcome: 'counted', number, item };
   }

@@ -1,4 +1,4 @@
-import { valueText, type StoredValue } from '../engine/item';
+import { valueText, type Item, type StoredValue } from '../engine/item';
 import type { SessionOutput } from '../net/service';
 
 /** Values of at least this many bytes are passed on as Buffers; shorter ones are cheaper as a part of the text. */
@@ -6,6 +6,9 @@ const PASS_FROM = 4096;
 
 /** Gathered text of this many bytes is passed on before the turn ends. */
 const FLUSH_FROM = 64 * 1024;
+
+/** As many bytes of a value as are read or copied in the time that a key takes, as a power of two. */
+const BYTES_PER_KEY_BITS = 9;
 
 /** The replies of one session: gathered as text, they leave together at the end of a turn. */
 export class Replies {
@@ -15,7 +18,7 @@ export class Replies {
   maxBytes = Infinity;
   /** After this many keys it does so too. */
   maxKeys = Infinity;
-  /** How many items or clients the listings of this turn have looked at: each of them looks at all there are. */
+  /** How many items or clients this turn has looked at beyond those that commands name: listings look at all there are. */
   looked = 0;
   /** Goes on with the command that has had its share of the turn; undefined when all are done. */
   rest: (() => void) | undefined;
@@ -36,6 +39,11 @@ export class Replies {
   /** Whether a command that has looked at `keys` keys in this turn has had its share. */
   isOver(keys: number): boolean {
     return keys > 0 && (this.produced >= this.maxBytes || keys >= this.maxKeys);
+  }
+
+  /** Counts the value of an item that was read or copied as a whole, although the client has sent little: it may be a megabyte each time. */
+  weigh(item: Item | undefined): void {
+    if (item !== undefined) this.looked += item.value.length >> BYTES_PER_KEY_BITS;
   }
 
   /** Adds to the reply. */

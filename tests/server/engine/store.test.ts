@@ -382,6 +382,33 @@ describe('MemoryStore', () => {
     expect(clock.timers).toBe(0);
   });
 
+  it('tells of a flush whoever watches what was there, and is not slow where little was', () => {
+    const { store } = makeStore();
+    const watchers = Array.from({ length: 100_000 }, (_, i) => {
+      const watcher = { changed: false };
+      store.watch(`k${i}`, watcher);
+      return watcher;
+    });
+    const told = (): number => watchers.filter(({ changed }) => changed).length;
+    store.store('set', 'nobody', 'v', 0, 0);
+    const begun = process.cpuUsage();
+    for (let i = 0; i < 500; i++) {
+      store.store('set', 'nobody', 'v', 0, 0);
+      store.flushAll();
+    }
+    // To look for each of those keys took two seconds.
+    expect(process.cpuUsage(begun).user).toBeLessThan(400_000);
+    expect(told()).toBe(0);
+    for (let i = 0; i < 10; i++) store.store('set', `k${i}`, 'v', 0, 0);
+    for (const watcher of watchers) watcher.changed = false;
+    store.flushAll();
+    expect(told()).toBe(10);
+    for (let i = 0; i < 110_000; i++) store.store('set', `k${i}`, 'v', 0, 0);
+    for (const watcher of watchers) watcher.changed = false;
+    store.flushAll();
+    expect(told()).toBe(100_000);
+  });
+
   it('is kept by nobody but its owner, however long its items live', async () => {
     const clock = new ManualClock();
     const stores = Array.from({ length: 100 }, () => {

@@ -23,6 +23,21 @@ it.each(['stats items', 'stats slabs', 'stats cachedump 10 1', 'lru_crawler meta
   expect(filled({ maxCommands: 1000 }).inTurns(text)).toHaveLength(1);
 });
 
+it.each([
+  ['append', 'append k 0 0 1\r\nx\r\n', 'STORED\r\n'],
+  ['ms with a mode', 'ms k 1 MP\r\nx\r\n', 'HD\r\n'],
+  ['incr', 'incr n 1\r\n', /^\d+\r\n$/],
+  ['ma of what is no number', 'ma k\r\n', /^CLIENT_ERROR .*\r\n$/],
+])('after a few bytes that have a megabyte read or copied it is the turn of others: %s', (_name, command, answer) => {
+  const talk = new Talk({}, { maxCommands: 500 });
+  for (const [key, filling] of [['k', '0x'], ['n', '0']] as const) talk.context.store.store('set', key, Buffer.alloc(1_040_000, filling), 0, 0);
+  const answers = talk.inTurns(command.repeat(3));
+  expect(answers).toHaveLength(3);
+  for (const each of answers) expect(each).toMatch(answer);
+  // Small values are nothing.
+  expect(new Talk({}, { maxCommands: 500 }).inTurns(`set k 0 0 1\r\n1\r\nset n 0 0 1\r\n1\r\n${command.repeat(100)}`)).toHaveLength(1);
+});
+
 describe('a retrieval of many keys', () => {
   it.each([
     ['get', `get ${ALL} none\r\nversion\r\nget key7\r\n`],

@@ -68,6 +68,13 @@ describe('RedisSession', () => {
     expect(answers).toEqual(['*0\r\n', '*0\r\n', '*2\r\n$1\r\n0\r\n*0\r\n', '+PONG\r\n']);
   });
 
+  it('lets others in after a few bytes that have a megabyte read or copied', () => {
+    const talk = new RedisTalk({}, { maxCommands: 500 });
+    talk.store.store('set', 'k', Buffer.alloc(1_040_000, 'x'), 0, 0);
+    const answers = talk.inTurns(`${'APPEND k y\r\n'.repeat(2)}INCR k\r\nPING\r\n`);
+    expect(answers).toEqual([':1040001\r\n', ':1040002\r\n', '-ERR value is not an integer or out of range\r\n', '+PONG\r\n']);
+  });
+
   it('answers a command of many values in as many turns as it takes, with the values as they were', () => {
     const text = `MGET ${'k none l '.repeat(200)}\r\nKEYS a*\r\nMULTI\r\nMGET k l none\r\nMGET l k\r\nGET none\r\nEXEC\r\nPING\r\n`;
     const [whole, pieces] = [{}, { maxCommands: 2, maxReplyBytes: 10_000 }].map((limits) => {

@@ -12,7 +12,9 @@ function counting(up: boolean): (exchange: Exchange) => void {
     const { line, store } = exchange;
     const delta = afterKey(exchange, line.uint64(2), 'invalid numeric delta argument');
     if (delta === undefined) return;
-    const result = store.count(line.key(KEY, store), up, BigInt(delta), 0);
+    const key = line.key(KEY, store);
+    const result = store.count(key, up, BigInt(delta), 0);
+    exchange.weigh(result.outcome === 'counted' ? result.item : store.find(key));
     if (result.outcome === 'counted') {
       store.stats.countArithmetic(up, true);
       exchange.reply(result.number);

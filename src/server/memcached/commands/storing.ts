@@ -65,6 +65,7 @@ function storing(mode: StoreMode): (exchange: Exchange) => void {
         : store.store(mode, key, value, flags, deadline);
     stats.countStore(outcome);
     if (mode === 'cas') stats.countCas(outcome);
+    else if (mode === 'append' || mode === 'prepend') exchange.weigh(store.find(key));
     exchange.reply(WORDS[outcome]);
   };
 }

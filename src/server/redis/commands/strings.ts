@@ -128,7 +128,8 @@ function append(exchange: RedisExchange): void {
   } else {
     store.stats.cmdSet++;
     const stored = isStored(exchange, store.store('append', key, request.value(2), 0, 0));
-    if (stored) exchange.integer(store.find(key)?.value.length ?? 0);
+    exchange.weigh(item);
+    if (stored) exchange.integer(item.value.length);
   }
 }
 

@@ -2,9 +2,9 @@ import { ALL_KEYS, command, type Command } from './command';
 import { MAX_REPLY, REPLY_TOO_LARGE, type RedisExchange } from './exchange';
 import { MAX_WATCHED, Transaction } from './transaction';
 
-/** How many items the listings of one transaction may look at, which takes some two seconds. */
-const MAX_LISTED = 4 * 1024 * 1024;
-const TOO_MUCH_LISTED = 'ERR the transaction has listed too many keys';
+/** How many items one transaction may look at, in listings and by the size of what it changes: that takes some two seconds. */
+const MAX_LOOKED = 4 * 1024 * 1024;
+const TAKES_TOO_LONG = 'ERR the transaction takes too long';
 
 /** `MULTI` → OK; the following commands are kept until EXEC. */
 function multi(exchange: RedisExchange): void {
@@ -18,7 +18,7 @@ function multi(exchange: RedisExchange): void {
 
 /**
  * `EXEC` → an array of the replies; nil when a watched key has changed. No other client's command is executed in between, so the replies
- * cannot wait for the client to take them: when they are too long, or listings take too long, the commands that are left are refused one by one.
+ * cannot wait for the client to take them: when they are too long, or what it does takes too long, the commands that are left are refused one by one.
  */
 function exec(exchange: RedisExchange): void {
   const { transaction, watch } = exchange;
@@ -36,7 +36,7 @@ function exec(exchange: RedisExchange): void {
   } else {
     const own = exchange.request;
     const most = exchange.produced + MAX_REPLY;
-    const mostListed = exchange.looked + MAX_LISTED;
+    const mostLooked = exchange.looked + MAX_LOOKED;
     const { maxBytes, maxKeys } = exchange;
     // The replies of one command must be complete before those of the next begin.
     exchange.maxBytes = exchange.maxKeys = Infinity;
@@ -44,7 +44,7 @@ function exec(exchange: RedisExchange): void {
     for (const { request, execute } of transaction.queued) {
       exchange.request = request;
       if (exchange.produced >= most) exchange.error(REPLY_TOO_LARGE);
-      else if (exchange.looked >= mostListed) exchange.error(TOO_MUCH_LISTED);
+      else if (exchange.looked >= mostLooked) exchange.error(TAKES_TOO_LONG);
       else execute();
     }
     exchange.request = own;
