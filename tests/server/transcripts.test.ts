@@ -97,6 +97,26 @@ describeWithMemcached('a script of requests is answered byte for byte as by memc
     // The script was answered at all.
     if (comparable.length > 10) expect(theirs.split('\r\n').length).toBeGreaterThan(10);
   });
+
+  // Which no other command may precede in a packet.
+  it.each(['metadump all', 'metadump 2', 'mgdump hash', 'mgdump 2'])('lru_crawler %s', async (what) => {
+    const list = async (start: () => Promise<TestServer>): Promise<string> => {
+      const server = await start();
+      const [host, port] = server.address.split(':');
+      const socket = connect({ host, port: Number(port) }).setEncoding('latin1');
+      let answer = '';
+      socket.on('data', (text) => (answer += String(text)));
+      socket.write('set k 0 0 1\r\nx\r\n');
+      while (!answer.endsWith('STORED\r\n')) await once(socket, 'data');
+      socket.write(`lru_crawler ${what}\r\n`);
+      while (!/\n(?:END?|ERROR)\r\n$/.test(answer)) await once(socket, 'data');
+      socket.destroy();
+      await server.stop();
+      return mask(answer);
+    };
+    if (answersAlike({ line: what, since: '1.6.43' }, version)) expect(await list(startEmbedded)).toBe(await list(startReal));
+    else console.log(`memcached ${version.join('.')} lists keys differently`);
+  });
 });
 
 it('an answer in pieces is the answer in one', async () => {

@@ -121,7 +121,7 @@ describe('a listing of keys', () => {
     // By another server's session nothing is known of it.
     expect(other.say(text)).toMatch(/END\r\n$/);
     talk.session.close();
-    expect(ask()).toMatch(/^key=/);
+    expect(ask()).toMatch(/^OK\r\nkey=/);
   });
 
   it('`stats cachedump` ends before 2 MiB, and shows no keys that came in base64', () => {

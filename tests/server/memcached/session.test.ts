@@ -326,10 +326,10 @@ describe('Session', () => {
       const now = Math.floor(clock.time() / 1000);
       talk.say('set a%b 0 0 1\r\n1\r\nset c 1 100 200\r\n' + 'x'.repeat(200) + '\r\nget c\r\n');
       expect(talk.say('lru_crawler metadump all\r\n')).toBe(
-        `key=a%25b exp=-1 la=${now} cas=2 fetch=no cls=1 size=63 flags=0 \n` +
+        `OK\r\nkey=a%25b exp=-1 la=${now} cas=2 fetch=no cls=1 size=63 flags=0 \n` +
           `key=c exp=${now + 100} la=${now} cas=3 fetch=yes cls=6 size=264 flags=1 \nEND\r\n`,
       );
-      expect(talk.say('lru_crawler metadump 6\r\n')).toMatch(/^key=c [^\n]*\nEND\r\n$/);
+      expect(talk.say('lru_crawler metadump 6\r\n')).toMatch(/^OK\r\nkey=c [^\n]*\nEND\r\n$/);
       expect(talk.say('stats cachedump 6 0\r\n')).toBe(`ITEM c [200 b; ${now + 100} s]\r\nEND\r\n`);
       expect(talk.say('version\r\nlru_crawler metadump all\r\n')).toContain('ERROR cannot pipeline other commands');
     });

@@ -1,6 +1,9 @@
 import type { Random } from '../command-sequences';
 import { respRequest } from './redis-talk';
 
+/** Opens the servers that have one. */
+export const PASSWORD = 'sesame';
+
 const KEYS = ['k', 'n', 'key', 'a b', '\xff\0', 'K', 'ключ'];
 const INTEGERS = ['0', '1', '-1', '10', '100', '9223372036854775807', '-9223372036854775808'];
 const NOT_INTEGERS = ['', 'x', '01', '+1', '-0', '1.5', '9223372036854775808', '1e3', '- 1'];
@@ -26,6 +29,7 @@ export class RedisCommandWriter {
       () => ['SET', this.key(), this.value()],
       () => ['set', this.key(), this.value(), ...this.setOptions()],
       () => ['SETEX', this.key(), pick(TIMES), this.value()],
+      () => ['PSETEX', this.key(), pick(TIMES), this.value()],
       () => ['SETNX', this.key(), this.value()],
       () => ['GETSET', this.key(), this.value()],
       () => ['get', this.key()],
@@ -38,6 +42,7 @@ export class RedisCommandWriter {
       () => [pick(['INCR', 'DECR', 'incr']), this.key()],
       () => [pick(['INCRBY', 'DECRBY']), this.key(), pick([...INTEGERS, ...NOT_INTEGERS])],
       () => ['EXPIRE', this.key(), pick(TIMES), ...pick([[], [pick(CONDITIONS)], [pick(CONDITIONS), pick(CONDITIONS)], ['x']])],
+      () => ['PEXPIRE', this.key(), pick(TIMES), ...pick([[], [pick(CONDITIONS)]])],
       () => ['TTL', this.key()],
       () => ['PERSIST', this.key()],
       () => [pick(['DEL', 'UNLINK', 'EXISTS']), this.key(), this.key()],
@@ -48,7 +53,9 @@ export class RedisCommandWriter {
       () => ['SELECT', pick(['0', 'x', '99', '9999999999'])],
       () => ['HELLO', ...pick([[], ['2'], ['3'], ['4'], ['x'], ['2', 'SETNAME', 'me'], ['2', 'what']])],
       () => ['CLIENT', ...pick([['GETNAME'], ['SETNAME', 'me'], ['SETNAME', 'a b'], ['nosuch'], ['GETNAME', 'x'], []])],
-      () => ['AUTH', ...pick([['x'], ['default', 'x'], ['me', 'x'], ['a', 'b', 'c']])],
+      () => ['AUTH', ...pick([[PASSWORD], ['default', PASSWORD], ['x'], ['default', 'x'], ['me', 'x'], ['a', 'b', 'c']])],
+      () => [pick(['MULTI', 'MULTI', 'EXEC', 'EXEC', 'DISCARD', 'UNWATCH'])],
+      () => ['WATCH', this.key()],
       () => [pick(['nosuch', 'no such', 'nosuch\0', 'nosuch\r\n', 'x'.repeat(200), '']), this.value(), this.value()],
       () => ['RESET'],
       () => ['FLUSHALL', ...pick([[], ['ASYNC'], ['x']])],

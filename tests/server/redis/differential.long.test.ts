@@ -3,7 +3,7 @@ import { RedisContext } from '../../../src/server/redis/commands/context';
 import { RedisSession } from '../../../src/server/redis/session';
 import { MemoryStore } from '../../../src/server/engine/store';
 import { Random } from '../command-sequences';
-import { RedisCommandWriter } from './command-streams';
+import { PASSWORD, RedisCommandWriter } from './command-streams';
 import { redisBinary, startRedis, type RedisProcess } from './redis-process';
 import { respRequest } from './redis-talk';
 
@@ -15,18 +15,24 @@ const RUNS = Number(process.env['REDIS_DIFFERENTIAL_RUNS'] ?? 2000);
 const FIRST_SEED = Number(process.env['REDIS_DIFFERENTIAL_SEED'] ?? 1);
 
 // Other versions have other words and options.
-const describeWithRedis = redisBinary()?.version.startsWith('7.0.') === true ? describe : describe.skip;
+const describeWithRedis = (redisBinary()?.version.startsWith('7.0.') === true ? describe : describe.skip).each([
+  ['', []],
+  [' that want a password', [{ username: 'default', password: PASSWORD }]],
+]);
 
 /** The one answer that depends on the connection. */
 function normalise(answer: string): string {
   return answer.replace(/(\$2\r\nid\r\n):\d+/g, '$1:1');
 }
 
-describeWithRedis('Redis 7.0 (skipped where it is not installed) and a session', () => {
+describeWithRedis('Redis 7.0 (skipped where it is not installed) and a session%s', (_, auth) => {
   let redis: RedisProcess;
+  /** Empties Redis, and its answer: the connection then is as any other. */
+  const empty = auth.length > 0 ? `AUTH ${PASSWORD}\r\nFLUSHALL\r\nRESET\r\n` : 'FLUSHALL\r\n';
+  const emptied = auth.length > 0 ? '+OK\r\n+OK\r\n+RESET\r\n' : '+OK\r\n';
 
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await startRedis(auth[0]?.password);
   });
 
   afterAll(() => redis.stop());
@@ -54,7 +60,7 @@ describeWithRedis('Redis 7.0 (skipped where it is not installed) and a session',
       end: (): void => undefined,
     };
     const store = new MemoryStore();
-    const session = new RedisSession(new RedisContext({ store }), output);
+    const session = new RedisSession(new RedisContext({ store, auth }), output);
     const bytes = Buffer.from(stream, 'latin1');
     for (let at = 0; at < bytes.length; ) {
       const end = Math.min(bytes.length, at + 1 + random.below(random.pick([3, 50, 5000])));
@@ -71,8 +77,8 @@ describeWithRedis('Redis 7.0 (skipped where it is not installed) and a session',
       const commands = new RedisCommandWriter(random);
       let stream = '';
       for (let left = 1 + random.below(30); left > 0; left--) stream += commands.request(commands.next());
-      const expected = await theirs(`FLUSHALL\r\n${stream}`);
-      expect({ seed, stream, answer: '+OK\r\n' + ours(stream, random) }).toEqual({ seed, stream, answer: expected });
+      const expected = await theirs(`${empty}${stream}`);
+      expect({ seed, stream, answer: emptied + ours(stream, random) }).toEqual({ seed, stream, answer: expected });
     }
   });
 
@@ -91,8 +97,8 @@ describeWithRedis('Redis 7.0 (skipped where it is not installed) and a session',
       }
       // Redis looks no further than a NUL for the end of a line, and would wait.
       stream = stream.replaceAll('\0', '!');
-      const expected = await theirs(`FLUSHALL\r\n${stream}`);
-      const answer = '+OK\r\n' + ours(stream, random);
+      const expected = await theirs(`${empty}${stream}`);
+      const answer = emptied + ours(stream, random);
       // Damage can make keys that are refused here, and of ASYNC a command that Redis has.
       if (!/keys have 1 to|'SYNC'/.test(answer)) expect({ seed, stream, answer }).toEqual({ seed, stream, answer: expected });
     }
@@ -101,7 +107,7 @@ describeWithRedis('Redis 7.0 (skipped where it is not installed) and a session',
   it('match keys alike', async () => {
     const alphabet = Array.from('abc*?[]^-\\*');
     const random = new Random(FIRST_SEED);
-    let stream = 'FLUSHALL\r\n';
+    let stream = `AUTH ${PASSWORD}\r\nFLUSHALL\r\n`;
     for (let left = RUNS; left > 0; left--) {
       const text = (length: number): string => Array.from({ length }, () => random.pick(alphabet)).join('');
       const key = text(1 + random.below(4));

@@ -30,11 +30,11 @@ export function hasRedisCli(): boolean {
 }
 
 /** Starts a Redis that saves nothing on a free port of 127.0.0.1; it ends with `stop`, or with this process. */
-export async function startRedis(): Promise<RedisProcess> {
+export async function startRedis(password = ''): Promise<RedisProcess> {
   const redis = redisBinary();
   if (redis === undefined) throw new Error('redis-server is needed: install it, or set REDIS_BIN');
   const port = await freePort();
-  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--requirepass', password];
   const child = spawn(redis.program, options, { argv0: 'redis-server', stdio: 'ignore' });
   const kill = (): void => {
     child.kill('SIGKILL');

@@ -94,10 +94,9 @@ export function lruCrawler(exchange: Exchange): void {
   }
 }
 
-/** One line for each item, with the key URL-encoded, then `END`. */
+/** `OK`, a line for each item, with the key URL-encoded, then `END`. */
 function metadump(exchange: Exchange): void {
-  const keys = crawl(exchange, 'metadump', 'metadump');
-  if (keys !== undefined) list(exchange, keys, 0, metadumpLine, 'END');
+  dump(exchange, crawl(exchange, 'metadump', 'metadump'), metadumpLine, 'END');
 }
 
 function metadumpLine(exchange: Exchange, item: Item): string {
@@ -114,14 +113,20 @@ function metadumpLine(exchange: Exchange, item: Item): string {
 
 /** `OK`, an `mg <key>` line for each item, then `EN`. */
 function mgdump(exchange: Exchange): void {
-  const keys = crawl(exchange, 'mgdump', 'key dump');
-  if (keys === undefined) return;
-  exchange.reply('OK');
-  list(exchange, keys, 0, mgdumpLine, 'EN');
+  dump(exchange, crawl(exchange, 'mgdump', 'key dump'), mgdumpLine, 'EN');
 }
 
 function mgdumpLine(_exchange: Exchange, { key, marks }: Item): string {
   return (marks & BINARY_KEY) === 0 ? `mg ${key}\r\n` : `mg ${encodeBase64(key)} b\r\n`;
+}
+
+type LineOf = (exchange: Exchange, item: Item) => string;
+
+/** Since 1.6.43 memcached says OK before it lists anything. */
+function dump(exchange: Exchange, keys: readonly string[] | undefined, lineOf: LineOf, end: string): void {
+  if (keys === undefined) return;
+  exchange.reply('OK');
+  list(exchange, keys, 0, lineOf, end);
 }
 
 /** Sends a line for each of the keys from `from` on, a share in each turn; an item that is gone by its turn has none. */
@@ -129,7 +134,7 @@ function list(
   exchange: Exchange,
   keys: readonly string[],
   from: number,
-  lineOf: (exchange: Exchange, item: Item) => string,
+  lineOf: LineOf,
   end: string,
 ): void {
   const { store, context } = exchange;
