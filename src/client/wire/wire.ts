@@ -617,8 +617,9 @@ function describe(cause: Error | undefined): string {
   if (cause === undefined) return 'the server closed the connection';
   // Not by its class: it may be that of another realm.
   // OpenSSL's messages end with a line end.
-  if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message.trim();
-  const messages = cause.errors.map((error: Error | undefined) => String(error?.message ?? error));
+  const { errors } = cause as { readonly errors?: unknown };
+  if (!Array.isArray(errors)) return cause.message.trim();
+  const messages = errors.map((error: Error | undefined) => String(error?.message ?? error));
   return [...new Set(messages)].join(', ') || cause.message;
 }
 
