@@ -98,11 +98,9 @@ export class Connection implements Executor {
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
-    const { maxPending, timeout } = this.#settings;
     if (options?.signal?.aborted) return refusedByCaller(this.meter, command, options.signal);
-    if ((this.#wire?.pending ?? 0) < maxPending) return startCall(this, command, options);
-    const why = `${maxPending} calls are already waiting for ${this.server}; slow down, use getMany/setMany, or raise maxPending`;
-    return overloaded(this.meter, command, maxPending, timeout, why);
+    if ((this.#wire?.pending ?? 0) >= this.#settings.maxPending) return this.#overloaded(command);
+    return startCall(this, command, options);
   }
 
   /** Takes a call that was made elsewhere; `maxPending` does not apply. */
@@ -126,6 +124,12 @@ export class Connection implements Executor {
     const wire = this.#wire;
     this.#wire = undefined;
     return this.#closings.add(wire?.retire());
+  }
+
+  #overloaded(command: Command<unknown>): Promise<never> {
+    const { maxPending, timeout } = this.#settings;
+    const why = `${maxPending} calls are already waiting for ${this.server}; slow down, use getMany/setMany, or raise maxPending`;
+    return overloaded(this.meter, command, maxPending, timeout, why);
   }
 }
 

@@ -40,7 +40,7 @@ export const CHANNELS = {
   batch: BATCH,
   /** A call has waited for a connection of a pool. */
   poolWait: POOL_WAIT,
-  /** A server's state has changed. */
+  /** A server's state has changed: one of a cluster, or that of a client with `retryTimeout`. */
   serverState: SERVER_STATE,
   /** The servers of a cluster have changed. */
   servers: SERVERS,
