@@ -1213,6 +1213,10 @@ describe('over other clients', () => {
     const caches = clients.map((client) => new ReadThroughCache(client, { cacheTimeout: 200, ...options }));
     expect(await Promise.all(caches.map((cache) => cache.get(key, load as never)))).toEqual(['v', 'v', 'v']);
     expect(load).toHaveBeenCalledTimes(1);
+    // Nor do writes, which ask for versions first, give up before there is one.
+    const writer = several ? new HashClient([slow, quick], { connect }) : new Client(slow, { connect });
+    expect(await new ReadThroughCache(writer, { cacheTimeout: 200, ...options }).set(key, 'set')).toBe(true);
+    clients.push(writer);
     for (const cache of caches) await cache.close();
     await Promise.all([...clients, places].map((client) => client.close()));
     await Promise.all(servers.map((server) => server.close()));
