@@ -1,7 +1,8 @@
 import { Client } from '../client/client';
+import type { Executor } from '../client/executor';
 import { nextClientId } from '../client/observe';
 import { FallbackClient } from '../client/policies/fallback-client';
-import { encodePrefix, type Key } from '../protocol/key';
+import { encodePrefix, routingPart } from '../protocol/key';
 import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom } from '../runtime/random';
 import type { Serde } from '../serde/serde';
@@ -67,7 +68,7 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   const random = options.random ?? systemRandom;
   const serde: Serde<unknown, unknown> = clientSerde ?? new TypedSerde();
   const { cacheTimeout, tags } = settings.entry;
-  const serverOf = serverOfKeys(client);
+  const serverOf = serverOfKeys(client.executor);
   const epoch = (): number => writes.epoch;
 
   const executor = rejecting(client.executor);
@@ -158,13 +159,12 @@ function clientIdOf(client: object): number {
   return 'clientId' in client && typeof client.clientId === 'number' ? client.clientId : nextClientId();
 }
 
-/** Returns the name of the server that owns a key; '' for all keys where the client does not say. */
-function serverOfKeys(client: object): (place: Place) => string {
-  if (!('serverFor' in client) || typeof client.serverFor !== 'function') return () => '';
-  const placing = client as { serverFor(key: Key): string | undefined };
+/** Returns the name of the server that owns a key, also behind a policy; '' for all keys where there is one server. */
+function serverOfKeys({ monitor }: Executor): (place: Place) => string {
+  if (monitor?.serverFor === undefined) return () => '';
   return ({ key }) => {
     try {
-      return placing.serverFor(key) ?? '';
+      return monitor.serverFor?.(routingPart(key)) ?? '';
     } catch {
       // A hasher of the user's own: the command itself tells what is wrong with it.
       return '';

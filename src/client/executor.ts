@@ -1,6 +1,7 @@
 import type { Command } from './command';
 import type { ServerMetrics } from './meter';
 import type { CommandMessage } from './observe';
+import type { KeyPart } from '../protocol/key';
 
 /** The options of every call. */
 export interface CallOptions {
@@ -24,7 +25,9 @@ export interface Monitor {
   /** The number that messages on `CHANNELS` have. */
   readonly clientId: number;
   /** The server's name, where there is only one. */
-  readonly server: string | undefined;
+  readonly server?: string | undefined;
+  /** The name of the server that owns a key, by the part of it that places it; where there are several. */
+  serverFor?(part: KeyPart): string | undefined;
   /** What was counted, by server. */
   metrics(): Map<string, ServerMetrics>;
 }

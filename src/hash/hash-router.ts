@@ -74,7 +74,7 @@ export class HashRouter implements Executor {
   readonly #meters = new Map<string, ServerMeter>();
   readonly monitor: Monitor = {
     clientId: nextClientId(),
-    server: undefined,
+    serverFor: (part) => this.serverFor(part),
     metrics: () => new Map(this.#all.map(({ name, meter, executor }) => [name, meter.snapshot(executor.pending)])),
   };
   /** How many servers are dead: these must be probed. */

@@ -1,11 +1,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { CacheLoadTimeoutError, Client, FallbackClient, HashClient, MemcacheConnectError, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, type Executor } from '../../src';
+import { CacheLoadTimeoutError, Client, FallbackClient, HashClient, MemcacheConnectError, MemcacheError, MemcacheIllegalInputError, MemcacheUnknownCommandError, RetryingClient, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions, type LoadContext } from '../../src/cache';
 import { connectSocket, type Connect, type Transport } from '../../src/client/wire/transport';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { systemClock } from '../../src/runtime/clock';
 import { MemcachedServer } from '../../src/server';
 import { Fleet, type Process } from './support/fleet';
+
+/** A cache that cannot be reached. */
+class Gone implements Executor {
+  execute(): Promise<never> {
+    return Promise.reject(new MemcacheConnectError('nobody is there'));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
 
 function keysOf(list: readonly unknown[]): string[] {
   return list.map(String).sort();
@@ -1193,6 +1204,29 @@ describe('over other clients', () => {
     expect(cache.stats().hit).toBe(hit + 1);
   });
 
+  it.each([
+    ['HashClient', (cluster: Client): Client => cluster],
+    ['RetryingClient', (cluster: Client): Client => new RetryingClient(cluster)],
+    ['FallbackClient', (cluster: Client): Client => new FallbackClient([cluster, new Client(new Gone())])],
+  ])('%s: one server of a cluster that is down opens no circuit of the others', async (_, around) => {
+    const servers = await Promise.all([MemcachedServer.start(), MemcachedServer.start()]);
+    const [down, up] = servers.map(({ address }) => address) as [string, string];
+    const cluster = new HashClient([down, up], { retryAttempts: 1000 });
+    const client = around(cluster);
+    const cache = new ReadThroughCache(client, { cacheTimeout: 5000 });
+    const keysOf = (server: string): string[] => Array.from({ length: 40 }, (_each, i) => `k${i}`).filter((key) => cluster.serverFor(key) === server).slice(0, 8);
+    for (const key of [...keysOf(down), ...keysOf(up)]) await cache.get(key, () => 1);
+    await cache.close();
+    await servers[0].close();
+    for (const key of keysOf(down)) expect(await cache.get(key, () => 2)).toBe(2);
+    expect(cache.stats()['circuit-open']).toBe(1);
+    const load = jest.fn(() => 2);
+    for (const key of keysOf(up)) expect(await cache.get(key, load)).toBe(1);
+    expect(load).not.toHaveBeenCalled();
+    await Promise.all([client.close(), cluster.close()]);
+    await servers[1].close();
+  });
+
   it.each<[string, boolean, CacheOptions]>([
     ['of one server', false, {}],
     ['of one server', false, { namespace: 'n' }],
@@ -1227,6 +1261,10 @@ describe('over other clients', () => {
     const caches = clients.map((client) => new ReadThroughCache(client, { cacheTimeout: 200, ...options }));
     expect(await Promise.all(caches.map((cache) => cache.get(key, load as never)))).toEqual(['v', 'v', 'v']);
     expect(load).toHaveBeenCalledTimes(1);
+    // Nor do writes, which ask for versions first, give up before there is one.
+    const writer = several ? new HashClient([slow, quick], { connect }) : new Client(slow, { connect });
+    expect(await new ReadThroughCache(writer, { cacheTimeout: 200, ...options }).set(key, 'set')).toBe(true);
+    clients.push(writer);
     for (const cache of caches) await cache.close();
     await Promise.all([...clients, places].map((client) => client.close()));
     await Promise.all(servers.map((server) => server.close()));

@@ -33,11 +33,7 @@ export class ServerCounters implements Counters {
   }
 
   opened(name: string): Promise<void> | undefined {
-    return this.#gate.opened(() => this.#serverOf(this.#keys.counter(name)))?.then(() => this.#known());
-  }
-
-  async #known(): Promise<void> {
-    if (this.#gate.abilities === undefined) await this.#gate.ready(this.#limit);
+    return this.#gate.isOpening ? this.#known(this.#keys.counter(name)) : undefined;
   }
 
   async read(name: string): Promise<Version> {
@@ -50,7 +46,8 @@ export class ServerCounters implements Counters {
 
   async #send(name: string, change: boolean): Promise<Version> {
     const place = this.#keys.counter(name);
-    await this.#known();
+    // Nothing is awaited in vain: the question is to travel with that for the entry.
+    if (this.#gate.isOpening || this.#gate.abilities === undefined) await this.#known(place);
     const first = 1 + Math.floor(this.#random() * 2 ** 52);
     if (this.#gate.abilities?.leases === true) {
       try {
@@ -63,6 +60,12 @@ export class ServerCounters implements Counters {
       }
     }
     return change ? this.#changeClassic(place, first) : this.#readClassic(place, first);
+  }
+
+  /** Until it is known what the servers can do. The making of the first connection takes nothing of the time for that. */
+  async #known(counter: Place): Promise<void> {
+    await this.#gate.opened(() => this.#serverOf(counter));
+    if (this.#gate.abilities === undefined) await this.#gate.ready(this.#limit);
   }
 
   async #readClassic({ wireKey, key }: Place, first: number): Promise<Version> {

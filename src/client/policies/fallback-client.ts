@@ -116,7 +116,7 @@ export class Fallback implements Executor {
     if (monitor === undefined) return undefined;
     return {
       clientId: monitor.clientId,
-      server: undefined,
+      serverFor: (part) => monitor.serverFor?.(part),
       metrics: () => mergeMetrics(this.#executors.map((executor) => executor.monitor?.metrics() ?? new Map<string, ServerMetrics>())),
     };
   }

@@ -131,7 +131,12 @@ export class Retrier implements Executor {
   get monitor(): Monitor | undefined {
     const { monitor } = this.#next;
     if (monitor === undefined) return undefined;
-    return { clientId: monitor.clientId, server: monitor.server, metrics: () => withRetries(monitor.metrics(), this.#repeats) };
+    return {
+      clientId: monitor.clientId,
+      server: monitor.server,
+      serverFor: (part) => monitor.serverFor?.(part),
+      metrics: () => withRetries(monitor.metrics(), this.#repeats),
+    };
   }
 
   /** Calls that wait for their next attempt fail now: the attempt would open what is being closed. */
