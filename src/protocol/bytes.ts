@@ -1,4 +1,5 @@
 /** Reading text and numbers out of bytes. */
+import * as encodings from 'node:buffer';
 
 /** Three methods that every Node `Buffer` has and its type does not name; `toString` with a range, and `write`, cost 30 ns more per call. */
 interface SlicingBuffer {
@@ -17,14 +18,30 @@ export function latin1Write(buffer: Buffer, text: string): void {
   (buffer as Buffer & SlicingBuffer).latin1Write(text, 0, text.length);
 }
 
+/**
+ * Node 20 and 22 take 3.5 ns for each byte of text that is not ASCII; by way of UTF-16 it is 0.25, and 0.03 for ASCII to be known as such. It
+ * pays from 1 KB on: 60 KB of Cyrillic took 181 µs, and takes 13.
+ */
+const SLOW_UTF8 = process.version < 'v24';
+const LONG_TEXT = 1024;
+
 /** `buffer[start, end)` as UTF-8 text. */
 export function utf8Slice(buffer: Buffer, start: number, end: number): string {
+  if (SLOW_UTF8 && end - start >= LONG_TEXT) {
+    const text = buffer.subarray(start, end);
+    if (!encodings.isAscii(text) && encodings.isUtf8(text)) return encodings.transcode(text, 'utf8', 'ucs2').toString('ucs2');
+  }
   return (buffer as Buffer & SlicingBuffer).utf8Slice(start, end);
 }
 
 /** Whether it is a Uint8Array of any realm: where jest gives tests a browser's globals, a Buffer is none of theirs. */
 export function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array || (ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]');
+}
+
+/** The same memory as a Buffer. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** A copy of `buffer[start, end)`; `Buffer.from(buffer.subarray(start, end))` would make one more object, a tenth of `executeMeta`. */
