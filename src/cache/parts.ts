@@ -2,7 +2,7 @@ import { Client } from '../client/client';
 import type { Executor } from '../client/executor';
 import { nextClientId } from '../client/observe';
 import { FallbackClient } from '../client/policies/fallback-client';
-import { encodePrefix, routingPart } from '../protocol/key';
+import { encodePrefix, routingPart, type Key } from '../protocol/key';
 import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom } from '../runtime/random';
 import type { Serde } from '../serde/serde';

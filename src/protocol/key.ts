@@ -5,7 +5,7 @@
  */
 import { MemcacheIllegalInputError } from '../errors';
 import { isIterable } from '../options/rule';
-import { isBytes, latin1Slice } from './bytes';
+import { asBuffer, isBytes, latin1Slice } from './bytes';
 import { MAX_KEY_LENGTH } from './limits';
 
 /** One part of a key. A string is sent as UTF-8. */
@@ -41,13 +41,7 @@ export function encodeKey(key: Key, rules: KeyRules): string {
   }
   if (isPair(key)) toBytes(key[0], 'routing key');
   const encoded = rules.prefix + encodeBytes(storedPart(key), 'key', rules.allowUnicode);
-  if (encoded.length === 0) throw new MemcacheIllegalInputError('key must not be empty');
-  if (encoded.length > MAX_KEY_LENGTH) {
-    throw new MemcacheIllegalInputError(
-      `key must be at most ${MAX_KEY_LENGTH} bytes long, prefix included; this one has ${encoded.length}`,
-    );
-  }
-  return encoded;
+  return checkLength(encoded, `${MAX_KEY_LENGTH} bytes long, prefix included`, encoded.length);
 }
 
 /**
@@ -57,11 +51,12 @@ export function encodeKey(key: Key, rules: KeyRules): string {
  */
 export function encodeBase64Key(key: Key, rules: KeyRules): string {
   const bytes = Buffer.concat([Buffer.from(rules.prefix, 'latin1'), toBytes(storedPart(key), 'key')]);
-  const encoded = bytes.toString('base64');
-  if (encoded.length === 0) throw new MemcacheIllegalInputError('key must not be empty');
-  if (encoded.length > MAX_KEY_LENGTH) {
-    throw new MemcacheIllegalInputError(`key must be at most 186 bytes long in base64; this one has ${bytes.length}`);
-  }
+  return checkLength(bytes.toString('base64'), '186 bytes long in base64', bytes.length);
+}
+
+function checkLength(encoded: string, atMost: string, length: number): string {
+  if (length === 0) throw new MemcacheIllegalInputError('key must not be empty');
+  if (encoded.length > MAX_KEY_LENGTH) throw new MemcacheIllegalInputError(`key must be at most ${atMost}; this one has ${length}`);
   return encoded;
 }
 
@@ -132,7 +127,7 @@ function encodeBytes(part: unknown, name: string, allowUnicode: boolean): string
 }
 
 function toBytes(part: unknown, name: string): Buffer {
-  if (isBytes(part)) return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+  if (isBytes(part)) return asBuffer(part);
   if (typeof part !== 'string') {
     throw new MemcacheIllegalInputError(
       `${name} must be a string, a Uint8Array${name === 'key' ? ' or a pair [routingKey, key] of these' : ''}${Array.isArray(part) ? '; several keys are for getMany' : ''}`,

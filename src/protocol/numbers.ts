@@ -6,9 +6,7 @@ import { MAX_FLAGS } from './limits';
 
 /** A count that fits the server's unsigned 64 bits, as text. */
 export function encodeCount(name: string, value: unknown): string {
-  const legal =
-    typeof value === 'bigint' ? value >= 0n && isUint64(value.toString()) : Number.isSafeInteger(value) && Number(value) >= 0;
-  if (!legal) {
+  if (!(typeof value === 'bigint' ? isUint64(String(value)) : isWholeNumber(value, 0, 2 ** 53 - 1))) {
     throw new MemcacheIllegalInputError(`${name} must be a whole number from 0 to 2^53 - 1, or a bigint from 0n to 2n ** 64n - 1n`);
   }
   return String(value);

@@ -1,5 +1,5 @@
 import { MemcacheIllegalInputError } from '../errors';
-import { latin1Slice } from './bytes';
+import { asBuffer, latin1Slice } from './bytes';
 
 /**
  * The bytes of the requests that leave together. Lines and small blocks are gathered in one string of one character per
@@ -109,8 +109,8 @@ export const COPIED_UP_TO = 65_536;
 
 /** Copies lie side by side in blocks of this size: a block of its own for each would take twice the time from 64 KB on. */
 const SLAB_SIZE = 262_144;
-let slab: Buffer | undefined;
-let slabUsed = 0;
+let slab: Buffer;
+let slabUsed = SLAB_SIZE;
 
 /** From this length on text is encoded to see whether it is ASCII: counting its bytes takes twice as long or more, in Node 24 up to eight times. */
 const ENCODED_FROM = 512;
@@ -129,7 +129,7 @@ export function toBlock(data: string | Uint8Array): string | Uint8Array {
   if (typeof data === 'string') return encoded(data);
   if (data.length <= TEXT_UP_TO) {
     checkPresent(data);
-    return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
+    return asBuffer(data).toString('latin1');
   }
   if (data.length <= COPIED_UP_TO) return copyInSlab(data);
   return isResizable(data.buffer) ? Buffer.from(data) : data;
@@ -159,13 +159,12 @@ function checkPresent(data: Uint8Array): void {
 }
 
 function copyInSlab(data: Uint8Array): Uint8Array {
-  if (slab === undefined || SLAB_SIZE - slabUsed < data.length) {
+  if (SLAB_SIZE - slabUsed < data.length) {
     slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
     slabUsed = 0;
   }
-  const copy = slab.subarray(slabUsed, slabUsed + data.length);
+  const copy = slab.subarray(slabUsed, (slabUsed += data.length));
   copy.set(data);
-  slabUsed += data.length;
   return copy;
 }
 
@@ -179,8 +178,8 @@ function isDetached(data: Uint8Array): boolean {
 }
 
 /** A view of such a buffer may change its length at any time. */
-function isResizable(buffer: ArrayBufferLike): boolean {
-  return ('resizable' in buffer && buffer.resizable === true) || ('growable' in buffer && buffer.growable === true);
+function isResizable({ resizable, growable }: ArrayBufferLike & { resizable?: boolean; growable?: boolean }): boolean {
+  return resizable ?? growable ?? false;
 }
 
 function detached(): MemcacheIllegalInputError {

@@ -23,6 +23,17 @@ describe('StringSerde', () => {
     expect(strings.deserialize(Buffer.from(strings.serialize(text).data))).toBe(text);
   });
 
+  it.each(['ж', 'é', '漢', '🍺', 'hello world, é ', '\ufeffa'])('reads long text as Buffer does, %j', (unit) => {
+    for (const length of [1000, 1023, 1024, 1025, 1030, 70_000]) {
+      const bytes = Buffer.from(unit.repeat(length)).subarray(0, length);
+      // A part of a character at the end, and a byte that no text has.
+      for (const part of [bytes, Buffer.from(bytes.toString()), Buffer.concat([bytes, Buffer.of(0xff), bytes])]) {
+        expect(strings.deserialize(part)).toBe(part.toString());
+        expect(strings.deserializeInPlace(Buffer.concat([Buffer.of(0xd0), part, Buffer.of(0xb6)]), 1, 1 + part.length)).toBe(part.toString());
+      }
+    }
+  });
+
   it.each(['\ud800', 'a\udc00b', '\udc00\ud800', '🍺\ud83c'])('refuses half a surrogate pair, %#', (text) => {
     expect(() => strings.serialize(text)).toThrow(/lone surrogate/);
   });
