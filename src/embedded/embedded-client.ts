@@ -32,7 +32,9 @@ export class EmbeddedClient<Out = CacheValue, In = Out> extends Client<Out, In> 
     const store = given ?? new MemoryStore({ clock: options.clock });
     if (!(store instanceof MemoryStore)) throw new MemcacheIllegalInputError('store must be a MemoryStore, or undefined for one of its own; options are the second argument');
     const context = new ServerContext({ store });
-    const connection = new Connection({ path: 'embedded' }, { ...options, connect: connectInProcess(context) });
+    // Not a copy, which would lack what the options inherit.
+    const settings: object = { __proto__: options, connect: connectInProcess(context) };
+    const connection = new Connection({ path: 'embedded' }, settings);
     super(new DirectReads(connection, context, options.maxValueSize ?? DEFAULT_MAX_VALUE_SIZE), options);
     this.store = store;
   }

@@ -10,6 +10,7 @@ import {
   type ClientOptions,
   type HashClientOptions,
 } from '../../src';
+import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
 import { failure, illegal } from '../support/contract';
 
@@ -136,6 +137,13 @@ it.each(makers)('a %s takes options that are inherited', async (_, make) => {
   expect(performance.now() - started).toBeLessThan(900);
   expect(client.options.keyPrefix).toBe('a:');
   server.faults = undefined;
+  await client.close();
+});
+
+it('an EmbeddedClient takes options that are inherited', async () => {
+  const client = new EmbeddedClient(undefined, Object.create({ maxPending: 1 }) as ClientOptions);
+  const [first, second] = await Promise.allSettled([client.set('k', 'v'), client.set('k', 'w')]);
+  expect([first, second]).toMatchObject([{ value: true }, { reason: { code: 'MEMCACHE_OVERLOADED' } }]);
   await client.close();
 });
 
