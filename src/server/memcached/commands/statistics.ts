@@ -14,10 +14,16 @@ const MAX_CACHEDUMP = 2 * 1024 * 1024 - 6;
 /** A line of a report. */
 type Stat = (name: string, value: string | number) => void;
 
-/** The topics that are answered by `STAT` lines, in the order in which an abbreviation is looked for. */
-const REPORTS: readonly (readonly [topic: string, (exchange: Exchange, stat: Stat) => void])[] = [
+type Report = (exchange: Exchange, stat: Stat) => void;
+
+/** The topics that are answered by `STAT` lines: those that may be abbreviated, in the order in which they are looked for, … */
+const ABBREVIATED: readonly (readonly [topic: string, Report])[] = [
   ['conns', connections],
   ['extstore', () => undefined],
+];
+
+/** … and those that may not. */
+const WHOLE: readonly (readonly [topic: string, Report])[] = [
   ['items', items],
   ['slabs', slabs],
   ['sizes', sizes],
@@ -39,13 +45,13 @@ export function stats(exchange: Exchange): void {
   } else if (line.abbreviates(1, 'cachedump')) {
     cachedump(exchange);
   } else {
-    const report = REPORTS.find(([topic]) => line.abbreviates(1, topic));
+    const [, report] = ABBREVIATED.find(([topic]) => line.abbreviates(1, topic)) ?? WHOLE.find(([topic]) => line.is(1, topic)) ?? [];
     if (report === undefined) exchange.reply('ERROR');
-    else answer(exchange, report[1]);
+    else answer(exchange, report);
   }
 }
 
-function answer(exchange: Exchange, report: (exchange: Exchange, stat: Stat) => void): void {
+function answer(exchange: Exchange, report: Report): void {
   report(exchange, (name, value) => {
     exchange.text(`STAT ${name} ${value}\r\n`);
   });
