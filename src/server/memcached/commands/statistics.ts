@@ -257,8 +257,8 @@ function detail(exchange: Exchange): void {
 }
 
 /**
- * `stats cachedump <class> <limit>` → `ITEM <key> [<bytes> b; <unix time> s]` lines; a limit of 0 is none. As in memcached, it ends
- * before it is longer than 2 MiB, and shows no keys that came in base64.
+ * `stats cachedump <class> <limit>` → `ITEM <key> [<bytes> b; <unix time> s]` lines, of what was used last first; a limit of 0 is none.
+ * As in memcached, it ends before it is longer than 2 MiB, and shows no keys that came in base64.
  */
 function cachedump(exchange: Exchange): void {
   const { line, store, context } = exchange;
@@ -273,7 +273,7 @@ function cachedump(exchange: Exchange): void {
     const wallClock = Math.floor(store.clock.time() / 1000);
     let left = limit === 0 ? Infinity : limit;
     let room = MAX_CACHEDUMP;
-    for (const item of store.items()) {
+    for (const item of Array.from(store.items()).reverse()) {
       if ((item.marks & BINARY_KEY) !== 0 || slabClass(sizeOf(item, store.cas)) !== number) continue;
       const expires = item.deadline === 0 ? 0 : wallClock + store.secondsLeft(item);
       const text = `ITEM ${item.key} [${item.value.length} b; ${expires} s]\r\n`;
