@@ -331,6 +331,9 @@ describe('Session', () => {
       );
       expect(talk.say('lru_crawler metadump 6\r\n')).toMatch(/^OK\r\nkey=c [^\n]*\nEND\r\n$/);
       expect(talk.say('stats cachedump 6 0\r\n')).toBe(`ITEM c [200 b; ${now + 100} s]\r\nEND\r\n`);
+      // The latest first, so that a limit leaves out what is old.
+      talk.say('set d 0 0 1\r\n1\r\nset e 0 0 1\r\n1\r\nget d\r\n');
+      expect(talk.say('stats cachedump 1 2\r\n')).toBe('ITEM d [1 b; 0 s]\r\nITEM e [1 b; 0 s]\r\nEND\r\n');
       expect(talk.say('version\r\nlru_crawler metadump all\r\n')).toContain('ERROR cannot pipeline other commands');
     });
 

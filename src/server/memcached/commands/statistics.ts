@@ -16,10 +16,16 @@ const MAX_CACHEDUMP = 2 * 1024 * 1024 - 6;
 /** A line of a report. */
 type Stat = (name: string, value: string | number) => void;
 
-/** The topics that are answered by `STAT` lines, in the order in which an abbreviation is looked for. */
-const REPORTS: readonly (readonly [topic: string, (exchange: Exchange, stat: Stat) => void])[] = [
+type Report = (exchange: Exchange, stat: Stat) => void;
+
+/** The topics that are answered by `STAT` lines: those that may be abbreviated, in the order in which they are looked for, … */
+const ABBREVIATED: readonly (readonly [topic: string, Report])[] = [
   ['conns', connections],
   ['extstore', () => undefined],
+];
+
+/** … and those that may not. */
+const WHOLE: readonly (readonly [topic: string, Report])[] = [
   ['items', items],
   ['slabs', slabs],
   ['sizes', sizes],
@@ -42,13 +48,13 @@ export function stats(exchange: Exchange): void {
   } else if (line.abbreviates(1, 'cachedump')) {
     cachedump(exchange);
   } else {
-    const report = REPORTS.find(([topic]) => line.abbreviates(1, topic));
+    const [, report] = ABBREVIATED.find(([topic]) => line.abbreviates(1, topic)) ?? WHOLE.find(([topic]) => line.is(1, topic)) ?? [];
     if (report === undefined) exchange.reply('ERROR');
-    else answer(exchange, report[1]);
+    else answer(exchange, report);
   }
 }
 
-function answer(exchange: Exchange, report: (exchange: Exchange, stat: Stat) => void): void {
+function answer(exchange: Exchange, report: Report): void {
   report(exchange, (name, value) => {
     exchange.text(`STAT ${name} ${value}\r\n`);
   });
@@ -267,8 +273,8 @@ function detail(exchange: Exchange): void {
 }
 
 /**
- * `stats cachedump <class> <limit>` → `ITEM <key> [<bytes> b; <unix time> s]` lines; a limit of 0 is none. As in memcached, it ends
- * before it is longer than 2 MiB, and shows no keys that came in base64.
+ * `stats cachedump <class> <limit>` → `ITEM <key> [<bytes> b; <unix time> s]` lines, of what was used last first; a limit of 0 is none.
+ * As in memcached, it ends before it is longer than 2 MiB, and shows no keys that came in base64.
  */
 function cachedump(exchange: Exchange): void {
   const { line, store, context } = exchange;
@@ -283,7 +289,7 @@ function cachedump(exchange: Exchange): void {
     const wallClock = Math.floor(store.clock.time() / 1000);
     let left = limit === 0 ? Infinity : limit;
     let room = MAX_CACHEDUMP;
-    for (const item of store.items()) {
+    for (const item of Array.from(store.items()).reverse()) {
       if ((item.marks & BINARY_KEY) !== 0 || slabClass(sizeOf(item, store.cas)) !== number) continue;
       const expires = item.deadline === 0 ? 0 : wallClock + store.secondsLeft(item);
       const text = `ITEM ${item.key} [${item.value.length} b; ${expires} s]\r\n`;
