@@ -10,16 +10,18 @@ const UNSET = -1;
 const NEVER = -2;
 
 /** The marks of a call, one bit each. */
-const SETTLED = 1;
-const SHARES_REPLY = 2;
-const ANSWERED = 4;
-const SEPARATE = 8;
-const IN_COMPANY = 16;
-const TWINNED = 32;
-const FIRST_CHANCE = 64;
-const SECOND_CHANCE = 128;
-const UNAWAITED = 256;
-const FOLLOWING = 512;
+const enum Mark {
+  Settled = 1,
+  SharesReply = 2,
+  Answered = 4,
+  Separate = 8,
+  InCompany = 16,
+  Twinned = 32,
+  FirstChance = 64,
+  SecondChance = 128,
+  Unawaited = 256,
+  Following = 512,
+}
 
 /**
  * One execution of a command on one connection: the promise, and where it stands. A call that has settled keeps its
@@ -45,67 +47,67 @@ export class Call<R> {
 
   /** Whether it ends when its caller wants it to. */
   get mayBeAborted(): boolean {
-    return (this.#marks & FOLLOWING) !== 0;
+    return (this.#marks & Mark.Following) !== 0;
   }
 
   /** Whether its promise has settled. */
   get settled(): boolean {
-    return (this.#marks & SETTLED) !== 0;
+    return (this.#marks & Mark.Settled) !== 0;
   }
 
   /** Whether the reply ends with this call: false for all but the last of the gets that share a line. */
   get endsReply(): boolean {
-    return (this.#marks & SHARES_REPLY) === 0;
+    return (this.#marks & Mark.SharesReply) === 0;
   }
 
   set endsReply(ends: boolean) {
-    this.#marks = ends ? this.#marks & ~SHARES_REPLY : this.#marks | SHARES_REPLY;
+    this.#marks = ends ? this.#marks & ~Mark.SharesReply : this.#marks | Mark.SharesReply;
   }
 
   /** Whether its own part of a shared reply has arrived. */
   get answered(): boolean {
-    return (this.#marks & ANSWERED) !== 0;
+    return (this.#marks & Mark.Answered) !== 0;
   }
 
   markAnswered(): void {
-    this.#marks |= (this.#marks & SETTLED) === 0 ? ANSWERED : ANSWERED | UNAWAITED;
+    this.#marks |= (this.#marks & Mark.Settled) === 0 ? Mark.Answered : Mark.Answered | Mark.Unawaited;
   }
 
   /** Whether it had settled before its reply came, or has settled and got none. */
   get unawaited(): boolean {
-    return (this.#marks & (SETTLED | ANSWERED)) === SETTLED || (this.#marks & UNAWAITED) !== 0;
+    return (this.settled && !this.answered) || (this.#marks & Mark.Unawaited) !== 0;
   }
 
   /** Whether its keys are asked for one by one, since a reply for several was broken by an error. */
   get separate(): boolean {
-    return (this.#marks & SEPARATE) !== 0;
+    return (this.#marks & Mark.Separate) !== 0;
   }
 
   markSeparate(): void {
-    this.#marks |= SEPARATE;
+    this.#marks |= Mark.Separate;
   }
 
   /** Of a call that ends the reply to a shared line: whether the line holds another key than its own. */
   get inCompany(): boolean {
-    return (this.#marks & IN_COMPANY) !== 0;
+    return (this.#marks & Mark.InCompany) !== 0;
   }
 
   markInCompany(): void {
-    this.#marks |= IN_COMPANY;
+    this.#marks |= Mark.InCompany;
   }
 
   /** Whether a later call of the same line is for the same key, and is answered with this one. */
   get twinned(): boolean {
-    return (this.#marks & TWINNED) !== 0;
+    return (this.#marks & Mark.Twinned) !== 0;
   }
 
   markTwinned(): void {
-    this.#marks |= TWINNED;
+    this.#marks |= Mark.Twinned;
   }
 
   /** Makes it as if it had not been written, so that it can be sent over another connection. */
   rewind(): void {
-    this.#marks &= SETTLED | SEPARATE | FOLLOWING | FIRST_CHANCE | SECOND_CHANCE;
+    this.#marks &= Mark.Settled | Mark.Separate | Mark.Following | Mark.FirstChance | Mark.SecondChance;
     this.reader = undefined;
   }
 
@@ -136,13 +138,13 @@ export class Call<R> {
 
   /** How often it was given more time, since it came due while the process stood still. */
   get chances(): number {
-    if ((this.#marks & FIRST_CHANCE) === 0) return 0;
-    return (this.#marks & SECOND_CHANCE) === 0 ? 1 : 2;
+    if ((this.#marks & Mark.FirstChance) === 0) return 0;
+    return (this.#marks & Mark.SecondChance) === 0 ? 1 : 2;
   }
 
   giveChance(deadline: number): void {
     this.deadline = deadline;
-    this.#marks |= this.chances === 0 ? FIRST_CHANCE : SECOND_CHANCE;
+    this.#marks |= this.chances === 0 ? Mark.FirstChance : Mark.SecondChance;
   }
 
   /** Settles the call, and lets `meter` count it, as whatever settles it does. */
@@ -191,7 +193,7 @@ export class Call<R> {
       }
       onWithdrawn?.();
     });
-    this.#marks |= FOLLOWING;
+    this.#marks |= Mark.Following;
     this.#resolve = (result) => {
       unfollow();
       resolve(result);
@@ -201,7 +203,7 @@ export class Call<R> {
   /** Marks it as settled: whoever calls this settles its promise next. False if it was. */
   private settle(): boolean {
     if (this.settled) return false;
-    this.#marks |= SETTLED;
+    this.#marks |= Mark.Settled;
     return true;
   }
 

@@ -7,6 +7,7 @@
  * The reader is the only place that cuts bytes into lines and blocks; which lines announce a block is the caller's rule.
  */
 
+import { Ascii } from './ascii';
 import { enlarged, isText, kept, latin1Slice, roomFor } from './bytes';
 
 /** What a {@link BlockRule} returns for a line that no data block follows. */
@@ -43,8 +44,6 @@ export const SHORT_LINE = 1024;
 /** How much is allocated ahead of the bytes that really arrived, whatever a line announces. */
 const ALLOCATE_AHEAD = 64 * 1024;
 
-const LF = 10;
-const CR = 13;
 
 const NOTHING = /* @__PURE__ */ Buffer.alloc(0);
 
@@ -163,7 +162,7 @@ export class FrameReader {
       frame.key = undefined;
     }
     let lineFeed = at;
-    while (lineFeed < end && buffer[lineFeed] !== LF) lineFeed++;
+    while (lineFeed < end && buffer[lineFeed] !== Ascii.Lf) lineFeed++;
     if (lineFeed === end) {
       this.#checkLine(buffer, at, end);
       this.#hold(buffer, at, end);
@@ -191,7 +190,7 @@ export class FrameReader {
   #readHeld(held: Buffer, buffer: Buffer, at: number, end: number): number {
     if (this.#needed === 0) {
       let lineFeed = at;
-      while (lineFeed < end && buffer[lineFeed] !== LF) lineFeed++;
+      while (lineFeed < end && buffer[lineFeed] !== Ascii.Lf) lineFeed++;
       const upTo = Math.min(lineFeed + 1, end);
       held = this.#append(held, buffer, at, upTo);
       at = upTo;
@@ -235,7 +234,7 @@ export class FrameReader {
     } else if (frame.hasBlock) {
       const dataEnd = dataStart + size;
       frame.dataEnd = dataEnd;
-      frame.terminated = buffer[dataEnd] === CR && buffer[dataEnd + 1] === LF;
+      frame.terminated = buffer[dataEnd] === Ascii.Cr && buffer[dataEnd + 1] === Ascii.Lf;
     }
     this.#onFrame(frame);
   }
@@ -243,7 +242,7 @@ export class FrameReader {
   /** End of the line whose LF stands at `lineFeed`. */
   #lineEnd(buffer: Buffer, start: number, lineFeed: number): number {
     if (lineFeed - start > SHORT_LINE) this.#checkLine(buffer, start, lineFeed);
-    if (lineFeed > start && buffer[lineFeed - 1] === CR) return lineFeed - 1;
+    if (lineFeed > start && buffer[lineFeed - 1] === Ascii.Cr) return lineFeed - 1;
     if (this.#rules.bareLineFeed) return lineFeed;
     throw new FrameError('a line does not end in CR LF');
   }

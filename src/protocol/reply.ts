@@ -1,4 +1,5 @@
 /** Reply lines: which announce a block, and what the error lines mean. */
+import { Ascii } from './ascii';
 import {
   MemcacheAuthenticationError,
   MemcacheClientError,
@@ -22,7 +23,7 @@ import { MAX_REPLY_LINE } from './limits';
 export function replyRules(maxValueSize: number, expectedKey: () => string | undefined = nobodyKnows): FrameRules {
   return {
     foresee: (frame, buffer, start, end) => {
-      if (buffer[start] !== V) return NO_BLOCK;
+      if (buffer[start] !== Ascii.V) return NO_BLOCK;
       const key = expectedKey();
       return key === undefined ? NO_BLOCK : foreseeValue(frame, buffer, start, end, key, maxValueSize);
     },
@@ -40,8 +41,8 @@ export function replyRules(maxValueSize: number, expectedKey: () => string | und
  */
 function replyBlockLength(buffer: Buffer, start: number, end: number, limit: number): number {
   let at: number;
-  if (buffer[start] === V && buffer[start + 1] === A) {
-    if (buffer[start + 2] === SPACE) at = start + 3;
+  if (buffer[start] === Ascii.V && buffer[start + 1] === Ascii.A) {
+    if (buffer[start + 2] === Ascii.Space) at = start + 3;
     else if (isText(buffer, start, start + 6, 'VALUE ')) at = afterTwoTokens(buffer, start + 6, end);
     else return NO_BLOCK;
   } else if (isText(buffer, start, start + 7, 'CONFIG ')) {
@@ -69,21 +70,21 @@ function foreseeValue(frame: Frame, buffer: Buffer, start: number, end: number, 
   const keyStart = start + 6;
   const keyEnd = keyStart + key.length;
   // `VALUE k 0 0\r\n` is the shortest.
-  if (keyEnd + 6 > end || buffer[start] !== V || buffer[start + 2] !== L || buffer[keyEnd] !== SPACE || buffer[start + 5] !== SPACE) return NO_BLOCK;
-  if (buffer[start + 1] !== A || buffer[start + 3] !== U || buffer[start + 4] !== E) return NO_BLOCK;
+  if (keyEnd + 6 > end || buffer[start] !== Ascii.V || buffer[start + 2] !== Ascii.L || buffer[keyEnd] !== Ascii.Space || buffer[start + 5] !== Ascii.Space) return NO_BLOCK;
+  if (buffer[start + 1] !== Ascii.A || buffer[start + 3] !== Ascii.U || buffer[start + 4] !== Ascii.E) return NO_BLOCK;
   for (let i = 0; i < key.length; i++) if (buffer[keyStart + i] !== key.charCodeAt(i)) return NO_BLOCK;
   let at = keyEnd + 1;
   let flags = 0;
   let digit: number;
-  for (; (digit = (buffer[at] ?? 0) - ZERO) >= 0 && digit <= 9; at++) flags = flags * 10 + digit;
+  for (; (digit = (buffer[at] ?? 0) - Ascii.Zero) >= 0 && digit <= 9; at++) flags = flags * 10 + digit;
   const sizeStart = at + 1;
-  if (at === keyEnd + 1 || at > keyEnd + MAX_DIGITS || buffer[at] !== SPACE) return NO_BLOCK;
+  if (at === keyEnd + 1 || at > keyEnd + MAX_DIGITS || buffer[at] !== Ascii.Space) return NO_BLOCK;
   let size = 0;
-  for (at = sizeStart; (digit = (buffer[at] ?? 0) - ZERO) >= 0 && digit <= 9; at++) size = size * 10 + digit;
+  for (at = sizeStart; (digit = (buffer[at] ?? 0) - Ascii.Zero) >= 0 && digit <= 9; at++) size = size * 10 + digit;
   if (at === sizeStart || at >= sizeStart + MAX_DIGITS || size > limit) return NO_BLOCK;
   let casStart = 0;
-  if (buffer[at] === SPACE) for (casStart = ++at; (digit = (buffer[at] ?? 0) - ZERO) >= 0 && digit <= 9; at++);
-  if (at + 1 >= end || buffer[at] !== CR || buffer[at + 1] !== LF) return NO_BLOCK;
+  if (buffer[at] === Ascii.Space) for (casStart = ++at; (digit = (buffer[at] ?? 0) - Ascii.Zero) >= 0 && digit <= 9; at++);
+  if (at + 1 >= end || buffer[at] !== Ascii.Cr || buffer[at + 1] !== Ascii.Lf) return NO_BLOCK;
   frame.key = key;
   frame.flags = flags;
   frame.casStart = casStart;
@@ -102,7 +103,7 @@ export function isValueFor(frame: Frame, key: string): boolean {
   const { buffer, start } = frame;
   const keyStart = start + 6;
   const length = key.length;
-  if (!frame.hasBlock || buffer[start + 2] !== L || buffer[keyStart + length] !== SPACE) return false;
+  if (!frame.hasBlock || buffer[start + 2] !== Ascii.L || buffer[keyStart + length] !== Ascii.Space) return false;
   for (let i = 0; i < length; i++) if (buffer[keyStart + i] !== key.charCodeAt(i)) return false;
   return true;
 }
@@ -212,7 +213,7 @@ export function isOfProxy(error: unknown): boolean {
 export function isErrorLine(frame: Frame): boolean {
   if (frame.hasBlock) return false;
   const first = frame.buffer[frame.start];
-  if (first !== C && first !== E && first !== S) return false;
+  if (first !== Ascii.C && first !== Ascii.E && first !== Ascii.S) return false;
   return /^((CLIENT|SERVER)_)?ERROR([ :]|$)/.test(frame.line());
 }
 
@@ -251,16 +252,5 @@ function printable(frame: Frame): string {
   return line.length > 64 ? `${shown}…` : shown;
 }
 
-const C = 67;
-const E = 69;
-const S = 83;
-const V = 86;
-const A = 65;
-const L = 76;
-const U = 85;
-const SPACE = 32;
-const CR = 13;
-const LF = 10;
-const ZERO = 48;
 /** More digits than any length or flags have: they are left to the general way, which refuses them. */
 const MAX_DIGITS = 16;

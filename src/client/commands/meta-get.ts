@@ -3,6 +3,7 @@
  *
  * https://github.com/memcached/memcached/blob/master/doc/protocol.txt
  */
+import { Ascii } from '../../protocol/ascii';
 import { latin1Slice, readDecimal } from '../../protocol/bytes';
 import type { Frame } from '../../protocol/frame';
 import { keyText, type Key } from '../../protocol/key';
@@ -13,9 +14,6 @@ import * as outcomes from '../outcomes';
 import { MetaExchange } from './meta';
 import { notANumber, type MetaItem } from './meta-results';
 
-const SPACE = 32;
-const MINUS = 45;
-const ONE = 49;
 
 /** The typed `mg`. Its reply is read from the socket's buffer: through tokens it took three times as long. */
 export class MetaGetCommand<V> extends MetaExchange<MetaItem<V> | undefined> {
@@ -73,7 +71,7 @@ export class MetaGetCommand<V> extends MetaExchange<MetaItem<V> | undefined> {
 
 /** What one flag of a reply says about an item; flags without information are ignored. */
 function setFlag(item: MetaItem<unknown>, buffer: Buffer, from: number, end: number): void {
-  switch (String.fromCharCode(buffer[from] ?? SPACE)) {
+  switch (String.fromCharCode(buffer[from] ?? Ascii.Space)) {
     case 'f':
       item.flags = numberOf(buffer, from, end);
       break;
@@ -87,7 +85,7 @@ function setFlag(item: MetaItem<unknown>, buffer: Buffer, from: number, end: num
       item.size = numberOf(buffer, from, end);
       break;
     case 'h':
-      item.hitBefore = buffer[from + 1] === ONE;
+      item.hitBefore = buffer[from + 1] === Ascii.One;
       break;
     case 'l':
       item.lastAccess = numberOf(buffer, from, end);
@@ -111,7 +109,7 @@ function hasNews({ cas, ttl, size, hitBefore, lastAccess, won, stale, recaching 
 
 /** The number in a decimal flag. */
 function numberOf(buffer: Buffer, from: number, end: number): number {
-  const isNegative = buffer[from + 1] === MINUS;
+  const isNegative = buffer[from + 1] === Ascii.Minus;
   const number = readDecimal(buffer, from + (isNegative ? 2 : 1), end);
   if (number >= 0) return isNegative ? -number : number;
   throw notANumber(`the flag ${latin1Slice(buffer, from, from + 1)}`, 'mg');

@@ -1,3 +1,4 @@
+import { Ascii } from '../../../protocol/ascii';
 import { enlarged, latin1Slice, roomFor } from '../../../protocol/bytes';
 import { splitInline } from './inline';
 import { parseInt64 } from '../../engine/counter';
@@ -34,11 +35,6 @@ const PLACE_SIZE = 16;
 /** How much is allocated ahead of the bytes that really arrived, whatever was announced. */
 const ALLOCATE_AHEAD = 16 * 1024;
 
-const LF = 10;
-const CR = 13;
-const DOLLAR = 36;
-const ASTERISK = 42;
-const ZERO = 48;
 
 /**
  * Cuts a byte stream into requests, however it is split: RESP arrays of bulk strings, and inline commands.
@@ -148,12 +144,12 @@ export class RequestReader implements RequestHolder {
 
   /** The end of the line that is being read and continues at `at`; `end` when it is not in the buffer yet. */
   #lineIn(held: Buffer, buffer: Buffer, at: number, end: number): number {
-    if (held[0] !== ASTERISK) {
-      const lineFeed = find(LF, buffer, at, end);
+    if (held[0] !== Ascii.Asterisk) {
+      const lineFeed = find(Ascii.Lf, buffer, at, end);
       return lineFeed < 0 ? end : lineFeed + 1;
     }
-    if (this.#heldLength > this.#at && held[this.#heldLength - 1] === CR) return at + 1;
-    const carriageReturn = find(CR, buffer, at, end);
+    if (this.#heldLength > this.#at && held[this.#heldLength - 1] === Ascii.Cr) return at + 1;
+    const carriageReturn = find(Ascii.Cr, buffer, at, end);
     return carriageReturn < 0 ? end : Math.min(carriageReturn + 2, end);
   }
 
@@ -186,7 +182,7 @@ export class RequestReader implements RequestHolder {
   /** Continues to parse the request that begins at `base`; returns whether it is complete. */
   #scan(buffer: Buffer, base: number, end: number): boolean {
     if (this.#left < 0) {
-      if (buffer[base] !== ASTERISK) return this.#scanInline(buffer, base, end);
+      if (buffer[base] !== Ascii.Asterisk) return this.#scanInline(buffer, base, end);
       const count = this.#length(buffer, base, end, 'mbulk');
       if (count === PARTIAL) return false;
       if (Number.isNaN(count) || count > MAX_ARGUMENTS) throw new ProtocolError('invalid multibulk length');
@@ -212,7 +208,7 @@ export class RequestReader implements RequestHolder {
     const line = base + this.#at;
     const length = this.#length(buffer, base, end, 'bulk');
     if (length === PARTIAL) return false;
-    if (buffer[line] !== DOLLAR) {
+    if (buffer[line] !== Ascii.Dollar) {
       throw new ProtocolError(`expected '$', got '${latin1Slice(buffer, line, line + 1)}'`);
     }
     if (!(length >= 0 && length <= MAX_BULK)) throw new ProtocolError('invalid bulk length');
@@ -234,18 +230,18 @@ export class RequestReader implements RequestHolder {
     let at = start;
     let value = 0;
     for (; at < end && at - start < 9; at++) {
-      const digit = (buffer[at] ?? 0) - ZERO;
+      const digit = (buffer[at] ?? 0) - Ascii.Zero;
       if (digit < 0 || digit > 9) break;
       value = value * 10 + digit;
     }
     // A digit and the line end, the usual case; the first digit of several must not be 0.
-    if (at + 1 < end && buffer[at] === CR && buffer[at + 1] === LF && at > start) {
-      if (buffer[start] !== ZERO || at === start + 1) {
+    if (at + 1 < end && buffer[at] === Ascii.Cr && buffer[at + 1] === Ascii.Lf && at > start) {
+      if (buffer[start] !== Ascii.Zero || at === start + 1) {
         this.#at = at + 2 - base;
         return value;
       }
     }
-    const carriageReturn = find(CR, buffer, start - 1, end);
+    const carriageReturn = find(Ascii.Cr, buffer, start - 1, end);
     if (carriageReturn < 0 || carriageReturn + 1 === end) {
       if (end - start >= MAX_LINE) throw new ProtocolError(`too big ${kind} count string`);
       return PARTIAL;
@@ -256,7 +252,7 @@ export class RequestReader implements RequestHolder {
   }
 
   #scanInline(buffer: Buffer, base: number, end: number): boolean {
-    const lineFeed = find(LF, buffer, base, end);
+    const lineFeed = find(Ascii.Lf, buffer, base, end);
     if ((lineFeed < 0 ? end : lineFeed) - base > MAX_LINE) throw new ProtocolError('too big inline request');
     if (lineFeed < 0) return false;
     const words = splitInline(latin1Slice(buffer, base, lineEnd(buffer, base, lineFeed)));
@@ -295,5 +291,5 @@ function find(byte: number, buffer: Buffer, start: number, end: number): number 
 
 /** The line's end without its CR. */
 function lineEnd(buffer: Buffer, start: number, lineFeed: number): number {
-  return lineFeed > start && buffer[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
+  return lineFeed > start && buffer[lineFeed - 1] === Ascii.Cr ? lineFeed - 1 : lineFeed;
 }
