@@ -154,8 +154,14 @@ export function ownBytes(data: Uint8Array): Uint8Array {
   return Buffer.from(data);
 }
 
-function checkPresent(data: Uint8Array): void {
-  if (data.length === 0 && isDetached(data)) throw detached();
+/** Node 20 has no `detached`; but a view of a buffer that was transferred cannot be made. */
+function checkPresent({ length, buffer }: Uint8Array): void {
+  if (length > 0) return;
+  try {
+    new Uint8Array(buffer).at(0);
+  } catch {
+    throw detached();
+  }
 }
 
 function copyInSlab(data: Uint8Array): Uint8Array {
@@ -166,15 +172,6 @@ function copyInSlab(data: Uint8Array): Uint8Array {
   const copy = slab.subarray(slabUsed, (slabUsed += data.length));
   copy.set(data);
   return copy;
-}
-
-/** Node 20 has no `detached`; but a view of a buffer that was transferred cannot be made. */
-function isDetached(data: Uint8Array): boolean {
-  try {
-    return new Uint8Array(data.buffer).length < 0;
-  } catch {
-    return true;
-  }
 }
 
 /** A view of such a buffer may change its length at any time. */
