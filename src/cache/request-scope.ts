@@ -1,6 +1,7 @@
 import { onAbort, rejected, untilAborted } from '../client/abort';
 import type { Keys, Widened } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
+import { MemcacheIllegalInputError } from '../errors';
 import { isBytes } from '../protocol/bytes';
 import { isKeyList, storedPart, type Key } from '../protocol/key';
 import type { CacheValue } from '../serde/typed-serde';
@@ -92,10 +93,15 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
     const id = idOf(key);
     const known = { question, result };
     this.#read.set(id, known);
-    const forget = question.onDeserted(() => {
+    const forget = (): void => {
       if (this.#read.get(id) === known) this.#read.delete(id);
+    };
+    const stay = question.onDeserted(forget);
+    result.then(stay, (error: unknown) => {
+      stay();
+      // A mistake in the call, perhaps in another of its keys, is no answer about this one.
+      if (error instanceof MemcacheIllegalInputError) forget();
     });
-    result.then(forget, forget);
     return known;
   }
 }
