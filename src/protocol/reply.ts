@@ -210,10 +210,7 @@ export function isOfProxy(error: unknown): boolean {
 
 /** Whether the frame is one of the three error lines. */
 export function isErrorLine(frame: Frame): boolean {
-  if (frame.hasBlock) return false;
-  const first = frame.buffer[frame.start];
-  if (first !== C && first !== E && first !== S) return false;
-  return /^(?:(?:CLIENT|SERVER)_)?ERROR(?:[ :]|$)/.test(frame.line());
+  return !frame.hasBlock && /^(?:(?:CLIENT|SERVER)_)?ERROR(?:[ :]|$)/.test(frame.line());
 }
 
 const OWN_WORD = /^(?:VALUE|STORED|NOT_STORED|EXISTS|NOT_FOUND|DELETED|TOUCHED|OK|END|RESET|STAT|VERSION|HD|VA|EN|NF|NS|EX|MN|ME)(?= |$)/;
@@ -251,9 +248,7 @@ function printable(frame: Frame): string {
   return line.length > 64 ? `${shown}…` : shown;
 }
 
-const C = 67;
 const E = 69;
-const S = 83;
 const V = 86;
 const A = 65;
 const L = 76;

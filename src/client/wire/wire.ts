@@ -96,6 +96,8 @@ export class Wire implements Carrier, DeadlineKeeper {
   #retired = false;
   /** Whether some of its calls were aborted, so that none of them may be wanted any more. */
   #abandoned = false;
+  /** Nobody waits for the calls before this position any more: they need not be looked at again, however many they are. */
+  #unwantedUpTo = 0;
   #closed: (() => void)[] = [];
   #isClosed = false;
   readonly #times: ReplyTimes;
@@ -593,10 +595,12 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (isIdle) this.#owner.onIdle();
   }
 
-  /** Whether all that is still to come was aborted. Commands that ask for no answer are to arrive before the end. */
+  /** Whether all that is still to come was aborted. */
   #isUnwanted(): boolean {
-    for (const { call } of this.#calls) if (call.command.ofCaller && (!call.settled || call.command.noreply)) return false;
-    return true;
+    const { headPosition, size } = this.#calls;
+    let at = Math.max(this.#unwantedUpTo, headPosition);
+    while (at < headPosition + size && !isWanted(this.#calls.at(at))) at++;
+    return (this.#unwantedUpTo = at) === headPosition + size;
   }
 
   /** Only a connection on which something is awaited keeps the process alive. */
@@ -608,6 +612,11 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 }
 
+/** Whether somebody waits for it. Commands that ask for no answer are to arrive before the end. */
+function isWanted(call: Call<unknown> | undefined): boolean {
+  return call?.command.ofCaller === true && (!call.settled || call.command.noreply);
+}
+
 function whyUnreadable(error: unknown): string {
   return error instanceof Error ? error.message : 'the reply cannot be read';
 }
@@ -617,8 +626,9 @@ function describe(cause: Error | undefined): string {
   if (cause === undefined) return 'the server closed the connection';
   // Not by its class: it may be that of another realm.
   // OpenSSL's messages end with a line end.
-  if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message.trim();
-  const messages = cause.errors.map((error: unknown) => (isError(error) ? error.message : String(error)));
+  const { errors } = cause as Error & { errors?: unknown };
+  if (!Array.isArray(errors)) return cause.message.trim();
+  const messages = errors.map((error: unknown) => (isError(error) ? error.message : String(error)));
   return [...new Set(messages)].join(', ') || cause.message;
 }
 
