@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
-import { Client, HashClient, PooledClient } from '../../src';
+import { Client, HashClient, PooledClient, type Connect } from '../../src';
 import { onAbort } from '../../src/client/abort';
+import { GetCommand } from '../../src/client/commands/retrieval';
 import { MemcachedServer } from '../../src/server';
 import { freePort } from '../support/memcached';
 
@@ -95,5 +96,35 @@ it.each(refusing)('a call that is aborted already rejects with the reason, also 
   ];
   expect(await Promise.allSettled(calls)).toEqual(calls.map(() => ({ status: 'rejected', reason })));
   expect(client.metrics().get(address)).toMatchObject({ aborted, errors: { MEMCACHE_CONNECT: 1 } });
+  await client.close();
+});
+
+it('calls that were aborted and are not answered are not looked at again for each call made later', async () => {
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  let end = (): void => undefined;
+  const connect: Connect = (_address, _options, handler) => {
+    handler.onOpen();
+    end = () => { handler.onClose(undefined); };
+    return { write: () => undefined, cork: () => undefined, uncork: () => undefined, backlog: 0, destroy: () => { setImmediate(end); }, ref: () => undefined, unref: () => undefined };
+  };
+  const client = new Client('silent', { connect, timeout: 0 });
+  const abort = new AbortController();
+  const given = Array.from({ length: 5000 }, (_, i) => client.get(`k${i}`, { signal: abort.signal }));
+  await turn();
+  abort.abort();
+  await Promise.allSettled(given);
+  await turn();
+  const looks = jest.spyOn(GetCommand.prototype, 'ofCaller', 'get');
+  const later: Promise<unknown>[] = [];
+  for (let i = 0; i < 100; i++) {
+    later.push(client.get('k'));
+    await turn();
+  }
+  // A few for each of them, not one for each that was aborted.
+  expect(looks.mock.calls.length).toBeGreaterThan(0);
+  expect(looks.mock.calls.length).toBeLessThan(10_000);
+  looks.mockRestore();
+  end();
+  await Promise.allSettled(later);
   await client.close();
 });

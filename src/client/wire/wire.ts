@@ -97,6 +97,8 @@ export class Wire implements Carrier, DeadlineKeeper {
   #retired = false;
   /** Whether some of its calls were aborted, so that none of them may be wanted any more. */
   #abandoned = false;
+  /** Nobody waits for the calls before this position any more: they need not be looked at again, however many they are. */
+  #unwantedUpTo = 0;
   #closed: (() => void)[] = [];
   #isClosed = false;
   readonly #times: ReplyTimes;
@@ -571,10 +573,12 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (isIdle) this.#owner.onIdle();
   }
 
-  /** Whether all that is still to come was aborted. Commands that ask for no answer are to arrive before the end. */
+  /** Whether all that is still to come was aborted. */
   #isUnwanted(): boolean {
-    for (const { call } of this.#calls) if (call.command.ofCaller && (!call.settled || call.command.noreply)) return false;
-    return true;
+    const { headPosition, size } = this.#calls;
+    let at = Math.max(this.#unwantedUpTo, headPosition);
+    while (at < headPosition + size && !isWanted(this.#calls.at(at))) at++;
+    return (this.#unwantedUpTo = at) === headPosition + size;
   }
 
   /** Only a connection on which something is awaited keeps the process alive. */
@@ -584,4 +588,9 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (ref) this.#transport.ref();
     else this.#transport.unref();
   }
+}
+
+/** Whether somebody waits for it. Commands that ask for no answer are to arrive before the end. */
+function isWanted(call: Call<unknown> | undefined): boolean {
+  return call?.command.ofCaller === true && (!call.settled || call.command.noreply);
 }
