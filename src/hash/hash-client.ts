@@ -104,7 +104,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
         throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them: the function itself');
       }
       const given = Array.from(servers, toMember);
-      if (given.length === 0) throw new MemcacheIllegalInputError('servers must hold at least one server, or be a source of them');
+      if (given.length === 0) throw new MemcacheIllegalInputError('servers must hold at least one server');
       for (const member of given) router.add(member);
     }
     const members = follower ?? router;

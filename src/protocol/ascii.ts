@@ -9,10 +9,8 @@ export const enum Ascii {
   Zero = 48,
   One = 49,
   A = 65,
-  C = 67,
   E = 69,
   L = 76,
-  S = 83,
   U = 85,
   V = 86,
 }

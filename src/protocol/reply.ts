@@ -211,10 +211,7 @@ export function isOfProxy(error: unknown): boolean {
 
 /** Whether the frame is one of the three error lines. */
 export function isErrorLine(frame: Frame): boolean {
-  if (frame.hasBlock) return false;
-  const first = frame.buffer[frame.start];
-  if (first !== Ascii.C && first !== Ascii.E && first !== Ascii.S) return false;
-  return /^((CLIENT|SERVER)_)?ERROR([ :]|$)/.test(frame.line());
+  return !frame.hasBlock && /^((CLIENT|SERVER)_)?ERROR([ :]|$)/.test(frame.line());
 }
 
 const OWN_WORD = /^(VALUE|(NOT_)?STORED|EXISTS|NOT_FOUND|DELETED|TOUCHED|OK|END|RESET|STAT|VERSION|HD|VA|EN|NF|NS|EX|MN|ME)(?= |$)/;
