@@ -47,6 +47,9 @@ async function tryToStart(binary: string, args: string[], port: number): Promise
   const stop = endWithUs(child);
   await once(child, 'spawn');
   while (!(await accepts(port))) if (child.exitCode !== null) return undefined;
+  // The server of somebody else may have taken the port, and this one is about to end.
+  const pid = await pidAt(port);
+  if (pid !== undefined && pid !== child.pid) return undefined;
   return { port, address: `127.0.0.1:${port}`, pid: child.pid ?? 0, stop };
 }
 
@@ -84,6 +87,24 @@ export function accepts(port: number): Promise<boolean> {
     });
     socket.once('error', () => {
       setTimeout(resolve, 10, false);
+    });
+  });
+}
+
+/** The process of the memcached that listens there; undefined when it does not say, as with TLS or log-ins. */
+function pidAt(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write('stats\r\n'));
+    const end = (): void => {
+      socket.destroy();
+      const pid = /^STAT pid (\d+)\r\n/m.exec(answer)?.[1];
+      resolve(pid === undefined ? undefined : Number(pid));
+    };
+    socket.setTimeout(2000, end);
+    socket.on('error', end).on('close', end).on('data', (chunk) => {
+      answer += chunk.toString('latin1');
+      if (/^(?:STAT pid \d+\r\n|CLIENT_ERROR|ERROR)/m.test(answer)) end();
     });
   });
 }
