@@ -182,7 +182,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
     await this.#parts.writes.invalidateVersions([NAMESPACE_COUNTER], () => true);
   }
 
-  /** The same reads for one request, each key at most once. The scope remembers values and rejections, and sees no invalidation. */
+  /** The same reads for one request, each key at most once. It remembers values and rejections, but no mistake in a call, and sees no invalidation. */
   scope(): RequestScope<Out, In> {
     return new RequestScope<Out, In>(this, async (keys, load, options) => (await this.#getEach(keys, load, options)).results);
   }

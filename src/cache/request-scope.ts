@@ -20,7 +20,7 @@ export type ReadEach = <K extends Key>(keys: readonly K[], load: ManyLoader<K, u
 
 /**
  * The reads of a cache for one request: each key at most once, so that the whole request sees the same value. It remembers
- * values and rejections, sees no invalidation, and should not outlive the request.
+ * values and rejections, but no mistake in a call; it sees no invalidation, and should not outlive the request.
  */
 export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out, In> {
   readonly #cache: CacheReads<Out, In>;

@@ -25,7 +25,7 @@ export interface ServerMetrics {
   readonly state: ServerState;
   /** Connections that can be used. */
   readonly connections: number;
-  /** Calls that wait for a connection or for their reply; those that `close` lets finish are no longer among them. */
+  /** Calls that wait for a connection or for their reply, those that `close` lets finish among them. */
   readonly pending: number;
   /**
    * Calls that have settled, by the protocol's verb; a call for several keys counts once per key, and every attempt counts.
