@@ -165,6 +165,24 @@ it('what other connections of a pool were sent before a probe says nothing of th
   await client.close();
 });
 
+it('a probe that its caller has aborted has no outcome, also when another connection of the pool was lost meanwhile', async () => {
+  hold(8);
+  const client = new HashClient([server.address], { clock, timeout: 1000, retryTimeout: 1000, usePooling: true, random: () => 0 });
+  const abort = new AbortController();
+  const calls: Promise<unknown>[] = [];
+  for (const [milliseconds, options] of [[300, {}], [701, {}], [251, {}], [60, { signal: abort.signal }]] as const) {
+    calls.push(rejection(client.get('k', options)));
+    await turns(5);
+    await clock.advance(milliseconds);
+  }
+  // The first was late at 1001 ms, the probe was sent at 1252, the second was late at 1300.
+  abort.abort();
+  await turns(5);
+  expect(await Promise.all(calls)).toMatchObject([{ certainty: 'maybeExecuted' }, { certainty: 'maybeExecuted' }, { certainty: 'notSent' }, { name: 'AbortError' }]);
+  expect(client.servers()).toMatchObject([{ state: 'failing', failures: 1 }]);
+  await client.close();
+});
+
 it('what cannot be read is told as such, also by the calls that fail at once', async () => {
   server.next(async (connection) => {
     await connection.expectMatch(/\r\n/);

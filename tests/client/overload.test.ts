@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { CHANNELS, Client, PooledClient } from '../../src';
-import { failure } from '../support/contract';
+import { failure, rejection } from '../support/contract';
 import { ScriptedServer } from '../support/scripted-server';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
@@ -21,6 +21,18 @@ it('more calls than maxPending are refused at once, and unsent; the others are a
   expect(await client.get('k7')).toBe(7);
   expect(await client.get('k120')).toBeUndefined();
   await client.close();
+});
+
+it('what close() lets finish takes no place of the calls that are made since', async () => {
+  server.next((connection) => connection.hold());
+  const client = new Client(server.address, { maxPending: 1, timeout: 0 });
+  const abort = new AbortController();
+  const first = rejection(client.get('a', { signal: abort.signal }));
+  const closed = client.close();
+  expect(await client.get('b')).toBeUndefined();
+  abort.abort();
+  expect(await first).toMatchObject({ name: 'AbortError' });
+  await Promise.all([closed, client.close()]);
 });
 
 it('each refusal is told on its channel, with what the limits were', async () => {
