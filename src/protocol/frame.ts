@@ -44,7 +44,6 @@ export const SHORT_LINE = 1024;
 /** How much is allocated ahead of the bytes that really arrived, whatever a line announces. */
 const ALLOCATE_AHEAD = 64 * 1024;
 
-
 const NOTHING = /* @__PURE__ */ Buffer.alloc(0);
 
 /**

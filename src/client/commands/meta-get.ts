@@ -14,7 +14,6 @@ import * as outcomes from '../outcomes';
 import { MetaExchange } from './meta';
 import { notANumber, type MetaItem } from './meta-results';
 
-
 /** The typed `mg`. Its reply is read from the socket's buffer: through tokens it took three times as long. */
 export class MetaGetCommand<V> extends MetaExchange<MetaItem<V> | undefined> {
   readonly #serde: Serde<V, never>;

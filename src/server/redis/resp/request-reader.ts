@@ -35,7 +35,6 @@ const PLACE_SIZE = 16;
 /** How much is allocated ahead of the bytes that really arrived, whatever was announced. */
 const ALLOCATE_AHEAD = 16 * 1024;
 
-
 /**
  * Cuts a byte stream into requests, however it is split: RESP arrays of bulk strings, and inline commands.
  *
