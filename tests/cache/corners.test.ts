@@ -373,6 +373,22 @@ describe('loads that nobody waits for any more', () => {
     expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
   });
 
+  it('a value that is fresh yet stays so when close ends its early refresh', async () => {
+    const fleet = new Fleet(2, 1000, { expire: 20, jitter: 0, earlyRefresh: 1, closeTimeout: 5, random: () => 0.99 });
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(a!.get('k'));
+    await fleet.clock.pass(17_000);
+    expect(await fleet.clock.until(a!.get('k'))).toBe('k@0');
+    await fleet.clock.pass(10);
+    expect(a!.cache.stats()).toMatchObject({ refresh: 1, flights: 1 });
+    await fleet.clock.until(a!.cache.close());
+    await fleet.clock.pass(10);
+    const at = fleet.clock.now();
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
+    expect(fleet.clock.now()).toBe(at);
+    expect(b!.cache.stats()).toMatchObject({ hit: 1, 'stale-hit': 0, refresh: 0 });
+  });
+
   it.each([['loadTimeout', 1, CacheLoadTimeoutError], ['close', 2, undefined]] as const)('errorPause holds for a load that %s has ended, or not', async (what, loads, rejected) => {
     const fleet = new Fleet(1, 100, { errorPause: 60_000, closeTimeout: 5, ...(what === 'loadTimeout' && { loadTimeout: 50, abortUnused: true }) });
     const { cache } = fleet.processes[0]!;

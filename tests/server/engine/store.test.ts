@@ -409,6 +409,16 @@ describe('MemoryStore', () => {
     expect(told()).toBe(100_000);
   });
 
+  it('tells nobody of a flush who watches what was not there, where there are more items than watched keys', () => {
+    const { store } = makeStore();
+    const [there, absent] = [{ changed: false }, { changed: false }];
+    for (const key of ['a', 'b', 'c']) store.store('set', key, 'v', 0, 0);
+    store.watch('a', there);
+    store.watch('none', absent);
+    store.flushAll();
+    expect([there.changed, absent.changed]).toEqual([true, false]);
+  });
+
   it('is kept by nobody but its owner, however long its items live', async () => {
     const clock = new ManualClock();
     const stores = Array.from({ length: 100 }, () => {
