@@ -409,6 +409,17 @@ describe('MemoryStore', () => {
     expect(told()).toBe(100_000);
   });
 
+  it('keeps the item that was stored last until it is removed', () => {
+    const { store } = makeStore();
+    const removals = [(): unknown => store.delete('k'), (): unknown => store.store('set', 'k', 'x'.repeat(2 ** 21), 0, 0), (): void => { store.flushAll(); }];
+    for (const remove of removals) {
+      store.store('set', 'k', 'v', 0, 0);
+      expect(store.lastStored).toBe(store.find('k'));
+      remove();
+      expect(store.lastStored).toBeUndefined();
+    }
+  });
+
   it('tells nobody of a flush who watches what was not there, where there are more items than watched keys', () => {
     const { store } = makeStore();
     const [there, absent] = [{ changed: false }, { changed: false }];

@@ -27,6 +27,12 @@ describe('Glob', () => {
     expect(misses.filter((text) => matches(text))).toEqual([]);
   });
 
+  it('looks no further once it has come to the last star', () => {
+    const glob = new Glob('a*');
+    expect(glob.matches(`a${'x'.repeat(200)}`)).toBe(true);
+    expect(glob.steps).toBe(2);
+  });
+
   it('is not slow for a hostile pattern', () => {
     // A matcher that tries every star would not end.
     expect(new Glob('*a'.repeat(500) + 'b').matches('a'.repeat(250))).toBe(false);
