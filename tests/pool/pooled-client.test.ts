@@ -2,6 +2,7 @@ import { PooledClient, type PooledClientOptions } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { failure, rejection } from '../support/contract';
 import { eachWithScriptedServer } from '../support/describe';
+import { Dispatcher } from '../../src/pool/dispatcher';
 import { MemcachedServer } from '../../src/server';
 import { freePort } from '../support/memcached';
 import { type ScriptedServer, type ScriptedConnection } from '../support/scripted-server';
@@ -131,6 +132,18 @@ it('metrics tell how long calls have waited for a connection, those that had to'
   expect(metrics?.poolWait).toMatchObject({ count: 2, sum: 80, max: 40 });
   expect(metrics?.latency.count).toBe(4);
   await client.close();
+});
+
+it('keeps nothing of what it was before it was closed', async () => {
+  const { client } = makeClient();
+  for (let i = 0; i < 3; i++) {
+    await client.get('k');
+    await client.close();
+  }
+  const looks = jest.spyOn(Dispatcher.prototype, 'pending', 'get');
+  expect([...client.metrics().values()]).toMatchObject([{ pending: 0 }]);
+  expect(looks).not.toHaveBeenCalled();
+  looks.mockRestore();
 });
 
 it('what asks whether a new connection works is not pending: it is no call', async () => {
