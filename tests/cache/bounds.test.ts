@@ -490,6 +490,20 @@ describe('waits', () => {
     expect(await fleet.clock.until(Promise.all([before, others, after]))).toEqual(['k@0', 'k@1', 'k@1']);
   });
 
+  it('end with what this process has begun to load since they began', async () => {
+    const fleet = new Fleet(2, 1000, { leaseWait: 100, random: () => 0.5 });
+    const [a, b] = fleet.processes;
+    void a!.get('k');
+    await fleet.clock.pass(10);
+    const first = b!.get('k');
+    // After the last question, and before its patience is at its end.
+    await fleet.clock.pass(90);
+    fleet.store.delete('k');
+    const second = b!.get('k');
+    expect(await fleet.clock.until(Promise.all([first, second]))).toEqual(['k@0', 'k@0']);
+    expect(b!.cache.stats()).toMatchObject({ load: 1, joined: 1, impatient: 0 });
+  });
+
   it('count a call once whose old value is deleted meanwhile', async () => {
     const fleet = new Fleet(2, 100, { expire: 5, staleIfError: 60, earlyRefresh: 0, softTimeout: 30 });
     const [a, b] = fleet.processes;
