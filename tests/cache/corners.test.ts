@@ -509,6 +509,8 @@ describe('tags', () => {
       await fleet.clock.pass(10);
     }
     await fleet.clock.until(meanwhile);
+    // The read that was under way knows what the change has told, and is not loaded for itself alone.
+    expect(fleet.database.loads).toBe(2);
   });
 
   it.each([false, true])('nobody joins a load that began before another process has invalidated its tag; without meta commands: %s', async (proxy) => {
