@@ -101,3 +101,12 @@ it('follows a signal', async () => {
   await expect(client.get('k', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
   await client.close();
 });
+
+it('takes a hit for a use of the item', async () => {
+  const client = new EmbeddedClient();
+  await client.set('a', 1);
+  await client.set('b', 1);
+  expect(await client.get('a')).toBe(1);
+  expect(Array.from(client.store.items(), ({ key }) => key)).toEqual(['b', 'a']);
+  await client.close();
+});
