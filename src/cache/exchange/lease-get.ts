@@ -1,6 +1,7 @@
 /**
  *     mg <key> v f c t [h l] [N<lease>] [R<refresh>] [E<cas>] O<opaque>\r\n      VA <size> f<flags> c<cas> t<ttl> [h<0|1> l<idle>] [W] [Z] [X]\r\n<data>\r\n | EN
  */
+import { Ascii } from '../../protocol/ascii';
 import { KeyCommand, NO_CAS, type Reading } from '../../client/command';
 import { HIT, MISS, type Outcome } from '../../client/outcomes';
 import { latin1Slice, tokenEnd } from '../../protocol/bytes';
@@ -87,7 +88,7 @@ export class LeaseGet extends KeyCommand<Reply> {
       return reply;
     }
     const { buffer, end, dataStart, dataEnd } = frame;
-    if (buffer[frame.start + 2] !== SPACE) throw this.refuse(frame, server);
+    if (buffer[frame.start + 2] !== Ascii.Space) throw this.refuse(frame, server);
     let at = tokenEnd(buffer, frame.start + 3, end) + 1;
     let casStart = 0;
     let casEnd = 0;
@@ -98,33 +99,33 @@ export class LeaseGet extends KeyCommand<Reply> {
     while (at < end) {
       const stop = tokenEnd(buffer, at, end);
       switch (buffer[at]) {
-        case F:
+        case Ascii.f:
           for (let i = at + 1; i < stop; i++) flags = flags * 10 + (buffer[i] ?? 0) - 48;
           break;
-        case C:
+        case Ascii.c:
           casStart = at + 1;
           casEnd = stop;
           break;
-        case T:
+        case Ascii.t:
           reply.ttl = ttlOf(buffer, at + 1, stop);
           break;
-        case O:
+        case Ascii.O:
           checkOpaque(buffer, at, stop, this.#opaque);
           proven = true;
           break;
-        case H:
-          hot = buffer[at + 1] === ONE;
+        case Ascii.h:
+          hot = buffer[at + 1] === Ascii.One;
           break;
-        case L:
+        case Ascii.l:
           idle = ttlOf(buffer, at + 1, stop);
           break;
-        case W:
+        case Ascii.W:
           reply.won = true;
           break;
-        case Z:
+        case Ascii.Z:
           reply.held = true;
           break;
-        case X:
+        case Ascii.X:
           reply.marked = true;
           break;
       }
@@ -159,21 +160,8 @@ export function leaseTokens(lease: number, refresh: number, use: boolean): strin
 }
 
 function ttlOf(buffer: Buffer, start: number, end: number): number {
-  if (buffer[start] === MINUS) return -1;
+  if (buffer[start] === Ascii.Minus) return -1;
   let value = 0;
   for (let i = start; i < end; i++) value = value * 10 + (buffer[i] ?? 0) - 48;
   return value;
 }
-
-const SPACE = 32;
-const MINUS = 45;
-const C = 99;
-const F = 102;
-const H = 104;
-const L = 108;
-const ONE = 49;
-const O = 79;
-const T = 116;
-const W = 87;
-const X = 88;
-const Z = 90;

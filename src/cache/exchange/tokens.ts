@@ -1,11 +1,11 @@
 /** What all meta commands of this layer share: opaques that prove which command a reply belongs to, and new CAS numbers. */
+import { Ascii } from '../../protocol/ascii';
 import { KeyCommand } from '../../client/command';
 import { FrameError, type Frame } from '../../protocol/frame';
 import { tokenEnd } from '../../protocol/bytes';
 import type { Key } from '../../protocol/key';
 import type { Random } from '../../runtime/random';
 
-const O = 79;
 /** Opaques count up to this; what is greater is a half of a CAS number. */
 export const LAST_OPAQUE = 1_000_000;
 let lastOpaque = 0;
@@ -32,7 +32,7 @@ export function checkReply(frame: Frame, number: number, mayLack: boolean): void
   let at = frame.start + 3;
   while (at < end) {
     const stop = tokenEnd(buffer, at, end);
-    if (buffer[at] === O) {
+    if (buffer[at] === Ascii.O) {
       checkOpaque(buffer, at, stop, number);
       return;
     }

@@ -1,3 +1,4 @@
+import { Ascii } from '../../protocol/ascii';
 import { latin1Slice } from '../../protocol/bytes';
 import { FrameReader, NO_BLOCK, type FrameRules } from '../../protocol/frame';
 import type { SessionOutput, TurnLimits } from '../net/service';
@@ -17,8 +18,6 @@ const MAX_RETRIEVAL_LINE = 1024 * 1024;
 
 /** memcached ignores shorter lines, in bytes with their end. */
 const SHORTEST_LINE = 4;
-
-const LF = 10;
 
 /** The first byte of every client of the binary protocol. */
 const BINARY_REQUEST = 0x80;
@@ -138,7 +137,7 @@ function unknown(exchange: Exchange): void {
  * line the buffer holds old bytes: at worst the line looks complete, and the greater limit applies.
  */
 function maxLine(buffer: Buffer, start: number, end: number, authenticated: boolean): number {
-  if (buffer[end] === LF) return MAX_RETRIEVAL_LINE;
+  if (buffer[end] === Ascii.Lf) return MAX_RETRIEVAL_LINE;
   if (!authenticated) return MAX_LINE;
   let at = start;
   while (at < end && buffer[at] === 32) at++;

@@ -1,11 +1,10 @@
+import { Ascii } from '../../../protocol/ascii';
 import type { Frame } from '../../../protocol/frame';
 import type { MemoryStore } from '../../engine/store';
 import type { SessionOutput } from '../../net/service';
 import { Replies } from '../../shared/replies';
 import { CommandLine } from './command-line';
 import type { ServerContext } from './context';
-
-const CR = 13;
 
 /**
  * What a handler sees of the session: the line, the block, the store, and the reply. One
@@ -37,7 +36,7 @@ export class Exchange extends Replies {
   /** The length of the line in bytes, including its end. */
   get lineLength(): number {
     const { buffer, start, end } = this.frame;
-    return end - start + (buffer[end] === CR ? 2 : 1);
+    return end - start + (buffer[end] === Ascii.Cr ? 2 : 1);
   }
 
   /** Prepares for a command whose line was scanned; the line may have moved since. */
