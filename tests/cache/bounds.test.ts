@@ -733,6 +733,28 @@ describe('trouble', () => {
   });
 });
 
+describe('l1.ttl counts from the moment at which the server was asked', () => {
+  // As for a process that was stopped after it had asked: the answer is there when it goes on, and may be old.
+  it.each<[string, (verb: string) => boolean]>([
+    ['for what it has', (verb) => verb === 'mg'],
+    ['to store what was loaded', (verb) => verb === 'ms'],
+  ])('%s', async (_, isLate) => {
+    const fleet = new Fleet(2, 10, { expire: 600, cacheTimeout: 0, l1: { admit: 'all', ttl: 1000 } });
+    const [process, other] = fleet.processes;
+    if (isLate('mg')) await fleet.clock.until(other!.get('k'));
+    process!.line.onCommand = ({ verb }) => (isLate(verb) ? fleet.clock.sleep(5000) : undefined);
+    const call = process!.get('k');
+    await fleet.clock.pass(1000);
+    fleet.database.write('k');
+    await fleet.clock.until(other!.cache.delete('k'));
+    await fleet.clock.pass(4100);
+    await call;
+    process!.line.onCommand = () => undefined;
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@1');
+    expect(fleet.count('l1-hit')).toBe(0);
+  });
+});
+
 describe('l1.broadcast', () => {
   it('a write is seen at once by the near caches of other threads', async () => {
     const store = new MemoryStore();

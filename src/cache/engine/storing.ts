@@ -12,7 +12,8 @@ import type { Flight } from './flight';
 
 /** The near cache, as storing sees it. */
 export interface StoredListener {
-  onStored(flight: Flight, block: Block, fresh: number, tags: string): void;
+  /** @param sentAt when it was sent to the server, or earlier, on the monotonic clock */
+  onStored(flight: Flight, block: Block, sentAt: number, fresh: number, tags: string): void;
 }
 
 /** The parts of the cache that storing uses. */
@@ -183,7 +184,7 @@ export class Storing {
       } else {
         this.lives(fresh, lead.settings.keep);
         events.emit('stored', place.key);
-        if (serialized !== undefined && chunked === undefined) near?.onStored(flight, block, life, tags);
+        if (serialized !== undefined && chunked === undefined) near?.onStored(flight, block, flight.startedAt + ms, life, tags);
       }
     } catch (error) {
       chunked?.remove();

@@ -98,10 +98,11 @@ export class NearCache {
    * started anew gives its own numbers once more, to other values.
    */
   validated(place: Place, settings: EntrySettings): { readonly cas: string; readonly open: () => { readonly value: unknown } | undefined } | undefined {
-    const near = this.#current(place, settings, this.#context.clock.now());
+    const now = this.#context.clock.now();
+    const near = this.#current(place, settings, now);
     if (near === undefined || !CasNumbers.includes(near.cas)) return undefined;
     const open = (): { readonly value: unknown } | undefined => {
-      near.sure = this.#context.clock.now();
+      near.sure = now;
       return this.#open(place, near);
     };
     return { cas: near.cas, open };
@@ -120,16 +121,16 @@ export class NearCache {
     if (read.epoch !== this.#context.epoch() || reply.negative) return;
     const { ttl } = reply;
     const life = ttl < 0 ? Infinity : (ttl - read.keep) * 1000;
-    this.#put(read.place, read.lead.settings, reply.value, reply.bytes, reply.flags, life, reply.tags, reply.cas);
+    this.#put(read.place, read.lead.settings, read.sentAt, reply.value, reply.bytes, reply.flags, life, reply.tags, reply.cas);
   }
 
-  onStored(flight: Flight, block: Block, fresh: number, tags: string): void {
+  onStored(flight: Flight, block: Block, sentAt: number, fresh: number, tags: string): void {
     const { settings, epoch } = this.#context;
     if (settings.admit !== 'all' || settings.validate || flight.epoch !== epoch() || flight.detached) return;
     const { value } = flight;
     // With `share` only their number is of use.
     const bytes = isPrimitive(value) ? undefined : typeof block.block === 'string' ? Buffer.from(block.block, 'latin1') : Buffer.from(block.block);
-    this.#put(flight.place, flight.lead.settings, value, bytes, block.flags, fresh === 0 ? Infinity : fresh * 1000, tags, '');
+    this.#put(flight.place, flight.lead.settings, sentAt, value, bytes, block.flags, fresh === 0 ? Infinity : fresh * 1000, tags, '');
   }
 
   forget(wireKey: string): void {
@@ -149,17 +150,17 @@ export class NearCache {
     return near.tags === '' || this.#context.versions.check(near.tags) === true ? near : undefined;
   }
 
-  #put(place: Place, settings: EntrySettings, value: unknown, bytes: Buffer | undefined, flags: number, life: number, tags: string, cas: string): void {
-    const { clock, durations, settings: { ttl, share, validate } } = this.#context;
+  /** @param sentAt when the server was asked: it may have answered long ago, if this process stood still meanwhile */
+  #put(place: Place, settings: EntrySettings, sentAt: number, value: unknown, bytes: Buffer | undefined, flags: number, life: number, tags: string, cas: string): void {
+    const { durations, settings: { ttl, share, validate } } = this.#context;
     const kept = isPrimitive(value) || share;
     if (!kept && bytes === undefined) return;
     const size = OVERHEAD + place.wireKey.length + (kept ? sizeOf(value, bytes) : (bytes?.length ?? 0)) + tags.length;
     // With `validate` the server is asked each time, so only the value's own life counts.
-    const now = clock.now();
-    const until = now + (validate ? life : Math.min(ttl, life));
-    const expires = now + life;
+    const until = sentAt + (validate ? life : Math.min(ttl, life));
+    const expires = sentAt + life;
     const earliest = expires - durations.reach(place.wireKey, settings);
-    this.#entries.set(place.wireKey, { value: kept ? value : undefined, bytes: kept ? undefined : bytes, flags, until, sure: validate ? now : until, expires, earliest, tags, cas, size });
+    this.#entries.set(place.wireKey, { value: kept ? value : undefined, bytes: kept ? undefined : bytes, flags, until, sure: validate ? sentAt : until, expires, earliest, tags, cas, size });
   }
 
   #open(place: Place, near: Near): { readonly value: unknown } | undefined {
