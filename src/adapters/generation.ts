@@ -75,12 +75,13 @@ export class Generation {
   /** Empties the namespace: for this process at once, for others after at most `generationTtl`. */
   async clear(): Promise<void> {
     const word = uniqueWord();
+    const begun = this.#now();
     this.#epoch++;
     this.#known = this.#reading = undefined;
     await this.#client.set(this.#item, word, { noreply: false });
     this.#epoch++;
     this.#reading = undefined;
-    this.#keep(word);
+    this.#keep(word, begun);
   }
 
   #keysIn(word: string, names: readonly string[]): string[] {
@@ -100,8 +101,9 @@ export class Generation {
     return clockOf(this.#client).now();
   }
 
-  #keep(word: string): void {
-    this.#known = { word, until: this.#now() + this.#ttl };
+  /** @param begun when the server was asked: it may have answered long ago, if this process stood still meanwhile */
+  #keep(word: string, begun: number): void {
+    this.#known = { word, until: begun + this.#ttl };
   }
 
   /** The word, if it was read lately. */
@@ -132,8 +134,9 @@ export class Generation {
 
   async #learn(): Promise<string> {
     const epoch = this.#epoch;
+    const begun = this.#now();
     const word = await this.#read();
-    if (epoch === this.#epoch) this.#keep(word);
+    if (epoch === this.#epoch) this.#keep(word, begun);
     return word;
   }
 

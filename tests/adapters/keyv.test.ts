@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyvStoreAdapter } from 'keyv';
-import { Client, HashClient, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, MemcachePartialError, StructuredSerde, TypedSerde, VersionedSerde, type Command, type ExecuteOptions, type Executor } from '../../src';
+import { Client, HashClient, JsonSerde, ManualClock, MemcacheConnectError, MemcacheIllegalInputError, MemcachePartialError, StructuredSerde, TypedSerde, VersionedSerde, type Command, type ExecuteOptions, type Executor } from '../../src';
 import { KeyvMemcache } from '../../src/adapters/keyv';
 import { memcacheDriver } from '../../src/adapters/unstorage';
 import { promptly } from '../support/busy-machine';
@@ -177,29 +177,62 @@ it.concurrent.each(caches.filter(([name]) => /^(Client|Embedded)/.test(name)))('
   await cache.stop();
 });
 
+/** An executor whose answers are held up while `isHeld`: they are as old as their questions. */
+class Held implements Executor {
+  readonly answers: (() => void)[] = [];
+  isHeld = false;
+  readonly #next: Executor;
+
+  constructor(next: Executor) {
+    this.#next = next;
+  }
+
+  async execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
+    const result = await this.#next.execute(command, options);
+    if (this.isHeld) await new Promise<void>((resolve) => { this.answers.push(resolve); });
+    return result;
+  }
+
+  close(): Promise<void> {
+    return this.#next.close();
+  }
+}
+
 it('after its own clear a process reads nothing older, also when it was asking for the generation meanwhile', async () => {
-  const answers: (() => void)[] = [];
-  let isHeld = false;
   // The answer comes after that to what was sent later, as it may over several connections.
   const embedded = new EmbeddedClient();
-  const overtaken: Executor = {
-    async execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
-      const result = await embedded.executor.execute(command, options);
-      if (isHeld) await new Promise<void>((resolve) => { answers.push(resolve); });
-      return result;
-    },
-    close: () => embedded.close(),
-  };
+  const overtaken = new Held(embedded.executor);
   await using client = new Client(overtaken, embedded.options);
   const other = new KeyvMemcache(client, { generationTtl: 3_600_000 });
   await other.set('k', 'old');
   const store = new KeyvMemcache(client, { generationTtl: 3_600_000 });
-  isHeld = true;
+  overtaken.isHeld = true;
   const early = store.get('k');
-  while (answers.length === 0) await new Promise(setImmediate);
-  isHeld = false;
+  while (overtaken.answers.length === 0) await new Promise(setImmediate);
+  overtaken.isHeld = false;
   await store.clear();
-  answers[0]?.();
+  overtaken.answers[0]?.();
+  await early;
+  expect(await store.get('k')).toBeUndefined();
+});
+
+it('generationTtl counts from the question, as a process may have stood still before it read the answer', async () => {
+  const clock = new ManualClock();
+  const memory = new MemoryStore({ clock });
+  const other = new KeyvMemcache(new EmbeddedClient(memory, { clock }));
+  await other.set('k', 'old');
+  const embedded = new EmbeddedClient(memory, { clock });
+  const stopped = new Held(embedded.executor);
+  await using client = new Client(stopped, embedded.options);
+  const store = new KeyvMemcache(client);
+  stopped.isHeld = true;
+  const early = store.get('k');
+  while (stopped.answers.length === 0) await new Promise(setImmediate);
+  stopped.isHeld = false;
+  clock.advance(1000);
+  await other.clear();
+  clock.advance(1000);
+  stopped.answers[0]?.();
   await early;
   expect(await store.get('k')).toBeUndefined();
 });
