@@ -2,7 +2,7 @@
 import type { Latency } from '../client/latency';
 import { mergeMetrics, type ServerMetrics } from '../client/meter';
 import type { ServerState } from '../client/observe';
-import { MemcacheIllegalInputError } from '../errors';
+import { MemcacheIllegalInputError, type MemcacheErrorCode } from '../errors';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { hasMethods, isIterable, isObject, valueThat } from '../options/rule';
 import { LABELS, PREFIX, checkLabels, exposition, type Family, type Labels, type Sample } from './exposition';
@@ -104,6 +104,23 @@ const OUTCOMES = { hit: 'hits', miss: 'misses', stored: 'stored', not_stored: 'n
 
 const STATES: readonly ServerState[] = ['healthy', 'failing', 'dead'];
 
+/** What a call for a server may end in. */
+const CODES = [
+  'MEMCACHE_CLIENT_ERROR',
+  'MEMCACHE_UNKNOWN_COMMAND',
+  'MEMCACHE_INEXACT_NUMBER',
+  'MEMCACHE_SERVER_ERROR',
+  'MEMCACHE_UNEXPECTED_CLOSE',
+  'MEMCACHE_CONNECT',
+  'MEMCACHE_TIMEOUT',
+  'MEMCACHE_AUTHENTICATION',
+  'MEMCACHE_OVERLOADED',
+  'MEMCACHE_SERDE',
+  'MEMCACHE_UNKNOWN',
+] as const satisfies readonly MemcacheErrorCode[];
+/** Told before the first error too: Prometheus sees no increase where a series begins, so that alerts would miss the first errors of a kind. */
+const NO_ERRORS = Object.fromEntries(CODES.map((code) => [code, 0]));
+
 function serverFamilies(servers: ReadonlyMap<string, ServerMetrics>): Family[] {
   const each = (samples: (metrics: ServerMetrics) => readonly Sample[]): Sample[] =>
     [...servers].flatMap(([server, metrics]) => samples(metrics).map((sample) => ({ ...sample, labels: { server, ...sample.labels } })));
@@ -133,7 +150,7 @@ function serverFamilies(servers: ReadonlyMap<string, ServerMetrics>): Family[] {
       help: 'Keys that were read, found or not.',
       samples: by('outcome', ({ hits, lookups }) => ({ hit: hits, miss: lookups - hits })),
     },
-    { name: 'errors_total', type: 'counter', help: 'Calls that failed, by the code of the error.', samples: by('code', ({ errors }) => errors) },
+    { name: 'errors_total', type: 'counter', help: 'Calls that failed, by the code of the error.', samples: by('code', ({ errors }) => ({ ...NO_ERRORS, ...errors })) },
     { name: 'ignored_errors_total', type: 'counter', help: 'Of the errors, those that ignoreErrors turned into misses.', samples: one(({ ignored }) => ignored) },
     { name: 'retries_total', type: 'counter', help: 'Calls that were repeated after a failure of the server.', samples: one(({ retries }) => retries) },
     { name: 'connects_total', type: 'counter', help: 'Connections that were made.', samples: one(({ connects }) => connects) },

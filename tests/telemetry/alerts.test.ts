@@ -79,6 +79,14 @@ it('speaks of metrics and labels that there are, and of incidents that are descr
   for (const anchor of runbooks) expect(headings).toContain(anchor);
 });
 
+it('is about series that are there before the first error: where one begins, Prometheus sees no increase', () => {
+  const lines = samplesOf(toPrometheus([new Client('127.0.0.1:1')]));
+  for (const [, name = '', , label = '', value = ''] of rules.matchAll(/increase\((tsmemcache_\w+)(\{(\w+)="(\w+)"\})?\[/g)) {
+    const found = lines.filter((line) => line.name === name && (label === '' || line.labels[label] === value));
+    expect([name, value, found.map((line) => line.value)]).toEqual([name, value, [0]]);
+  }
+});
+
 it('has a case for each alert', () => {
   expect(Object.keys(TROUBLE).sort()).toEqual([...alerts].sort());
 });
