@@ -4,7 +4,7 @@ import type { MetaArithmeticOptions } from '../client/commands/meta-options';
 import { checkClient, checkRoom, clockOf, keyOf, type AdapterClient } from './adapter-client';
 import { FAILURES, hasCode, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
-import { secondsOf } from './lifetimes';
+import { LONGEST_LIFETIME } from './lifetimes';
 
 export type { AdapterClient, Failures };
 
@@ -80,7 +80,7 @@ export class MemcacheRateLimitStore {
     this.#client = client;
     this.prefix = prefix;
     this.#ownWindow = windowMs !== undefined;
-    this.#seconds = secondsOf(windowMs ?? 60_000);
+    this.#seconds = windowOf(windowMs ?? 60_000);
     this.#failures = failures;
     this.#meta = meta;
   }
@@ -88,7 +88,7 @@ export class MemcacheRateLimitStore {
   /** Called by express-rate-limit with its options. */
   init({ windowMs }: { readonly windowMs: number }): void {
     checkValue('windowMs', WINDOW, windowMs);
-    if (!this.#ownWindow) this.#seconds = secondsOf(windowMs);
+    if (!this.#ownWindow) this.#seconds = windowOf(windowMs);
   }
 
   /** Counts a request. */
@@ -121,7 +121,7 @@ export class MemcacheRateLimitStore {
     const counted = await this.#client.incr(item, 1, { noreply: false });
     if (counted !== undefined) return this.#info(counted);
     // The item outlives its window by a whole window, as the clocks of processes differ.
-    if (await this.#client.add(item, '1', { expire: this.#seconds * 2, noreply: false })) return this.#info(1);
+    if (await this.#client.add(item, '1', { expire: Math.min(this.#seconds * 2, LONGEST_LIFETIME), noreply: false })) return this.#info(1);
     return this.#info((await this.#client.incr(item, 1, { noreply: false })) ?? 1);
   }
 
@@ -168,4 +168,9 @@ export class MemcacheRateLimitStore {
   #time(): number {
     return clockOf(this.#client).time() / 1000;
   }
+}
+
+/** In seconds; thirty years at the most. */
+function windowOf(milliseconds: number): number {
+  return Math.min(Math.ceil(milliseconds / 1000), LONGEST_LIFETIME);
 }

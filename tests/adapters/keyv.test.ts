@@ -54,6 +54,12 @@ describeOverCaches('KeyvMemcache', (cache) => {
     expect(await store.getMany(['gone', 'stays'])).toEqual([undefined, 'v']);
   });
 
+  it.each([1e12 - 1, 1e12, Infinity])('keeps for ever what is to live for %d ms', async (ttl) => {
+    const store = new KeyvMemcache(cache.client());
+    expect(await store.set('k', 'v', ttl)).toBe(true);
+    expect(await store.get('k')).toBe('v');
+  });
+
   it('clear empties its own namespace and nothing else, for every process', async () => {
     const client = cache.client();
     const [mine, elsewhere, other] = ['a', 'a', 'b'].map((namespace) => new KeyvMemcache(cache.client(), { namespace, generationTtl: 100 }));

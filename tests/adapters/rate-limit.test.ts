@@ -23,6 +23,11 @@ describeOverCaches('MemcacheRateLimitStore', (cache) => {
       expect(Math.max(...ends)).toBeLessThanOrEqual(NOW + 600_000);
     });
 
+    it.each([5e11, 1e12])('counts in a window of %d ms, which stands for one that never ends', async (windowMs) => {
+      const store = new MemcacheRateLimitStore(cache.client({ clock }), { prefix: `ever-${windowMs}-${meta}:`, windowMs, meta });
+      for (let count = 1; count <= 3; count++) expect((await store.increment('k')).totalHits).toBe(count);
+    });
+
     it('takes back, reads and resets', async () => {
       const store = new MemcacheRateLimitStore(cache.client({ clock }), { prefix: `others-${meta}:`, meta });
       store.init({ windowMs: 900_000 });
