@@ -10,6 +10,8 @@ export interface Durations {
 interface Tag {
   readonly stale?: number;
   readonly expired?: number;
+  /** Since when older entries were expired already when the tag was revalidated anew: they do not come back as stale. */
+  readonly gone?: number;
 }
 
 /**
@@ -34,8 +36,7 @@ export class Tags {
     const known = await this.#create(tags, now - 1);
     if (known.size < new Set(tags).size) return 'expired';
     const all = [...known.values()];
-    // What expires without having been stale expires at once, also where the clock is behind that of whoever revalidated.
-    if (all.some(({ expired = 0, stale = expired }) => expired > made && expired <= Math.max(now, stale))) return 'expired';
+    if (all.some((tag) => expiryOf(tag, now) > made)) return 'expired';
     return all.some(({ stale = 0 }) => stale > made) ? 'stale' : 'fresh';
   }
 
@@ -69,7 +70,7 @@ export class Tags {
       const [value, cas] = (await ifReadable(this.#client.gets(this.#item(tag)))) ?? [];
       const before: Tag | undefined = objectOf(value);
       if (before === undefined || cas === undefined) return false;
-      const after: Tag = { ...before, stale, ...(expire !== undefined && { expired: stale + expire * 1000 }) };
+      const after: Tag = { ...before, stale, gone: expiryOf(before, stale), ...(expire !== undefined && { expired: stale + expire * 1000 }) };
       if ((await this.#client.cas(this.#item(tag), JSON.stringify(after), cas, { noreply: false })) === true) return true;
     }
     return false;
@@ -112,4 +113,10 @@ export class Tags {
   #item(tag: string): string {
     return keyOf(this.#client, this.#prefix, tag);
   }
+}
+
+/** Older entries are expired by now; 0 when none are. */
+function expiryOf({ expired = 0, stale = expired, gone = 0 }: Tag, now: number): number {
+  // What expires without having been stale expires at once, also where the clock is behind that of whoever revalidated.
+  return expired <= Math.max(now, stale) ? Math.max(expired, gone) : gone;
 }

@@ -54,6 +54,27 @@ describeOverCaches('createCacheHandler', (cache) => {
     expect(await handler.get('swr', [])).toBeUndefined();
   });
 
+  it('what has expired does not come back as stale by a later revalidation', async () => {
+    const client = cache.client();
+    const handler = createCacheHandler(client);
+    const ends: readonly [string, () => Promise<unknown>][] = [
+      ['at once', () => handler.updateTags(['at once'])],
+      ['after no time', () => handler.updateTags(['after no time'], { expire: 0 })],
+      ['lost', () => client.delete('next:t:lost')],
+    ];
+    for (const [how, end] of ends) {
+      await handler.set(how, entryOf('outdated', [how], { timestamp: Date.now() - 1000 }));
+      await end();
+      expect([how, await handler.get(how)]).toEqual([how, undefined]);
+      for (let round = 0; round < 2; round++) {
+        await handler.updateTags([how], { expire: 100 });
+        expect([how, await handler.get(how)]).toEqual([how, undefined]);
+      }
+      await handler.set(how, entryOf('new', [how]));
+      expect(await textOf(await handler.get(how))).toBe('new');
+    }
+  });
+
   it('a tag that expires at once does so also for a server whose clock is behind', async () => {
     const behind: Clock = { ...systemClock, time: () => Date.now() - 60_000 };
     const [one, two] = [createCacheHandler(cache.client()), createCacheHandler(cache.client({ clock: behind }))];
