@@ -335,6 +335,56 @@ describe('loads of one key', () => {
     expect(fleet.database.mostAtOnce).toBe(1);
   });
 
+  it.each([0, 1])('what was loaded before another process set it is not given to later callers, also when that value is outdated: stale %d', async (stale) => {
+    const fleet = new Fleet(2, 5000, { expire: 1, stale, staleIfError: 60, earlyRefresh: 0 });
+    const [process, other] = fleet.processes;
+    const first = process!.get('k');
+    await fleet.clock.pass(seconds(1));
+    fleet.database.write('k');
+    await fleet.clock.until(other!.cache.set('k', 'k@1'));
+    await fleet.clock.pass(seconds(3));
+    const second = process!.get('k');
+    expect([await fleet.clock.until(first), await fleet.clock.until(second)]).toEqual(['k@0', 'k@1']);
+  });
+
+  it('what an impatient process loads is not given to those who ask after the place-holder was deleted', async () => {
+    const fleet = new Fleet(3, 6000, { leaseWait: 1000 });
+    const [holder, impatient, other] = fleet.processes;
+    const calls = [holder!.get('k')];
+    await fleet.clock.pass(10);
+    calls.push(impatient!.get('k'));
+    await fleet.clock.pass(seconds(2));
+    expect(fleet.count('impatient')).toBe(1);
+    fleet.database.write('k');
+    await fleet.clock.until(other!.cache.delete('k'));
+    calls.push(impatient!.get('k'));
+    expect(await fleet.clock.until(Promise.all(calls))).toEqual(['k@0', 'k@0', 'k@1']);
+  });
+
+  it.each([1, 2])('what an impatient process loads is joined also after the place-holder has ended: %i such processes', async (others) => {
+    const fleet = new Fleet(1 + others, 6000, { lease: 3, leaseWait: 1000 });
+    const calls = [fleet.processes[0]!.get('k')];
+    await fleet.clock.pass(10);
+    for (let i = 0; i < 5; i++) {
+      for (const process of fleet.processes.slice(1)) calls.push(process.get('k'));
+      await fleet.clock.pass(seconds(1));
+    }
+    expect(new Set(await fleet.clock.until(Promise.all(calls)))).toEqual(new Set(['k@0']));
+    expect(fleet.database.loads).toBe(1 + others);
+  });
+
+  it('what is loaded in place of what cannot be read is not given to those who ask after that was deleted', async () => {
+    const fleet = new Fleet(2, 3000);
+    const [process, other] = fleet.processes;
+    await fleet.clock.until(other!.client.set('k', 'of another serde', { flags: 9999 }));
+    const calls = [process!.get('k')];
+    await fleet.clock.pass(seconds(1));
+    fleet.database.write('k');
+    await fleet.clock.until(other!.cache.delete('k'));
+    calls.push(process!.get('k'));
+    expect(await fleet.clock.until(Promise.all(calls))).toEqual(['k@0', 'k@1']);
+  });
+
   it('a refresh is left to others while the key is being loaded without the cache', async () => {
     const fleet = new Fleet(1, 1000, { expire: 5, stale: 60, earlyRefresh: 0, cacheTimeout: 100 });
     const [process] = fleet.processes;

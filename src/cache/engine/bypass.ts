@@ -36,18 +36,18 @@ export class Bypass {
   }
 
   /** Another process's load takes too long: it is loaded here as well. */
-  impatient(place: Place, callers: Caller[], cas: string): void {
+  impatient(place: Place, callers: Caller[], cas: string, ends: number): void {
     const { loads, events } = this.#context;
     const lead = leadOf(callers);
     if (lead === undefined) return;
     const flight = loads.of(place.wireKey);
     // A load of this process for another place-holder, that began before they asked: somebody may have deleted since what it loads.
-    if (flight?.joinable === true && (flight.claim === 'none' || flight.cas === cas || callers.every(({ since }) => flight.beginsAfter(since)))) {
+    if (flight?.joinable === true && (flight.isFor(cas) || callers.every(({ since }) => flight.beginsAfter(since)))) {
       this.join(flight, callers);
       return;
     }
     events.emit('impatient', place.key);
-    loads.begin({ place, lead, callers, claim: 'guard', cas, leaseEnds: 0, old: this.#forLoader(place, lead), zone: lead.old === undefined ? 'cold' : 'error' });
+    loads.begin({ place, lead, callers, claim: 'guard', cas, leaseEnds: ends, old: this.#forLoader(place, lead), zone: lead.old === undefined ? 'cold' : 'error' });
   }
 
   /** A copy: the caller may get its old value, and change it, before the loader is done with that. */

@@ -21,7 +21,7 @@ export class Flight {
   readonly claim: Claim;
   /** The CAS that the item must still have when its result is stored; '' for none. */
   readonly cas: string;
-  /** When its place-holder ends, on the monotonic clock. */
+  /** When its item ends by itself, on the monotonic clock; 0 where there is none. */
   readonly leaseEnds: number;
   /** Whether it is a refresh that was begun for no caller: it keeps no process alive, and goes on when those who have joined it go. */
   readonly background: boolean;
@@ -97,6 +97,19 @@ export class Flight {
   /** Whether its loader has not finished: what it gives is not older than a call that is made now. */
   get loading(): boolean {
     return this.joinable && this.state !== 'loaded';
+  }
+
+  /**
+   * Whether a caller may get its result who was told of an item with this CAS: that of its own item, which nobody has changed since.
+   * A load without the cache has none, so that nobody can tell.
+   */
+  isFor(cas: string): boolean {
+    return this.joinable && (this.claim === 'none' || this.cas === cas);
+  }
+
+  /** Whether a caller may get its result who was told that there is no item: its own has ended by itself, and it goes on. */
+  outlasts(now: number): boolean {
+    return this.loading && now >= this.leaseEnds;
   }
 
   /** Whether its loader runs, or will run, only after this moment, in whole milliseconds. */

@@ -64,7 +64,7 @@ export class Judge implements Judging {
   /** The versions from before a load of this process whose place-holder it is: whoever asks after one has changed does not join it. */
   #tagsOfLoad({ place }: Read, { cas }: Reply): string {
     const flight = this.#context.loads.of(place.wireKey);
-    return flight?.joinable === true && flight.cas === cas && typeof flight.tags === 'string' ? flight.tags : '';
+    return flight?.isFor(cas) === true && typeof flight.tags === 'string' ? flight.tags : '';
   }
 
   /** Whether a tag of it has changed cannot be had: others may know, so it stays, and is a miss for this process alone. */
@@ -99,12 +99,12 @@ export class Judge implements Judging {
 
   /** There is no item, nor a place-holder: none was asked for, or the server had no room for it. */
   #nothing(read: Read): void {
-    const { loads, events, failed } = this.#context;
+    const { loads, events, failed, clock } = this.#context;
     const { place, callers } = read;
     const lead = leadOf(callers) ?? read.lead;
     const flight = loads.of(place.wireKey);
     const paused = failed.pausing(place.wireKey);
-    if (flight?.joinable === true) this.#bypass.join(flight, callers);
+    if (flight?.outlasts(clock.now()) === true) this.#bypass.join(flight, callers);
     else if (paused !== undefined) for (const caller of callers) caller.reject(paused.error);
     else if (read.lease === 0) this.#questions.again(read);
     else {
@@ -124,7 +124,7 @@ export class Judge implements Judging {
         void storing.free(place, reply.cas);
         return;
       }
-      if (flight?.loading === true && clock.now() >= flight.leaseEnds) {
+      if (flight?.outlasts(clock.now()) === true) {
         // Nobody has ended its lease: that was over.
         void storing.free(place, reply.cas);
         this.#bypass.join(flight, callers);
@@ -135,7 +135,7 @@ export class Judge implements Judging {
       loads.begin({ place, lead: leadOf(callers) ?? lead, callers, claim: 'lease', cas: reply.cas, leaseEnds: endOf(read, seconds), zone: 'cold' });
       return;
     }
-    if (flight?.joinable === true && flight.cas === reply.cas) {
+    if (flight?.isFor(reply.cas) === true) {
       this.#bypass.join(flight, callers);
       return;
     }
@@ -143,7 +143,7 @@ export class Judge implements Judging {
       events.emit('miss', place.key);
       events.emit('lease-lost', place.key);
     }
-    this.#waits.add(place, callers, reply.cas);
+    this.#waits.add(place, callers, reply.cas, endOf(read, reply.ttl < 0 ? read.lease : reply.ttl));
   }
 
   /** A miss, except that the item is replaced only if it is still the same. */
@@ -153,10 +153,10 @@ export class Judge implements Judging {
     const lead = leadOf(callers) ?? read.lead;
     events.emit('decode-error', place.key, { error: reply.unreadable });
     const flight = loads.of(place.wireKey);
-    if (flight?.joinable === true && (flight.cas === reply.cas || flight.claim === 'none')) this.#bypass.join(flight, callers);
+    if (flight?.isFor(reply.cas) === true) this.#bypass.join(flight, callers);
     // In an older cache: the first has a place for what is loaded.
     else if (reply.cas === NO_CAS) this.#questions.again(read, { onlyFirst: true });
-    else loads.begin({ place, lead, callers, claim: 'token', cas: reply.cas, leaseEnds: 0, zone: 'cold' });
+    else loads.begin({ place, lead, callers, claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply.ttl), zone: 'cold' });
   }
 
   #value(read: Read, reply: Reply): void {
@@ -201,11 +201,10 @@ export class Judge implements Judging {
     const old = { value: loadersValue(reply), ageMs };
     for (const [i, caller] of callers.entries()) caller.old = { value: valueFor(reply, i), ageMs };
     const flight = loads.of(place.wireKey);
-    if (reply.won && flight?.joinable === true && flight.claim === 'none') {
-      this.#questions.passOn(place, reply.cas);
+    if (flight?.isFor(reply.cas) === true) {
+      if (reply.won) this.#questions.passOn(place, reply.cas);
       this.#bypass.join(flight, callers);
     } else if (reply.won) loads.begin({ place, lead, callers, claim: 'token', cas: reply.cas, leaseEnds: endOf(read, reply.ttl), old, zone });
-    else if (flight?.joinable === true && (flight.cas === reply.cas || !reply.held)) this.#bypass.join(flight, callers);
     else if (failed.hasRefreshFailed(place.wireKey)) this.#hit(read, reply, 'error-hit', 'error');
     else if (!reply.held) this.#questions.again(read, { forced: true });
     else if (this.#isAbandoned(place, age, lead.settings)) {
@@ -214,7 +213,7 @@ export class Judge implements Judging {
       this.#questions.again(read, { first: gate.leases?.takeOver(place, reply.cas) });
     } else {
       for (const caller of callers) loads.limitWait(place, caller);
-      this.#waits.add(place, callers, reply.cas);
+      this.#waits.add(place, callers, reply.cas, endOf(read, reply.ttl));
     }
   }
 

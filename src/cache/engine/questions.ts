@@ -73,10 +73,10 @@ export class Questions {
     read.sentAt = now;
     read.epoch = epoch();
     // A token is asked for only if this process could use it.
-    read.lease = failed.pausing(wireKey, now) !== undefined || (flight?.loading === true && now >= flight.leaseEnds) ? 0 : durations.leaseFor(known, lead.settings.lease);
+    read.lease = failed.pausing(wireKey, now) !== undefined || flight?.outlasts(now) === true ? 0 : durations.leaseFor(known, lead.settings.lease);
     // Who has waited for another process's load knows that it takes longer than that, or that the process has died.
     if (read.onJudged !== undefined && read.lease > 0) read.lease = Math.min(LONGEST_LEASE, Math.max(read.lease, Math.ceil(1 + (now - lead.since) / 1000)));
-    if (flight === undefined) {
+    if (flight === undefined || read.forced) {
       const wish = refreshBelow(lead.settings.keep, durations.early(known, lead.settings));
       const busy = !read.forced && (loads.background + this.#reserved >= settings.maxBackground || !slots.free);
       read.wish = wish;
@@ -106,7 +106,7 @@ export class Questions {
     const flight = loads.of(place.wireKey);
     const server = serverOf(place);
     if (lead === undefined) done();
-    else if (flight?.joinable === true && flight.claim === 'none') {
+    else if (flight?.isFor('') === true) {
       this.#bypass.join(flight, callers);
       done();
     } else if (gate.leases === undefined || !circuits.admits(server)) {

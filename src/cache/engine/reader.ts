@@ -43,8 +43,8 @@ export class Reader {
       ask: (place, callers, done) => {
         questions.repeat(place, callers, done);
       },
-      impatient: (place, callers, cas) => {
-        bypass.impatient(place, callers, cas);
+      impatient: (place, callers, cas, ends) => {
+        bypass.impatient(place, callers, cas, ends);
       },
     });
     const judge: Judge = new Judge(context, bypass, questions, waits, this.#sightings);

@@ -15,6 +15,7 @@ class Wait {
   readonly context = new AsyncResource('TsmemcacheWait', { requireManualDestroy: true });
   callers: Caller[] = [];
   cas = '';
+  ends = 0;
   pause = FIRST;
   /** When it is asked again; undefined while nothing is scheduled. */
   timer: Timer | undefined = undefined;
@@ -30,7 +31,7 @@ export interface WaitActions {
   /** Asks again for these callers. When the answer has been judged, `done` is called. */
   ask(place: Place, callers: Caller[], done: () => void): void;
   /** These callers have waited for `leaseWait`. */
-  impatient(place: Place, callers: Caller[], cas: string): void;
+  impatient(place: Place, callers: Caller[], cas: string, ends: number): void;
 }
 
 /** Callers whose value another process is loading: one question per key is repeated for all, at growing intervals. */
@@ -48,13 +49,17 @@ export class Waits {
     this.#actions = actions;
   }
 
-  /** @param cas that of the place-holder or token of the other process */
-  add(place: Place, callers: readonly Caller[], cas: string): void {
+  /**
+   * @param cas that of the place-holder or token of the other process
+   * @param ends when that ends by itself, on the monotonic clock
+   */
+  add(place: Place, callers: readonly Caller[], cas: string, ends: number): void {
     let wait = this.#waits.get(place.wireKey);
     if (wait === undefined) this.#waits.set(place.wireKey, (wait = new Wait(place)));
     // One by one: there may be more than a call can have arguments.
     for (const caller of callers) wait.callers.push(caller);
     wait.cas = cas;
+    wait.ends = ends;
     if (!wait.asking) this.#schedule(wait);
     for (const caller of callers) caller.decide();
   }
@@ -99,7 +104,7 @@ export class Waits {
     const now = this.#clock.now();
     if (callers.some(({ since, settings }) => now >= since + settings.leaseWait)) {
       this.#end(wait);
-      this.#actions.impatient(wait.place, callers, wait.cas);
+      this.#actions.impatient(wait.place, callers, wait.cas, wait.ends);
       return;
     }
     wait.asking = true;
