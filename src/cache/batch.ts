@@ -1,8 +1,7 @@
 import { isMap, isNativeError } from 'node:util/types';
 import type { Key } from '../protocol/key';
-import { MemcacheOverloadedError } from '../errors';
 import type { Load } from './engine/caller';
-import type { Slots } from './engine/slots';
+import { SharedSlot, type Slots } from './engine/slots';
 import type { ManyLoadContext } from './types';
 
 /** One key of a batch that is to be loaded. */
@@ -15,27 +14,25 @@ interface Wanted<K> {
 
 /**
  * The loads of one `getMany`: all keys that this process is to load by the time that the cache has answered for every key go to
- * one call of the loader; keys that fall to it later go to further calls.
+ * one call of the loader; keys that fall to it later go to further calls. However many keys, they take one place among the loads.
  */
 export class Batch<K extends Key> {
   readonly #load: (keys: readonly K[], context: ManyLoadContext) => unknown;
-  readonly #slots: Slots;
-  readonly #onOverload: (key: K) => void;
+  readonly #slot: SharedSlot;
   #undecided: number;
   #wanted: Wanted<K>[] = [];
   #scheduled = false;
 
-  constructor(load: (keys: readonly K[], context: ManyLoadContext) => unknown, slots: Slots, keys: number, onOverload: (key: K) => void) {
+  constructor(load: (keys: readonly K[], context: ManyLoadContext) => unknown, slots: Slots, keys: number) {
     this.#load = load;
-    this.#onOverload = onOverload;
-    this.#slots = slots;
+    this.#slot = new SharedSlot(slots);
     this.#undecided = keys;
   }
 
   /** The loader of one key. */
   loaderOf(key: K): Load {
     const load: Load = ({ signal }) => this.#want(key, signal);
-    load.batched = true;
+    load.slot = this.#slot;
     return load;
   }
 
@@ -63,55 +60,27 @@ export class Batch<K extends Key> {
   }
 
   #fire(): void {
-    // The time of a key may have been over before the cache answered for the others.
-    const wanted = stillWanted(this.#wanted);
+    const all = this.#wanted;
     this.#wanted = [];
+    // The time of a key may have been over before the cache answered for the others. Who listens to the channel waits for its end.
+    for (const { signal, reject } of all) if (signal.aborted) reject(signal.reason);
+    const wanted = all.filter(({ signal }) => !signal.aborted);
     if (wanted.length > 0) void this.#run(wanted);
   }
 
-  /** One place among the loads, however many keys. */
-  async #run(wanted: Wanted<K>[]): Promise<void> {
-    if (!this.#slots.take()) {
-      const turn = this.#slots.wait();
-      if (turn === undefined) {
-        for (const { key } of wanted) this.#onOverload(key);
-        for (const { reject } of wanted) reject(new MemcacheOverloadedError('too many loads wait; see maxLoads and maxQueuedLoads'));
-        return;
-      }
-      let came = false;
-      const queued = wanted;
-      whenAllGone(queued, () => {
-        if (came) return;
-        turn.leave();
-        stillWanted(queued);
-      });
-      await turn.come;
-      came = true;
-      // Some have been given up meanwhile.
-      wanted = stillWanted(wanted);
-      if (wanted.length === 0) {
-        this.#slots.give();
-        return;
-      }
-    }
-    let placed = true;
-    const leave = (): void => {
-      if (placed) this.#slots.give();
-      placed = false;
-    };
+  async #run(wanted: readonly Wanted<K>[]): Promise<void> {
     const controller = new AbortController();
-    whenAllGone(wanted, (reason) => {
-      // As with a load of one key, the next one need not wait until the loader notices.
-      leave();
-      controller.abort(reason);
-    });
+    let left = wanted.length;
+    for (const { signal } of wanted) {
+      signal.addEventListener('abort', () => {
+        if (--left === 0) controller.abort(signal.reason);
+      }, { once: true });
+    }
     try {
       const loaded = await this.#load(wanted.map(({ key }) => key), { signal: controller.signal });
       this.#give(wanted, loaded);
     } catch (error) {
       for (const { reject } of wanted) reject(error);
-    } finally {
-      leave();
     }
   }
 
@@ -125,22 +94,6 @@ export class Batch<K extends Key> {
     } else {
       throw new TypeError('the loader of getMany must return a Map, or an array with one value for each key');
     }
-  }
-}
-
-/** Those that nobody has given up. The loads of the others end here: who listens to the channel waits for it. */
-function stillWanted<K>(wanted: Wanted<K>[]): Wanted<K>[] {
-  for (const { signal, reject } of wanted) if (signal.aborted) reject(signal.reason);
-  return wanted.filter(({ signal }) => !signal.aborted);
-}
-
-/** Calls back when all of them have been given up, with the reason of the last. */
-function whenAllGone<K>(wanted: readonly Wanted<K>[], callback: (reason: unknown) => void): void {
-  let left = wanted.length;
-  for (const { signal } of wanted) {
-    signal.addEventListener('abort', () => {
-      if (--left === 0) callback(signal.reason);
-    }, { once: true });
   }
 }
 

@@ -250,6 +250,43 @@ describe('batches', () => {
     expect(fleet.processes[0]!.cache.stats().loads).toBe(0);
   });
 
+  it('a batch for which there is no room has not failed: its keys are loaded as soon as there is', async () => {
+    const fleet = new Fleet(1, 1000, { maxLoads: 1, maxQueuedLoads: 0, errorPause: 60_000 });
+    const [process] = fleet.processes;
+    const busy = process!.get('x');
+    await fleet.clock.pass(10);
+    await expect(fleet.clock.until(process!.cache.getMany(['a', 'b'], (keys) => [...keys]))).rejects.toThrow('maxLoads');
+    expect(process!.cache.stats()).toMatchObject({ load: 1, 'load-error': 0, overloaded: 2 });
+    await fleet.clock.until(busy);
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(process!.get('a'))).toBe('a@0');
+  });
+
+  it('keys of a batch that wait for their turn begin together, and leave it to others when nobody waits for them', async () => {
+    const fleet = new Fleet(1, 1000, { maxLoads: 1 });
+    const [process] = fleet.processes;
+    const calls: string[][] = [];
+    const load = (keys: readonly string[]): string[] => {
+      calls.push([...keys]);
+      return [...keys];
+    };
+    const first = process!.get('x');
+    await fleet.clock.pass(10);
+    const controller = new AbortController();
+    const gone = process!.cache.getMany(['a', 'b'], load, { signal: controller.signal }).catch(() => 'gone');
+    const waiting = process!.cache.getMany(['c', 'd', 'e'], load);
+    await fleet.clock.pass(10);
+    expect(process!.cache.stats()).toMatchObject({ loads: 1, queued: 2 });
+    controller.abort();
+    await fleet.clock.pass(10);
+    expect([await gone, process!.cache.stats().queued]).toEqual(['gone', 1]);
+    await fleet.clock.until(first);
+    await fleet.clock.until(waiting);
+    await fleet.clock.pass(10);
+    expect(calls).toEqual([['c', 'd', 'e']]);
+    expect(process!.cache.stats()).toMatchObject({ loads: 0, queued: 0, flights: 0 });
+  });
+
   it('outdated keys of a batch go to one call', async () => {
     const fleet = new Fleet(1, 0, { expire: 5, stale: 60, earlyRefresh: 0 });
     const { cache } = fleet.processes[0]!;

@@ -1,12 +1,13 @@
 import { onAbort } from '../../client/abort';
 import type { Key } from '../../protocol/key';
 import type { EntrySettings } from '../cache-options';
+import type { SharedSlot } from './slots';
 
 /** Runs the user's loader. */
 export interface Load {
   (context: { readonly key: Key; readonly signal: AbortSignal; readonly old: unknown }): unknown;
-  /** Whether it belongs to a call for many keys, which takes one place among the loads for all of them. */
-  batched?: boolean;
+  /** Of a call for many keys: the one place among the loads that it takes for all of them. */
+  slot?: SharedSlot;
 }
 
 /** An outdated value that a caller could get. */

@@ -10,7 +10,7 @@ import type { Caller, Old } from './caller';
 import type { FailedLoads } from './failed-loads';
 import { Flight, type Claim } from './flight';
 import type { Pending } from './pending';
-import type { Slots } from './slots';
+import type { Seats, Slots } from './slots';
 import type { Storing } from './storing';
 
 /** What is needed to begin a load. */
@@ -116,18 +116,21 @@ export class Loads {
     this.#context.pending.begin();
     if (background) this.#background++;
     for (const caller of callers) this.limitWait(place, caller);
-    const { slots, events } = this.#context;
-    if (lead.load.batched === true || slots.take()) this.#start(flight, zone);
+    const { events } = this.#context;
+    const seats = this.#seatsOf(flight);
+    if (seats.take()) this.#start(flight, zone);
     else {
-      const turn = slots.wait();
+      const turn = seats.wait();
       if (turn === undefined) {
         events.emit('overloaded', place.key);
         this.#refuse(flight);
       } else {
         flight.turn = turn;
+        // Who asks for many keys waits for the time of a load in all.
+        if (lead.load.slot !== undefined) this.#limitLoad(flight);
         // The callback keeps the async context of the first caller, which is the present one.
         void turn.come.then(() => {
-          if (flight.over) slots.give();
+          if (flight.over) seats.give();
           else this.#start(flight, zone);
         });
       }
@@ -282,18 +285,25 @@ export class Loads {
   /** It has no place among the loads to give back. */
   #unqueue(flight: Flight): void {
     flight.turn?.leave();
-    this.#running.delete(flight);
-    this.#detached.delete(flight);
-    if (flight.background) this.#background--;
+    this.#endRun(flight);
   }
 
   #leave(flight: Flight): void {
-    if (!this.#running.delete(flight)) return;
+    if (this.#endRun(flight)) this.#seatsOf(flight).give();
+  }
+
+  /** @returns whether it was under way */
+  #endRun(flight: Flight): boolean {
+    if (!this.#running.delete(flight)) return false;
     this.#detached.delete(flight);
     this.#timers.get(flight)?.close();
     this.#timers.delete(flight);
     if (flight.background) this.#background--;
-    if (flight.lead.load.batched !== true) this.#context.slots.give();
+    return true;
+  }
+
+  #seatsOf({ lead }: Flight): Seats {
+    return lead.load.slot ?? this.#context.slots;
   }
 
   #forget(flight: Flight): void {
@@ -325,9 +335,8 @@ export class Loads {
   #limitLoad(flight: Flight): void {
     const { loadTimeout } = flight.lead.settings;
     // A loader may end its own load before it returns, by the signal of its caller.
-    if (loadTimeout === 0 || flight.over) return;
+    if (loadTimeout === 0 || flight.over || this.#timers.has(flight)) return;
     const timer = this.#context.clock.setTimeout(() => {
-      if (flight.over || flight.state !== 'loading') return;
       const error = new CacheLoadTimeoutError(`the loader took longer than ${loadTimeout} ms; see loadTimeout`);
       this.#context.events.emit('load-timeout', flight.place.key, { ms: loadTimeout });
       this.#end(flight, error, true);

@@ -87,7 +87,7 @@ export class Lookups {
   /** Looks all keys up at once; the result of each is a promise of its own. */
   async getEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, settings: EntrySettings, signal: AbortSignal | undefined): Promise<EachLookedUp> {
     if (list.length === 0) return { results: [], stored: () => Promise.resolve() };
-    const { keys, places, slots, events } = this.#context;
+    const { keys, places, slots } = this.#context;
     const targets = list.map((key) => ({ key, target: keys.entry(key) }));
     const { rules, limit } = keys.isVersioned ? await untilAborted(places.rulesToRead(settings), signal) : { limit: settings.cacheTimeout };
     const wanted = new Map<string, { readonly place: Place; readonly key: K }>();
@@ -96,9 +96,7 @@ export class Lookups {
       if (!wanted.has(place.wireKey)) wanted.set(place.wireKey, { place, key });
       return place.wireKey;
     });
-    const batch = new Batch(load, slots, wanted.size, (key) => {
-      events.emit('overloaded', key);
-    });
+    const batch = new Batch(load, slots, wanted.size);
     const values = new Map<string, Promise<unknown>>();
     for (const [wireKey, { place, key }] of wanted) {
       values.set(wireKey, this.#get({ place, load: batch.loaderOf(key), settings, signal, limit, onDecided: batch.decided }));
