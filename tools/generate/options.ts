@@ -89,7 +89,7 @@ function oneLine(text: string): string {
 function toldOf(property: TsSymbol, checker: TypeChecker): Told {
   const byDefault = property.getJsDocTags(checker).find(({ name }) => name === 'default')?.text;
   return {
-    meaning: oneLine(displayPartsToString(property.getDocumentationComment(checker))).replace(/\{@link (\w+)\}/g, '`$1`'),
+    meaning: oneLine(displayPartsToString(property.getDocumentationComment(checker))).replace(/\{@link (\w+)\}/g, '`$1`').replace(/;$/, '.'),
     byDefault: byDefault === undefined ? undefined : oneLine(displayPartsToString(byDefault)),
   };
 }
