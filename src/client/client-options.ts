@@ -103,9 +103,9 @@ export interface ClientOptions<Out = CacheValue, In = Out> extends ConnectionOpt
   /** What is published on the channels of `CHANNELS`, beyond the default. */
   diagnostics?: DiagnosticsOptions | undefined;
   /**
-   * After trouble with the server, calls fail at once, with the class of the last failure and `notSent`, for a quarter to the
-   * whole of this time (at random, so that many clients do not return at once); then one call at a time probes the server until
-   * it answers. 0 = off: every call during an outage waits for its time-out.
+   * After trouble with the server, calls fail at once, with the class of the last failure and `notSent`. After a quarter to the
+   * whole of this time (at random, so that many clients do not return at once) one call at a time probes the server until it
+   * answers. 0 = off: during an outage every call tries anew, and may wait for its time-out.
    * @default 0
    */
   retryTimeout?: number | undefined;
