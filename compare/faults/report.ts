@@ -44,24 +44,16 @@ export function printTable(results: Results, faults: readonly Fault[], clients: 
   console.log(table.toString());
 }
 
-/** Puts the outcomes into docs/reliability.md, and all that was seen into docs/faults.md. */
+/** Puts what was seen into docs/faults.md. */
 export async function writeDocs(results: Results, faults: readonly Fault[], clients: readonly Contestant[], versions: Versions): Promise<void> {
-  const outcomesOnly = tableOf(results, faults, clients, versions, ({ outcome }) => name(outcome));
-  await writePart('reliability.md', 'faults --', outcomesOnly.join('\n'));
   await writePart('faults.md', 'faults --', generated(results, faults, clients, versions));
 }
 
 /** A row for each fault, and how many cells of each client are ok. */
-function tableOf(
-  results: Results,
-  faults: readonly Fault[],
-  clients: readonly Contestant[],
-  versions: Versions,
-  show: (verdict: Verdict) => string,
-): string[] {
+function tableOf(results: Results, faults: readonly Fault[], clients: readonly Contestant[], versions: Versions): string[] {
   const heads = clients.map(({ name, protocol }) => `${name} ${versions.clients[name] ?? ''}${protocol === 'binary' ? ' (binary)' : ''}`);
   const rows = faults.map((fault) => {
-    const cells = clients.map(({ name }) => results.get(fault.name)?.get(name)).map((verdict) => (verdict === undefined ? '' : show(verdict)));
+    const cells = clients.map(({ name }) => results.get(fault.name)?.get(name)).map((verdict) => (verdict === undefined ? '' : cell(verdict)));
     return `| ${[escape(fault.title), ...cells].join(' | ')} |`;
   });
   const tally = clients.map(({ name }) => {
@@ -75,7 +67,7 @@ function generated(results: Results, faults: readonly Fault[], clients: readonly
   return [
     `Node ${versions.node}; rows about keys and large values ran against ${versions.memcached}.`,
     '',
-    ...tableOf(results, faults, clients, versions, cell),
+    ...tableOf(results, faults, clients, versions),
     '',
     '| outcome | what it says |',
     '|---|---|',
@@ -85,12 +77,8 @@ function generated(results: Results, faults: readonly Fault[], clients: readonly
   ].join('\n');
 }
 
-function name(outcome: Verdict['outcome']): string {
-  return outcome === 'ok' || outcome === 'n/a' ? outcome : `**${outcome}**`;
-}
-
 function cell({ outcome, detail }: Verdict): string {
-  return `${name(outcome)}<br>${escape(detail)}`;
+  return `${outcome === 'ok' || outcome === 'n/a' ? outcome : `**${outcome}**`}<br>${escape(detail)}`;
 }
 
 /** As text in a cell of a table, whatever clients say. */

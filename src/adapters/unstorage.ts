@@ -36,6 +36,7 @@ export const DRIVER_OPTIONS = {
 
 /** The options that unstorage passes with a call. */
 export interface ItemOptions {
+  /** Seconds to live, in place of the driver's `ttl`. */
   readonly ttl?: number | undefined;
 }
 

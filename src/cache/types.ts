@@ -22,6 +22,7 @@ export type Loader<T, Old = T> = (context: LoadContext<Old>) => T | Promise<T>;
 
 /** The second argument of a loader of many keys. */
 export interface ManyLoadContext {
+  /** Aborted when the load is given up: after `loadTimeout`, with `abortUnused`, and when the cache is closed. */
   readonly signal: AbortSignal;
 }
 

@@ -41,7 +41,7 @@ export interface ConnectionOptions {
   tls?: boolean | TlsOptions | undefined;
   /**
    * Credentials of memcached's text authentication; they take precedence over those in the address. They hold no whitespace and no
-   * control characters, the name no colon: older servers take no password with a blank.
+   * control characters, the name no colon: older servers take no password with a space.
    */
   auth?: Credentials | undefined;
   /**
@@ -100,12 +100,16 @@ export interface ClientOptions<Out = CacheValue, In = Out> extends ConnectionOpt
    * @default false
    */
   callerStack?: boolean | undefined;
-  /** What is published on the channels of `CHANNELS`, beyond the default. */
+  /**
+   * What the channels of `CHANNELS` tell of calls: `key` returns what may be published of the first key of a call, `sample` is the
+   * share of calls, 0 to 1, that are published on `CHANNELS.command`.
+   * @default no key, and all calls
+   */
   diagnostics?: DiagnosticsOptions | undefined;
   /**
-   * After trouble with the server, calls fail at once, with the class of the last failure and `notSent`, for a quarter to the
-   * whole of this time (at random, so that many clients do not return at once); then one call at a time probes the server until
-   * it answers. 0 = off: every call during an outage waits for its time-out.
+   * After trouble with the server, calls fail at once, with the class of the last failure and `notSent`. After a quarter to the
+   * whole of this time (at random, so that many clients do not return at once) one call at a time probes the server until it
+   * answers. 0 = off: during an outage every call tries anew, and may wait for its time-out.
    * @default 0
    */
   retryTimeout?: number | undefined;

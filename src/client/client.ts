@@ -240,7 +240,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
       checkOptions(options);
       const items: Entry[] = [];
       let someTooLarge = false;
-      const exptime = encodeExptime(options?.expire, this.#clock.time);
+      const exptime = encodeExptime(options?.expire, this.#clock);
       const given = this.#flagsOf(options);
       for (const [key, value] of pairs(entries)) {
         const wireKey = this.#encodeKey(key);
@@ -367,7 +367,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   metaGet<T extends Out = Out>(key: Key, options?: MetaGetOptions & CallOptions): Promise<MetaItem<Fixed<T>> | undefined>;
   metaGet(key: Key, options: MetaGetOptions & CallOptions = {}): Promise<MetaItem<Out> | undefined> {
     return this.#read('mg', () => {
-      const flags = metaGetFlags(options, this.#clock.time);
+      const flags = metaGetFlags(options, this.#clock);
       return new MetaGetCommand(flags, this.#metaKey({ code: 'mg', key, flags }), key, this.#serde);
     }, options, undefined, META_OPTIONS);
   }
@@ -376,13 +376,13 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   metaSet(key: Key, value: In, options: MetaSetOptions & CallOptions = {}): Promise<MetaWriteResult> {
     return this.#run('ms', () => {
       const { data, flags } = serializeValue(this.#serde, value, keyText(key), 'ms', options.mode);
-      return this.#metaRequest({ code: 'ms', key, flags: metaSetFlags(options, flags, this.#clock.time), value: data });
+      return this.#metaRequest({ code: 'ms', key, flags: metaSetFlags(options, flags, this.#clock), value: data });
     }, options, META_OPTIONS).then(metaWriteResult);
   }
 
   /** Deletes an item, or with `invalidate` marks it as stale. (`md`) */
   metaDelete(key: Key, options: MetaDeleteOptions & CallOptions = {}): Promise<MetaWriteResult> {
-    return this.#run('md', () => this.#metaRequest({ code: 'md', key, flags: metaDeleteFlags(options, this.#clock.time) }), options, META_OPTIONS).then(metaWriteResult);
+    return this.#run('md', () => this.#metaRequest({ code: 'md', key, flags: metaDeleteFlags(options, this.#clock) }), options, META_OPTIONS).then(metaWriteResult);
   }
 
   /**
@@ -392,7 +392,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   metaArithmetic<N extends number | bigint = number>(key: Key, options?: MetaArithmeticOptions<N> & CallOptions): Promise<MetaCount<N>>;
   metaArithmetic(key: Key, options: MetaArithmeticOptions<number | bigint> & CallOptions = {}): Promise<MetaCount<number | bigint>> {
     return this.#run('ma', () => {
-      const command: MetaParts = { code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock.time) };
+      const command: MetaParts = { code: 'ma', key, flags: metaArithmeticFlags(options, this.#clock) };
       return new MetaCountCommand(command, this.#metaKey(command), typeof options.delta === 'bigint' || typeof options.initial === 'bigint');
     }, options, META_OPTIONS);
   }
@@ -623,7 +623,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   #exptime(expire: unknown): number {
     if (expire === undefined) throw new MemcacheIllegalInputError('expire must be given: seconds, or a Date');
-    return encodeExptime(expire, this.#clock.time);
+    return encodeExptime(expire, this.#clock);
   }
 
   #noreply(options: NoreplyOptions | undefined, byDefault = this.#defaultNoreply): boolean {
@@ -632,7 +632,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   }
 
   #item(verb: string, key: Key, value: In, options: StoreOptions | undefined): Item {
-    const exptime = encodeExptime(options?.expire, this.#clock.time);
+    const exptime = encodeExptime(options?.expire, this.#clock);
     const { data, flags } = serializeValue(this.#serde, value, keyText(key), verb);
     return { block: toBlock(data), flags: this.#flagsOf(options) ?? flags, exptime };
   }

@@ -15,9 +15,11 @@ export interface Latency {
   readonly sum: number;
   /** Half of the calls took no longer. This and the following are off by at most 5 %; 0 without a call. */
   readonly p50: number;
-  /** Of a hundred calls ninety took no longer; the following likewise. */
+  /** Nine of ten calls took no longer. */
   readonly p90: number;
+  /** 99 of 100 calls took no longer. */
   readonly p99: number;
+  /** 999 of 1000 calls took no longer. */
   readonly p999: number;
   /** The exact maximum. */
   readonly max: number;

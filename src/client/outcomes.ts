@@ -9,8 +9,9 @@ export const STORED = 3;
 export const NOT_STORED = 4;
 export const EXISTS = 5;
 export const OK = 6;
-/** They by name, for `outcome` and `tally` of commands of your own. Of the two that found nothing `miss` is that of a read. */
+/** The outcomes by name, for `outcome` and `tally` of commands of your own. `miss` is for a read that found nothing, `notFound` for any other command. */
 export const OUTCOMES = { hit: HIT, miss: MISS, notFound: NOT_FOUND, stored: STORED, notStored: NOT_STORED, exists: EXISTS, ok: OK } as const;
+/** One of {@link OUTCOMES}. */
 export type Outcome = typeof HIT | typeof MISS | typeof NOT_FOUND | typeof STORED | typeof NOT_STORED | typeof EXISTS | typeof OK;
 
 /** Takes the outcomes of a call. */

@@ -1,6 +1,7 @@
 import { isDate } from 'node:util/types';
 import { MemcacheIllegalInputError } from '../errors';
 import { isWholeNumber } from '../options/rule';
+import type { Clock } from '../runtime/clock';
 import { MAX_RELATIVE_EXPTIME } from './limits';
 
 /**
@@ -8,6 +9,9 @@ import { MAX_RELATIVE_EXPTIME } from './limits';
  * is taken as a Unix time; or a `Date`.
  */
 export type Expire = number | Date;
+
+/** What tells the time of day. */
+export type WallClock = Pick<Clock, 'time'>;
 
 /** The server keeps exptime in a signed 32-bit number. */
 const LAST_UNIX_TIME = 2 ** 31 - 1;
@@ -20,12 +24,11 @@ const FIRST_UNIX_TIME = 1e9;
  * The server takes more than 30 days as a Unix time, so that 45 days would lie in 1970 and the item be gone at once:
  * longer relative times are turned into a Unix time here.
  *
- * @param time milliseconds since 1970
  * @throws MemcacheIllegalInputError
  */
-export function encodeExptime(expire: unknown, time: () => number): number {
+export function encodeExptime(expire: unknown, clock: WallClock): number {
   if (expire === undefined || expire === 0) return 0;
-  if (isDate(expire)) return fromDate(expire, time());
+  if (isDate(expire)) return fromDate(expire, clock.time());
   if (!isWholeNumber(expire, -Infinity, Infinity)) {
     throw new MemcacheIllegalInputError('expire must be a whole number of seconds, or a Date');
   }
@@ -34,7 +37,7 @@ export function encodeExptime(expire: unknown, time: () => number): number {
   if (expire > LAST_UNIX_TIME) {
     throw new MemcacheIllegalInputError('expire is in seconds and ends in January 2038; was this number milliseconds?');
   }
-  const now = Math.floor(time() / 1000);
+  const now = Math.floor(clock.time() / 1000);
   if (expire > now) return expire;
   return expire < FIRST_UNIX_TIME ? Math.min(now + expire, LAST_UNIX_TIME) : -1;
 }

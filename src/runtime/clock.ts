@@ -15,9 +15,9 @@ export interface Timer {
 /** A source of time. Durations are measured with `now`, which never jumps; only absolute expiry times use `time`. */
 export interface Clock {
   /** Milliseconds on a monotonic clock, from an arbitrary start. */
-  readonly now: () => number;
+  now(): number;
   /** Milliseconds since 1970 on the wall clock. */
-  readonly time: () => number;
+  time(): number;
   /** Calls back once, not before `delay` milliseconds have passed; never when that is more than 2^31 - 1. */
   setTimeout(callback: () => void, delay: number): Timer;
   /** Calls back after the event loop has looked for input once. */

@@ -39,3 +39,9 @@ it.each(pages)('%s: what is to be generated is there', (page) => {
   const text = readFileSync(join(ROOT, page), 'utf8');
   expect(text).not.toMatch(/<!--[^>]*(?:begin|written by)[^>]*-->\s*<!--/);
 });
+
+it('README leads to every page', () => {
+  const text = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const [, table = ''] = /^## Which page answers what$(.*)/ms.exec(text) ?? [];
+  expect(pages.filter((page) => page !== 'README.md' && !table.includes(`](${page})`))).toEqual([]);
+});

@@ -3,7 +3,7 @@ import { encodeExptime } from '../../src/protocol/exptime';
 
 const DAY = 86_400;
 const NOW = 1_800_000_000;
-const time = (): number => NOW * 1000 + 999;
+const clock = { time: (): number => NOW * 1000 + 999 };
 
 it.each<[string, unknown, number]>([
   ['nothing is for ever', undefined, 0],
@@ -27,10 +27,10 @@ it.each<[string, unknown, number]>([
   ['a Date', new Date((NOW + 90) * 1000), NOW + 90],
   ['a Date between two seconds is not too early', new Date((NOW + 90) * 1000 + 1), NOW + 91],
   ['a Date that is over', new Date((NOW - 1) * 1000), -1],
-  ['a Date that is now', new Date(time()), -1],
+  ['a Date that is now', new Date(clock.time()), -1],
   ['a Date far away', new Date(8.64e15), 2 ** 31 - 1],
 ])('%s', (_, expire, exptime) => {
-  expect(encodeExptime(expire, time)).toBe(exptime);
+  expect(encodeExptime(expire, clock)).toBe(exptime);
 });
 
 it.each<[string, unknown]>([
@@ -44,6 +44,6 @@ it.each<[string, unknown]>([
   ['a Date that is none', new Date(NaN)],
   ['an object', {}],
 ])('%s is refused', (_, expire) => {
-  expect(() => encodeExptime(expire, time)).toThrow(MemcacheIllegalInputError);
-  expect(() => encodeExptime(expire, time)).toThrow(/^expire/);
+  expect(() => encodeExptime(expire, clock)).toThrow(MemcacheIllegalInputError);
+  expect(() => encodeExptime(expire, clock)).toThrow(/^expire/);
 });

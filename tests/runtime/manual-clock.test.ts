@@ -1,4 +1,6 @@
-import { Client } from '../../src';
+import { Client, FallbackClient, RetryingClient } from '../../src';
+import { ReadThroughCache } from '../../src/cache';
+import { EmbeddedClient } from '../../src/embedded';
 import { ManualClock, MemcachedServer } from '../../src/server';
 
 it('fires its timers in order, each at its own time', () => {
@@ -33,6 +35,31 @@ it('lets items expire when it is turned', async () => {
   // Nobody had to ask.
   expect(server.store.size).toBe(0);
   await client.close();
+});
+
+it('is a clock for clients and caches too, whatever an expiry is given as', async () => {
+  const clock = new ManualClock(1_900_000_000_000);
+  await using server = await MemcachedServer.start({ clock });
+  const month = 31 * 86_400;
+  const client = new Client(server.address, { clock });
+  const retrying = new RetryingClient(client);
+  const copying = new FallbackClient([new Client(server.address, { clock, keyPrefix: 'new:' }), client], { copyHits: true });
+  const embedded = new EmbeddedClient(undefined, { clock });
+  for (const each of [client, retrying, copying, embedded]) {
+    for (const expire of [month, new Date(clock.time() + month * 1000)]) {
+      expect(await each.set('k', 'v', { expire })).toBe(true);
+      expect((await each.metaSet('meta', 'v', { expire })).status).toBe('done');
+      expect(await each.touch('k', expire)).toBe(true);
+      expect(await each.gat('k', expire)).toBe('v');
+      expect((await each.metaGet('k', { ttl: true }))?.ttl).toBe(month);
+    }
+  }
+  await client.set('old', 'v', { expire: month });
+  await copying.get('old');
+  const cache = new ReadThroughCache(client, { expire: month, stale: 60, clock });
+  expect(await cache.get('loaded', () => Promise.resolve('v'))).toBe('v');
+  await cache.close();
+  await Promise.all([copying.close(), client.close(), embedded.close()]);
 });
 
 it('does not hold up a long pipeline', async () => {

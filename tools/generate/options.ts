@@ -1,6 +1,6 @@
 /** The tables of options in docs/options.md: names, rules and defaults from the code, meanings from its docstrings. */
 import { join } from 'node:path';
-import { createProgram, displayPartsToString, isInterfaceDeclaration, type InterfaceDeclaration, type Program, type Symbol as TsSymbol, type TypeChecker } from 'typescript';
+import { createProgram, displayPartsToString, isInterfaceDeclaration, SymbolFlags, type InterfaceDeclaration, type Program, type Symbol as TsSymbol, type TypeChecker } from 'typescript';
 import { KEYV_OPTIONS } from '../../src/adapters/keyv';
 import { NEXT_OPTIONS } from '../../src/adapters/next';
 import { RATE_LIMIT_OPTIONS } from '../../src/adapters/rate-limit';
@@ -80,6 +80,8 @@ export const CACHE_GROUPS: readonly Group[] = [
 interface Told {
   readonly meaning: string;
   readonly byDefault: string | undefined;
+  /** Whether it may be left out. */
+  readonly optional: boolean;
 }
 
 function oneLine(text: string): string {
@@ -91,6 +93,7 @@ function toldOf(property: TsSymbol, checker: TypeChecker): Told {
   return {
     meaning: oneLine(displayPartsToString(property.getDocumentationComment(checker))).replace(/\{@link (\w+)\}/g, '`$1`'),
     byDefault: byDefault === undefined ? undefined : oneLine(displayPartsToString(byDefault)),
+    optional: (property.flags & SymbolFlags.Optional) !== 0,
   };
 }
 
@@ -103,7 +106,7 @@ function declarationOf(program: Program, { file, type }: Group): InterfaceDeclar
 /** How a default reads in the table: a value as code; what is no plain value in the words of the docstring. */
 function defaultCell(name: string, value: unknown, told: Told): string {
   const isPlain = ['number', 'string', 'boolean'].includes(typeof value);
-  if (!isPlain) return told.byDefault ?? '';
+  if (!isPlain) return told.byDefault ?? (told.optional ? 'none' : 'must be given');
   const plain = typeof value === 'string' ? `'${value}'` : String(value);
   if (told.byDefault !== undefined && told.byDefault !== plain && !told.byDefault.startsWith(plain)) {
     throw new Error(`the docstring of ${name} says @default ${told.byDefault}; the table says ${plain}`);

@@ -6,5 +6,5 @@ const LONGEST = 10 * 365 * 24 * 60 * 60;
 
 /** Seconds to live as the protocol has them, ten years at the most; 0 for ever. */
 export function exptimeOf(seconds: number, clock: Clock): number {
-  return encodeExptime(Math.min(seconds, LONGEST), clock.time);
+  return encodeExptime(Math.min(seconds, LONGEST), clock);
 }

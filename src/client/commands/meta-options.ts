@@ -1,7 +1,7 @@
 /** The flags of the meta commands under readable names. */
 import { MemcacheIllegalInputError } from '../../errors';
 import { isWholeNumber } from '../../options/rule';
-import { encodeExptime, type Expire } from '../../protocol/exptime';
+import { encodeExptime, type Expire, type WallClock } from '../../protocol/exptime';
 import { MAX_OPAQUE_LENGTH } from '../../protocol/limits';
 import { encodeCas, encodeClientFlags, encodeCount } from '../../protocol/numbers';
 
@@ -102,11 +102,8 @@ export interface MetaArithmeticOptions<N extends number | bigint> extends MetaOp
   returnTtl?: boolean | undefined;
 }
 
-/** The source of wall-clock time, in milliseconds since 1970. */
-type Time = () => number;
-
 /** What follows the letter of a flag, checked; undefined for no flag. Messages name the option. */
-type ArgumentOf = (name: string, value: unknown, time: Time) => string | undefined;
+type ArgumentOf = (name: string, value: unknown, clock: WallClock) => string | undefined;
 
 type Flag = readonly [letter: string, argumentOf: ArgumentOf];
 
@@ -160,32 +157,32 @@ export const META_FLAGS = {
 };
 
 /** @throws MemcacheIllegalInputError naming the option */
-export function metaGetFlags(options: MetaGetOptions, time: Time): string[] {
-  const all = tokens(META_FLAGS.mg, options, time);
+export function metaGetFlags(options: MetaGetOptions, clock: WallClock): string[] {
+  const all = tokens(META_FLAGS.mg, options, clock);
   if (options.value === undefined) all.push('v');
   if ((options.value ?? true) && !options.flags) all.push('f');
   return all;
 }
 
 /** @throws MemcacheIllegalInputError naming the option */
-export function metaSetFlags(options: MetaSetOptions, flagsOfSerde: number, time: Time): string[] {
-  const all = tokens(META_FLAGS.ms, options, time);
+export function metaSetFlags(options: MetaSetOptions, flagsOfSerde: number, clock: WallClock): string[] {
+  const all = tokens(META_FLAGS.ms, options, clock);
   if (options.flags === undefined) all.push(`F${flagsOfSerde}`);
   return all;
 }
 
 /** @throws MemcacheIllegalInputError naming the option */
-export function metaDeleteFlags(options: MetaDeleteOptions, time: Time): string[] {
-  return tokens(META_FLAGS.md, options, time);
+export function metaDeleteFlags(options: MetaDeleteOptions, clock: WallClock): string[] {
+  return tokens(META_FLAGS.md, options, clock);
 }
 
 /** @throws MemcacheIllegalInputError naming the option */
-export function metaArithmeticFlags(options: MetaArithmeticOptions<number | bigint>, time: Time): string[] {
-  return [...tokens(META_FLAGS.ma, options, time), 'v'];
+export function metaArithmeticFlags(options: MetaArithmeticOptions<number | bigint>, clock: WallClock): string[] {
+  return [...tokens(META_FLAGS.ma, options, clock), 'v'];
 }
 
 /** The flags of the options that were given. To look every option up would take four times as long. */
-function tokens<Options extends object>(flags: Partial<Flags<Options>>, options: Options, time: Time): string[] {
+function tokens<Options extends object>(flags: Partial<Flags<Options>>, options: Options, clock: WallClock): string[] {
   const all: string[] = [];
   for (const name in options) {
     const value = options[name];
@@ -193,7 +190,7 @@ function tokens<Options extends object>(flags: Partial<Flags<Options>>, options:
     // Options of other meta commands are passed over.
     if (value === undefined || flag === undefined) continue;
     const [letter, argumentOf] = flag;
-    const argument = argumentOf(name, value, time);
+    const argument = argumentOf(name, value, clock);
     if (argument === undefined) continue;
     // A new time to live comes first, so that it is the one that is reported.
     if (letter === 'T') all.unshift(letter + argument);
@@ -214,15 +211,15 @@ function opaque(name: string, value: unknown): string {
   return value;
 }
 
-function exptime(_name: string, value: unknown, time: Time): string {
-  return String(encodeExptime(value, time));
+function exptime(_name: string, value: unknown, clock: WallClock): string {
+  return String(encodeExptime(value, clock));
 }
 
-function seconds(name: string, value: unknown, time: Time): string {
+function seconds(name: string, value: unknown, clock: WallClock): string {
   if (!isWholeNumber(value, 0, Infinity)) {
     throw new MemcacheIllegalInputError(`${name} must be a whole number of seconds, 0 or more`);
   }
-  return exptime(name, value, time);
+  return exptime(name, value, clock);
 }
 
 function clientFlags(_name: string, value: unknown): string {

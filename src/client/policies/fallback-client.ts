@@ -211,7 +211,7 @@ export class Fallback implements Executor {
     // A stale item must be made anew, and one that is about to expire is not worth copying.
     if (copy.cancelled || item.value === undefined || ttl === undefined || ttl === '0' || item.flag('X') !== undefined) return;
     const flags = ['ME', 'c', `F${item.flag('f') ?? '0'}`];
-    if (ttl !== '-1') flags.push(`T${encodeExptime(Number(ttl), this.#clock.time)}`);
+    if (ttl !== '-1') flags.push(`T${encodeExptime(Number(ttl), this.#clock)}`);
     copy.storing = true;
     const stored = await this.#executors[0].execute(new MetaRequest(new MetaCommand('ms', key, flags, item.value), wireKey));
     const cas = stored.flag('c');

@@ -9,11 +9,12 @@ import type { WeightedNode } from './placement';
 /** Options of {@link KetamaHash}. */
 export interface KetamaHashOptions {
   /**
-   * libmemcached's `ketama_weighted` rather than `ketama`; @default false. Without it the ring is still weighted as soon as a
-   * node has a weight other than 1, but keys keep their hash, as in libmemcached.
+   * libmemcached's `ketama_weighted` rather than `ketama`. Without it the ring is still weighted as soon as a node has a weight
+   * other than 1, but keys keep their hash, as in libmemcached.
+   * @default false
    */
   weighted?: boolean | undefined;
-  /** The hash of the keys, and of the unweighted ring's points; @default `md5` if `weighted`, else `one-at-a-time`. */
+  /** The hash of the keys, and of the unweighted ring's points. @default `md5` if `weighted`, else `one-at-a-time` */
   hash?: KeyHashName | undefined;
 }
 

@@ -10,8 +10,8 @@ import type { WeightedNode } from './placement';
 export interface ModuloHashOptions {
   /**
    * The client whose placement is shared. `python-memcached` is that of 1.60 and later, `python-memcached-1.59` that of versions
-   * up to 1.59, which place one key in 32 768 differently. The others are key hashes of libmemcached's `modula` distribution;
-   * its default is `one-at-a-time`.
+   * up to 1.59, which place one key in 32 768 differently. The others are key hashes of libmemcached's `modula` distribution,
+   * which itself uses `one-at-a-time` unless told otherwise.
    */
   hash: PythonMemcached | KeyHashName;
 }

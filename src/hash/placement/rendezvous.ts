@@ -8,7 +8,7 @@ import type { WeightedNode } from './placement';
 
 /** Options of {@link RendezvousHash}. */
 export interface RendezvousHashOptions {
-  /** An integer that all processes must share, taken modulo 2^32; @default 0, as in pymemcache. */
+  /** An integer that all processes must share, taken modulo 2^32. @default 0, as in pymemcache */
   seed?: number | undefined;
 }
 

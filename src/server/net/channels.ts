@@ -19,6 +19,7 @@ export interface ServerMessage {
   readonly protocol: 'memcached' | 'redis';
 }
 
+/** Which connection of which server a message is about. */
 export interface ConnectionMessage extends ServerMessage {
   /** The number of the connection: 1 for the first that was made to this server, and so on. */
   readonly connection: number;
