@@ -163,7 +163,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'an error inside the reply to several keys is taken for its end',
     rule: 'L6',
     file: 'client/wire/inbox.ts',
-    find: 'const inDoubt = error !== undefined && !isWhole && [...this.#line()].some(({ inCompany }) => inCompany);',
+    find: 'const inDoubt = error !== undefined && !isWhole && [...this.#line()].some((call) => call.is(Mark.InCompany));',
     replace: 'const inDoubt = isWhole && false;',
     caughtBy: ['client/proxies.test.ts', 'a proxy that behaves as that of memcached, with a dead server behind it Client: gets of one tick'],
   },
