@@ -1,38 +1,72 @@
 import { hasMethods } from '../options/rule';
 
-/** The callbacks of each signal, and its one listener. */
-const waiting = new WeakMap<AbortSignal, { readonly callbacks: Set<() => void>; readonly onAbort: () => void }>();
+/** The beginning, which is also the end, of the ring of those who follow each signal. */
+const rings = new WeakMap<AbortSignal, Follower>();
 
 /**
- * Calls back when `signal` fires, unless the returned function is called first. However many calls follow a signal, it has one
- * listener: more than ten would make Node warn of a leak, and each costs four times as much as an entry in a set.
+ * Something that is to be told when a signal fires. However many follow a signal, it has one listener: more than ten would make Node
+ * warn of a leak. They stand in a ring, which one leaves without a search and without garbage: with a `Set`, whose tables outlive
+ * the calls in them, a small get that follows a signal took a sixth more.
  */
-export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  let entry = waiting.get(signal);
-  if (entry === undefined) {
-    const callbacks = new Set<() => void>();
-    entry = {
-      callbacks,
-      onAbort: () => {
-        waiting.delete(signal);
-        for (const each of [...callbacks]) if (callbacks.delete(each)) each();
-      },
-    };
-    waiting.set(signal, entry);
-    signal.addEventListener('abort', entry.onAbort, { once: true });
+export class Follower {
+  #before: Follower = this;
+  #after: Follower = this;
+
+  /** Called when the signal has fired, after it has left. Of the beginning of a ring: called when all others have left. */
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- for those that look at it
+  onEnd(_reason?: unknown): void {
+    return;
   }
-  const { callbacks, onAbort: listener } = entry;
-  callbacks.add(callback);
-  return () => {
-    if (!callbacks.delete(callback) || callbacks.size > 0) return;
-    signal.removeEventListener('abort', listener);
-    waiting.delete(signal);
-  };
+
+  /** To be called once: joins those who follow `signal`, as the last of them. */
+  follow(signal: AbortSignal): void {
+    const ring = rings.get(signal) ?? Follower.#ringOf(signal);
+    this.#after = ring;
+    this.#before = ring.#before;
+    ring.#before = this.#before.#after = this;
+  }
+
+  /** It is not to be told any more. May be called twice. */
+  leave(): void {
+    const before = this.#before;
+    const after = this.#after;
+    before.#after = after;
+    after.#before = before;
+    // One that has left keeps no other alive.
+    this.#before = this.#after = this;
+    if (before === after && before !== this) before.onEnd();
+  }
+
+  static #ringOf(signal: AbortSignal): Follower {
+    const ring = new Follower();
+    const onAbort = (): void => {
+      rings.delete(signal);
+      for (let next; (next = ring.#after) !== ring; ) {
+        next.leave();
+        next.onEnd(signal.reason);
+      }
+    };
+    ring.onEnd = () => {
+      rings.delete(signal);
+      signal.removeEventListener('abort', onAbort);
+    };
+    rings.set(signal, ring);
+    signal.addEventListener('abort', onAbort, { once: true });
+    return ring;
+  }
+}
+
+/** Calls back when `signal` fires, unless the returned function is called first. */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  const follower = new Follower();
+  follower.onEnd = callback;
+  follower.follow(signal);
+  return () => { follower.leave(); };
 }
 
 /** Whether it is one of any realm: where a test has the globals of a browser, Node's own are of another. */
 export function isAbortSignal(value: unknown): value is AbortSignal {
-  return hasMethods(value, 'addEventListener', 'throwIfAborted');
+  return value instanceof AbortSignal || hasMethods(value, 'addEventListener', 'throwIfAborted');
 }
 
 /** Rejects with `reason`, for example that of an aborted signal, which may be anything. */

@@ -1,5 +1,5 @@
 import { MemcacheError } from '../errors';
-import { onAbort, rejected } from './abort';
+import { Follower, rejected } from './abort';
 import type { Command, ReplyReader } from './command';
 import type { ExecuteOptions } from './executor';
 import type { ServerMeter } from './meter';
@@ -10,18 +10,25 @@ const UNSET = -1;
 const NEVER = -2;
 
 /** The marks of a call, one bit each. */
-const enum Mark {
+export const enum Mark {
   Settled = 1,
+  /** The reply goes on with the next call: all but the last of the gets that share a line. */
   SharesReply = 2,
+  /** Its own part of a shared reply has arrived. */
   Answered = 4,
+  /** Its keys are asked for one by one, since a reply for several was broken by an error. */
   Separate = 8,
+  /** Of a call that ends the reply to a shared line: the line holds another key than its own. */
   InCompany = 16,
+  /** A later call of the same line is for the same key, and is answered with this one. */
   Twinned = 32,
-  FirstChance = 64,
-  SecondChance = 128,
-  Unawaited = 256,
-  Following = 512,
+  Unawaited = 64,
+  Following = 128,
+  /** From this bit on: how often it was given more time. */
+  Chance = 256,
 }
+/** Where those bits begin. */
+const CHANCES = 8;
 
 /**
  * One execution of a command on one connection: the promise, and where it stands. A call that has settled keeps its
@@ -47,7 +54,7 @@ export class Call<R> {
 
   /** Whether it ends when its caller wants it to. */
   get mayBeAborted(): boolean {
-    return (this.#marks & Mark.Following) !== 0;
+    return this.is(Mark.Following);
   }
 
   /** Whether its promise has settled. */
@@ -55,18 +62,13 @@ export class Call<R> {
     return (this.#marks & Mark.Settled) !== 0;
   }
 
-  /** Whether the reply ends with this call: false for all but the last of the gets that share a line. */
-  get endsReply(): boolean {
-    return (this.#marks & Mark.SharesReply) === 0;
+  /** Whether it has any of these marks. */
+  is(mark: Mark): boolean {
+    return (this.#marks & mark) !== 0;
   }
 
-  set endsReply(ends: boolean) {
-    this.#marks = ends ? this.#marks & ~Mark.SharesReply : this.#marks | Mark.SharesReply;
-  }
-
-  /** Whether its own part of a shared reply has arrived. */
-  get answered(): boolean {
-    return (this.#marks & Mark.Answered) !== 0;
+  mark(mark: Mark): void {
+    this.#marks |= mark;
   }
 
   markAnswered(): void {
@@ -75,39 +77,12 @@ export class Call<R> {
 
   /** Whether it had settled before its reply came, or has settled and got none. */
   get unawaited(): boolean {
-    return (this.settled && !this.answered) || (this.#marks & Mark.Unawaited) !== 0;
-  }
-
-  /** Whether its keys are asked for one by one, since a reply for several was broken by an error. */
-  get separate(): boolean {
-    return (this.#marks & Mark.Separate) !== 0;
-  }
-
-  markSeparate(): void {
-    this.#marks |= Mark.Separate;
-  }
-
-  /** Of a call that ends the reply to a shared line: whether the line holds another key than its own. */
-  get inCompany(): boolean {
-    return (this.#marks & Mark.InCompany) !== 0;
-  }
-
-  markInCompany(): void {
-    this.#marks |= Mark.InCompany;
-  }
-
-  /** Whether a later call of the same line is for the same key, and is answered with this one. */
-  get twinned(): boolean {
-    return (this.#marks & Mark.Twinned) !== 0;
-  }
-
-  markTwinned(): void {
-    this.#marks |= Mark.Twinned;
+    return (this.settled && !this.is(Mark.Answered)) || this.is(Mark.Unawaited);
   }
 
   /** Makes it as if it had not been written, so that it can be sent over another connection. */
   rewind(): void {
-    this.#marks &= Mark.Settled | Mark.Separate | Mark.Following | Mark.FirstChance | Mark.SecondChance;
+    this.#marks &= Mark.Settled | Mark.Separate | Mark.Following | -Mark.Chance;
     this.reader = undefined;
   }
 
@@ -138,13 +113,12 @@ export class Call<R> {
 
   /** How often it was given more time, since it came due while the process stood still. */
   get chances(): number {
-    if ((this.#marks & Mark.FirstChance) === 0) return 0;
-    return (this.#marks & Mark.SecondChance) === 0 ? 1 : 2;
+    return this.#marks >> CHANCES;
   }
 
   giveChance(deadline: number): void {
     this.deadline = deadline;
-    this.#marks |= this.chances === 0 ? Mark.FirstChance : Mark.SecondChance;
+    this.#marks += Mark.Chance;
   }
 
   /** Settles the call, and lets `meter` count it, as whatever settles it does. */
@@ -184,20 +158,21 @@ export class Call<R> {
   }
 
   /** Rejects with the signal's reason when it fires; `onWithdrawn` is then called, unless the call had settled. */
-  follow(signal: AbortSignal, { meter, onWithdrawn }: Carrier): void {
+  follow(signal: AbortSignal, carrier: Carrier): void {
     const resolve = this.#resolve;
-    const unfollow = onAbort(signal, () => {
-      if (this.settle()) {
-        meter.abort(this.command);
-        this.#resolve(rejected(signal.reason));
-      }
-      onWithdrawn?.();
-    });
+    const follower = new CallFollower(this, signal, carrier);
     this.#marks |= Mark.Following;
     this.#resolve = (result) => {
-      unfollow();
+      follower.leave();
       resolve(result);
     };
+  }
+
+  /** Rejects with the reason of the caller's signal. */
+  abort(reason: unknown, meter: ServerMeter): void {
+    if (!this.settle()) return;
+    meter.abort(this.command);
+    this.#resolve(rejected(reason));
   }
 
   /** Marks it as settled: whoever calls this settles its promise next. False if it was. */
@@ -211,6 +186,24 @@ export class Call<R> {
   private fail(error: unknown, meter: ServerMeter): void {
     meter.fail(this.command, error);
     this.#resolve(rejected(error));
+  }
+}
+
+/** Ends its call when the signal fires. */
+class CallFollower<R> extends Follower {
+  readonly #call: Call<R>;
+  readonly #carrier: Carrier;
+
+  constructor(call: Call<R>, signal: AbortSignal, carrier: Carrier) {
+    super();
+    this.#call = call;
+    this.#carrier = carrier;
+    this.follow(signal);
+  }
+
+  override onEnd(reason: unknown): void {
+    this.#call.abort(reason, this.#carrier.meter);
+    this.#carrier.onWithdrawn?.();
   }
 }
 

@@ -54,6 +54,7 @@ interface Node {
 
 /** The keys of a call that one server owns. */
 interface Share {
+  readonly node: Node;
   readonly place: number;
   readonly indices: number[];
 }
@@ -227,24 +228,19 @@ export class HashRouter implements Executor {
     for (const part of command.routingParts()) {
       const name = this.serverFor(part);
       let share = shares.get(name);
-      if (share === undefined) shares.set(name, (share = { place: shares.size, indices: [] }));
+      if (share === undefined) {
+        const node = this.#nodes.get(name ?? '');
+        if (node === undefined) return this.#whenNotSent(command, this.#noServers(command, options));
+        shares.set(name, (share = { node, place: shares.size, indices: [] }));
+      }
       share.indices.push(index++);
       owners.push(share.place);
     }
-    const nodes: Node[] = [];
-    for (const name of shares.keys()) {
-      const node = this.#nodes.get(name ?? '');
-      if (node === undefined) return this.#whenNotSent(command, this.#noServers(command, options));
-      nodes.push(node);
-    }
+    const nodes = Array.from(shares.values(), ({ node }) => node);
     const [only] = nodes;
     if (nodes.length === 1 && only !== undefined) return this.#sendPart(only, command, options);
     const several = ofSeveral(options);
-    const parts: Promise<unknown>[] = [];
-    for (const { place, indices } of shares.values()) {
-      const node = nodes[place];
-      if (node !== undefined) parts.push(this.#sendPart(node, command.pick(indices), several));
-    }
+    const parts = Array.from(shares.values(), ({ node, indices }) => this.#sendPart(node, command.pick(indices), several));
     return this.#gather(command, nodes, parts, (results, places) =>
       // Most calls have the results of all parts, each in its place.
       command.merge(results, results.length === parts.length ? owners : owners.map((owner) => places[owner] ?? -1)),

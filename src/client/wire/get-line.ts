@@ -1,5 +1,5 @@
 import type { RequestWriter } from '../../protocol/request';
-import type { Call } from '../call';
+import { Mark, type Call } from '../call';
 import { afterLastKey, MAX_GET_LINE, type JoinableGet } from '../command';
 import type { CallQueue } from './call-queue';
 import { lineKeys } from './line-keys';
@@ -62,9 +62,9 @@ export class GetLine {
       this.#keys++;
       this.#length += wireKey.length;
       this.#lastKey = wireKey;
-    } else twin.markTwinned();
+    } else twin.mark(Mark.Twinned);
     this.#count++;
-    call.endsReply = false;
+    this.#last?.mark(Mark.SharesReply);
     call.reader = command;
     this.#last = call;
   }
@@ -72,9 +72,8 @@ export class GetLine {
   /** Completes the line, if there is one. */
   end(): void {
     if (this.#last === undefined) return;
-    this.#last.endsReply = true;
     const after = afterLastKey(this.#lastKey);
-    if (this.#keys > 1 || after !== '') this.#last.markInCompany();
+    if (this.#keys > 1 || after !== '') this.#last.mark(Mark.InCompany);
     this.#last = undefined;
     this.#request.text(after + '\r\n');
   }

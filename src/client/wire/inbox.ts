@@ -1,7 +1,7 @@
 import { MemcacheUnknownCommandError, MemcacheUnknownError } from '../../errors';
 import { FrameError, type Frame } from '../../protocol/frame';
 import { isWord, replyError } from '../../protocol/reply';
-import type { Call } from '../call';
+import { Mark, type Call } from '../call';
 import type { CallQueue } from './call-queue';
 import type { ServerMeter } from '../meter';
 import { MISS as NOTHING } from '../outcomes';
@@ -78,8 +78,8 @@ export class Inbox {
   }
 
   #onBroken(call: Call<unknown>, { cause }: BrokenReply): never {
-    if (call.command.separated !== undefined && !call.separate && isWorthRepeating(cause)) {
-      call.markSeparate();
+    if (call.command.separated !== undefined && !call.is(Mark.Separate) && isWorthRepeating(cause)) {
+      call.mark(Mark.Separate);
       throw new RepeatSeparately(cause);
     }
     this.#leave(call);
@@ -96,7 +96,7 @@ export class Inbox {
   /** A frame of the reply to `get k1 k2 …`: a value for one of the keys, in their order, or the end. */
   #takeJoined(head: Call<unknown>, command: JoinableGet<unknown>, frame: Frame): void {
     if (!frame.hasBlock) this.#endJoined(head, command, frame);
-    else if (this.#passed === 0 && !head.answered && command.answeredBy(frame)) this.#hit(head, command, frame);
+    else if (this.#passed === 0 && !head.is(Mark.Answered) && command.answeredBy(frame)) this.#hit(head, command, frame);
     else this.#hitAfterHead(head, frame);
   }
 
@@ -115,10 +115,10 @@ export class Inbox {
     call.markAnswered();
     this.#inLine = true;
     // The last one of a line keeps its place until END has come, and so do those after one that no value has come for.
-    if (this.#passed === 0 && !call.endsReply) this.#leave(call);
+    if (this.#passed === 0 && call.is(Mark.SharesReply)) this.#leave(call);
     if (failure !== undefined) call.reject(failure, this.#meter);
     else if (isAwaited) call.resolveAs(value, command.outcome(value), this.#meter);
-    if (call.twinned) this.#hitTwins(frame);
+    if (call.is(Mark.Twinned)) this.#hitTwins(frame);
   }
 
   /** Later calls of the line for the same key keep their places, and are answered now. */
@@ -145,15 +145,16 @@ export class Inbox {
       const next = offset === 0 ? head : this.#calls.afterHead(offset);
       if (next === undefined) break;
       call = next;
-      const { command, endsReply } = call;
+      const { command } = call;
+      const goesOn = call.is(Mark.SharesReply);
       if (isFor(call, command, frame)) {
-        this.#passed = endsReply ? offset : offset + 1;
+        this.#passed = goesOn ? offset + 1 : offset;
         this.#hit(call, command, frame);
         return;
       }
-      if (endsReply) break;
+      if (!goesOn) break;
     }
-    if (call.inCompany && isStopgap(frame, FLAG_KEY)) return;
+    if (call.is(Mark.InCompany) && isStopgap(frame, FLAG_KEY)) return;
     for (let offset = 0; offset < passed; offset++) {
       const earlier = this.#calls.afterHead(offset);
       if (earlier === undefined || !isFor(earlier, earlier.command, frame)) continue;
@@ -165,7 +166,7 @@ export class Inbox {
 
   /** The calls of the line are to be asked for one by one. */
   #markSeparate(): void {
-    for (const call of this.#line()) call.markSeparate();
+    for (const call of this.#line()) call.mark(Mark.Separate);
   }
 
   /** The calls of the line that is being answered, from the head on. */
@@ -173,7 +174,7 @@ export class Inbox {
     let call = this.#calls.head;
     for (let offset = 1; call !== undefined; offset++) {
       yield call;
-      call = call.endsReply ? undefined : this.#calls.afterHead(offset);
+      call = call.is(Mark.SharesReply) ? this.#calls.afterHead(offset) : undefined;
     }
   }
 
@@ -182,18 +183,18 @@ export class Inbox {
     const error = isWord(frame, 'END') ? undefined : replyError(frame, command, this.#meter.server);
     // A server that does not know the command says so once, in place of all that the line asked for.
     const isWhole = !this.#inLine && error instanceof MemcacheUnknownCommandError;
-    const inDoubt = error !== undefined && !isWhole && [...this.#line()].some(({ inCompany }) => inCompany);
+    const inDoubt = error !== undefined && !isWhole && [...this.#line()].some((call) => call.is(Mark.InCompany));
     this.#inLine = false;
     this.#passed = 0;
-    if (inDoubt && !head.separate && isWorthRepeating(error)) {
+    if (inDoubt && !head.is(Mark.Separate) && isWorthRepeating(error)) {
       this.#markSeparate();
       throw new RepeatSeparately(error);
     }
     let call: Call<unknown> | undefined = head;
     do {
-      const last: boolean = call.endsReply;
+      const goesOn: boolean = call.is(Mark.SharesReply);
       this.#miss(call, error);
-      call = last ? undefined : this.#calls.head;
+      call = goesOn ? this.#calls.head : undefined;
     } while (call !== undefined);
     if (error !== undefined && (inDoubt || spoils(error, command))) throw new SpoilingReply(error);
   }
@@ -210,5 +211,5 @@ export class Inbox {
 
 /** Whether the frame is the value that a call of a line still waits for. */
 function isFor(call: Call<unknown>, command: Command<unknown>, frame: Frame): command is JoinableGet<unknown> {
-  return call.reader !== undefined && !call.answered && command instanceof JoinableGet && command.answeredBy(frame);
+  return call.reader !== undefined && !call.is(Mark.Answered) && command instanceof JoinableGet && command.answeredBy(frame);
 }

@@ -1,6 +1,6 @@
 import { MemcacheAuthenticationError, MemcacheUnknownError } from '../../errors';
 import { PIECE, type RequestWriter } from '../../protocol/request';
-import type { Call } from '../call';
+import { Mark, type Call } from '../call';
 import type { ServerMeter } from '../meter';
 import type { CallQueue } from './call-queue';
 import { replyError, unknownCommand } from '../../protocol/reply';
@@ -74,15 +74,15 @@ export class Outbox {
     while (this.#barrier === undefined && this.#asking === undefined && this.#request.size < 4 * PIECE && (call = this.#calls.next) !== undefined) {
       // Withdrawn in time: without a reader it awaits nothing, and is passed over when its turn comes.
       const { command } = call;
-      if (call.settled) call.endsReply = false;
-      else if (command instanceof JoinableGet && !separately && !call.separate) {
+      if (call.settled) call.mark(Mark.SharesReply);
+      else if (command instanceof JoinableGet && !separately && !call.is(Mark.Separate)) {
         this.#fence();
         this.#line.add(call, command);
       } else if (command.noreply) {
         // Those that were withdrawn await nothing that would let it go on.
         if (this.#calls.written >= this.#maxUnanswered && !this.#isAlone()) break;
         this.#writeUnanswered(call);
-      } else if (command.ordinary) this.#write(call, separately || call.separate ? (command.separated ?? command) : command);
+      } else if (command.ordinary) this.#write(call, separately || call.is(Mark.Separate) ? (command.separated ?? command) : command);
       else if (command.closes || command.rawUntil !== undefined) {
         if (!command.closes && !this.#isAlone()) break;
         if (this.#write(call, command)) this.#barrier = call;
@@ -90,7 +90,7 @@ export class Outbox {
       else if (this.#knowsMeta) this.#write(call, command);
       else {
         // It may stand between gets that share a line, and is passed over like one that was withdrawn.
-        call.endsReply = false;
+        call.mark(Mark.SharesReply);
         call.reject(unknownCommand(command, this.#meter.server, 'notSent'), this.#meter);
       }
       this.#calls.advance();
@@ -105,7 +105,7 @@ export class Outbox {
     this.#line.end();
     this.#fence();
     if (!this.#add(call, command, true)) return false;
-    if (command instanceof JoinableGet && afterLastKey(command.wireKey) !== '') call.markInCompany();
+    if (command instanceof JoinableGet && afterLastKey(command.wireKey) !== '') call.mark(Mark.InCompany);
     return true;
   }
 

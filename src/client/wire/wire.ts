@@ -13,7 +13,7 @@ import { NO_PLACE, replyRules, TOO_MANY_CONNECTIONS } from '../../protocol/reply
 import { RequestWriter } from '../../protocol/request';
 import { nextTick } from '../../runtime/clock';
 import { withoutStacks } from '../../runtime/without-stacks';
-import type { Call, Carrier } from '../call';
+import { Mark, type Call, type Carrier } from '../call';
 import { CallQueue } from './call-queue';
 import type { ConnectionSettings } from '../client-options';
 import type { ServerMeter } from '../meter';
@@ -368,7 +368,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   #repeatSeparately(cause: Error): void {
     this.#owner.onBrokenReply();
     // After close() there is no next one: these get what the server said.
-    if (this.#retired) for (const { call, written } of this.#calls) if (written && call.separate) call.reject(cause, this.meter);
+    if (this.#retired) for (const { call, written } of this.#calls) if (written && call.is(Mark.Separate)) call.reject(cause, this.meter);
     this.#end(`the connection was dropped: ${cause.message}`, cause, undefined, !this.#retired);
   }
 
