@@ -40,7 +40,7 @@ function measure(what: string, options: readonly string[]): number {
 }
 
 const [first = 'rates', ...others] = process.argv.slice(2);
-if (first === 'help') {
+if (['help', '--help', '-h'].includes(first)) {
   measure('help', []);
 } else if (first === 'docs') {
   process.exitCode = WRITTEN.map((what) => measure(what, ['--write-docs', ...others])).find((status) => status !== 0) ?? 0;
