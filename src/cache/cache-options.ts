@@ -2,7 +2,7 @@ import { isAbortSignal } from '../client/abort';
 import type { CallOptions } from '../client/executor';
 import { MemcacheIllegalInputError } from '../errors';
 import { checkOptionNames, option, settingsAmong, settingsOf, type OptionTable, type Settings } from '../options/option';
-import { checkValue, functionOf, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
+import { checkValue, functionOf, isObject, MILLISECONDS, objectWith, SWITCH, valueThat, wholeNumber, type Rule } from '../options/rule';
 import type { Key } from '../protocol/key';
 import type { Clock } from '../runtime/clock';
 import type { Random } from '../runtime/random';
@@ -228,7 +228,7 @@ export const CACHE_OPTIONS = {
   maxQueuedLoads: option(COUNT, 10_000),
   maxBackground: option(COUNT, 32),
   closeTimeout: option(MILLISECONDS, 5000),
-  chunk: option(GROUP as Rule<{ maxValue: number }>),
+  chunk: option(valueThat<{ maxValue: number }>('an object with maxValue', (value) => isObject(value) && 'maxValue' in value && value.maxValue !== undefined)),
   l1: option(GROUP as Rule<NearCacheOptions>),
   circuit: option(GROUP as Rule<CircuitOptions>, {}),
   recovery: option(COUNT, 10_000),

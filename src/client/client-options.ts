@@ -218,7 +218,7 @@ export interface ConnectionSettings extends Omit<Settings<typeof CONNECTION_OPTI
  */
 export function connectionSettings(address: ServerAddress, options: ConnectionOptions): ConnectionSettings {
   // Not a copy, which would lack what the options inherit.
-  const settings = settingsAmong(CONNECTION_OPTIONS, { __proto__: options, auth: options.auth ?? address.auth });
+  const settings = settingsAmong(CONNECTION_OPTIONS, { __proto__: options, auth: (options as ConnectionOptions | null)?.auth ?? address.auth });
   const { keepAlive, tls, auth } = settings;
   if (tls === false && address.tls) throw new MemcacheIllegalInputError('tls: false contradicts the address memcacheds://…');
   const plain = {

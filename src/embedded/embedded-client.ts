@@ -2,6 +2,7 @@ import { Client } from '../client/client';
 import type { ClientOptions } from '../client/client-options';
 import { Connection } from '../client/connection';
 import { MemcacheIllegalInputError } from '../errors';
+import { checkOptionNames } from '../options/option';
 import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 import type { CacheValue } from '../serde';
 import { MemoryStore, ServerContext } from '../server';
@@ -29,8 +30,9 @@ export class EmbeddedClient<Out = CacheValue, In = Out> extends Client<Out, In> 
    * @throws MemcacheIllegalInputError naming the option that is not legal
    */
   constructor(given?: MemoryStore, options: EmbeddedClientOptions<Out, In> = {}) {
+    checkOptionNames(options, new.target.optionNames);
+    if (given !== undefined && !(given instanceof MemoryStore)) throw new MemcacheIllegalInputError('store must be a MemoryStore, or undefined for one of its own; options are the second argument');
     const store = given ?? new MemoryStore({ clock: options.clock });
-    if (!(store instanceof MemoryStore)) throw new MemcacheIllegalInputError('store must be a MemoryStore, or undefined for one of its own; options are the second argument');
     const context = new ServerContext({ store });
     // Not a copy, which would lack what the options inherit.
     const settings: object = { __proto__: options, connect: connectInProcess(context) };

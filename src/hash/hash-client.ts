@@ -138,12 +138,11 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
    * when a source lists it.
    *
    * @param server the server in any of its forms, or its name as {@link servers} has it
-   * @returns a promise that resolves when its connections are closed
-   * @throws MemcacheIllegalInputError when it is not in the cluster
+   * @returns a promise that resolves when its connections are closed, and rejects with MemcacheIllegalInputError when it is not in
+   *   the cluster
    */
-  removeServer(server: ServerInput): Promise<void> {
+  async removeServer(server: ServerInput): Promise<void> {
     // The name of an IPv6 address with its port, or of a relative path, is not a form of that server.
-    const known = this.#router.servers().find(({ name }) => name === server) ?? parseServerAddress(server);
-    return this.#members.remove(known.name);
+    return this.#members.remove((this.#router.servers().find(({ name }) => name === server) ?? parseServerAddress(server)).name);
   }
 }

@@ -64,7 +64,8 @@ export function settingsOf<Table extends AnyOptionTable>(table: Table, options: 
 export function settingsAmong<Table extends AnyOptionTable>(table: Table, options: object): Settings<Table> {
   const settings: Record<string, unknown> = {};
   for (const [name, { rule, default: byDefault }] of Object.entries(table)) {
-    const value = (options as Readonly<Record<string, unknown>>)[name];
+    // Whoever checks the names says that null is no object.
+    const value = (options as Readonly<Record<string, unknown>> | null)?.[name];
     if (value !== undefined) checkValue(name, rule, value);
     settings[name] = value ?? byDefault;
   }

@@ -21,7 +21,7 @@ export class VersionedSerde<Out, In = Out> implements Serde<Out, In> {
    * @throws MemcacheIllegalInputError when the version is neither
    */
   constructor(inner: Serde<Out, In>, version: number | string) {
-    const text = typeof version === 'number' || typeof version === 'string' ? String(version) : '';
+    const text = Number.isFinite(version) || typeof version === 'string' ? String(version) : '';
     if (!/^[!-~]{1,64}$/.test(text)) {
       throw new MemcacheIllegalInputError('version must be a number or 1 to 64 printable ASCII characters without whitespace');
     }

@@ -57,6 +57,10 @@ function distinct<T>(list: unknown, isOne: (entry: unknown) => entry is T, rule:
   return entries;
 }
 
+function isMapLike(value: unknown): boolean {
+  return isIterable(value) && hasMethods(value, 'get', 'has', 'values');
+}
+
 function isSource(source: unknown): source is MetricsSource | CacheSource {
   return isClient(source) || isCache(source);
 }
@@ -210,11 +214,12 @@ const OWN_STATS_LABELS = ['server', 'command', 'status', 'version'];
  * @param stats - what `await client.stats()` gives, or `partial` of the `MemcachePartialError` by which it rejects when only some
  * servers have answered
  * @returns the exposition text; the empty string without a server
- * @throws MemcacheIllegalInputError naming the option or label that is not legal
+ * @throws MemcacheIllegalInputError naming the option or label that is not legal, or when `stats` is no such Map
  */
 export function statsToPrometheus(stats: ReadonlyMap<string, ReadonlyMap<string, string>>, options: StatsOptions = {}): string {
   const { labels, servers: expected } = settingsOf(STATS_OPTIONS, options);
   checkLabels(labels, OWN_STATS_LABELS);
+  if (!isMapLike(stats) || ![...stats.values()].every(isMapLike)) throw new MemcacheIllegalInputError('stats must be what client.stats() resolves with: a Map by server of Maps');
   const servers = [...stats];
   const named = distinct(expected, isString, `servers must be ${NAMES.is}`);
   const silent = named.filter((name) => !stats.has(name));

@@ -1302,6 +1302,7 @@ describe('arguments', () => {
     ['expire', () => new ReadThroughCache(process().client, { expire: 1.5 }), /expire must be/],
     ['lease', () => new ReadThroughCache(process().client, { lease: 1 }), /lease must be a whole number from 2/],
     ['jitter', () => new ReadThroughCache(process().client, { jitter: 2 }), /jitter must be a number from 0 to 1/],
+    ['chunk without the option that it needs', () => new ReadThroughCache(process().client, { chunk: {} as never }), /chunk must be an object with maxValue/],
     ['an option of l1', () => new ReadThroughCache(process().client, { l1: { ttl: -1 } }), /l1.ttl must be/],
     ['an unknown option of l1', () => new ReadThroughCache(process().client, { l1: { size: 1 } as never }), /no option "size"/],
     ['a namespace with whitespace', () => new ReadThroughCache(process().client, { namespace: 'a b' }), /namespace must be/],

@@ -476,7 +476,12 @@ it('servers come and go by hand while calls are under way', async () => {
   // Those under way on it finish.
   expect(await Promise.all([...calls, ...more])).toEqual([...calls, ...more].map(() => true));
   await removed;
-  await expect(async () => client.removeServer(server.address)).rejects.toThrow('not in the cluster');
+  // A promise in every case: nothing is thrown past those who wait for it.
+  for (const wrong of [server.address, illegal(5)]) {
+    const refused = client.removeServer(wrong);
+    expect(await rejection(refused)).toMatchObject({ code: 'MEMCACHE_ILLEGAL_INPUT' });
+  }
+  await expect(client.removeServer(server.address)).rejects.toThrow('not in the cluster');
   expect(client.servers().map(({ name }) => name)).toEqual([servers[1]?.address, servers[2]?.address, extra.address]);
   await clock.advance(120_000);
   await client.get('key');

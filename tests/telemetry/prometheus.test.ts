@@ -118,6 +118,8 @@ describe('toPrometheus', () => {
     ['a label that is no string', () => toPrometheus([], { labels: { zone: illegal(7) } }), /labels: "zone" must be a string/],
     ['an option that does not exist', () => toPrometheus([], illegal({ label: {} })), /"label"; the options are prefix, labels/],
     ['an option of statistics that does not exist', () => statsToPrometheus(new Map(), illegal({ prefix: 'a' })), /"prefix"; the options are labels, servers/],
+    ['statistics that are none', () => statsToPrometheus(illegal(undefined)), /stats must be what client.stats\(\) resolves with/],
+    ['statistics of one server', () => statsToPrometheus(illegal(new Map([['pid', '1']]))), /stats must be/],
     ['labels that are none', () => statsToPrometheus(new Map(), { labels: illegal(7) }), /labels must be/],
   ])('refuses %s', (_, call, message) => {
     expect(call).toThrow(message);

@@ -88,7 +88,7 @@ export interface MetaArithmeticOptions<N extends number | bigint> extends MetaOp
    * flags: read it with a `delta` of 0. (`N`)
    */
   vivify?: number | undefined;
-  /** The count of a counter that is created. @default 0 (`J`) */
+  /** The count of a counter that is created; without `vivify` none is. @default 0 (`J`) */
   initial?: N | undefined;
   /** Set the time to live: seconds from now, 0 for ever, or a `Date`. (`T`) @default as it is */
   expire?: Expire | undefined;
