@@ -98,7 +98,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     const { proxy, keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors, diagnostics, callerStack } = settings;
     const executor = isExecutor(server)
       ? server
-      : failFast(server, settings, (observer) => new Connection(server, options, observer)).executor;
+      : failFast(server, settings, (observer) => new Connection(server, settings, observer)).executor;
     this.executor = proxy ? new ProxyGate(executor) : executor;
     // Where none was given, `Out` and `In` are its types.
     this.#serde = options.serde ?? (new TypedSerde() as Serde<CacheValue> as Serde<Out, In>);

@@ -7,7 +7,7 @@ import type { Command } from './command';
 import type { ExecuteOptions, Executor, Monitor } from './executor';
 import { ServerMeter } from './meter';
 import { nextClientId, overloads } from './observe';
-import { parseServerAddress, type ServerInput } from './server-address';
+import type { ServerAddress, ServerInput } from './server-address';
 import { Wire, type Gathering, type WireOwner } from './wire/wire';
 
 /**
@@ -52,8 +52,8 @@ export class Connection implements Executor {
   readonly monitor: Monitor;
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
-  constructor(server: ServerInput, options: ConnectionOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
-    this.#settings = connectionSettings(parseServerAddress(server), options);
+  constructor(server: ServerInput | ServerAddress, options: ConnectionOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
+    this.#settings = connectionSettings(server, options);
     let separatelyUntil = 0;
     const { clock, proxy } = this.#settings;
     this.meter = observer.meter ?? new ServerMeter(this.server, nextClientId());

@@ -87,7 +87,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     const { hasher, usePooling } = settings;
     const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;
-    const router = new HashRouter(hasher ?? new RendezvousHash(), settings, ({ server }, observer) => {
+    const router = new HashRouter(hasher ?? new RendezvousHash(), settings, ({ address }, observer) => {
       const observing: ConnectionObserver = {
         ...observer,
         onTrouble: (failure, heard) => {
@@ -95,7 +95,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
           follower?.onTrouble();
         },
       };
-      return usePooling ? new ConnectionPool(server, settings, observing, loop) : new Connection(server, settings, observing, loop);
+      return usePooling ? new ConnectionPool(address, settings, observing, loop) : new Connection(address, settings, observing, loop);
     });
     if (typeof servers === 'function') {
       follower = new ClusterFollower(router, servers, settings);

@@ -14,7 +14,6 @@ export type ClusterServer =
 export interface Member {
   /** Its node name: `host:port`, or the path of its socket. */
   readonly name: string;
-  readonly server: ServerInput;
   readonly address: ServerAddress;
   readonly weight: number;
 }
@@ -26,7 +25,7 @@ export function toMember(entry: ClusterServer): Member {
     throw new MemcacheIllegalInputError('weight must be a number above 0');
   }
   const address = parseServerAddress(server);
-  return { name: address.name, server, address, weight };
+  return { name: address.name, address, weight };
 }
 
 /** The same for members of the same name of which nothing has changed: not the share of the keys, and neither the TLS nor the credentials of the address. */
