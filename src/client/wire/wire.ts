@@ -386,8 +386,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (answer === undefined) return;
     const call = this.#calls.head;
     this.#raw = undefined;
-    if (call?.unawaited !== false) this.#calls.pass();
-    else this.#calls.shift();
+    this.#calls.shift();
     call?.resolve(answer.reply, this.meter);
     if (!answer.clean) throw new FrameError('bytes came after the end token of a raw command');
   }
@@ -436,11 +435,10 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (this.#state !== 'ready') {
       this.#cannotConnect(whyClosed(cause), cause);
     } else {
-      this.#calls.trim();
-      const head = this.#calls.head;
+      const { head } = this.#calls;
       if (head?.command.closes) {
         head.resolve(undefined, this.meter);
-        this.#calls.pass();
+        this.#calls.shift();
       }
       const message = `the connection was lost: ${whyClosed(cause)}`;
       // A server may close a connection on which nothing is awaited: that is no failure.
@@ -562,7 +560,6 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** When nothing is awaited any more, the process may end, or the connection if it was asked to. */
   #settleDown(): void {
-    this.#calls.trim();
     const isIdle = this.#calls.size === 0;
     if (!isIdle && !((this.#retired || this.#abandoned) && this.#isUnwanted())) return;
     if (this.#retired) {
