@@ -26,40 +26,31 @@ export interface ServerAddress {
   readonly endpoint: { readonly host: string; readonly port: number } | { readonly path: string };
   /** Asked for by `memcacheds://`. */
   readonly tls: boolean;
-  /** Given by `memcached://user:password@host`. No log shows it. */
+  /** Given by `memcached://user:password@host`. Not enumerable, so that no log shows it. */
   readonly auth?: Credentials | undefined;
-}
-
-/** One that was made here, and so is legal. */
-class ParsedAddress implements ServerAddress {
-  readonly name: string;
-  readonly endpoint: ServerAddress['endpoint'];
-  readonly tls: boolean;
-  readonly #auth: Credentials | undefined;
-
-  constructor(name: string, endpoint: ServerAddress['endpoint'], tls = false, auth?: Credentials) {
-    this.name = name;
-    this.endpoint = endpoint;
-    this.tls = tls;
-    this.#auth = auth;
-  }
-
-  get auth(): Credentials | undefined {
-    return this.#auth;
-  }
 }
 
 const DEFAULT_PORT = 11211;
 
 const SEVERAL = '; several servers are for HashClient, in an array';
 
+/** The addresses that were made here, and so are legal. */
+const parsed = new WeakSet<object>();
+
 /**
- * Parses any of the accepted forms. What it returns is one of them: whoever needs it later keeps it, since the caller may change the other forms.
+ * Parses any of the accepted forms. What it returns is one of them: whoever needs it later keeps that, since the caller may change
+ * the others.
  *
  * @throws MemcacheIllegalInputError
  */
 export function parseServerAddress(server: unknown): ServerAddress {
-  if (server instanceof ParsedAddress) return server;
+  if (isObject(server) && parsed.has(server)) return server as ServerAddress;
+  const address = fromAny(server);
+  parsed.add(address);
+  return address;
+}
+
+function fromAny(server: unknown): ServerAddress {
   if (typeof server === 'string') return fromText(server);
   if (Array.isArray(server)) {
     const [host, port] = server as readonly unknown[];
@@ -100,14 +91,11 @@ function fromHostAndPort(text: string): ServerAddress {
 function fromUrl(text: string): ServerAddress {
   const rest = text.slice(text.indexOf('//') + 2).replace(/\/$/, '');
   const at = rest.lastIndexOf('@');
-  const { name, endpoint } = fromHostAndPort(rest.slice(at + 1));
-  return new ParsedAddress(name, endpoint, text.startsWith('memcacheds:'), at < 0 ? undefined : credentialsIn(rest.slice(0, at)));
-}
-
-function credentialsIn(text: string): Credentials {
-  const [, username, password] = /^([^:]*):(.*)$/s.exec(text) ?? [];
+  const address = { ...fromHostAndPort(rest.slice(at + 1)), tls: text.startsWith('memcacheds:') };
+  if (at < 0) return address;
+  const [, username, password] = /^([^:]*):(.*)$/s.exec(rest.slice(0, at)) ?? [];
   if (username === undefined || password === undefined) throw illegal();
-  return { username: decode(username), password: decode(password) };
+  return Object.defineProperty(address, 'auth', { value: { username: decode(username), password: decode(password) } });
 }
 
 function decode(text: string): string {
@@ -124,14 +112,14 @@ function tcp(host: unknown, port: unknown): ServerAddress {
   if (!isWholeNumber(port, 1, 65535)) {
     throw new MemcacheIllegalInputError('server: the port must be a whole number from 1 to 65535');
   }
-  return new ParsedAddress(`${host}:${port}`, { host, port });
+  return { name: `${host}:${port}`, endpoint: { host, port }, tls: false };
 }
 
 function unix(path: unknown): ServerAddress {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
     throw new MemcacheIllegalInputError('server: path must be a string that is not empty');
   }
-  return new ParsedAddress(path, { path });
+  return { name: path, endpoint: { path }, tls: false };
 }
 
 function illegal(hint = ''): MemcacheIllegalInputError {
