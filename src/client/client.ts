@@ -468,8 +468,9 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   // ── how a call is carried ───────────────────────────────────────────────────────────────────────────────
 
-  /** Where every call begins. */
-  #execute<R>(command: Command<R>, options: CallOptions | undefined): Promise<R> {
+  /** Where every call begins. What goes on below reads no object of the caller's, who may use it again at once. */
+  #execute<R>(command: Command<R>, given: CallOptions | undefined): Promise<R> {
+    const options = given?.signal && { signal: given.signal };
     return this.#observer.idle ? this.executor.execute(command, options) : this.#observer.execute(command, options);
   }
 
