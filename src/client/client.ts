@@ -619,7 +619,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   #metaKey({ code, key, flags }: Pick<MetaParts, 'code' | 'key' | 'flags'>): string {
     if (code === 'mn') return '';
-    return flags.includes('b') ? encodeBase64Key(key, this.#keyRules) : this.#encodeKey(key);
+    return flags.some((flag) => flag.startsWith('b')) ? encodeBase64Key(key, this.#keyRules) : this.#encodeKey(key);
   }
 
   #exptime(expire: unknown): number {
