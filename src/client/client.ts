@@ -540,6 +540,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     make: (wireKeys: string[], keys: readonly Key[]) => Command<Map<Key, R>>,
   ): Promise<Map<Key, R>> {
     return this.#attempt(verb, () => {
+      checkOptions(options);
       const all = keyList(keys);
       const wireKeys = all.map((key) => this.#encodeKey(key));
       const none = new Map<Key, R>();
