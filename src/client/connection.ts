@@ -72,9 +72,9 @@ export class Connection implements Executor {
       onEnd: (wire, unsent, failure) => {
         this.#wires.delete(wire);
         if (this.#wire === wire) this.#wire = undefined;
-        if (failure !== undefined) observer.onTrouble?.(failure, wire.isHeard);
-        // No byte of these was sent: the next connection takes them.
+        // No byte of these was sent: the next connection takes them. First, as who hears of the trouble may close it.
         if (wire.isHeard || unsent.length === 0 || !observer.takeBack?.(unsent, false)) for (const call of unsent) this.add(call);
+        if (failure !== undefined) observer.onTrouble?.(failure, wire.isHeard);
         if (this.pending === 0) observer.onIdle?.();
       },
     };

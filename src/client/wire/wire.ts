@@ -522,10 +522,11 @@ export class Wire implements Carrier, DeadlineKeeper {
       else unsent.push(call);
     }
     this.#calls.clear();
-    this.#owner.onEnd(this, unsent, failure);
     withoutStacks(() => {
       for (const { call, certainty } of lost) call.reject(new MemcacheUnexpectedCloseError(message, this.#about(certainty, cause)), this.meter);
     });
+    // Last: a hasher of somebody's own, whose server this may take away, may throw.
+    this.#owner.onEnd(this, unsent, failure);
   }
 
   #destroy(): void {
