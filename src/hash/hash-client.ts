@@ -4,7 +4,7 @@ import { Connection, type ConnectionObserver } from '../client/connection';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { MemcacheIllegalInputError } from '../errors';
 import { checkPoolSizes, ConnectionPool, POOL_OPTIONS, type PoolOptions } from '../pool/connection-pool';
-import { functionOf, MILLISECONDS, objectWith, SWITCH, wholeNumber } from '../options/rule';
+import { functionOf, isIterable, MILLISECONDS, objectWith, SWITCH, wholeNumber } from '../options/rule';
 import { option, settingsAmong, type OptionTable } from '../options/option';
 import { routingPart, type Key } from '../protocol/key';
 import { LoopLoad } from '../runtime/loop-load';
@@ -100,7 +100,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     if (typeof servers === 'function') {
       follower = new ClusterFollower(router, servers, settings);
     } else {
-      if (typeof servers === 'string' || !(Symbol.iterator in Object(servers))) {
+      if (!isIterable(servers)) {
         throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them: the function itself');
       }
       const given = Array.from(servers, toMember);

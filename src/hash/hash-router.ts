@@ -16,7 +16,7 @@ import { ServerMeter } from '../client/meter';
 import { nextClientId, serverLists, type ServerState } from '../client/observe';
 import { keyText, type KeyPart } from '../protocol/key';
 import type { Hasher } from './placement/hasher';
-import { signatureOf, type Member } from './discovery/member';
+import { isSame, type Member } from './discovery/member';
 import { Guard } from '../client/policies/fail-fast';
 import { isServersFault, ServerHealth, type HealthSettings } from '../client/policies/server-health';
 
@@ -54,6 +54,7 @@ interface Node {
 
 /** The keys of a call that one server owns. */
 interface Share {
+  readonly node: Node;
   readonly place: number;
   readonly indices: number[];
 }
@@ -159,10 +160,7 @@ export class HashRouter implements Executor {
     const wanted = new Map(members.map((member) => [member.name, member]));
     const before = new Set(this.#nodes.keys());
     const left: string[] = [];
-    for (const [name, { member }] of this.#nodes) {
-      const now = wanted.get(name);
-      if (now === undefined || signatureOf(now) !== signatureOf(member)) left.push(name);
-    }
+    for (const [name, { member }] of this.#nodes) if (!isSame(member, wanted.get(name))) left.push(name);
     const addMissing = (): void => {
       for (const member of wanted.values()) if (!this.#nodes.has(member.name)) this.#add(member);
     };
@@ -227,25 +225,20 @@ export class HashRouter implements Executor {
     for (const part of command.routingParts()) {
       const name = this.serverFor(part);
       let share = shares.get(name);
-      if (share === undefined) shares.set(name, (share = { place: shares.size, indices: [] }));
+      if (share === undefined) {
+        const node = this.#nodes.get(name ?? '');
+        if (node === undefined) return this.#whenNotSent(command, this.#noServers(command, options));
+        shares.set(name, (share = { node, place: shares.size, indices: [] }));
+      }
       share.indices.push(index++);
       owners.push(share.place);
     }
-    const nodes: Node[] = [];
-    for (const name of shares.keys()) {
-      const node = this.#nodes.get(name ?? '');
-      if (node === undefined) return this.#whenNotSent(command, this.#noServers(command, options));
-      nodes.push(node);
-    }
-    const [only] = nodes;
-    if (nodes.length === 1 && only !== undefined) return this.#sendPart(only, command, options);
+    const all = [...shares.values()];
+    const [only] = all;
+    if (all.length === 1 && only !== undefined) return this.#sendPart(only.node, command, options);
     const several = ofSeveral(options);
-    const parts: Promise<unknown>[] = [];
-    for (const { place, indices } of shares.values()) {
-      const node = nodes[place];
-      if (node !== undefined) parts.push(this.#sendPart(node, command.pick(indices), several));
-    }
-    return this.#gather(command, nodes, parts, (results, places) =>
+    const parts = all.map(({ node, indices }) => this.#sendPart(node, command.pick(indices), several));
+    return this.#gather(command, all.map(({ node }) => node), parts, (results, places) =>
       // Most calls have the results of all parts, each in its place.
       command.merge(results, results.length === parts.length ? owners : owners.map((owner) => places[owner] ?? -1)),
     );

@@ -28,9 +28,13 @@ export function toMember(entry: ClusterServer): Member {
   return { name: address.name, address, weight };
 }
 
-/** The same for members of the same name of which nothing has changed: not the share of the keys, and neither the TLS nor the credentials of the address. */
-export function signatureOf({ weight, address: { tls, auth } }: Member): string {
-  return JSON.stringify([weight, tls, auth]);
+/** Whether nothing has changed of a member: not the share of the keys, and neither the TLS nor the credentials of the address. */
+export function isSame(one: Member, other: Member | undefined): boolean {
+  return signatureOf(one) === signatureOf(other);
+}
+
+function signatureOf(member: Member | undefined): string | undefined {
+  return member && JSON.stringify([member.weight, member.address.tls, member.address.auth]);
 }
 
 /** A weight may stand beside the server or beside its host. */
