@@ -99,8 +99,10 @@ export class Connection implements Executor {
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
     if (options?.signal?.aborted) return refusedByCaller(this.meter, command, options.signal);
-    if ((this.#wire?.pending ?? 0) >= this.#settings.maxPending) return this.#overloaded(command);
-    return startCall(this, command, options);
+    const { maxPending, timeout } = this.#settings;
+    if ((this.#wire?.pending ?? 0) < maxPending) return startCall(this, command, options);
+    const why = `${maxPending} calls are already waiting for ${this.server}; slow down, use getMany/setMany, or raise maxPending`;
+    return overloaded(this.meter, command, maxPending, timeout, why);
   }
 
   /** Takes a call that was made elsewhere; `maxPending` does not apply. */
@@ -124,12 +126,6 @@ export class Connection implements Executor {
     const wire = this.#wire;
     this.#wire = undefined;
     return this.#closings.add(wire?.retire());
-  }
-
-  #overloaded(command: Command<unknown>): Promise<never> {
-    const { maxPending, timeout } = this.#settings;
-    const why = `${maxPending} calls are already waiting for ${this.server}; slow down, use getMany/setMany, or raise maxPending`;
-    return overloaded(this.meter, command, maxPending, timeout, why);
   }
 }
 

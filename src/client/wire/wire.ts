@@ -181,7 +181,12 @@ export class Wire implements Carrier, DeadlineKeeper {
   // ── opening ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #connect(): Transport {
-    this.#limitConnect();
+    const { clock, connectTimeout } = this.#settings;
+    if (connectTimeout > 0) {
+      this.#connectTimer = fairTimeout(clock, clock.now() + connectTimeout, connectTimeout, () => {
+        if (this.#state !== 'ready') this.#cannotConnect(`no connection within ${connectTimeout} ms`);
+      });
+    }
     return dial(this.#settings, {
       onOpen: () => { this.#onOpen(); },
       onData: (buffer, length) => { this.#onData(buffer, length); },
@@ -190,14 +195,6 @@ export class Wire implements Carrier, DeadlineKeeper {
         this.#scheduleFlush();
       },
       onClose: (cause) => { this.#onClose(cause); },
-    });
-  }
-
-  #limitConnect(): void {
-    const { clock, connectTimeout } = this.#settings;
-    if (connectTimeout === 0) return;
-    this.#connectTimer = fairTimeout(clock, clock.now() + connectTimeout, connectTimeout, () => {
-      if (this.#state !== 'ready') this.#cannotConnect(`no connection within ${connectTimeout} ms`);
     });
   }
 
