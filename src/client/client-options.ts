@@ -7,7 +7,7 @@ import { systemClock, type Clock } from '../runtime/clock';
 import type { Serde } from '../serde/serde';
 import type { CacheValue } from '../serde/typed-serde';
 import type { DiagnosticsOptions } from './call-observer';
-import type { Credentials, ServerAddress } from './server-address';
+import { parseServerAddress, type Credentials, type ServerAddress, type ServerInput } from './server-address';
 import { connectSocket, type Connect, type TlsOptions } from './wire/transport';
 
 /** How a connection behaves. All durations are in milliseconds. */
@@ -212,11 +212,13 @@ export interface ConnectionSettings extends Omit<Settings<typeof CONNECTION_OPTI
 }
 
 /**
- * Checks the options of a connection to `address`.
+ * Checks a server and the options of a connection to it. Whoever makes connections later keeps what this returns, since the caller
+ * may change what was given. It takes what it returns, too.
  *
- * @throws MemcacheIllegalInputError naming the option
+ * @throws MemcacheIllegalInputError naming the option, or the part of the address
  */
-export function connectionSettings(address: ServerAddress, options: ConnectionOptions): ConnectionSettings {
+export function connectionSettings(server: ServerInput | ServerAddress, options: ConnectionOptions): ConnectionSettings {
+  const address = parseServerAddress(server);
   // Not a copy, which would lack what the options inherit.
   const settings = settingsAmong(CONNECTION_OPTIONS, { __proto__: options, auth: (options as ConnectionOptions | null)?.auth ?? address.auth });
   const { keepAlive, tls, auth } = settings;

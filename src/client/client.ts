@@ -98,7 +98,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     const { proxy, keyPrefix, allowUnicodeKeys, clock, maxValueSize, defaultNoreply, ignoreErrors, diagnostics, callerStack } = settings;
     const executor = isExecutor(server)
       ? server
-      : failFast(server, settings, (observer) => new Connection(server, options, observer)).executor;
+      : failFast(server, settings, (observer) => new Connection(server, settings, observer)).executor;
     this.executor = proxy ? new ProxyGate(executor) : executor;
     // Where none was given, `Out` and `In` are its types.
     this.#serde = options.serde ?? (new TypedSerde() as Serde<CacheValue> as Serde<Out, In>);
@@ -468,8 +468,9 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   // ── how a call is carried ───────────────────────────────────────────────────────────────────────────────
 
-  /** Where every call begins. */
-  #execute<R>(command: Command<R>, options: CallOptions | undefined): Promise<R> {
+  /** Where every call begins. What goes on below reads no object of the caller's, who may use it again at once. */
+  #execute<R>(command: Command<R>, given: CallOptions | undefined): Promise<R> {
+    const options = given?.signal && { signal: given.signal };
     return this.#observer.idle ? this.executor.execute(command, options) : this.#observer.execute(command, options);
   }
 
@@ -539,6 +540,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     make: (wireKeys: string[], keys: readonly Key[]) => Command<Map<Key, R>>,
   ): Promise<Map<Key, R>> {
     return this.#attempt(verb, () => {
+      checkOptions(options);
       const all = keyList(keys);
       const wireKeys = all.map((key) => this.#encodeKey(key));
       const none = new Map<Key, R>();
@@ -618,7 +620,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
 
   #metaKey({ code, key, flags }: Pick<MetaParts, 'code' | 'key' | 'flags'>): string {
     if (code === 'mn') return '';
-    return flags.includes('b') ? encodeBase64Key(key, this.#keyRules) : this.#encodeKey(key);
+    return flags.some((flag) => flag.startsWith('b')) ? encodeBase64Key(key, this.#keyRules) : this.#encodeKey(key);
   }
 
   #exptime(expire: unknown): number {

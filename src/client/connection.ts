@@ -7,7 +7,7 @@ import type { Command } from './command';
 import type { ExecuteOptions, Executor, Monitor } from './executor';
 import { ServerMeter } from './meter';
 import { nextClientId, overloads } from './observe';
-import { parseServerAddress, type ServerInput } from './server-address';
+import type { ServerAddress, ServerInput } from './server-address';
 import { Wire, type Gathering, type WireOwner } from './wire/wire';
 
 /**
@@ -52,8 +52,8 @@ export class Connection implements Executor {
   readonly monitor: Monitor;
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
-  constructor(server: ServerInput, options: ConnectionOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
-    this.#settings = connectionSettings(parseServerAddress(server), options);
+  constructor(server: ServerInput | ServerAddress, options: ConnectionOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
+    this.#settings = connectionSettings(server, options);
     let separatelyUntil = 0;
     const { clock, proxy } = this.#settings;
     this.meter = observer.meter ?? new ServerMeter(this.server, nextClientId());
@@ -72,9 +72,9 @@ export class Connection implements Executor {
       onEnd: (wire, unsent, failure) => {
         this.#wires.delete(wire);
         if (this.#wire === wire) this.#wire = undefined;
-        if (failure !== undefined) observer.onTrouble?.(failure, wire.isHeard);
-        // No byte of these was sent: the next connection takes them.
+        // No byte of these was sent: the next connection takes them. First, as who hears of the trouble may close it.
         if (wire.isHeard || unsent.length === 0 || !observer.takeBack?.(unsent, false)) for (const call of unsent) this.add(call);
+        if (failure !== undefined) observer.onTrouble?.(failure, wire.isHeard);
         if (this.pending === 0) observer.onIdle?.();
       },
     };
@@ -99,8 +99,10 @@ export class Connection implements Executor {
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
     if (options?.signal?.aborted) return refusedByCaller(this.meter, command, options.signal);
-    if ((this.#wire?.pending ?? 0) >= this.#settings.maxPending) return this.#overloaded(command);
-    return startCall(this, command, options);
+    const { maxPending, timeout } = this.#settings;
+    if ((this.#wire?.pending ?? 0) < maxPending) return startCall(this, command, options);
+    const why = `${maxPending} calls are already waiting for ${this.server}; slow down, use getMany/setMany, or raise maxPending`;
+    return overloaded(this.meter, command, maxPending, timeout, why);
   }
 
   /** Takes a call that was made elsewhere; `maxPending` does not apply. */
@@ -124,12 +126,6 @@ export class Connection implements Executor {
     const wire = this.#wire;
     this.#wire = undefined;
     return this.#closings.add(wire?.retire());
-  }
-
-  #overloaded(command: Command<unknown>): Promise<never> {
-    const { maxPending, timeout } = this.#settings;
-    const why = `${maxPending} calls are already waiting for ${this.server}; slow down, use getMany/setMany, or raise maxPending`;
-    return overloaded(this.meter, command, maxPending, timeout, why);
   }
 }
 

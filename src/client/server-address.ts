@@ -34,12 +34,23 @@ const DEFAULT_PORT = 11211;
 
 const SEVERAL = '; several servers are for HashClient, in an array';
 
+/** The addresses that were made here, and so are legal. */
+const parsed = new WeakSet<object>();
+
 /**
- * Parses any of the accepted forms.
+ * Parses any of the accepted forms. What it returns is one of them: whoever needs it later keeps that, since the caller may change
+ * the others.
  *
  * @throws MemcacheIllegalInputError
  */
 export function parseServerAddress(server: unknown): ServerAddress {
+  if (isObject(server) && parsed.has(server)) return server as ServerAddress;
+  const address = fromAny(server);
+  parsed.add(address);
+  return address;
+}
+
+function fromAny(server: unknown): ServerAddress {
   if (typeof server === 'string') return fromText(server);
   if (Array.isArray(server)) {
     const [host, port] = server as readonly unknown[];

@@ -4,7 +4,7 @@ import { Connection, type ConnectionObserver } from '../client/connection';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { MemcacheIllegalInputError } from '../errors';
 import { checkPoolSizes, ConnectionPool, POOL_OPTIONS, type PoolOptions } from '../pool/connection-pool';
-import { functionOf, MILLISECONDS, objectWith, SWITCH, wholeNumber } from '../options/rule';
+import { functionOf, isIterable, MILLISECONDS, objectWith, SWITCH, wholeNumber } from '../options/rule';
 import { option, settingsAmong, type OptionTable } from '../options/option';
 import { routingPart, type Key } from '../protocol/key';
 import { LoopLoad } from '../runtime/loop-load';
@@ -87,7 +87,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     const { hasher, usePooling } = settings;
     const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;
-    const router = new HashRouter(hasher ?? new RendezvousHash(), settings, ({ server }, observer) => {
+    const router = new HashRouter(hasher ?? new RendezvousHash(), settings, ({ address }, observer) => {
       const observing: ConnectionObserver = {
         ...observer,
         onTrouble: (failure, heard) => {
@@ -95,12 +95,12 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
           follower?.onTrouble();
         },
       };
-      return usePooling ? new ConnectionPool(server, settings, observing, loop) : new Connection(server, settings, observing, loop);
+      return usePooling ? new ConnectionPool(address, settings, observing, loop) : new Connection(address, settings, observing, loop);
     });
     if (typeof servers === 'function') {
       follower = new ClusterFollower(router, servers, settings);
     } else {
-      if (typeof servers === 'string' || !(Symbol.iterator in Object(servers))) {
+      if (!isIterable(servers)) {
         throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them: the function itself');
       }
       const given = Array.from(servers, toMember);

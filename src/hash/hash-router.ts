@@ -16,7 +16,7 @@ import { ServerMeter } from '../client/meter';
 import { nextClientId, serverLists, type ServerState } from '../client/observe';
 import { keyText, type KeyPart } from '../protocol/key';
 import type { Hasher } from './placement/hasher';
-import { signatureOf, type Member } from './discovery/member';
+import { isSame, type Member } from './discovery/member';
 import { Guard } from '../client/policies/fail-fast';
 import { isServersFault, ServerHealth, type HealthSettings } from '../client/policies/server-health';
 
@@ -160,10 +160,7 @@ export class HashRouter implements Executor {
     const wanted = new Map(members.map((member) => [member.name, member]));
     const before = new Set(this.#nodes.keys());
     const left: string[] = [];
-    for (const [name, { member }] of this.#nodes) {
-      const now = wanted.get(name);
-      if (now === undefined || signatureOf(now) !== signatureOf(member)) left.push(name);
-    }
+    for (const [name, { member }] of this.#nodes) if (!isSame(member, wanted.get(name))) left.push(name);
     const addMissing = (): void => {
       for (const member of wanted.values()) if (!this.#nodes.has(member.name)) this.#add(member);
     };
@@ -236,12 +233,12 @@ export class HashRouter implements Executor {
       share.indices.push(index++);
       owners.push(share.place);
     }
-    const nodes = Array.from(shares.values(), ({ node }) => node);
-    const [only] = nodes;
-    if (nodes.length === 1 && only !== undefined) return this.#sendPart(only, command, options);
+    const all = [...shares.values()];
+    const [only] = all;
+    if (all.length === 1 && only !== undefined) return this.#sendPart(only.node, command, options);
     const several = ofSeveral(options);
-    const parts = Array.from(shares.values(), ({ node, indices }) => this.#sendPart(node, command.pick(indices), several));
-    return this.#gather(command, nodes, parts, (results, places) =>
+    const parts = all.map(({ node, indices }) => this.#sendPart(node, command.pick(indices), several));
+    return this.#gather(command, all.map(({ node }) => node), parts, (results, places) =>
       // Most calls have the results of all parts, each in its place.
       command.merge(results, results.length === parts.length ? owners : owners.map((owner) => places[owner] ?? -1)),
     );

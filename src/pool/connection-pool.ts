@@ -9,7 +9,7 @@ import { nextClientId } from '../client/observe';
 import type { Gathering } from '../client/wire/wire';
 import { option, settingsAmong, type OptionTable, type Settings } from '../options/option';
 import { checkValue, MILLISECONDS, wholeNumber } from '../options/rule';
-import { parseServerAddress, type ServerInput } from '../client/server-address';
+import type { ServerAddress, ServerInput } from '../client/server-address';
 import { Dispatcher, type Borrower, type DispatcherSettings, type PoolStats } from './dispatcher';
 import { createLoans, loadGenericPool, type Loans } from './loans';
 
@@ -75,19 +75,19 @@ export class ConnectionPool implements Executor {
   readonly #closings = new Closings();
 
   /** @throws MemcacheIllegalInputError naming the option or the part of the address that is not legal */
-  constructor(server: ServerInput, options: PoolOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
-    const address = parseServerAddress(server);
-    const { clock, timeout, maxPending } = connectionSettings(address, options);
-    const settings = settingsAmong(POOL_OPTIONS, options);
-    checkPoolSizes(settings);
-    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settings;
+  constructor(server: ServerInput | ServerAddress, options: PoolOptions = {}, observer: ConnectionObserver = {}, gathering?: Gathering) {
+    const settings = connectionSettings(server, options);
+    const { address, clock, timeout, maxPending } = settings;
+    const sizes = settingsAmong(POOL_OPTIONS, options);
+    checkPoolSizes(sizes);
+    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = sizes;
     loadGenericPool();
     const meter = observer.meter ?? new ServerMeter(address.name, nextClientId());
     this.meter = meter;
     this.monitor = monitorOf(meter, () => this.pending);
     this.#settings = { gathering, meter, clock, timeout, acquireTimeout, maxWaiting, maxLoad: Math.min(MAX_LOAD, maxPending) };
     const connect = (borrower: Borrower): Connection => {
-      const connection: Connection = new Connection(server, options, {
+      const connection: Connection = new Connection(address, settings, {
         meter,
         onIdle: () => {
           borrower.onIdle(connection);

@@ -11,19 +11,22 @@ import type { PoolStats } from './dispatcher';
 /** How a {@link PooledClient} behaves. */
 export interface PooledClientOptions<Out = CacheValue, In = Out> extends ClientOptions<Out, In>, PoolOptions {}
 
+const ALL_OPTIONS = { ...CLIENT_OPTIONS, ...POOL_OPTIONS };
+
 /**
  * A client with several connections to one server, for many concurrent calls: a large or slow reply holds up only the
  * connection it comes over.
  */
 export class PooledClient<Out = CacheValue, In = Out> extends Client<Out, In> {
-  protected static override readonly optionNames: object = { ...CLIENT_OPTIONS, ...POOL_OPTIONS };
+  protected static override readonly optionNames: object = ALL_OPTIONS;
 
   readonly #pool: ConnectionPool;
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(server: ServerInput = '127.0.0.1:11211', options: PooledClientOptions<Out, In> = {}) {
-    const open = (observer: ConnectionObserver): ConnectionPool => new ConnectionPool(server, options, observer);
-    const { executor, next } = failFast(server, settingsAmong(CLIENT_OPTIONS, options), open);
+    const settings = settingsAmong(ALL_OPTIONS, options);
+    const open = (observer: ConnectionObserver): ConnectionPool => new ConnectionPool(server, settings, observer);
+    const { executor, next } = failFast(server, settings, open);
     super(executor, options);
     this.#pool = next;
   }

@@ -27,11 +27,9 @@ it('is what two arrays would be, whatever is done with it', () => {
         } else if (action === 'advance' && unwritten.length > 0) {
           queue.advance();
           written.push(...unwritten.splice(0, 1));
-        } else if (action === 'shift' && written.length > 0) {
-          queue.shift();
-          written.shift();
-        } else if (action === 'trim') {
-          queue.trim();
+        } else if ((action === 'shift' && written.length > 0) || action === 'trim') {
+          if (action === 'shift') written.shift();
+          queue[action]();
           while (written[0] !== undefined && written[0].reader === undefined) written.shift();
         } else if (action === 'clear') {
           queue.clear();

@@ -1,8 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as pause } from 'node:timers/promises';
-import { CHANNELS, Client, Connection, HashClient, PooledClient, type ClientOptions, type ServerStateMessage } from '../../src';
+import { CHANNELS, Client, Connection, HashClient, PooledClient, RendezvousHash, type ClientOptions, type Connect, type ServerStateMessage } from '../../src';
 import { ConnectionPool } from '../../src/pool/connection-pool';
 import { Guard } from '../../src/client/policies/fail-fast';
+import { connectSocket } from '../../src/client/wire/transport';
 import { Relay } from '../../tools/relay';
 import { failure, rejection } from '../support/contract';
 import { describeWithMemcached, eachWithScriptedServer } from '../support/describe';
@@ -287,4 +288,53 @@ describeWithMemcached('a server that is stopped, under traffic half of which ask
       await Promise.all([stopped.stop(), other.stop()]);
     }
   });
+});
+
+it('who closes on hearing of trouble waits for what goes on over the next connection, and none is left', async () => {
+  server.next(async (connection) => {
+    await connection.expectMatch(/\r\n/);
+    await connection.rst();
+  });
+  const client = new Client(server.address, { retryTimeout: RETRY });
+  const order: string[] = [];
+  let closed: Promise<unknown> | undefined;
+  const listen = (): void => {
+    closed ??= client.close().then(() => order.push('closed'));
+  };
+  subscribe(CHANNELS.serverState, listen);
+  // Nothing is written after a raw command before it is answered.
+  const raw = failure(client.raw('version'));
+  const value = client.get('k').then(() => order.push('answered'));
+  expect(await raw).toMatchObject({ certainty: 'maybeExecuted' });
+  await value;
+  await closed;
+  unsubscribe(CHANNELS.serverState, listen);
+  expect(order).toEqual(['answered', 'closed']);
+  expect(client.metrics().get(server.address)).toMatchObject({ connections: 0, connects: 2 });
+});
+
+it('the calls of a lost connection learn of it also where a hasher throws when its server is dead', async () => {
+  class Stubborn extends RendezvousHash {
+    override removeNode(): never {
+      throw new Error('never');
+    }
+  }
+  const thrown: unknown[] = [];
+  const connect: Connect = (address, options, handler) => connectSocket(address, options, {
+    ...handler,
+    onClose: (cause) => {
+      try {
+        handler.onClose(cause);
+      } catch (error) {
+        thrown.push(error);
+      }
+    },
+  });
+  hold(1);
+  const client = new HashClient([server.address], { hasher: new Stubborn(), retryAttempts: 0, connect, timeout: 0 });
+  const outcome = failure(client.get('k'));
+  while (server.connections.length === 0) await pause(1);
+  await server.connections[0]?.rst();
+  expect(await outcome).toMatchObject({ code: 'MEMCACHE_UNEXPECTED_CLOSE' });
+  expect(thrown).toMatchObject([{ message: 'never' }]);
 });

@@ -66,6 +66,7 @@ it.each<[string, () => Promise<unknown>, string]>([
   ['delete with expires', () => client.delete('k', illegal({ expires: 60 })), '"expires"'],
   ['get with noReply', () => client.get('k', illegal({ noReply: true })), '"noReply"'],
   ['getMany with timeout', () => client.getMany(['k'], illegal({ timeout: 60 })), '"timeout"'],
+  ['getMany of nothing with timeout', () => client.getMany([], illegal({ timeout: 60 })), '"timeout"'],
   ['setMany with ttl', () => client.setMany({ k: 1 }, illegal({ ttl: 60 })), '"ttl"'],
   ['metaGet with vivfy', () => client.metaGet('k', illegal({ vivfy: 30 })), 'vivify'],
   ['options named like methods of objects', () => client.get('k', illegal({ toString: 1 })), '"toString"'],

@@ -11,6 +11,7 @@ import {
   Retrier,
   RetryingClient,
   backoff,
+  type CallOptions,
   type Executor,
   type RetryOptions,
 } from '../../src';
@@ -342,4 +343,16 @@ describe('time', () => {
     expect(new Set(some).size).toBeGreaterThan(50);
     expect(Math.max(...some)).toBeLessThanOrEqual(40);
   });
+});
+
+it('the object of options of a call may be used for another one while the call is repeated', async () => {
+  drop(1);
+  const client = makeClient();
+  const aborted = new AbortController();
+  const options: CallOptions = {};
+  const value = client.get('k', options);
+  options.signal = aborted.signal;
+  aborted.abort();
+  expect(await value).toBeUndefined();
+  await client.close();
 });

@@ -1,4 +1,4 @@
-import { PooledClient, type PooledClientOptions } from '../../src';
+import { HashClient, PooledClient, type PooledClientOptions } from '../../src';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { failure, rejection } from '../support/contract';
 import { eachWithScriptedServer } from '../support/describe';
@@ -336,5 +336,23 @@ it('5000 calls from 50 callers over 4 connections get each their own', async () 
     }),
   );
   expect(client.poolStats.size).toBeLessThanOrEqual(4);
+  await client.close();
+});
+
+it.each([
+  ['PooledClient', (place: [string, number], options: PooledClientOptions): PooledClient | HashClient => new PooledClient(place, options)],
+  ['HashClient with pools', (place: [string, number], options: PooledClientOptions) => new HashClient([place], { ...options, usePooling: true })],
+])('what %s was made with may be changed afterwards', async (_, make) => {
+  await using other = await MemcachedServer.start();
+  const [host = '', port] = server.address.split(':');
+  const place: [string, number] = [host, Number(port)];
+  const options: PooledClientOptions = { maxPoolSize: 2 };
+  const client = make(place, options);
+  server.put('k', 'x');
+  place[1] = Number(other.address.split(':')[1]);
+  options.timeout = -1;
+  // More calls than one connection takes.
+  expect(new Set(await Promise.all(Array.from({ length: 3000 }, () => client.get('k'))))).toEqual(new Set(['x']));
+  expect(server.connections).toHaveLength(2);
   await client.close();
 });

@@ -80,8 +80,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'what has settled is taken out of the queue, though its reply is still to come',
     rule: 'L1',
     file: 'client/wire/call-queue.ts',
-    find: 'head !== undefined && head.reader === undefined',
-    replace: 'head !== undefined && (head.reader === undefined || head.settled)',
+    find: '!== undefined && head.reader === undefined',
+    replace: '!== undefined && (head.reader === undefined || head.settled)',
     caughtBy: [MISBEHAVING, 'answers to what asked for none'],
   },
   {
@@ -274,8 +274,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'maxPending is not enforced',
     rule: 'limits',
     file: 'client/connection.ts',
-    find: 'if ((this.#wire?.pending ?? 0) >= this.#settings.maxPending) return this.#overloaded(command);',
-    replace: '',
+    find: 'if ((this.#wire?.pending ?? 0) < maxPending) return',
+    replace: 'return',
     caughtBy: ['client/overload.test.ts', 'more calls than maxPending'],
   },
   {

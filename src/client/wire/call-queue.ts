@@ -1,7 +1,8 @@
 import type { Call } from '../call';
 
 /**
- * The calls of one connection in the order they were made, with two cursors:
+ * The calls of one connection in the order they were made, with two cursors. Except while calls are being written, the head awaits
+ * something:
  *
  *         written, reply awaited      not yet written
  *      ├──────────────────────────┼────────────────────┤
@@ -16,7 +17,7 @@ export class CallQueue {
   #next = 0;
   #tail = 0;
   /** Called before the head leaves without an answer that somebody waited for. */
-  onPass: (() => void) | undefined;
+  onUnawaited: (() => void) | undefined;
 
   /** How many calls are in it. */
   get size(): number {
@@ -68,15 +69,15 @@ export class CallQueue {
     this.#next++;
   }
 
-  /** Removes the head, which must have been written. */
+  /** Removes the head, before it is told of its answer: one that nobody waited for does not count. */
   shift(): void {
-    this.#ring[this.#head++ & (this.#ring.length - 1)] = undefined;
+    this.#remove(this.head);
+    this.trim();
   }
 
-  /** Removes the head, as {@link shift} does; nobody waited for its answer. */
-  pass(): void {
-    this.onPass?.();
-    this.shift();
+  #remove(head: Call<unknown> | undefined): void {
+    if (head?.unawaited) this.onUnawaited?.();
+    this.#ring[this.#head++ & (this.#ring.length - 1)] = undefined;
   }
 
   /** All calls from the head to the tail; `written` tells on which side of the cursor each stands. */
@@ -93,13 +94,9 @@ export class CallQueue {
     this.#tail = this.#next = this.#head;
   }
 
-  /** Passes over the written calls that await nothing. */
+  /** To be called when calls were written: passes over those that await nothing, so that the head awaits something. */
   trim(): void {
-    let head = this.head;
-    while (head !== undefined && head.reader === undefined) {
-      this.pass();
-      head = this.head;
-    }
+    for (let head; (head = this.head) !== undefined && head.reader === undefined; ) this.#remove(head);
   }
 
   #grow(): void {

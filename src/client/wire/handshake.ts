@@ -14,11 +14,14 @@ export class Handshake {
     this.#credentials = credentials;
   }
 
-  /** Any `set` logs in. A server that asks for no password stores it as an ordinary item: one that is expired already. */
+  /**
+   * Any `set` logs in. A server that asks for no password stores it as an ordinary item, expired already, in place of the one that had
+   * that key: so it is one that nobody uses.
+   */
   write(request: RequestWriter): void {
     const { username, password } = this.#credentials;
     const secret = toBlock(`${username} ${password}`);
-    request.text(`set auth 0 -1 ${secret.length}\r\n`);
+    request.text(`set tsmemcache-login 0 -1 ${secret.length}\r\n`);
     request.block(secret);
   }
 

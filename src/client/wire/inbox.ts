@@ -51,7 +51,6 @@ export class Inbox {
    * @throws RepeatSeparately when the position is in doubt, and the calls may be made again
    */
   take(frame: Frame): void {
-    this.#calls.trim();
     const call = this.#calls.head;
     if (call === undefined) throw unasked();
     if (!frame.terminated) throw new FrameError('a value does not end in CR LF');
@@ -67,13 +66,13 @@ export class Inbox {
     } catch (error) {
       if (error instanceof FrameError) throw error;
       if (error instanceof BrokenReply) this.#onBroken(call, error);
-      this.#leave(call);
+      this.#calls.shift();
       call.reject(error, this.#meter);
       if (spoils(error, call.command)) throw new SpoilingReply(error);
       return;
     }
     if (result === MORE) return;
-    this.#leave(call);
+    this.#calls.shift();
     call.resolve(result, this.#meter);
   }
 
@@ -82,15 +81,9 @@ export class Inbox {
       call.mark(Mark.Separate);
       throw new RepeatSeparately(cause);
     }
-    this.#leave(call);
+    this.#calls.shift();
     call.reject(cause, this.#meter);
     throw new SpoilingReply(cause);
-  }
-
-  /** The head leaves the queue, before it is told of its reply. A reply that nobody waited for does not count. */
-  #leave(head: Call<unknown>): void {
-    if (head.unawaited) this.#calls.pass();
-    else this.#calls.shift();
   }
 
   /** A frame of the reply to `get k1 k2 …`: a value for one of the keys, in their order, or the end. */
@@ -115,7 +108,7 @@ export class Inbox {
     call.markAnswered();
     this.#inLine = true;
     // The last one of a line keeps its place until END has come, and so do those after one that no value has come for.
-    if (this.#passed === 0 && call.is(Mark.SharesReply)) this.#leave(call);
+    if (this.#passed === 0 && call.is(Mark.SharesReply)) this.#calls.shift();
     if (failure !== undefined) call.reject(failure, this.#meter);
     else if (isAwaited) call.resolveAs(value, command.outcome(value), this.#meter);
     if (call.is(Mark.Twinned)) this.#hitTwins(frame);
@@ -201,7 +194,7 @@ export class Inbox {
 
   /** The head's key was not there, or the reply was an error. A call that was answered, or withdrawn, is not told again. */
   #miss(head: Call<unknown>, error?: unknown): void {
-    this.#leave(head);
+    this.#calls.shift();
     if (head.settled) return;
     const { command } = head;
     if (error !== undefined) head.reject(error, this.#meter);

@@ -97,6 +97,7 @@ export class Outbox {
     }
     this.#line.end();
     this.#fence();
+    this.#calls.trim();
     return this.#request.size > 0;
   }
 

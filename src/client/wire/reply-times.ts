@@ -22,7 +22,7 @@ export class ReplyTimes {
     this.#calls = calls;
     this.#meter = meter;
     this.#clock = clock;
-    calls.onPass = () => {
+    calls.onUnawaited = () => {
       this.#count();
       this.#counted++;
     };

@@ -181,7 +181,12 @@ export class Wire implements Carrier, DeadlineKeeper {
   // ── opening ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #connect(): Transport {
-    this.#limitConnect();
+    const { clock, connectTimeout } = this.#settings;
+    if (connectTimeout > 0) {
+      this.#connectTimer = fairTimeout(clock, clock.now() + connectTimeout, connectTimeout, () => {
+        if (this.#state !== 'ready') this.#cannotConnect(`no connection within ${connectTimeout} ms`);
+      });
+    }
     return dial(this.#settings, {
       onOpen: () => { this.#onOpen(); },
       onData: (buffer, length) => { this.#onData(buffer, length); },
@@ -190,14 +195,6 @@ export class Wire implements Carrier, DeadlineKeeper {
         this.#scheduleFlush();
       },
       onClose: (cause) => { this.#onClose(cause); },
-    });
-  }
-
-  #limitConnect(): void {
-    const { clock, connectTimeout } = this.#settings;
-    if (connectTimeout === 0) return;
-    this.#connectTimer = fairTimeout(clock, clock.now() + connectTimeout, connectTimeout, () => {
-      if (this.#state !== 'ready') this.#cannotConnect(`no connection within ${connectTimeout} ms`);
     });
   }
 
@@ -386,8 +383,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (answer === undefined) return;
     const call = this.#calls.head;
     this.#raw = undefined;
-    if (call?.unawaited !== false) this.#calls.pass();
-    else this.#calls.shift();
+    this.#calls.shift();
     call?.resolve(answer.reply, this.meter);
     if (!answer.clean) throw new FrameError('bytes came after the end token of a raw command');
   }
@@ -436,11 +432,10 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (this.#state !== 'ready') {
       this.#cannotConnect(whyClosed(cause), cause);
     } else {
-      this.#calls.trim();
-      const head = this.#calls.head;
+      const { head } = this.#calls;
       if (head?.command.closes) {
         head.resolve(undefined, this.meter);
-        this.#calls.pass();
+        this.#calls.shift();
       }
       const message = `the connection was lost: ${whyClosed(cause)}`;
       // A server may close a connection on which nothing is awaited: that is no failure.
@@ -524,10 +519,11 @@ export class Wire implements Carrier, DeadlineKeeper {
       else unsent.push(call);
     }
     this.#calls.clear();
-    this.#owner.onEnd(this, unsent, failure);
     withoutStacks(() => {
       for (const { call, certainty } of lost) call.reject(new MemcacheUnexpectedCloseError(message, this.#about(certainty, cause)), this.meter);
     });
+    // Last: a hasher of somebody's own, whose server this may take away, may throw.
+    this.#owner.onEnd(this, unsent, failure);
   }
 
   #destroy(): void {
@@ -562,7 +558,6 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** When nothing is awaited any more, the process may end, or the connection if it was asked to. */
   #settleDown(): void {
-    this.#calls.trim();
     const isIdle = this.#calls.size === 0;
     if (!isIdle && !((this.#retired || this.#abandoned) && this.#isUnwanted())) return;
     if (this.#retired) {

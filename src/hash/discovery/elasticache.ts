@@ -6,7 +6,8 @@
  */
 import { MemcacheUnknownCommandError, MemcacheUnknownError } from '../../errors';
 import { Client } from '../../client/client';
-import { CONNECTION_OPTIONS, type ConnectionOptions } from '../../client/client-options';
+import { Connection } from '../../client/connection';
+import { CONNECTION_OPTIONS, connectionSettings, type ConnectionOptions } from '../../client/client-options';
 import { checkOptionNames, option, settingsAmong, type OptionTable } from '../../options/option';
 import { MILLISECONDS, SWITCH } from '../../options/rule';
 import { parseServerAddress, type ServerAddress, type ServerInput } from '../../client/server-address';
@@ -68,11 +69,9 @@ export function elastiCacheDiscovery(configEndpoint: ServerInput, options: Elast
 
 /** The same with options some of which are those of the client of the cluster, which checks their names. */
 export function discoveryAmong(configEndpoint: ServerInput, options: ElastiCacheOptions & ConnectionOptions): Discovery {
-  const address = parseServerAddress(configEndpoint);
-  const connection = settingsAmong(CONNECTION_OPTIONS, options);
-  const { endpoint } = address;
-  const tls = connection.tls ?? address.tls;
-  const { refreshInterval: interval, useVpc = tls === false || 'path' in endpoint } = settingsAmong(ELASTICACHE_OPTIONS, options);
+  const connection = connectionSettings(configEndpoint, options);
+  const { address, tls } = connection;
+  const { refreshInterval: interval, useVpc = tls === undefined || 'path' in address.endpoint } = settingsAmong(ELASTICACHE_OPTIONS, options);
   return async function* ({ signal, wait }) {
     let config: ClusterConfig | undefined;
     let failed = 0;
@@ -83,7 +82,7 @@ export function discoveryAmong(configEndpoint: ServerInput, options: ElastiCache
       const known = config?.nodes.map((node) => serverOf(node, useVpc, address)) ?? [];
       const from = failed % Math.max(1, known.length);
       try {
-        const found = await askAnyOf([configEndpoint, ...known.slice(from), ...known.slice(0, from)], connection, signal);
+        const found = await askAnyOf([address, ...known.slice(from), ...known.slice(0, from)], connection, signal);
         // A lower version is an outdated answer, from a server that does not have the new list yet.
         if (config === undefined || found.version > config.version || isSame(found, config) || ++doubted === MOST_DOUBTED) {
           config = found;
@@ -120,7 +119,7 @@ function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-async function askAnyOf(servers: readonly ServerInput[], options: ConnectionOptions, signal: AbortSignal): Promise<ClusterConfig> {
+async function askAnyOf(servers: readonly (ServerInput | ServerAddress)[], options: ConnectionOptions, signal: AbortSignal): Promise<ClusterConfig> {
   let failure: unknown;
   for (const server of servers.slice(0, MAX_ASKED)) {
     if (isOver(signal)) break;
@@ -133,9 +132,10 @@ async function askAnyOf(servers: readonly ServerInput[], options: ConnectionOpti
   throw failure;
 }
 
-async function ask(server: ServerInput, options: ConnectionOptions, signal: AbortSignal): Promise<ClusterConfig> {
+async function ask(server: ServerInput | ServerAddress, options: ConnectionOptions, signal: AbortSignal): Promise<ClusterConfig> {
   const { connectTimeout, timeout, noDelay, tls, auth, clock, connect } = options;
-  const client = new Client(server, { connectTimeout, timeout: timeout === 0 ? LONGEST_LOOK : timeout, noDelay, tls, auth, clock, connect, serde: new RawSerde() });
+  const connection = new Connection(server, { connectTimeout, timeout: timeout === 0 ? LONGEST_LOOK : timeout, noDelay, tls, auth, clock, connect });
+  const client = new Client(connection, { serde: new RawSerde() });
   try {
     return parseConfig(await askForConfig(client, signal));
   } finally {

@@ -14,7 +14,6 @@ export type ClusterServer =
 export interface Member {
   /** Its node name: `host:port`, or the path of its socket. */
   readonly name: string;
-  readonly server: ServerInput;
   readonly address: ServerAddress;
   readonly weight: number;
 }
@@ -26,12 +25,16 @@ export function toMember(entry: ClusterServer): Member {
     throw new MemcacheIllegalInputError('weight must be a number above 0');
   }
   const address = parseServerAddress(server);
-  return { name: address.name, server, address, weight };
+  return { name: address.name, address, weight };
 }
 
-/** The same for members of the same name of which nothing has changed: not the share of the keys, and neither the TLS nor the credentials of the address. */
-export function signatureOf({ weight, address: { tls, auth } }: Member): string {
-  return JSON.stringify([weight, tls, auth]);
+/** Whether nothing has changed of a member: not the share of the keys, and neither the TLS nor the credentials of the address. */
+export function isSame(one: Member, other: Member | undefined): boolean {
+  return signatureOf(one) === signatureOf(other);
+}
+
+function signatureOf(member: Member | undefined): string | undefined {
+  return member && JSON.stringify([member.weight, member.address.tls, member.address.auth]);
 }
 
 /** A weight may stand beside the server or beside its host. */

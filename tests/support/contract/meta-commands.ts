@@ -99,6 +99,9 @@ export function describeMetaCommands(run: ContractRun): void {
       expect(await run.client.metaGet(key, { base64: true })).toMatchObject({ value: 'value' });
       expect(await run.client.metaDelete(key, { base64: true })).toMatchObject({ status: 'done' });
       expect(await failure(run.client.metaGet(key))).toBeInstanceOf(MemcacheIllegalInputError);
+      // The server goes by the letter, whatever follows it.
+      await run.client.executeMeta(new MetaCommand('ms', key, ['b0'], 'value'));
+      expect(await run.client.metaGet(key, { base64: true })).toMatchObject({ value: Buffer.from('value') });
     });
 
     itSince(META, 'metaDebug gives what the server knows, undefined on a miss', async () => {
