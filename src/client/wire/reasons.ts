@@ -17,6 +17,8 @@ export function whyClosed(cause: Error | undefined): string {
 /** What to look at, where no connection could be made for this reason. */
 export function whatToCheck(why: string, cause: unknown, withTls: boolean): string {
   if ((cause as { readonly syscall?: unknown } | undefined)?.syscall === 'getaddrinfo') return 'is the name right?';
+  // Node's way to say that the system refused before anything was sent.
+  if (why.includes(' - Local (')) return "see this machine's routes, firewall and limits";
   // OpenSSL's word where one is not trusted, has expired, or has another name; Deno's too.
   return why.includes('certificate') ? 'see the option tls' : `is a memcached${withTls ? ' with TLS' : ''} running there?`;
 }

@@ -38,8 +38,10 @@ export interface TransportOptions {
   /** Idle milliseconds before the first keep-alive probe; undefined for none. */
   readonly keepAlive: number | undefined;
   readonly tls: TlsOptions | undefined;
-  /** Milliseconds; 0 = no limit. The owner enforces it; a transport may use it to divide its attempts. */
+  /** Milliseconds; 0 = no limit. The owner enforces both limits; a transport may use them to divide its attempts. */
   readonly connectTimeout: number;
+  /** How long a call may take: once no call waits any more, the owner gives up the connection that is being made. */
+  readonly timeout: number;
 }
 
 /** Opens a byte stream to a server. */
@@ -86,8 +88,8 @@ function openSocket(address: ServerAddress, options: TransportOptions, onread: n
 
 function target(address: ServerAddress, options: TransportOptions): net.TcpNetConnectOpts | net.IpcNetConnectOpts {
   if ('path' in address.endpoint) return address.endpoint;
-  // Node gives each address of a name a fixed 250 ms; a tight connectTimeout must leave room for the next one.
-  const autoSelectFamilyAttemptTimeout = Math.ceil(Math.min(250, Math.max(10, (options.connectTimeout || Infinity) / 3)));
+  // Node gives each address of a name a fixed 250 ms; a tight limit must leave room for the next one.
+  const autoSelectFamilyAttemptTimeout = Math.ceil(Math.max(10, Math.min(750, options.connectTimeout || 750, options.timeout || 750) / 3));
   return { ...address.endpoint, autoSelectFamily: true, autoSelectFamilyAttemptTimeout };
 }
 
