@@ -36,7 +36,8 @@ export interface HashClientOptions<Out = CacheValue, In = Out> extends ClientOpt
    */
   retryTimeout?: number | undefined;
   /**
-   * The longest time until a dead server is probed again (a quarter to the whole of it, at random).
+   * The longest time until a dead server is probed again (a quarter to the whole of it, at random); `retryTimeout` counts as long as all
+   * servers are dead.
    * @default 60000
    */
   deadTimeout?: number | undefined;
@@ -95,7 +96,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
           follower?.onTrouble();
         },
       };
-      return usePooling ? new ConnectionPool(server, settings, observing, loop) : new Connection(server, settings, observing, loop);
+      return new (usePooling ? ConnectionPool : Connection)(server, settings, observing, loop);
     });
     if (typeof servers === 'function') {
       follower = new ClusterFollower(router, servers, settings);

@@ -304,7 +304,11 @@ export class HashRouter implements Executor {
 
   /** A dead server owns no keys, so no call of a user would find out that it is back. */
   #probeDead(): void {
-    for (const { guard } of this.#nodes.values()) if (guard.health.state === 'dead') guard.probe();
+    for (const { guard } of this.#nodes.values()) {
+      if (guard.health.state !== 'dead') continue;
+      if (this.#dead === this.#nodes.size) guard.health.hurry();
+      guard.probe();
+    }
   }
 
   #noServers({ verb: command }: Command<unknown>, options: ExecuteOptions | undefined): unknown {
@@ -316,7 +320,7 @@ export class HashRouter implements Executor {
 
 /** What all servers have answered to a command that none of them knows. */
 function unknownToAll(outcomes: readonly PromiseSettledResult<unknown>[]): MemcacheUnknownCommandError | undefined {
-  const errors = outcomes.map((outcome): unknown => (outcome.status === 'rejected' ? outcome.reason : undefined));
+  const errors = outcomes.map((outcome): unknown => (outcome as Partial<PromiseRejectedResult>).reason);
   return errors.every((error) => error instanceof MemcacheUnknownCommandError) ? errors[0] : undefined;
 }
 

@@ -80,12 +80,11 @@ export class ConnectionPool implements Executor {
     const { clock, timeout, maxPending } = connectionSettings(address, options);
     const settings = settingsAmong(POOL_OPTIONS, options);
     checkPoolSizes(settings);
-    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = settings;
     loadGenericPool();
     const meter = observer.meter ?? new ServerMeter(address.name, nextClientId());
     this.meter = meter;
     this.monitor = monitorOf(meter, () => this.pending);
-    this.#settings = { gathering, meter, clock, timeout, acquireTimeout, maxWaiting, maxLoad: Math.min(MAX_LOAD, maxPending) };
+    this.#settings = { ...settings, gathering, meter, clock, timeout, maxLoad: Math.min(MAX_LOAD, maxPending) };
     const connect = (borrower: Borrower): Connection => {
       const connection: Connection = new Connection(server, options, {
         meter,
@@ -99,7 +98,8 @@ export class ConnectionPool implements Executor {
       });
       return connection;
     };
-    this.#makeLoans = (borrower) => createLoans(() => connect(borrower), (connection) => connection.close(), { max, min, idleTimeout });
+    const loans = { max: settings.maxPoolSize, min: settings.minPoolSize, idleTimeout: settings.poolIdleTimeout };
+    this.#makeLoans = (borrower) => createLoans(() => connect(borrower), (connection) => connection.close(), loans);
   }
 
   /** How many connections there are, and how many calls wait for one. */
