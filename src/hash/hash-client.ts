@@ -1,6 +1,6 @@
 import { Client } from '../client/client';
 import { CLIENT_OPTIONS, type ClientOptions } from '../client/client-options';
-import { Connection, type ConnectionObserver } from '../client/connection';
+import { Connection } from '../client/connection';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { MemcacheIllegalInputError } from '../errors';
 import { checkPoolSizes, ConnectionPool, POOL_OPTIONS, type PoolOptions } from '../pool/connection-pool';
@@ -88,16 +88,12 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     const { hasher, usePooling } = settings;
     const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;
-    const router = new HashRouter(hasher ?? new RendezvousHash(), settings, ({ server }, observer) => {
-      const observing: ConnectionObserver = {
-        ...observer,
-        onTrouble: (failure, heard) => {
-          observer.onTrouble?.(failure, heard);
-          follower?.onTrouble();
-        },
-      };
-      return new (usePooling ? ConnectionPool : Connection)(server, settings, observing, loop);
-    });
+    const router = new HashRouter(
+      hasher ?? new RendezvousHash(),
+      settings,
+      ({ server }, observer) => new (usePooling ? ConnectionPool : Connection)(server, settings, observer, loop),
+      () => follower?.onTrouble(),
+    );
     if (typeof servers === 'function') {
       follower = new ClusterFollower(router, servers, settings);
     } else {

@@ -69,6 +69,7 @@ export class HashRouter implements Executor {
   readonly #hasher: Hasher;
   readonly #open: OpenServer;
   readonly #health: HealthSettings;
+  readonly #onTrouble: () => void;
   readonly #nodes = new Map<string, Node>();
   /** The meters of the servers, and of some that were removed: these continue when the server comes back. */
   readonly #meters = new Map<string, ServerMeter>();
@@ -82,10 +83,12 @@ export class HashRouter implements Executor {
   /** Of servers that were removed. */
   readonly #closings = new Closings();
 
-  constructor(hasher: Hasher, health: HealthSettings, open: OpenServer) {
+  /** @param onTrouble called whenever a server is in trouble */
+  constructor(hasher: Hasher, health: HealthSettings, open: OpenServer, onTrouble: () => void) {
     this.#hasher = hasher;
     this.#health = health;
     this.#open = open;
+    this.#onTrouble = onTrouble;
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
@@ -118,6 +121,7 @@ export class HashRouter implements Executor {
       meter,
       onTrouble: (failure) => {
         guard.onTrouble(failure);
+        this.#onTrouble();
       },
     });
     const guard = new Guard(executor, new ServerHealth(this.#health), {

@@ -2,7 +2,7 @@ import { startCall } from '../client/call';
 import { connectionSettings, type ConnectionOptions } from '../client/client-options';
 import { Closings } from '../client/closing';
 import type { Command } from '../client/command';
-import { Connection, monitorOf, overloaded, refusedByCaller, type ConnectionObserver } from '../client/connection';
+import { Connection, monitorOf, overloaded, pendingOf, refusedByCaller, type ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
 import { ServerMeter } from '../client/meter';
 import { nextClientId } from '../client/observe';
@@ -109,9 +109,7 @@ export class ConnectionPool implements Executor {
 
   /** How many calls wait for a connection or for their reply, those that finish before the pool is closed among them. */
   get pending(): number {
-    let pending = 0;
-    for (const dispatcher of this.#dispatchers) pending += dispatcher.pending;
-    return pending;
+    return pendingOf(this.#dispatchers);
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {

@@ -1,9 +1,8 @@
-/** What a connection is made with, and what is said when it cannot be made. */
+/** What a connection is made with. */
 import dns, { type LookupAddress } from 'node:dns';
 import { connect, Socket } from 'node:net';
 import { Client, HashClient, PooledClient, type ClientOptions } from '../../src';
 import { MemcachedServer } from '../../src/server';
-import { failure } from '../support/contract';
 import { describeWithMemcached } from '../support/describe';
 import { startMemcached } from '../support/memcached';
 
@@ -69,13 +68,4 @@ it.each([
   await got;
   await client.close();
   await server.close();
-});
-
-it('where the system refuses at once it is not the server that is to be looked at', async () => {
-  // An address that nobody can have, and to which nothing is sent.
-  const client = new Client('255.255.255.255:11211');
-  const { message } = await failure(client.get('k'));
-  expect(message).toMatch(/^cannot connect to 255\.255\.255\.255:11211: connect E/);
-  expect(message.includes(' - Local (')).toBe(message.endsWith("; see this machine's routes, firewall and limits"));
-  await client.close();
 });

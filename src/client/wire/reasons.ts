@@ -9,16 +9,15 @@ export function whyClosed(cause: Error | undefined): string {
   if (cause === undefined) return 'the server closed the connection';
   // Not by its class: it may be that of another realm.
   // OpenSSL's messages end with a line end.
-  if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message.trim();
-  const messages = cause.errors.map((error: Partial<Error> | undefined) => error?.message ?? String(error as unknown));
+  const { errors } = cause as Partial<AggregateError>;
+  if (!Array.isArray(errors)) return cause.message.trim();
+  const messages = errors.map((error: Partial<Error> | undefined) => error?.message ?? String(error as unknown));
   return [...new Set(messages)].join(', ') || cause.message;
 }
 
 /** What to look at, where no connection could be made for this reason. */
 export function whatToCheck(why: string, cause: unknown, withTls: boolean): string {
   if ((cause as { readonly syscall?: unknown } | undefined)?.syscall === 'getaddrinfo') return 'is the name right?';
-  // Node's way to say that the system refused before anything was sent.
-  if (why.includes(' - Local (')) return "see this machine's routes, firewall and limits";
   // OpenSSL's word where one is not trusted, has expired, or has another name; Deno's too.
   return why.includes('certificate') ? 'see the option tls' : `is a memcached${withTls ? ' with TLS' : ''} running there?`;
 }

@@ -25,8 +25,12 @@ export interface Transport {
   uncork(): void;
   /** Bytes written and not yet handed to the system. */
   readonly backlog: number;
-  /** Ends the stream at once; what was handed to the system is still sent. */
-  destroy(): void;
+  /**
+   * Ends the stream at once; what was handed to the system is still sent.
+   *
+   * @param drops whether it is not to be sent any more, where the system lets us say so
+   */
+  destroy(drops?: boolean): void;
   /** Whether it keeps the process alive. */
   ref(): void;
   unref(): void;
@@ -144,7 +148,9 @@ class SocketTransport implements Transport {
     return this.#socket.writableLength;
   }
 
-  destroy(): void {
+  destroy(drops?: boolean): void {
+    // Node resets nothing but plain TCP, and throws.
+    if (drops) try { this.#socket.resetAndDestroy(); } catch { /* It is ended all the same. */ }
     this.#socket.destroy();
   }
 
