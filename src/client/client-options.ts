@@ -29,7 +29,8 @@ export interface ConnectionOptions {
    */
   noDelay?: boolean | undefined;
   /**
-   * TCP keep-alive: `true`, or the idle time before the first keep-alive packet.
+   * TCP keep-alive: `true` for 60 000, or the idle time before the first packet, in whole seconds, rounded up. A peer that does not
+   * answer ten packets, a second apart, is gone.
    * @default false
    */
   keepAlive?: boolean | number | undefined;
@@ -226,7 +227,8 @@ export function connectionSettings(server: ServerInput | ServerAddress, options:
   const plain = {
     ...settings,
     address,
-    keepAlive: keepAlive === false ? undefined : keepAlive === true ? 0 : keepAlive,
+    // Node takes whole seconds, and 0 for "as the system has it": two hours.
+    keepAlive: keepAlive === false ? undefined : keepAlive === true ? 60_000 : Math.ceil(keepAlive / 1000 || 1) * 1000,
     tls: typeof tls === 'object' ? tls : (tls ?? address.tls) ? {} : undefined,
   };
   // Not enumerable, so that the password shows neither in an inspection nor in JSON.

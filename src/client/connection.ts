@@ -87,9 +87,7 @@ export class Connection implements Executor {
 
   /** How many calls are waiting for their reply, or to be sent, those that finish before a connection is closed among them. */
   get pending(): number {
-    let pending = 0;
-    for (const wire of this.#wires) pending += wire.pending;
-    return pending;
+    return pendingOf(this.#wires);
   }
 
   /** Whether there is a connection over which the server has sent something. */
@@ -125,8 +123,16 @@ export class Connection implements Executor {
   close(): Promise<void> {
     const wire = this.#wire;
     this.#wire = undefined;
+    this.#owner.silent?.destroy(true);
     return this.#closings.add(wire?.retire());
   }
+}
+
+/** How many calls wait on all of them together. */
+export function pendingOf(carriers: Iterable<{ readonly pending: number }>): number {
+  let pending = 0;
+  for (const carrier of carriers) pending += carrier.pending;
+  return pending;
 }
 
 /** Refuses a call, since `pending` others wait. */

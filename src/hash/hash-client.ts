@@ -1,6 +1,6 @@
 import { Client } from '../client/client';
 import { CLIENT_OPTIONS, type ClientOptions } from '../client/client-options';
-import { Connection, type ConnectionObserver } from '../client/connection';
+import { Connection } from '../client/connection';
 import { parseServerAddress, type ServerInput } from '../client/server-address';
 import { MemcacheIllegalInputError } from '../errors';
 import { checkPoolSizes, ConnectionPool, POOL_OPTIONS, type PoolOptions } from '../pool/connection-pool';
@@ -36,7 +36,8 @@ export interface HashClientOptions<Out = CacheValue, In = Out> extends ClientOpt
    */
   retryTimeout?: number | undefined;
   /**
-   * The longest time until a dead server is probed again (a quarter to the whole of it, at random).
+   * The longest time until a dead server is probed again (a quarter to the whole of it, at random); `retryTimeout` counts as long as all
+   * servers are dead.
    * @default 60000
    */
   deadTimeout?: number | undefined;
@@ -87,16 +88,12 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     const { hasher, usePooling } = settings;
     const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;
-    const router = new HashRouter(hasher ?? new RendezvousHash(), settings, ({ address }, observer) => {
-      const observing: ConnectionObserver = {
-        ...observer,
-        onTrouble: (failure, heard) => {
-          observer.onTrouble?.(failure, heard);
-          follower?.onTrouble();
-        },
-      };
-      return usePooling ? new ConnectionPool(address, settings, observing, loop) : new Connection(address, settings, observing, loop);
-    });
+    const router = new HashRouter(
+      hasher ?? new RendezvousHash(),
+      settings,
+      ({ address }, observer) => new (usePooling ? ConnectionPool : Connection)(address, settings, observer, loop),
+      () => follower?.onTrouble(),
+    );
     if (typeof servers === 'function') {
       follower = new ClusterFollower(router, servers, settings);
     } else {

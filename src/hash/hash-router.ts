@@ -70,6 +70,7 @@ export class HashRouter implements Executor {
   readonly #hasher: Hasher;
   readonly #open: OpenServer;
   readonly #health: HealthSettings;
+  readonly #onTrouble: () => void;
   readonly #nodes = new Map<string, Node>();
   /** The meters of the servers, and of some that were removed: these continue when the server comes back. */
   readonly #meters = new Map<string, ServerMeter>();
@@ -83,10 +84,12 @@ export class HashRouter implements Executor {
   /** Of servers that were removed. */
   readonly #closings = new Closings();
 
-  constructor(hasher: Hasher, health: HealthSettings, open: OpenServer) {
+  /** @param onTrouble called whenever a server is in trouble */
+  constructor(hasher: Hasher, health: HealthSettings, open: OpenServer, onTrouble: () => void) {
     this.#hasher = hasher;
     this.#health = health;
     this.#open = open;
+    this.#onTrouble = onTrouble;
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
@@ -119,6 +122,7 @@ export class HashRouter implements Executor {
       meter,
       onTrouble: (failure) => {
         guard.onTrouble(failure);
+        this.#onTrouble();
       },
     });
     const guard = new Guard(executor, new ServerHealth(this.#health), {
@@ -297,7 +301,11 @@ export class HashRouter implements Executor {
 
   /** A dead server owns no keys, so no call of a user would find out that it is back. */
   #probeDead(): void {
-    for (const { guard } of this.#nodes.values()) if (guard.health.state === 'dead') guard.probe();
+    for (const { guard } of this.#nodes.values()) {
+      if (guard.health.state !== 'dead') continue;
+      if (this.#dead === this.#nodes.size) guard.health.hurry();
+      guard.probe();
+    }
   }
 
   #noServers({ verb: command }: Command<unknown>, options: ExecuteOptions | undefined): unknown {
@@ -309,7 +317,7 @@ export class HashRouter implements Executor {
 
 /** What all servers have answered to a command that none of them knows. */
 function unknownToAll(outcomes: readonly PromiseSettledResult<unknown>[]): MemcacheUnknownCommandError | undefined {
-  const errors = outcomes.map((outcome): unknown => (outcome.status === 'rejected' ? outcome.reason : undefined));
+  const errors = outcomes.map((outcome): unknown => (outcome as Partial<PromiseRejectedResult>).reason);
   return errors.every((error) => error instanceof MemcacheUnknownCommandError) ? errors[0] : undefined;
 }
 

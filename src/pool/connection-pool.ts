@@ -2,7 +2,7 @@ import { startCall } from '../client/call';
 import { connectionSettings, type ConnectionOptions } from '../client/client-options';
 import { Closings } from '../client/closing';
 import type { Command } from '../client/command';
-import { Connection, monitorOf, overloaded, refusedByCaller, type ConnectionObserver } from '../client/connection';
+import { Connection, monitorOf, overloaded, pendingOf, refusedByCaller, type ConnectionObserver } from '../client/connection';
 import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
 import { ServerMeter } from '../client/meter';
 import { nextClientId } from '../client/observe';
@@ -80,12 +80,11 @@ export class ConnectionPool implements Executor {
     const { address, clock, timeout, maxPending } = settings;
     const sizes = settingsAmong(POOL_OPTIONS, options);
     checkPoolSizes(sizes);
-    const { maxPoolSize: max, minPoolSize: min, poolIdleTimeout: idleTimeout, acquireTimeout, maxWaiting } = sizes;
     loadGenericPool();
     const meter = observer.meter ?? new ServerMeter(address.name, nextClientId());
     this.meter = meter;
     this.monitor = monitorOf(meter, () => this.pending);
-    this.#settings = { gathering, meter, clock, timeout, acquireTimeout, maxWaiting, maxLoad: Math.min(MAX_LOAD, maxPending) };
+    this.#settings = { ...sizes, gathering, meter, clock, timeout, maxLoad: Math.min(MAX_LOAD, maxPending) };
     const connect = (borrower: Borrower): Connection => {
       const connection: Connection = new Connection(address, settings, {
         meter,
@@ -99,7 +98,8 @@ export class ConnectionPool implements Executor {
       });
       return connection;
     };
-    this.#makeLoans = (borrower) => createLoans(() => connect(borrower), (connection) => connection.close(), { max, min, idleTimeout });
+    const loans = { max: sizes.maxPoolSize, min: sizes.minPoolSize, idleTimeout: sizes.poolIdleTimeout };
+    this.#makeLoans = (borrower) => createLoans(() => connect(borrower), (connection) => connection.close(), loans);
   }
 
   /** How many connections there are, and how many calls wait for one. */
@@ -109,9 +109,7 @@ export class ConnectionPool implements Executor {
 
   /** How many calls wait for a connection or for their reply, those that finish before the pool is closed among them. */
   get pending(): number {
-    let pending = 0;
-    for (const dispatcher of this.#dispatchers) pending += dispatcher.pending;
-    return pending;
+    return pendingOf(this.#dispatchers);
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {

@@ -14,7 +14,7 @@ async function buffersOfReads(): Promise<readonly Buffer[]> {
       if (buffers.push(buffer) < 3) ask();
       else transport.destroy();
     };
-    const options = { noDelay: true, keepAlive: undefined, tls: undefined, connectTimeout: 5000 };
+    const options = { noDelay: true, keepAlive: undefined, tls: undefined, connectTimeout: 5000, timeout: 5000 };
     const transport = connectSocket(parseServerAddress(server.address), options, { onOpen: ask, onData, onDrain: () => undefined, onClose: () => { resolve(); } });
   });
   await server.close();

@@ -458,6 +458,72 @@ it('when all servers are dead calls say so, and recover', async () => {
   await client.close();
 });
 
+describe('as long as all servers are dead', () => {
+  const states = (client: HashClient): string[] => client.servers().map(({ state }) => state);
+  /** Makes a call, which nobody can serve but may begin probes, and gives these the time that they need. */
+  const call = async (client: HashClient): Promise<void> => {
+    await client.get('key').catch(() => undefined);
+    await turns(20);
+  };
+
+  it('they are probed as often as failing ones, since nobody else can be asked', async () => {
+    const client = makeClient({ retryAttempts: 0, retryTimeout: 1000, deadTimeout: 60_000 });
+    const [first, second, third] = servers;
+    if (first === undefined || second === undefined || third === undefined) throw new Error('no servers');
+    const ask = (): Promise<unknown> => Promise.allSettled(KEYS.map((key) => client.get(key)));
+    for (const server of [first, second]) await kill(server);
+    await ask();
+    expect(states(client)).toEqual(['dead', 'dead', 'healthy']);
+    opened = [];
+    await clock.advance(5000);
+    await call(client);
+    expect(opened).toEqual([]);
+    await kill(third);
+    await ask();
+    expect(states(client)).toEqual(['dead', 'dead', 'dead']);
+    // Each outage of seconds ended the use of all servers for up to a minute.
+    for (let round = 0; round < 20; round++) {
+      opened = [];
+      await call(client);
+      expect(opened).toEqual([]);
+      await clock.advance(1000);
+      await call(client);
+      expect([...opened].sort()).toEqual(servers.map(({ address }) => address).sort());
+    }
+    gone.clear();
+    await clock.advance(1000);
+    await call(client);
+    expect(states(client)).toEqual(['healthy', 'healthy', 'healthy']);
+    // What was hurried is forgotten.
+    await kill(first);
+    await ask();
+    expect(client.servers()[0]).toMatchObject({ state: 'dead', nextProbe: 60_000 });
+    await client.close();
+  });
+
+  it('one that was being probed when another came back is probed soon once more', async () => {
+    const client = makeClient({ retryAttempts: 0, retryTimeout: 1000, deadTimeout: 60_000 });
+    for (const server of servers) await kill(server);
+    await Promise.allSettled(KEYS.map((key) => client.get(key)));
+    await call(client);
+    const [first, second, third] = servers;
+    if (first === undefined || second === undefined || third === undefined) throw new Error('no servers');
+    await clock.advance(1000);
+    // The probes of the others were begun before the network was back, and fail.
+    gone.delete(first.address);
+    await call(client);
+    expect(states(client)).toEqual(['healthy', 'dead', 'dead']);
+    expect(client.servers().map(({ nextProbe }) => nextProbe)).toEqual([0, 1000, 1000]);
+    gone.delete(second.address);
+    await clock.advance(1000);
+    await call(client);
+    expect(states(client)).toEqual(['healthy', 'healthy', 'dead']);
+    // The third one is dead for a reason of its own.
+    expect(client.servers()[2]).toMatchObject({ nextProbe: 60_000 });
+    await client.close();
+  });
+});
+
 it('servers come and go by hand while calls are under way', async () => {
   const client = makeClient();
   const extra = await MemcachedServer.start();

@@ -1,13 +1,4 @@
-import {
-  MemcacheConnectError,
-  MemcacheError,
-  MemcachePartialError,
-  MemcacheServerError,
-  MemcacheTimeoutError,
-  MemcacheUnexpectedCloseError,
-  MemcacheUnknownError,
-  type MemcacheErrorOptions,
-} from '../../errors';
+import { MemcacheError, MemcachePartialError, type MemcacheErrorOptions } from '../../errors';
 import { isOfProxy } from '../../protocol/reply';
 import { systemRandom } from '../../runtime/random';
 import type { Command } from '../command';
@@ -164,7 +155,6 @@ function isAnswer(error: unknown): boolean {
 
 /** An error of the class of `failure`, so that what handles the failures of a server handles this one too. */
 function sameKind(message: string, failure: unknown, options: MemcacheErrorOptions): MemcacheError {
-  const kinds = [MemcacheTimeoutError, MemcacheUnexpectedCloseError, MemcacheServerError, MemcacheUnknownError];
-  const Kind = kinds.find((kind) => failure instanceof kind) ?? MemcacheConnectError;
+  const Kind = (failure as MemcacheError).constructor as typeof MemcacheError;
   return new Kind(message, options);
 }

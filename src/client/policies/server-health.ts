@@ -12,7 +12,7 @@ export interface HealthSettings {
   readonly retryAttempts: number;
   /** The longest time until a failing server is probed, in milliseconds. */
   readonly retryTimeout: number;
-  /** The longest time until a dead server is probed, in milliseconds. */
+  /** The longest time until a dead server is probed, in milliseconds, as long as others live. */
   readonly deadTimeout: number;
   /** How long a call may take, in milliseconds; 0 = no limit. */
   readonly timeout: number;
@@ -30,11 +30,10 @@ const LONGEST_PROBE = 5000;
  */
 export class ServerHealth {
   readonly #settings: HealthSettings;
-  #state: ServerState = 'healthy';
-  #probes = 0;
   #failures = 0;
   #nextProbe = 0;
   #probing = false;
+  #hurried = false;
   #lastFailure: unknown;
 
   constructor(settings: HealthSettings) {
@@ -42,7 +41,9 @@ export class ServerHealth {
   }
 
   get state(): ServerState {
-    return this.#state;
+    if (this.#failures === 0) return 'healthy';
+    // The first failure was no probe's.
+    return this.#failures > this.#settings.retryAttempts ? 'dead' : 'failing';
   }
 
   /** Failures since it was last healthy. */
@@ -56,7 +57,7 @@ export class ServerHealth {
 
   /** Milliseconds until it is probed; 0 when that may happen now, or is happening, or when it is healthy. */
   get untilNextProbe(): number {
-    return this.#state === 'healthy' ? 0 : Math.max(0, this.#nextProbe - this.#settings.clock.now());
+    return this.#failures === 0 ? 0 : Math.max(0, this.#nextProbe - this.#settings.clock.now());
   }
 
   /**
@@ -64,7 +65,7 @@ export class ServerHealth {
    * caller must report the end of the probe by {@link onProbeEnd}.
    */
   admitProbe(): boolean {
-    if (this.#state === 'healthy' || this.#probing || this.#settings.clock.now() < this.#nextProbe) return false;
+    if (this.#failures === 0 || this.#probing || this.#settings.clock.now() < this.#nextProbe) return false;
     this.#probing = true;
     return true;
   }
@@ -80,22 +81,27 @@ export class ServerHealth {
     if (!isServersFault(failure) || isShortage(failure)) return;
     this.#lastFailure = failure;
     // Other connections and calls already under way fail for the same reason, which counts once.
-    if (this.#state !== 'healthy' && !this.#probing) return;
+    if (this.#failures > 0 && !this.#probing) return;
     this.#failures++;
-    if (this.#state === 'failing') this.#probes++;
-    if (this.#probes >= this.#settings.retryAttempts) this.#state = 'dead';
-    else this.#state = 'failing';
     this.#probing = false;
-    const { retryTimeout, deadTimeout } = this.#settings;
-    this.#wait(this.#state === 'dead' ? deadTimeout : retryTimeout);
+    this.#wait(!this.#hurried && this.state === 'dead');
+    this.#hurried = false;
+  }
+
+  /**
+   * No server is left: to wait for `deadTimeout` would help nobody. The next probe, and the one after it, are as soon as those of
+   * a failing server. A probe under way may fail although the network is back, so one is not enough.
+   */
+  hurry(): void {
+    if (this.#hurried) return;
+    this.#hurried = true;
+    this.#wait(false, this.#nextProbe);
   }
 
   /** A call was answered. */
   onAnswer(): void {
-    this.#state = 'healthy';
-    this.#probes = 0;
     this.#failures = 0;
-    this.#probing = false;
+    this.#probing = this.#hurried = false;
     this.#lastFailure = undefined;
   }
 
@@ -103,13 +109,13 @@ export class ServerHealth {
   onProbeEnd(): void {
     if (!this.#probing) return;
     this.#probing = false;
-    this.#wait(this.#settings.retryTimeout);
+    this.#wait(false);
   }
 
-  /** A quarter to the whole of `delay`, so that the clients of a server that comes back do not all come at once. */
-  #wait(delay: number): void {
-    const { clock, random } = this.#settings;
-    this.#nextProbe = clock.now() + delay * (0.25 + 0.75 * random());
+  /** A quarter to the whole of the time, so that the clients of a server that comes back do not all come at once. */
+  #wait(isDead: boolean, latest = Infinity): void {
+    const { clock, random, deadTimeout, retryTimeout } = this.#settings;
+    this.#nextProbe = Math.min(latest, clock.now() + (isDead ? deadTimeout : retryTimeout) * (0.25 + 0.75 * random()));
   }
 }
 

@@ -9,8 +9,9 @@ export function whyClosed(cause: Error | undefined): string {
   if (cause === undefined) return 'the server closed the connection';
   // Not by its class: it may be that of another realm.
   // OpenSSL's messages end with a line end.
-  if (!('errors' in cause) || !Array.isArray(cause.errors)) return cause.message.trim();
-  const messages = cause.errors.map((error: Partial<Error> | undefined) => error?.message ?? String(error as unknown));
+  const { errors } = cause as Partial<AggregateError>;
+  if (!Array.isArray(errors)) return cause.message.trim();
+  const messages = errors.map((error: Partial<Error> | undefined) => error?.message ?? String(error as unknown));
   return [...new Set(messages)].join(', ') || cause.message;
 }
 

@@ -25,8 +25,12 @@ export interface Transport {
   uncork(): void;
   /** Bytes written and not yet handed to the system. */
   readonly backlog: number;
-  /** Ends the stream at once; what was handed to the system is still sent. */
-  destroy(): void;
+  /**
+   * Ends the stream at once; what was handed to the system is still sent.
+   *
+   * @param drops whether it is not to be sent any more, where the system lets us say so
+   */
+  destroy(drops?: boolean): void;
   /** Whether it keeps the process alive. */
   ref(): void;
   unref(): void;
@@ -38,8 +42,10 @@ export interface TransportOptions {
   /** Idle milliseconds before the first keep-alive probe; undefined for none. */
   readonly keepAlive: number | undefined;
   readonly tls: TlsOptions | undefined;
-  /** Milliseconds; 0 = no limit. The owner enforces it; a transport may use it to divide its attempts. */
+  /** Milliseconds; 0 = no limit. The owner enforces both limits; a transport may use them to divide its attempts. */
   readonly connectTimeout: number;
+  /** How long a call may take: once no call waits any more, the owner gives up the connection that is being made. */
+  readonly timeout: number;
 }
 
 /** Opens a byte stream to a server. */
@@ -86,8 +92,8 @@ function openSocket(address: ServerAddress, options: TransportOptions, onread: n
 
 function target(address: ServerAddress, options: TransportOptions): net.TcpNetConnectOpts | net.IpcNetConnectOpts {
   if ('path' in address.endpoint) return address.endpoint;
-  // Node gives each address of a name a fixed 250 ms; a tight connectTimeout must leave room for the next one.
-  const autoSelectFamilyAttemptTimeout = Math.ceil(Math.min(250, Math.max(10, (options.connectTimeout || Infinity) / 3)));
+  // Node gives each address of a name a fixed 250 ms; a tight limit must leave room for the next one.
+  const autoSelectFamilyAttemptTimeout = Math.ceil(Math.max(10, Math.min(750, options.connectTimeout || 750, options.timeout || 750) / 3));
   return { ...address.endpoint, autoSelectFamily: true, autoSelectFamilyAttemptTimeout };
 }
 
@@ -142,7 +148,9 @@ class SocketTransport implements Transport {
     return this.#socket.writableLength;
   }
 
-  destroy(): void {
+  destroy(drops?: boolean): void {
+    // Node resets nothing but plain TCP, and throws.
+    if (drops) try { this.#socket.resetAndDestroy(); } catch { /* It is ended all the same. */ }
     this.#socket.destroy();
   }
 

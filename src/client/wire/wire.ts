@@ -61,6 +61,12 @@ export interface WireOwner {
    * @param noPlace whether the server has said that it is one too many
    */
   takeBack(calls: readonly Call<unknown>[], noPlace: boolean): boolean | undefined;
+  /**
+   * What carried calls that were not answered in time. What the system has not delivered of them would be sent again and again for
+   * minutes, and a `set` be executed after a newer one. It is dropped as soon as the server can be reached again: earlier the
+   * server would not be told, and keep its end of the connection for hours.
+   */
+  silent?: Transport | undefined;
   /** Nothing is awaited any more. */
   onIdle(): void;
   /**
@@ -213,6 +219,8 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #onReady(): void {
     this.#state = 'ready';
+    this.#owner.silent?.destroy(true);
+    this.#owner.silent = undefined;
     this.#connectTimer?.close();
     this.meter.connected();
     this.#tellOfDial(undefined);
@@ -504,7 +512,10 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#state = 'ended';
     this.#deadlines.close();
     this.#connectTimer?.close();
-    this.#destroy();
+    if (cause instanceof MemcacheTimeoutError && !this.#retired) {
+      this.#setRef(false);
+      this.#owner.silent = this.#transport;
+    } else this.#destroy();
     // Before the calls are looked at: who listens may make more.
     if (wasReady) this.#countEnd(failure);
     else this.#tellOfDial(new MemcacheUnexpectedCloseError(message));

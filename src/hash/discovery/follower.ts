@@ -178,7 +178,7 @@ class Following {
   /** Keeps the process alive for the calls that wait: before there is a connection, nothing else does. */
   #keepAlive: Timer | undefined;
   /** Each ends one wait of the source early. */
-  readonly #wakes = new Set<() => void>();
+  readonly #wakes = new Set<(hurried: boolean) => void>();
   #lastLook = -Infinity;
   #waitedAfterEnd = false;
 
@@ -210,7 +210,7 @@ class Following {
 
   /** Ends waits early. */
   hurry(): void {
-    for (const wake of [...this.#wakes]) wake();
+    for (const wake of [...this.#wakes]) wake(true);
   }
 
   end(): void {
@@ -320,16 +320,13 @@ class Following {
   #sleep(milliseconds: number): Promise<boolean> {
     if (this.#isOver()) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const end = (hurried: boolean): void => {
+      const wake = (hurried = false): void => {
         timer?.close();
         this.#wakes.delete(wake);
         resolve(hurried);
       };
-      const wake = (): void => {
-        end(true);
-      };
       // A wait longer than any timer has no limit.
-      const timer = milliseconds > LONGEST_TIMER ? undefined : this.#clock.setTimeout(() => { end(false); }, milliseconds);
+      const timer = milliseconds > LONGEST_TIMER ? undefined : this.#clock.setTimeout(wake, milliseconds);
       timer?.unref();
       this.#wakes.add(wake);
     });
