@@ -185,7 +185,7 @@ export function parseServeOptions(args: readonly string[]): ServeOptions | 'help
     redisListeners:
       redisPort === undefined ? [] : onPort(tcpListeners, number('--redis-port', redisPort, 0, 0, LARGEST_PORT)),
     authFile: values['auth-file'],
-    tls: values['enable-ssl'] === true ? tlsFiles(extended) : undefined,
+    tls: values['enable-ssl'] === true ? tlsFiles(extended) : noTls(extended),
     maxBytes: megabytes * MEGABYTE,
     maxItemSize,
     evict: values['disable-evictions'] !== true,
@@ -324,6 +324,11 @@ function parseExtended(texts: readonly string[]): Map<string, string> {
 const TLS_OPTIONS = new Set([
   ...['ssl_chain_cert', 'ssl_key', 'ssl_ca_cert', 'ssl_ciphers', 'ssl_verify_mode', 'ssl_min_version', 'ssl_keyformat'],
 ]);
+
+/** Who names a certificate, and forgets `-Z`, must not be served in the clear. */
+function noTls(extended: ReadonlyMap<string, string>): undefined {
+  for (const name of extended.keys()) if (TLS_OPTIONS.has(name)) throw new UsageError(`-o ${name}: needs -Z; without it there is no TLS`);
+}
 
 function tlsFiles(extended: ReadonlyMap<string, string>): TlsFiles {
   const chain = extended.get('ssl_chain_cert');
