@@ -196,6 +196,21 @@ describe('RequestReader', () => {
     expect(value.toString('latin1')).toBe('v'.repeat(900_000));
   });
 
+  it.each([undefined, Infinity])('moves a request with many arguments a few times, not for each (ahead: %p)', (ahead) => {
+    const memory = new RequestMemory(Infinity);
+    const reading = new Reading({ maxArgument: 100_000, maxRequest: 10_000_000, memory, ahead });
+    const sizes = new Set<number>();
+    reading.push('*1001\r\n$3\r\nDEL\r\n');
+    for (let i = 0; i < 1000; i++) {
+      reading.push('$5000\r\n').push('x'.repeat(2000));
+      sizes.add(memory.total);
+      reading.push('x'.repeat(3000) + '\r\n');
+    }
+    expect(reading.requests).toHaveLength(1);
+    // Each of 16 bytes for an argument's place counts, too, when the memory is made.
+    expect(sizes.size).toBeLessThan(20);
+  });
+
   it('does not allocate what is only announced', () => {
     const before = process.memoryUsage().arrayBuffers;
     const readings = Array.from({ length: 1000 }, () => {

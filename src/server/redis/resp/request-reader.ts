@@ -280,7 +280,9 @@ export class RequestReader implements RequestHolder {
 
   /** How much to allocate for `length` bytes, of which all up to the end of the argument that is being read are announced. */
   #room(length: number): number {
-    return roomFor(length, this.#bulk < 0 ? 0 : this.#at + this.#bulk + 2 + ROOM_AFTER, this.#limits.ahead ?? ALLOCATE_AHEAD);
+    const announced = this.#bulk < 0 ? 0 : this.#at + this.#bulk + 2 + ROOM_AFTER;
+    // Twice what was there before the argument: else all of a request with many would move for each of them.
+    return Math.max(roomFor(length, announced, this.#limits.ahead ?? ALLOCATE_AHEAD), this.#at * 2);
   }
 }
 
