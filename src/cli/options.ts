@@ -185,7 +185,7 @@ export function parseServeOptions(args: readonly string[]): ServeOptions | 'help
     redisListeners:
       redisPort === undefined ? [] : onPort(tcpListeners, number('--redis-port', redisPort, 0, 0, LARGEST_PORT)),
     authFile: values['auth-file'],
-    tls: values['enable-ssl'] === true ? tlsFiles(extended) : undefined,
+    tls: tlsFiles(extended, values['enable-ssl'] === true),
     maxBytes: megabytes * MEGABYTE,
     maxItemSize,
     evict: values['disable-evictions'] !== true,
@@ -325,7 +325,12 @@ const TLS_OPTIONS = new Set([
   ...['ssl_chain_cert', 'ssl_key', 'ssl_ca_cert', 'ssl_ciphers', 'ssl_verify_mode', 'ssl_min_version', 'ssl_keyformat'],
 ]);
 
-function tlsFiles(extended: ReadonlyMap<string, string>): TlsFiles {
+function tlsFiles(extended: ReadonlyMap<string, string>, enabled: boolean): TlsFiles | undefined {
+  if (!enabled) {
+    // Who names a certificate, and forgets -Z, must not be served in the clear.
+    for (const name of extended.keys()) if (TLS_OPTIONS.has(name)) throw new UsageError(`-o ${name}: needs -Z; without it there is no TLS`);
+    return undefined;
+  }
   const chain = extended.get('ssl_chain_cert');
   if (chain === undefined) throw new UsageError('-Z, --enable-ssl: needs a certificate: -o ssl_chain_cert=FILE');
   const minVersion = TLS_VERSIONS[number('-o ssl_min_version', extended.get('ssl_min_version'), 2, 0, TLS_VERSIONS.length - 1)];

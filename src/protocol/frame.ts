@@ -30,6 +30,8 @@ export interface FrameRules {
   readonly maxBlock: number;
   /** Whether LF alone ends a line (servers accept it, replies never have it). */
   readonly bareLineFeed: boolean;
+  /** How much is allocated ahead of the bytes that really arrived, whatever a line announces. @default 64 KiB */
+  readonly ahead?: number | undefined;
 }
 
 /** A line that cannot be read; the position in the stream is lost. */
@@ -41,7 +43,7 @@ export class OversizeError extends FrameError {}
 /** Lines up to this many bytes are always accepted. */
 export const SHORT_LINE = 1024;
 
-/** How much is allocated ahead of the bytes that really arrived, whatever a line announces. */
+/** The usual {@link FrameRules.ahead}. */
 const ALLOCATE_AHEAD = 64 * 1024;
 
 const NOTHING = /* @__PURE__ */ Buffer.alloc(0);
@@ -253,12 +255,12 @@ export class FrameReader {
   }
 
   #hold(buffer: Buffer, start: number, end: number): void {
-    this.#append(Buffer.allocUnsafe(roomFor(end - start, this.#needed, ALLOCATE_AHEAD)), buffer, start, end);
+    this.#append(NOTHING, buffer, start, end);
   }
 
   #append(held: Buffer, buffer: Buffer, start: number, end: number): Buffer {
     const length = this.#heldLength + end - start;
-    if (length > held.length) held = enlarged(held, this.#heldLength, roomFor(length, this.#needed, ALLOCATE_AHEAD));
+    if (length > held.length) held = enlarged(held, this.#heldLength, roomFor(length, this.#needed, this.#rules.ahead ?? ALLOCATE_AHEAD));
     buffer.copy(held, this.#heldLength, start, end);
     this.#heldLength = length;
     this.#held = held;

@@ -189,6 +189,7 @@ describe('the options of serve', () => {
     ['-B nonsense', '-B, --protocol: must be auto or ascii, not "nonsense"'],
     ['-o nonsense', '-o: there is no suboption "nonsense"'],
     ['-o idle_timeout', '-o idle_timeout: needs a value, idle_timeout=…'],
+    ['-o idle_timeout=5,ssl_chain_cert=c.pem', '-o ssl_chain_cert: needs -Z; without it there is no TLS'],
     ['-o idle_timeout=x', '-o idle_timeout: must be a whole number from 0 to 2147483, not "x"'],
     ['-Z -o ssl_chain_cert=c,ssl_min_version=4', '-o ssl_min_version: must be a whole number from 0 to 3, not "4"'],
     ['--snapshot=a --save-interval=x', '--save-interval: must be a whole number from 0 to 999999, not "x"'],

@@ -41,6 +41,9 @@ export class Session extends CommandSession<Exchange> {
       maxLine: (buffer, start, end) => maxLine(buffer, start, end, exchange.authenticated),
       maxBlock: context.store.maxItemSize,
       bareLineFeed: true,
+      get ahead() {
+        return context.ahead;
+      },
     };
     this.reader = new FrameReader(rules, (frame) => {
       exchange.begin(frame);

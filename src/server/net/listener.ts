@@ -8,6 +8,7 @@ import { connectChannel, disconnectChannel, refuseChannel, type ConnectionMessag
 import { Connection } from './connection';
 import { LISTENER_OPTIONS, type ListenerOptions } from './options';
 import { socketName, type Service, type SocketSession } from './service';
+import { Source } from './source';
 
 /** The least time between two searches for idle connections, in milliseconds. */
 const IDLE_CHECK = 1000;
@@ -105,7 +106,7 @@ export class Listener<S extends SocketSession> {
     });
     server.on('secureConnection', (socket: Socket) => {
       guard(socket, service);
-      this.#begin(socket, service);
+      this.#begin(new Source(socket, false), service);
     });
     server.on('tlsClientError', (error: Error, socket: Socket) => {
       service.log(`TLS: ${error.message}`, 1);
@@ -118,16 +119,18 @@ export class Listener<S extends SocketSession> {
   }
 
   /** Stops listening and ends every connection; it does not keep the process alive afterwards. */
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#idleTimer?.close();
+  async close(): Promise<void> {
+    this.#idleTimer?.close();
+    const closed = new Promise<void>((resolve) => {
       this.#leavingSuccessor(() => {
         this.#server.close(() => {
           resolve();
         });
       });
-      for (const socket of this.#sockets) socket.destroy();
     });
+    // Node's server knows nothing of those that were taken over.
+    const ended = Array.from(this.#sockets, (socket) => new Promise((resolve) => socket.once('close', resolve).destroy()));
+    await Promise.all([closed, ...ended]);
   }
 
   /** Closes by `close`, in which Node removes whatever is at the path, be it the socket of a server that has taken this one's place. */
@@ -139,16 +142,19 @@ export class Listener<S extends SocketSession> {
   }
 
   /** Accepts a new socket, or refuses it. */
-  #accept(socket: Socket, service: Service<S>): void {
+  #accept(accepted: Socket, service: Service<S>): void {
     const { connections } = service;
-    guard(socket, service);
+    guard(accepted, service);
     if (this.#sockets.size >= connections.maxConnections) {
       connections.rejected++;
       if (refuseChannel.hasSubscribers) refuseChannel.publish(this.#message(service));
-      if (this.#plain) socket.write(`${service.refusal}\r\n`);
-      socket.destroySoon();
+      if (this.#plain) accepted.write(`${service.refusal}\r\n`);
+      accepted.destroySoon();
       return;
     }
+    const source = this.#plain ? new Source(accepted, true) : undefined;
+    const socket = source?.socket ?? accepted;
+    if (socket !== accepted) guard(socket, service);
     this.#sockets.add(socket);
     connections.total++;
     connections.current = this.#sockets.size;
@@ -156,13 +162,14 @@ export class Listener<S extends SocketSession> {
       this.#sockets.delete(socket);
       connections.current = this.#sockets.size;
     });
-    if (this.#plain) this.#begin(socket, service);
+    if (source !== undefined) this.#begin(source, service);
   }
 
-  #begin(socket: Socket, service: Service<S>): void {
+  #begin(source: Source, service: Service<S>): void {
     const { maxCommandsPerTurn } = this.settings;
+    const { socket } = source;
     const id = this.#nextId++;
-    const connection = new Connection(socket, service, maxCommandsPerTurn, id, this.#listenAddress);
+    const connection = new Connection(source, service, maxCommandsPerTurn, id, this.#listenAddress);
     this.#connections.set(socket, connection);
     this.#tell(connectChannel, service, id);
     socket.once('close', () => {

@@ -7,7 +7,7 @@ import type { RedisContext } from './commands/context';
 import { RedisExchange, TOO_LARGE } from './commands/exchange';
 import { BY_NAME, COMMANDS } from './commands/table';
 import type { Transaction } from './commands/transaction';
-import { ProtocolError, RequestReader } from './resp/request-reader';
+import { ProtocolError, RequestReader, type RequestLimits } from './resp/request-reader';
 
 /** The most memory of a request beyond one value, in bytes. */
 const MAX_REQUEST = 16 * 1024 * 1024;
@@ -24,7 +24,14 @@ export class RedisSession extends CommandSession<RedisExchange> {
   constructor(context: RedisContext, output: SessionOutput, limits: TurnLimits = {}, id = 1) {
     super(context, new RedisExchange(context, output, id), limits, id);
     const { maxItemSize } = context.store;
-    const bounds = { maxArgument: maxItemSize, maxRequest: maxItemSize + MAX_REQUEST, memory: context.requestMemory };
+    const bounds: RequestLimits = {
+      maxArgument: maxItemSize,
+      maxRequest: maxItemSize + MAX_REQUEST,
+      memory: context.requestMemory,
+      get ahead() {
+        return context.ahead;
+      },
+    };
     this.reader = new RequestReader(
       this.exchange.request,
       bounds,

@@ -32,6 +32,9 @@ export const SHARED_OPTIONS = {
   verbosity: option(wholeNumber(0, Number.MAX_SAFE_INTEGER), 0),
 } satisfies OptionTable<SharedOptions>;
 
+/** The most memory that all clients together are given for no more than having announced a value, in bytes. */
+const MAX_AHEAD = 32 * 1024 * 1024;
+
 /** What all sessions of one server share, in either protocol. */
 export class Context {
   readonly store: MemoryStore;
@@ -81,6 +84,14 @@ export class Context {
   /** Whole seconds since the start. */
   get uptime(): number {
     return Math.floor((this.store.clock.now() - this.#startedAt) / 1000);
+  }
+
+  /**
+   * How much a reader may allocate ahead of the bytes that arrived. While there are few clients it is all that one announces: a value is
+   * then read into memory of its own at once, and not copied each time that memory grows. `undefined`: the reader's own caution.
+   */
+  get ahead(): number | undefined {
+    return this.connections.current * this.store.maxItemSize <= MAX_AHEAD ? Infinity : undefined;
   }
 
   /** Counts a command. */

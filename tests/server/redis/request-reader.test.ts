@@ -1,6 +1,7 @@
 import { RequestReader, type RequestLimits } from '../../../src/server/redis/resp/request-reader';
 import { Request } from '../../../src/server/redis/resp/request';
 import { RequestMemory } from '../../../src/server/redis/resp/request-memory';
+import type { StoredValue } from '../../../src/server/engine/item';
 import { respRequest } from './redis-talk';
 
 const LIMITS: RequestLimits = { maxArgument: 10_000, maxRequest: 30_000, memory: new RequestMemory(Infinity) };
@@ -174,6 +175,40 @@ describe('RequestReader', () => {
     expect(large.requests).toHaveLength(1);
     for (const reading of more) reading.reader.release();
     expect(memory.total).toBe(0);
+  });
+
+  it('reads a value into memory of its own once and for all where it may, and what follows the value as well', () => {
+    const values: StoredValue[] = [];
+    const request = new Request();
+    const memory = new RequestMemory(Infinity);
+    const limits = { maxArgument: 1_000_000, maxRequest: 2_000_000, memory, ahead: Infinity };
+    const reader = new RequestReader(request, limits, () => values.push(request.value(2)), () => undefined);
+    const bytes = Buffer.from(respRequest('SET', 'key', 'v'.repeat(900_000), 'EX', '60'));
+    reader.push(bytes, 0, 60_000);
+    const held = memory.total;
+    expect(held).toBeGreaterThan(900_000);
+    reader.push(bytes, 60_000, 900_010);
+    reader.push(bytes, 900_010, bytes.length - 1);
+    expect(memory.total).toBe(held);
+    reader.push(bytes, bytes.length - 1, bytes.length);
+    const [value = ''] = values;
+    expect(typeof value === 'string' ? 0 : value.buffer.byteLength).toBeLessThan(901_000);
+    expect(value.toString('latin1')).toBe('v'.repeat(900_000));
+  });
+
+  it.each([undefined, Infinity])('moves a request with many arguments a few times, not for each (ahead: %p)', (ahead) => {
+    const memory = new RequestMemory(Infinity);
+    const reading = new Reading({ maxArgument: 100_000, maxRequest: 10_000_000, memory, ahead });
+    const sizes = new Set<number>();
+    reading.push('*1001\r\n$3\r\nDEL\r\n');
+    for (let i = 0; i < 1000; i++) {
+      reading.push('$5000\r\n').push('x'.repeat(2000));
+      sizes.add(memory.total);
+      reading.push('x'.repeat(3000) + '\r\n');
+    }
+    expect(reading.requests).toHaveLength(1);
+    // Each of 16 bytes for an argument's place counts, too, when the memory is made.
+    expect(sizes.size).toBeLessThan(20);
   });
 
   it('does not allocate what is only announced', () => {

@@ -16,6 +16,8 @@ export interface RequestLimits {
   readonly maxRequest: number;
   /** The account of what the readers of one server hold together. */
   readonly memory: RequestMemory;
+  /** How much is allocated ahead of the bytes that really arrived, whatever was announced. @default 16 KiB */
+  readonly ahead?: number | undefined;
 }
 
 /** Redis's limits for a line, and for the announced length of an argument. */
@@ -32,8 +34,11 @@ const MAX_UNAUTHENTICATED_BULK = 16 * 1024;
 /** The memory of an argument's position, in bytes. */
 const PLACE_SIZE = 16;
 
-/** How much is allocated ahead of the bytes that really arrived, whatever was announced. */
+/** The usual {@link RequestLimits.ahead}. */
 const ALLOCATE_AHEAD = 16 * 1024;
+
+/** Room for what may follow a value, as `EX 60` does: else all of it would move for that. */
+const ROOM_AFTER = 256;
 
 /**
  * Cuts a byte stream into requests, however it is split: RESP arrays of bulk strings, and inline commands.
@@ -275,7 +280,9 @@ export class RequestReader implements RequestHolder {
 
   /** How much to allocate for `length` bytes, of which all up to the end of the argument that is being read are announced. */
   #room(length: number): number {
-    return roomFor(length, this.#bulk < 0 ? 0 : this.#at + this.#bulk + 2, ALLOCATE_AHEAD);
+    const announced = this.#bulk < 0 ? 0 : this.#at + this.#bulk + 2 + ROOM_AFTER;
+    // Twice what was there before the argument: else all of a request with many would move for each of them.
+    return Math.max(roomFor(length, announced, this.#limits.ahead ?? ALLOCATE_AHEAD), this.#at * 2);
   }
 }
 
