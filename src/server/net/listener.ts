@@ -8,7 +8,7 @@ import { connectChannel, disconnectChannel, refuseChannel, type ConnectionMessag
 import { Connection } from './connection';
 import { LISTENER_OPTIONS, type ListenerOptions } from './options';
 import { socketName, type Service, type SocketSession } from './service';
-import { Source } from './source';
+import { sourceOf, takeOver, type Source } from './source';
 
 /** The least time between two searches for idle connections, in milliseconds. */
 const IDLE_CHECK = 1000;
@@ -106,7 +106,7 @@ export class Listener<S extends SocketSession> {
     });
     server.on('secureConnection', (socket: Socket) => {
       guard(socket, service);
-      this.#begin(new Source(socket, false), service);
+      this.#begin(sourceOf(socket), service);
     });
     server.on('tlsClientError', (error: Error, socket: Socket) => {
       service.log(`TLS: ${error.message}`, 1);
@@ -152,7 +152,7 @@ export class Listener<S extends SocketSession> {
       accepted.destroySoon();
       return;
     }
-    const source = this.#plain ? new Source(accepted, true) : undefined;
+    const source = this.#plain ? takeOver(accepted) : undefined;
     const socket = source?.socket ?? accepted;
     if (socket !== accepted) guard(socket, service);
     this.#sockets.add(socket);
