@@ -52,34 +52,6 @@ describe('MemcachedServer', () => {
     expect(server.store.size).toBe(2);
   });
 
-  it('keeps what waits for its turn apart from what others send meanwhile', async () => {
-    const server = await start({ maxCommandsPerTurn: 1 });
-    const clients = [await open(server), await open(server), await open(server)];
-    const value = (client: number, key: number): string => `${client}-${key}-`.repeat(20);
-    for (const [client, { socket }] of clients.entries()) {
-      const sets = Array.from({ length: 100 }, (_, key) => `set ${client}:${key} 0 0 ${value(client, key).length}\r\n${value(client, key)}\r\n`);
-      socket.write(`${sets.join('')}mn\r\n`);
-    }
-    for (const client of clients) expect(await client.until('MN\r\n')).toBe('STORED\r\n'.repeat(100) + 'MN\r\n');
-    for (const { key, value: stored } of server.store.items()) {
-      const [client, number] = key.split(':').map(Number);
-      expect(stored).toBe(value(client ?? -1, number ?? -1));
-    }
-    expect(server.store.size).toBe(300);
-  });
-
-  it('has ended every connection when it is closed', async () => {
-    const server = await start();
-    const clients = [await open(server), await open(server)];
-    clients[0]?.send('set k 0 0 10\r\nab');
-    clients[1]?.send('version\r\n');
-    await clients[1]?.until('VERSION');
-    expect(server.metrics.connections.open).toBe(2);
-    await server.close();
-    expect(server.metrics.connections.open).toBe(0);
-    for (const client of clients) expect((await client.untilClosed()).length).toBeLessThan(20);
-  });
-
   it('answers a client that has sent its last command and closed its side', async () => {
     const client = await open(await start());
     client.socket.end('set k 0 0 1\r\n1\r\nget k\r\n');

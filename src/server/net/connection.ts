@@ -1,8 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { copyOf } from '../../protocol/bytes';
 import { socketName, type ConnectionInfo, Service, SessionOutput, SocketSession } from './service';
-import type { Source } from './source';
 
 /** A client with more than this many bytes of replies waiting is not read from until it has taken them. */
 const MAX_UNSENT = 1024 * 1024;
@@ -14,14 +12,13 @@ export class Connection<S extends SocketSession> {
   readonly #service: Service<S>;
   readonly #id: number;
   readonly #listenAddress: string;
-  /** Bytes that were read but not executed yet, in memory of their own. */
+  /** Bytes that were read but not executed yet. */
   #rest: Buffer | undefined;
   #waiting = false;
   #peerEnded = false;
   #lastCommand: number;
 
-  constructor(source: Source, service: Service<S>, maxCommands: number, id: number, listenAddress: string) {
-    const { socket } = source;
+  constructor(socket: Socket, service: Service<S>, maxCommands: number, id: number, listenAddress: string) {
     this.#socket = socket;
     this.#service = service;
     this.#id = id;
@@ -46,10 +43,10 @@ export class Connection<S extends SocketSession> {
     this.session = service.openSession(output, { maxCommands, maxReplyBytes: MAX_UNSENT }, id);
     socket.setNoDelay(true);
     socket.setKeepAlive(true);
-    source.onRead = (bytes) => {
-      connections.bytesRead += bytes.length;
-      this.#take(bytes);
-    };
+    socket.on('data', (chunk: Buffer) => {
+      connections.bytesRead += chunk.length;
+      this.#take(chunk);
+    });
     socket.on('drain', () => {
       this.#onDrain();
     });
@@ -100,7 +97,7 @@ export class Connection<S extends SocketSession> {
       if (this.#rest !== undefined) this.#readAgain();
       return;
     }
-    this.#rest = this.#rest === undefined ? copyOf(chunk, at, chunk.length) : chunk.subarray(at);
+    this.#rest = chunk.subarray(at);
     socket.pause();
     if (pending !== undefined) {
       void pending.then(() => {

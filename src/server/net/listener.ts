@@ -8,7 +8,6 @@ import { connectChannel, disconnectChannel, refuseChannel, type ConnectionMessag
 import { Connection } from './connection';
 import { LISTENER_OPTIONS, type ListenerOptions } from './options';
 import { socketName, type Service, type SocketSession } from './service';
-import { sourceOf, takeOver, type Source } from './source';
 
 /** The least time between two searches for idle connections, in milliseconds. */
 const IDLE_CHECK = 1000;
@@ -106,7 +105,7 @@ export class Listener<S extends SocketSession> {
     });
     server.on('secureConnection', (socket: Socket) => {
       guard(socket, service);
-      this.#begin(sourceOf(socket), service);
+      this.#begin(socket, service);
     });
     server.on('tlsClientError', (error: Error, socket: Socket) => {
       service.log(`TLS: ${error.message}`, 1);
@@ -119,18 +118,16 @@ export class Listener<S extends SocketSession> {
   }
 
   /** Stops listening and ends every connection; it does not keep the process alive afterwards. */
-  async close(): Promise<void> {
-    this.#idleTimer?.close();
-    const closed = new Promise<void>((resolve) => {
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idleTimer?.close();
       this.#leavingSuccessor(() => {
         this.#server.close(() => {
           resolve();
         });
       });
+      for (const socket of this.#sockets) socket.destroy();
     });
-    // Node's server knows nothing of those that were taken over.
-    const ended = Array.from(this.#sockets, (socket) => new Promise((resolve) => socket.once('close', resolve).destroy()));
-    await Promise.all([closed, ...ended]);
   }
 
   /** Closes by `close`, in which Node removes whatever is at the path, be it the socket of a server that has taken this one's place. */
@@ -142,19 +139,16 @@ export class Listener<S extends SocketSession> {
   }
 
   /** Accepts a new socket, or refuses it. */
-  #accept(accepted: Socket, service: Service<S>): void {
+  #accept(socket: Socket, service: Service<S>): void {
     const { connections } = service;
-    guard(accepted, service);
+    guard(socket, service);
     if (this.#sockets.size >= connections.maxConnections) {
       connections.rejected++;
       if (refuseChannel.hasSubscribers) refuseChannel.publish(this.#message(service));
-      if (this.#plain) accepted.write(`${service.refusal}\r\n`);
-      accepted.destroySoon();
+      if (this.#plain) socket.write(`${service.refusal}\r\n`);
+      socket.destroySoon();
       return;
     }
-    const source = this.#plain ? takeOver(accepted) : undefined;
-    const socket = source?.socket ?? accepted;
-    if (socket !== accepted) guard(socket, service);
     this.#sockets.add(socket);
     connections.total++;
     connections.current = this.#sockets.size;
@@ -162,14 +156,13 @@ export class Listener<S extends SocketSession> {
       this.#sockets.delete(socket);
       connections.current = this.#sockets.size;
     });
-    if (source !== undefined) this.#begin(source, service);
+    if (this.#plain) this.#begin(socket, service);
   }
 
-  #begin(source: Source, service: Service<S>): void {
+  #begin(socket: Socket, service: Service<S>): void {
     const { maxCommandsPerTurn } = this.settings;
-    const { socket } = source;
     const id = this.#nextId++;
-    const connection = new Connection(source, service, maxCommandsPerTurn, id, this.#listenAddress);
+    const connection = new Connection(socket, service, maxCommandsPerTurn, id, this.#listenAddress);
     this.#connections.set(socket, connection);
     this.#tell(connectChannel, service, id);
     socket.once('close', () => {
