@@ -28,7 +28,7 @@ export interface ConnectionObserver {
    *
    * @param heard whether the server has sent anything over it
    */
-  onTrouble?(failure: unknown, heard: boolean): void;
+  onTrouble?(failure: MemcacheError, heard: boolean): void;
   /**
    * Offers calls that were certainly not executed, since the connection never worked; returns whether the observer takes them.
    *

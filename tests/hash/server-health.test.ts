@@ -1,4 +1,4 @@
-import { MemcacheAuthenticationError, MemcacheUnknownCommandError } from '../../src';
+import { MemcacheAuthenticationError, MemcacheConnectError, MemcacheUnexpectedCloseError, MemcacheUnknownCommandError } from '../../src';
 import { ServerHealth } from '../../src/client/policies/server-health';
 import { VirtualClock } from '../support/virtual-clock';
 
@@ -11,7 +11,7 @@ function makeHealth(random = () => 1): { health: ServerHealth; clock: VirtualClo
 it('healthy → failing → dead → healthy, each on what belongs to it', async () => {
   const { health, clock } = makeHealth();
   expect([health.state, health.untilNextProbe]).toEqual(['healthy', 0]);
-  const failure = new Error('refused');
+  const failure = new MemcacheConnectError('refused');
   health.onTrouble(failure);
   expect([health.state, health.failures, health.lastFailure, health.untilNextProbe]).toEqual(['failing', 1, failure, 1000]);
   expect(health.admitProbe()).toBe(false);
@@ -38,7 +38,7 @@ it('healthy → failing → dead → healthy, each on what belongs to it', async
 
 it('one probe at a time, however long it takes, and another one in time when nothing comes of it', async () => {
   const { health, clock } = makeHealth();
-  health.onTrouble(new Error('reset'));
+  health.onTrouble(new MemcacheUnexpectedCloseError('reset'));
   await clock.advance(1000);
   expect([health.admitProbe(), health.admitProbe(), health.admitProbe()]).toEqual([true, false, false]);
   await clock.advance(10_000);
@@ -58,17 +58,17 @@ it('what does not speak against the server changes nothing', () => {
 
 it('trouble of many connections at once counts once', () => {
   const { health } = makeHealth();
-  for (let i = 0; i < 100; i++) health.onTrouble(new Error('reset'));
+  for (let i = 0; i < 100; i++) health.onTrouble(new MemcacheUnexpectedCloseError('reset'));
   expect([health.state, health.failures]).toEqual(['failing', 1]);
 });
 
 it('an answer while it fails makes it healthy again', async () => {
   const { health, clock } = makeHealth();
-  health.onTrouble(new Error('reset'));
+  health.onTrouble(new MemcacheUnexpectedCloseError('reset'));
   await clock.advance(1000);
   health.admitProbe();
   health.onAnswer();
-  health.onTrouble(new Error('reset'));
+  health.onTrouble(new MemcacheUnexpectedCloseError('reset'));
   expect([health.state, health.failures]).toEqual(['failing', 1]);
 });
 
@@ -77,7 +77,7 @@ it('clients come back at different moments: 500 of them within the whole wait, n
   const random = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
   const waits = Array.from({ length: 500 }, () => {
     const { health } = makeHealth(random);
-    health.onTrouble(new Error('reset'));
+    health.onTrouble(new MemcacheUnexpectedCloseError('reset'));
     return health.untilNextProbe;
   });
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(250);

@@ -1,4 +1,4 @@
-import { MemcacheError, MemcachePartialError, type MemcacheErrorOptions } from '../../errors';
+import { MemcacheConnectError, MemcacheError, MemcachePartialError, type MemcacheErrorOptions } from '../../errors';
 import { isOfProxy } from '../../protocol/reply';
 import { systemRandom } from '../../runtime/random';
 import type { Command } from '../command';
@@ -15,7 +15,7 @@ export interface Guarded {
   /** Counts what happens to the server, and knows its name. */
   readonly meter: ServerMeter;
   /** The error for a call that is not sent. */
-  refusal(message: string, failure: unknown, options: MemcacheErrorOptions): MemcacheError;
+  refusal(message: string, failure: MemcacheError | undefined, options: MemcacheErrorOptions): MemcacheError;
   /** The server's state has changed. */
   onChange?(before: ServerState): void;
 }
@@ -30,7 +30,7 @@ export class Guard implements Executor {
   readonly #guarded: Guarded;
   #probing = false;
   /** The last trouble since the probe began that is under way. */
-  #trouble: unknown;
+  #trouble: MemcacheError | undefined;
 
   constructor(next: Executor, health: ServerHealth, guarded: Guarded) {
     this.#next = next;
@@ -56,7 +56,7 @@ export class Guard implements Executor {
   }
 
   /** A connection could not be made, or was lost with calls on it. */
-  onTrouble(failure: unknown): void {
+  onTrouble(failure: MemcacheError): void {
     // A probe decides itself: other connections may still be lost with what they were sent before.
     if (this.#probing) this.#trouble = failure;
     else this.#change((health) => { health.onTrouble(failure); });
@@ -154,7 +154,7 @@ function isAnswer(error: unknown): boolean {
 }
 
 /** An error of the class of `failure`, so that what handles the failures of a server handles this one too. */
-function sameKind(message: string, failure: unknown, options: MemcacheErrorOptions): MemcacheError {
-  const Kind = (failure as MemcacheError).constructor as typeof MemcacheError;
+function sameKind(message: string, failure: MemcacheError | undefined, options: MemcacheErrorOptions): MemcacheError {
+  const Kind = (failure?.constructor ?? MemcacheConnectError) as typeof MemcacheError;
   return new Kind(message, options);
 }

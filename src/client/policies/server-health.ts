@@ -1,4 +1,4 @@
-import { MemcacheAuthenticationError, MemcacheClientError, MemcacheConnectError } from '../../errors';
+import { MemcacheAuthenticationError, MemcacheClientError, MemcacheConnectError, type MemcacheError } from '../../errors';
 import { OversizeError } from '../../protocol/frame';
 import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
@@ -34,7 +34,7 @@ export class ServerHealth {
   #nextProbe = 0;
   #probing = false;
   #hurried = false;
-  #lastFailure: unknown;
+  #lastFailure: MemcacheError | undefined;
 
   constructor(settings: HealthSettings) {
     this.#settings = settings;
@@ -51,7 +51,7 @@ export class ServerHealth {
     return this.#failures;
   }
 
-  get lastFailure(): unknown {
+  get lastFailure(): MemcacheError | undefined {
     return this.#lastFailure;
   }
 
@@ -77,7 +77,7 @@ export class ServerHealth {
   }
 
   /** A connection could not be made, or was lost with calls on it. */
-  onTrouble(failure: unknown): void {
+  onTrouble(failure: MemcacheError): void {
     if (!isServersFault(failure) || isShortage(failure)) return;
     this.#lastFailure = failure;
     // Other connections and calls already under way fail for the same reason, which counts once.

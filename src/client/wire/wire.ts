@@ -512,7 +512,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#state = 'ended';
     this.#deadlines.close();
     this.#connectTimer?.close();
-    if (cause instanceof MemcacheTimeoutError && !this.#retired) {
+    if (wasReady && cause instanceof MemcacheTimeoutError && !this.#retired) {
       this.#setRef(false);
       this.#owner.silent = this.#transport;
     } else this.#destroy();
