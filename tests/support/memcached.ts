@@ -15,14 +15,24 @@ export interface MemcachedProcess {
 /** The memcached to test against: `MEMCACHED_BIN`, or the one on the PATH; undefined when there is none. */
 export function memcachedBinary(): string | undefined {
   const binary = process.env['MEMCACHED_BIN'] ?? 'memcached';
-  return spawnSync(binary, ['-V']).status === 0 ? binary : undefined;
+  return saidBy(binary) === undefined ? undefined : binary;
+}
+
+const said = new Map<string, string | undefined>();
+
+/** What `-V` makes it say, asked once: to start a process takes tens of milliseconds. Undefined where there is no such program. */
+function saidBy(binary: string): string | undefined {
+  if (!said.has(binary)) {
+    const { status, stdout } = spawnSync(binary, ['-V'], { encoding: 'utf8' });
+    said.set(binary, status === 0 ? stdout : undefined);
+  }
+  return said.get(binary);
 }
 
 /** Its version, for example `1.6.18`. */
 export function memcachedVersion(): string | undefined {
   const binary = memcachedBinary();
-  if (binary === undefined) return undefined;
-  return /\d+\.\d+\.\d+/.exec(spawnSync(binary, ['-V'], { encoding: 'utf8' }).stdout)?.[0];
+  return binary === undefined ? undefined : /\d+\.\d+\.\d+/.exec(saidBy(binary) ?? '')?.[0];
 }
 
 /** Whether the memcached to test against is older than `version`. */
