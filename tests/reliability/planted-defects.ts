@@ -435,7 +435,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     file: 'cache/tags/versions.ts',
     find: 'undefined : version.number === number',
     replace: 'undefined : BigInt(version.number) <= BigInt(number)',
-    caughtBy: ['cache/features.test.ts', 'tags and namespace 32: a tag whose counter is lost'],
+    caughtBy: ['cache/tags.test.ts', 'tags 32: a tag whose counter is lost'],
   },
   {
     name: 'a refresher that died keeps its token for ever',

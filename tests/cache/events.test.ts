@@ -1,0 +1,43 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { ReadThroughCache } from '../../src/cache';
+import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { Fleet } from './support/fleet';
+
+describe('context and listeners', () => {
+  it('a load in front belongs to its caller, a refresh to none', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const fleet = new Fleet(1, 0, { expire: 5, stale: 60, earlyRefresh: 0 });
+    const { cache } = fleet.processes[0]!;
+    const seen: unknown[] = [];
+    const load = (): string => {
+      seen.push(storage.getStore());
+      return 'v';
+    };
+    await fleet.clock.until(storage.run('first', () => cache.get('k', load)));
+    await fleet.clock.pass(7000);
+    await fleet.clock.until(storage.run('second', () => cache.get('k', load)));
+    await fleet.clock.pass(10);
+    expect(seen).toEqual(['first', undefined]);
+  });
+
+  it('loads that another process has given up belong each to the call that waited for it', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const store = new MemoryStore();
+    const [failing, waiting] = [1, 2].map(() => new ReadThroughCache(new EmbeddedClient(store)));
+    const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+    const failed = keys.map((key) => failing!.get(key, () => new Promise<never>((_, reject) => setTimeout(reject, 50))).catch(() => 'failed'));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const seen = keys.map((key) => storage.run(key, () => waiting!.get(key, () => storage.getStore() ?? 'none')));
+    expect(await Promise.all(seen)).toEqual(keys);
+    await Promise.all(failed);
+  });
+
+  it('an observer that throws harms nobody', async () => {
+    const fleet = new Fleet(1, 0, {
+      observe: () => {
+        throw new Error('mine');
+      },
+    });
+    expect((await fleet.herd(1, 'k')).values).toEqual(['k@0']);
+  });
+});
