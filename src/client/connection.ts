@@ -123,7 +123,7 @@ export class Connection implements Executor {
   close(): Promise<void> {
     const wire = this.#wire;
     this.#wire = undefined;
-    this.#owner.silent?.destroy(true);
+    this.#owner.endSilent?.(false);
     return this.#closings.add(wire?.retire());
   }
 }

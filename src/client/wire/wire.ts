@@ -35,6 +35,8 @@ const IDLE = 1000;
 
 /** With at least this many replies under way, calls may wait for the next of them. */
 const IN_FLIGHT = 4;
+/** How long a connection that did not answer is kept for {@link WireOwner.endSilent}, in milliseconds. Then it is ended as any other. */
+const LONGEST_SILENCE = 10_000;
 
 /**
  * Makes the connections of a cluster write the calls of a whole turn of the event loop together, not those of one tick. Every
@@ -62,11 +64,11 @@ export interface WireOwner {
    */
   takeBack(calls: readonly Call<unknown>[], noPlace: boolean): boolean | undefined;
   /**
-   * What carried calls that were not answered in time. What the system has not delivered of them would be sent again and again for
-   * minutes, and a `set` be executed after a newer one. It is dropped as soon as the server can be reached again: earlier the
-   * server would not be told, and keep its end of the connection for hours.
+   * Ends what carried calls that were not answered in time. What the system has not delivered of them it would send again and again
+   * for a minute or two, and a `set` be executed after a newer one: that is dropped once the server can be reached again. Before, it
+   * would not hear of that, and keep its end of the connection for hours.
    */
-  silent?: Transport | undefined;
+  endSilent?: ((drops: boolean) => void) | undefined;
   /** Nothing is awaited any more. */
   onIdle(): void;
   /**
@@ -219,8 +221,8 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #onReady(): void {
     this.#state = 'ready';
-    this.#owner.silent?.destroy(true);
-    this.#owner.silent = undefined;
+    this.#owner.endSilent?.(true);
+    this.#owner.endSilent = undefined;
     this.#connectTimer?.close();
     this.meter.connected();
     this.#tellOfDial(undefined);
@@ -512,10 +514,8 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#state = 'ended';
     this.#deadlines.close();
     this.#connectTimer?.close();
-    if (wasReady && cause instanceof MemcacheTimeoutError && !this.#retired) {
-      this.#setRef(false);
-      this.#owner.silent = this.#transport;
-    } else this.#destroy();
+    if (wasReady && cause instanceof MemcacheTimeoutError && !this.#retired) this.#fallSilent();
+    else this.#destroy();
     // Before the calls are looked at: who listens may make more.
     if (wasReady) this.#countEnd(failure);
     else this.#tellOfDial(new MemcacheUnexpectedCloseError(message));
@@ -537,9 +537,19 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#owner.onEnd(this, unsent, failure);
   }
 
-  #destroy(): void {
+  #fallSilent(): void {
+    this.#setRef(false);
+    const timer = this.#settings.clock.setTimeout(() => { this.#destroy(); }, LONGEST_SILENCE);
+    timer.unref();
+    this.#owner.endSilent = (drops) => {
+      timer.close();
+      this.#destroy(drops);
+    };
+  }
+
+  #destroy(drops = false): void {
     try {
-      this.#transport.destroy();
+      this.#transport.destroy(drops);
     } catch {
       // One of the user's own, which may never tell of its end; those who wait are to be told all the same.
       nextTick(() => { this.#onClose(undefined); });
