@@ -467,7 +467,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'each connection that fails counts, so that a pool kills its server at once',
     rule: 'cluster',
     file: 'client/policies/server-health.ts',
-    find: "if (this.#state !== 'healthy' && !this.#probing) return;",
+    find: 'if (this.#failures > 0 && !this.#probing) return;',
     replace: '',
     caughtBy: ['hash/server-health.test.ts', 'trouble of many connections at once counts once'],
   },
