@@ -135,6 +135,8 @@ async function outage(address: string, server: ChildProcess, standby: ChildProce
   await listen(standby, Number(address.split(':').at(-1)));
   back = performance.now();
   await reading;
+  // Where the machine is slow, the pass may be over first.
+  while (firstHit === Infinity && performance.now() < back + 10_000) await read();
   say('the server killed, back in 0.4 s', `${failed.toLocaleString('en')} failed`, `each in ${Math.ceil(slowest)} ms; up in ${Math.max(0, firstHit - back).toFixed(0)} ms`);
   await client.close();
 }
