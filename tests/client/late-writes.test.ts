@@ -48,3 +48,25 @@ it.each<[string, (server: string) => Client]>([
   expect(ends[sockets.length - 1]).toBe('FIN');
   server.close();
 });
+
+it('a connection that never became usable does not take its place', async () => {
+  const ends: string[] = [];
+  let accepted = 0;
+  // The first logs in and is not answered then, the second does not even log in, the third works.
+  const server = createServer((socket) => {
+    const index = accepted++;
+    let commands = 0;
+    socket.on('data', () => { if (index === 2 || (index === 0 && commands++ === 0)) socket.write('STORED\r\n'); });
+    socket.on('end', () => { ends[index] ??= 'FIN'; });
+    socket.on('error', (error: NodeJS.ErrnoException) => { ends[index] ??= String(error.code); });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const client = new Client(`127.0.0.1:${(server.address() as AddressInfo).port}`, { timeout: 100, connectTimeout: 0, auth: { username: 'u', password: 'p' } });
+  expect(await failure(client.set('k', 'old'))).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'maybeExecuted' });
+  expect(await failure(client.set('k', 'new'))).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'notSent' });
+  for (let stored = false; !stored; ) stored = await client.set('k', 'new').catch(() => false);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect([accepted, ends]).toEqual([3, ['ECONNRESET', 'FIN']]);
+  await client.close();
+  server.close();
+});

@@ -514,7 +514,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#state = 'ended';
     this.#deadlines.close();
     this.#connectTimer?.close();
-    if (wasReady && cause instanceof MemcacheTimeoutError && !this.#retired) this.#fallSilent();
+    if (cause instanceof MemcacheTimeoutError && !this.#retired) this.#fallSilent();
     else this.#destroy();
     // Before the calls are looked at: who listens may make more.
     if (wasReady) this.#countEnd(failure);
