@@ -97,7 +97,7 @@ function toldOf(property: TsSymbol, checker: TypeChecker): Told {
   };
 }
 
-function declarationOf(program: Program, { file, type }: Group): InterfaceDeclaration {
+function declarationOf(program: Program, { file, type }: Pick<Group, 'file' | 'type'>): InterfaceDeclaration {
   const found = program.getSourceFile(file)?.statements.find((node) => isInterfaceDeclaration(node) && node.name.text === type);
   if (found === undefined || !isInterfaceDeclaration(found)) throw new Error(`${file} declares no interface ${type}`);
   return found;
@@ -128,5 +128,37 @@ export function optionTables(groups: readonly Group[] = GROUPS): string {
       return [`\`${name}\``, defaultCell(name, byDefault, told), oneLine(rule.is) + (rule.unit === 'bytes' ? ' (bytes)' : ''), told.meaning];
     });
     return `### ${entry.title}\n\n${textTable(['option', 'default', 'must be', 'meaning'], lines)}`;
+  }).join('\n\n');
+}
+
+/** The options of the typed meta commands, and what they return. */
+const META_GROUPS = [
+  ['metaGet', 'meta-options.ts', 'MetaGetOptions'],
+  ['metaSet', 'meta-options.ts', 'MetaSetOptions'],
+  ['metaDelete', 'meta-options.ts', 'MetaDeleteOptions'],
+  ['metaArithmetic', 'meta-options.ts', 'MetaArithmeticOptions'],
+  ['All four', 'meta-options.ts', 'MetaOptions'],
+  ['What metaGet returns', 'meta-results.ts', 'MetaItem'],
+  ['What metaSet and metaDelete return', 'meta-results.ts', 'MetaWriteResult'],
+  ['What metaArithmetic returns, beside these', 'meta-results.ts', 'MetaCount'],
+] as const;
+
+/** The tables of docs/meta.md: the members of each interface, the letter that a docstring ends with, and its words. */
+export function metaTables(): string {
+  const pathOf = (file: string): string => join(ROOT, 'src', 'client', 'commands', file);
+  const program = createProgram(META_GROUPS.map(([, file]) => pathOf(file)), { noEmit: true, skipLibCheck: true });
+  const checker = program.getTypeChecker();
+  return META_GROUPS.map(([title, file, type]) => {
+    const isResult = file === 'meta-results.ts';
+    const lines = declarationOf(program, { file: pathOf(file), type }).members.map((member) => {
+      const property = member.name && checker.getSymbolAtLocation(member.name);
+      if (property === undefined) throw new Error(`${type} has a member without a name`);
+      const { meaning, byDefault = '' } = toldOf(property, checker);
+      const [brackets = '', letter = ''] = /\((`\w`(?:, `\w`)*)\)/.exec(meaning + byDefault) ?? [];
+      const words = (text: string): string => text.replace(brackets, '').trim();
+      const name = `\`${property.name}\``;
+      return isResult ? [name, words(meaning)] : [name, letter, words(byDefault), words(meaning)];
+    });
+    return `### ${title}\n\n${textTable(isResult ? ['field', 'meaning'] : ['option', 'flag', 'default', 'meaning'], lines)}`;
   }).join('\n\n');
 }

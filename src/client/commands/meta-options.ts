@@ -15,7 +15,7 @@ export interface MetaOptions {
 
 /** What `metaGet` returns and does. What is not asked for is neither returned nor done. */
 export interface MetaGetOptions extends MetaOptions {
-  /** Return the value. @default true (`v`, `f`) */
+  /** Return the value. (`v`, `f`) @default true */
   value?: boolean | undefined;
   /** Return the cas token. (`c`) */
   cas?: boolean | undefined;
@@ -33,7 +33,7 @@ export interface MetaGetOptions extends MetaOptions {
   noLruBump?: boolean | undefined;
   /** Set the time to live: seconds from now, 0 for ever, or a `Date`. (`T`) @default as it is */
   expire?: Expire | undefined;
-  /** On a miss create an empty item that lives this many seconds; the creator sees `won`. (`N`) */
+  /** On a miss create an empty item that lives this many seconds, 0 for ever; the creator sees `won`. (`N`) */
   vivify?: number | undefined;
   /** When the item has less than this many seconds to live, one reader sees `won` and should refresh it. (`R`) */
   recache?: number | undefined;
@@ -45,7 +45,7 @@ export interface MetaGetOptions extends MetaOptions {
 
 /** How `metaSet` stores. */
 export interface MetaSetOptions extends MetaOptions {
-  /** @default 'set' (`M`) */
+  /** `'set'`, `'add'`, `'replace'`, `'append'` or `'prepend'`, as the methods of these names. (`M`) @default 'set' */
   mode?: 'set' | 'add' | 'replace' | 'append' | 'prepend' | undefined;
   /** Time to live: seconds from now, 0 for ever, or a `Date`. (`T`) @default 0 */
   expire?: Expire | undefined;
@@ -55,7 +55,7 @@ export interface MetaSetOptions extends MetaOptions {
   cas?: string | undefined;
   /** With `cas`: accept an older cas too, and then store the item as stale. (`I`) */
   invalidate?: boolean | undefined;
-  /** In the modes append and prepend: create the item on a miss, to live this many seconds; needs memcached 1.6.20. (`N`) */
+  /** In the modes append and prepend: create the item on a miss, to live this many seconds, 0 for ever; needs memcached 1.6.20. (`N`) */
   vivify?: number | undefined;
   /** The new cas of the item; needs memcached 1.6.27. (`E`) */
   newCas?: string | undefined;
@@ -79,16 +79,16 @@ export interface MetaDeleteOptions extends MetaOptions {
 
 /** How `metaArithmetic` counts. */
 export interface MetaArithmeticOptions<N extends number | bigint> extends MetaOptions {
-  /** @default 'incr' (`M`) */
+  /** Up or down: `'incr'` or `'decr'`; 0 is the least. (`M`) @default 'incr' */
   mode?: 'incr' | 'decr' | undefined;
-  /** @default 1 (`D`) */
+  /** By how much; 0 reads the count. (`D`) @default 1 */
   delta?: N | undefined;
   /**
-   * On a miss create the counter, to live this many seconds. Its flags are 0, so that `get` gives its bytes where the serde goes by
+   * On a miss create the counter, to live this many seconds, 0 for ever. Its flags are 0, so that `get` gives its bytes where the serde goes by
    * flags: read it with a `delta` of 0. (`N`)
    */
   vivify?: number | undefined;
-  /** The count of a counter that is created; without `vivify` none is. @default 0 (`J`) */
+  /** The count of a counter that is created; without `vivify` none is. (`J`) @default 0 */
   initial?: N | undefined;
   /** Set the time to live: seconds from now, 0 for ever, or a `Date`. (`T`) @default as it is */
   expire?: Expire | undefined;
