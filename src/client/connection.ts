@@ -8,6 +8,7 @@ import type { ExecuteOptions, Executor, Monitor } from './executor';
 import { ServerMeter } from './meter';
 import { nextClientId, overloads } from './observe';
 import type { ServerAddress, ServerInput } from './server-address';
+import { SilentConnections } from './wire/silent';
 import { Wire, type Gathering, type WireOwner } from './wire/wire';
 
 /**
@@ -21,6 +22,8 @@ const SEPARATELY_FOR = 60_000;
 export interface ConnectionObserver {
   /** Counts what happens to the server; one of its own by default. */
   readonly meter?: ServerMeter | undefined;
+  /** Takes those that fall silent; the observer ends them when it is closed. One of its own by default. */
+  readonly silent?: SilentConnections | undefined;
   /** Nothing is awaited any more. */
   onIdle?(): void;
   /**
@@ -48,6 +51,8 @@ export class Connection implements Executor {
   /** That one, and those that only let their calls finish. */
   readonly #wires = new Set<Wire>();
   readonly #closings = new Closings();
+  /** Those that fell silent, unless it is one of a pool, which then ends them. */
+  readonly #silent: SilentConnections | undefined;
   readonly meter: ServerMeter;
   readonly monitor: Monitor;
 
@@ -61,6 +66,7 @@ export class Connection implements Executor {
     this.#owner = {
       meter: this.meter,
       gathering,
+      silent: observer.silent ?? (this.#silent = new SilentConnections(clock)),
       get separately() {
         return proxy || (separatelyUntil > 0 && clock.now() < separatelyUntil);
       },
@@ -123,7 +129,7 @@ export class Connection implements Executor {
   close(): Promise<void> {
     const wire = this.#wire;
     this.#wire = undefined;
-    this.#owner.endSilent?.(false);
+    this.#silent?.end(false);
     return this.#closings.add(wire?.retire());
   }
 }

@@ -6,6 +6,7 @@ import { Connection, monitorOf, overloaded, pendingOf, refusedByCaller, type Con
 import type { ExecuteOptions, Executor, Monitor } from '../client/executor';
 import { ServerMeter } from '../client/meter';
 import { nextClientId } from '../client/observe';
+import { SilentConnections } from '../client/wire/silent';
 import type { Gathering } from '../client/wire/wire';
 import { option, settingsAmong, type OptionTable, type Settings } from '../options/option';
 import { checkValue, MILLISECONDS, wholeNumber } from '../options/rule';
@@ -84,10 +85,12 @@ export class ConnectionPool implements Executor {
     const meter = observer.meter ?? new ServerMeter(address.name, nextClientId());
     this.meter = meter;
     this.monitor = monitorOf(meter, () => this.pending);
-    this.#settings = { ...sizes, gathering, meter, clock, timeout, maxLoad: Math.min(MAX_LOAD, maxPending) };
+    const silent = new SilentConnections(clock);
+    this.#settings = { ...sizes, gathering, meter, silent, clock, timeout, maxLoad: Math.min(MAX_LOAD, maxPending) };
     const connect = (borrower: Borrower): Connection => {
       const connection: Connection = new Connection(address, settings, {
         meter,
+        silent,
         onIdle: () => {
           borrower.onIdle(connection);
         },

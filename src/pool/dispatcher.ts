@@ -4,6 +4,7 @@ import type { Connection } from '../client/connection';
 import type { ServerMeter } from '../client/meter';
 import { poolWaits, timeouts } from '../client/observe';
 import { OneDeadline, type DeadlineKeeper, type Timed, type Verdict } from '../client/wire/call-deadlines';
+import type { SilentConnections } from '../client/wire/silent';
 import type { Gathering } from '../client/wire/wire';
 import { nextTick, type Clock, type Timer } from '../runtime/clock';
 import { withoutStacks } from '../runtime/without-stacks';
@@ -27,6 +28,8 @@ export interface PoolStats {
 export interface DispatcherSettings {
   readonly gathering: Gathering | undefined;
   readonly meter: ServerMeter;
+  /** Those of the pool. */
+  readonly silent: SilentConnections;
   readonly clock: Clock;
   readonly timeout: number;
   readonly acquireTimeout: number;
@@ -253,6 +256,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     // Their loans end sooner when nobody waits any more for what they carry.
     for (const connection of this.#loans.all) void connection.close();
     await this.#loans.close();
+    this.#settings.silent.end(false);
   }
 
   *timed(): Generator<Timed> {

@@ -3,9 +3,24 @@
  * after the connection was closed. A `set` that was not answered in time was so executed after a newer one, and undid it.
  */
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { Client, HashClient, PooledClient } from '../../src';
+import { TestAuthority } from '../support/certificates';
 import { failure } from '../support/contract';
+import { describeWithOpenssl } from '../support/describe';
+
+/** How each connection to `server` ended, in their order. A FIN comes after all that was sent; a reset says that nothing more is to come of it. */
+function endsAt(server: Server): string[] {
+  const ends: string[] = [];
+  let accepted = 0;
+  server.on('connection', (socket: Socket) => {
+    const index = accepted++;
+    socket.on('end', () => { ends[index] ??= 'FIN'; });
+    socket.on('error', (error: NodeJS.ErrnoException) => { ends[index] ??= String(error.code); });
+  });
+  return ends;
+}
 
 it.each<[string, (server: string) => Client]>([
   ['Client', (server) => new Client(server, { timeout: 100 })],
@@ -69,4 +84,76 @@ it('a connection that never became usable does not take its place', async () => 
   expect([accepted, ends]).toEqual([3, ['ECONNRESET', 'FIN']]);
   await client.close();
   server.close();
+});
+
+it('those of a pool are all reset when one connection is open again, and when another one brings something', async () => {
+  const sockets: Socket[] = [];
+  const answer = (socket: Socket | undefined): void => { socket?.write('STORED\r\n'); };
+  let answers = true;
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('data', () => { if (answers) answer(socket); });
+  });
+  const ends = endsAt(server);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  // A connection takes one call at a time.
+  const client = new PooledClient(`127.0.0.1:${(server.address() as AddressInfo).port}`, { timeout: 1000, maxPoolSize: 2, maxPending: 1 });
+  const closed = (socket: Socket | undefined): Promise<unknown> => once(socket ?? server, 'close').catch(() => undefined);
+  const inTwo = async (value: string): Promise<unknown[]> => Promise.all([client.set('k', value), client.set('k', value)].map((call) => call.catch(() => false)));
+  expect(await inTwo('first')).toEqual([true, true]);
+  answers = false;
+  expect(await inTwo('old')).toEqual([false, false]);
+  expect([sockets.length, ends]).toEqual([2, []]);
+
+  answers = true;
+  const both = Promise.all([closed(sockets[0]), closed(sockets[1])]);
+  for (let stored = false; !stored; ) stored = await client.set('k', 'new').catch(() => false);
+  await both;
+  expect(ends).toEqual(['ECONNRESET', 'ECONNRESET']);
+
+  while ((await inTwo('new')).includes(false) || sockets.length < 4);
+  answers = false;
+  const old = failure(client.set('k', 'old'));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const slow = client.set('other', 'v');
+  await old;
+  const silent = Promise.race([closed(sockets[2]), closed(sockets[3])]);
+  expect([sockets.length, ends.length]).toEqual([4, 2]);
+  for (const socket of sockets.slice(2)) answer(socket);
+  expect(await slow).toBe(true);
+  await silent;
+  expect([sockets.length, ends.filter(Boolean)]).toEqual([4, ['ECONNRESET', 'ECONNRESET', 'ECONNRESET']]);
+  await client.close();
+  server.close();
+});
+
+describeWithOpenssl('with TLS', () => {
+  it('it is reset too', async () => {
+    const authority = new TestAuthority('the authority');
+    let answers = false;
+    const server = createTlsServer(authority.sign('IP:127.0.0.1'), (socket) => {
+      socket.on('data', () => { if (answers) socket.write('STORED\r\n'); });
+      socket.on('error', () => undefined);
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    // TLS hides from a server how the connection under it ended.
+    const relay = createServer((near) => {
+      const far = connect((server.address() as AddressInfo).port, '127.0.0.1', () => far.pipe(near));
+      near.on('data', (data) => far.write(data));
+      near.on('close', () => far.destroy());
+    });
+    const ends = endsAt(relay);
+    await once(relay.listen(0, '127.0.0.1'), 'listening');
+    const client = new Client(`127.0.0.1:${(relay.address() as AddressInfo).port}`, { timeout: 200, tls: { ca: authority.ca } });
+    await failure(client.set('k', 'old'));
+    expect(ends).toEqual([]);
+    answers = true;
+    for (let stored = false; !stored; ) stored = await client.set('k', 'new').catch(() => false);
+    await client.close();
+    while (ends.length < 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(ends[0]).toBe('ECONNRESET');
+    relay.close();
+    server.close();
+    authority.remove();
+  });
 });

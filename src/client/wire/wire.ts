@@ -26,6 +26,7 @@ import { Outbox } from './outbox';
 import { RawReader } from './raw-reader';
 import { whatToCheck, whyClosed, whyUnreadable } from './reasons';
 import { ReplyTimes } from './reply-times';
+import type { SilentConnections } from './silent';
 import type { Transport } from './transport';
 
 /** While the socket holds more than this, calls wait in the queue, where they can still be withdrawn. */
@@ -35,8 +36,6 @@ const IDLE = 1000;
 
 /** With at least this many replies under way, calls may wait for the next of them. */
 const IN_FLIGHT = 4;
-/** How long a connection that did not answer is kept for {@link WireOwner.endSilent}, in milliseconds. Then it is ended as any other. */
-const LONGEST_SILENCE = 10_000;
 
 /**
  * Makes the connections of a cluster write the calls of a whole turn of the event loop together, not those of one tick. Every
@@ -53,6 +52,7 @@ export interface WireOwner {
   /** Undefined when the calls of each tick are written at its end. */
   readonly gathering: Gathering | undefined;
   readonly meter: ServerMeter;
+  readonly silent: SilentConnections;
   /** Whether each key must have a line of its own at present. */
   readonly separately: boolean;
   /** A reply for several keys was broken by an error. */
@@ -63,12 +63,6 @@ export interface WireOwner {
    * @param noPlace whether the server has said that it is one too many
    */
   takeBack(calls: readonly Call<unknown>[], noPlace: boolean): boolean | undefined;
-  /**
-   * Ends what carried calls that were not answered in time. What the system has not delivered of them it would send again and again
-   * for a minute or two, and a `set` be executed after a newer one: that is dropped once the server can be reached again. Before, it
-   * would not hear of that, and keep its end of the connection for hours.
-   */
-  endSilent?: ((drops: boolean) => void) | undefined;
   /** Nothing is awaited any more. */
   onIdle(): void;
   /**
@@ -107,8 +101,9 @@ export class Wire implements Carrier, DeadlineKeeper {
   #abandoned = false;
   /** Nobody waits for the calls before this position any more: they need not be looked at again, however many they are. */
   #unwantedUpTo = 0;
-  #closed: (() => void)[] = [];
-  #isClosed = false;
+  /** Resolves when the socket is closed. */
+  readonly #closed: Promise<void>;
+  #tellClosed: (() => void) | undefined;
   readonly #times: ReplyTimes;
   /** Where the calls stand in the queue that are to be written next. */
   #writtenUpTo = 0;
@@ -121,6 +116,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   constructor(settings: ConnectionSettings, owner: WireOwner) {
     this.#settings = settings;
     this.#owner = owner;
+    this.#closed = new Promise((resolve) => { this.#tellClosed = resolve; });
     this.#lastFlush = this.#since = settings.clock.now();
     this.#times = new ReplyTimes(this.#calls, owner.meter, settings.clock);
     this.#deadlines = new CallDeadlines(settings.clock, settings.timeout, this);
@@ -174,16 +170,12 @@ export class Wire implements Carrier, DeadlineKeeper {
    * @returns when the socket is closed
    */
   retire(): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      if (this.#isClosed) resolve();
-      else this.#closed.push(resolve);
-    });
     if (!this.#retired) {
       this.#retired = true;
       this.#setRef(true);
       this.#settleDown();
     }
-    return closed;
+    return this.#closed;
   }
 
   // ── opening ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -221,8 +213,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #onReady(): void {
     this.#state = 'ready';
-    this.#owner.endSilent?.(true);
-    this.#owner.endSilent = undefined;
+    this.#owner.silent.end(true);
     this.#connectTimer?.close();
     this.meter.connected();
     this.#tellOfDial(undefined);
@@ -338,6 +329,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   #onData(buffer: Buffer, length: number): void {
     if (this.#state === 'ended') return;
     this.meter.read(length);
+    this.#owner.silent.end(true);
     this.#goesOn = true;
     if (!this.#heard) {
       if (latin1Slice(buffer, 0, Math.min(length, NO_PLACE.length)) === NO_PLACE) {
@@ -438,7 +430,6 @@ export class Wire implements Carrier, DeadlineKeeper {
   // ── ending ──────────────────────────────────────────────────────────────────────────────────────────────
 
   #onClose(cause: Error | undefined): void {
-    this.#isClosed = true;
     if (this.#state !== 'ready') {
       this.#cannotConnect(whyClosed(cause), cause);
     } else {
@@ -451,10 +442,8 @@ export class Wire implements Carrier, DeadlineKeeper {
       // A server may close a connection on which nothing is awaited: that is no failure.
       this.#end(message, cause, this.#calls.head && new MemcacheUnexpectedCloseError(message, this.#about('maybeExecuted', cause)));
     }
-    const closed = this.#closed;
-    this.#closed = [];
     // Those who wait for the end are told after all callers, whose promises reject a few microtasks from now.
-    if (closed.length > 0) this.#settings.clock.setImmediate(() => { for (const resolve of closed) resolve(); });
+    this.#settings.clock.setImmediate(() => { this.#tellClosed?.(); });
   }
 
   /** There is a doubt about the position in the stream. */
@@ -514,8 +503,10 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#state = 'ended';
     this.#deadlines.close();
     this.#connectTimer?.close();
-    if (cause instanceof MemcacheTimeoutError && !this.#retired) this.#fallSilent();
-    else this.#destroy();
+    if (cause instanceof MemcacheTimeoutError && !this.#retired) {
+      this.#setRef(false);
+      this.#owner.silent.add((drops) => { this.#destroy(drops); });
+    } else this.#destroy();
     // Before the calls are looked at: who listens may make more.
     if (wasReady) this.#countEnd(failure);
     else this.#tellOfDial(new MemcacheUnexpectedCloseError(message));
@@ -535,16 +526,6 @@ export class Wire implements Carrier, DeadlineKeeper {
     });
     // Last: a hasher of somebody's own, whose server this may take away, may throw.
     this.#owner.onEnd(this, unsent, failure);
-  }
-
-  #fallSilent(): void {
-    this.#setRef(false);
-    const timer = this.#settings.clock.setTimeout(() => { this.#destroy(); }, LONGEST_SILENCE);
-    timer.unref();
-    this.#owner.endSilent = (drops) => {
-      timer.close();
-      this.#destroy(drops);
-    };
   }
 
   #destroy(drops = false): void {
