@@ -55,6 +55,16 @@ interface Stored {
   readonly entry: object;
 }
 
+/** When an entry was asked for, in milliseconds since 1970: it is not made anew before that. */
+interface Asked {
+  readonly at: number;
+  /** Whether there was one that needed not be made anew on account of its tags. */
+  readonly fresh: boolean;
+}
+
+/** No request asks for more. */
+const MOST_ASKED = 1000;
+
 function isStored(value: object): value is Stored {
   return 'time' in value && typeof value.time === 'number' && 'tags' in value && isStrings(value.tags) && 'entry' in value && isObject(value.entry);
 }
@@ -129,8 +139,12 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
   }
 
   return class implements IncrementalCacheHandler {
+    /** What this instance was asked for: Next.js makes one for each request. */
+    readonly #asked = new Map<string, Asked>();
+
     async get(key: string, { tags = [], softTags = [] }: Context = {}): Promise<IncrementalEntry | null> {
       const found = await orElse(failures, fresh(`i:${key}`, [...tags, ...softTags], decode), undefined);
+      this.#note(key, found?.stale === false);
       // -1 is a page that must be made anew before it is served, and a fetch that is stale.
       return found === undefined ? null : { ...found.entry, lastModified: found.stale ? -1 : found.time };
     }
@@ -139,7 +153,9 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
       const { headers } = (value ?? {}) as { readonly headers?: Readonly<Record<string, unknown>> };
       const ofPage = headers?.['x-next-cache-tags'];
       const all = typeof ofPage === 'string' ? [...tags, ...ofPage.split(',').filter(Boolean)] : tags;
-      const stored = { time: clock.time(), tags: all, entry: encode(value, cacheControl) };
+      // What is revalidated while it is made is made of what was there before.
+      const stored = { time: this.#asked.get(key)?.at ?? clock.time(), tags: all, entry: encode(value, cacheControl) };
+      this.#asked.delete(key);
       await orElse(failures, write(`i:${key}`, stored, cacheControl?.expire ?? ttl / 1000), undefined);
     }
 
@@ -147,8 +163,17 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
       return allTags.update(typeof tags === 'string' ? [tags] : tags, durations);
     }
 
-    /** Does nothing: nothing is kept per request. */
+    /** Does nothing: no entry is kept per request. */
     resetRequestCache(): void {}
+
+    #note(key: string, fresh: boolean): void {
+      // What is made already began earlier.
+      if (this.#asked.get(key)?.fresh === false) return;
+      this.#asked.delete(key);
+      this.#asked.set(key, { at: clock.time(), fresh });
+      const [oldest] = this.#asked.keys();
+      if (this.#asked.size > MOST_ASKED && oldest !== undefined) this.#asked.delete(oldest);
+    }
 
     static async get(key: string, softTags: readonly string[] = []): Promise<UseCacheEntry | undefined> {
       await pending.get(key)?.catch(() => undefined);

@@ -161,9 +161,9 @@ export class MemcacheSessionStore extends EventEmitter {
     if (this.#found.size > REMEMBERED && oldest !== undefined) this.#found.delete(oldest);
   }
 
-  /** Milliseconds since 1970. */
+  /** On the monotonic clock: the time of day may be set back. */
   get #now(): number {
-    return clockOf(this.#client).time();
+    return clockOf(this.#client).now();
   }
 
   #key(id: unknown): string {
@@ -174,7 +174,7 @@ export class MemcacheSessionStore extends EventEmitter {
   #expireOf({ cookie }: SessionLike): number {
     const expires = cookie?.expires;
     if (isDate(expires) || typeof expires === 'string') {
-      const left = new Date(expires).getTime() - this.#now;
+      const left = new Date(expires).getTime() - clockOf(this.#client).time();
       if (!Number.isNaN(left)) return secondsOf(left);
     }
     const age = cookie?.maxAge ?? cookie?.originalMaxAge;

@@ -8,6 +8,8 @@ import type { ManyLoadContext } from './types';
 interface Wanted<K> {
   readonly key: K;
   readonly signal: AbortSignal;
+  /** Told that its loader begins. */
+  readonly onBegun: (() => void) | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -31,7 +33,7 @@ export class Batch<K extends Key> {
 
   /** The loader of one key. */
   loaderOf(key: K): Load {
-    const load: Load = ({ signal }) => this.#want(key, signal);
+    const load: Load = ({ signal }, onBegun) => this.#want(key, signal, onBegun);
     load.slot = this.#slot;
     return load;
   }
@@ -42,9 +44,9 @@ export class Batch<K extends Key> {
     if (--this.#undecided === 0) this.#schedule();
   };
 
-  #want(key: K, signal: AbortSignal): Promise<unknown> {
+  #want(key: K, signal: AbortSignal, onBegun: (() => void) | undefined): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#wanted.push({ key, signal, resolve, reject });
+      this.#wanted.push({ key, signal, onBegun, resolve, reject });
       if (this.#undecided === 0) this.#schedule();
     });
   }
@@ -62,7 +64,7 @@ export class Batch<K extends Key> {
   #fire(): void {
     const all = this.#wanted;
     this.#wanted = [];
-    // The time of a key may have been over before the cache answered for the others. Who listens to the channel waits for its end.
+    // A key may have been given up before the cache answered for the others. Who listens to the channel waits for its end.
     for (const { signal, reject } of all) if (signal.aborted) reject(signal.reason);
     const wanted = all.filter(({ signal }) => !signal.aborted);
     if (wanted.length > 0) void this.#run(wanted);
@@ -77,7 +79,9 @@ export class Batch<K extends Key> {
       }, { once: true });
     }
     try {
-      const loaded = await this.#load(wanted.map(({ key }) => key), { signal: controller.signal });
+      const loading = this.#load(wanted.map(({ key }) => key), { signal: controller.signal });
+      for (const { onBegun } of wanted) onBegun?.();
+      const loaded = await loading;
       this.#give(wanted, loaded);
     } catch (error) {
       for (const { reject } of wanted) reject(error);

@@ -373,15 +373,29 @@ function keepOf(stale: number, staleIfError = stale): number {
 
 const LONGEST_KEEP = 5 * 365 * 24 * 60 * 60;
 
-/** How long a value is fresh. @throws MemcacheIllegalInputError when the user's function does not return a number */
+/** How long a value is fresh. @throws MemcacheIllegalInputError when the user's function throws, or does not return a number */
 export function expireOf(expire: EntrySettings['expire'], value: unknown, key: Key): number {
   if (typeof expire === 'number') return expire;
-  const seconds: unknown = expire(value, key);
+  const seconds: unknown = asked('expire', () => expire(value, key));
   if (typeof seconds !== 'number' || Number.isNaN(seconds) || seconds > MAX_SECONDS) {
     throw new MemcacheIllegalInputError('expire must return a number of seconds');
   }
   // Rounded away from 0, which would be for ever.
   return seconds < 0 ? -1 : Math.ceil(seconds);
+}
+
+/** The tags of a value. @throws MemcacheIllegalInputError when the user's function throws, or does not return names of tags */
+export function tagsOf(tags: EntrySettings['tags'], value: unknown): readonly string[] {
+  return typeof tags === 'function' ? tagList(asked('tags', () => tags(value))) : (tags ?? []);
+}
+
+/** What the user's function says; who hears of its error must know which option it came from. */
+function asked<R>(name: 'expire' | 'tags', ask: () => R): R {
+  try {
+    return ask();
+  } catch (cause) {
+    throw new MemcacheIllegalInputError(`the function ${name} has thrown; see cause`, { cause });
+  }
 }
 
 /** A list is copied: the caller may change it before what it is for has been loaded. */

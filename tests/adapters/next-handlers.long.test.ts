@@ -140,6 +140,25 @@ describeOverCaches('createCacheHandler', (cache) => {
     expect(await one.get('fetched', context)).toMatchObject({ lastModified: -1 });
   });
 
+  it.each(['missing', 'stale', 'old'])('the incremental cache: what is revalidated while it is made, since it was %s, is not kept', async (state) => {
+    const Handler = createCacheHandler(cache.client());
+    const page = (html: string): object => ({ kind: 'APP_PAGE', html, headers: { 'x-next-cache-tags': `tag-${state}` } });
+    const fetched = (html: string): object => ({ kind: 'FETCH', data: { body: html } });
+    const [one, two] = [new Handler(), new Handler()];
+    for (const [key, make] of [[`/${state}`, page], [`fetch-${state}`, fetched]] as const) {
+      const [tag, tags] = [`tag-${state}`, make === page ? [] : [`tag-${state}`]];
+      if (state !== 'missing') await new Handler().set(key, make('first'), { tags });
+      if (state === 'stale') await two.revalidateTag(tag, {});
+      const before = await one.get(key, { tags });
+      expect(before?.lastModified === -1 ? 'stale' : before === null ? 'missing' : 'old').toBe(state);
+      await two.revalidateTag(tag);
+      await one.set(key, make('outdated'), { tags });
+      expect(await two.get(key, { tags })).toBeNull();
+      await two.set(key, make('new'), { tags });
+      expect(await new Handler().get(key, { tags })).toMatchObject({ value: make('new') });
+    }
+  });
+
   it('an entry larger than an item is cut into pieces, and is a miss when one of them is lost', async () => {
     const client = cache.client({ maxValueSize: 4096 });
     const handler = createCacheHandler(client);

@@ -10,6 +10,11 @@ import { memcachedBinary, startMemcached, type MemcachedProcess } from '../suppo
 import { UserProject } from '../support/packed';
 import { urlOf } from './app-url';
 
+class Signal {
+  give: () => void = () => undefined;
+  readonly given = new Promise<void>((resolve) => (this.give = resolve));
+}
+
 /** The fixture with the packed package and Next.js, which is too large to be a dependency; undefined where it cannot be fetched. */
 function install(): UserProject | undefined {
   if (memcachedBinary() === undefined) return undefined;
@@ -35,6 +40,8 @@ const project = install();
   let memcached: MemcachedProcess;
   let data: Server;
   let version = 0;
+  /** Told of a question for the data, which is answered as it was then, once what is returned resolves. */
+  let onAsked: () => Promise<unknown> = () => Promise.resolve();
   let env: NodeJS.ProcessEnv;
   const stops: (() => Promise<unknown>)[] = [];
 
@@ -56,9 +63,20 @@ const project = install();
     return alone;
   }
 
+  /** The answer, once all that Next.js does after it has been done. */
+  const ask = async (server: string, path: string): Promise<string> => {
+    const answer = await (await fetch(server + path)).text();
+    expect(await (await fetch(`${server}/written`)).json()).toEqual({ done: true });
+    return answer;
+  };
+  const read = async (server: string, page: string): Promise<string> => /<p>(?:fetched|cached|static) (?:<!-- -->)?(v\d+)/.exec(await ask(server, page))?.[1] ?? 'nothing';
+
   beforeAll(async () => {
     memcached = await startMemcached();
-    data = createServer((_, response) => response.end(`v${++version}`)).listen(0, '127.0.0.1');
+    data = createServer((_, response) => {
+      const now = `v${++version}`;
+      void onAsked().then(() => response.end(now));
+    }).listen(0, '127.0.0.1');
     await once(data, 'listening');
     const { port } = data.address() as AddressInfo;
     env = { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1', SERVER: memcached.address, DATA: `http://127.0.0.1:${port}/` };
@@ -75,13 +93,6 @@ const project = install();
 
   it('both serve the same, and a tag that one revalidates is made anew at the next request to the other', async () => {
     const [one, two] = [await start(folder, program, 'start', '-p', '0', '-H', '127.0.0.1'), await start(deployed(), 'server.js')];
-    /** The answer, once all that Next.js does after it has been done. */
-    const ask = async (server: string, path: string): Promise<string> => {
-      const answer = await (await fetch(server + path)).text();
-      expect(await (await fetch(`${server}/written`)).json()).toEqual({ done: true });
-      return answer;
-    };
-    const read = async (server: string, page: string): Promise<string> => /<p>(?:fetched|cached|static) (?:<!-- -->)?(v\d+)/.exec(await ask(server, page))?.[1] ?? 'nothing';
     let before: string[] = [];
     for (let round = 0; round < 3; round++) {
       const now: string[] = [];
@@ -96,6 +107,24 @@ const project = install();
       expect(JSON.parse(await ask(two, '/revalidate'))).toEqual({ done: true });
     }
     expect(version).toBeLessThanOrEqual(12);
+  });
+
+  it('what is revalidated by one while the other makes it is made anew', async () => {
+    const [one, two] = [await start(folder, program, 'start', '-p', '0', '-H', '127.0.0.1'), await start(deployed(), 'server.js')];
+    for (const page of ['/', '/cached', '/static']) {
+      await read(one, page);
+      await ask(two, '/revalidate');
+      const [asked, answer] = [new Signal(), new Signal()];
+      onAsked = () => (asked.give(), answer.given);
+      const making = read(one, page);
+      await asked.given;
+      const outdated = version;
+      onAsked = () => Promise.resolve();
+      await ask(two, '/revalidate');
+      answer.give();
+      await making;
+      for (const server of [one, two]) expect([page, Number((await read(server, page)).slice(1))]).not.toEqual([page, outdated]);
+    }
   });
 
   it('handlers fit the types of Next.js', () => {

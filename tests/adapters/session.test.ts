@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import type { Request } from 'express';
 import expressSession from 'express-session';
-import { FallbackClient, ManualClock, MemcacheConnectError, MemcacheIllegalInputError, MemcacheSerdeError, RawSerde, Client, StructuredSerde } from '../../src';
+import { FallbackClient, ManualClock, MemcacheConnectError, MemcacheIllegalInputError, MemcacheSerdeError, RawSerde, Client, StructuredSerde, type Clock } from '../../src';
 import { MemcacheSessionStore } from '../../src/adapters/session';
 import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
@@ -54,6 +54,18 @@ class FastifySession {
   isModified(): boolean {
     return this.#isModified;
   }
+}
+
+/** Its methods, to be put beside others. */
+function bound(clock: ManualClock): Clock {
+  return {
+    now: () => clock.now(),
+    time: () => clock.time(),
+    setTimeout: (callback, delay) => clock.setTimeout(callback, delay),
+    setImmediate: (callback) => {
+      clock.setImmediate(callback);
+    },
+  };
 }
 
 describeOverCaches('MemcacheSessionStore', (cache) => {
@@ -160,6 +172,24 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
     clock.advance(2000);
     await store.set('late', { user: 'Bob' });
     expect(await store.get('late')).toEqual({ user: 'Bob' });
+  });
+
+  it.each(['back', 'forward'])('the id is free after a minute, and not before, also when the time of day is set %s meanwhile', async (way) => {
+    const clock = new ManualClock();
+    let moved = 0;
+    const client = cache.client({ clock: { ...bound(clock), time: () => clock.time() + moved } });
+    const store = promising(new MemcacheSessionStore(client));
+    const id = `set-${way}`;
+    await store.set(id, { user: 'Ada' });
+    const session = await store.get(id);
+    await store.destroy(id);
+    expect(await store.get(id)).toBeUndefined();
+    moved = way === 'back' ? -3_600_000 : 3_600_000;
+    await store.set(id, new FastifySession({ ...session, user: 'back' }, true));
+    expect(await client.get(`sess:${id}`)).toBeUndefined();
+    clock.advance(61_000);
+    await store.set(id, new FastifySession({ user: 'Bob' }, true));
+    expect(await store.get(id)).toEqual({ user: 'Bob' });
   });
 
   it('what no framework has found but the program itself sets is stored, whatever became of the session before', async () => {

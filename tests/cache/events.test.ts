@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { ReadThroughCache } from '../../src/cache';
+import { MemcacheIllegalInputError, TypedSerde, VersionedSerde } from '../../src';
+import { ReadThroughCache, type CacheEvent } from '../../src/cache';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { Fleet } from './support/fleet';
 
@@ -39,5 +40,29 @@ describe('context and listeners', () => {
       },
     });
     expect((await fleet.herd(1, 'k')).values).toEqual(['k@0']);
+  });
+
+  it('a value of another version is a miss, and no error', async () => {
+    const store = new MemoryStore();
+    const caches = [1, 2].map((version) => new ReadThroughCache(new EmbeddedClient(store, { serde: new VersionedSerde(new TypedSerde(), version) })));
+    for (const cache of caches) {
+      expect(await cache.get('k', () => 'value')).toBe('value');
+      await cache.close();
+    }
+    expect(caches[1]!.stats()).toMatchObject({ miss: 1, load: 1, stored: 1, 'decode-error': 0 });
+  });
+
+  it.each(['expire', 'tags'] as const)('a function %s that throws is named where it is heard of', async (name) => {
+    const events: CacheEvent[] = [];
+    const cache = new ReadThroughCache(new EmbeddedClient(), { observe: (event) => events.push(event) });
+    const cause = new TypeError("cannot read properties of undefined (reading 'x')");
+    const options = { [name]: () => { throw cause; } };
+    expect(await cache.get('k', () => 'value', options)).toBe('value');
+    await cache.close();
+    const said = expect.objectContaining({ message: `the function ${name} has thrown; see cause`, cause }) as unknown;
+    expect(events.filter(({ error }) => error !== undefined)).toEqual([{ type: 'store-error', key: 'k', error: said }]);
+    const set = cache.set('k', 'value', options);
+    await expect(set).rejects.toEqual(said);
+    await expect(set).rejects.toBeInstanceOf(MemcacheIllegalInputError);
   });
 });

@@ -18,12 +18,33 @@ describe('batches', () => {
     const first = fleet.processes[0]!.get('x');
     await fleet.clock.pass(10);
     const load = jest.fn((keys: readonly string[]) => [...keys]);
-    const late = fleet.processes[0]!.cache.getMany(['a', 'b'], load, { loadTimeout: 50 }).catch(() => 'late');
-    expect(await fleet.clock.until(late)).toBe('late');
+    const controller = new AbortController();
+    const gone = fleet.processes[0]!.cache.getMany(['a', 'b'], load, { signal: controller.signal }).catch(() => 'gone');
+    await fleet.clock.pass(50);
+    controller.abort();
+    expect(await fleet.clock.until(gone)).toBe('gone');
     await fleet.clock.until(first);
     await fleet.clock.pass(10);
     expect(load).not.toHaveBeenCalled();
     expect(fleet.processes[0]!.cache.stats().loads).toBe(0);
+  });
+
+  it('loadTimeout counts from when the loader of many keys is called: neither the wait for its turn, nor for what the cache has of other keys', async () => {
+    const fleet = new Fleet(1, 200, { maxLoads: 1, cacheTimeout: 500 });
+    const [process] = fleet.processes;
+    const { cache, line } = process!;
+    line.onCommand = (command) => (command.verb === 'mg' && command.firstKey === 'slow' ? fleet.clock.sleep(100) : undefined);
+    const first = process!.get('x');
+    await fleet.clock.pass(10);
+    const load = (keys: readonly string[]): Promise<string[]> => fleet.clock.sleep(40).then(() => [...keys]);
+    const queued = cache.getMany(['a', 'b'], load, { loadTimeout: 50 });
+    expect(await fleet.clock.until(queued)).toEqual(new Map([['a', 'a'], ['b', 'b']]));
+    await fleet.clock.until(first);
+    const waiting = cache.getMany(['quick', 'slow'], load, { loadTimeout: 50 });
+    expect(await fleet.clock.until(waiting)).toEqual(new Map([['quick', 'quick'], ['slow', 'slow']]));
+    const hung = cache.getMany(['c', 'd'], () => fleet.clock.sleep(60).then(() => []), { loadTimeout: 50 });
+    await expect(fleet.clock.until(hung)).rejects.toThrow(CacheLoadTimeoutError);
+    expect(cache.stats()).toMatchObject({ loads: 0, flights: 0, 'load-timeout': 2 });
   });
 
   it('a batch for which there is no room has not failed: its keys are loaded as soon as there is', async () => {
@@ -229,16 +250,21 @@ describe('getMany', () => {
   });
 
   it('a batch asks for no key that was given up before, and is aborted when all that it asks for are', async () => {
-    const fleet = new Fleet(1, 0, { loadTimeout: 50, cacheTimeout: 500 });
+    const fleet = new Fleet(1, 0, { loadTimeout: 100, cacheTimeout: 500, closeTimeout: 50 });
     const { cache, line } = fleet.processes[0]!;
-    // The server of one key answers much later than that of the other, whose time is over by then.
+    // The server of one key answers much later than that of the other, whose load was ended by then.
     line.onCommand = (command) => (command.verb === 'mg' && command.firstKey === 'slow' ? fleet.clock.sleep(100) : undefined);
     let loaded: { readonly keys: readonly string[]; readonly signal: AbortSignal } | undefined;
     const read = cache.getMany(['quick', 'slow'], (keys, { signal }) => {
       loaded = { keys, signal };
       return new Promise<never>(() => undefined);
     });
-    await expect(fleet.clock.until(read)).rejects.toThrow(CacheLoadTimeoutError);
+    read.catch(() => undefined);
+    await fleet.clock.pass(10);
+    const closed = cache.close();
+    await expect(fleet.clock.until(read)).rejects.toThrow('the cache was closed');
+    await fleet.clock.until(closed);
+    await fleet.clock.pass(300);
     expect(loaded?.keys).toEqual(['slow']);
     expect(loaded?.signal.aborted).toBe(true);
     expect(cache.stats()).toMatchObject({ loads: 0, flights: 0 });

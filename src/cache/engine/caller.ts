@@ -5,7 +5,8 @@ import type { SharedSlot } from './slots';
 
 /** Runs the user's loader. */
 export interface Load {
-  (context: { readonly key: Key; readonly signal: AbortSignal; readonly old: unknown }): unknown;
+  /** @param onBegun of a call for many keys: to be called when its loader is */
+  (context: { readonly key: Key; readonly signal: AbortSignal; readonly old: unknown }, onBegun?: () => void): unknown;
   /** Of a call for many keys: the one place among the loads that it takes for all of them. */
   slot?: SharedSlot;
 }

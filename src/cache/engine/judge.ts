@@ -2,6 +2,7 @@ import { NO_CAS } from '../../client/command';
 import type { EntrySettings } from '../cache-options';
 import type { Place } from '../exchange/leases';
 import { NO_GUARD, type Reply } from '../exchange/reply';
+import { MISS } from '../../serde/serde';
 import type { Zone } from '../types';
 import type { Bypass } from './bypass';
 import { leadOf } from './caller';
@@ -151,7 +152,9 @@ export class Judge implements Judging {
     const { loads, events } = this.#context;
     const { place, callers } = read;
     const lead = leadOf(callers) ?? read.lead;
-    events.emit('decode-error', place.key, { error: reply.unreadable });
+    // Of another version, as a `VersionedSerde` says, is not broken.
+    if (reply.unreadable === MISS) events.emit('miss', place.key);
+    else events.emit('decode-error', place.key, { error: reply.unreadable });
     const flight = loads.of(place.wireKey);
     if (flight?.isFor(reply.cas) === true) this.#bypass.join(flight, callers);
     // In an older cache: the first has a place for what is loaded.

@@ -126,8 +126,6 @@ export class Loads {
         this.#refuse(flight);
       } else {
         flight.turn = turn;
-        // Who asks for many keys waits for the time of a load in all.
-        if (lead.load.slot !== undefined) this.#limitLoad(flight);
         // The callback keeps the async context of the first caller, which is the present one.
         void turn.come.then(() => {
           if (flight.over) seats.give();
@@ -170,12 +168,14 @@ export class Loads {
         return flight.signal;
       },
     };
-    const call = (): unknown => lead.load(context);
+    const inBatch = lead.load.slot !== undefined;
+    // The loader of many keys waits for what the cache has of the others.
+    const call = (): unknown => (inBatch ? lead.load(context, () => { this.#limitLoad(flight); }) : lead.load(context));
     const run = background ? (): unknown => this.#resource.runInAsyncScope(call) : call;
     // In the context of the stores bound to the channel, its end too, as with Node's `tracePromise`.
     const begin = (): void => {
       const result = run();
-      this.#limitLoad(flight);
+      if (!inBatch) this.#limitLoad(flight);
       Promise.resolve(result).then(
         (value) => {
           this.#settle(flight, value, undefined, false);

@@ -1,6 +1,7 @@
+import { rejected } from '../../client/abort';
 import { MemcacheServerError, MemcacheUnexpectedCloseError } from '../../errors';
 import type { Random } from '../../runtime/random';
-import { expireOf, tagList } from '../cache-options';
+import { expireOf, tagsOf } from '../cache-options';
 import type { Events } from '../events';
 import type { Chunked, Chunks } from '../exchange/chunks';
 import type { Leases, NewEntry, Place } from '../exchange/leases';
@@ -148,11 +149,10 @@ export class Storing {
     if (tags === undefined || value === undefined) return typeof tags === 'function' ? '' : (flight.tags ?? '');
     if (typeof tags !== 'function') return flight.tags ?? '';
     try {
-      const names = tagList(tags(value));
+      const names = tagsOf(tags, value);
       return names.length === 0 ? '' : this.#context.versions.since(names, flight.startedAt);
     } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what the user's function threw
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 

@@ -4,7 +4,7 @@ import type { CallOptions, Executor } from '../../client/executor';
 import { MemcacheError, MemcacheIllegalInputError } from '../../errors';
 import type { Clock } from '../../runtime/clock';
 import type { Random } from '../../runtime/random';
-import { expireOf, tagList, type CacheSettings, type EntrySettings } from '../cache-options';
+import { expireOf, tagsOf, type CacheSettings, type EntrySettings } from '../cache-options';
 import type { Events } from '../events';
 import type { Chunked, Chunks } from '../exchange/chunks';
 import type { Gate } from '../exchange/gate';
@@ -93,7 +93,7 @@ export class Writes {
     // Serialized now: the caller may change the value before it is sent.
     const serialized = writer.serialize(target.key, value);
     const fresh = expireOf(settings.expire, value, target.key);
-    const names = typeof tags === 'function' ? tagList(tags(value)) : (tags ?? []);
+    const names = tagsOf(tags, value);
     return this.#inOrder(target, call, async () => {
       if (fresh < 0) {
         await this.#delete(target, call);
