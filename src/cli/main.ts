@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../runtime/message-of';
-import type { RunningServer } from './serve';
+import type { RunningServer } from './start';
 
 const HELP = `usage: tsmemcache <command> [options]
 
@@ -50,8 +50,14 @@ function complaint(args: readonly string[]): string {
 async function runServer(args: readonly string[]): Promise<void> {
   const { serve } = await import('./serve.js');
   // A signal may come as soon as the address is printed, or before.
+  const ended = new AbortController();
   const asked = new Promise<NodeJS.Signals>((resolve) => {
-    for (const signal of ENDS) process.once(signal, resolve);
+    for (const signal of ENDS) {
+      process.once(signal, () => {
+        resolve(signal);
+        ended.abort();
+      });
+    }
   });
   const failed = (): void => {
     process.exitCode = 1;
@@ -60,10 +66,18 @@ async function runServer(args: readonly string[]): Promise<void> {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
     failed,
+    ended: ended.signal,
   });
-  if (typeof running === 'number') process.exitCode = running;
-  // The log says why the last save failed, in its own format.
-  else asked.then((signal) => end(running, signal)).catch(failed);
+  // The log says why the last save failed.
+  if (typeof running !== 'number') asked.then((signal) => end(running, signal)).catch(failed);
+  else if (ended.signal.aborted) leave(await asked, running);
+  else process.exitCode = running;
+}
+
+/** Ends after a start that was given up: a look-up of a name, which cannot be, must not hold up the end. */
+function leave(by: NodeJS.Signals, status: number): void {
+  if (by === 'SIGHUP') endBy(by);
+  else process.exit(status);
 }
 
 /** Ends what runs. Signals that follow, as when Ctrl-C reaches npm too, do not end the process in the midst of its last save. */

@@ -57,6 +57,12 @@ export interface TlsFiles {
   readonly minVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 }
 
+/** The status when the snapshot is damaged or cannot be read. */
+export const EX_UNREADABLE = 1;
+
+/** memcached's status when the system refuses: it cannot listen, or not become the user (sysexits.h). */
+export const EX_OSERR = 71;
+
 /** Why the program cannot start: the option, and its rule. */
 export class UsageError extends Error {
   /** The exit status. */

@@ -1,15 +1,19 @@
 import { execFile } from 'node:child_process';
 import { lchownSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { UsageError } from './options';
+import { messageOf } from '../runtime/message-of';
+import { EX_OSERR, UsageError } from './options';
+
+/** Makes the process another user, and gives that user these files. @throws UsageError when the system refuses */
+export type UserChange = (files: readonly string[]) => void;
 
 /**
  * Looks up a user, so that the process can become that user later without waiting.
  *
- * @returns a function that makes the process that user, and gives that user the files it is told; undefined when it is that user already
+ * @returns undefined when it is that user already
  * @throws UsageError when there is no such user, or only root could become it
  */
-export async function userChange(name: string): Promise<((files: readonly string[]) => void) | undefined> {
+export async function userChange(name: string): Promise<UserChange | undefined> {
   if (!/^[a-z_][a-z0-9_.-]*\$?$/i.test(name)) throw new UsageError(`-u, --user: must be the name of a user, not ${JSON.stringify(name)}`);
   if (process.getuid === undefined) throw new UsageError('-u, --user: this system has no users to change to');
   const [uid, gid] = await Promise.all([idOf(name, '-u'), idOf(name, '-g')]);
@@ -17,11 +21,15 @@ export async function userChange(name: string): Promise<((files: readonly string
   if (own === uid) return undefined;
   if (own !== 0) throw new UsageError('-u, --user: only root can become another user');
   return (files) => {
-    // Others may write to the folder: what has become a link must not be followed.
-    for (const file of files) lchownSync(file, uid, gid);
-    process.setgid?.(gid);
-    (process as WithGroups).initgroups(name, gid);
-    process.setuid?.(uid);
+    try {
+      // Others may write to the folder: what has become a link must not be followed.
+      for (const file of files) lchownSync(file, uid, gid);
+      process.setgid?.(gid);
+      (process as WithGroups).initgroups(name, gid);
+      process.setuid?.(uid);
+    } catch (error) {
+      throw new UsageError(`-u, --user: cannot become ${name}: ${messageOf(error)}`, EX_OSERR);
+    }
   };
 }
 

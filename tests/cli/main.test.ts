@@ -1,11 +1,12 @@
 import { execFileSync, spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { buildSync } from 'esbuild';
+import { MemoryStore, Persistence } from '../../src/server';
 
 const ROOT = join(__dirname, '../..');
 const SRC = join(ROOT, 'src');
@@ -103,6 +104,42 @@ describe('the program', () => {
     let attempts = 1;
     // More items take longer.
     while (!(await isSavedThroughSignals(100_000 * attempts))) expect(++attempts).toBeLessThan(6);
+  });
+
+  /** What came of a signal in the midst of reading a snapshot; undefined when that was over before. */
+  async function endedWhileReading(signal: NodeJS.Signals, items: number): Promise<unknown[] | undefined> {
+    const file = join(folder, `read-${signal}`);
+    const store = new MemoryStore();
+    for (let i = 0; i < items; i++) store.store('set', `key${i}`, 'value', 0, 0);
+    const persistence = await Persistence.open(store, { file, interval: 0 });
+    await persistence.save();
+    store.close();
+    // What a crash has left is removed before anything is read.
+    const left = `${file}.tmp-1-1`;
+    writeFileSync(left, '');
+    const child = start('serve', '--port', '0', '--snapshot', file);
+    const exit = once(child, 'exit');
+    let told = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (told += text));
+    while (existsSync(left)) await setTimeout(1);
+    child.kill(signal);
+    const ending = await exit;
+    rmSync(file);
+    return told === '' ? ending : undefined;
+  }
+
+  it.each<[NodeJS.Signals, unknown[]]>([
+    ['SIGTERM', [0, null]],
+    ['SIGINT', [0, null]],
+    ['SIGHUP', [null, 'SIGHUP']],
+  ])('ends at %s although it has not read its snapshot yet', async (signal, ending) => {
+    let result: unknown[] | undefined;
+    // More items take longer.
+    for (let attempts = 1; result === undefined; attempts++) {
+      expect(attempts).toBeLessThan(6);
+      result = await endedWhileReading(signal, 50_000 * attempts);
+    }
+    expect(result).toEqual(ending);
   });
 
   (process.getuid?.() === 0 ? it : it.skip)('becomes another user before anybody is served', async () => {

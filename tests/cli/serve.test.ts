@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import dns from 'node:dns/promises';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { serve, type RunningServer } from '../../src/cli/serve';
+import { serve } from '../../src/cli/serve';
+import type { RunningServer } from '../../src/cli/start';
 import { hasIPv6 } from '../support/ipv6';
+import { freePort } from '../support/memcached';
 
 describe('serve', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
@@ -14,9 +16,11 @@ describe('serve', () => {
   let stdout = '';
   let stderr = '';
   let failures = 0;
+  let ended = new AbortController();
 
   beforeEach(() => {
     failures = 0;
+    ended = new AbortController();
     stdout = '';
     stderr = '';
   });
@@ -34,6 +38,7 @@ describe('serve', () => {
       stdout: (text) => (stdout += text),
       stderr: (text) => (stderr += text),
       failed: () => failures++,
+      ended: ended.signal,
     });
     if (typeof result !== 'number') running.push(result);
     return result;
@@ -256,6 +261,20 @@ describe('serve', () => {
     expect(stderr).toContain('EADDRINUSE');
   });
 
+  it('says so in the format of its log', async () => {
+    const server = await run('-p', '0');
+    if (typeof server === 'number') throw new Error(stderr);
+    const [port] = /\d+$/.exec(server.addresses[0] ?? '') ?? [''];
+    const damaged = join(folder, 'damaged.snapshot');
+    writeFileSync(damaged, 'something else');
+    for (const [status, text, ...args] of [[71, 'EADDRINUSE', '-p', port], [2, '--pidfile', '-p', '0', '-P', folder], [1, 'not a snapshot', '-p', '0', '--snapshot', damaged]] as const) {
+      stderr = '';
+      expect(await run('--log', 'json', ...args)).toBe(status);
+      const events = stderr.trim().split('\n').map((line) => JSON.parse(line) as { level: string; message: string });
+      expect(events.at(-1)).toMatchObject({ level: 'error', message: expect.stringContaining(text) as string });
+    }
+  });
+
   const describeOnUnix = process.platform === 'win32' ? it.skip : it;
 
   describeOnUnix('leaves a server that runs alone when it cannot start', async () => {
@@ -268,9 +287,47 @@ describe('serve', () => {
     expect(await run('-s', path, '--snapshot', file, '-l', 'no.such.host.invalid', '--redis-port', '0')).toBe(71);
     expect(existsSync(`${file}.tmp-1-1`)).toBe(true);
     expect(await run('-s', path, '--snapshot', file, '--redis-port', redis.replace(/.*:/, ''))).toBe(71);
+    expect(await run('-s', path, '--snapshot', file, '-P', join(folder, 'none', 'pid'))).toBe(2);
     const client = connect(path);
     client.setEncoding('latin1').end('mn\r\n');
     expect((await once(client, 'data'))[0]).toBe('MN\r\n');
+  });
+
+  describeOnUnix('undoes the steps of a start that fails', async () => {
+    const redis = await freePort();
+    const snapshot = join(folder, 'undone.snapshot');
+    const asked = ['-s', join(folder, 'none', 'socket'), '--redis-port', String(redis), '--snapshot', snapshot, '-P', join(folder, 'undone.pid')];
+    expect(await run(...asked)).toBe(71);
+    await expect(ask(`127.0.0.1:${redis}`, 'PING\r\n')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect(readdirSync(folder).filter((name) => name.startsWith('undone'))).toEqual([]);
+    expect(stdout).toBe('');
+  });
+
+  it('gives up a start when the process is to end, and leaves the snapshot as it is', async () => {
+    const file = join(folder, 'given-up.snapshot');
+    const first = await run('-p', '0', '--snapshot', file);
+    if (typeof first === 'number') throw new Error(stderr);
+    const sets = Array.from({ length: 20_000 }, (_, i) => `set key${i} 0 0 100 noreply\r\n${'x'.repeat(100)}\r\n`).join('');
+    expect(await ask(first.addresses[0] ?? '', `${sets}mn\r\n`)).toBe('MN\r\n');
+    await first.close();
+    const { ino, mtimeMs } = statSync(file);
+    stdout = '';
+    const pid = join(folder, 'given-up.pid');
+    const starting = run('-p', '0', '--snapshot', file, '-P', pid);
+    setImmediate(() => { ended.abort(); });
+    expect(await starting).toBe(0);
+    expect([stdout, stderr]).toEqual(['', '']);
+    expect(statSync(file)).toMatchObject({ ino, mtimeMs });
+    expect(existsSync(pid)).toBe(false);
+  });
+
+  it('gives it up while it waits for the address of a name', async () => {
+    const lookup = jest.spyOn(dns, 'lookup').mockReturnValue(new Promise(() => undefined) as never);
+    const starting = run('-p', '0', '-l', 'a.name');
+    ended.abort();
+    expect(await starting).toBe(0);
+    lookup.mockRestore();
+    expect([stdout, stderr]).toEqual(['', '']);
   });
 
   it('takes no address that is none', async () => {

@@ -1,5 +1,5 @@
 import { option, settingsOf, type OptionTable, type Settings } from '../../options/option';
-import { MILLISECONDS, STRING, checkValue, functionOf } from '../../options/rule';
+import { MILLISECONDS, STRING, SWITCH, checkValue, functionOf, objectWith } from '../../options/rule';
 import { STORE } from '../engine/store';
 
 /** Where a {@link Persistence} keeps its store, and how often. */
@@ -10,6 +10,14 @@ export interface PersistenceOptions {
   interval?: number | undefined;
   /** Called with a line when something went wrong: a snapshot was refused, a save failed, or items found no room. */
   log?: ((line: string) => void) | undefined;
+  /** Gives up a start under way: `open` rejects with its reason. Later it means nothing. */
+  signal?: AbortSignal | undefined;
+}
+
+/** How a {@link Persistence} ends. */
+export interface PersistenceCloseOptions {
+  /** Whether it saves once more, if something has changed. @default true */
+  save?: boolean | undefined;
 }
 
 /** The options of a {@link Persistence}. */
@@ -17,7 +25,11 @@ const PERSISTENCE_OPTIONS = {
   file: option(STRING, ''),
   interval: option(MILLISECONDS, 60_000),
   log: option(functionOf<(line: string) => void>(), () => {}),
+  signal: option(objectWith<AbortSignal>('an AbortSignal', 'throwIfAborted')),
 } satisfies OptionTable<PersistenceOptions>;
+
+/** The options of its end. */
+export const CLOSE_OPTIONS = { save: option(SWITCH, true) } satisfies OptionTable<PersistenceCloseOptions>;
 
 /**
  * The options with their defaults.

@@ -1,9 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
+import { settingsOf } from '../../options/option';
 import type { Clock, Timer } from '../../runtime/clock';
 import { messageOf } from '../../runtime/message-of';
 import type { MemoryStore } from '../engine/store';
 import { SnapshotError } from './format';
-import { checkPersistence, type PersistenceOptions } from './options';
+import { CLOSE_OPTIONS, checkPersistence, type PersistenceCloseOptions, type PersistenceOptions } from './options';
 import type { SaveControl } from './save-control';
 import { SnapshotFiles, unlessMissing } from './snapshot-files';
 import { readSnapshot, type Snapshot } from './snapshot-reader';
@@ -52,14 +53,16 @@ export class Persistence implements SaveControl {
    * name.
    *
    * @throws SnapshotError when no generation is intact; the system's error when a file cannot be read. Nothing is restored
-   *   then. MemcacheIllegalInputError naming an option that is not legal.
+   *   then. MemcacheIllegalInputError naming an option that is not legal. The reason of `signal` when that was aborted: the
+   *   store may hold a part of the items then.
    */
   static async open(store: MemoryStore, options: PersistenceOptions): Promise<Persistence> {
-    const { file, interval, log } = checkPersistence(store, options);
+    const { file, interval, log, signal } = checkPersistence(store, options);
+    signal?.throwIfAborted();
     const files = await SnapshotFiles.at(file);
     await files.removeUnfinished();
-    const snapshot = await readNewest(files, store.clock, log);
-    if (snapshot !== undefined) await restore(store, snapshot, log);
+    const snapshot = await readNewest(files, store.clock, log, signal);
+    if (snapshot !== undefined) await restore(store, snapshot, log, signal);
     return new Persistence(store, files, log, interval);
   }
 
@@ -109,22 +112,24 @@ export class Persistence implements SaveControl {
   }
 
   /**
-   * Stops saving, after one last save if something has changed. May be called again.
+   * Stops saving, after one last save if something has changed. May be called again: then it waits for the first.
    *
    * @throws as {@link save}
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+  async close(options: PersistenceCloseOptions = {}): Promise<void> {
+    const { save } = settingsOf(CLOSE_OPTIONS, options);
+    this.#closing ??= this.#close(save);
+    await this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #close(): Promise<void> {
+  async #close(save: boolean): Promise<void> {
     this.#timer?.close();
-    if (this.changes > 0 || this.saving) await this.save();
+    if (save && (this.changes > 0 || this.saving)) await this.save();
+    else await this.#running;
   }
 
   #save(): Promise<void> {
@@ -192,17 +197,18 @@ async function readNewest(
   files: SnapshotFiles,
   clock: Clock,
   log: (line: string) => void,
+  signal: AbortSignal | undefined,
 ): Promise<Snapshot | undefined> {
   let refused: SnapshotError | undefined;
   try {
-    const snapshot = await readSnapshot(files.path).catch(unlessMissing);
+    const snapshot = await readSnapshot(files.path, signal).catch(unlessMissing);
     if (snapshot !== undefined) return snapshot;
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error;
     refused = error;
     log(refused.message);
   }
-  const previous = await readSnapshot(files.previous).catch(unlessMissing);
+  const previous = await readSnapshot(files.previous, signal).catch(unlessMissing);
   if (previous === undefined) {
     if (refused !== undefined) throw refused;
     return undefined;
@@ -217,7 +223,7 @@ async function readNewest(
 }
 
 /** Puts the items of a complete snapshot into the store. */
-async function restore(store: MemoryStore, { header, items }: Snapshot, log: (line: string) => void): Promise<void> {
+async function restore(store: MemoryStore, { header, items }: Snapshot, log: (line: string) => void, signal: AbortSignal | undefined): Promise<void> {
   const { epoch } = store;
   const now = store.now();
   const flushAt = header.flushAt === 0 ? 0 : header.flushAt - epoch;
@@ -228,7 +234,10 @@ async function restore(store: MemoryStore, { header, items }: Snapshot, log: (li
   items.sort((left, right) => left.accessed - right.accessed || (left.cas < right.cas ? -1 : Number(left.cas > right.cas)));
   let refused = 0;
   for (const [index, item] of items.entries()) {
-    if (index > 0 && index % SLICE === 0) await turn(store.clock);
+    if (index > 0 && index % SLICE === 0) {
+      await turn(store.clock);
+      signal?.throwIfAborted();
+    }
     // Where the wall clock has been put back meanwhile, it was used a moment ago, not in the future.
     item.accessed = Math.floor(Math.min(item.accessed - epoch, now) / 1000);
     if (item.deadline !== 0) {

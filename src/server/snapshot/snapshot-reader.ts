@@ -16,15 +16,15 @@ export interface Snapshot {
  * Reads a snapshot.
  *
  * @throws SnapshotError when anything in it is wrong; the system's error when the file cannot be read;
- *   MemcacheIllegalInputError when it is not a file, but a pipe, a device or a folder
+ *   MemcacheIllegalInputError when it is not a file, but a pipe, a device or a folder; the reason of `signal` when that was aborted
  */
-export async function readSnapshot(path: string): Promise<Snapshot> {
+export async function readSnapshot(path: string, signal?: AbortSignal): Promise<Snapshot> {
   // Looked at first: a pipe without a writer would block one of Node's few threads for ever, and a socket cannot be opened at all.
   if (!(await stat(path)).isFile()) throw new MemcacheIllegalInputError(`file must be a regular file, or not be there yet; ${path} is something else`);
   const file = await open(path);
   try {
     const { size } = await file.stat();
-    return await new SnapshotReader(path, file, size).read();
+    return await new SnapshotReader(path, file, size, signal).read();
   } finally {
     await file.close();
   }
@@ -40,6 +40,7 @@ class SnapshotReader {
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #size: number;
+  readonly #signal: AbortSignal | undefined;
   /** One block at a time. */
   readonly #buffer: Buffer;
   readonly #items: Item[] = [];
@@ -50,16 +51,18 @@ class SnapshotReader {
   #crc = 0;
   #unfinished: Unfinished | undefined;
 
-  constructor(path: string, file: FileHandle, size: number) {
+  constructor(path: string, file: FileHandle, size: number, signal: AbortSignal | undefined) {
     this.#path = path;
     this.#file = file;
     this.#size = size;
+    this.#signal = signal;
     this.#buffer = Buffer.allocUnsafeSlow(Math.min(size, SIZE.fullBlock + SIZE.checksum));
   }
 
   async read(): Promise<Snapshot> {
     const header = await this.#readHeader();
     for (;;) {
+      this.#signal?.throwIfAborted();
       this.#partAt = this.#offset;
       const length = (await this.#next(SIZE.length)).readUInt32LE();
       if (length === 0) break;

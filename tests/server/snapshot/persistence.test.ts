@@ -386,6 +386,18 @@ describe('saves', () => {
     expect((await run(file)).store.size).toBe(1);
   });
 
+  it('not even then, where it is told so', async () => {
+    const file = freshFile();
+    const { store, persistence } = await run(file);
+    set(store, 'k', 'v');
+    await persistence.close({ save: false });
+    expect(suffixes(file)).toEqual([]);
+    // @ts-expect-error -- there is no such option
+    await expect(persistence.close({ safe: false })).rejects.toMatchObject({ code: 'MEMCACHE_ILLEGAL_INPUT' });
+    await persistence.close();
+    expect(suffixes(file)).toEqual([]);
+  });
+
   it('so that the file is there at every moment', async () => {
     const file = freshFile();
     const { store, persistence } = await run(file, { interval: 0 });
@@ -560,6 +572,30 @@ describe('a start', () => {
     rmSync(file);
     mkdirSync(file);
     await expect(run(file)).rejects.toMatchObject({ code: 'MEMCACHE_ILLEGAL_INPUT' });
+  });
+
+  it('is given up when its signal is aborted: at once, in the midst of reading, or of filling the store', async () => {
+    const file = freshFile();
+    const { store, persistence } = await run(file, { maxBytes: 2 ** 28 });
+    for (let i = 0; i < 10_000; i++) set(store, `key${i}`, 'x'.repeat(100));
+    await persistence.close();
+    const reason = new Error('enough');
+    await expect(Persistence.open(new MemoryStore(), { file, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const sizes = new Set<number>();
+    // Abort one turn of the event loop later each time, until it was too late.
+    for (let turns = 0; ; turns++) {
+      const given = new AbortController();
+      const filled = new MemoryStore();
+      const opening = Persistence.open(filled, { file, signal: given.signal, interval: 0 }).then(() => 'opened', (error: unknown) => error);
+      for (let i = 0; i < turns; i++) await new Promise(setImmediate);
+      given.abort(reason);
+      const result = await opening;
+      if (result === 'opened') break;
+      expect(result).toBe(reason);
+      sizes.add(filled.size);
+    }
+    expect(sizes).toContain(0);
+    expect(suffixes(file)).toEqual(['']);
   });
 
   it('needs the folder', async () => {
