@@ -9,6 +9,7 @@ import { Client, HashClient, PooledClient } from '../../src';
 import { TestAuthority } from '../support/certificates';
 import { failure } from '../support/contract';
 import { describeWithOpenssl } from '../support/describe';
+import { turns, VirtualClock } from '../support/virtual-clock';
 
 /** How each connection to `server` ended, in their order. A FIN comes after all that was sent; a reset says that nothing more is to come of it. */
 function endsAt(server: Server): string[] {
@@ -62,6 +63,52 @@ it.each<[string, (server: string) => Client]>([
   await closed;
   expect(ends[sockets.length - 1]).toBe('FIN');
   server.close();
+});
+
+describe('a connection whose calls were not answered in time, while the server cannot be reached', () => {
+  const CLIENTS: [string, (server: string, clock: VirtualClock) => Client][] = [
+    ['Client', (server, clock) => new Client(server, { timeout: 100, clock })],
+    ['PooledClient', (server, clock) => new PooledClient(server, { timeout: 100, clock })],
+  ];
+  let closed: boolean;
+  let client: Client;
+  let clock: VirtualClock;
+  let server: Server;
+
+  /** Makes a call that is not answered in time; the clock stands still afterwards. */
+  async function fallSilent(make: (server: string, clock: VirtualClock) => Client): Promise<void> {
+    closed = false;
+    server = createServer((socket) => socket.on('data', () => undefined).on('error', () => undefined).once('close', () => (closed = true)));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    clock = new VirtualClock();
+    client = make(`127.0.0.1:${(server.address() as AddressInfo).port}`, clock);
+    const error = failure(client.set('k', 'old'));
+    while (!(await isConnected())) await turns();
+    await clock.advance(100);
+    expect(await error).toMatchObject({ code: 'MEMCACHE_TIMEOUT', certainty: 'maybeExecuted' });
+    await turns(50);
+    expect(closed).toBe(false);
+  }
+
+  const isConnected = (): Promise<boolean> => new Promise((resolve) => { server.getConnections((_, count) => { resolve(count > 0); }); });
+
+  it.each(CLIENTS)('is ended by close(), without a wait: %s', async (_, make) => {
+    await fallSilent(make);
+    await client.close();
+    while (!closed) await turns();
+    server.close();
+  });
+
+  it.each(CLIENTS)('is ended after two minutes: %s', async (_, make) => {
+    await fallSilent(make);
+    await clock.advance(119_999);
+    await turns(50);
+    expect(closed).toBe(false);
+    await clock.advance(1);
+    while (!closed) await turns();
+    await client.close();
+    server.close();
+  });
 });
 
 it('a connection that never became usable does not take its place', async () => {
