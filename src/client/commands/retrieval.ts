@@ -79,7 +79,7 @@ export function forPairs<V>(serde: Deserializer<V>): Question<[V, string], [unde
 
 /** `get` or `gets` of one key. */
 export class GetCommand<R, None> extends JoinableGet<R | None> {
-  declare private readonly question: Question<R, None>;
+  declare protected readonly question: Question<R, None>;
 
   constructor(question: Question<R, None>, wireKey: string, key: Key) {
     super(wireKey, key);
