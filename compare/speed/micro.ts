@@ -6,7 +6,7 @@ import { replyRules } from '../../src/protocol/reply';
 import { RequestWriter, toBlock } from '../../src/protocol/request';
 import { murmur3, RendezvousHash } from '../../src/hash';
 import type { Command } from '../../src/client/command';
-import { GetCommand, GetManyCommand } from '../../src/client/commands/retrieval';
+import { forValues, GetCommand, GetManyCommand } from '../../src/client/commands/retrieval';
 import { StoreCommand } from '../../src/client/commands/storage';
 import { CompressedSerde, JsonSerde, PythonSerde, RawSerde, StructuredSerde, TypedSerde, type Serde } from '../../src/serde';
 
@@ -48,9 +48,9 @@ group('encode', () => {
   };
   const [key = ''] = KEYS;
   const hundred = KEYS.slice(0, 100);
-  const serde = new TypedSerde();
-  of('get', () => encode(new GetCommand(key, key, serde)));
-  of('getMany of 100', () => encode(GetManyCommand.get(hundred, hundred, serde)));
+  const values = forValues(new TypedSerde());
+  of('get', () => encode(new GetCommand(values, key, key)));
+  of('getMany of 100', () => encode(new GetManyCommand(values, hundred, hundred)));
   for (const [size, text] of [['100 B', value], ['4 KB', value.repeat(41)]] as const) {
     const item = { block: toBlock(text), flags: 16, exptime: 0 };
     of(`set of ${size}`, () => encode(new StoreCommand('set', key, key, item, false)));

@@ -4,14 +4,6 @@ import { MemcacheError, MemcachePartialError, type Certainty } from '../errors';
 const WEAKEST_FIRST: readonly Certainty[] = ['maybeExecuted', 'executed', 'notSent'];
 
 /**
- * The certainty of a call that took several attempts, or went to several servers: that of the attempt or part of which least is
- * known. A write that was lost once and refused later may have been executed.
- */
-function weakestCertainty(all: readonly Certainty[]): Certainty {
-  return WEAKEST_FIRST.find((certainty) => all.includes(certainty)) ?? 'notSent';
-}
-
-/**
  * The certainty of a call whose `parts` have all been answered but for `failures`: theirs, if all are alike. Otherwise a part of it
  * may have been executed, so that the whole must not be repeated lightly.
  */
@@ -22,12 +14,15 @@ export function certaintyOfParts(failures: readonly MemcacheError[], parts: numb
   return certainties.size === 1 ? only : 'maybeExecuted';
 }
 
-/** The last of the `failures` with the weakest certainty of all: the one error that is true of all of them. */
+/**
+ * The last of the `failures` with the weakest certainty of all: the one error that is true of a call that took several attempts, or
+ * went to several servers. A write that was lost once and refused later may have been executed.
+ */
 export function weakestFailure(failures: readonly unknown[]): unknown {
   const errors = failures.filter((failure) => failure instanceof MemcacheError);
   // An abort, or an error of user code, has no certainty and is passed on.
   if (errors.length < failures.length) return failures.find((failure) => !(failure instanceof MemcacheError));
-  const weakest = weakestCertainty(errors.map(({ certainty }) => certainty));
+  const weakest = WEAKEST_FIRST.find((certainty) => errors.some((error) => error.certainty === certainty));
   return errors.findLast(({ certainty }) => certainty === weakest);
 }
 
@@ -62,9 +57,8 @@ export class Failures {
 
   /** The error that carries all failures, and the result of the other parts. */
   toError(command: string, partial: unknown): MemcachePartialError {
-    const [cause] = this.#byServer.values();
     const failures = [...this.#byServer.values()];
     const certainty = certaintyOfParts(failures, failures.length + (this.#someAnswered ? 1 : 0));
-    return new MemcachePartialError(partial, this.#byServer, { command, cause, certainty });
+    return new MemcachePartialError(partial, this.#byServer, { command, cause: failures[0], certainty });
   }
 }

@@ -118,15 +118,10 @@ export interface ClientOptions<Out = CacheValue, In = Out> extends ConnectionOpt
 
 const CLOCK = objectWith<Clock>('a Clock', 'now', 'time', 'setTimeout', 'setImmediate');
 
-const KEEP_ALIVE = valueThat<boolean | number>(
-  `true, false or ${MILLISECONDS.is}`,
-  (value) => SWITCH.allows(value) || MILLISECONDS.allows(value),
-);
-
-const TLS = valueThat<boolean | TlsOptions>(
-  'true, false or an object of options for tls.connect',
-  (value) => SWITCH.allows(value) || isObject(value),
-);
+/** A switch, or what `rule` allows. */
+function switchOr<T>({ is, allows }: Rule<T>): Rule<boolean | T> {
+  return valueThat(`true, false or ${is}`, (value) => SWITCH.allows(value) || allows(value));
+}
 
 /** memcached splits `username password` at spaces, and the lines of its password file at the first colon. */
 const CREDENTIALS = {
@@ -155,8 +150,8 @@ export const CONNECTION_OPTIONS = {
   connectTimeout: option(MILLISECONDS, 1000),
   timeout: option(MILLISECONDS, 1000),
   noDelay: option(SWITCH, true),
-  keepAlive: option(KEEP_ALIVE, false),
-  tls: option(TLS),
+  keepAlive: option(switchOr(MILLISECONDS), false),
+  tls: option(switchOr(valueThat<TlsOptions>('an object of options for tls.connect', isObject))),
   auth: option(AUTH),
   maxPending: option(wholeNumber(1, 2 ** 30), 32_768),
   maxValueSize: option(wholeNumber(1, 2 ** 30, 'bytes'), DEFAULT_MAX_VALUE_SIZE),
@@ -169,11 +164,6 @@ export const CONNECTION_OPTIONS = {
 const PREFIX: Rule<string | Uint8Array> = valueThat(
   'a string or bytes',
   (value) => typeof value === 'string' || isBytes(value),
-);
-
-const IGNORE_ERRORS = valueThat<NonNullable<ClientOptions['ignoreErrors']>>(
-  'true, false or a function',
-  (value) => typeof value === 'boolean' || typeof value === 'function',
 );
 
 const DIAGNOSTICS = valueThat<DiagnosticsOptions>('{ key, sample }, a function and a number from 0 to 1', (value) => {
@@ -190,7 +180,7 @@ export const VALUE_OPTIONS = {
   keyPrefix: option(PREFIX, ''),
   allowUnicodeKeys: option(SWITCH, false),
   defaultNoreply: option(SWITCH, false),
-  ignoreErrors: option(IGNORE_ERRORS, false),
+  ignoreErrors: option(switchOr(functionOf<(error: MemcacheError) => void>()), false),
   callerStack: option(SWITCH, false),
   diagnostics: option(DIAGNOSTICS),
   maxValueSize: CONNECTION_OPTIONS.maxValueSize,

@@ -37,7 +37,7 @@ import {
   type MetaItem,
   type MetaWriteResult,
 } from './commands/meta-results';
-import { GatCommand, GatsCommand, GetCommand, GetManyCommand, GetsCommand, type ValueWithCas } from './commands/retrieval';
+import { forPairs, forValues, GatCommand, GetCommand, GetManyCommand, type Question, type ValueWithCas } from './commands/retrieval';
 import { CasCommand, lastOfEach, SetManyCommand, StoreCommand, type Entry, type Item, type StorageVerb } from './commands/storage';
 import { CallObserver } from './call-observer';
 import { locate } from './call';
@@ -77,6 +77,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** All of them as they were given, to be shown. */
   readonly #options: ClientOptions<Out, In>;
   readonly #serde: Serde<Out, In>;
+  readonly #values: Question<Out, undefined>;
+  readonly #pairs: Question<[Out, string], [undefined, undefined]>;
   readonly #keyRules: KeyRules;
   readonly #clock: Clock;
   readonly #maxValueSize: number;
@@ -102,6 +104,8 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     this.executor = proxy ? new ProxyGate(executor) : executor;
     // Where none was given, `Out` and `In` are its types.
     this.#serde = options.serde ?? (new TypedSerde() as Serde<CacheValue> as Serde<Out, In>);
+    this.#values = forValues(this.#serde);
+    this.#pairs = forPairs(this.#serde);
     this.#keyRules = { prefix: encodePrefix(keyPrefix, allowUnicodeKeys), allowUnicode: allowUnicodeKeys };
     this.#clock = clock;
     this.#maxValueSize = maxValueSize;
@@ -121,7 +125,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   get(key: Key, options?: CallOptions): Promise<Out | undefined> {
     // The hot path: no closure and no further promise.
     try {
-      const command = new GetCommand(encodeKey(key, this.#keyRules), key, this.#serde);
+      const command = new GetCommand(this.#values, encodeKey(key, this.#keyRules), key);
       checkOptions(options);
       const value = this.#execute(command, options);
       return this.#ignored === undefined ? value : this.#orMiss(value, undefined);
@@ -133,7 +137,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   /** The value of `key` and the token for a later `cas`; `[undefined, undefined]` on a miss. */
   gets<T extends Out = Out>(key: Key, options?: CallOptions): Promise<ValueWithCas<Fixed<T>>>;
   gets(key: Key, options?: CallOptions): Promise<ValueWithCas<Out>> {
-    return this.#read('gets', () => new GetsCommand(this.#encodeKey(key), key, this.#serde), options, [undefined, undefined]);
+    return this.#read('gets', () => new GetCommand(this.#pairs, this.#encodeKey(key), key), options, [undefined, undefined]);
   }
 
   /**
@@ -145,7 +149,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   gat(key: Key, expire: Expire, options?: CallOptions): Promise<Out | undefined> {
     return this.#read(
       'gat',
-      () => new GatCommand(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
+      () => new GatCommand(this.#exptime(expire), this.#values, this.#encodeKey(key), key),
       options,
       undefined,
     );
@@ -156,7 +160,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   gats(key: Key, expire: Expire, options?: CallOptions): Promise<ValueWithCas<Out>> {
     return this.#read(
       'gats',
-      () => new GatsCommand(this.#exptime(expire), this.#encodeKey(key), key, this.#serde),
+      () => new GatCommand(this.#exptime(expire), this.#pairs, this.#encodeKey(key), key),
       options,
       [undefined, undefined],
     );
@@ -166,7 +170,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   getMany<K extends Key, T extends Out = Out>(keys: Keys<K>, options?: CallOptions): Promise<Map<Widened<K>, Fixed<T>>>;
   getMany<T extends Out>(keys: Keys<string>, options?: CallOptions): Promise<Map<string, Fixed<T>>>;
   getMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, Out>> {
-    return this.#readMany('get', keys, options, (wireKeys, all) => GetManyCommand.get(wireKeys, all, this.#serde));
+    return this.#readMany(this.#values, keys, options);
   }
 
   /** Like {@link getMany}, each value with the token for a later `cas`. */
@@ -176,7 +180,7 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
   ): Promise<Map<Widened<K>, [value: Fixed<T>, cas: string]>>;
   getsMany<T extends Out>(keys: Keys<string>, options?: CallOptions): Promise<Map<string, [value: Fixed<T>, cas: string]>>;
   getsMany(keys: Iterable<Key>, options?: CallOptions): Promise<Map<Key, [Out, string]>> {
-    return this.#readMany('gets', keys, options, (wireKeys, all) => GetManyCommand.gets(wireKeys, all, this.#serde));
+    return this.#readMany(this.#pairs, keys, options);
   }
 
   // ── storage ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -533,18 +537,14 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
     return this.#ignored === undefined ? result : this.#orMiss(result, miss);
   }
 
-  #readMany<R>(
-    verb: string,
-    keys: Iterable<Key>,
-    options: CallOptions | undefined,
-    make: (wireKeys: string[], keys: readonly Key[]) => Command<Map<Key, R>>,
-  ): Promise<Map<Key, R>> {
+  #readMany<R>(question: Question<R>, keys: Iterable<Key>, options: CallOptions | undefined): Promise<Map<Key, R>> {
+    const { verb } = question;
     return this.#attempt(verb, () => {
       checkOptions(options);
       const all = keyList(keys);
       const wireKeys = all.map((key) => this.#encodeKey(key));
       const none = new Map<Key, R>();
-      return all.length === 0 ? Promise.resolve(none) : this.#read(verb, () => make(wireKeys, all), options, none);
+      return all.length === 0 ? Promise.resolve(none) : this.#read(verb, () => new GetManyCommand(question, wireKeys, all), options, none);
     });
   }
 

@@ -52,7 +52,7 @@ export class Histogram {
   snapshot(): Latency {
     const buckets: [number, number][] = [];
     this.#buckets?.forEach((count, index) => {
-      if (count > 0) buckets.push([upperBound(index), count]);
+      if (count > 0) buckets.push([lowerBound(index + 1), count]);
     });
     return latencyOf(buckets, this.#count, this.#sum, this.#max);
   }
@@ -64,10 +64,6 @@ function bucketOf(time: number): number {
   const octave = Math.floor(Math.log2(time));
   const within = Math.floor((time / 2 ** octave - 1) * PER_OCTAVE);
   return Math.min(Math.max((octave - FIRST_OCTAVE) * PER_OCTAVE + within, 0), BUCKETS - 1);
-}
-
-function upperBound(index: number): number {
-  return lowerBound(index + 1);
 }
 
 function lowerBound(index: number): number {

@@ -114,5 +114,5 @@ export function isText(buffer: Uint8Array, start: number, end: number, text: str
 
 /** Whether `text` is an unsigned decimal number that fits 64 bits. */
 export function isUint64(text: string): boolean {
-  return /^[0-9]{1,20}$/.test(text) && (text.length < 20 || BigInt(text) <= 0xffff_ffff_ffff_ffffn);
+  return /^[0-9]{1,20}$/.test(text) && (text.length < 20 || text <= '18446744073709551615');
 }

@@ -13,7 +13,7 @@ import {
 } from '../errors';
 import { isText, isUint64, latin1Slice, readDecimal, tokenEnd } from './bytes';
 import { FrameError, NO_BLOCK, OversizeError, type Frame, type FrameRules } from './frame';
-import { MAX_REPLY_LINE } from './limits';
+import { MAX_FLAGS, MAX_REPLY_LINE } from './limits';
 
 /**
  * How a client reads: blocks up to `maxValueSize` bytes, lines up to {@link MAX_REPLY_LINE}, CR LF only.
@@ -40,18 +40,17 @@ export function replyRules(maxValueSize: number, expectedKey: () => string | und
  *     CONFIG <name> <flags> <bytes>            config get cluster
  */
 function replyBlockLength(buffer: Buffer, start: number, end: number, limit: number): number {
+  const isMeta = isText(buffer, start, start + 3, 'VA ');
   let at: number;
-  if (buffer[start] === Ascii.V && buffer[start + 1] === Ascii.A) {
-    if (buffer[start + 2] === Ascii.Space) at = start + 3;
-    else if (isText(buffer, start, start + 6, 'VALUE ')) at = afterTwoTokens(buffer, start + 6, end);
-    else return NO_BLOCK;
-  } else if (isText(buffer, start, start + 7, 'CONFIG ')) {
-    at = afterTwoTokens(buffer, start + 7, end);
-  } else {
-    return NO_BLOCK;
+  if (isMeta) at = start + 3;
+  else if (isText(buffer, start, start + 6, 'VALUE ')) at = afterKeyAndFlags(buffer, start + 6, end);
+  else if (isText(buffer, start, start + 7, 'CONFIG ')) at = afterKeyAndFlags(buffer, start + 7, end);
+  else return NO_BLOCK;
+  const sizeEnd = tokenEnd(buffer, at, end);
+  const size = readNumber(buffer, at, sizeEnd);
+  if (size < 0 || !(isMeta || sizeEnd === end || isUint64(latin1Slice(buffer, sizeEnd + 1, end)))) {
+    throw new FrameError('the reply announces a value in a line that is not legal');
   }
-  const size = readDecimal(buffer, at, tokenEnd(buffer, at, end));
-  if (size < 0) throw new FrameError('the reply announces a value without a legal length');
   if (size > limit) {
     throw new OversizeError(`the reply announces a value of ${size} bytes; maxValueSize is ${limit}`);
   }
@@ -78,12 +77,16 @@ function foreseeValue(frame: Frame, buffer: Buffer, start: number, end: number, 
   let digit: number;
   for (; (digit = (buffer[at] ?? 0) - Ascii.Zero) >= 0 && digit <= 9; at++) flags = flags * 10 + digit;
   const sizeStart = at + 1;
-  if (at === keyEnd + 1 || at > keyEnd + MAX_DIGITS || buffer[at] !== Ascii.Space) return NO_BLOCK;
+  if (!isNumber(buffer, keyEnd + 1, at) || flags > MAX_FLAGS || buffer[at] !== Ascii.Space) return NO_BLOCK;
   let size = 0;
   for (at = sizeStart; (digit = (buffer[at] ?? 0) - Ascii.Zero) >= 0 && digit <= 9; at++) size = size * 10 + digit;
-  if (at === sizeStart || at >= sizeStart + MAX_DIGITS || size > limit) return NO_BLOCK;
+  if (!isNumber(buffer, sizeStart, at) || size > limit) return NO_BLOCK;
   let casStart = 0;
-  if (buffer[at] === Ascii.Space) for (casStart = ++at; (digit = (buffer[at] ?? 0) - Ascii.Zero) >= 0 && digit <= 9; at++);
+  if (buffer[at] === Ascii.Space) {
+    for (casStart = ++at; (digit = (buffer[at] ?? 0) - Ascii.Zero) >= 0 && digit <= 9; at++);
+    // Not every number of 20 digits fits 64 bits.
+    if (at === casStart || at - casStart > 19) return NO_BLOCK;
+  }
   if (at + 1 >= end || buffer[at] !== Ascii.Cr || buffer[at + 1] !== Ascii.Lf) return NO_BLOCK;
   frame.key = key;
   frame.flags = flags;
@@ -92,9 +95,22 @@ function foreseeValue(frame: Frame, buffer: Buffer, start: number, end: number, 
   return size;
 }
 
-/** Where the token after two tokens begins. */
-function afterTwoTokens(buffer: Buffer, start: number, end: number): number {
-  return tokenEnd(buffer, tokenEnd(buffer, start, end) + 1, end) + 1;
+/** Where the token after a key and flags begins; `end` when these are not legal. */
+function afterKeyAndFlags(buffer: Buffer, start: number, end: number): number {
+  const keyEnd = tokenEnd(buffer, start, end);
+  const flagsEnd = tokenEnd(buffer, keyEnd + 1, end);
+  const flags = readNumber(buffer, keyEnd + 1, flagsEnd);
+  return keyEnd > start && flags >= 0 && flags <= MAX_FLAGS ? flagsEnd + 1 : end;
+}
+
+/** As {@link readDecimal}, without leading zeros: no server writes them. */
+function readNumber(buffer: Buffer, start: number, end: number): number {
+  return isNumber(buffer, start, end) ? readDecimal(buffer, start, end) : -1;
+}
+
+/** Whether there are digits at all and the first of them is no leading zero, where all are digits. */
+function isNumber(buffer: Buffer, start: number, end: number): boolean {
+  return buffer[start] === Ascii.Zero ? end === start + 1 : end > start;
 }
 
 /** Whether the frame is a `VALUE` for exactly `key` (one character per byte), which a reply in step must be. */
@@ -116,9 +132,7 @@ export function isValueFor(frame: Frame, key: string): boolean {
 export function valueFlags(frame: Frame, keyLength: number): number {
   if (frame.key !== undefined) return frame.flags;
   const at = frame.start + 7 + keyLength;
-  const flags = readDecimal(frame.buffer, at, tokenEnd(frame.buffer, at, frame.end));
-  if (flags < 0) throw new FrameError('a VALUE line has no legal flags');
-  return flags;
+  return readDecimal(frame.buffer, at, tokenEnd(frame.buffer, at, frame.end));
 }
 
 /**
@@ -127,8 +141,8 @@ export function valueFlags(frame: Frame, keyLength: number): number {
  * @throws FrameError when the line has none
  */
 export function valueCas(frame: Frame): string {
-  const cas = frame.casStart > 0 && frame.key !== undefined ? latin1Slice(frame.buffer, frame.casStart, frame.end) : (frame.line().split(' ')[4] ?? '');
-  if (!isUint64(cas)) throw new FrameError('a VALUE line has no legal cas');
+  const cas = frame.casStart > 0 && frame.key !== undefined ? latin1Slice(frame.buffer, frame.casStart, frame.end) : frame.line().split(' ')[4];
+  if (cas === undefined) throw new FrameError('a VALUE line has no cas');
   return cas;
 }
 
@@ -248,6 +262,3 @@ function printable(frame: Frame): string {
   const shown = line.slice(0, 64).replace(/[^\x20-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
   return line.length > 64 ? `${shown}…` : shown;
 }
-
-/** More digits than any length or flags have: they are left to the general way, which refuses them. */
-const MAX_DIGITS = 16;

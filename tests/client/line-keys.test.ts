@@ -1,6 +1,6 @@
 import { Client } from '../../src';
 import { Call } from '../../src/client/call';
-import { GetCommand } from '../../src/client/commands/retrieval';
+import { forValues, GetCommand } from '../../src/client/commands/retrieval';
 import { ServerMeter } from '../../src/client/meter';
 import { CallQueue } from '../../src/client/wire/call-queue';
 import { connectSocket } from '../../src/client/wire/transport';
@@ -21,7 +21,7 @@ class Written {
   readonly #outbox = new Outbox(this.#queue, this.#request, 2 ** 30, meter);
 
   add(key: string, withdrawn = false): void {
-    const call: Call<unknown> = new Call<unknown>(new GetCommand(key, key, new RawSerde()), () => undefined);
+    const call: Call<unknown> = new Call<unknown>(new GetCommand(forValues(new RawSerde()), key, key), () => undefined);
     if (withdrawn) call.resolve(undefined, meter);
     this.#queue.push(call);
   }

@@ -112,7 +112,7 @@ const rows: Row[] = [
   ['the binary protocol', get, `\x81\0\0\0${'\0'.repeat(20)}\r\n`, UNREADABLE],
 
   // ── lengths ──
-  ...['-1', 'abc', '99999999999', '18446744073709551616', '1e3', '+5', '0x5', '5.0', '5,', ''].map(
+  ...['-1', 'abc', '99999999999', '18446744073709551616', '1e3', '+5', '0x5', '5.0', '5,', '', '05', '5 ', '5 x', '5  1', '5 1 1', '5 -1'].map(
     (length): Row => [`the length "${length}"`, get, `VALUE a 16 ${length}\r\nhello\r\nEND\r\n`, UNREADABLE],
   ),
   ['one byte more than announced', get, 'VALUE a 16 4\r\nhello\r\nEND\r\n', UNREADABLE],
@@ -137,10 +137,13 @@ const rows: Row[] = [
   ['VALUE alone', get, 'VALUE\r\nhello\r\nEND\r\n', UNREADABLE],
   ['VALUE without flags and length', get, 'VALUE a\r\nhello\r\nEND\r\n', UNREADABLE],
   ['VALUE without a length', get, 'VALUE a 16\r\nhello\r\nEND\r\n', UNREADABLE],
-  // The length is then read one token early.
-  ['VALUE with two blanks', get, 'VALUE  a 16 5\r\nhello\r\nEND\r\n', TIMED_OUT],
+  ['VALUE with two blanks', get, 'VALUE  a 16 5\r\nhello\r\nEND\r\n', UNREADABLE],
+  ['two blanks before the flags', get, 'VALUE a  16 5\r\nhello\r\nEND\r\n', UNREADABLE],
+  ['two blanks before the length', get, 'VALUE a 16  5\r\nhello\r\nEND\r\n', UNREADABLE],
+  ['a VALUE without a key', get, 'VALUE  16 5\r\nhello\r\nEND\r\n', UNREADABLE],
   ['flags that are no number', get, 'VALUE a xyz 5\r\nhello\r\nEND\r\n', UNREADABLE],
   ['negative flags', get, 'VALUE a -1 5\r\nhello\r\nEND\r\n', UNREADABLE],
+  ...['016', '00', '4294967296', '1.6', '+16', '0x10'].map((flags): Row => [`the flags "${flags}"`, get, `VALUE a ${flags} 5\r\nhello\r\nEND\r\n`, UNREADABLE]),
   ['a line without end', get, 'x'.repeat(9000), UNREADABLE],
   ['a VALUE line without end', get, `VALUE ${'a'.repeat(9000)}`, UNREADABLE],
 

@@ -42,13 +42,15 @@ const VALUES = [
   'VALUE kk 0 1\r\nx\r\n', 'VALUE  0 1\r\nx\r\n', 'VALUE j 0 1\r\nx\r\n',
   // Not as they should be.
   'VALUE k 0 1\nx\r\n', 'VALUE k 0 1 \r\nx\r\n', 'VALUE k  1\r\nx\r\n', 'VALUE k 0 \r\n\r\n', 'VALUE k x 1\r\nx\r\n', 'VALUE k 0 1x\r\nx\r\n', 'VALUE k 0 -1\r\n', 'VALUE k 0 1 x\r\nx\r\n',
-  'VALUE k 0 1 1 1\r\nx\r\n', 'VALUE k 1234567890123456 1\r\nx\r\n', 'VALUE k 0 0000000000000001\r\nx\r\n', 'VALUE k 0 1025\r\n', 'VALUE k 0 99999999999999999999\r\n',
+  'VALUE k 0 1 1 1\r\nx\r\n', 'VALUE k 0 1  1\r\nx\r\n', 'VALUE k 0 1 -1\r\nx\r\n', 'VALUE k 0  1\r\nx\r\n', 'VALUE k 01 1\r\nx\r\n', 'VALUE k 0 01\r\nx\r\n', 'VALUE k 0 00\r\n\r\n',
+  'VALUE k +1 1\r\nx\r\n', 'VALUE k 1.6 1\r\nx\r\n', 'VALUE k 0x1 1\r\nx\r\n', 'VALUE k 4294967296 1\r\nx\r\n', 'VALUE k 10 10 9999999999999999999\r\n0123456789\r\n', 'VALUE k 0 1 000000000000000000001\r\nx\r\n',
+  'VALUE k 1234567890123456 1\r\nx\r\n', 'VALUE k 0 0000000000000001\r\nx\r\n', 'VALUE k 0 1025\r\n', 'VALUE k 0 99999999999999999999\r\n',
   'VALUE k 0 1\r\nxy\r\n', 'VALUE k 0 1 18446744073709551616\r\nx\r\n', 'VALUEXk 0 1\r\nx\r\n', 'VALUR k 0 1\r\nx\r\n', 'VA 1 f0\r\nx\r\n', 'END\r\n', 'STORED\r\n', '\r\n',
 ];
 
 describe('a value that was foreseen', () => {
   it.each(VALUES)('is read as any other: %j', (value) => {
-    for (const key of ['k', 'kk', '']) {
+    for (const key of ['k', 'kk', 'j']) {
       for (let at = 0; at <= value.length; at++) expectSame(`${value}VALUE k 0 1\r\nx\r\nEND\r\n`, key, [at]);
     }
   });

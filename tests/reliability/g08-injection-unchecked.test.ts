@@ -1,6 +1,6 @@
 /** What the connection holds if a hostile key ever got past the key check: the commands are made by hand, unchecked. */
 import { MemcacheError, StringSerde } from '../../src';
-import { GetCommand } from '../../src/client/commands/retrieval';
+import { forValues, GetCommand } from '../../src/client/commands/retrieval';
 import { StoreCommand } from '../../src/client/commands/storage';
 import { Connection } from '../../src/client/connection';
 import { describeWithMemcached } from '../support/describe';
@@ -33,7 +33,7 @@ describeWithMemcached('commands whose keys nobody has checked', () => {
       const calls = Array.from({ length: KEYS }, (_, i) => {
         if (i === at) void store(key, block).catch(() => undefined);
         const asked = `k${i}`;
-        return connection.execute(new GetCommand(asked, asked, serde)).then(
+        return connection.execute(new GetCommand(forValues(serde), asked, asked)).then(
           (value) => {
             if (value === `value of ${asked}`) right++;
             // An injected command changes this one, and an injected get has a perfect reply, in which the others are missing.

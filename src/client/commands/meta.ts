@@ -60,11 +60,8 @@ export class MetaCommand {
 function checkFlags(flags: unknown): string[] {
   if (!Array.isArray(flags)) throw new MemcacheIllegalInputError('flags must be an array of tokens such as "v" or "T30"');
   const tokens = flags.map(checkFlag);
-  for (let i = 1; i < tokens.length; i++) {
-    const letter = tokens[i]?.charCodeAt(0);
-    for (let j = 0; j < i; j++) {
-      if (tokens[j]?.charCodeAt(0) === letter) throw new MemcacheIllegalInputError('flags must not name the same flag twice');
-    }
+  if (tokens.some((token, index) => tokens.findIndex((other) => other.charCodeAt(0) === token.charCodeAt(0)) < index)) {
+    throw new MemcacheIllegalInputError('flags must not name the same flag twice');
   }
   return tokens;
 }

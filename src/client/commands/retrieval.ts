@@ -35,133 +35,98 @@ export type ValueWithCas<V> = [value: V, cas: string] | [value: undefined, cas: 
 /** The reading half of a serde. */
 type Deserializer<V> = Serde<V, never>;
 
-/** Makes a result of a `VALUE` frame. */
-type Take<V, R> = (frame: Frame, keyLength: number, serde: Deserializer<V>, key: Key, verb: string) => R | typeof MISS;
-
-function takeValue<V>(frame: Frame, keyLength: number, serde: Deserializer<V>, key: Key, verb: string): V | typeof MISS {
-  return deserializeValue(serde, frame, valueFlags(frame, keyLength), keyText(key), verb);
+/** What is asked of each key, and what is made of the answer. */
+export interface Question<R, None = unknown> {
+  readonly verb: 'get' | 'gets';
+  /** The verb that also sets the time to live. */
+  readonly touchingVerb: 'gat' | 'gats';
+  /** Makes a result of a `VALUE` frame. */
+  take(frame: Frame, keyLength: number, key: Key, verb: string): R | typeof MISS;
+  withoutToken(hit: R): R;
+  /** The result for one key that is not there. */
+  none(): None;
+  isNone(result: R | None): boolean;
 }
 
-function takeValueWithCas<V>(
-  frame: Frame,
-  keyLength: number,
-  serde: Deserializer<V>,
-  key: Key,
-  verb: string,
-): [V, string] | typeof MISS {
-  const cas = valueCas(frame);
-  const value = takeValue(frame, keyLength, serde, key, verb);
-  return value === MISS ? MISS : [value, cas];
+/** Asks for values. */
+export function forValues<V>(serde: Deserializer<V>): Question<V, undefined> {
+  return {
+    verb: 'get',
+    touchingVerb: 'gat',
+    take: (frame, keyLength, key, verb) => deserializeValue(serde, frame, valueFlags(frame, keyLength), keyText(key), verb),
+    withoutToken: (value) => value,
+    none: () => undefined,
+    isNone: (value) => value === undefined,
+  };
 }
 
-function asItIs<R>(hit: R): R {
-  return hit;
+/** Asks for values with their tokens. */
+export function forPairs<V>(serde: Deserializer<V>): Question<[V, string], [undefined, undefined]> {
+  const { take } = forValues(serde);
+  return {
+    verb: 'gets',
+    touchingVerb: 'gats',
+    take: (frame, keyLength, key, verb) => {
+      const cas = valueCas(frame);
+      const value = take(frame, keyLength, key, verb);
+      return value === MISS ? MISS : [value, cas];
+    },
+    withoutToken: ([value]) => [value, NO_CAS],
+    none: () => [undefined, undefined],
+    isNone: ([, cas]) => cas === undefined,
+  };
 }
 
-function pairWithoutToken<V>(pair: ValueWithCas<V>): ValueWithCas<V>;
-function pairWithoutToken<V>(pair: [V, string]): [V, string];
-function pairWithoutToken([value]: readonly unknown[]): [unknown, string | undefined] {
-  return [value, NO_CAS];
-}
+/** `get` or `gets` of one key. */
+export class GetCommand<R, None> extends JoinableGet<R | None> {
+  declare protected readonly question: Question<R, None>;
 
-/** `get` of one key. */
-export class GetCommand<V> extends JoinableGet<V | undefined> {
-  get verb(): 'get' | 'gat' {
-    return 'get';
-  }
-
-  readonly #serde: Deserializer<V>;
-
-  constructor(wireKey: string, key: Key, serde: Deserializer<V>) {
+  constructor(question: Question<R, None>, wireKey: string, key: Key) {
     super(wireKey, key);
-    this.#serde = serde;
+    this.question = question;
   }
 
-  hit(frame: Frame): V | undefined {
-    const value = takeValue(frame, this.wireKey.length, this.#serde, this.key, this.verb);
-    return value === MISS ? undefined : value;
+  get verb(): 'get' | 'gets' | 'gat' | 'gats' {
+    return this.question.verb;
   }
 
-  miss(): undefined {
-    return undefined;
-  }
-}
-
-/** `gets` of one key. */
-export class GetsCommand<V> extends JoinableGet<ValueWithCas<V>> {
-  get verb(): 'gets' | 'gats' {
-    return 'gets';
+  hit(frame: Frame): R | None {
+    const hit = this.question.take(frame, this.wireKey.length, this.key, this.verb);
+    return hit === MISS ? this.miss() : hit;
   }
 
-  readonly #serde: Deserializer<V>;
-
-  constructor(wireKey: string, key: Key, serde: Deserializer<V>) {
-    super(wireKey, key);
-    this.#serde = serde;
+  miss(): None {
+    return this.question.none();
   }
 
-  hit(frame: Frame): ValueWithCas<V> {
-    const pair = takeValueWithCas(frame, this.wireKey.length, this.#serde, this.key, this.verb);
-    return pair === MISS ? this.miss() : pair;
+  override outcome(result: R | None): outcomes.Outcome {
+    return this.question.isNone(result) ? outcomes.MISS : outcomes.HIT;
   }
 
-  miss(): ValueWithCas<V> {
-    return [undefined, undefined];
-  }
-
-  override outcome([, cas]: ValueWithCas<V>): outcomes.Outcome {
-    return cas === undefined ? outcomes.MISS : outcomes.HIT;
-  }
-
-  protected override withoutToken(pair: ValueWithCas<V>): ValueWithCas<V> {
-    return pairWithoutToken(pair);
+  protected override withoutToken(hit: R): R {
+    return this.question.withoutToken(hit);
   }
 }
 
-/** The first version that knows `gat` and `gats`. */
-const GAT_SINCE = '1.5.3';
-
-/** `gat` of one key: reads it, and sets its time to live. */
-export class GatCommand<V> extends GetCommand<V> {
-  override get verb(): 'gat' {
-    return 'gat';
-  }
-
-  override get since(): string {
-    return GAT_SINCE;
-  }
-
+/** `gat` or `gats` of one key: reads it, and sets its time to live. */
+export class GatCommand<R, None> extends GetCommand<R, None> {
   readonly #exptime: number;
 
-  constructor(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>) {
-    super(wireKey, key, serde);
+  constructor(exptime: number, question: Question<R, None>, wireKey: string, key: Key) {
+    super(question, wireKey, key);
     this.#exptime = exptime;
   }
 
-  override get lineStart(): string {
-    return `gat ${this.#exptime}`;
-  }
-}
-
-/** `gats` of one key: reads it, and sets its time to live. */
-export class GatsCommand<V> extends GetsCommand<V> {
-  override get verb(): 'gats' {
-    return 'gats';
+  override get verb(): 'gat' | 'gats' {
+    return this.question.touchingVerb;
   }
 
   override get since(): string {
-    return GAT_SINCE;
-  }
-
-  readonly #exptime: number;
-
-  constructor(exptime: number, wireKey: string, key: Key, serde: Deserializer<V>) {
-    super(wireKey, key, serde);
-    this.#exptime = exptime;
+    return '1.5.3';
   }
 
   override get lineStart(): string {
-    return `gats ${this.#exptime}`;
+    return `${this.verb} ${this.#exptime}`;
   }
 }
 
@@ -200,21 +165,13 @@ function linesOf(wireKeys: readonly string[], lineStart: number, separate: boole
 /** What was found of each key, in the order of the keys. */
 type Found<R> = readonly (R | typeof MISS)[];
 
-/** What is asked of each key. */
-interface Question<V, R> {
-  readonly verb: 'get' | 'gets';
-  readonly serde: Deserializer<V>;
-  readonly take: Take<V, R>;
-  readonly withoutToken: (hit: R) => R;
-}
-
 /** `get` and `gets` of many keys, whatever is made of what is found. */
-abstract class RetrievalOfMany<V, R, Result> extends KeysCommand<Result, Found<R>> {
+abstract class RetrievalOfMany<R, Result> extends KeysCommand<Result, Found<R>> {
   get idempotent(): boolean {
     return true;
   }
 
-  declare protected readonly question: Question<V, R>;
+  declare protected readonly question: Question<R>;
   declare protected readonly wireKeys: readonly string[];
   declare readonly keys: readonly Key[];
   /** Whether each key has a line of its own. */
@@ -222,7 +179,7 @@ abstract class RetrievalOfMany<V, R, Result> extends KeysCommand<Result, Found<R
   /** Made when it is first written. */
   #lines: Lines | undefined;
 
-  constructor(question: Question<V, R>, wireKeys: readonly string[], keys: readonly Key[], separate = false) {
+  constructor(question: Question<R>, wireKeys: readonly string[], keys: readonly Key[], separate = false) {
     super();
     this.question = question;
     this.wireKeys = wireKeys;
@@ -254,8 +211,7 @@ abstract class RetrievalOfMany<V, R, Result> extends KeysCommand<Result, Found<R
 
   /** Reads the value of the key at `index`. */
   take(frame: Frame, index: number): R | typeof MISS {
-    const { take, serde, verb } = this.question;
-    return take(frame, (this.wireKeys[index] ?? '').length, serde, this.keys[index] ?? '', verb);
+    return this.question.take(frame, (this.wireKeys[index] ?? '').length, this.keys[index] ?? '', this.verb);
   }
 
   abstract resultOf(found: Found<R>): Result;
@@ -290,12 +246,12 @@ abstract class RetrievalOfMany<V, R, Result> extends KeysCommand<Result, Found<R
 }
 
 /** The part of a `getMany` that is for one of several servers. */
-class PartOfMany<V, R> extends RetrievalOfMany<V, R, Found<R>> {
+class PartOfMany<R> extends RetrievalOfMany<R, Found<R>> {
   override get onlyReads(): boolean {
     return true;
   }
 
-  override get separated(): PartOfMany<V, R> {
+  override get separated(): PartOfMany<R> {
     return new PartOfMany(this.question, this.wireKeys, this.keys, true);
   }
 
@@ -309,20 +265,8 @@ class PartOfMany<V, R> extends RetrievalOfMany<V, R, Found<R>> {
 }
 
 /** `get` and `gets` of many keys: a `Map` of the hits, keyed by the caller's own keys. */
-export class GetManyCommand<V, R> extends RetrievalOfMany<V, R, Map<Key, R>> {
-  static get<V>(wireKeys: readonly string[], keys: readonly Key[], serde: Deserializer<V>): KeysCommand<Map<Key, V>, unknown> {
-    return new GetManyCommand<V, V>({ verb: 'get', serde, take: takeValue, withoutToken: asItIs }, wireKeys, keys);
-  }
-
-  static gets<V>(
-    wireKeys: readonly string[],
-    keys: readonly Key[],
-    serde: Deserializer<V>,
-  ): KeysCommand<Map<Key, [V, string]>, unknown> {
-    return new GetManyCommand<V, [V, string]>({ verb: 'gets', serde, take: takeValueWithCas, withoutToken: pairWithoutToken }, wireKeys, keys);
-  }
-
-  override get separated(): GetManyCommand<V, R> {
+export class GetManyCommand<R> extends RetrievalOfMany<R, Map<Key, R>> {
+  override get separated(): GetManyCommand<R> {
     return new GetManyCommand(this.question, this.wireKeys, this.keys, true);
   }
 
@@ -358,8 +302,8 @@ export class GetManyCommand<V, R> extends RetrievalOfMany<V, R, Map<Key, R>> {
 }
 
 /** Servers answer the keys of a line in the order asked, so the key of a value is found by going forward only. */
-class ManyReader<V, R, Result> implements ReplyReader<Result> {
-  readonly #command: RetrievalOfMany<V, R, Result>;
+class ManyReader<R, Result> implements ReplyReader<Result> {
+  readonly #command: RetrievalOfMany<R, Result>;
   readonly #wireKeys: readonly string[];
   readonly #places: Lines['places'];
   /** Each line is answered by an `END` of its own. */
@@ -372,7 +316,7 @@ class ManyReader<V, R, Result> implements ReplyReader<Result> {
   /** Of each line that was refused. */
   readonly #refusals: MemcacheError[] = [];
 
-  constructor(command: RetrievalOfMany<V, R, Result>, { wireKeys, places, ends }: Lines) {
+  constructor(command: RetrievalOfMany<R, Result>, { wireKeys, places, ends }: Lines) {
     this.#command = command;
     this.#wireKeys = wireKeys;
     this.#places = places;
