@@ -65,7 +65,11 @@ export interface ConnectionOptions {
   proxy?: boolean | undefined;
   /** The source of time, for tests. @default the machine's */
   clock?: Clock | undefined;
-  /** How a byte stream to a server is opened, for tests and tunnels. @default sockets of node:net and node:tls */
+  /**
+   * How a byte stream to a server is opened, for tests and tunnels. If it throws, calls reject with `MemcacheConnectError`.
+   *
+   * @default sockets of node:net and node:tls
+   */
   connect?: Connect | undefined;
 }
 

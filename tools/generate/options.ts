@@ -21,6 +21,9 @@ import { POOL_OPTIONS } from '../../src/pool/connection-pool';
 import { COMPRESSED_OPTIONS } from '../../src/serde/compressed-serde';
 import { JSON_OPTIONS } from '../../src/serde/json-serde';
 import { PYTHON_OPTIONS } from '../../src/serde/python-serde';
+import { STORE_OPTIONS } from '../../src/server/engine/options';
+import { SERVER_OPTIONS } from '../../src/server/memcached/options';
+import { LISTENER_OPTIONS } from '../../src/server/net/options';
 import { INSTRUMENT_OPTIONS } from '../../src/telemetry/opentelemetry';
 import { PROMETHEUS_OPTIONS, STATS_OPTIONS } from '../../src/telemetry/prometheus';
 import { textTable } from '../page';
@@ -39,11 +42,14 @@ function group(title: string, file: string, type: string, table: object): Group 
   return { title, file: join(ROOT, 'src', file), type, table: table as AnyOptionTable };
 }
 
-const ownClientOptions = Object.fromEntries(Object.entries(CLIENT_OPTIONS).filter(([name]) => !(name in CONNECTION_OPTIONS)));
+/** The options that none of the other tables has. */
+function without(table: object, ...others: readonly object[]): object {
+  return Object.fromEntries(Object.entries(table).filter(([name]) => !others.some((other) => name in other)));
+}
 
 const GROUPS: readonly Group[] = [
   group('Every client: its connection', 'client/client-options.ts', 'ConnectionOptions', CONNECTION_OPTIONS),
-  group('Every client: keys, values and errors', 'client/client-options.ts', 'ClientOptions', ownClientOptions),
+  group('Every client: keys, values and errors', 'client/client-options.ts', 'ClientOptions', without(CLIENT_OPTIONS, CONNECTION_OPTIONS)),
   group('PooledClient, and HashClient with `usePooling`', 'pool/connection-pool.ts', 'PoolOptions', POOL_OPTIONS),
   group('HashClient', 'hash/hash-client.ts', 'HashClientOptions', HASH_OPTIONS),
   group('RendezvousHash', 'hash/placement/rendezvous.ts', 'RendezvousHashOptions', RENDEZVOUS_OPTIONS),
@@ -71,9 +77,16 @@ const GROUPS: readonly Group[] = [
 /** Those of `ReadThroughCache`, which has a page of its own. */
 export const CACHE_GROUPS: readonly Group[] = [
   group('Per cache and per call', 'cache/cache-options.ts', 'EntryOptions', ENTRY_OPTIONS),
-  group('Per cache', 'cache/cache-options.ts', 'CacheOptions', Object.fromEntries(Object.entries(CACHE_OPTIONS).filter(([name]) => !(name in ENTRY_OPTIONS)))),
+  group('Per cache', 'cache/cache-options.ts', 'CacheOptions', without(CACHE_OPTIONS, ENTRY_OPTIONS)),
   group('`l1`', 'cache/cache-options.ts', 'NearCacheOptions', NEAR_OPTIONS),
   group('`circuit`', 'cache/cache-options.ts', 'CircuitOptions', CIRCUIT_OPTIONS),
+];
+
+/** Those of a `MemcachedServer`, on the page of the embedded server. */
+export const SERVER_GROUPS: readonly Group[] = [
+  group('Where it listens, and limits', 'server/net/options.ts', 'ListenerOptions', LISTENER_OPTIONS),
+  group('What clients may do', 'server/memcached/options.ts', 'MemcachedServerOptions', without(SERVER_OPTIONS, LISTENER_OPTIONS, STORE_OPTIONS)),
+  group('Its store', 'server/engine/options.ts', 'MemoryStoreOptions', STORE_OPTIONS),
 ];
 
 /** What the docstring of an option says. */
@@ -108,6 +121,8 @@ function defaultCell(name: string, value: unknown, told: Told): string {
   const isPlain = ['number', 'string', 'boolean'].includes(typeof value);
   if (!isPlain) return told.byDefault ?? (told.optional ? 'none' : 'must be given');
   const plain = typeof value === 'string' ? `'${value}'` : String(value);
+  // An access mode is octal there.
+  if (Number(told.byDefault) === value) return `\`${told.byDefault ?? plain}\``;
   if (told.byDefault !== undefined && told.byDefault !== plain && !told.byDefault.startsWith(plain)) {
     throw new Error(`the docstring of ${name} says @default ${told.byDefault}; the table says ${plain}`);
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { doors, houseOf, importsOfSrc, picture, roomOf } from '../rooms';
 import { apiReport, unreleasedChanges } from './api';
 import { cpuPicture, cpuText, faultTotals } from './first-screen';
-import { CACHE_GROUPS, metaTables, optionTables } from './options';
+import { CACHE_GROUPS, metaTables, optionTables, SERVER_GROUPS } from './options';
 
 const DOCS = join(__dirname, '..', '..', 'docs');
 
@@ -59,6 +59,7 @@ function readme(): string {
 const pages: readonly (readonly [page: string, text: () => string])[] = [
   ['options.md', () => replacePart('options.md', 'options', optionTables())],
   ['cache.md', () => replacePart('cache.md', 'options', optionTables(CACHE_GROUPS))],
+  ['embedded-server.md', () => replacePart('embedded-server.md', 'options', optionTables(SERVER_GROUPS))],
   ['meta.md', () => replacePart('meta.md', 'options', metaTables())],
   ['architecture.md', () => replacePart('architecture.md', 'rooms', rooms())],
   ['api.md', report],

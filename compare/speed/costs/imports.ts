@@ -13,7 +13,7 @@ function timesOf(code: string): { wall: number; cpu: number } {
 
 /** What loading each entry of the package, and each peer, adds to the start of a bare node: medians of interleaved rounds. */
 export function importCosts(build: string, rounds: number): Cost[] {
-  const entries = { '../costs': 'index.js', './server': 'server/index.js', './embedded': 'embedded/index.js' };
+  const entries = { '.': 'index.js', './server': 'server/index.js', './embedded': 'embedded/index.js' };
   const subjects = [
     { name: 'bare node', code: '' },
     ...Object.entries(entries).map(([name, file]) => ({ name, code: `require(${JSON.stringify(join(build, file))})` })),

@@ -5,15 +5,15 @@ import { systemClock, type Clock } from '../../runtime/clock';
 
 /** How a {@link MemoryStore} is set up. */
 export interface MemoryStoreOptions {
-  /** Memory limit for all items, in bytes, overhead included. @default 64 MiB */
+  /** Memory limit for all items, in bytes, overhead included. @default 67108864: 64 MiB */
   maxBytes?: number | undefined;
-  /** Limit for one item, in bytes as memcached counts them: about 60 more than the value. @default 1 MiB */
+  /** Limit for one item, in bytes as memcached counts them: about 60 more than the value. @default 1048576: 1 MiB */
   maxItemSize?: number | undefined;
-  /** Whether a full store makes room by removing the items unused for longest; else it refuses new ones. @default true */
+  /** Whether a full store makes room by removing the items unused for longest; else it refuses new ones (`-M`). @default true */
   evict?: boolean | undefined;
-  /** Whether items have cas numbers; else they are all 0. @default true */
+  /** Whether items have cas numbers; else they are all 0 (`-C`). @default true */
   cas?: boolean | undefined;
-  /** @default the machine's clock */
+  /** The source of time, for tests: `ManualClock`. @default the machine's */
   clock?: Clock | undefined;
 }
 

@@ -10,7 +10,7 @@ export interface MemcachedServerOptions extends ListenerOptions, Omit<ServerCont
   shutdown?: boolean | undefined;
   /** Called when a client has ended the server with `shutdown`. @default closes this server */
   onShutdown?: (() => unknown) | undefined;
-  /** Makes commands fail, for tests of programs that use a cache; called before each command. */
+  /** What goes wrong, for tests of programs that use a cache: called before each command. `server.faults` changes it. */
   faults?: Faults | undefined;
 }
 

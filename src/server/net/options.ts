@@ -14,9 +14,9 @@ export interface ListenerOptions {
   path?: string | undefined;
   /** The access mode of the unix socket. @default 0o700 */
   pathMode?: number | undefined;
-  /** Serves only TLS, with these options. */
+  /** Options of `node:tls`; then the server speaks TLS only. */
   tls?: TlsOptions | undefined;
-  /** How many clients may be connected at once. @default 1024 */
+  /** How many clients may be connected at once; the next gets an error and is closed. @default 1024 */
   maxConnections?: number | undefined;
   /** Milliseconds after which a connection that completes no command is closed; 0 for never. @default 0 */
   idleTimeout?: number | undefined;

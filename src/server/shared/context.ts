@@ -7,11 +7,11 @@ import type { ExecuteHook } from './execution';
 
 /** What the clients of a server may do, in either protocol. */
 export interface SharedOptions {
-  /** The users who may log in, one or several; an empty array lets everybody in. @default [] */
+  /** Text authentication, as memcached's `-Y`: `{ username, password }`, or an array of these. An empty array lets everybody in. @default [] */
   auth?: Credentials | readonly Credentials[] | undefined;
-  /** Whether everything may be deleted at once (`flush_all`, FLUSHALL). @default true */
+  /** Whether everything may be deleted at once (`flush_all`, FLUSHALL; `-F`). @default true */
   flush?: boolean | undefined;
-  /** Whether keys may be listed (`lru_crawler metadump`, `stats cachedump`, KEYS, SCAN). @default true */
+  /** Whether keys may be listed (`lru_crawler metadump`, `stats cachedump`, KEYS, SCAN; `-X`). @default true */
   dump?: boolean | undefined;
   /**
    * Called with a line per event, if its level is not above `verbosity`.
@@ -19,7 +19,7 @@ export interface SharedOptions {
    * @default warnings, of level 0, go to `process.emitWarning`
    */
   log?: ((line: string, level: number) => void) | undefined;
-  /** Level of detail for `log`: 1 errors, 2 commands too. @default 0 */
+  /** What `log` is told: 0 warnings only, 1 events too, 2 commands too. @default 0 */
   verbosity?: number | undefined;
 }
 

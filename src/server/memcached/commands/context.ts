@@ -19,11 +19,13 @@ export interface ClusterConfig {
 /** What all sessions of a memcached server share, and what its commands may do. */
 export interface ServerContextOptions extends SharedOptions, MemoryStoreOptions {
   /**
-   * The items, in a store with options of its own: beside it those of a store are refused. By default a store made from the other
-   * options, which is closed with the server.
+   * The items, in a store that other servers may serve too; the caller closes it. It has options of its own, so those of a store are
+   * refused beside it.
+   *
+   * @default its own, made from the other options and closed with the server
    */
   store?: MemoryStore | undefined;
-  /** The cluster that this server is part of, told to clients that ask with `config get cluster`. */
+  /** The cluster that this server is part of: what `config get cluster` answers. `server.cluster` changes it. */
   cluster?: ClusterConfig | undefined;
   /** What the `shutdown` command does; without it the command is refused. */
   shutdown?: ((graceful: boolean) => void) | undefined;
