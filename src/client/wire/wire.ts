@@ -165,16 +165,14 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   /**
-   * Lets the calls that it has finish, then closes. Whoever calls this adds no more calls.
+   * Lets the calls that it has finish, then closes. To be called once, and no more calls are added then.
    *
    * @returns when the socket is closed
    */
   retire(): Promise<void> {
-    if (!this.#retired) {
-      this.#retired = true;
-      this.#setRef(true);
-      this.#settleDown();
-    }
+    this.#retired = true;
+    this.#setRef(true);
+    this.#settleDown();
     return this.#closed;
   }
 
