@@ -23,6 +23,10 @@ const ends: [what: string, connect: Connect][] = [
     handler.onClose(cause);
     return transport({});
   }],
+  ['tells of the end what the event of a socket does', (_address, _options, handler) => {
+    setImmediate(handler.onClose as (hadError: unknown) => void, true);
+    return transport({});
+  }],
   ['opens before it throws', (_address, _options, handler) => {
     handler.onOpen();
     throw cause;

@@ -424,6 +424,21 @@ describe('replies that are late', () => {
     await client.close();
   });
 
+  it('a connection whose server has answered and reads nothing more is given up when a call could not be sent in time', async () => {
+    server.next(async (connection) => {
+      connection.pause();
+      await connection.send('SERVER_ERROR out of memory storing object\r\n');
+      await connection.hold();
+    });
+    const client = new Client(server.address, { timeout: 300, maxValueSize: 20_000_000 });
+    // More than the system takes by itself.
+    expect(await failure(client.set('k', Buffer.alloc(20_000_000, 'x')))).toMatchObject(SERVER_ERROR);
+    expect(await failure(client.set('k', 'v', { noreply: true }))).toMatchObject({ ...TIMED_OUT, certainty: 'notSent' });
+    expect([...client.metrics().values()]).toMatchObject([{ pending: 0, connections: 0, state: 'failing' }]);
+    await expectUsable(client);
+    await client.close();
+  });
+
   it('no two of thousands of meta commands have the same opaque', async () => {
     const memory = new MemoryServer();
     const client = new Client('a', { connect: memory.connect });

@@ -6,13 +6,14 @@ export function whyUnreadable(error: unknown): string {
 
 /** One line for an error of the system; trying several addresses gives one that has the others in it, and no message. */
 export function whyClosed(cause: Error | undefined): string {
-  if (cause === undefined) return 'the server closed the connection';
+  // What `connect` of the user's own tells may be anything, such as the `hadError` of a socket.
+  if (!cause) return 'the server closed the connection';
   // Not by its class: it may be that of another realm.
   // OpenSSL's messages end with a line end.
-  const { errors } = cause as Partial<AggregateError>;
-  if (!Array.isArray(errors)) return cause.message.trim();
+  const { errors, message = String(cause) } = cause as Partial<AggregateError>;
+  if (!Array.isArray(errors)) return message.trim();
   const messages = errors.map((error: Partial<Error> | undefined) => error?.message ?? String(error as unknown));
-  return [...new Set(messages)].join(', ') || cause.message;
+  return [...new Set(messages)].join(', ') || message;
 }
 
 /** What to look at, where no connection could be made for this reason. */

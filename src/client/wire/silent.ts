@@ -33,6 +33,7 @@ export class SilentConnections {
 
   /** @param drops whether the server can be reached */
   end(drops: boolean): void {
-    for (const end of this.#ends) end(drops);
+    // Asked at each read.
+    if (this.#ends.size > 0) for (const end of this.#ends) end(drops);
   }
 }

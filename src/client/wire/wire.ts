@@ -165,16 +165,14 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   /**
-   * Lets the calls that it has finish, then closes. Whoever calls this adds no more calls.
+   * Lets the calls that it has finish, then closes. To be called once, and no more calls are added then.
    *
    * @returns when the socket is closed
    */
   retire(): Promise<void> {
-    if (!this.#retired) {
-      this.#retired = true;
-      this.#setRef(true);
-      this.#settleDown();
-    }
+    this.#retired = true;
+    this.#setRef(true);
+    this.#settleDown();
     return this.#closed;
   }
 
@@ -278,10 +276,14 @@ export class Wire implements Carrier, DeadlineKeeper {
     return this.#calls.next !== undefined || this.#request.size > 0;
   }
 
+  get #hasRoom(): boolean {
+    return this.#transport.backlog <= MAX_BACKLOG;
+  }
+
   /** Writes what may be written. */
   #flush(): void {
     this.#flushScheduled = this.#goesOn = false;
-    while (this.#state === 'ready' && this.#hasMore && this.#transport.backlog <= MAX_BACKLOG) {
+    while (this.#state === 'ready' && this.#hasMore && this.#hasRoom) {
       // The bytes of a call whose server had to be asked for its version first: it is written only now.
       if (this.#request.size > 0) this.#times.startAgain();
       if (!this.#outbox.encode(this.#owner.separately)) break;
@@ -350,7 +352,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     this.#times.endRead();
     this.#settleDown();
     // Room in the pipeline, or the end of what a raw command, or one that had to ask for the version, waited for.
-    if (this.#hasMore && this.#transport.backlog <= MAX_BACKLOG) this.#scheduleFlush();
+    if (this.#hasMore && this.#hasRoom) this.#scheduleFlush();
   }
 
   /** The call whose turn it is learns what was wrong with its reply, unless it was told; the others that the connection is gone. */
@@ -399,21 +401,24 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** Rejects what is late; a reply that has not come in time spoils the connection. */
   judge(verdict: Verdict): number {
     let earliest = Infinity;
-    const late: MemcacheTimeoutError[] = [];
+    let late: MemcacheTimeoutError | undefined;
+    let unsent: MemcacheTimeoutError | undefined;
     let wanted = false;
     for (const { call, written } of this.#calls) {
       if (!verdict.isDue(call)) {
         earliest = Math.min(earliest, verdict.dueAt(call));
         wanted ||= !call.settled;
       } else if (!written) {
-        if (!call.settled) call.reject(this.#timedOut(call, 'notSent'), this.meter);
+        if (!call.settled) call.reject((unsent = this.#timedOut(call, 'notSent')), this.meter);
       } else if (call.reader !== undefined) {
         const error = this.#timedOut(call, this.#outbox.isAsking(call) ? 'notSent' : 'maybeExecuted');
-        late.push(error);
+        late ??= error;
         call.reject(error, this.meter);
       }
     }
-    if (late.length > 0) this.#spoil(late[0]);
+    // A server that has answered all, and does not read: there would never be room again.
+    if (!this.#hasRoom && this.#calls.head === undefined) late ??= unsent;
+    if (late !== undefined) this.#spoil(late);
     else if (!wanted && this.#state !== 'ready') this.#cannotConnect('no call waits for it any more');
     return earliest;
   }
