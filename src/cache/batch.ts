@@ -1,15 +1,13 @@
 import { isMap, isNativeError } from 'node:util/types';
 import type { Key } from '../protocol/key';
-import type { Load } from './engine/caller';
+import type { Load, Part } from './engine/caller';
 import { SharedSlot, type Slots } from './engine/slots';
 import type { ManyLoadContext } from './types';
 
 /** One key of a batch that is to be loaded. */
 interface Wanted<K> {
   readonly key: K;
-  readonly signal: AbortSignal;
-  /** Told that its loader begins. */
-  readonly onBegun: (() => void) | undefined;
+  readonly part: Part;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -33,7 +31,7 @@ export class Batch<K extends Key> {
 
   /** The loader of one key. */
   loaderOf(key: K): Load {
-    const load: Load = ({ signal }, onBegun) => this.#want(key, signal, onBegun);
+    const load: Load = (_, part) => part && this.#want(key, part);
     load.slot = this.#slot;
     return load;
   }
@@ -44,9 +42,9 @@ export class Batch<K extends Key> {
     if (--this.#undecided === 0) this.#schedule();
   };
 
-  #want(key: K, signal: AbortSignal, onBegun: (() => void) | undefined): Promise<unknown> {
+  #want(key: K, part: Part): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#wanted.push({ key, signal, onBegun, resolve, reject });
+      this.#wanted.push({ key, part, resolve, reject });
       if (this.#undecided === 0) this.#schedule();
     });
   }
@@ -65,22 +63,21 @@ export class Batch<K extends Key> {
     const all = this.#wanted;
     this.#wanted = [];
     // A key may have been given up before the cache answered for the others. Who listens to the channel waits for its end.
-    for (const { signal, reject } of all) if (signal.aborted) reject(signal.reason);
-    const wanted = all.filter(({ signal }) => !signal.aborted);
+    for (const { part: { flight }, reject } of all) if (flight.over) reject(flight.reason);
+    const wanted = all.filter(({ part }) => !part.flight.over);
     if (wanted.length > 0) void this.#run(wanted);
   }
 
   async #run(wanted: readonly Wanted<K>[]): Promise<void> {
     const controller = new AbortController();
     let left = wanted.length;
-    for (const { signal } of wanted) {
-      signal.addEventListener('abort', () => {
-        if (--left === 0) controller.abort(signal.reason);
-      }, { once: true });
-    }
+    const onAbort = (reason: unknown): void => {
+      if (--left === 0) controller.abort(reason);
+    };
+    for (const { part } of wanted) part.flight.onAbort = onAbort;
     try {
       const loading = this.#load(wanted.map(({ key }) => key), { signal: controller.signal });
-      for (const { onBegun } of wanted) onBegun?.();
+      for (const { part } of wanted) part.onBegun();
       const loaded = await loading;
       this.#give(wanted, loaded);
     } catch (error) {

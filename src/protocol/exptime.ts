@@ -28,9 +28,15 @@ const FIRST_UNIX_TIME = 1e9;
  */
 export function encodeExptime(expire: unknown, clock: WallClock): number {
   if (expire === undefined || expire === 0) return 0;
-  if (isDate(expire)) return fromDate(expire, clock.time());
+  if (isDate(expire)) {
+    const time = expire.getTime();
+    const now = clock.time();
+    if (time <= now) return -1;
+    if (time > now) return dateOf(Math.ceil(time / 1000), Math.floor(now / 1000));
+    // What is no valid Date is neither.
+  }
   if (!isWholeNumber(expire, -Infinity, Infinity)) {
-    throw new MemcacheIllegalInputError('expire must be a whole number of seconds, or a Date');
+    throw new MemcacheIllegalInputError('expire must be a whole number of seconds, or a valid Date');
   }
   if (expire < 0) return -1;
   if (expire <= MAX_RELATIVE_EXPTIME) return expire;
@@ -39,11 +45,11 @@ export function encodeExptime(expire: unknown, clock: WallClock): number {
   }
   const now = Math.floor(clock.time() / 1000);
   if (expire > now) return expire;
-  return expire < FIRST_UNIX_TIME ? Math.min(now + expire, LAST_UNIX_TIME) : -1;
+  return expire < FIRST_UNIX_TIME ? dateOf(now + expire, now) : -1;
 }
 
-function fromDate(date: Date, now: number): number {
-  const time = date.getTime();
-  if (Number.isNaN(time)) throw new MemcacheIllegalInputError('expire must be a valid Date');
-  return time <= now ? -1 : Math.min(Math.ceil(time / 1000), LAST_UNIX_TIME);
+/** A Unix time as the server has it. Past the last one it is that, or where 30 days last longer, these: a server takes no more. */
+function dateOf(time: number, now: number): number {
+  if (time <= LAST_UNIX_TIME) return time;
+  return LAST_UNIX_TIME - now > MAX_RELATIVE_EXPTIME ? LAST_UNIX_TIME : Math.min(time - now, MAX_RELATIVE_EXPTIME);
 }

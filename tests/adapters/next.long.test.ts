@@ -43,6 +43,8 @@ const project = install();
   /** Told of a question for the data, which is answered as it was then, once what is returned resolves. */
   let onAsked: () => Promise<unknown> = () => Promise.resolve();
   let env: NodeJS.ProcessEnv;
+  let one: string;
+  let two: string;
   const stops: (() => Promise<unknown>)[] = [];
 
   function start(cwd: string, ...args: readonly string[]): Promise<string> {
@@ -81,6 +83,8 @@ const project = install();
     const { port } = data.address() as AddressInfo;
     env = { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1', SERVER: memcached.address, DATA: `http://127.0.0.1:${port}/` };
     await promisify(execFile)(process.execPath, [program, 'build'], { cwd: folder, env, timeout: 500_000 });
+    one = await start(folder, program, 'start', '-p', '0', '-H', '127.0.0.1');
+    two = await start(deployed(), 'server.js');
   });
 
   afterAll(async () => {
@@ -92,7 +96,6 @@ const project = install();
   });
 
   it('both serve the same, and a tag that one revalidates is made anew at the next request to the other', async () => {
-    const [one, two] = [await start(folder, program, 'start', '-p', '0', '-H', '127.0.0.1'), await start(deployed(), 'server.js')];
     let before: string[] = [];
     for (let round = 0; round < 3; round++) {
       const now: string[] = [];
@@ -110,7 +113,6 @@ const project = install();
   });
 
   it('what is revalidated by one while the other makes it is made anew', async () => {
-    const [one, two] = [await start(folder, program, 'start', '-p', '0', '-H', '127.0.0.1'), await start(deployed(), 'server.js')];
     for (const page of ['/', '/cached', '/static']) {
       await read(one, page);
       await ask(two, '/revalidate');

@@ -1,6 +1,7 @@
 import { runInNewContext } from 'node:vm';
-import { CacheLoadTimeoutError, Client, MemcacheOverloadedError } from '../../src';
-import type { CacheOptions } from '../../src/cache';
+import { CacheLoadTimeoutError, Client, MemcacheIllegalInputError, MemcacheOverloadedError } from '../../src';
+import { ReadThroughCache, type CacheOptions } from '../../src/cache';
+import { MemcachedServer } from '../../src/server';
 import { Fleet, Process } from './support/fleet';
 
 describe('batches', () => {
@@ -268,5 +269,27 @@ describe('getMany', () => {
     expect(loaded?.keys).toEqual(['slow']);
     expect(loaded?.signal.aborted).toBe(true);
     expect(cache.stats()).toMatchObject({ loads: 0, flights: 0 });
+  });
+
+  it('more keys than calls may wait at a time are read, loaded and stored part by part', async () => {
+    await using server = await MemcachedServer.start();
+    await using client = new Client(server.address, { maxPending: 4200 });
+    const cache = new ReadThroughCache(client, { namespace: 'many', cacheTimeout: 0 });
+    const keys = Array.from({ length: 9000 }, (_, i) => `k${i}`);
+    const load = jest.fn((some: readonly string[]) => some.map((key) => `${key}!`));
+    await expect(cache.getMany([...keys, 'not legal'], load)).rejects.toThrow(MemcacheIllegalInputError);
+    expect(load).not.toHaveBeenCalled();
+    for (let round = 0; round < 2; round++) {
+      expect(await cache.getMany(keys, load)).toEqual(new Map(keys.map((key) => [key, `${key}!`])));
+      await cache.close();
+      expect(load.mock.calls.map(([some]) => some.length)).toEqual([4096, 4096, 808]);
+    }
+    expect(cache.stats()).toMatchObject({ load: 9000, stored: 9000, hit: 9000, 'cache-error': 0, 'circuit-open': 0, flights: 0 });
+    const scope = cache.scope();
+    expect((await scope.getMany(keys, load)).size).toBe(9000);
+    const gone = cache.getMany(keys.map((key) => `${key}-new`), () => new Promise<never>(() => undefined), { signal: AbortSignal.timeout(20), abortUnused: true });
+    await expect(gone).rejects.toThrow('timeout');
+    expect(load).toHaveBeenCalledTimes(3);
+    await cache.close();
   });
 });

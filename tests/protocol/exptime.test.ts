@@ -33,6 +33,21 @@ it.each<[string, unknown, number]>([
   expect(encodeExptime(expire, clock)).toBe(exptime);
 });
 
+// The server keeps a signed 32-bit number: it has no later date, also when that has passed.
+it.each<[string, number, unknown, number]>([
+  ['a year before the last Unix time', 2 ** 31 - 1 - 365 * DAY, 400 * DAY, 2 ** 31 - 1],
+  ['31 days before the last Unix time', 2 ** 31 - 1 - 31 * DAY, 45 * DAY, 2 ** 31 - 1],
+  ['10 days before the last Unix time', 2 ** 31 - 1 - 10 * DAY, 45 * DAY, 30 * DAY],
+  ['10 days before the last Unix time, a Date', 2 ** 31 - 1 - 10 * DAY, new Date((2 ** 31 + 5 * DAY) * 1000), 15 * DAY + 1],
+  ['a year after the last Unix time', 2 ** 31 + 365 * DAY, 45 * DAY, 30 * DAY],
+  ['a year after the last Unix time, a week', 2 ** 31 + 365 * DAY, 7 * DAY, 7 * DAY],
+  ['a year after the last Unix time, a Date', 2 ** 31 + 365 * DAY, new Date((2 ** 31 + 366 * DAY) * 1000), DAY],
+  ['a year after the last Unix time, a Date far away', 2 ** 31 + 365 * DAY, new Date(8.64e15), 30 * DAY],
+  ['a year after the last Unix time, a Date that is over', 2 ** 31 + 365 * DAY, new Date((2 ** 31 + 364 * DAY) * 1000), -1],
+])('%s', (_, now, expire, exptime) => {
+  expect(encodeExptime(expire, { time: () => now * 1000 })).toBe(exptime);
+});
+
 it.each<[string, unknown]>([
   ['a fraction', 1.5],
   ['NaN', NaN],

@@ -5,10 +5,23 @@ import type { SharedSlot } from './slots';
 
 /** Runs the user's loader. */
 export interface Load {
-  /** @param onBegun of a call for many keys: to be called when its loader is */
-  (context: { readonly key: Key; readonly signal: AbortSignal; readonly old: unknown }, onBegun?: () => void): unknown;
+  /** @param part of a load of many keys */
+  (context: { readonly key: Key; readonly signal: AbortSignal; readonly old: unknown }, part?: Part): unknown;
   /** Of a call for many keys: the one place among the loads that it takes for all of them. */
   slot?: SharedSlot;
+}
+
+/** The load of one key as part of one of many. */
+export interface Part {
+  readonly flight: {
+    /** Whether it was given up, and why. */
+    readonly over: boolean;
+    readonly reason: unknown;
+    /** Told when it is given up. */
+    onAbort: ((reason: unknown) => void) | undefined;
+  };
+  /** To be called when the loader of all is. */
+  onBegun(): void;
 }
 
 /** An outdated value that a caller could get. */

@@ -48,6 +48,10 @@ export class Flight {
   epoch = 0;
   /** Tells those who listen that it has ended; undefined when nobody does, or all know. */
   tellEnd: ((failed: boolean, error: unknown) => void) | undefined = undefined;
+  /** Told when it is given up, as part of a load of many keys. */
+  onAbort: ((reason: unknown) => void) | undefined = undefined;
+  /** Why it was given up. */
+  reason: unknown = undefined;
   #controller: AbortController | undefined;
   /** The number of callers from which on those are looked for who have gone. */
   #sweepFrom = 64;
@@ -74,14 +78,18 @@ export class Flight {
 
   /** Made when the loader first reads it: most never do. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.over) this.#controller.abort(this.reason);
+    }
     return this.#controller.signal;
   }
 
   abort(reason: unknown): void {
     this.over = true;
-    this.#controller ??= new AbortController();
-    this.#controller.abort(reason);
+    this.reason = reason;
+    this.#controller?.abort(reason);
+    this.onAbort?.(reason);
   }
 
   /** Whether there is an old value, for its loader or for the caller that it was begun for. */

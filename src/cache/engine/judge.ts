@@ -168,7 +168,7 @@ export class Judge implements Judging {
     const { ttl } = reply;
     // Tokens do not expire, so it must be known for how long this one has been out, whoever holds it.
     const age = (reply.held || reply.won) && !reply.timed ? this.#sightings.age(read.place.wireKey, reply.cas, this.#context.clock.now()) : 0;
-    if (!reply.marked && (ttl === -1 || ttl >= settings.keep)) {
+    if (!reply.marked && (ttl === -1 || ttl >= settings.keep || isToldFresh(read, reply))) {
       if (reply.wanted) near?.onRead(read, reply);
       this.#hit(read, reply, reply.negative ? 'negative-hit' : 'hit', 'fresh');
       if (reply.won) this.#refreshInBackground(read, reply, 'fresh');
@@ -278,6 +278,14 @@ export class Judge implements Judging {
  */
 function endOf({ sentAt }: Read, seconds: number): number {
   return seconds < 0 ? Infinity : sentAt + (seconds - 1) * 1000;
+}
+
+/**
+ * Whether the server was asked for the token of what is no longer fresh, and has not said that there is one to be had. Of more than 30 days
+ * it is told the date, by the clock of this process, and answers with the time to live by its own: where they differ the token is right.
+ */
+function isToldFresh({ refresh, lead }: Read, { won, held }: Reply): boolean {
+  return refresh > 0 && refresh >= lead.settings.keep && !won && !held;
 }
 
 /** How old the value is, in milliseconds, if its time to live tells. */

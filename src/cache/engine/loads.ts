@@ -169,8 +169,7 @@ export class Loads {
       },
     };
     const inBatch = lead.load.slot !== undefined;
-    // The loader of many keys waits for what the cache has of the others.
-    const call = (): unknown => (inBatch ? lead.load(context, () => { this.#limitLoad(flight); }) : lead.load(context));
+    const call = (): unknown => (inBatch ? lead.load(context, { flight, onBegun: () => { this.#limitLoad(flight); } }) : lead.load(context));
     const run = background ? (): unknown => this.#resource.runInAsyncScope(call) : call;
     // In the context of the stores bound to the channel, its end too, as with Node's `tracePromise`.
     const begin = (): void => {

@@ -47,6 +47,9 @@ export interface LookupsContext {
   readonly serverOf: (place: Place) => string;
 }
 
+/** How many keys of a call are looked up at once: each is a call to the client, which refuses them from `maxPending` on, 32 768 by default. */
+const MOST_AT_ONCE = 4096;
+
 /** One key that a caller looks up. */
 interface Lookup {
   readonly place: Place;
@@ -59,11 +62,18 @@ interface Lookup {
   readonly onDecided?: () => void;
 }
 
+/** One of several keys that a caller looks up. */
+interface Target<K> {
+  /** The caller's own. */
+  readonly key: K;
+  readonly target: Place;
+}
+
 /** Several keys that were looked up at once. */
 export interface EachLookedUp {
   /** The result of each, in the order of the keys. */
   readonly results: readonly Promise<unknown>[];
-  /** Resolves when what was loaded for them is stored, at the latest after `cacheTimeout`. */
+  /** Resolves when what was loaded for them is stored, at the latest `cacheTimeout` after the load. */
   readonly stored: () => Promise<void>;
 }
 
@@ -84,11 +94,32 @@ export class Lookups {
     return this.#context.keys.isVersioned ? this.#getVersioned(lookup) : this.#get(lookup);
   }
 
-  /** Looks all keys up at once; the result of each is a promise of its own. */
+  /** Looks all keys up; the result of each is a promise of its own. */
   async getEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, settings: EntrySettings, signal: AbortSignal | undefined): Promise<EachLookedUp> {
-    if (list.length === 0) return { results: [], stored: () => Promise.resolve() };
-    const { keys, places, slots } = this.#context;
+    const { keys } = this.#context;
     const targets = list.map((key) => ({ key, target: keys.entry(key) }));
+    const getPart = (part: readonly Target<K>[]): Promise<EachLookedUp> => this.#getPart(part, load, settings, signal);
+    if (targets.length <= MOST_AT_ONCE) return getPart(targets);
+    // What was loaded is stored before the next are asked for.
+    const results: Promise<unknown>[] = [];
+    let before: Promise<void> = Promise.resolve();
+    for (let i = 0; i < targets.length; i += MOST_AT_ONCE) {
+      const part = targets.slice(i, i + MOST_AT_ONCE);
+      const looked = before.then(() => getPart(part));
+      before = looked.then(async (each) => {
+        await Promise.allSettled(each.results);
+        await each.stored();
+      }).catch(ignore);
+      for (const index of part.keys()) results.push(looked.then((each) => each.results[index]));
+    }
+    // Whoever looks at one of them later must not be too late.
+    for (const result of results) result.catch(ignore);
+    return { results, stored: () => before };
+  }
+
+  async #getPart<K extends Key>(targets: readonly Target<K>[], load: ManyLoader<K, unknown>, settings: EntrySettings, signal: AbortSignal | undefined): Promise<EachLookedUp> {
+    if (targets.length === 0) return { results: [], stored: () => Promise.resolve() };
+    const { keys, places, slots } = this.#context;
     const { rules, limit } = keys.isVersioned ? await untilAborted(places.rulesToRead(settings), signal) : { limit: settings.cacheTimeout };
     const wanted = new Map<string, { readonly place: Place; readonly key: K }>();
     const wireKeys = targets.map(({ key, target }) => {
@@ -102,7 +133,7 @@ export class Lookups {
       values.set(wireKey, this.#get({ place, load: batch.loaderOf(key), settings, signal, limit, onDecided: batch.decided }));
     }
     // Whoever looks at one of them later must not be too late.
-    for (const value of values.values()) value.catch(() => undefined);
+    for (const value of values.values()) value.catch(ignore);
     return {
       results: wireKeys.map((wireKey) => values.get(wireKey) ?? Promise.resolve(undefined)),
       stored: () => this.#stored([...wanted.keys()], settings),
@@ -268,5 +299,5 @@ export class Lookups {
 }
 
 function ignore(): void {
-  // Replaced before it can be called.
+  // Nothing is to be done.
 }
