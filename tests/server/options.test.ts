@@ -144,6 +144,7 @@ it('names that are unknown are refused with those that there are', async () => {
 });
 
 it.each([
+  [{ signal: new AbortController() }, 'signal must be an AbortSignal'],
   [{ interval: -1 }, `interval must be ${milliseconds}`],
   [{ interval: 2 ** 31 }, `interval must be ${milliseconds}`],
   [{ log: true }, 'log must be a function'],
