@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MemcacheIllegalInputError } from '../errors';
@@ -52,7 +53,7 @@ async function open(options: ServeOptions, io: ServeIo, log: Log, opened: Opened
   const { maxBytes, maxItemSize, evict, cas, pidFile, snapshot } = options;
   // What can be wrong is looked at before the snapshot, which may be that of a server that runs.
   const { auth, tls } = readFiles(options);
-  const { become, listeners, redisListeners } = await before(io.ended, lookUp(options));
+  const { become, listeners, redisListeners } = await before(io.ended, () => lookUp(options));
 
   let isServing = false;
   let hasPidFile = false;
@@ -114,16 +115,13 @@ async function lookUp({ user, listeners, redisListeners }: ServeOptions): Promis
   return { become, listeners: resolved, redisListeners: resolvedForRedis };
 }
 
-/** Waits for it, but not beyond the end: then it rejects with the reason. */
-async function before<T>(end: AbortSignal, promise: Promise<T>): Promise<T> {
-  const ended = new Promise<never>((_resolve, reject) => {
-    end.addEventListener('abort', () => {
-      reject(end.reason);
-    });
-  });
-  const result = await Promise.race([promise, ended]);
+/** Waits for what `begin` begins, but not beyond the end: then it rejects with the reason. */
+async function before<T>(end: AbortSignal, begin: () => Promise<T>): Promise<T> {
   end.throwIfAborted();
-  return result;
+  const begun = begin();
+  await Promise.race([begun, once(end, 'abort')]);
+  end.throwIfAborted();
+  return begun;
 }
 
 /** Waits for all of them, and rejects with the first failure. */

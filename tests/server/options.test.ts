@@ -138,12 +138,13 @@ it('names that are unknown are refused with those that there are', async () => {
     'there is no option "port"; the options are maxBytes, maxItemSize, evict, cas, clock',
   );
   expect(await refusal(() => Persistence.open(store, plain({ file: 'f', intervall: 1 })))).toBe(
-    'there is no option "intervall"; the options are file, interval, log',
+    'there is no option "intervall"; the options are file, interval, log, signal',
   );
   expect(await refusal(() => MemcachedServer.start(plain({ toString: 1 })))).toContain('there is no option "toString"');
 });
 
 it.each([
+  [{ signal: new AbortController() }, 'signal must be an AbortSignal'],
   [{ interval: -1 }, `interval must be ${milliseconds}`],
   [{ interval: 2 ** 31 }, `interval must be ${milliseconds}`],
   [{ log: true }, 'log must be a function'],

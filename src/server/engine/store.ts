@@ -4,7 +4,6 @@ import type { Clock } from '../../runtime/clock';
 import { CasNumbers } from './cas-numbers';
 import { Changes, type Watcher } from './changes';
 import { UNSIGNED, type Arithmetic } from './counter';
-import { Alarm, LEAST_PAUSE, SLICE_PAUSE } from './expiry';
 import {
   BINARY_KEY,
   FETCHED,
@@ -26,18 +25,11 @@ import { ItemTable } from './item-table';
 import { STORE_OPTIONS, type MemoryStoreOptions } from './options';
 import { PLAIN, type CountOutcome, type StoreMode, type StoreOutcome, type StoreRequest } from './outcomes';
 import { StoreStats } from './stats';
+import { Sweeper } from './sweeper';
 import { StoreTime } from './time';
 import type { ItemWalk } from './walk';
 
-/** How many expired items are removed in one go, before other work gets its turn. */
-const EXPIRY_SLICE = 1000;
-
 const MAX_INT32 = 2 ** 31 - 1;
-
-/** A timer would keep a store that nobody has any more, with all that is in it, until its last item has expired: months, perhaps. */
-const abandoned = new FinalizationRegistry<Alarm>((alarm) => {
-  alarm.close();
-});
 
 /**
  * Items in memory, within a limit with eviction in the order of use, and with expiry, both when an expired item is asked for and by
@@ -55,9 +47,7 @@ export class MemoryStore {
   readonly #changes = new Changes();
   readonly #items: ItemTable;
   readonly #casNumbers: CasNumbers;
-  readonly #alarm: Alarm;
-  /** When everything is to be removed, by a delayed `flush_all`; 0 for never. */
-  #flushAt = 0;
+  readonly #sweeper: Sweeper;
 
   /** @throws MemcacheIllegalInputError naming the option that is not legal */
   constructor(options: MemoryStoreOptions = {}) {
@@ -70,12 +60,7 @@ export class MemoryStore {
     this.#time = new StoreTime(clock);
     this.#items = new ItemTable(settings, this.#time, this.stats, this.#changes);
     this.#casNumbers = new CasNumbers(cas);
-    const reference = new WeakRef(this);
-    this.#alarm = new Alarm(clock, this.#time, () => {
-      const store = reference.deref();
-      if (store !== undefined) store.#sweep();
-    });
-    abandoned.register(this, this.#alarm);
+    this.#sweeper = new Sweeper(clock, this.#time, this.#items);
   }
 
   /** How many items there are, including expired ones that were not removed yet. */
@@ -124,7 +109,7 @@ export class MemoryStore {
 
   /** When everything is to be removed, in the store's time; 0 for never. */
   get flushAt(): number {
-    return this.#flushAt;
+    return this.#sweeper.flushAt;
   }
 
   /** The beginning of the store's time, in milliseconds since 1970: added to a deadline it gives a time of the wall clock. */
@@ -181,7 +166,7 @@ export class MemoryStore {
 
   /** The item; does not count as a use of it. */
   find(key: string): Item | undefined {
-    this.#clearWhenDue();
+    this.#sweeper.flushWhenDue();
     const item = this.#items.get(key);
     if (item === undefined) return undefined;
     if (item.deadline !== 0 && item.deadline <= this.#time.now()) {
@@ -194,7 +179,7 @@ export class MemoryStore {
 
   /** The item, for a listing: nothing is counted, and one that has expired stays where it is. */
   peek(key: string): Item | undefined {
-    this.#clearWhenDue();
+    this.#sweeper.flushWhenDue();
     const item = this.#items.get(key);
     return item === undefined || (item.deadline !== 0 && item.deadline <= this.#time.now()) ? undefined : item;
   }
@@ -216,8 +201,8 @@ export class MemoryStore {
 
   /** Every item that has not expired, oldest use first; the store must not change meanwhile. */
   *items(): IterableIterator<Item> {
+    if (this.#sweeper.isFlushDue) return;
     const now = this.#time.now();
-    if (this.#flushAt !== 0 && now >= this.#flushAt) return;
     for (let item = this.#items.oldest; item !== undefined; item = item.newer) {
       if (item.deadline === 0 || item.deadline > now) yield item;
     }
@@ -229,7 +214,7 @@ export class MemoryStore {
    * @throws Error when another walk is under way
    */
   beginWalk(): ItemWalk {
-    this.#clearWhenDue();
+    this.#sweeper.flushWhenDue();
     return this.#items.beginWalk();
   }
 
@@ -245,8 +230,7 @@ export class MemoryStore {
    */
   resume(lastCas: number, flushAt: number): void {
     this.#casNumbers.continueAbove(lastCas);
-    this.#flushAt = flushAt;
-    this.#schedule();
+    this.#sweeper.flushAt = flushAt;
   }
 
   /**
@@ -258,7 +242,7 @@ export class MemoryStore {
     if (sizeOf(item, this.cas) > this.maxItemSize || this.#items.get(item.key) !== undefined || !this.#items.add(item)) return false;
     if (!this.cas || item.cas === 0) item.cas = this.#casNumbers.next();
     this.#items.updateDeadline(item);
-    this.#schedule();
+    this.#sweeper.schedule();
     return true;
   }
 
@@ -305,7 +289,7 @@ export class MemoryStore {
     this.#changes.announce(item);
     item.deadline = deadline;
     this.#items.updateDeadline(item);
-    this.#schedule();
+    this.#sweeper.schedule();
   }
 
   /** Marks an item as stale, so that the next reader wins the right to refill it, and gives it a new cas. */
@@ -370,13 +354,11 @@ export class MemoryStore {
    * @param delay in seconds, read like an exptime; 0 or less for now
    */
   flushAll(delay = 0): void {
-    this.#flushAt = 0;
     if (delay > 0) {
       this.#changes.announceOther();
-      this.#flushAt = this.deadline(delay);
-      this.#schedule();
+      this.#sweeper.flushAt = this.deadline(delay);
     } else {
-      this.#clear();
+      this.#sweeper.flush();
     }
   }
 
@@ -392,7 +374,7 @@ export class MemoryStore {
 
   /** Stops the timer for good. The items can still be read, and expire when they are asked for. */
   close(): void {
-    this.#alarm.close();
+    this.#sweeper.close();
   }
 
   #put(
@@ -475,29 +457,8 @@ export class MemoryStore {
     this.stats.totalItems++;
     if (item.deadline !== 0 || item.heapIndex >= 0) {
       this.#items.updateDeadline(item);
-      this.#schedule();
+      this.#sweeper.schedule();
     }
-  }
-
-  #clearWhenDue(): void {
-    if (this.#flushAt !== 0 && this.#time.now() >= this.#flushAt) this.#clear();
-  }
-
-  #clear(): void {
-    this.#flushAt = 0;
-    this.#items.clear();
-  }
-
-  /** Sets the alarm for the next item that expires. */
-  #schedule(pause = LEAST_PAUSE): void {
-    let next = this.#items.firstDeadline;
-    if (this.#flushAt !== 0 && (next === 0 || this.#flushAt < next)) next = this.#flushAt;
-    if (next !== 0) this.#alarm.set(next, pause);
-  }
-
-  #sweep(): void {
-    this.#clearWhenDue();
-    this.#schedule(this.#items.expireDue(EXPIRY_SLICE) ? LEAST_PAUSE : SLICE_PAUSE);
   }
 }
 

@@ -34,7 +34,7 @@ export class Session extends CommandSession<Exchange> {
 
   /** @param id the connection's number */
   constructor(context: ServerContext, output: SessionOutput, limits: TurnLimits = {}, id = 1) {
-    super(context, new Exchange(context, output), limits, id);
+    super(context, new Exchange(context, output, limits), id);
     const { exchange } = this;
     const rules: FrameRules = {
       blockLength: (buffer, start, end) => this.#readLine(buffer, start, end),

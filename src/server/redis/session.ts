@@ -22,7 +22,7 @@ export class RedisSession extends CommandSession<RedisExchange> {
   #latest: Command | undefined;
 
   constructor(context: RedisContext, output: SessionOutput, limits: TurnLimits = {}, id = 1) {
-    super(context, new RedisExchange(context, output, id), limits, id);
+    super(context, new RedisExchange(context, output, limits, id), id);
     const { maxItemSize } = context.store;
     const bounds: RequestLimits = {
       maxArgument: maxItemSize,

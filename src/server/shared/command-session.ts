@@ -1,11 +1,8 @@
 import { commandChannel, type ExecutedMessage } from '../net/channels';
-import type { SocketSession, TurnLimits } from '../net/service';
+import type { SocketSession } from '../net/service';
 import type { Context } from './context';
 import type { CommandInfo, Execution } from './execution';
 import type { Replies } from './replies';
-
-/** This many keys of one command take less time than a command does. */
-const KEYS_PER_COMMAND = 4;
 
 /** A command with its place in the counts. */
 export interface NumberedCommand {
@@ -37,19 +34,14 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
   /** What the last {@link execute} has executed; undefined when the command was refused, or is kept for later. */
   protected executedCommand: NumberedCommand | undefined;
   readonly #context: Context;
-  readonly #maxCommands: number;
-  readonly #maxReplyBytes: number;
-  #commands = 0;
   /** Whether anybody listens to the channel of commands during this push. */
   #heard = false;
   #pending: Promise<void> | undefined;
 
-  protected constructor(context: Context, exchange: E, limits: TurnLimits, id: number) {
+  protected constructor(context: Context, exchange: E, id: number) {
     this.#context = context;
     this.exchange = exchange;
     this.id = id;
-    this.#maxCommands = limits.maxCommands ?? Infinity;
-    this.#maxReplyBytes = limits.maxReplyBytes ?? Infinity;
   }
 
   /** Whether the session is over: the client quit, or sent something that cannot be read. */
@@ -59,7 +51,7 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
 
   /** How many commands the last {@link push} executed. */
   get executed(): number {
-    return this.#commands;
+    return this.exchange.turn.commands;
   }
 
   /** Resolves when a command that is answered later has been answered; nothing is executed before that. */
@@ -78,14 +70,10 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     const { exchange } = this;
     if (exchange.ended) return end;
     if (this.#pending !== undefined) return start;
-    this.#commands = 0;
     this.#heard = commandChannel.hasSubscribers;
-    exchange.produced = 0;
-    exchange.looked = 0;
     const { store, hook } = this.#context;
     // A hook may hold back the reply of a command, which must then be complete.
-    exchange.maxBytes = hook === undefined ? this.#maxReplyBytes : Infinity;
-    exchange.maxKeys = hook === undefined ? this.#maxCommands * KEYS_PER_COMMAND : Infinity;
+    exchange.turn.begin(hook === undefined);
     // A hook may be a test that moves the clock.
     if (hook === undefined) store.beginTurn();
     let at = end;
@@ -116,8 +104,8 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- execute() has set it, if it was not refused
     if (this.executedCommand !== undefined) this.count(this.executedCommand, since);
     if (answered !== undefined) this.#wait(answered);
-    this.#commands++;
-    if (this.#hadEnough || exchange.ended || answered !== undefined || exchange.rest !== undefined) this.reader.stop();
+    exchange.turn.commands++;
+    if (exchange.turn.isOver || exchange.ended || answered !== undefined || exchange.rest !== undefined) this.reader.stop();
   }
 
   /** Executes the command that the reader has read; the promise settles when its answer comes later. */
@@ -164,17 +152,11 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
     const { exchange } = this;
     exchange.rest = undefined;
     // It counts as a command of this turn: its client is not idle.
-    this.#commands = 1;
+    exchange.turn.commands = 1;
     rest();
     const from = start + 1;
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it may have left a rest once more
-    return this.#hadEnough || exchange.rest !== undefined ? from : this.reader.push(buffer, from, end);
-  }
-
-  /** Whether this turn has done its share, and it is the turn of other clients. */
-  get #hadEnough(): boolean {
-    const { produced, looked, maxKeys } = this.exchange;
-    return this.#commands >= this.#maxCommands || produced >= this.#maxReplyBytes || looked >= maxKeys;
+    return exchange.turn.isOver || exchange.rest !== undefined ? from : this.reader.push(buffer, from, end);
   }
 
   #execution(): Execution {
@@ -185,7 +167,6 @@ export abstract class CommandSession<E extends Replies> implements SocketSession
       execute: () => this.execute(),
     };
   }
-
 
   #wait(answered: Promise<void>): void {
     this.#pending = answered

@@ -3,15 +3,13 @@ import { settingsOf } from '../../options/option';
 import type { Clock, Timer } from '../../runtime/clock';
 import { messageOf } from '../../runtime/message-of';
 import type { MemoryStore } from '../engine/store';
+import { ITEMS_PER_TURN, nextTurn } from '../engine/turn';
 import { SnapshotError } from './format';
 import { CLOSE_OPTIONS, checkPersistence, type PersistenceCloseOptions, type PersistenceOptions } from './options';
 import type { SaveControl } from './save-control';
 import { SnapshotFiles, unlessMissing } from './snapshot-files';
 import { readSnapshot, type Snapshot } from './snapshot-reader';
 import { SnapshotWriter } from './snapshot-writer';
-
-/** How many items are looked at in one go, before other work gets its turn. */
-const SLICE = 1000;
 
 /**
  * More cas numbers than a store uses between two saves. Numbers used after the last save of a server that crashed must not be
@@ -165,11 +163,11 @@ export class Persistence implements SaveControl {
         flushAt: flushAt === 0 ? 0 : Math.max(1, flushAt + epoch),
       });
       while (!walk.done()) {
-        for (let steps = 0; steps < SLICE && !walk.done(); steps++) {
+        for (let steps = 0; steps < ITEMS_PER_TURN && !walk.done(); steps++) {
           const item = walk.step();
           if (item !== undefined && !writer.put(item)) await writer.putAcross(item);
         }
-        if (!walk.done()) await turn(this.#clock);
+        if (!walk.done()) await nextTurn(this.#clock);
       }
       await writer.finish();
     } finally {
@@ -234,8 +232,8 @@ async function restore(store: MemoryStore, { header, items }: Snapshot, log: (li
   items.sort((left, right) => left.accessed - right.accessed || (left.cas < right.cas ? -1 : Number(left.cas > right.cas)));
   let refused = 0;
   for (const [index, item] of items.entries()) {
-    if (index > 0 && index % SLICE === 0) {
-      await turn(store.clock);
+    if (index > 0 && index % ITEMS_PER_TURN === 0) {
+      await nextTurn(store.clock);
       signal?.throwIfAborted();
     }
     // Where the wall clock has been put back meanwhile, it was used a moment ago, not in the future.
@@ -247,10 +245,4 @@ async function restore(store: MemoryStore, { header, items }: Snapshot, log: (li
     if (!store.restore(item)) refused++;
   }
   if (refused > 0) log(`${refused} items of the snapshot are too large for this store, or found no room`);
-}
-
-function turn(clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    clock.setImmediate(resolve);
-  });
 }

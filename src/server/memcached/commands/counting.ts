@@ -14,7 +14,7 @@ function counting(up: boolean): (exchange: Exchange) => void {
     if (delta === undefined) return;
     const key = line.key(KEY, store);
     const result = store.count(key, up, BigInt(delta), 0);
-    exchange.weigh(result.outcome === 'counted' ? result.item : store.find(key));
+    exchange.turn.weigh(result.outcome === 'counted' ? result.item : store.find(key));
     if (result.outcome === 'counted') {
       store.stats.countArithmetic(up, true);
       exchange.reply(result.number);

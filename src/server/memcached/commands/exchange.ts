@@ -1,7 +1,7 @@
 import { Ascii } from '../../../protocol/ascii';
 import type { Frame } from '../../../protocol/frame';
 import type { MemoryStore } from '../../engine/store';
-import type { SessionOutput } from '../../net/service';
+import type { SessionOutput, TurnLimits } from '../../net/service';
 import { Replies } from '../../shared/replies';
 import { CommandLine } from './command-line';
 import type { ServerContext } from './context';
@@ -20,8 +20,8 @@ export class Exchange extends Replies {
   authenticated: boolean;
   #frame: Frame | undefined;
 
-  constructor(context: ServerContext, output: SessionOutput) {
-    super(output);
+  constructor(context: ServerContext, output: SessionOutput, limits: TurnLimits) {
+    super(output, limits);
     this.context = context;
     this.store = context.store;
     this.authenticated = !context.requiresAuthentication;

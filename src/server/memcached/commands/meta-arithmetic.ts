@@ -18,7 +18,7 @@ export function metaArithmetic(exchange: Exchange): void {
     return;
   }
   const result = store.count(flags.key, up, flags.delta, flags.cas ?? 0);
-  exchange.weigh(result.outcome === 'counted' ? result.item : store.find(flags.key));
+  exchange.turn.weigh(result.outcome === 'counted' ? result.item : store.find(flags.key));
   switch (result.outcome) {
     case 'counted':
       store.stats.countArithmetic(up, true);

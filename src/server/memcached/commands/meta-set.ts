@@ -54,7 +54,7 @@ export function metaSet(exchange: Exchange): void {
     );
   } else {
     const stored = outcome === 'stored' ? store.lastStored : undefined;
-    if (mode === 'append' || mode === 'prepend') exchange.weigh(store.find(flags.key));
+    if (mode === 'append' || mode === 'prepend') exchange.turn.weigh(store.find(flags.key));
     if (outcome !== 'stored' || !flags.quiet) exchange.text(`${code}${storedFlags(exchange, flags, stored)}\r\n`);
   }
 }

@@ -38,7 +38,7 @@ function look(exchange: Exchange, from: number, withCas: boolean, deadline: numb
   let looked = 0;
   do {
     for (let i = from; i < line.count; i++) {
-      if (exchange.isOver(looked++)) {
+      if (exchange.turn.isOverAfter(looked++)) {
         exchange.suspend(() => {
           look(exchange, i, withCas, deadline, refused);
         });

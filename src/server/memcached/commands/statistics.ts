@@ -201,7 +201,7 @@ interface ClassTotals {
 /** Totals by class, counted for each report, as nothing else needs them. */
 function totals(exchange: Exchange): [number: number, totals: ClassTotals][] {
   const { store } = exchange;
-  exchange.looked += store.size;
+  exchange.turn.looked += store.size;
   const classes = new Map<number, ClassTotals>();
   for (const item of store.items()) {
     const size = sizeOf(item, store.cas);
@@ -285,7 +285,7 @@ function cachedump(exchange: Exchange): void {
   else if (number === undefined || limit === undefined) exchange.reply(`${BAD_LINE} format`);
   else if (number > LARGEST_CLASS) exchange.reply('CLIENT_ERROR Illegal slab id');
   else {
-    exchange.looked += store.size;
+    exchange.turn.looked += store.size;
     const wallClock = Math.floor(store.clock.time() / 1000);
     let left = limit === 0 ? Infinity : limit;
     let room = MAX_CACHEDUMP;

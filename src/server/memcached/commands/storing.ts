@@ -65,7 +65,7 @@ function storing(mode: StoreMode): (exchange: Exchange) => void {
         : store.store(mode, key, value, flags, deadline);
     stats.countStore(outcome);
     if (mode === 'cas') stats.countCas(outcome);
-    else if (mode === 'append' || mode === 'prepend') exchange.weigh(store.find(key));
+    else if (mode === 'append' || mode === 'prepend') exchange.turn.weigh(store.find(key));
     exchange.reply(WORDS[outcome]);
   };
 }

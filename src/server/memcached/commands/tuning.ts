@@ -139,7 +139,7 @@ function list(
 ): void {
   const { store, context } = exchange;
   for (let at = from; at < keys.length; at++) {
-    if (exchange.isOver(at - from)) {
+    if (exchange.turn.isOverAfter(at - from)) {
       context.crawling = exchange;
       exchange.suspend(() => {
         list(exchange, keys, at, lineOf, end);
@@ -166,7 +166,7 @@ function crawl(exchange: Exchange, name: string, what: string): string[] | undef
     } else if (context.crawling?.ended === false) {
       exchange.reply('BUSY currently processing crawler request');
     } else {
-      exchange.looked += store.size;
+      exchange.turn.looked += store.size;
       const keys: string[] = [];
       for (const item of store.items()) if (accepts(slabClass(sizeOf(item, store.cas)))) keys.push(item.key);
       return keys;

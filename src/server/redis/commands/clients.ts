@@ -158,7 +158,7 @@ function info(exchange: RedisExchange): void {
 
 function clients(exchange: RedisExchange): RedisClientInfo[] {
   const all = Array.from(exchange.context.listClients());
-  exchange.looked += all.length;
+  exchange.turn.looked += all.length;
   return all;
 }
 

@@ -31,7 +31,7 @@ function change(exchange: RedisExchange, delta: bigint): void {
   const key = exchange.key(1);
   const up = delta >= 0n;
   const result = store.count(key, up, up ? delta : -delta, 0, SIGNED);
-  exchange.weigh(result.outcome === 'counted' ? result.item : store.find(key));
+  exchange.turn.weigh(result.outcome === 'counted' ? result.item : store.find(key));
   switch (result.outcome) {
     case 'counted':
       store.stats.countArithmetic(up, true);

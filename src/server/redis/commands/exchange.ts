@@ -1,5 +1,5 @@
 import type { MemoryStore } from '../../engine/store';
-import type { SessionOutput } from '../../net/service';
+import type { SessionOutput, TurnLimits } from '../../net/service';
 import { Request } from '../resp/request';
 import { RespReplies } from '../resp/resp-replies';
 import type { RedisContext } from './context';
@@ -37,8 +37,8 @@ export class RedisExchange extends RespReplies {
   libraryName = '';
   libraryVersion = '';
 
-  constructor(context: RedisContext, output: SessionOutput, id: number) {
-    super(output);
+  constructor(context: RedisContext, output: SessionOutput, limits: TurnLimits, id: number) {
+    super(output, limits);
     this.context = context;
     this.store = context.store;
     this.watch = new Watch(context.store);

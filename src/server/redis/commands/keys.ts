@@ -106,7 +106,7 @@ function matching(exchange: RedisExchange, pattern: string): string[] | undefine
     found.push(key);
     size += key.length;
   }
-  exchange.looked += Math.max(store.size, Math.ceil(glob.steps / STEPS_PER_ITEM));
+  exchange.turn.looked += Math.max(store.size, Math.ceil(glob.steps / STEPS_PER_ITEM));
   if (size <= MAX_REPLY && glob.steps <= mostSteps) return found;
   exchange.error(size > MAX_REPLY ? REPLY_TOO_LARGE : 'ERR pattern takes too long');
   return undefined;

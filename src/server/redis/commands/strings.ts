@@ -128,7 +128,7 @@ function append(exchange: RedisExchange): void {
   } else {
     store.stats.cmdSet++;
     const stored = isStored(exchange, store.store('append', key, request.value(2), 0, 0));
-    exchange.weigh(item);
+    exchange.turn.weigh(item);
     if (stored) exchange.integer(item.value.length);
   }
 }

@@ -35,21 +35,21 @@ function exec(exchange: RedisExchange): void {
     exchange.noArray();
   } else {
     const own = exchange.request;
-    const most = exchange.produced + MAX_REPLY;
-    const mostLooked = exchange.looked + MAX_LOOKED;
-    const { maxBytes, maxKeys } = exchange;
+    const { turn } = exchange;
+    const most = turn.produced + MAX_REPLY;
+    const mostLooked = turn.looked + MAX_LOOKED;
+    const { mayDivide } = turn;
     // The replies of one command must be complete before those of the next begin.
-    exchange.maxBytes = exchange.maxKeys = Infinity;
+    turn.mayDivide = false;
     exchange.array(transaction.queued.length);
     for (const { request, execute } of transaction.queued) {
       exchange.request = request;
-      if (exchange.produced >= most) exchange.error(REPLY_TOO_LARGE);
-      else if (exchange.looked >= mostLooked) exchange.error(TAKES_TOO_LONG);
+      if (turn.produced >= most) exchange.error(REPLY_TOO_LARGE);
+      else if (turn.looked >= mostLooked) exchange.error(TAKES_TOO_LONG);
       else execute();
     }
     exchange.request = own;
-    exchange.maxBytes = maxBytes;
-    exchange.maxKeys = maxKeys;
+    turn.mayDivide = mayDivide;
   }
 }
 

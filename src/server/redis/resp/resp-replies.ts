@@ -82,7 +82,7 @@ export class RespReplies extends Replies {
 
   #listFrom(from: number, values: readonly (StoredValue | undefined)[]): void {
     for (let at = from; at < values.length; at++) {
-      if (this.isOver(at - from)) {
+      if (this.turn.isOverAfter(at - from)) {
         this.rest = () => {
           this.#listFrom(at, values);
         };
