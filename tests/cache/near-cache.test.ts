@@ -61,6 +61,24 @@ describe('near cache', () => {
     expect(await fleet.clock.until(process!.get('k'))).toBe('k@1');
   });
 
+  it('a read that came to the server before a deletion by this process leaves nothing behind, although it began after it', async () => {
+    const fleet = new Fleet(1, 0, { l1, expire: 600 }, (client) => new Client({
+      execute: async (command, options) => {
+        if (command.verb === 'delete') await fleet.clock.sleep(20);
+        return client.executor.execute(command, options);
+      },
+      close: () => client.executor.close(),
+    }, client.options));
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    fleet.database.write('k');
+    const deleted = process!.cache.delete('k');
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(await fleet.clock.until(deleted)).toBe(true);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@1');
+  });
+
   it('hot: only what is read often is taken', async () => {
     const fleet = new Fleet(1, 0, { l1: { ttl: 1000 }, expire: 600 });
     const { cache } = fleet.processes[0]!;

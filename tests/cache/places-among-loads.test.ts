@@ -20,6 +20,20 @@ describe('a place among the loads is not lost', () => {
     expect(await fleet.clock.until(fleet.processes[0]!.get('d'))).toBe('d');
   });
 
+  it('nor is there more than one for the keys of a batch', () => {
+    const slots = new Slots(3, 0);
+    const shared = new SharedSlot(slots);
+    for (let key = 0; key < 5; key++) {
+      expect(shared.take()).toBe(true);
+      expect(slots.used).toBe(1);
+    }
+    for (let key = 0; key < 5; key++) {
+      expect(slots.used).toBe(1);
+      shared.give();
+    }
+    expect(slots.used).toBe(0);
+  });
+
   it('when the loads that share one have another by the time their turn comes', async () => {
     const slots = new Slots(2, 10);
     const shared = new SharedSlot(slots);
