@@ -5,14 +5,14 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import Table from 'cli-table3';
 import colors from 'picocolors';
+import { consoleTable } from '../../tools/console-table';
+import { linesOfPart, machine, markdownTable, writePart } from '../../tools/page';
 import type { Cost } from './costs/cost';
 import { importCosts } from './costs/imports';
 import type { MemoryFigure, MemoryOrder } from './costs/memory';
 import { dependencyTree, packageCosts } from './costs/packed';
 import { BUILD, inProcess } from './order';
-import { linesOfPart, machine, markdownTable, writePart } from '../../tools/page';
 import { rows } from './rows';
 import { withServers } from './server';
 
@@ -105,9 +105,8 @@ async function linesOfPage(costs: readonly Cost[]): Promise<string[][]> {
 
 async function main(): Promise<void> {
   const costs = await measure();
-  const table = new Table({ head: HEAD, style: { head: [], border: [] }, colAligns: ['left', 'right', 'right', 'left'] });
-  for (const cost of costs) table.push(cost.atMost !== undefined && cost.value > cost.atMost ? cellsOf(cost).map((cell) => colors.yellow(cell)) : cellsOf(cost));
-  console.log(table.toString());
+  const isTooMuch = ({ atMost, value }: Cost): boolean => atMost !== undefined && value > atMost;
+  console.log(consoleTable(HEAD, costs.map((cost) => (isTooMuch(cost) ? cellsOf(cost).map(colors.yellow) : cellsOf(cost)))));
   const tree = dependencyTree();
   console.log(tree);
   if (options.json !== undefined) await writeFile(options.json, JSON.stringify({ costs, tree }, undefined, 2));

@@ -1,8 +1,8 @@
 /** `npm run bench -- embedded [--rounds N] [--reads N] [--build DIR] [--write-docs]`: a read of `EmbeddedClient` beside caches that are only maps. */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import Table from 'cli-table3';
 import { fetchPackages } from '../../tools/fetched';
+import { consoleTable } from '../../tools/console-table';
 import { machine, markdownTable, writePart } from '../../tools/page';
 import { median } from './costs/cost';
 import type { EmbeddedOrder } from './embedded-worker';
@@ -52,9 +52,7 @@ async function main(): Promise<void> {
     }
   }
   const head = ['', 'CPU µs per get', 'rounds', 'at most', ''];
-  const table = new Table({ head, style: { head: [], border: [] }, colAligns: ['left', 'right', 'right', 'right', 'left'] });
-  table.push(...cases.map(cells));
-  console.log(table.toString());
+  console.log(consoleTable(head, cases.map(cells)));
   if (options['write-docs']) {
     await writePart('benchmarks.md', 'bench -- embedded', `${markdownTable(head, cases.map(cells))}\n\nMedians of ${options.rounds} rounds. ${machine()}`);
   }

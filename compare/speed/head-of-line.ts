@@ -1,7 +1,7 @@
 /** `npm run bench -- pool [--write-docs]`: how long small reads take while somebody reads a value of 5 MB again and again. */
-import Table from 'cli-table3';
 import { Client, PooledClient, RawSerde } from '../../src';
 import { startMemcached } from '../../tests/support/memcached';
+import { consoleTable } from '../../tools/console-table';
 import { machine, markdownTable, writePart } from '../../tools/page';
 
 const LARGE = 5_000_000;
@@ -43,9 +43,7 @@ async function main(): Promise<void> {
     await client.close();
   }
   await memcached.stop();
-  const table = new Table({ head });
-  table.push(...lines);
-  console.log(table.toString());
+  console.log(consoleTable(head, lines));
   if (process.argv.includes('--write-docs')) await writePart('benchmarks.md', 'bench -- pool', `${markdownTable(head, lines)}\n\n${machine()}`);
 }
 

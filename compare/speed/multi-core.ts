@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import Table from 'cli-table3';
 import { median } from './costs/cost';
 import { BUILD, inProcess, type Measurement } from './order';
+import { consoleTable } from '../../tools/console-table';
 import { machine, markdownTable, writePart } from '../../tools/page';
 import { rows } from './rows';
 import { startMemcached } from './server';
@@ -90,10 +90,8 @@ async function main(): Promise<void> {
   const lines = await measure(server.port).finally(() => {
     server.stop();
   });
-  const table = new Table({ head: HEAD, style: { head: [], border: [] }, colAligns: ['left', ...HEAD.slice(1).map(() => 'right' as const)] });
-  table.push(...lines.map(cellsOf));
   const why = explanation(lines);
-  console.log(`${table.toString()}\n${why}`);
+  console.log(`${consoleTable(HEAD, lines.map(cellsOf))}\n${why}`);
   if (options.json !== undefined) await writeFile(options.json, JSON.stringify(lines, undefined, 2));
   if (options['write-docs']) {
     const intro = `${machine()} memcached with ${cores} threads runs on the same cores. Medians of ${options.rounds} rounds; ratios are taken round by round.`;

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Profiler } from 'node:inspector';
-import Table from 'cli-table3';
+import { consoleTable } from '../../tools/console-table';
 import { BUILD, inProcess, type Measurement } from './order';
 import { rows } from './rows';
 import { withServers } from './server';
@@ -52,11 +52,12 @@ async function main(): Promise<void> {
 
   const times = selfTimes(JSON.parse(readFileSync(file, 'utf8')) as Profiler.Profile);
   const total = [...times.values()].reduce((sum, time) => sum + time, 0);
-  const table = new Table({ head: ['function', 'self', 'µs/call'], style: { head: [], border: [] }, colAligns: ['left', 'right', 'right'] });
-  for (const [name, time] of [...times].sort(([, a], [, b]) => b - a).slice(0, TOP)) {
-    table.push([name, `${((time / total) * 100).toFixed(1)} %`, (time / calls).toFixed(3)]);
-  }
-  console.log(`${row.title}: ${client}, ${cpu.toFixed(2)} µs of CPU per call with the profiler on\n${table.toString()}\n${relative(process.cwd(), file)}`);
+  const longest = [...times].sort(([, a], [, b]) => b - a).slice(0, TOP);
+  const table = consoleTable(
+    ['function', 'self', 'µs/call'],
+    longest.map(([name, time]) => [name, `${((time / total) * 100).toFixed(1)} %`, (time / calls).toFixed(3)]),
+  );
+  console.log(`${row.title}: ${client}, ${cpu.toFixed(2)} µs of CPU per call with the profiler on\n${table}\n${relative(process.cwd(), file)}`);
 }
 
 void main();

@@ -1,7 +1,7 @@
-import Table from 'cli-table3';
 import colors from 'picocolors';
 import { writeCharts } from './charts';
 import type { Contestant } from './clients';
+import { consoleTable } from '../../tools/console-table';
 import { machine, markdownTable, writePart } from '../../tools/page';
 import type { Results } from './results';
 import type { Row } from './rows';
@@ -57,25 +57,19 @@ function verdictCells({ target, measured, reached, margin }: Verdict, rows: read
   return [`${title}: ${target.client}`, boundText(target), text(measured, 2), verdict, margin === undefined ? '–' : `${(margin * 100).toFixed(0)} %`];
 }
 
-function consoleTable(head: readonly string[]): Table.Table {
-  return new Table({ head: [...head], style: { head: [], border: [] }, colAligns: ['left', ...head.slice(1).map(() => 'right' as const)] });
-}
-
 export function printReport(results: Results, rows: readonly Row[]): void {
   for (const row of rows) {
     const { head, lines } = tableOf(results, row);
-    const table = consoleTable(head);
-    for (const { client, cells } of lines) table.push(client.role === 'ours' ? cells.map((cell) => colors.bold(cell)) : cells);
-    console.log(`\n${colors.bold(row.title)}\n${table.toString()}`);
+    const shown = lines.map(({ client, cells }) => (client.role === 'ours' ? cells.map(colors.bold) : cells));
+    console.log(`\n${colors.bold(row.title)}\n${consoleTable(head, shown)}`);
   }
   const verdicts = judge(results, rows);
   if (verdicts.length === 0) return;
-  const table = consoleTable(VERDICT_HEAD);
-  for (const verdict of verdicts) {
+  const lines = verdicts.map((verdict) => {
     const cells = verdictCells(verdict, rows);
-    table.push(verdict.reached ? cells : cells.map((cell) => colors.yellow(cell)));
-  }
-  console.log(`\n${colors.bold('targets')}\n${table.toString()}`);
+    return verdict.reached ? cells : cells.map(colors.yellow);
+  });
+  console.log(`\n${colors.bold('targets')}\n${consoleTable(VERDICT_HEAD, lines)}`);
 }
 
 /** The measured part of docs/benchmarks.md and its charts, out of a full run. */

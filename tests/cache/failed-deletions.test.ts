@@ -95,6 +95,18 @@ describe('failed deletions', () => {
     expect(fleet.clock.held).toBe(0);
   });
 
+  it('are given up when their entry has expired', async () => {
+    const fleet = new Fleet(1, 0, { expire: 5 });
+    const { cache, line } = fleet.processes[0]!;
+    line.state = 'down';
+    await expect(cache.delete('k')).rejects.toThrow(MemcacheError);
+    await fleet.clock.pass(20_000);
+    const tried = line.sent.length;
+    expect(tried).toBeGreaterThan(2);
+    await fleet.clock.pass(60_000);
+    expect(line.sent.length).toBe(tried);
+  });
+
   it('a full queue says so', async () => {
     const fleet = new Fleet(1, 0, { recovery: 2 });
     const [process] = fleet.processes;

@@ -1,3 +1,4 @@
+import { Client } from '../../src';
 import { ReadThroughCache } from '../../src/cache';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { Fleet } from './support/fleet';
@@ -60,6 +61,24 @@ describe('near cache', () => {
     expect(await fleet.clock.until(process!.get('k'))).toBe('k@1');
   });
 
+  it('a read that came to the server before a deletion by this process leaves nothing behind, although it began after it', async () => {
+    const fleet = new Fleet(1, 0, { l1, expire: 600 }, (client) => new Client({
+      execute: async (command, options) => {
+        if (command.verb === 'delete') await fleet.clock.sleep(20);
+        return client.executor.execute(command, options);
+      },
+      close: () => client.executor.close(),
+    }, client.options));
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    fleet.database.write('k');
+    const deleted = process!.cache.delete('k');
+    await fleet.clock.pass(10);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    expect(await fleet.clock.until(deleted)).toBe(true);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@1');
+  });
+
   it('hot: only what is read often is taken', async () => {
     const fleet = new Fleet(1, 0, { l1: { ttl: 1000 }, expire: 600 });
     const { cache } = fleet.processes[0]!;
@@ -77,6 +96,23 @@ describe('near cache', () => {
     fleet.database.write('k');
     await fleet.clock.until(b!.cache.delete('k'));
     expect(await fleet.clock.until(a!.get('k'))).toBe('k@1');
+  });
+
+  it('validate: a CAS of the server’s own proves nothing, as a server that was started anew gives it again', async () => {
+    const [before, after] = [new EmbeddedClient(), new EmbeddedClient()];
+    await before.set('k', 'old');
+    await after.set('k', 'new');
+    expect((await before.gets('k'))[1]).toBe((await after.gets('k'))[1]);
+    let server = before;
+    const client = new Client({ execute: (command, options) => server.executor.execute(command, options), close: () => Promise.resolve() });
+    const cache = new ReadThroughCache(client, { expire: 600, l1: { admit: 'all', validate: true } });
+    const read = (): Promise<unknown> => cache.get('k', () => 'loaded');
+    expect([await read(), await read()]).toEqual(['old', 'old']);
+    expect(cache.stats()['l1-entries']).toBe(1);
+    server = after;
+    expect(await read()).toBe('new');
+    await cache.close();
+    await Promise.all([before, after].map((each) => each.close()));
   });
 
   it('staleIfError: the last resort', async () => {

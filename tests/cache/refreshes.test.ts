@@ -1,3 +1,4 @@
+import type { CacheOptions } from '../../src/cache';
 import { Fleet, Process } from './support/fleet';
 
 it('a dead refresher of a key that is read all the time is replaced, however many other tokens are seen meanwhile', async () => {
@@ -99,5 +100,43 @@ describe('refreshes', () => {
     expect(fleet.count('early-refresh')).toBe(1);
     expect(fleet.count('l1-hit')).toBeGreaterThan(300);
     expect(fleet.count('load')).toBe(1);
+  });
+});
+
+describe('a token that comes to a reader who cannot use it is passed on to the next one', () => {
+  const options = { expire: 5, stale: 60, earlyRefresh: 0 } as const;
+  const never = (): Promise<never> => new Promise(() => undefined);
+
+  /** Makes an entry that is outdated, and whose next reader is to refresh it. */
+  async function outdated(more: CacheOptions): Promise<{ fleet: Fleet; reader: Process; next: Process }> {
+    const fleet = new Fleet(2, 0, { ...options, ...more });
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(7000);
+    fleet.database.write('k');
+    return { fleet, reader: fleet.process('reader'), next: fleet.processes[1]! };
+  }
+
+  async function expectRefresh(fleet: Fleet, { cache }: Process): Promise<void> {
+    const before = cache.stats().refresh;
+    await fleet.clock.until(cache.get('k', () => 'refreshed'));
+    await fleet.clock.pass(10);
+    expect(cache.stats().refresh - before).toBe(1);
+    expect(await fleet.clock.until(cache.peek('k'))).toBe('refreshed');
+  }
+
+  it('its answer came after cacheTimeout', async () => {
+    const { fleet, reader, next } = await outdated({ cacheTimeout: 50 });
+    reader.line.onCommand = ({ verb }) => (verb === 'mg' ? fleet.clock.sleep(200) : undefined);
+    expect(await fleet.clock.until(reader.cache.get('k', () => 'not stored'))).toBe('not stored');
+    await fleet.clock.pass(300);
+    await expectRefresh(fleet, next);
+  });
+
+  it('whether its tags have changed cannot be had', async () => {
+    const { fleet, reader, next } = await outdated({ tags: ['t'] });
+    reader.line.onCommand = ({ verb }) => (verb === 'ma' ? never() : undefined);
+    expect(await fleet.clock.until(reader.cache.get('k', () => 'not stored'))).toBe('not stored');
+    await fleet.clock.pass(10);
+    await expectRefresh(fleet, next);
   });
 });

@@ -115,6 +115,16 @@ describe('tags', () => {
     expect(fleet.processes[0]!.cache.stats()).toMatchObject({ load: 1, hit: 1 });
   });
 
+  it('what was loaded while its tag could not be asked for is not stored: nothing could invalidate it', async () => {
+    const fleet = new Fleet(1, 0, { tags: ['t'], expire: 600 });
+    const [process] = fleet.processes;
+    process!.line.onCommand = (command) => (command.verb === 'ma' ? new Promise(() => undefined) : undefined);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    await fleet.clock.pass(10);
+    expect(process!.cache.stats()).toMatchObject({ load: 1, stored: 0 });
+    expect(fleet.store.find('k')).toBeUndefined();
+  });
+
   it('what an older cache of a FallbackClient has with tags of its own is loaded once', async () => {
     await using first = new EmbeddedClient();
     await using second = new EmbeddedClient();

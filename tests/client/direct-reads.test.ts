@@ -80,6 +80,22 @@ it('leaves errors, values that are too large and serdes that read the cache to t
   await Promise.all([client.close(), other.close()]);
 });
 
+it('a serde that reads in place, and reads the cache itself meanwhile, reads what it was given', async () => {
+  let inner: Promise<unknown> | undefined;
+  const serde: Serde<string> = {
+    serialize: (value) => ({ data: value, flags: 0 }),
+    deserialize: (data) => data.toString(),
+    deserializeInPlace: (buffer, start, end, _flags, key) => {
+      if (key === 'outer') inner = client.get('inner');
+      return buffer.toString('latin1', start, end);
+    },
+  };
+  const client = await opened(new EmbeddedClient(undefined, { serde }));
+  await client.setMany({ outer: 'the outer value', inner: 'the inner value' });
+  expect([await client.get('outer'), await inner]).toEqual(['the outer value', 'the inner value']);
+  await client.close();
+});
+
 it('may delete what it reads: the store stays whole', async () => {
   const store = new MemoryStore();
   const serde: Serde<string> = {

@@ -35,6 +35,9 @@ const MISBEHAVING = 'client/misbehaving-servers.test.ts';
 const MODEL = 'cache/model.test.ts';
 const CLUSTER = 'hash/hash-client.test.ts';
 const FOLLOWER = 'hash/cluster-follower.test.ts';
+const LATE_WRITES = 'client/late-writes.test.ts';
+const NEAR = 'cache/near-cache.test.ts';
+const PLACES = 'cache/places-among-loads.test.ts';
 const STORE = 'server/engine/store.test.ts';
 const SESSION = 'server/memcached/session.test.ts';
 
@@ -250,6 +253,39 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     caughtBy: ['client/retrying-client.test.ts', 'incr is not repeated'],
   },
 
+  {
+    name: 'what a server did not answer in time is delivered after it can be reached again, and undoes what was stored since',
+    rule: 'retry',
+    file: 'client/wire/wire.ts',
+    find: 'this.#owner.endSilent?.(true);',
+    replace: 'this.#owner.endSilent?.(false);',
+    caughtBy: [LATE_WRITES, 'a connection whose calls were not answered in time is reset'],
+  },
+  {
+    name: 'a connection that fell silent is closed at once, where its server cannot hear of it',
+    rule: 'retry',
+    file: 'client/wire/wire.ts',
+    find: 'if (cause instanceof MemcacheTimeoutError && !this.#retired) this.#fallSilent();\n    else this.#destroy();',
+    replace: 'this.#destroy();',
+    caughtBy: [LATE_WRITES, 'a connection whose calls were not answered in time is reset'],
+  },
+  {
+    name: 'a connection that fell silent stays open after close()',
+    rule: 'limits',
+    file: 'client/connection.ts',
+    find: 'this.#owner.endSilent?.(false);',
+    replace: '',
+    caughtBy: [LATE_WRITES, 'a connection whose calls were not answered in time, while the server cannot be reached is ended by close()'],
+  },
+  {
+    name: 'a connection that fell silent is kept for ever',
+    rule: 'limits',
+    file: 'client/wire/wire.ts',
+    find: 'const timer = this.#settings.clock.setTimeout(() => { this.#destroy(); }, LONGEST_SILENCE);',
+    replace: 'const timer = this.#settings.clock.setTimeout(() => undefined, LONGEST_SILENCE);',
+    caughtBy: [LATE_WRITES, 'a connection whose calls were not answered in time, while the server cannot be reached is ended after ten seconds'],
+  },
+
   // ── time and limits ──
   {
     name: 'every byte that comes extends the deadline',
@@ -446,6 +482,71 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     caughtBy: ['cache/scenarios.test.ts', 'deaths 7, 8'],
   },
 
+  {
+    name: 'what was loaded while its tags could not be asked for is stored without them, and never invalidated',
+    rule: 'cache',
+    file: 'cache/engine/storing.ts',
+    find: 'if (flight.untagged) return this.release(flight, true);',
+    replace: '',
+    caughtBy: ['cache/tags.test.ts', 'tags what was loaded while its tag could not be asked for'],
+  },
+  {
+    name: 'a token whose answer came too late is kept by nobody, for the length of a lease',
+    rule: 'cache',
+    file: 'cache/engine/questions.ts',
+    find: 'else this.passOn(read.place, reply.cas);\n      return;',
+    replace: 'return;',
+    caughtBy: ['cache/refreshes.test.ts', 'a token that comes to a reader who cannot use it is passed on to the next one its answer'],
+  },
+  {
+    name: 'the near cache counts the life of a value from when it was heard of',
+    rule: 'cache',
+    file: 'cache/near/near-cache.ts',
+    find: 'const until = sentAt + (validate',
+    replace: 'const until = this.#context.clock.now() + (validate',
+    caughtBy: [NEAR, 'l1.ttl counts from the moment at which the server was asked'],
+  },
+  {
+    name: 'the near cache takes what a read has found that a write of this process has overtaken',
+    rule: 'cache',
+    file: 'cache/near/near-cache.ts',
+    find: 'if (read.epoch !== this.#context.epoch() || reply.negative) return;',
+    replace: 'if (reply.negative) return;',
+    caughtBy: [NEAR, 'near cache a read'],
+  },
+  {
+    name: 'the near cache takes a number that a server gives again after a restart for proof of its value',
+    rule: 'cache',
+    file: 'cache/near/near-cache.ts',
+    find: 'if (near === undefined || !CasNumbers.includes(near.cas)) return undefined;',
+    replace: 'if (near === undefined) return undefined;',
+    caughtBy: [NEAR, 'near cache validate: a CAS of the server'],
+  },
+  {
+    name: 'each key of a batch takes a place among the loads, and one is given back',
+    rule: 'limits',
+    file: 'cache/engine/slots.ts',
+    find: 'if (this.#holders === 0 && !this.#slots.take()) return false;',
+    replace: 'if (!this.#slots.take()) return false;',
+    caughtBy: [PLACES, 'a place among the loads is not lost nor is there more than one'],
+  },
+  {
+    name: 'the place of a load that was given up as its turn came is lost',
+    rule: 'limits',
+    file: 'cache/engine/loads.ts',
+    find: 'if (flight.over) seats.give();\n          else',
+    replace: 'if (flight.over) return;\n          else',
+    caughtBy: [PLACES, 'a place among the loads is not lost when whoever waits for it with a key'],
+  },
+  {
+    name: 'the place that a batch was given as its callers left is lost',
+    rule: 'limits',
+    file: 'cache/engine/slots.ts',
+    find: 'if (this.#waiting.size === 0 || this.#holders > 0) this.#slots.give();',
+    replace: '',
+    caughtBy: [PLACES, 'a place among the loads is not lost when'],
+  },
+
   // ── clusters ──
   {
     name: 'a node that was removed loses its place in the order, and every later one moves up',
@@ -486,6 +587,22 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     find: 'if (this.#dead > 0) this.#probeDead();',
     replace: '',
     caughtBy: [CLUSTER, 'failing: its keys fail at once'],
+  },
+  {
+    name: 'with no server left, the one that just failed a probe is not asked again for long',
+    rule: 'cluster',
+    file: 'client/policies/server-health.ts',
+    find: "this.#wait(!this.#hurried && this.state === 'dead');",
+    replace: "this.#wait(this.state === 'dead');",
+    caughtBy: [CLUSTER, 'as long as all servers are dead one that was being probed'],
+  },
+  {
+    name: 'with no server left, each call puts off the probe that could find one',
+    rule: 'cluster',
+    file: 'client/policies/server-health.ts',
+    find: 'this.#wait(false, this.#nextProbe);',
+    replace: 'this.#wait(false);',
+    caughtBy: [CLUSTER, 'as long as all servers are dead they are probed'],
   },
   {
     name: 'a server that was removed while it was dead owns keys again when its probe is answered',
@@ -542,6 +659,16 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     find: 'found.version > config.version || isSame(found, config)',
     replace: 'true',
     caughtBy: ['hash/elasticache-client.test.ts', 'a version of old changes nothing'],
+  },
+
+  // ── the embedded client ──
+  {
+    name: 'two reads of one moment share the frame of an embedded client',
+    rule: 'serde',
+    file: 'embedded/direct-reads.ts',
+    find: 'this.#busy = true;\n',
+    replace: '',
+    caughtBy: ['client/direct-reads.test.ts', 'a serde that reads in place'],
   },
 
   // ── the embedded server ──

@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
-import Table from 'cli-table3';
+import { consoleTable } from '../../tools/console-table';
 import { soakCluster } from '../support/cluster-soak';
 import { memcachedBinary } from '../support/memcached';
 import { simulate, simulatedClients } from '../support/simulated-run';
@@ -59,9 +59,8 @@ async function main(): Promise<void> {
     }
   }
   bar.stop();
-  const table = new Table({ head: ['what', 'calls'], style: { head: [], border: [] }, colAligns: ['left', 'right'] });
-  for (const [what, number] of calls) table.push([what, number.toLocaleString('en')]);
-  console.log(`${table.toString()}\n${elapsed().toFixed(0)} s; ${failures.length === 0 ? 'no wrong value, every promise settled in time' : `FAILED:\n${failures.join('\n')}`}`);
+  const table = consoleTable(['what', 'calls'], [...calls].map(([what, number]) => [what, number.toLocaleString('en')]));
+  console.log(`${table}\n${elapsed().toFixed(0)} s; ${failures.length === 0 ? 'no wrong value, every promise settled in time' : `FAILED:\n${failures.join('\n')}`}`);
   process.exitCode = failures.length === 0 ? 0 : 1;
 }
 

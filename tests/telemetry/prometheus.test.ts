@@ -67,6 +67,15 @@ describe('toPrometheus', () => {
     for (const { labels, value } of buckets) expect(value).toBe([...new Array<number>(7).fill(0.0002), 0.03].filter((time) => time < Number(labels['le']?.replace('+Inf', 'Infinity'))).length);
   });
 
+  it('counts in a bucket what the meter has up to its very bound', () => {
+    const meter = new ServerMeter('a:1', 1);
+    meter.answered(1, 0.999);
+    const [[upTo] = []] = meter.snapshot(0).latency.buckets;
+    expect(upTo).toBe(1);
+    const text = toPrometheus([source(meter)]);
+    expect(['0.0005', '0.001', '0.002'].map((le) => valueOf(text, 'tsmemcache_operation_duration_seconds_bucket', { le }))).toEqual([0, 1, 1]);
+  });
+
   it('has how long calls waited for a connection where they have, and of several pools together', () => {
     const pool = busyMeter();
     pool.poolWaits.add(3, 2);

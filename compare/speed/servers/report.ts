@@ -1,5 +1,5 @@
-import Table from 'cli-table3';
 import colors from 'picocolors';
+import { consoleTable } from '../../../tools/console-table';
 import { machine, markdownTable, writeChart, writePart } from '../../../tools/page';
 import { barCharts, type Bar } from '../bars';
 import { contestants, type Contestant } from './contestants';
@@ -56,19 +56,13 @@ function verdicts(results: Results): string[][] {
   });
 }
 
-function consoleTable(head: readonly string[]): Table.Table {
-  return new Table({ head: [...head], style: { head: [], border: [] }, colAligns: ['left', ...head.slice(1).map(() => 'right' as const)] });
-}
-
 export function printReport(results: Results): void {
   for (const row of rows.filter(({ name }) => results.has(name))) {
-    const table = consoleTable(HEAD);
-    for (const [role, cells] of linesOf(results, row)) table.push(role === 'ours' ? cells.map((cell) => colors.bold(cell)) : cells);
-    console.log(`\n${colors.bold(row.title)}\n${table.toString()}`);
+    const lines = linesOf(results, row).map(([role, cells]) => (role === 'ours' ? cells.map(colors.bold) : cells));
+    console.log(`\n${colors.bold(row.title)}\n${consoleTable(HEAD, lines)}`);
   }
-  const table = consoleTable(TARGET_HEAD);
-  table.push(...verdicts(results));
-  if (table.length > 0) console.log(`\n${colors.bold('targets')}\n${table.toString()}`);
+  const lines = verdicts(results);
+  if (lines.length > 0) console.log(`\n${colors.bold('targets')}\n${consoleTable(TARGET_HEAD, lines)}`);
 }
 
 /** The figures of docs/embedded-server.md, and their chart. */
