@@ -20,7 +20,7 @@ import { RendezvousHash } from './placement/rendezvous';
 /** How a {@link HashClient} behaves. All durations are in milliseconds. */
 export interface HashClientOptions<Out = CacheValue, In = Out> extends ClientOptions<Out, In>, PoolOptions {
   /**
-   * Chooses the server of each key. The instance must not be shared with another client.
+   * Chooses the server of each key. An instance that another client has is refused, until the `close()` of that client has resolved.
    * @default a `RendezvousHash`, which places keys as pymemcache does
    */
   hasher?: Hasher | undefined;
@@ -108,6 +108,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     super(members, options);
     this.#router = router;
     this.#members = members;
+    router.hold();
   }
 
   /** The name of the server that owns `key`, at once; `undefined` when no server is known, or all are dead. */

@@ -52,6 +52,9 @@ interface Node {
   readonly guard: Guard;
 }
 
+/** Which cluster has a hasher, until it is closed. */
+const holders = new WeakMap<Hasher, HashRouter>();
+
 /** The keys of a call that one server owns. */
 interface Share {
   readonly node: Node;
@@ -84,12 +87,21 @@ export class HashRouter implements Executor {
   /** Of servers that were removed. */
   readonly #closings = new Closings();
 
-  /** @param onTrouble called whenever a server is in trouble */
+  /**
+   * @param onTrouble called whenever a server is in trouble
+   * @throws MemcacheIllegalInputError when another cluster {@link hold}s the hasher
+   */
   constructor(hasher: Hasher, health: HealthSettings, open: OpenServer, onTrouble: () => void) {
+    if (holders.has(hasher)) throw new MemcacheIllegalInputError('hasher must be of this client alone: another one has it, until its close() has resolved');
     this.#hasher = hasher;
     this.#health = health;
     this.#open = open;
     this.#onTrouble = onTrouble;
+  }
+
+  /** From now on, until it is closed, no other cluster may have its hasher. To be called when its client is certain to be made. */
+  hold(): void {
+    holders.set(this.#hasher, this);
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
@@ -210,6 +222,7 @@ export class HashRouter implements Executor {
 
   async close(): Promise<void> {
     await Promise.all([this.#closings.add(undefined), ...this.#all.map(({ executor }) => executor.close())]);
+    if (holders.get(this.#hasher) === this) holders.delete(this.#hasher);
   }
 
   get #all(): Node[] {

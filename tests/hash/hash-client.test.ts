@@ -1,12 +1,16 @@
 import {
   CHANNELS,
   Client,
+  dnsDiscovery,
+  ElastiCacheClient,
   HashClient,
   KetamaHash,
   KeysCommand,
+  MemcacheIllegalInputError,
   MemcachePartialError,
   MORE,
   RetryingClient,
+  type Hasher,
   type HashClientOptions,
   type Key,
   type ReplyReader,
@@ -704,6 +708,39 @@ it.each(calls)('%s rejects with what a hasher throws, and does not throw', async
     expect(await rejection(result)).toBe(mistake);
   }
   await cluster.close();
+});
+
+describe('a hasher', () => {
+  const OF_ANOTHER = illegal(/^hasher must be of this client alone: another one has it, until its close\(\) has resolved$/);
+
+  it('is of one client, until that one is closed', async () => {
+    const hasher = new KetamaHash();
+    const first = makeClient({ hasher });
+    expect(() => makeClient({ hasher })).toThrow(OF_ANOTHER);
+    expect(() => new ElastiCacheClient('localhost:1', { hasher })).toThrow(OF_ANOTHER);
+    expect(() => new HashClient(dnsDiscovery('localhost'), { hasher })).toThrow(OF_ANOTHER);
+    // Nothing was changed by those.
+    expect(await first.set('k', 'v')).toBe(true);
+    await first.close();
+    const second = makeClient({ hasher });
+    expect(await second.get('k')).toBe('v');
+    // This one has it no more, and cannot give it away.
+    await first.close();
+    expect(() => makeClient({ hasher })).toThrow(OF_ANOTHER);
+    // A policy closes what is behind it.
+    await new RetryingClient(second).close();
+    await makeClient({ hasher }).close();
+  });
+
+  it.each<readonly [string, (hasher: Hasher) => unknown]>([
+    ['there is no such option', (hasher) => makeClient({ hasher, ...{ hashes: 1 } })],
+    ['a server stands twice', (hasher) => new HashClient(['a:1', 'a:1'], { hasher })],
+    ['there is no server', (hasher) => new HashClient([], { hasher })],
+  ])('is free when a client could not be made: %s', async (_, make) => {
+    const hasher = new KetamaHash();
+    expect(() => make(hasher)).toThrow(MemcacheIllegalInputError);
+    await makeClient({ hasher }).close();
+  });
 });
 
 it('usePooling puts a pool behind each server', async () => {
