@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as ts from 'typescript';
 import { CHANNELS, Client } from '../../src';
@@ -57,4 +57,11 @@ it('docs/embedded-server.md has each channel of the embedded server', () => {
 it('docs/cache.md has each event of a cache', () => {
   const page = read('docs/cache.md');
   expect(EVENT_NAMES.filter((name) => rowOf(page, name) === undefined)).toEqual([]);
+});
+
+it('docs/architecture.md names files that are there', () => {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
+  const named = [...read('docs/architecture.md').matchAll(/`([\w./-]+\.ts)`/g)].map(([, file = '']) => file);
+  expect(named.length).toBeGreaterThan(50);
+  expect(named.filter((name) => !existsSync(join(ROOT, name)) && !files.some((file) => `/${file}`.endsWith(`/${name}`)))).toEqual([]);
 });
