@@ -125,4 +125,4 @@ it.each([[2, 1], [32_768, 1024]])('calls that were withdrawn before they were se
   expect(new Set(await Promise.all(gets))).toEqual(new Set(['aborted']));
   expect(await client.get('k')).toBe('new');
   await client.close();
-}, 5000);
+});

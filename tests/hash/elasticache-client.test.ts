@@ -265,7 +265,7 @@ it('an endpoint that hangs is given up, also without a time-out: the servers are
   await clock.advance(5000);
   while (names(client).join() !== byIp(3).join()) await turns();
   await client.close();
-}, 5000);
+});
 
 it('when nobody can tell, the list stays as it is', async () => {
   const { client, clock } = makeClient();
