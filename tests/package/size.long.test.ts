@@ -32,7 +32,7 @@ async function sizeOf(name: string): Promise<{ bytes: number; files: string[] }>
  * The aim was 60 000 bytes, and is missed: there were 56 500 before metrics, channels, fail fast, fair deadlines and the
  * care for proxies came to every client. This is what there is and a little more, so that nothing is added unseen.
  */
-const CLIENT_ALONE = 90_500;
+const CLIENT_ALONE = 90_000;
 
 it('Client alone takes no more than it did', async () => {
   const { bytes, files } = await sizeOf('Client');
@@ -44,7 +44,7 @@ it('Client alone takes no more than it did', async () => {
 });
 
 it.each([
-  ['HashClient', CLIENT_ALONE + 20_000, /^(server|embedded|cache)\/|discovery\/(dns|elasticache)|ketama|modulo/],
+  ['HashClient', CLIENT_ALONE + 20_250, /^(server|embedded|cache)\/|discovery\/(dns|elasticache)|ketama|modulo/],
   ['PooledClient', CLIENT_ALONE + 12_000, /^(hash|server|embedded|cache)\//],
 ])('%s takes at most %d bytes, and leaves out what it does not use', async (name, most, others) => {
   const { bytes, files } = await sizeOf(name);
