@@ -70,11 +70,8 @@ export class TypedSerde implements Serde<CacheValue> {
 }
 
 /** JSON turns these into an empty object, a string, or an object of numbers. Known by name, since each realm has its own classes. */
-const NOT_JSON = new Set([
-  'Map', 'Set', 'Promise', 'RegExp', 'ArrayBuffer', 'SharedArrayBuffer', 'WeakMap', 'WeakSet', 'WeakRef', 'Error', 'Date',
-  'Generator', 'AsyncGenerator', 'Array Iterator', 'Map Iterator', 'Set Iterator', 'String Iterator', 'Iterator Helper',
-  'URLSearchParams', 'Headers', 'FormData', 'Blob', 'File', 'Request', 'Response', 'ReadableStream',
-]);
+const NOT_JSON =
+  /^((Weak)?(Map|Set)|WeakRef|Promise|RegExp|(Shared)?ArrayBuffer|Error|Date|(Async)?Generator|(Array|Map|Set|String) Iterator|Iterator Helper|URLSearchParams|Headers|FormData|Blob|File|Request|Response|ReadableStream)$/;
 
 /** Whether JSON carries the value as what it is; within it, JSON's own rules hold. */
 function isJson(value: boolean | object | null): value is boolean | null | Record<string, unknown> {
@@ -82,7 +79,7 @@ function isJson(value: boolean | object | null): value is boolean | null | Recor
   if (Object.getPrototypeOf(value) === Object.prototype) return true;
   const kind = kindOf(value);
   if (kind !== 'Date' && 'toJSON' in value) return true;
-  return !ArrayBuffer.isView(value) && !NOT_JSON.has(kind) && !OWN_CLASSES.some((type) => value instanceof type);
+  return !ArrayBuffer.isView(value) && !NOT_JSON.test(kind) && !OWN_CLASSES.some((type) => value instanceof type);
 }
 
 /** By class too, as their subclasses may have any name. */
