@@ -123,7 +123,7 @@ it('a value that a serde refuses is told without a part of it', async () => {
   circle[VALUE] = [circle];
   const method = { [VALUE]() { return 1; } };
   const refused: [Serde<unknown>, unknown][] = [
-    [new TypedSerde() as Serde<unknown>, circle],
+    [new TypedSerde(), circle],
     [new JsonSerde(), circle],
     [new StructuredSerde(), [Symbol(VALUE)]],
     [new StructuredSerde(), { [KEY]: Object.values(method) }],

@@ -59,7 +59,7 @@ describe('StructuredSerde', () => {
     ['a method, of several lines', { hush() {
       return 'hush';
     } }, 'a function or a symbol could not be cloned'],
-    ['a class', class Hush {}, 'a function or a symbol could not be cloned'],
+    ['a class', class { hush = 1; }, 'a function or a symbol could not be cloned'],
     ['a symbol', [Symbol('hush could not be cloned.')], 'a function or a symbol could not be cloned'],
     ['a Promise', new Map([['hush', Promise.resolve('hush')]]), '[object Promise] could not be cloned'],
     ['a generator', (function* hush() { yield 1; })(), '[object Generator] could not be cloned'],
