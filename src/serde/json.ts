@@ -1,10 +1,18 @@
 import { MemcacheSerdeError } from '../errors';
 import { misflagged } from './unreadable';
 
-/** @throws MemcacheSerdeError for what JSON cannot hold: undefined, a function, a symbol */
+/** @throws MemcacheSerdeError for what JSON cannot hold: undefined, a function, a symbol, what refers to itself; whatever a getter or `toJSON` throws */
 export function toJson(value: unknown): string {
-  const json = JSON.stringify(value) as string | undefined;
-  if (json === undefined) throw new MemcacheSerdeError(`JSON cannot hold a value of type ${typeof value}`);
+  let json: string | undefined;
+  let kind: string = typeof value;
+  try {
+    json = JSON.stringify(value);
+  } catch (error) {
+    // V8's own message quotes the names of the properties on the way round.
+    if (!String(error).includes('rting circ')) throw error;
+    kind += ' that is circular';
+  }
+  if (json === undefined) throw new MemcacheSerdeError(`JSON cannot hold a value of type ${kind}`);
   return json;
 }
 

@@ -27,10 +27,10 @@ export class StructuredSerde<T = unknown> implements Serde<T> {
     if (OUR_MARK !== 0xff) throw new MemcacheSerdeError('StructuredSerde needs the format of V8, and the node:v8 of this run-time writes another, which no Node reads');
   }
 
-  /** @throws MemcacheSerdeError for values that are too large, and for `append` and `prepend`; functions, symbols and the like throw V8's `DataCloneError` */
+  /** @throws MemcacheSerdeError for functions, symbols and the like, for values that are too large, and for `append` and `prepend`; whatever a getter throws */
   serialize(value: T, _key?: string, verb?: string): SerializedValue {
     refuseAdding(verb, 'a structured value');
-    const data = serialize(value);
+    const data = toStructured(value);
     scanStructured(data);
     return { data, flags: FLAG_STRUCTURED + VERSION_UNIT * OUR_VERSION };
   }
@@ -50,6 +50,19 @@ export class StructuredSerde<T = unknown> implements Serde<T> {
 
   deserializeInPlace(buffer: Buffer, start: number, end: number, flags: number): Fixed<T> {
     return this.deserialize(buffer.subarray(start, end), flags);
+  }
+}
+
+/** V8 names what it does not clone by its class, or it quotes the source of a function and the description of a symbol, which are parts of the value. */
+const NOT_CLONED = /^Error: (?:(#<.*|\[object \w+\]|An ArrayBuffer is detached and)|.*) could not be cloned\.$/s;
+
+function toStructured(value: unknown): Buffer {
+  try {
+    return serialize(value);
+  } catch (error) {
+    const match = NOT_CLONED.exec(String(error));
+    if (match === null) throw error;
+    throw new MemcacheSerdeError(`${match[1] ?? 'a function or a symbol'} could not be cloned`);
   }
 }
 

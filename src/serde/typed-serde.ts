@@ -71,7 +71,7 @@ export class TypedSerde implements Serde<CacheValue> {
 
 /** JSON turns these into an empty object, a string, or an object of numbers. Known by name, since each realm has its own classes. */
 const NOT_JSON =
-  /^((Weak)?(Map|Set)|WeakRef|Promise|RegExp|(Shared)?ArrayBuffer|Error|Date|(Async)?Generator|(Array|Map|Set|String) Iterator|Iterator Helper|URLSearchParams|Headers|FormData|Blob|File|Request|Response|ReadableStream)$/;
+  /^((Weak)?(Map|Set)|WeakRef|Promise|RegExp|(Shared)?ArrayBuffer|Error|Date|(Async)?Generator|.* Iterator|Iterator Helper|URLSearchParams|Headers|FormData|Blob|File|Request|Response|ReadableStream)$/;
 
 /** Whether JSON carries the value as what it is; within it, JSON's own rules hold. */
 function isJson(value: boolean | object | null): value is boolean | null | Record<string, unknown> {

@@ -8,8 +8,11 @@ import {
   MetaCommand,
   PooledClient,
   RetryingClient,
+  StructuredSerde,
+  TypedSerde,
   type CacheValue,
   type ClientOptions,
+  type Serde,
 } from '../../src';
 import { MemcachedServer } from '../../src/server';
 import { illegal, rejection } from '../support/contract';
@@ -113,6 +116,25 @@ it('illegal input is told without the input', async () => {
     expectDiscreet(error);
   }
   await client.close();
+});
+
+it('a value that a serde refuses is told without a part of it', async () => {
+  const circle: Record<string, unknown> = {};
+  circle[VALUE] = [circle];
+  const method = { [VALUE]() { return 1; } };
+  const refused: [Serde<unknown>, unknown][] = [
+    [new TypedSerde(), circle],
+    [new JsonSerde(), circle],
+    [new StructuredSerde(), [Symbol(VALUE)]],
+    [new StructuredSerde(), { [KEY]: Object.values(method) }],
+  ];
+  for (const [serde, value] of refused) {
+    const client = new Client<unknown>('localhost', { ...options, serde });
+    const error = await rejection(client.set(KEY, value));
+    expect(error).toMatchObject({ code: 'MEMCACHE_SERDE' });
+    expectDiscreet(error);
+    await client.close();
+  }
 });
 
 it('a partial failure does not print what came', async () => {

@@ -32,6 +32,17 @@ describe('JsonSerde', () => {
     expect(roundTrip(value)).toEqual(value);
   });
 
+  it('refuses what is circular without the names of its properties', () => {
+    const circle: Record<string, unknown> = {};
+    circle['hush'] = [{ quiet: circle }];
+    for (const refused of [circle, [circle]]) {
+      expect(() => json.serialize(refused)).toThrow(new MemcacheSerdeError('JSON cannot hold a value of type object that is circular'));
+    }
+    const mine = new Error('mine');
+    expect(() => json.serialize({ toJSON() { throw mine; } })).toThrow(mine);
+    expect(() => json.serialize({ toJSON: () => undefined })).toThrow('JSON cannot hold a value of type object');
+  });
+
   it('makes __proto__ a property, with a reviver too', () => {
     const data = Buffer.from('{"__proto__": {"polluted": true}, "constructor": {"prototype": {"polluted": true}}}');
     for (const serde of [json, new JsonSerde({ reviver: (_, value) => value })]) {

@@ -45,7 +45,35 @@ const anything = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 })).value;
 
+function thrownBy(action: () => unknown): unknown {
+  try {
+    return action();
+  } catch (error) {
+    return error;
+  }
+}
+
 describe('StructuredSerde', () => {
+  it.each<[string, unknown, string]>([
+    ['a function', () => 'hush', 'a function or a symbol could not be cloned'],
+    ['a method, of several lines', { hush() {
+      return 'hush';
+    } }, 'a function or a symbol could not be cloned'],
+    ['a class', class { hush = 1; }, 'a function or a symbol could not be cloned'],
+    ['a symbol', [Symbol('hush could not be cloned.')], 'a function or a symbol could not be cloned'],
+    ['a Promise', new Map([['hush', Promise.resolve('hush')]]), '[object Promise] could not be cloned'],
+    ['a generator', (function* hush() { yield 1; })(), '[object Generator] could not be cloned'],
+  ])('refuses %s without quoting it', (_, value, message) => {
+    const error = thrownBy(() => structured.serialize(value));
+    expect(error).toEqual(new MemcacheSerdeError(message));
+    expect(error).not.toHaveProperty('cause');
+  });
+
+  it('lets pass what a getter throws', () => {
+    const mine = new Error('mine');
+    expect(thrownBy(() => structured.serialize({ get a() { throw mine; } }))).toBe(mine);
+  });
+
   it('gives back a date that is none', () => {
     expect(String(roundTrip(new Date(Number.NaN)))).toBe('Invalid Date');
   });

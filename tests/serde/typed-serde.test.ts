@@ -130,6 +130,7 @@ it.each<[string, object]>([
   ['Blob', new Blob(['x'])],
   ['Generator', (function* () { yield 1; })()],
   ['Iterator', [1].values()],
+  ['RegExp String Iterator', 'a'.matchAll(/a/g)],
   ['Map', runInNewContext('new Map([[1, 2]])') as object],
   ['Set', runInNewContext('new Set([1])') as object],
   ['Date', runInNewContext('new Date(0)') as object],
