@@ -4,7 +4,6 @@ export class Closings {
 
   /** @returns a promise that resolves when this one and all before it have ended */
   add(closing: Promise<void> | undefined): Promise<void> {
-    if (closing === undefined && this.#last === undefined) return Promise.resolve();
     const both = Promise.all([this.#last, closing]).then(() => {
       if (this.#last === both) this.#last = undefined;
     });

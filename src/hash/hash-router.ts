@@ -92,7 +92,7 @@ export class HashRouter implements Executor {
    * @throws MemcacheIllegalInputError when another cluster {@link hold}s the hasher
    */
   constructor(hasher: Hasher, health: HealthSettings, open: OpenServer, onTrouble: () => void) {
-    if (holders.has(hasher)) throw new MemcacheIllegalInputError('hasher must be of this client alone: another one has it, until its close() has resolved');
+    if (holders.has(hasher)) throw new MemcacheIllegalInputError('hasher belongs to another client until the close() of that has resolved');
     this.#hasher = hasher;
     this.#health = health;
     this.#open = open;

@@ -711,7 +711,7 @@ it.each(calls)('%s rejects with what a hasher throws, and does not throw', async
 });
 
 describe('a hasher', () => {
-  const OF_ANOTHER = illegal(/^hasher must be of this client alone: another one has it, until its close\(\) has resolved$/);
+  const OF_ANOTHER = illegal(/^hasher belongs to another client until the close\(\) of that has resolved$/);
 
   it('is of one client, until that one is closed', async () => {
     const hasher = new KetamaHash();

@@ -32,7 +32,7 @@ async function sizeOf(name: string): Promise<{ bytes: number; files: string[] }>
  * The aim was 60 000 bytes, and is missed: there were 56 500 before metrics, channels, fail fast, fair deadlines and the
  * care for proxies came to every client. This is what there is and a little more, so that nothing is added unseen.
  */
-const CLIENT_ALONE = 90_000;
+const CLIENT_ALONE = 90_250;
 
 it('Client alone takes no more than it did', async () => {
   const { bytes, files } = await sizeOf('Client');
