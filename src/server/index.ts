@@ -16,7 +16,7 @@ export { valueBytes, type Cas, type Item, type StoredValue } from './engine/item
 export type { Arithmetic } from './engine/counter';
 export type { ItemWalk } from './engine/walk';
 export { Persistence } from './snapshot/persistence';
-export type { PersistenceOptions } from './snapshot/options';
+export type { PersistenceCloseOptions, PersistenceOptions } from './snapshot/options';
 export type { SaveControl } from './snapshot/save-control';
 export { SnapshotError } from './snapshot/format';
 export type { Clock, Timer } from '../runtime/clock';
