@@ -62,13 +62,13 @@ export function forValues<V>(serde: Deserializer<V>): Question<V, undefined> {
 
 /** Asks for values with their tokens. */
 export function forPairs<V>(serde: Deserializer<V>): Question<[V, string], [undefined, undefined]> {
-  const { take } = forValues(serde);
+  const values = forValues(serde);
   return {
     verb: 'gets',
     touchingVerb: 'gats',
     take: (frame, keyLength, key, verb) => {
       const cas = valueCas(frame);
-      const value = take(frame, keyLength, key, verb);
+      const value = values.take(frame, keyLength, key, verb);
       return value === MISS ? MISS : [value, cas];
     },
     withoutToken: ([value]) => [value, NO_CAS],
