@@ -273,8 +273,8 @@ describe('getMany', () => {
 
   it('more keys than calls may wait at a time are read, loaded and stored part by part', async () => {
     await using server = await MemcachedServer.start();
-    await using client = new Client(server.address, { maxPending: 4200 });
-    const cache = new ReadThroughCache(client, { namespace: 'many', cacheTimeout: 0 });
+    await using client = new Client(server.address, { maxPending: 4200, timeout: 0 });
+    const cache = new ReadThroughCache(client, { namespace: 'many', expire: 0, cacheTimeout: 0, lease: 3600, closeTimeout: 60_000 });
     const keys = Array.from({ length: 9000 }, (_, i) => `k${i}`);
     const load = jest.fn((some: readonly string[]) => some.map((key) => `${key}!`));
     await expect(cache.getMany([...keys, 'not legal'], load)).rejects.toThrow(MemcacheIllegalInputError);
