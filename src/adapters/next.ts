@@ -1,6 +1,7 @@
 import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { option, settingsOf, type OptionTable } from '../options/option';
 import { isObject } from '../options/rule';
+import { AskedEntries } from './next-asked';
 import { decode, encode, type IncrementalEntry } from './next-entry';
 import { Pieces } from './pieces';
 import { checkClient, checkRoom, clockOf, objectOf, type AdapterClient } from './adapter-client';
@@ -54,16 +55,6 @@ interface Stored {
   readonly tags: readonly string[];
   readonly entry: object;
 }
-
-/** When an entry was asked for, in milliseconds since 1970: it is not made anew before that. */
-interface Asked {
-  readonly at: number;
-  /** Whether there was one that needed not be made anew on account of its tags. */
-  readonly fresh: boolean;
-}
-
-/** No request asks for more. */
-const MOST_ASKED = 1000;
 
 function isStored(value: object): value is Stored {
   return 'time' in value && typeof value.time === 'number' && 'tags' in value && isStrings(value.tags) && 'entry' in value && isObject(value.entry);
@@ -140,11 +131,11 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
 
   return class implements IncrementalCacheHandler {
     /** What this instance was asked for: Next.js makes one for each request. */
-    readonly #asked = new Map<string, Asked>();
+    readonly #asked = new AskedEntries(clock);
 
     async get(key: string, { tags = [], softTags = [] }: Context = {}): Promise<IncrementalEntry | null> {
       const found = await orElse(failures, fresh(`i:${key}`, [...tags, ...softTags], decode), undefined);
-      this.#note(key, found?.stale === false);
+      this.#asked.note(key, found?.stale === false);
       // -1 is a page that must be made anew before it is served, and a fetch that is stale.
       return found === undefined ? null : { ...found.entry, lastModified: found.stale ? -1 : found.time };
     }
@@ -153,9 +144,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
       const { headers } = (value ?? {}) as { readonly headers?: Readonly<Record<string, unknown>> };
       const ofPage = headers?.['x-next-cache-tags'];
       const all = typeof ofPage === 'string' ? [...tags, ...ofPage.split(',').filter(Boolean)] : tags;
-      // What is revalidated while it is made is made of what was there before.
-      const stored = { time: this.#asked.get(key)?.at ?? clock.time(), tags: all, entry: encode(value, cacheControl) };
-      this.#asked.delete(key);
+      const stored = { time: this.#asked.take(key), tags: all, entry: encode(value, cacheControl) };
       await orElse(failures, write(`i:${key}`, stored, cacheControl?.expire ?? ttl / 1000), undefined);
     }
 
@@ -165,15 +154,6 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
 
     /** Does nothing: no entry is kept per request. */
     resetRequestCache(): void {}
-
-    #note(key: string, fresh: boolean): void {
-      // What is made already began earlier.
-      if (this.#asked.get(key)?.fresh === false) return;
-      this.#asked.delete(key);
-      this.#asked.set(key, { at: clock.time(), fresh });
-      const [oldest] = this.#asked.keys();
-      if (this.#asked.size > MOST_ASKED && oldest !== undefined) this.#asked.delete(oldest);
-    }
 
     static async get(key: string, softTags: readonly string[] = []): Promise<UseCacheEntry | undefined> {
       await pending.get(key)?.catch(() => undefined);
