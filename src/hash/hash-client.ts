@@ -20,7 +20,8 @@ import { RendezvousHash } from './placement/rendezvous';
 /** How a {@link HashClient} behaves. All durations are in milliseconds. */
 export interface HashClientOptions<Out = CacheValue, In = Out> extends ClientOptions<Out, In>, PoolOptions {
   /**
-   * Chooses the server of each key. An instance that another client has is refused, until the `close()` of that client has resolved.
+   * Chooses the server of each key. An instance that another client has is refused, until the `close()` of that client has resolved;
+   * then that one loses its servers.
    * @default a `RendezvousHash`, which places keys as pymemcache does
    */
   hasher?: Hasher | undefined;
@@ -89,7 +90,6 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;
     const router = new HashRouter(
-      hasher ?? new RendezvousHash(),
       settings,
       ({ address }, observer) => new (usePooling ? ConnectionPool : Connection)(address, settings, observer, loop),
       () => follower?.onTrouble(),
@@ -108,7 +108,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     super(members, options);
     this.#router = router;
     this.#members = members;
-    router.hold();
+    router.hold(hasher ?? new RendezvousHash());
   }
 
   /** The name of the server that owns `key`, at once; `undefined` when no server is known, or all are dead. */

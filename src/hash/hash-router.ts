@@ -52,7 +52,7 @@ interface Node {
   readonly guard: Guard;
 }
 
-/** Which cluster has a hasher, until it is closed. */
+/** Which cluster has a hasher, or had it last. */
 const holders = new WeakMap<Hasher, HashRouter>();
 
 /** The keys of a call that one server owns. */
@@ -70,7 +70,8 @@ interface Share {
  * once. When it is dead its keys move to the others, until a probe is answered.
  */
 export class HashRouter implements Executor {
-  readonly #hasher: Hasher;
+  /** Undefined before {@link hold}, and when another cluster has it since. */
+  #hasher: Hasher | undefined;
   readonly #open: OpenServer;
   readonly #health: HealthSettings;
   readonly #onTrouble: () => void;
@@ -87,21 +88,33 @@ export class HashRouter implements Executor {
   /** Of servers that were removed. */
   readonly #closings = new Closings();
 
-  /**
-   * @param onTrouble called whenever a server is in trouble
-   * @throws MemcacheIllegalInputError when another cluster {@link hold}s the hasher
-   */
-  constructor(hasher: Hasher, health: HealthSettings, open: OpenServer, onTrouble: () => void) {
-    if (holders.has(hasher)) throw new MemcacheIllegalInputError('hasher belongs to another client until the close() of that has resolved');
-    this.#hasher = hasher;
+  /** Whether it was closed, so that another cluster may have its hasher. */
+  #closed = false;
+
+  /** @param onTrouble called whenever a server is in trouble */
+  constructor(health: HealthSettings, open: OpenServer, onTrouble: () => void) {
     this.#health = health;
     this.#open = open;
     this.#onTrouble = onTrouble;
   }
 
-  /** From now on, until it is closed, no other cluster may have its hasher. To be called when its client is certain to be made. */
-  hold(): void {
-    holders.set(this.#hasher, this);
+  /**
+   * Takes the hasher, which learns of the servers only now: to be called when all else of a client has been made. No other cluster may
+   * have it until this one is closed.
+   *
+   * @throws MemcacheIllegalInputError when another cluster has it
+   */
+  hold(hasher: Hasher): void {
+    const before = holders.get(hasher);
+    if (before) {
+      if (!before.#closed) throw new MemcacheIllegalInputError('hasher belongs to another client');
+      // It leaves none of its servers there, and has none from now on.
+      before.replace([]);
+      before.#hasher = undefined;
+    }
+    holders.set(hasher, this);
+    this.#hasher = hasher;
+    for (const { name, member } of this.#all) hasher.addNode(name, member.weight);
   }
 
   execute<R>(command: Command<R>, options?: ExecuteOptions): Promise<R> {
@@ -145,7 +158,7 @@ export class HashRouter implements Executor {
       },
     });
     const node: Node = { name, member, meter, executor, guard };
-    this.#hasher.addNode(name, weight);
+    this.#hasher?.addNode(name, weight);
     this.#nodes.set(name, node);
   }
 
@@ -165,7 +178,7 @@ export class HashRouter implements Executor {
     if (node === undefined) throw new MemcacheIllegalInputError(`server ${name} is not in the cluster`);
     this.#nodes.delete(name);
     if (node.guard.health.state === 'dead') this.#dead--;
-    else this.#hasher.removeNode(name);
+    else this.#hasher?.removeNode(name);
     const closed = node.executor.close();
     void this.#closings.add(closed);
     return closed;
@@ -206,7 +219,7 @@ export class HashRouter implements Executor {
 
   /** The name of the server that owns the key placed by `part`. */
   serverFor(part: KeyPart): string | undefined {
-    return typeof part === 'string' ? this.#hasher.getNode(part) : this.#hasher.getNode(keyText(part), part);
+    return this.#hasher?.getNode(keyText(part), typeof part === 'string' ? undefined : part);
   }
 
   servers(): ServerStatus[] {
@@ -222,7 +235,7 @@ export class HashRouter implements Executor {
 
   async close(): Promise<void> {
     await Promise.all([this.#closings.add(undefined), ...this.#all.map(({ executor }) => executor.close())]);
-    if (holders.get(this.#hasher) === this) holders.delete(this.#hasher);
+    this.#closed = true;
   }
 
   get #all(): Node[] {
@@ -294,8 +307,9 @@ export class HashRouter implements Executor {
       else places[index] = -1;
       failures.addOutcome(outcome, nodes[index]?.name);
     }
-    if (failures.any) throw unknownToAll(settled) ?? failures.toError(command.verb, merge(results, places));
-    return merge(results, places);
+    const merged = merge(results, places);
+    if (failures.any) throw unknownToAll(settled) ?? failures.toError(command.verb, merged);
+    return merged;
   }
 
   // ── health ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -305,16 +319,16 @@ export class HashRouter implements Executor {
     if (this.#nodes.get(node.name) !== node) return;
     if (node.guard.health.state === 'dead') {
       this.#dead++;
-      this.#hasher.removeNode(node.name);
+      this.#hasher?.removeNode(node.name);
     } else if (before === 'dead') {
       this.#dead--;
-      this.#hasher.addNode(node.name, node.member.weight);
+      this.#hasher?.addNode(node.name, node.member.weight);
     }
   }
 
   /** A dead server owns no keys, so no call of a user would find out that it is back. */
   #probeDead(): void {
-    for (const { guard } of this.#nodes.values()) {
+    for (const { guard } of this.#all) {
       if (guard.health.state !== 'dead') continue;
       if (this.#dead === this.#nodes.size) guard.health.hurry();
       guard.probe();

@@ -292,4 +292,21 @@ describe('getMany', () => {
     expect(load).toHaveBeenCalledTimes(3);
     await cache.close();
   });
+
+  it('a signal ends it also while one part is being stored and the next is not asked for', async () => {
+    const fleet = new Fleet(1, 0, { cacheTimeout: 5000 });
+    const { cache, line } = fleet.processes[0]!;
+    line.onCommand = (command) => (command.verb === 'ms' ? fleet.clock.sleep(2000) : undefined);
+    const controller = new AbortController();
+    const keys = Array.from({ length: 4097 }, (_, i) => `k${i}`);
+    const load = jest.fn((some: readonly string[]) => some);
+    const read = cache.getMany(keys, load, { signal: controller.signal }).catch((error: unknown) => error);
+    await fleet.clock.pass(100);
+    const broken = new Error('broken');
+    controller.abort(broken);
+    const abortedAt = fleet.clock.now();
+    expect(await fleet.clock.until(read)).toBe(broken);
+    expect(fleet.clock.now()).toBe(abortedAt);
+    expect(load).toHaveBeenCalledTimes(1);
+  });
 });

@@ -61,6 +61,8 @@ async function kill(server: ScriptedServer): Promise<void> {
   await turns(10);
 }
 
+const addresses = (): string[] => servers.map(({ address }) => address);
+
 const keysOf = (client: HashClient, name: string): string[] => KEYS.filter((key) => client.serverFor(key) === name);
 
 /** A client that has stored all keys, one of its servers, and the keys that are there. */
@@ -711,7 +713,7 @@ it.each(calls)('%s rejects with what a hasher throws, and does not throw', async
 });
 
 describe('a hasher', () => {
-  const OF_ANOTHER = illegal(/^hasher belongs to another client until the close\(\) of that has resolved$/);
+  const OF_ANOTHER = illegal(/^hasher belongs to another client$/);
 
   it('is of one client, until that one is closed', async () => {
     const hasher = new KetamaHash();
@@ -736,10 +738,32 @@ describe('a hasher', () => {
     ['there is no such option', (hasher) => makeClient({ hasher, ...{ hashes: 1 } })],
     ['a server stands twice', (hasher) => new HashClient(['a:1', 'a:1'], { hasher })],
     ['there is no server', (hasher) => new HashClient([], { hasher })],
+    ['a prefix is not legal', (hasher) => new HashClient(['a:1', 'b:1'], { hasher, keyPrefix: 'a b' })],
   ])('is free when a client could not be made: %s', async (_, make) => {
     const hasher = new KetamaHash();
     expect(() => make(hasher)).toThrow(MemcacheIllegalInputError);
-    await makeClient({ hasher }).close();
+    const client = makeClient({ hasher });
+    // It has learnt of none of the others' servers.
+    for (let i = 0; i < 20; i++) expect(addresses()).toContain(hasher.getNode(`k${i}`));
+    await client.close();
+  });
+
+  it('has the servers of the client that has it, and none of the one before', async () => {
+    const [first, second] = addresses();
+    const hasher = new KetamaHash();
+    const before = new HashClient([first!, 'localhost:1'], { hasher, retryAttempts: 0 });
+    await expect(before.setMany(Array.from({ length: 20 }, (_, i): [string, number] => [`k${i}`, i]))).resolves.not.toEqual([]);
+    expect(before.servers().map(({ state }) => state)).toEqual(['healthy', 'dead']);
+    await before.close();
+    expect(await before.set('k', 'still its own')).toBe(true);
+    await before.close();
+    const client = new HashClient([first!, second!], { hasher });
+    const all = Array.from({ length: 20 }, (_, i) => `k${i}`);
+    expect(await client.setMany(all.map((key): [string, string] => [key, key]))).toEqual([]);
+    before.addServer('localhost:1');
+    await expect(before.get('k')).rejects.toMatchObject({ code: 'MEMCACHE_NO_SERVERS' });
+    expect((await client.getMany(all)).size).toBe(20);
+    await client.close();
   });
 });
 

@@ -576,7 +576,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'the keys of a dead server stay with it',
     rule: 'cluster',
     file: 'hash/hash-router.ts',
-    find: 'this.#hasher.removeNode(node.name);',
+    find: 'this.#hasher?.removeNode(node.name);',
     replace: '',
     caughtBy: [CLUSTER, 'failing: its keys fail at once'],
   },

@@ -108,7 +108,7 @@ export class Lookups {
       const looked = before.then(() => getPart(part));
       before = looked.then(async (each) => {
         await Promise.allSettled(each.results);
-        await each.stored();
+        await untilAborted(each.stored(), signal);
       }).catch(ignore);
       for (const index of part.keys()) results.push(looked.then((each) => each.results[index]));
     }
