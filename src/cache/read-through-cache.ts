@@ -14,7 +14,7 @@ import type { EachLookedUp } from './engine/lookups';
 import { NAMESPACE_COUNTER } from './key-space';
 import { assembleCache, type CacheParts } from './parts';
 import { RequestScope } from './request-scope';
-import type { CacheStats, Loader, Loads, ManyLoader, OldOf, Stored } from './types';
+import type { CacheStats, Loader, ManyLoader, Stored } from './types';
 
 /**
  * A cache that loads the values it does not have: one load per key for all processes together, and no outdated value stays for
@@ -56,13 +56,9 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * Rejects with what the loader throws, with `CacheLoadTimeoutError`, `MemcacheOverloadedError`, the reason of `signal`,
    * or `MemcacheIllegalInputError`; never with a failure of the cache.
    */
-  get<T, Old = OldOf<T, Out & In>>(key: Key, load: Loader<T, Old> & Loads<T, Out & In>, options?: EntryOptions<Stored<T>>): Promise<T>;
-  get<T>(key: Key, load: Loader<T | undefined, OldOf<T, Out & In>> & Loads<T, Out & In>, options?: EntryOptions<Stored<T>>): Promise<T | undefined>;
+  get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined = T>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T>;
+  get<T extends Out & In>(key: Key, load: Loader<T | undefined, T>, options?: EntryOptions<Stored<T>>): Promise<T | undefined>;
   get(key: Key, load: Load, options?: EntryOptions<never>): Promise<unknown> {
-    return this.#get(key, load, options);
-  }
-
-  #get(key: Key, load: Load, options: EntryOptions<never> | undefined): Promise<unknown> {
     const { keys, lookups } = this.#parts;
     try {
       if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
@@ -104,11 +100,10 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * A cached version of `load`: a function with the same arguments, whose results are cached under the key that `options.key`
    * makes from them.
    */
-  wrap<A extends unknown[], T>(
-    load: ((...args: A) => Promise<T> | T) & Loads<T, Out & In>,
+  wrap<A extends unknown[], T extends (Out & In) | undefined>(
+    load: (...args: A) => Promise<T> | T,
     options: { key: (...args: A) => Key } & EntryOptions<Stored<T>>,
-  ): (...args: A) => Promise<T>;
-  wrap<A extends unknown[]>(load: (...args: A) => unknown, options: { key: (...args: A) => Key } & EntryOptions<never>): (...args: A) => Promise<unknown> {
+  ): (...args: A) => Promise<T> {
     if (typeof load !== 'function') throw new MemcacheIllegalInputError('load must be a function that returns the value');
     if (!hasMethods(options, 'key')) throw new MemcacheIllegalInputError('key must be a function that makes a key of the arguments');
     const { key, ...entry } = options;
@@ -120,7 +115,7 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
       } catch (error) {
         return rejected(error);
       }
-      return this.#get(made, () => load(...args), entry);
+      return this.get<T>(made, () => load(...args), entry);
     };
   }
 

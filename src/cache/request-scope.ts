@@ -6,11 +6,11 @@ import { isBytes } from '../protocol/bytes';
 import { isKeyList, storedPart, type Key } from '../protocol/key';
 import type { CacheValue } from '../serde/typed-serde';
 import { checkCallOptions, type EntryOptions } from './cache-options';
-import type { Loader, Loads, ManyLoader, OldOf, Stored } from './types';
+import type { Loader, ManyLoader, Stored } from './types';
 
 /** The methods of a cache that read. */
 export interface CacheReads<Out, In> {
-  get<T, Old = OldOf<T, Out & In>>(key: Key, load: Loader<T, Old> & Loads<T, Out & In>, options?: EntryOptions<Stored<T>>): Promise<T>;
+  get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined = T>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T>;
   getMany<K extends Key, T extends (Out & In) | undefined>(keys: Keys<K>, load: ManyLoader<K, T>, options?: EntryOptions<Stored<T>>): Promise<Map<Widened<K>, T>>;
   peek<T extends Out = Out>(key: Key, options?: CallOptions): Promise<T | undefined>;
 }
@@ -34,9 +34,9 @@ export class RequestScope<Out = CacheValue, In = Out> implements CacheReads<Out,
   }
 
   /** As the cache's `get`, at most once per key. */
-  get<T, Old = OldOf<T, Out & In>>(key: Key, load: Loader<T, Old> & Loads<T, Out & In>, options?: EntryOptions<Stored<T>>): Promise<T>;
-  get<T>(key: Key, load: Loader<T | undefined, OldOf<T, Out & In>> & Loads<T, Out & In>, options?: EntryOptions<Stored<T>>): Promise<T | undefined>;
-  get<T, Old>(key: Key, load: Loader<T, Old> & Loads<T, Out & In>, options?: EntryOptions<Stored<T>>): Promise<T> {
+  get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined = T>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T>;
+  get<T extends Out & In>(key: Key, load: Loader<T | undefined, T>, options?: EntryOptions<Stored<T>>): Promise<T | undefined>;
+  get<T extends (Out & In) | undefined, Old extends (Out & In) | undefined>(key: Key, load: Loader<T, Old>, options?: EntryOptions<Stored<T>>): Promise<T> {
     if (!isKey(key) || !isLegal(load, options)) return this.#cache.get<T, Old>(key, load, options);
     const signal = options?.signal;
     if (signal?.aborted === true) return rejected(signal.reason);

@@ -20,15 +20,6 @@ export type Stored<T> = Exclude<Fixed<T>, undefined>;
 /** Computes the value of a key. `undefined` means that there is no such value. */
 export type Loader<T, Old = T> = (context: LoadContext<Old>) => T | Promise<T>;
 
-/**
- * That a loader's result can be stored, where it can. Not a constraint of `T`: by one that includes strings and numbers, `() => 1` would be a
- * loader of `1` and not of `number`.
- */
-export type Loads<T, Value> = [T] extends [Value | undefined] ? unknown : (...args: never) => Value | Promise<Value | undefined> | undefined;
-
-/** The type of an outdated value for a loader that does not name its own. */
-export type OldOf<T, Value> = [T] extends [Value | undefined] ? T : Value;
-
 /** The second argument of a loader of many keys. */
 export interface ManyLoadContext {
   /** Aborted when the load is given up: after `loadTimeout`, with `abortUnused`, and when the cache is closed. */

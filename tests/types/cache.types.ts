@@ -27,21 +27,6 @@ export async function loadersGiveTheirTypes(): Promise<void> {
   is<Row | undefined>()(assigned);
 }
 
-/** As of any function's result: literals are what they are said to be, and else of their wider type. */
-export async function literalsAreNotTypes(scope: RequestScope): Promise<void> {
-  is<number>()(await cache.get('a', () => 1));
-  is<string>()(await cache.get('a', async () => Promise.resolve('a')));
-  is<boolean>()(await cache.get('a', ({ signal }) => !signal.aborted));
-  is<number>()(await scope.get('a', () => 1));
-  is<number>()(await cache.wrap((id: string) => id.length + 1, { key: (id) => id })('a'));
-  is<string>()(await cache.wrap(() => 'a', { key: () => 'a' })());
-  is<1>()(await cache.get('a', () => 1 as const));
-  is<'a' | 'b'>()(await cache.get('a', (): 'a' | 'b' => 'a'));
-  is<{ kind: string }>()(await cache.get('a', () => ({ kind: 'x' })));
-  is<{ readonly kind: 'x' }>()(await cache.get('a', () => ({ kind: 'x' }) as const));
-  is<1>()(await cache.get<1>('a', () => 1));
-}
-
 export async function namedTypesAreThoseOfTheOldValueToo(): Promise<void> {
   is<Row>()(await cache.get<Row>('a', ({ old, signal }) => (old?.a === 1 ? old : load('a', signal))));
   is<Row | undefined>()(await cache.get<Row>('a', ({ old, signal }) => (old?.a === 1 ? old : find('a', signal))));
@@ -72,10 +57,6 @@ export async function whatIsNotStoredIsNotLoaded(): Promise<void> {
   await rows.get('a', () => 5);
   // @ts-expect-error -- what is loaded is no Row
   await rows.get('a', ({ signal }) => signal.aborted);
-  // @ts-expect-error -- what is loaded is no Row
-  rows.wrap(() => 5, { key: () => 'a' });
-  // @ts-expect-error -- a symbol is no value
-  await cache.scope().get('a', () => Symbol('a'));
   // @ts-expect-error -- a symbol is no value
   await cache.get('a', () => Symbol('a'));
 }
