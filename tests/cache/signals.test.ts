@@ -126,6 +126,22 @@ describe('signals', () => {
     }
   });
 
+  it('that of a loader that first reads it when its time is up has fired', async () => {
+    const fleet = new Fleet(1, 0, { loadTimeout: 50 });
+    const { cache } = fleet.processes[0]!;
+    let signal: AbortSignal | undefined;
+    const read = cache.get('k', async (context) => {
+      await fleet.clock.sleep(100);
+      signal = context.signal;
+      return 'v';
+    });
+    const error = await fleet.clock.until(read.catch((reason: unknown) => reason));
+    expect(error).toMatchObject({ code: 'MEMCACHE_LOAD_TIMEOUT' });
+    await fleet.clock.pass(100);
+    expect(signal?.aborted).toBe(true);
+    expect(signal?.reason).toBe(error);
+  });
+
   it.each(['set', 'invalidate', 'delete'] as const)('%s ends as soon as its signal fires', async (method) => {
     const fleet = new Fleet(1, 0, { stale: 30, tags: ['t'], recovery: 0 });
     const { cache, line } = fleet.processes[0]!;

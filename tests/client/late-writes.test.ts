@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Client, HashClient, PooledClient } from '../../src';
+import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { TestAuthority } from '../support/certificates';
 import { failure } from '../support/contract';
 import { describeWithOpenssl } from '../support/describe';
@@ -170,6 +171,27 @@ it('those of a pool are all reset when one connection is open again, and when an
   expect(await slow).toBe(true);
   await silent;
   expect([sockets.length, ends.filter(Boolean)]).toEqual([4, ['ECONNRESET', 'ECONNRESET', 'ECONNRESET']]);
+  await client.close();
+  server.close();
+});
+
+it('one that was reset is forgotten, and not ended once more with each reply', async () => {
+  let answers = false;
+  const server = createServer((socket) => socket.on('data', () => { if (answers) socket.write('STORED\r\n'); }).on('error', () => undefined));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const ends: [connection: number, drops: boolean | undefined][] = [];
+  let made = 0;
+  const counted: Connect = (address, options, handler) => {
+    const connection = made++;
+    const transport = connectSocket(address, options, handler);
+    const destroy = transport.destroy.bind(transport);
+    return Object.assign(transport, { destroy: (drops?: boolean) => { ends.push([connection, drops]); destroy(drops); } });
+  };
+  const client = new Client(`127.0.0.1:${(server.address() as AddressInfo).port}`, { timeout: 100, connect: counted });
+  await failure(client.set('k', 'old'));
+  answers = true;
+  for (let stored = 0; stored < 3; ) if (await client.set('k', 'new').catch(() => false)) stored++;
+  expect(ends.filter(([connection]) => connection === 0)).toEqual([[0, true]]);
   await client.close();
   server.close();
 });
