@@ -86,19 +86,18 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   constructor(servers: (Iterable<ClusterServer> & object) | Discovery, options: HashClientOptions<Out, In> = {}) {
     const settings = settingsAmong(ALL_OPTIONS, options);
     checkPoolSizes(settings);
-    const { hasher, usePooling } = settings;
     const loop = new LoopLoad();
     let follower: ClusterFollower | undefined;
     const router = new HashRouter(
       settings,
-      ({ address }, observer) => new (usePooling ? ConnectionPool : Connection)(address, settings, observer, loop),
+      ({ address }, observer) => new (settings.usePooling ? ConnectionPool : Connection)(address, settings, observer, loop),
       () => follower?.onTrouble(),
     );
     if (typeof servers === 'function') {
       follower = new ClusterFollower(router, servers, settings);
     } else {
       if (!isIterable(servers)) {
-        throw new MemcacheIllegalInputError('servers must be an array of servers, or a source of them: the function itself');
+        throw new MemcacheIllegalInputError('servers must be an array, or a source: the function itself');
       }
       const given = Array.from(servers, toMember);
       if (given.length === 0) throw new MemcacheIllegalInputError('servers must hold at least one server');
@@ -108,7 +107,7 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
     super(members, options);
     this.#router = router;
     this.#members = members;
-    router.hold(hasher ?? new RendezvousHash());
+    router.hold(settings.hasher ?? new RendezvousHash());
   }
 
   /** The name of the server that owns `key`, at once; `undefined` when no server is known, or all are dead. */

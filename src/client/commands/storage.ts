@@ -66,8 +66,10 @@ function endOf(command: Command<unknown>): string {
   return lineEnd(command.noreply && !command.answeredUnasked);
 }
 
-/** A command that stores one item. */
-abstract class ItemCommand<R> extends KeyCommand<R | boolean> implements Item {
+/** `true` stored, `false` not stored. */
+export class StoreCommand extends KeyCommand<boolean> implements Item {
+  declare readonly verb: StorageVerb;
+
   override get hasBlock(): boolean {
     return true;
   }
@@ -84,30 +86,12 @@ abstract class ItemCommand<R> extends KeyCommand<R | boolean> implements Item {
   declare readonly flags: number;
   declare readonly exptime: number;
 
-  constructor(wireKey: string, key: Key, item: Item, noreply: boolean) {
+  constructor(verb: StorageVerb, wireKey: string, key: Key, item: Item, noreply: boolean) {
     super(wireKey, key, noreply);
+    this.verb = verb;
     this.block = item.block;
     this.flags = item.flags;
     this.exptime = item.exptime;
-  }
-
-  write(request: RequestWriter): void {
-    request.text(head(this.verb, this.wireKey, this, request) + endOf(this));
-    request.block(this.block);
-  }
-
-  override unanswered(): boolean {
-    return true;
-  }
-}
-
-/** `true` stored, `false` not stored. */
-export class StoreCommand extends ItemCommand<boolean> {
-  declare readonly verb: StorageVerb;
-
-  constructor(verb: StorageVerb, wireKey: string, key: Key, item: Item, noreply: boolean) {
-    super(wireKey, key, item, noreply);
-    this.verb = verb;
   }
 
   /** Storing the same value twice is storing it once; adding to a value twice is not, and the others answer differently. */
@@ -115,8 +99,17 @@ export class StoreCommand extends ItemCommand<boolean> {
     return this.verb === 'set';
   }
 
+  write(request: RequestWriter): void {
+    request.text(head(this.verb, this.wireKey, this, request) + endOf(this));
+    request.block(this.block);
+  }
+
   override outcome(stored: boolean): Outcome {
     return stored ? STORED : NOT_STORED;
+  }
+
+  override unanswered(): boolean {
+    return true;
   }
 
   read(frame: Frame, server: string): boolean {
@@ -127,7 +120,7 @@ export class StoreCommand extends ItemCommand<boolean> {
 }
 
 /** `true` stored, `false` changed since, `undefined` no such key. */
-export class CasCommand extends ItemCommand<undefined> {
+export class CasCommand extends KeyCommand<boolean | undefined> {
   get verb(): 'cas' {
     return 'cas';
   }
@@ -136,25 +129,39 @@ export class CasCommand extends ItemCommand<undefined> {
     return false;
   }
 
+  override get hasBlock(): boolean {
+    return true;
+  }
+
+  override get answeredUnasked(): boolean {
+    return isLarge(this.#item);
+  }
+
+  readonly #item: Item;
   readonly #cas: string;
 
   constructor(wireKey: string, key: Key, item: Item, cas: string, noreply: boolean) {
-    super(wireKey, key, item, noreply);
+    super(wireKey, key, noreply);
+    this.#item = item;
     this.#cas = cas;
-  }
-
-  override write(request: RequestWriter): void {
-    request.text(`${head('cas', this.wireKey, this, request)} ${this.#cas}${endOf(this)}`);
-    request.block(this.block);
   }
 
   /** `true` stored, `false` there is one by now. */
   override get ifAbsent(): Command<boolean | undefined> | undefined {
-    return this.#cas === NO_CAS ? new StoreCommand('add', this.wireKey, this.key, this, this.noreply) : undefined;
+    return this.#cas === NO_CAS ? new StoreCommand('add', this.wireKey, this.key, this.#item, this.noreply) : undefined;
+  }
+
+  write(request: RequestWriter): void {
+    request.text(`${head('cas', this.wireKey, this.#item, request)} ${this.#cas}${endOf(this)}`);
+    request.block(this.#item.block);
   }
 
   override outcome(stored: boolean | undefined): Outcome {
     return stored === undefined ? NOT_FOUND : stored ? STORED : EXISTS;
+  }
+
+  override unanswered(): boolean {
+    return true;
   }
 
   read(frame: Frame, server: string): boolean | undefined {

@@ -149,18 +149,16 @@ class SocketTransport implements Transport {
   }
 
   destroy(drops?: boolean): void {
-    if (drops) this.#closeByReset();
-    this.#socket.destroy();
-  }
-
-  #closeByReset(): void {
-    try {
-      this.#socket.resetAndDestroy();
-    } catch {
-      // Node resets nothing but plain TCP, and throws. Under TLS there is some, of which nothing is documented.
-      const tcp = (this.#socket as net.Socket & { _handle?: { _parent?: { close: unknown; reset?: unknown } } })._handle?._parent;
-      if (tcp?.reset !== undefined) tcp.close = tcp.reset;
+    if (drops) {
+      try {
+        this.#socket.resetAndDestroy();
+      } catch {
+        // Node resets nothing but plain TCP, and throws. Under TLS there is some, of which nothing is documented.
+        const tcp = (this.#socket as net.Socket & { _handle?: { _parent?: { close: unknown; reset?: unknown } } })._handle?._parent;
+        if (tcp?.reset) tcp.close = tcp.reset;
+      }
     }
+    this.#socket.destroy();
   }
 
   ref(): void {
