@@ -8,8 +8,8 @@ export function toJson(value: unknown): string {
   try {
     json = JSON.stringify(value);
   } catch (error) {
-    // V8's own message quotes the names of the properties on the way round.
-    if (!String(error).includes('rting circ')) throw error;
+    // "Converting circular …" of V8, which quotes the names of the properties on the way round; "… cyclic …" of Bun.
+    if (!/rting c|cycl/.test((error as Error | undefined)?.message ?? '')) throw error;
     kind += ' that is circular';
   }
   if (json === undefined) throw new MemcacheSerdeError(`JSON cannot hold a value of type ${kind}`);

@@ -54,13 +54,13 @@ export class StructuredSerde<T = unknown> implements Serde<T> {
 }
 
 /** V8 names what it does not clone by its class, or it quotes the source of a function and the description of a symbol, which are parts of the value. */
-const NOT_CLONED = /^Error: (?:(#<.*|\[object \w+\]|An ArrayBuffer is detached and)|.*) could not be cloned\.$/s;
+const NOT_CLONED = /^(?:(#<.*|\[object \w+\]|An ArrayBuffer is detached and)|.*) could not be cloned\.$/s;
 
 function toStructured(value: unknown): Buffer {
   try {
     return serialize(value);
   } catch (error) {
-    const match = NOT_CLONED.exec(String(error));
+    const match = NOT_CLONED.exec((error as Error | undefined)?.message ?? '');
     if (match === null) throw error;
     throw new MemcacheSerdeError(`${match[1] ?? 'a function or a symbol'} could not be cloned`);
   }

@@ -40,6 +40,13 @@ describe('JsonSerde', () => {
     }
     const mine = new Error('mine');
     expect(() => json.serialize({ toJSON() { throw mine; } })).toThrow(mine);
+    // It cannot be made a string.
+    const bare: unknown = Object.create(null);
+    for (const odd of [bare, null, undefined]) {
+      let thrown: unknown = 'nothing';
+      try { json.serialize({ toJSON() { throw odd; } }); } catch (error) { thrown = error; }
+      expect(thrown).toBe(odd);
+    }
     expect(() => json.serialize({ toJSON: () => undefined })).toThrow('JSON cannot hold a value of type object');
   });
 
