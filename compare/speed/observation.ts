@@ -88,7 +88,7 @@ async function compare(without: string, withIt: string, heard: boolean, depth: n
     const ratios: number[] = [];
     const costs: number[] = [];
     for (let pair = 0; pair < pairs; pair++) {
-      // The process that starts second is 1 to 3 % slower, whatever it runs: each is so in half of the pairs.
+      // Two processes of one build differ by 1 to 3 %, more often against the one that starts second: it takes many pairs.
       const early = pair % 2 === 0 ? new Runner(without, port, false) : undefined;
       const observed = new Runner(withIt, port, heard);
       const plain = early ?? new Runner(without, port, false);
@@ -115,7 +115,7 @@ async function compare(without: string, withIt: string, heard: boolean, depth: n
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '60' }, pairs: { type: 'string', default: '6' } } });
+  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '64' }, pairs: { type: 'string', default: '16' } } });
   // Below the root, so that the bundle finds its packages.
   const folder = mkdtempSync(join(resolve(__dirname, '../..'), '.observation-'));
   try {
