@@ -87,6 +87,33 @@ describe.each(kinds)('%s', (_, make) => {
     await client.close();
   });
 
+  it('a transport may read nothing, also while nothing is awaited', async () => {
+    let opened = 0;
+    const client = make({
+      connect: (_address, _options, handler) => {
+        opened++;
+        handler.onOpen();
+        const read = (text: string): void => { handler.onData(Buffer.from(text), text.length); };
+        return transport({
+          write: (request) => {
+            setImmediate(() => {
+              read('');
+              read(String(request).replace(/get .*/, 'END').replace('version', 'VERSION 1.6.0'));
+              read('');
+            });
+          },
+          destroy: () => { handler.onClose(undefined); },
+        });
+      },
+    });
+    expect(await client.get('k')).toBeUndefined();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const before = opened;
+    expect(await client.get('k')).toBeUndefined();
+    expect(opened).toBe(before);
+    await client.close();
+  });
+
   it.each(ends.flatMap(([what, connect]) => [[what, connect, {}], [`${what}, with credentials`, connect, { auth: { username: 'u', password: 'p' } }]] as const))(
     'whose connect %s',
     async (what, connect, options) => {

@@ -329,7 +329,8 @@ export class Wire implements Carrier, DeadlineKeeper {
   // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #onData(buffer: Buffer, length: number): void {
-    if (this.#state === 'ended') return;
+    // A transport of the user's own may have read nothing.
+    if (this.#state === 'ended' || length === 0) return;
     this.meter.read(length);
     this.#owner.silent.end(true);
     this.#goesOn = true;
