@@ -291,10 +291,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'every byte that comes extends the deadline',
     rule: 'time',
     file: 'client/wire/wire.ts',
-    find: `  #onData(buffer: Buffer, length: number): void {
-    if (this.#state === 'ended') return;`,
-    replace: `  #onData(buffer: Buffer, length: number): void {
-    if (this.#state === 'ended') return;
+    find: `    if (this.#state === 'ended' || length === 0) return;`,
+    replace: `    if (this.#state === 'ended' || length === 0) return;
     for (const { call } of this.#calls) call.deadline = this.#settings.clock.now() + this.#settings.timeout;`,
     caughtBy: [MISBEHAVING, 'replies that are late a reply that trickles'],
   },
