@@ -17,6 +17,8 @@ export interface NetworkOptions {
   readonly mortal?: boolean;
   /** How often a connection cannot be made. @default 0.05 */
   readonly refusals?: number;
+  /** How often what a client has written arrives in two pieces, some time apart. @default 0 */
+  readonly splits?: number;
 }
 
 /** Servers and the way to them, without sockets: a real session each, behind toxics. */
@@ -134,8 +136,11 @@ class SimulatedTransport implements Transport {
     const text = typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
     this.#onTheWay += text.length;
     this.#outgoing.push(text);
-    if (this.#outgoing.length > 1) return;
-    this.#later(this.#latency, () => {
+    if (this.#outgoing.length === 1) this.#arriveLater(this.#latency);
+  }
+
+  #arriveLater(delay: number): void {
+    this.#later(delay, () => {
       this.#arrive();
       this.#handler.onDrain();
     });
@@ -143,11 +148,15 @@ class SimulatedTransport implements Transport {
 
   /** What was written arrives, and is answered. */
   #arrive(): void {
-    const text = this.#outgoing.join('');
-    this.#outgoing = [];
-    this.#onTheWay = 0;
+    const all = this.#outgoing.join('');
+    const { splits = 0 } = this.#network.options;
+    const isSplit = splits > 0 && all.length > 1 && this.#random.chance(splits);
+    const now = isSplit ? all.slice(0, 1 + this.#random.below(all.length - 1)) : all;
+    this.#outgoing = isSplit ? [all.slice(now.length)] : [];
+    this.#onTheWay = all.length - now.length;
     if (this.#server.state !== 'up') return;
-    this.#execute(text);
+    if (isSplit) this.#arriveLater(this.#random.below(30));
+    this.#execute(now);
     const answer = Buffer.concat(this.#answer);
     this.#answer = [];
     if (answer.length > 0) this.#reply(answer);
@@ -209,6 +218,7 @@ class SimulatedTransport implements Transport {
 
   /** The way is cut. */
   break(): void {
+    this.#arriveInPart();
     this.#close(new Error('ECONNRESET'));
   }
 
@@ -231,12 +241,19 @@ class SimulatedTransport implements Transport {
     if (this.#closed) return;
     this.#closed = true;
     this.#server.transports.delete(this);
-    // What was on the way arrives, or does not; afterwards nothing of it will.
-    if (this.#outgoing.length > 0 && this.#random.chance(0.5) && this.#server.state === 'up') this.#execute(this.#outgoing.join(''));
+    this.#arriveInPart();
     const { clock } = this.#network;
     clock.at(clock.now(), () => {
       this.#handler.onClose(undefined);
     });
+  }
+
+  /** What was on the way arrives, or some of it, or nothing; afterwards nothing of it will. */
+  #arriveInPart(): void {
+    const text = this.#outgoing.join('');
+    this.#outgoing = [];
+    if (text === '' || this.#server.state !== 'up' || this.#random.chance(0.3)) return;
+    this.#execute(this.#random.chance(0.5) ? text : text.slice(0, this.#random.below(text.length)));
   }
 
   ref(): void {
