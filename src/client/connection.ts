@@ -77,11 +77,15 @@ export class Connection implements Executor {
       onIdle: () => observer.onIdle?.(),
       onEnd: (wire, unsent, failure) => {
         this.#wires.delete(wire);
+        // Closed meanwhile, and not used again.
+        const isClosed = this.#wire === undefined;
         if (this.#wire === wire) this.#wire = undefined;
         // No byte of these was sent: the next connection takes them. First, as who hears of the trouble may close it.
         if (wire.isHeard || unsent.length === 0 || !observer.takeBack?.(unsent, false)) for (const call of unsent) this.add(call);
+        const closing = isClosed ? this.#retire() : undefined;
         if (failure !== undefined) observer.onTrouble?.(failure, wire.isHeard);
         if (this.pending === 0) observer.onIdle?.();
+        return closing;
       },
     };
   }
@@ -127,10 +131,14 @@ export class Connection implements Executor {
   };
 
   close(): Promise<void> {
+    this.#silent?.end(false);
+    return this.#closings.add(this.#retire());
+  }
+
+  #retire(): Promise<void> | undefined {
     const wire = this.#wire;
     this.#wire = undefined;
-    this.#silent?.end(false);
-    return this.#closings.add(wire?.retire());
+    return wire?.retire();
   }
 }
 

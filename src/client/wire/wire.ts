@@ -68,8 +68,10 @@ export interface WireOwner {
   /**
    * No more calls can be taken; `unsent` were never written. `failure` tells what went wrong, if something was awaited
    * or the connection could not be made; it is undefined after a farewell.
+   *
+   * @returns what {@link Wire.retire} waits for besides: the end of the connection that has taken the calls
    */
-  onEnd(wire: Wire, unsent: Call<unknown>[], failure: MemcacheError | undefined): void;
+  onEnd(wire: Wire, unsent: Call<unknown>[], failure: MemcacheError | undefined): Promise<void> | undefined;
 }
 
 /**
@@ -103,7 +105,9 @@ export class Wire implements Carrier, DeadlineKeeper {
   #unwantedUpTo = 0;
   /** Resolves when the socket is closed. */
   readonly #closed: Promise<void>;
-  #tellClosed: (() => void) | undefined;
+  #tellClosed: ((closing: Promise<void> | undefined) => void) | undefined;
+  /** The end of the connection that has its unwritten calls. */
+  #closing: Promise<void> | undefined;
   readonly #times: ReplyTimes;
   /** Where the calls stand in the queue that are to be written next. */
   #writtenUpTo = 0;
@@ -167,7 +171,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   /**
    * Lets the calls that it has finish, then closes. To be called once, and no more calls are added then.
    *
-   * @returns when the socket is closed
+   * @returns when the socket is closed, and that of the connection to which calls went that this one did not write
    */
   retire(): Promise<void> {
     this.#retired = true;
@@ -368,9 +372,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** The connection is given up, which is not the server's fault; what only reads goes on over the next one. */
   #repeatSeparately(cause: Error): void {
     this.#owner.onBrokenReply();
-    // After close() there is no next one: these get what the server said.
-    if (this.#retired) for (const { call, written } of this.#calls) if (written && call.is(Mark.Separate)) call.reject(cause, this.meter);
-    this.#end(`the connection was dropped: ${cause.message}`, cause, undefined, !this.#retired);
+    this.#end(`the connection was dropped: ${cause.message}`, cause, undefined, true);
   }
 
   #unreadable(error: unknown): MemcacheError {
@@ -448,7 +450,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       this.#end(message, cause, this.#calls.head && new MemcacheUnexpectedCloseError(message, this.#about('maybeExecuted', cause)));
     }
     // Those who wait for the end are told after all callers, whose promises reject a few microtasks from now.
-    this.#settings.clock.setImmediate(() => { this.#tellClosed?.(); });
+    this.#settings.clock.setImmediate(() => { this.#tellClosed?.(this.#closing); });
   }
 
   /** There is a doubt about the position in the stream. */
@@ -522,7 +524,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       if (written && repeatsReads && call.command.onlyReads) {
         call.rewind();
         unsent.push(call);
-      } else if (written || this.#retired) lost.push({ call, certainty: written && !this.#outbox.isAsking(call) ? 'maybeExecuted' : 'notSent' });
+      } else if (written || (this.#retired && !isWanted(call))) lost.push({ call, certainty: written && !this.#outbox.isAsking(call) ? 'maybeExecuted' : 'notSent' });
       else unsent.push(call);
     }
     this.#calls.clear();
@@ -530,7 +532,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       for (const { call, certainty } of lost) call.reject(new MemcacheUnexpectedCloseError(message, this.#about(certainty, cause)), this.meter);
     });
     // Last: a hasher of somebody's own, whose server this may take away, may throw.
-    this.#owner.onEnd(this, unsent, failure);
+    this.#closing = this.#owner.onEnd(this, unsent, failure);
   }
 
   #destroy(drops = false): void {
