@@ -24,7 +24,7 @@ import { Handshake } from './handshake';
 import { Inbox, RepeatSeparately, SpoilingReply, unasked } from './inbox';
 import { Outbox } from './outbox';
 import { RawReader } from './raw-reader';
-import { whatToCheck, whyClosed, whyUnreadable } from './reasons';
+import { refusesCertificate, whatToCheck, whyClosed, whyUnreadable } from './reasons';
 import { ReplyTimes } from './reply-times';
 import type { SilentConnections } from './silent';
 import type { Transport } from './transport';
@@ -437,7 +437,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   // ── ending ──────────────────────────────────────────────────────────────────────────────────────────────
 
   #onClose(cause: Error | undefined): void {
-    if (this.#state !== 'ready') {
+    if (this.#state !== 'ready' || (!this.#heard && refusesCertificate(cause))) {
       this.#cannotConnect(whyClosed(cause), cause);
     } else {
       const { head } = this.#calls;
