@@ -82,7 +82,7 @@ export class Connection implements Executor {
         if (this.#wire === wire) this.#wire = undefined;
         // No byte of these was sent: the next connection takes them. First, as who hears of the trouble may close it.
         if (wire.isHeard || unsent.length === 0 || !observer.takeBack?.(unsent, false)) for (const call of unsent) this.add(call);
-        const closing = isClosed ? this.#retire() : undefined;
+        const closing = isClosed && this.#retire();
         if (failure !== undefined) observer.onTrouble?.(failure, wire.isHeard);
         if (this.pending === 0) observer.onIdle?.();
         return closing;
@@ -135,7 +135,7 @@ export class Connection implements Executor {
     return this.#closings.add(this.#retire());
   }
 
-  #retire(): Promise<void> | undefined {
+  #retire(): Promise<unknown> | undefined {
     const wire = this.#wire;
     this.#wire = undefined;
     return wire?.retire();
@@ -153,7 +153,7 @@ export function pendingOf(carriers: Iterable<{ readonly pending: number }>): num
 export function overloaded(meter: ServerMeter, command: Command<unknown>, pending: number, limitMs: number, message: string): Promise<never> {
   const { server, clientId } = meter;
   const { verb } = command;
-  if (overloads.heard) overloads.publish({ clientId, server, command: verb, pending, limitMs });
+  if (overloads.hasSubscribers) overloads.publish({ clientId, server, command: verb, pending, limitMs });
   return refused(meter, command, new MemcacheOverloadedError(message, { server, command: verb }));
 }
 

@@ -198,7 +198,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'bytes that come while nothing is awaited are kept',
     rule: 'L7',
     file: 'client/wire/wire.ts',
-    find: "else if (this.#calls.head === undefined && this.#state === 'ready') throw unasked();",
+    find: "else if (this.#calls.head === undefined && this.#state === State.Ready) throw unasked();",
     replace: '',
     caughtBy: [MISBEHAVING, 'a server that misbehaves bytes that come while nothing is awaited'],
   },
@@ -292,9 +292,9 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     rule: 'time',
     file: 'client/wire/wire.ts',
     find: `  #onData(buffer: Buffer, length: number): void {
-    if (this.#state === 'ended') return;`,
+    if (this.#state === State.Ended) return;`,
     replace: `  #onData(buffer: Buffer, length: number): void {
-    if (this.#state === 'ended') return;
+    if (this.#state === State.Ended) return;
     for (const { call } of this.#calls) call.deadline = this.#settings.clock.now() + this.#settings.timeout;`,
     caughtBy: [MISBEHAVING, 'replies that are late a reply that trickles'],
   },

@@ -24,9 +24,7 @@ export function whatToCheck(why: string, cause: unknown, withTls: boolean): stri
 }
 
 /**
- * Whether the server has refused our certificate, or that we have none. With TLS 1.3 it says so when we have taken the connection for
- * made, and have written to it; it has read nothing of that then.
+ * How OpenSSL says that the server has refused our certificate, or that we have none. With TLS 1.3 the server does so when we have taken
+ * the connection for made, and have written to it; it has read nothing of that then.
  */
-export function refusesCertificate(cause: unknown): boolean {
-  return /ALERT.*(CERT|_CA$|DENIED)/.test(String((cause as { readonly code?: unknown } | undefined)?.code));
-}
+export const REFUSED_CERTIFICATE = /alert .*(cert|ca:|denied)/;
