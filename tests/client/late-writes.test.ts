@@ -16,7 +16,7 @@ import { turns, VirtualClock } from '../support/virtual-clock';
 async function soon(isSo: () => boolean | Promise<boolean>): Promise<void> {
   const since = performance.now();
   while (!(await isSo())) {
-    if (performance.now() - since > 60_000) throw new Error(`not within a minute: ${isSo}`);
+    if (performance.now() - since > 60_000) throw new Error(`not within a minute: ${String(isSo)}`);
     await turns();
   }
 }

@@ -2,6 +2,7 @@
 import type * as dns from 'node:dns';
 import * as net from 'node:net';
 import type * as tls from 'node:tls';
+import { systemRandom } from '../../runtime/random';
 import type { ServerAddress } from '../server-address';
 
 /** Options of `tls.connect` that make sense for a client. */
@@ -105,7 +106,7 @@ const inVain = new WeakSet<ServerAddress>();
 const lookUp: net.LookupFunction = (host, options, callback) => {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- as for node:tls
   (require('node:dns') as typeof dns).lookup(host, options, (error, found, family) => {
-    if (Array.isArray(found) && found[3]) found.push(...found.splice(0, Math.random() * found.length));
+    if (Array.isArray(found) && found[3]) found.push(...found.splice(0, systemRandom() * found.length));
     callback(error, found, family);
   });
 };
