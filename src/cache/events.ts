@@ -17,13 +17,13 @@ export class Events {
 
   /** Whether anybody listens. */
   get heard(): boolean {
-    return this.#observe !== undefined || cacheEvents.heard;
+    return this.#observe !== undefined || cacheEvents.hasSubscribers;
   }
 
   emit(type: CacheEventName, key: Key, more?: { ms?: number; error?: unknown; zone?: Zone; ageMs?: number | undefined }): void {
     this.counts[type]++;
     if (this.#observe !== undefined) this.#tell(this.#observe, { type, key, ...more });
-    if (cacheEvents.heard) {
+    if (cacheEvents.hasSubscribers) {
       const shown = this.keyShown(key);
       const ageMs = more?.ageMs;
       cacheEvents.publish({ ...this.#origin, outcome: type, ...(shown !== undefined && { key: shown }), ...(ageMs !== undefined && { ageMs }) });

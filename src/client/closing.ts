@@ -3,7 +3,7 @@ export class Closings {
   #last: Promise<void> | undefined;
 
   /** @returns a promise that resolves when this one and all before it have ended */
-  add(closing: Promise<void> | undefined): Promise<void> {
+  add(closing: Promise<unknown> | undefined): Promise<void> {
     const both = Promise.all([this.#last, closing]).then(() => {
       if (this.#last === both) this.#last = undefined;
     });

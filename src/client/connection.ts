@@ -77,11 +77,15 @@ export class Connection implements Executor {
       onIdle: () => observer.onIdle?.(),
       onEnd: (wire, unsent, failure) => {
         this.#wires.delete(wire);
+        // Closed meanwhile, and not used again.
+        const isClosed = this.#wire === undefined;
         if (this.#wire === wire) this.#wire = undefined;
         // No byte of these was sent: the next connection takes them. First, as who hears of the trouble may close it.
         if (wire.isHeard || unsent.length === 0 || !observer.takeBack?.(unsent, false)) for (const call of unsent) this.add(call);
+        const closing = isClosed && this.#retire();
         if (failure !== undefined) observer.onTrouble?.(failure, wire.isHeard);
         if (this.pending === 0) observer.onIdle?.();
+        return closing;
       },
     };
   }
@@ -127,10 +131,14 @@ export class Connection implements Executor {
   };
 
   close(): Promise<void> {
+    this.#silent?.end(false);
+    return this.#closings.add(this.#retire());
+  }
+
+  #retire(): Promise<unknown> | undefined {
     const wire = this.#wire;
     this.#wire = undefined;
-    this.#silent?.end(false);
-    return this.#closings.add(wire?.retire());
+    return wire?.retire();
   }
 }
 
@@ -145,7 +153,7 @@ export function pendingOf(carriers: Iterable<{ readonly pending: number }>): num
 export function overloaded(meter: ServerMeter, command: Command<unknown>, pending: number, limitMs: number, message: string): Promise<never> {
   const { server, clientId } = meter;
   const { verb } = command;
-  if (overloads.heard) overloads.publish({ clientId, server, command: verb, pending, limitMs });
+  if (overloads.hasSubscribers) overloads.publish({ clientId, server, command: verb, pending, limitMs });
   return refused(meter, command, new MemcacheOverloadedError(message, { server, command: verb }));
 }
 

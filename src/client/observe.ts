@@ -266,22 +266,9 @@ export interface ChannelMessages {
   'tsmemcache:cache': CacheMessage;
 }
 
-/** A channel for events. */
-export class Notices<Name extends keyof ChannelMessages> {
-  readonly #channel: Channel;
-
-  constructor(name: Name) {
-    this.#channel = channel(name);
-  }
-
-  /** Whether anybody listens: a message is made only then. */
-  get heard(): boolean {
-    return this.#channel.hasSubscribers;
-  }
-
-  publish(message: ChannelMessages[Name]): void {
-    this.#channel.publish(message);
-  }
+/** A channel for events. A message is made only where it has subscribers. */
+export interface Notices<Name extends keyof ChannelMessages> extends Channel {
+  publish(message: ChannelMessages[Name]): void;
 }
 
 /**
@@ -341,17 +328,17 @@ function runAndEnd<T, A>(run: (argument: A) => T, argument: A, end: Channel, mes
 
 export const commands = new Traces(COMMAND);
 export const connects = new Traces(CONNECT);
-export const connectionsReady = new Notices(CONNECTION_READY);
-export const connectionsClosed = new Notices(CONNECTION_CLOSED);
-export const batches = new Notices(BATCH);
-export const poolWaits = /* @__PURE__ */ new Notices(POOL_WAIT);
-export const serverStates = new Notices(SERVER_STATE);
-export const serverLists = /* @__PURE__ */ new Notices(SERVERS);
-export const retries = /* @__PURE__ */ new Notices(RETRY);
-export const timeouts = new Notices(TIMEOUT);
-export const overloads = new Notices(OVERLOAD);
+export const connectionsReady: Notices<typeof CONNECTION_READY> = channel(CONNECTION_READY);
+export const connectionsClosed: Notices<typeof CONNECTION_CLOSED> = channel(CONNECTION_CLOSED);
+export const batches: Notices<typeof BATCH> = channel(BATCH);
+export const poolWaits: Notices<typeof POOL_WAIT> = /* @__PURE__ */ channel(POOL_WAIT);
+export const serverStates: Notices<typeof SERVER_STATE> = channel(SERVER_STATE);
+export const serverLists: Notices<typeof SERVERS> = /* @__PURE__ */ channel(SERVERS);
+export const retries: Notices<typeof RETRY> = /* @__PURE__ */ channel(RETRY);
+export const timeouts: Notices<typeof TIMEOUT> = channel(TIMEOUT);
+export const overloads: Notices<typeof OVERLOAD> = channel(OVERLOAD);
 export const loads = /* @__PURE__ */ new Traces(LOAD);
-export const cacheEvents = /* @__PURE__ */ new Notices(CACHE);
+export const cacheEvents: Notices<typeof CACHE> = /* @__PURE__ */ channel(CACHE);
 
 let lastClientId = 0;
 

@@ -91,7 +91,8 @@ function fromHostAndPort(text: string): ServerAddress {
 function fromUrl(text: string): ServerAddress {
   const rest = text.slice(text.indexOf('//') + 2).replace(/\/$/, '');
   const at = rest.lastIndexOf('@');
-  const address = { ...fromHostAndPort(rest.slice(at + 1)), tls: text.startsWith('memcacheds:') };
+  // In a URL the "%" before the zone of an address is "%25": https://www.rfc-editor.org/rfc/rfc6874
+  const address = { ...fromHostAndPort(rest.slice(at + 1).replace('%25', '%')), tls: text.startsWith('memcacheds:') };
   if (at < 0) return address;
   const [, username, password] = /^([^:]*):(.*)$/s.exec(rest.slice(0, at)) ?? [];
   if (username === undefined || password === undefined) throw illegal();

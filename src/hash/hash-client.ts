@@ -121,17 +121,18 @@ export class HashClient<Out = CacheValue, In = Out> extends Client<Out, In> {
   }
 
   /**
-   * Adds a server, even while calls are under way; it owns its share of the keys from now on. It stays until it is removed by
-   * hand, whatever a source lists.
+   * Adds a server, even while calls are under way; it owns its share of the keys at once, before the promise has resolved. It stays
+   * until it is removed by hand, whatever a source lists.
    *
-   * @throws MemcacheIllegalInputError when the server is not legal, or is in the cluster already
+   * @returns a promise that rejects with MemcacheIllegalInputError when the server is not legal, or is in the cluster already
    */
-  addServer(server: ClusterServer): void {
+  // eslint-disable-next-line @typescript-eslint/require-await -- what is not legal rejects, as with removeServer
+  async addServer(server: ClusterServer): Promise<void> {
     this.#members.add(toMember(server));
   }
 
   /**
-   * Removes a server for good, even while calls are under way; the calls that it has finish. It does not come back, not even
+   * Removes a server for good, at once, even while calls are under way; the calls that it has finish. It does not come back, not even
    * when a source lists it.
    *
    * @param server the server in any of its forms, or its name as {@link servers} has it

@@ -213,7 +213,7 @@ export class HashRouter implements Executor {
   }
 
   #tell(added: readonly string[], removed: readonly string[]): void {
-    if (!serverLists.heard || added.length + removed.length === 0) return;
+    if (!serverLists.hasSubscribers || added.length + removed.length === 0) return;
     serverLists.publish({ clientId: this.monitor.clientId, added, removed });
   }
 

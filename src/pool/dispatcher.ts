@@ -326,7 +326,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     void this.#loans.borrow().then((connection) => {
       this.#borrowing = false;
       if (connection.isHeard || !this.#restsFirst(connection)) {
-        if (hadToWait && poolWaits.heard) this.#tellOfWait();
+        if (hadToWait && poolWaits.hasSubscribers) this.#tellOfWait();
         if (this.#load(connection, hadToWait) === 0) this.#loans.giveBack(connection);
       }
       this.#borrow();
@@ -387,7 +387,7 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     const { clientId, server } = this.meter;
     const { acquireTimeout, timeout } = this.#settings;
     const limitMs = waited ? acquireTimeout : timeout;
-    if (timeouts.heard) timeouts.publish({ clientId, server, command: call.command.verb, certainty: 'notSent', pending: this.pending, limitMs });
+    if (timeouts.hasSubscribers) timeouts.publish({ clientId, server, command: call.command.verb, certainty: 'notSent', pending: this.pending, limitMs });
     const why = `no connection to ${server} became free within ${waited ? 'acquireTimeout' : 'timeout'}, ${limitMs} ms; see also maxPoolSize`;
     call.reject(new MemcacheTimeoutError(why), this.meter);
     this.#stale = true;

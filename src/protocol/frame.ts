@@ -28,8 +28,8 @@ export interface FrameRules {
   readonly maxLine: (buffer: Buffer, start: number, end: number) => number;
   /** A block announced as longer is swallowed in constant memory; its frame is delivered at once as `oversized`. */
   readonly maxBlock: number;
-  /** Whether LF alone ends a line (servers accept it, replies never have it). */
-  readonly bareLineFeed: boolean;
+  /** Whether LF alone ends a line (servers accept it, replies never have it). @default false */
+  readonly bareLineFeed?: boolean;
   /** How much is allocated ahead of the bytes that really arrived, whatever a line announces. @default 64 KiB */
   readonly ahead?: number | undefined;
 }
@@ -112,11 +112,6 @@ export class FrameReader {
   constructor(rules: FrameRules, onFrame: (frame: Frame) => void) {
     this.#rules = rules;
     this.#onFrame = onFrame;
-  }
-
-  /** Whether a frame has begun and is not complete. */
-  get midFrame(): boolean {
-    return this.#held !== undefined || this.#skip > 0;
   }
 
   /** Called from within `onFrame`: `push` returns after this frame. The next `push` continues. */

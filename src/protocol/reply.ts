@@ -30,7 +30,6 @@ export function replyRules(maxValueSize: number, expectedKey: () => string | und
     blockLength: (buffer, start, end) => replyBlockLength(buffer, start, end, maxValueSize),
     maxLine: () => MAX_REPLY_LINE,
     maxBlock: Infinity,
-    bareLineFeed: false,
   };
 }
 

@@ -155,7 +155,7 @@ it('a cluster takes its options when it is made: a server that is added later ha
   const options: HashClientOptions = { usePooling: true, maxPoolSize: 2 };
   const client = new HashClient(['127.0.0.1:1'], options);
   options.maxPoolSize = 0;
-  client.addServer('127.0.0.1:2');
+  await client.addServer('127.0.0.1:2');
   expect(client.servers()).toHaveLength(2);
   await client.close();
 });

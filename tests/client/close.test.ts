@@ -66,6 +66,27 @@ describe.each(kinds)('close() of a %s', (_, make) => {
     await client.close();
   });
 
+  it.concurrent.each<[string, (client: Client) => Promise<void>]>([
+    ['close', (client) => client.close()],
+    ['quit', (client) => client.quit()],
+  ])('%s() lets calls finish whose connection ends before they are written', async (name, end) => {
+    await using server = await MemcachedServer.start();
+    const client = make(server.address, { timeout: 20_000 });
+    await client.set('k', 'v');
+    // Nothing is written after a raw command until it is answered, and an error ends its connection, as quit does.
+    const ended = name === 'quit' ? end(client) : undefined;
+    let settled = 0;
+    const calls = [client.raw('nonsense'), client.get('k'), client.set('a', 1), client.raw('nonsense'), client.get('a'), client.delete('k')].map((call) =>
+      call.catch((error: unknown) => error).finally(() => settled++),
+    );
+    await (ended ?? end(client));
+    expect(settled).toBe(calls.length);
+    const refused = { code: 'MEMCACHE_UNKNOWN_COMMAND', certainty: 'executed' };
+    expect(await Promise.all(calls)).toMatchObject([refused, 'v', true, refused, 1, true]);
+    expect([...client.metrics().values()]).toMatchObject([{ pending: 0 }]);
+    await client.close();
+  });
+
   it.concurrent.each(['before', 'after'])('does not wait for an answer that nobody waits for: calls aborted %s it', async (when) => {
     await using server = await MemcachedServer.start();
     const client = make(server.address, { timeout: 0, connectTimeout: 100 });

@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process';
 import dns from 'node:dns';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { Client, HashClient, PooledClient, type ClientOptions } from '../../src';
 import { MemcachedServer } from '../../src/server';
@@ -140,6 +144,53 @@ describeWithOpenssl('TLS', () => {
     const error = await withClient({ tls: { ca: authority.ca }, connectTimeout: 500 }, (client) => failure(client.get('k')), plain.port);
     expect(error).toMatchObject({ code: 'MEMCACHE_CONNECT', certainty: 'notSent' });
     await plain.close();
+  });
+
+  describe('a server that wants a certificate of ours', () => {
+    const classes: [string, (port: number, options: ClientOptions) => Client][] = [
+      ['Client', (port, options) => new Client(['localhost', port], options)],
+      ['PooledClient', (port, options) => new PooledClient(['localhost', port], options)],
+      ['HashClient', (port, options) => new HashClient([['localhost', port]], options)],
+    ];
+
+    /** With TLS 1.3 a client takes the connection for made before the server has seen its certificate. */
+    async function refusal(make: (port: number, options: ClientOptions) => Client, port: number, identity?: Identity): Promise<unknown> {
+      const client = make(port, { tls: { ca: authority.ca, ...identity }, timeout: 20_000, connectTimeout: 20_000 });
+      const errors = await Promise.all([client.set('k', Buffer.alloc(300_000)), client.get('k')].map(failure));
+      expect(errors[1]).toMatchObject({ code: 'MEMCACHE_CONNECT', certainty: 'notSent' });
+      await client.close();
+      return errors[0];
+    }
+
+    it.each(classes)('and gets none says so: %s', async (_, make) => {
+      const wanting = createTlsServer({ ...localhost, ca: authority.ca, requestCert: true, minVersion: 'TLSv1.3' });
+      wanting.on('tlsClientError', () => undefined);
+      await once(wanting.listen(0, '127.0.0.1'), 'listening');
+      expect(await refusal(make, (wanting.address() as AddressInfo).port)).toMatchObject({
+        code: 'MEMCACHE_CONNECT',
+        certainty: 'notSent',
+        message: expect.stringMatching(/^cannot connect to localhost:\d+: .*alert certificate required.*; see the option tls$/) as string,
+      });
+      wanting.close();
+    });
+
+    it.each(classes)('and gets one that it does not trust says so: %s', async (_, make) => {
+      const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
+      for (const [name, content] of Object.entries({ ...localhost, ca: authority.ca })) writeFileSync(join(folder, name), content);
+      const options = ['-accept', '127.0.0.1:0', '-cert', 'cert', '-key', 'key', '-CAfile', 'ca', '-Verify', '1', '-verify_return_error', '-tls1_3'];
+      const wanting = spawn('openssl', ['s_server', ...options], { cwd: folder, stdio: ['pipe', 'pipe', 'ignore'] });
+      let output = '';
+      while (!/^ACCEPT .*:\d+\s/m.test(output)) output += String((await once(wanting.stdout, 'data'))[0]);
+      const port = Number(/^ACCEPT .*:(\d+)/m.exec(output)?.[1]);
+      expect(await refusal(make, port, stranger.sign('DNS:client'))).toMatchObject({
+        code: 'MEMCACHE_CONNECT',
+        certainty: 'notSent',
+        message: expect.stringMatching(/: .*alert unknown ca.*; see the option tls$/) as string,
+      });
+      wanting.kill();
+      await once(wanting, 'close');
+      rmSync(folder, { recursive: true });
+    });
   });
 
   it('a handshake that stalls ends with the time to connect', async () => {

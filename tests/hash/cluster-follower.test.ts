@@ -291,13 +291,13 @@ it('what is done by hand holds against the list', async () => {
   source.give([address(0), address(1)]);
   await client.get('k');
   await client.removeServer(address(0));
-  client.addServer(address(2));
+  await client.addServer(address(2));
   for (let round = 0; round < 3; round++) {
     source.give([address(0), address(1)]);
     await clock.advance(60_000);
     expect(names(client)).toEqual([address(1), address(2)].sort());
   }
-  client.addServer(address(0));
+  await client.addServer(address(0));
   expect(names(client)).toHaveLength(3);
   await client.removeServer(address(2));
   source.give([address(1)]);

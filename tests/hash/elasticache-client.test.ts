@@ -215,8 +215,29 @@ it('asks engines before 1.4.14 in their way', async () => {
   await old.close();
 });
 
+it.each<[string, string, number]>([
+  ['as Amazon documents it', '1\nlocalhost|127.0.0.1|PORT\n', 0],
+  ['without the last line end', '1\nlocalhost|127.0.0.1|PORT\n', -1],
+  ['with that before the end token', '1\nlocalhost|127.0.0.1|PORT\n', 2],
+  ['without any, where there are two', '1\r\nlocalhost|127.0.0.1|PORT\r\n', -2],
+])('the length of the list may be counted %s', async (_, template, more) => {
+  const list = template.replace('PORT', String(port(0)));
+  const server = await ScriptedServer.start();
+  server.next(async (connection) => {
+    await connection.expect('config get cluster\r\n');
+    await connection.send(`CONFIG cluster 0 ${list.length + more}\r\n${list}\r\nEND\r\n`);
+  });
+  const client = new ElastiCacheClient(server.address);
+  expect(await client.set('k', 'v')).toBe(true);
+  expect(names(client)).toEqual(byIp(0));
+  await client.close();
+  await server.close();
+});
+
 it.each<[string, string]>([
   ['an ordinary memcached', 'ERROR\r\n'],
+  ['a length that leaves out a character', 'CONFIG cluster 0 24\r\n1\nlocalhost|127.0.0.1|11211\n\r\nEND\r\n'],
+  ['a length of which a character is missing', 'CONFIG cluster 0 31\r\n1\nlocalhost|127.0.0.1|11211\n\r\nEND\r\n'],
   ['a wrong length', 'CONFIG cluster 0 5\r\n1\nlocalhost|127.0.0.1|11211\n\r\nEND\r\n'],
   ['no version', 'CONFIG cluster 0 27\r\nx\nlocalhost|127.0.0.1|11211\n\r\nEND\r\n'],
   ['no nodes', 'CONFIG cluster 0 3\r\n1\n\n\r\nEND\r\n'],

@@ -439,11 +439,11 @@ it('a server that stays, and is removed and added in the end, keeps its counts, 
   await client.get(key);
   for (let i = 0; i < 100; i++) {
     const name = `10.0.0.${i}:11211`;
-    client.addServer(name);
+    await client.addServer(name);
     await client.removeServer(name);
   }
   await client.removeServer(address);
-  client.addServer(address);
+  await client.addServer(address);
   expect(client.metrics().get(address)?.calls).toMatchObject({ get: 1 });
   await client.close();
 });
@@ -537,8 +537,7 @@ it('servers come and go by hand while calls are under way', async () => {
   if (server === undefined) throw new Error('no servers');
   const before = new Map(KEYS.map((key) => [key, client.serverFor(key)]));
   const calls = KEYS.map((key) => client.set(key, key));
-  client.addServer(extra.address);
-  expect(() => client.addServer(extra.address)).toThrow('already');
+  const added = client.addServer(extra.address);
   const moved = KEYS.filter((key) => client.serverFor(key) !== before.get(key));
   expect(moved.length).toBeGreaterThan(40);
   expect(moved.length).toBeLessThan(110);
@@ -548,11 +547,17 @@ it('servers come and go by hand while calls are under way', async () => {
   // Those under way on it finish.
   expect(await Promise.all([...calls, ...more])).toEqual([...calls, ...more].map(() => true));
   await removed;
+  expect(await added).toBeUndefined();
   // A promise in every case: nothing is thrown past those who wait for it.
   for (const wrong of [server.address, illegal(5)]) {
     const refused = client.removeServer(wrong);
     expect(await rejection(refused)).toMatchObject({ code: 'MEMCACHE_ILLEGAL_INPUT' });
   }
+  for (const wrong of [extra.address, illegal(5), illegal({ server: 'localhost', weight: 0 })]) {
+    const refused = client.addServer(wrong);
+    expect(await rejection(refused)).toMatchObject({ code: 'MEMCACHE_ILLEGAL_INPUT' });
+  }
+  await expect(client.addServer(extra.address)).rejects.toThrow('already');
   await expect(client.removeServer(server.address)).rejects.toThrow('not in the cluster');
   expect(client.servers().map(({ name }) => name)).toEqual([servers[1]?.address, servers[2]?.address, extra.address]);
   await clock.advance(120_000);
@@ -567,7 +572,7 @@ it.each(['127.0.0.1:1', '[::1]:1', '::1', '/s', 'unix:relative.sock'])('a server
   const [status] = client.servers();
   await client.removeServer(status?.name ?? '');
   expect(client.servers()).toEqual([]);
-  client.addServer(form);
+  await client.addServer(form);
   await client.removeServer(form);
   expect(client.servers()).toEqual([]);
 });
@@ -585,7 +590,7 @@ it('a server that is removed while it is dead stays away', async () => {
   await client.get(key);
   await turns(10);
   expect(client.serverFor(key)).not.toBe(server.address);
-  client.addServer(server.address);
+  await client.addServer(server.address);
   expect(client.serverFor(key)).toBe(server.address);
   await client.close();
 });
@@ -760,7 +765,7 @@ describe('a hasher', () => {
     const client = new HashClient([first!, second!], { hasher });
     const all = Array.from({ length: 20 }, (_, i) => `k${i}`);
     expect(await client.setMany(all.map((key): [string, string] => [key, key]))).toEqual([]);
-    before.addServer('localhost:1');
+    await before.addServer('localhost:1');
     await expect(before.get('k')).rejects.toMatchObject({ code: 'MEMCACHE_NO_SERVERS' });
     expect((await client.getMany(all)).size).toBe(20);
     await client.close();

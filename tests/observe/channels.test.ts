@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
 import { CHANNELS, MemcacheSerdeError, MemcacheServerError, ObservedError, type ChannelMessages } from '../../src';
-import { loads, Notices, observed, Traces } from '../../src/client/observe';
+import { batches, loads, observed, Traces } from '../../src/client/observe';
 
 it('the names are those that channel() takes', () => {
   expect(CHANNELS.command).toBe('tsmemcache:command');
@@ -12,16 +12,15 @@ it('the names are those that channel() takes', () => {
 });
 
 it('a notice is heard by those who listen, and only then said to be heard', () => {
-  const notices = new Notices(CHANNELS.batch);
   const message = { clientId: 1, server: 'a:1', calls: 2, bytes: 3 };
-  expect(notices.heard).toBe(false);
+  expect(batches.hasSubscribers).toBe(false);
   const heard: unknown[] = [];
   const listen = (got: unknown) => heard.push(got);
   subscribe(CHANNELS.batch, listen);
-  expect(notices.heard).toBe(true);
-  notices.publish(message);
+  expect(batches.hasSubscribers).toBe(true);
+  batches.publish(message);
   unsubscribe(CHANNELS.batch, listen);
-  expect(notices.heard).toBe(false);
+  expect(batches.hasSubscribers).toBe(false);
   expect(heard).toEqual([message]);
 });
 

@@ -442,7 +442,7 @@ it('a server that leaves a cluster and comes back goes on counting', async () =>
   await client.get('a');
   await client.removeServer(server.address);
   expect(client.metrics().size).toBe(0);
-  client.addServer(server.address);
+  await client.addServer(server.address);
   await client.get('a');
   expect(only(client).calls).toEqual({ get: 2 });
   await client.close();

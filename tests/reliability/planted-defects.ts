@@ -198,7 +198,7 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'bytes that come while nothing is awaited are kept',
     rule: 'L7',
     file: 'client/wire/wire.ts',
-    find: "else if (this.#calls.head === undefined && this.#state === 'ready') throw unasked();",
+    find: "else if (this.#calls.head === undefined && this.#state === State.Ready) throw unasked();",
     replace: '',
     caughtBy: [MISBEHAVING, 'a server that misbehaves bytes that come while nothing is awaited'],
   },
@@ -291,8 +291,8 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'every byte that comes extends the deadline',
     rule: 'time',
     file: 'client/wire/wire.ts',
-    find: `    if (this.#state === 'ended' || length === 0) return;`,
-    replace: `    if (this.#state === 'ended' || length === 0) return;
+    find: `    if (this.#state === State.Ended || length === 0) return;`,
+    replace: `    if (this.#state === State.Ended || length === 0) return;
     for (const { call } of this.#calls) call.deadline = this.#settings.clock.now() + this.#settings.timeout;`,
     caughtBy: [MISBEHAVING, 'replies that are late a reply that trickles'],
   },

@@ -132,7 +132,7 @@ class Cluster {
 
   /** Brings back what was removed. */
   heal(client: HashClient): void {
-    for (const address of this.#removed) client.addServer(address);
+    for (const address of this.#removed) void client.addServer(address);
     this.#removed.clear();
   }
 

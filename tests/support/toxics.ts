@@ -20,7 +20,6 @@ const RULES: FrameRules = {
   },
   maxLine: () => 1e6,
   maxBlock: 2 ** 30,
-  bareLineFeed: false,
 };
 
 /** How often the toxic of a stream strikes, per reply. */

@@ -103,7 +103,7 @@ export class Guard implements Executor {
     const { clientId, server } = this.#guarded.meter;
     // Before anybody is told: who listens may remove the server at once.
     this.#guarded.onChange?.(before);
-    if (serverStates.heard) {
+    if (serverStates.hasSubscribers) {
       serverStates.publish({ clientId, server, from: before, to: state, code: lastFailure === undefined ? undefined : observed(lastFailure).code });
     }
   }

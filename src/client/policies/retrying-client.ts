@@ -169,7 +169,7 @@ export class Retrier implements Executor {
     const servers = failure.server === undefined && failure instanceof MemcachePartialError ? failure.failures.keys() : [failure.server];
     for (const server of servers) if (server !== undefined) this.#repeats.set(server, (this.#repeats.get(server) ?? 0) + 1);
     if (options?.trace !== undefined) options.trace.attempts = attempt + 1;
-    if (!retries.heard) return;
+    if (!retries.hasSubscribers) return;
     const { code, certainty } = failure;
     retries.publish({ clientId: this.monitor?.clientId ?? 0, command: verb, attempt, delayMs, code, certainty });
   }

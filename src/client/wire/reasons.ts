@@ -19,6 +19,12 @@ export function whyClosed(cause: Error | undefined): string {
 /** What to look at, where no connection could be made for this reason. */
 export function whatToCheck(why: string, cause: unknown, withTls: boolean): string {
   if ((cause as { readonly syscall?: unknown } | undefined)?.syscall === 'getaddrinfo') return 'is the name right?';
-  // OpenSSL's word where one is not trusted, has expired, or has another name; Deno's too.
-  return why.includes('certificate') ? 'see the option tls' : `is a memcached${withTls ? ' with TLS' : ''} running there?`;
+  // OpenSSL's word where one is not trusted, has expired, or has another name; Deno's too. An alert is what the server says.
+  return /certificate|alert/.test(why) ? 'see the option tls' : `is a memcached${withTls ? ' with TLS' : ''} running there?`;
 }
+
+/**
+ * How OpenSSL says that the server has refused our certificate, or that we have none. With TLS 1.3 the server does so when we have taken
+ * the connection for made, and have written to it; it has read nothing of that then.
+ */
+export const REFUSED_CERTIFICATE = /alert .*(cert|ca:|denied)/;

@@ -1,6 +1,8 @@
 /** The byte stream under a connection. The only file of the client that knows sockets. */
+import type * as dns from 'node:dns';
 import * as net from 'node:net';
 import type * as tls from 'node:tls';
+import { systemRandom } from '../../runtime/random';
 import type { ServerAddress } from '../server-address';
 
 /** Options of `tls.connect` that make sense for a client. */
@@ -69,7 +71,7 @@ export const connectSocket: Connect = (address, options, handler) => {
       return true;
     },
   };
-  return new SocketTransport(openSocket(address, options, onread), options, handler);
+  return new SocketTransport(openSocket(address, options, onread), address, options, handler);
 };
 
 function openSocket(address: ServerAddress, options: TransportOptions, onread: net.OnReadOpts): net.Socket {
@@ -94,8 +96,20 @@ function target(address: ServerAddress, options: TransportOptions): net.TcpNetCo
   if ('path' in address.endpoint) return address.endpoint;
   // Node gives each address of a name a fixed 250 ms; a tight limit must leave room for the next one.
   const autoSelectFamilyAttemptTimeout = Math.ceil(Math.max(10, Math.min(750, options.connectTimeout || 750, options.timeout || 750) / 3));
-  return { ...address.endpoint, autoSelectFamily: true, autoSelectFamilyAttemptTimeout };
+  return { ...address.endpoint, autoSelectFamily: true, autoSelectFamilyAttemptTimeout, lookup: inVain.has(address) ? lookUp : undefined };
 }
+
+/** The servers to which a connection could not be made. */
+const inVain = new WeakSet<ServerAddress>();
+
+/** There is time for three addresses of a name. Of more it begins with any, so that each is tried sooner or later. */
+const lookUp: net.LookupFunction = (host, options, callback) => {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- as for node:tls
+  (require('node:dns') as typeof dns).lookup(host, options, (error, found, family) => {
+    if (Array.isArray(found) && found[3]) found.push(...found.splice(0, systemRandom() * found.length));
+    callback(error, found, family);
+  });
+};
 
 /** SNI and verification use the name that was configured; an address must not be sent as a name. */
 function serverName({ endpoint }: ServerAddress): string | undefined {
@@ -108,11 +122,13 @@ class SocketTransport implements Transport {
   readonly #socket: net.Socket;
   #cause: Error | undefined;
 
-  constructor(socket: net.Socket, options: TransportOptions, handler: TransportHandler) {
+  constructor(socket: net.Socket, address: ServerAddress, options: TransportOptions, handler: TransportHandler) {
     this.#socket = socket;
+    let isOpen = false;
     socket.setNoDelay(options.noDelay);
     if (options.keepAlive !== undefined) socket.setKeepAlive(true, options.keepAlive);
     socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => {
+      isOpen = true;
       handler.onOpen();
     });
     socket.on('drain', () => {
@@ -127,13 +143,14 @@ class SocketTransport implements Transport {
       socket.destroy();
     });
     socket.once('close', () => {
+      if (!isOpen) inVain.add(address);
       handler.onClose(this.#cause);
     });
   }
 
   write(text: string | Uint8Array): void {
-    if (typeof text === 'string') this.#socket.write(text, 'latin1');
-    else this.#socket.write(text);
+    // It counts for strings only.
+    this.#socket.write(text, 'latin1');
   }
 
   cork(): void {

@@ -13,7 +13,7 @@ import { NO_PLACE, replyRules, TOO_MANY_CONNECTIONS } from '../../protocol/reply
 import { RequestWriter } from '../../protocol/request';
 import { nextTick } from '../../runtime/clock';
 import { withoutStacks } from '../../runtime/without-stacks';
-import { Mark, type Call, type Carrier } from '../call';
+import type { Call, Carrier } from '../call';
 import { CallQueue } from './call-queue';
 import type { ConnectionSettings } from '../client-options';
 import type { ServerMeter } from '../meter';
@@ -24,7 +24,7 @@ import { Handshake } from './handshake';
 import { Inbox, RepeatSeparately, SpoilingReply, unasked } from './inbox';
 import { Outbox } from './outbox';
 import { RawReader } from './raw-reader';
-import { whatToCheck, whyClosed, whyUnreadable } from './reasons';
+import { REFUSED_CERTIFICATE, whatToCheck, whyClosed, whyUnreadable } from './reasons';
 import { ReplyTimes } from './reply-times';
 import type { SilentConnections } from './silent';
 import type { Transport } from './transport';
@@ -45,6 +45,17 @@ const IN_FLIGHT = 4;
 export interface Gathering {
   /** Whether the event loop has no time to spare; `now` is the time of the monotonic clock. */
   isBusy(now: number): boolean;
+}
+
+/** What is still to be waited for. */
+type Closing = Promise<unknown> | false | undefined;
+
+/** What becomes of a connection: numbers, as they are asked for everywhere. */
+const enum State {
+  Opening,
+  Authenticating,
+  Ready,
+  Ended,
 }
 
 /** Is told of what happens to a connection. */
@@ -68,8 +79,10 @@ export interface WireOwner {
   /**
    * No more calls can be taken; `unsent` were never written. `failure` tells what went wrong, if something was awaited
    * or the connection could not be made; it is undefined after a farewell.
+   *
+   * @returns what {@link Wire.retire} waits for besides: the end of the connection that has taken the calls
    */
-  onEnd(wire: Wire, unsent: Call<unknown>[], failure: MemcacheError | undefined): void;
+  onEnd(wire: Wire, unsent: Call<unknown>[], failure: MemcacheError | undefined): Closing;
 }
 
 /**
@@ -85,7 +98,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   readonly #request = new RequestWriter();
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
-  #state: 'opening' | 'authenticating' | 'ready' | 'ended' = 'opening';
+  #state = State.Opening;
   readonly #handshake: Handshake | undefined;
   /** While a raw command is answered. */
   #raw: RawReader | undefined;
@@ -102,8 +115,10 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** Nobody waits for the calls before this position any more: they need not be looked at again, however many they are. */
   #unwantedUpTo = 0;
   /** Resolves when the socket is closed. */
-  readonly #closed: Promise<void>;
-  #tellClosed: (() => void) | undefined;
+  readonly #closed: Promise<unknown>;
+  #tellClosed: ((closing: Closing) => void) | undefined;
+  /** The end of the connection that has its unwritten calls. */
+  #closing: Closing;
   readonly #times: ReplyTimes;
   /** Where the calls stand in the queue that are to be written next. */
   #writtenUpTo = 0;
@@ -133,7 +148,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   open(): void {
     if (connects.heard) this.#dial = { ...this.#origin, tls: this.#settings.tls !== undefined };
     this.#transport = this.#dial === undefined ? this.#connect() : connects.begin(this.#dial, () => this.#connect(), undefined);
-    if (this.#state === 'ended') this.#destroy();
+    if (this.#state === State.Ended) this.#destroy();
   }
 
   get meter(): ServerMeter {
@@ -167,9 +182,9 @@ export class Wire implements Carrier, DeadlineKeeper {
   /**
    * Lets the calls that it has finish, then closes. To be called once, and no more calls are added then.
    *
-   * @returns when the socket is closed
+   * @returns when the socket is closed, and that of the connection to which calls went that this one did not write
    */
-  retire(): Promise<void> {
+  retire(): Promise<unknown> {
     this.#retired = true;
     this.#setRef(true);
     this.#settleDown();
@@ -182,7 +197,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     const { clock, connectTimeout } = this.#settings;
     if (connectTimeout > 0) {
       this.#connectTimer = fairTimeout(clock, clock.now() + connectTimeout, connectTimeout, () => {
-        if (this.#state !== 'ready') this.#cannotConnect(`no connection within ${connectTimeout} ms`);
+        if (this.#state !== State.Ready) this.#cannotConnect(`no connection within ${connectTimeout} ms`);
       });
     }
     return dial(this.#settings, {
@@ -197,26 +212,26 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   #onOpen(): void {
-    if (this.#state !== 'opening') return;
+    if (this.#state !== State.Opening) return;
     // Node tries each address of a name with a handle of its own, which keeps the process alive whatever the one before it did.
     if (!this.#ref) this.#transport.unref();
     if (this.#handshake === undefined) {
       this.#onReady();
       return;
     }
-    this.#state = 'authenticating';
+    this.#state = State.Authenticating;
     this.#handshake.write(this.#request);
     this.#send();
   }
 
   #onReady(): void {
-    this.#state = 'ready';
+    this.#state = State.Ready;
     this.#owner.silent.end(true);
     this.#connectTimer?.close();
     this.meter.connected();
     this.#tellOfDial(undefined);
     const now = this.#settings.clock.now();
-    if (connectionsReady.heard) connectionsReady.publish({ ...this.#origin, durationMs: now - this.#since });
+    if (connectionsReady.hasSubscribers) connectionsReady.publish({ ...this.#origin, durationMs: now - this.#since });
     this.#since = now;
     this.#flush();
   }
@@ -252,7 +267,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   #onTickEnd(): void {
-    if (this.#state === 'ended') return;
+    if (this.#state === State.Ended) return;
     const now = this.#deadlines.look();
     const { gathering } = this.#owner;
     const { written } = this.#calls;
@@ -262,7 +277,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     }
     const idle = written === 0 && now - this.#lastFlush > IDLE;
     this.#lastFlush = now;
-    if ((idle || gathering !== undefined) && this.#state === 'ready') {
+    if ((idle || gathering !== undefined) && this.#state === State.Ready) {
       this.#settings.clock.setImmediate(() => {
         this.#deadlines.look();
         this.#flush();
@@ -283,13 +298,13 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** Writes what may be written. */
   #flush(): void {
     this.#flushScheduled = this.#goesOn = false;
-    while (this.#state === 'ready' && this.#hasMore && this.#hasRoom) {
+    while (this.#state === State.Ready && this.#hasMore && this.#hasRoom) {
       // The bytes of a call whose server had to be asked for its version first: it is written only now.
       if (this.#request.size > 0) this.#times.startAgain();
       if (!this.#outbox.encode(this.#owner.separately)) break;
       this.#send();
     }
-    if (this.#state !== 'ended') this.#settleDown();
+    if (this.#state !== State.Ended) this.#settleDown();
   }
 
   #send(): void {
@@ -317,10 +332,10 @@ export class Wire implements Carrier, DeadlineKeeper {
     const { nextPosition } = this.#calls;
     const calls = nextPosition - this.#writtenUpTo;
     // Credentials are no calls.
-    if (this.#state !== 'ready') return;
+    if (this.#state !== State.Ready) return;
     this.#writtenUpTo = nextPosition;
     this.#times.wrote();
-    if (!batches.heard) return;
+    if (!batches.hasSubscribers) return;
     // Field by field: an object that is spread costs two microseconds.
     const { clientId, server } = this.meter;
     batches.publish({ clientId, server, calls, bytes });
@@ -330,7 +345,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #onData(buffer: Buffer, length: number): void {
     // A transport of the user's own may have read nothing.
-    if (this.#state === 'ended' || length === 0) return;
+    if (this.#state === State.Ended || length === 0) return;
     this.meter.read(length);
     this.#owner.silent.end(true);
     this.#goesOn = true;
@@ -343,7 +358,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     }
     try {
       if (this.#raw !== undefined) this.#readRaw(this.#raw, buffer.subarray(0, length));
-      else if (this.#calls.head === undefined && this.#state === 'ready') throw unasked();
+      else if (this.#calls.head === undefined && this.#state === State.Ready) throw unasked();
       else this.#reader.push(buffer, 0, length);
     } catch (error) {
       this.#times.endRead();
@@ -361,7 +376,7 @@ export class Wire implements Carrier, DeadlineKeeper {
     if (error instanceof SpoilingReply) this.#spoil(error.cause);
     else if (error instanceof RepeatSeparately) this.#repeatSeparately(error.cause);
     else {
-      if (this.#state === 'ready') this.#calls.head?.reject(this.#unreadable(error), this.meter);
+      if (this.#state === State.Ready) this.#calls.head?.reject(this.#unreadable(error), this.meter);
       this.#spoil(error);
     }
   }
@@ -369,9 +384,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   /** The connection is given up, which is not the server's fault; what only reads goes on over the next one. */
   #repeatSeparately(cause: Error): void {
     this.#owner.onBrokenReply();
-    // After close() there is no next one: these get what the server said.
-    if (this.#retired) for (const { call, written } of this.#calls) if (written && call.is(Mark.Separate)) call.reject(cause, this.meter);
-    this.#end(`the connection was dropped: ${cause.message}`, cause, undefined, !this.#retired);
+    this.#end(`the connection was dropped: ${cause.message}`, cause, undefined, true);
   }
 
   #unreadable(error: unknown): MemcacheError {
@@ -379,8 +392,8 @@ export class Wire implements Carrier, DeadlineKeeper {
   }
 
   #onFrame(frame: Frame): void {
-    if (this.#state === 'ready') this.#inbox.take(frame);
-    else if (this.#state === 'authenticating') this.#onHandshakeReply(frame);
+    if (this.#state === State.Ready) this.#inbox.take(frame);
+    else if (this.#state === State.Authenticating) this.#onHandshakeReply(frame);
   }
 
   #readRaw(reader: RawReader, chunk: Buffer): void {
@@ -420,13 +433,13 @@ export class Wire implements Carrier, DeadlineKeeper {
     // A server that has answered all, and does not read: there would never be room again.
     if (!this.#hasRoom && this.#calls.head === undefined) late ??= unsent;
     if (late !== undefined) this.#spoil(late);
-    else if (!wanted && this.#state !== 'ready') this.#cannotConnect('no call waits for it any more');
+    else if (!wanted && this.#state !== State.Ready) this.#cannotConnect('no call waits for it any more');
     return earliest;
   }
 
   #timedOut(call: Call<unknown>, certainty: Certainty): MemcacheTimeoutError {
     const { verb: command } = call.command;
-    if (timeouts.heard && !call.settled) {
+    if (timeouts.hasSubscribers && !call.settled) {
       timeouts.publish({ ...this.#origin, command, certainty, pending: this.pending, limitMs: this.#settings.timeout });
     }
     const what = certainty === 'notSent' ? 'could not be sent in time to' : 'was not answered in time by';
@@ -436,26 +449,27 @@ export class Wire implements Carrier, DeadlineKeeper {
   // ── ending ──────────────────────────────────────────────────────────────────────────────────────────────
 
   #onClose(cause: Error | undefined): void {
-    if (this.#state !== 'ready') {
-      this.#cannotConnect(whyClosed(cause), cause);
+    const why = whyClosed(cause);
+    if (this.#state !== State.Ready || (!this.#heard && REFUSED_CERTIFICATE.test(why))) {
+      this.#cannotConnect(why, cause);
     } else {
       const { head } = this.#calls;
       if (head?.command.closes) {
         head.resolve(undefined, this.meter);
         this.#calls.shift();
       }
-      const message = `the connection was lost: ${whyClosed(cause)}`;
+      const message = `the connection was lost: ${why}`;
       // A server may close a connection on which nothing is awaited: that is no failure.
       this.#end(message, cause, this.#calls.head && new MemcacheUnexpectedCloseError(message, this.#about('maybeExecuted', cause)));
     }
     // Those who wait for the end are told after all callers, whose promises reject a few microtasks from now.
-    this.#settings.clock.setImmediate(() => { this.#tellClosed?.(); });
+    this.#settings.clock.setImmediate(() => { this.#tellClosed?.(this.#closing); });
   }
 
   /** There is a doubt about the position in the stream. */
   #spoil(cause: unknown): void {
     const why = whyUnreadable(cause);
-    if (this.#state === 'ready') this.#end(`the connection was dropped: ${why}`, cause, this.#unreadable(cause));
+    if (this.#state === State.Ready) this.#end(`the connection was dropped: ${why}`, cause, this.#unreadable(cause));
     else this.#cannotConnect(why, cause);
   }
 
@@ -472,10 +486,10 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** The connection never became usable, so that no call was executed. */
   #giveUp(failure: () => MemcacheError, noPlace = false): void {
-    if (this.#state === 'ended') return;
+    if (this.#state === State.Ended) return;
     const error = failure();
     // One that a full server has taken, and then refuses, has been counted as made.
-    if (this.#state !== 'ready') this.meter.connectFailed();
+    if (this.#state !== State.Ready) this.meter.connectFailed();
     this.#tellOfDial(error);
     if (!this.#retired && this.#areTakenBack(noPlace)) {
       this.#end(error.message, error);
@@ -504,9 +518,9 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   /** Rejects what awaits a reply, unless it only reads and is to be repeated, and hands back what was never written. */
   #end(message: string, cause?: unknown, failure?: MemcacheError, repeatsReads = false): void {
-    if (this.#state === 'ended') return;
-    const wasReady = this.#state === 'ready';
-    this.#state = 'ended';
+    if (this.#state === State.Ended) return;
+    const wasReady = this.#state === State.Ready;
+    this.#state = State.Ended;
     this.#deadlines.close();
     this.#connectTimer?.close();
     if (cause instanceof MemcacheTimeoutError && !this.#retired) {
@@ -523,7 +537,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       if (written && repeatsReads && call.command.onlyReads) {
         call.rewind();
         unsent.push(call);
-      } else if (written || this.#retired) lost.push({ call, certainty: written && !this.#outbox.isAsking(call) ? 'maybeExecuted' : 'notSent' });
+      } else if (written || (this.#retired && !isWanted(call))) lost.push({ call, certainty: written && !this.#outbox.isAsking(call) ? 'maybeExecuted' : 'notSent' });
       else unsent.push(call);
     }
     this.#calls.clear();
@@ -531,7 +545,7 @@ export class Wire implements Carrier, DeadlineKeeper {
       for (const { call, certainty } of lost) call.reject(new MemcacheUnexpectedCloseError(message, this.#about(certainty, cause)), this.meter);
     });
     // Last: a hasher of somebody's own, whose server this may take away, may throw.
-    this.#owner.onEnd(this, unsent, failure);
+    this.#closing = this.#owner.onEnd(this, unsent, failure);
   }
 
   #destroy(drops = false): void {
@@ -545,7 +559,7 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #countEnd(failure: MemcacheError | undefined): void {
     this.meter.disconnected(failure !== undefined);
-    if (!connectionsClosed.heard) return;
+    if (!connectionsClosed.hasSubscribers) return;
     connectionsClosed.publish({ ...this.#origin, code: failure?.code, pending: this.#awaited.length, ageMs: this.#settings.clock.now() - this.#since });
   }
 

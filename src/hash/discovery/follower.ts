@@ -136,7 +136,7 @@ export class ClusterFollower implements Executor {
   }
 
   #late({ waiting }: Following, command: string): MemcacheTimeoutError {
-    if (timeouts.heard) {
+    if (timeouts.hasSubscribers) {
       timeouts.publish({
         clientId: this.monitor.clientId,
         server: undefined,
