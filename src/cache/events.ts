@@ -1,4 +1,4 @@
-import { cacheEvents } from '../client/observe';
+import { cacheEvents, stringFrom } from '../client/observe';
 import type { Key } from '../protocol/key';
 import { EVENT_NAMES, type CacheEvent, type CacheEventName, type Zone } from './types';
 
@@ -32,12 +32,7 @@ export class Events {
 
   /** What messages may show of a key. */
   keyShown(key: Key): string | undefined {
-    try {
-      const shown: unknown = this.#keyShown?.(key);
-      return typeof shown === 'string' ? shown : undefined;
-    } catch {
-      return undefined;
-    }
+    return stringFrom(() => this.#keyShown?.(key));
   }
 
   /** Errors and rejections of a listener must not affect the cache. */

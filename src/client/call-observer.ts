@@ -5,7 +5,7 @@ import { rejected } from './abort';
 import type { Command } from './command';
 import type { ExecuteOptions, Executor } from './executor';
 import { HIT, MISS, type Outcome } from './outcomes';
-import { commands, observed, type CommandMessage, type CommandOutcome } from './observe';
+import { commands, observed, stringFrom, type CommandMessage, type CommandOutcome } from './observe';
 
 /** What is published on the channels of `CHANNELS`, beyond the default. */
 export interface DiagnosticsOptions {
@@ -58,7 +58,8 @@ export class CallObserver {
       hits: undefined,
       attempts: 1,
     };
-    if (this.#key !== undefined) message.key = keyShown(this.#key, command);
+    const { firstKey } = command;
+    if (firstKey !== undefined && this.#key !== undefined) message.key = stringFrom(() => this.#key?.(firstKey));
     return commands.begin(message, this.#handOver<R>, new PublishedCall(command, options, message));
   }
 
@@ -76,16 +77,6 @@ export class CallObserver {
     // Bound functions, as closures and their context would take 70 bytes more of each call that waits.
     return result.then(succeeded.bind(call) as (value: R) => R, failed.bind(call));
   };
-}
-
-/** What the user's function makes of the first key. Its error must not fail the call. */
-function keyShown(show: (key: Key) => unknown, { firstKey }: Command<unknown>): string | undefined {
-  try {
-    const shown = firstKey === undefined ? undefined : show(firstKey);
-    return typeof shown === 'string' ? shown : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** By {@link Outcome}. */
@@ -151,7 +142,7 @@ async function withCaller<R>(result: Promise<R>): Promise<R> {
   } catch (error) {
     if (!(error instanceof MemcacheError)) throw error;
     // The first line is the message; the next two are frames of this class and of the client.
-    const frames = here.stack?.split('\n').slice(3) ?? [];
+    const frames = String(here.stack).split('\n').slice(3);
     let own = error;
     let stack = error.stack;
     if (placed.has(error)) {

@@ -1,5 +1,5 @@
 /** What is always counted per server: whole numbers, and how long replies took. */
-import { MemcacheError } from '../errors';
+import { MemcacheError, MemcachePartialError } from '../errors';
 import { addLatencies, Histogram, type Latency } from './latency';
 import type { ServerState } from './observe';
 import { HIT, OK, type Outcome, type Tally } from './outcomes';
@@ -48,7 +48,7 @@ export interface ServerMetrics {
   readonly ok: number;
   /** Calls that were aborted by their signal. */
   readonly aborted: number;
-  /** Calls that failed, by the code of the error. */
+  /** Calls that failed, by the code of the error; of a `MemcachePartialError`, that of its `cause`. */
   readonly errors: Readonly<Record<string, number>>;
   /** Of the errors, those that `ignoreErrors` turned into misses. */
   readonly ignored: number;
@@ -150,9 +150,14 @@ export class ServerMeter implements Tally {
     if (!ofCaller) return;
     const keys = keyCount || 1;
     this.#count(verb, keyCount);
-    const code = error instanceof MemcacheError ? error.code : 'ERROR';
+    // What failed in part is counted as what went wrong, like what failed as a whole.
+    const failure = error instanceof MemcachePartialError ? error.cause : error;
+    let code = 'ERROR';
+    if (failure instanceof MemcacheError) {
+      code = failure.code;
+      if (keys > 1) keysOfError.set(error as MemcacheError, keys);
+    }
     this.#errors.set(code, (this.#errors.get(code) ?? 0) + keys);
-    if (keys > 1 && error instanceof MemcacheError) keysOfError.set(error, keys);
   }
 
   /** A call was aborted by its signal. */

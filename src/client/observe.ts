@@ -6,7 +6,6 @@
  */
 import { channel, tracingChannel, type Channel, type TracingChannel } from 'node:diagnostics_channel';
 import { MemcacheError, type Certainty } from '../errors';
-import { isObject } from '../options/rule';
 
 // Each by itself, so that a bundle leaves out those that it does not use.
 const COMMAND = 'tsmemcache:command';
@@ -85,8 +84,8 @@ export class ObservedError extends Error {
 export function observed(error: unknown, signal?: AbortSignal): ObservedError {
   if (error instanceof MemcacheError) {
     const shown = new ObservedError(error.name, error.code, error);
-    // The lines before the frames are the message.
-    const frames = error.stack?.match(/^ {4}at .*$/gm) ?? [];
+    // The lines before the frames are the message. It is no string where the program has an `Error.prepareStackTrace` of its own.
+    const frames = String(error.stack).match(/^ {4}at .*$/gm) ?? [];
     shown.stack = [`${shown.name}: ${shown.message}`, ...frames].join('\n');
     return shown;
   }
@@ -97,8 +96,18 @@ export function observed(error: unknown, signal?: AbortSignal): ObservedError {
 
 /** The property, if it is a single word such as `ECONNRESET`: anything else might be a message. */
 function wordOf(error: unknown, property: 'name' | 'code', pattern: RegExp): string | undefined {
-  const word: unknown = isObject(error) && property in error ? (error as Record<string, unknown>)[property] : undefined;
-  return typeof word === 'string' && pattern.test(word) ? word : undefined;
+  const word = stringFrom(() => (error as Record<string, unknown>)[property]);
+  return pattern.test(word ?? '') ? word : undefined;
+}
+
+/** What code of the user's own returns, a getter for example: undefined when that is no string, or when it throws, which must fail no call. */
+export function stringFrom(get: () => unknown): string | undefined {
+  try {
+    const value = get();
+    return typeof value === 'string' ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Every message names the client by its `client.clientId`. */

@@ -8,7 +8,7 @@
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 import { MemcacheIllegalInputError } from '../errors';
-import { isObject, valueThat } from '../options/rule';
+import { isIterable, isObject, valueThat } from '../options/rule';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -57,8 +57,8 @@ export const PREFIX = valueThat<string>(
   (prefix) => typeof prefix === 'string' && /^(?:[a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(prefix),
 );
 
-/** Labels for every sample, whose names {@link checkLabels} looks at. */
-export const LABELS = valueThat<Labels>('an object of strings', isObject);
+/** Labels for every sample, whose names {@link checkLabels} looks at. The entries of a Map are no properties, and would be missed. */
+export const LABELS = valueThat<Labels>('an object of strings', (labels) => isObject(labels) && !isIterable(labels));
 
 /**
  * Refuses labels that Prometheus would not read.

@@ -93,6 +93,21 @@ it('each load that has begun ends, and no part of a batch begins that is given u
   await client.close();
 });
 
+it('a loader may throw what throws when it is looked at: the caller gets it, and the load has its end', async () => {
+  const client = new EmbeddedClient();
+  const cache = new ReadThroughCache(client);
+  const thrown = Object.defineProperty(new Error('a'), 'name', { get: () => { throw new Error('no name'); } });
+  const outcomes: unknown[] = [];
+  const listen = (message: unknown): void => { outcomes.push((message as LoadMessage).outcome, (message as LoadMessage).error?.code); };
+  subscribe(`tracing:${CHANNELS.load}:asyncEnd`, listen);
+  const reason = await cache.get('a', () => { throw thrown; }).catch((error: unknown) => error);
+  unsubscribe(`tracing:${CHANNELS.load}:asyncEnd`, listen);
+  expect(reason === thrown).toBe(true);
+  expect(outcomes).toEqual(['load-error', 'ERROR']);
+  await cache.close();
+  await client.close();
+});
+
 it('a load whose loader never ends has its end when it is given up, in its own context', async () => {
   const client = new EmbeddedClient();
   const cache = new ReadThroughCache(client, { loadTimeout: 20, closeTimeout: 20, earlyRefresh: 0 });

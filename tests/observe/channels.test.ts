@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
-import { CHANNELS, MemcacheSerdeError, MemcacheServerError, ObservedError, type ChannelMessages } from '../../src';
+import { CHANNELS, Client, MemcacheSerdeError, MemcacheServerError, ObservedError, type ChannelMessages } from '../../src';
+import { EmbeddedClient } from '../../src/embedded';
 import { batches, loads, observed, Traces } from '../../src/client/observe';
 
 it('the names are those that channel() takes', () => {
@@ -98,5 +99,43 @@ describe('an error, as it is told', () => {
     const shown = observed(error);
     expect(shown.code).toBe(code);
     expect(inspect(shown, { depth: 9, showHidden: true })).not.toContain('c0nfidential');
+  });
+
+  const no = (): never => { throw new Error('no'); };
+  const hostile = Object.defineProperties(new Error('hostile'), { name: { get: no }, code: { get: no } });
+  const closed = new Proxy(new Error('closed'), { get: (_, name) => (name === 'then' ? undefined : no()) });
+
+  it.each<[string, Error]>([['a getter that throws', hostile], ['a proxy that shows nothing', closed]])('%s: the caller gets it, and the call has its end', async (_, thrown) => {
+    expect(observed(thrown)).toMatchObject({ name: 'Error', code: 'ERROR' });
+    const heard: string[] = [];
+    const note = (event: string) => (): void => { heard.push(event); };
+    const events = { start: note('start'), end: note('end'), asyncStart: note('asyncStart'), asyncEnd: note('asyncEnd'), error: note('error') };
+    const client = new Client({ execute: () => Promise.reject(thrown), close: () => Promise.resolve() });
+    tracingChannel(CHANNELS.command).subscribe(events);
+    const outcome = await client.get('a').catch((error: unknown) => error);
+    const controller = new AbortController();
+    controller.abort(thrown);
+    const embedded = new EmbeddedClient();
+    const reason = await embedded.get('a', { signal: controller.signal }).catch((error: unknown) => error);
+    tracingChannel(CHANNELS.command).unsubscribe(events);
+    // toBe would look into it to show it.
+    expect([outcome === thrown, reason === thrown]).toEqual([true, true]);
+    const call = ['start', 'end', 'error', 'asyncStart', 'asyncEnd'];
+    expect(heard).toEqual([...call, ...call]);
+    await embedded.close();
+  });
+
+  it('in a program whose stacks are no strings', async () => {
+    const before = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace') ?? { value: undefined, writable: true, configurable: true };
+    Error.prepareStackTrace = (_, frames) => frames;
+    const outcomes: unknown[] = [];
+    try {
+      expect(observed(new MemcacheServerError('no', { server: 'a:1' }))).toMatchObject({ code: 'MEMCACHE_SERVER_ERROR', server: 'a:1' });
+      const client = new Client({ execute: () => Promise.reject(new MemcacheServerError('no')), close: () => Promise.resolve() }, { callerStack: true });
+      outcomes.push(await client.get('a').catch((error: unknown) => error instanceof MemcacheServerError));
+    } finally {
+      Object.defineProperty(Error, 'prepareStackTrace', before);
+    }
+    expect(outcomes).toEqual([true]);
   });
 });

@@ -204,6 +204,39 @@ it('latency is counted once per answered call: joined gets singly, a call for ma
   await b.stop();
 });
 
+it.each(CLASSES)('%s: a call that a server answers in part is counted as what went wrong', async (_, make) => {
+  const refusal = 'SERVER_ERROR out of memory writing get response\r\n';
+  const refusing = await ScriptedServer.start(
+    async (connection) => {
+      await connection.expectMatch(/get a b\r\n/);
+      await connection.send(refusal);
+    },
+    // Each key is asked for by itself now.
+    async (connection) => {
+      await connection.expectMatch(/get a\r\nget b\r\n/);
+      await connection.send(`VALUE a 0 1\r\nx\r\nEND\r\n${refusal}`);
+    },
+  );
+  const client = make(refusing.address, { timeout: 500 });
+  await expect(client.getMany(['a', 'b'])).rejects.toMatchObject({ code: 'MEMCACHE_PARTIAL', cause: { code: 'MEMCACHE_SERVER_ERROR' } });
+  const { calls, errors, retries } = only(client);
+  expect(Object.keys(errors)).toEqual(['MEMCACHE_SERVER_ERROR']);
+  expect(sum(errors)).toBe(sum(calls));
+  expect(retries).toBe(0);
+  await client.close();
+  await refusing.close();
+});
+
+it('a value that cannot be read is counted as such, in a call for many keys too, and with ignoreErrors', async () => {
+  const serde = { serialize: (value: string) => ({ data: value, flags: 0 }), deserialize: (): string => { throw new Error('unreadable'); } };
+  const client = new Client(server.address, { serde, ignoreErrors: true });
+  await client.set('unreadable', 'x');
+  expect(await client.getMany(['unreadable', 'none'])).toEqual(new Map());
+  expect(await client.get('unreadable')).toBeUndefined();
+  expect(only(client)).toMatchObject({ errors: { MEMCACHE_SERDE: 3 }, ignored: 3 });
+  await client.close();
+});
+
 it('latency runs from the write to the reply', async () => {
   const relay = await Relay.start(server.port, () => ({
     fromServer: (bytes, client) => {

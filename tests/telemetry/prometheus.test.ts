@@ -122,6 +122,7 @@ describe('toPrometheus', () => {
     ['what is no client', () => toPrometheus([illegal({})]), /clients must be/],
     ['nothing', () => toPrometheus(illegal(undefined)), /clients must be/],
     ['a prefix with a dash', () => toPrometheus([], { prefix: 'a-b' }), /prefix must be/],
+    ['labels that are no properties', () => toPrometheus([], { labels: illegal(new Map([['app', 'shop']])) }), /labels must be an object of strings/],
     ['a label that is taken', () => toPrometheus([], { labels: { server: 'x' } }), /labels: "server"/],
     ['a label that is reserved', () => toPrometheus([], { labels: { __name__: 'x' } }), /labels: "__name__"/],
     ['a label that is no string', () => toPrometheus([], { labels: { zone: illegal(7) } }), /labels: "zone" must be a string/],
