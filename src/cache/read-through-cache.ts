@@ -199,11 +199,13 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
    * be used again.
    */
   async close(): Promise<void> {
-    const { settings, clock, loads, pending, limits, writes, broadcast, near } = this.#parts;
+    const { settings, clock, loads, lookups, pending, limits, writes, broadcast, near } = this.#parts;
     if (pending.count > 0) {
       await new Promise<void>((resolve) => {
         const timer = clock.setTimeout(() => {
-          loads.abortAll(new DOMException('the cache was closed', 'AbortError'));
+          const reason = new DOMException('the cache was closed', 'AbortError');
+          loads.abortAll(reason);
+          lookups.abortAll(reason);
           resolve();
         }, settings.closeTimeout);
         void pending.whenIdle().then(() => {
