@@ -35,6 +35,10 @@ export class Generation {
   #unsent: Promise<string> | undefined;
   /** Counts the clearings: a reading that began before one is outdated. */
   #epoch = 0;
+  /** Counts the questions. */
+  #asked = 0;
+  /** The last of them that was answered. */
+  #answered = 0;
 
   constructor(client: AdapterClient, name: string, options: GenerationOptions) {
     this.#client = client;
@@ -134,9 +138,14 @@ export class Generation {
 
   async #learn(): Promise<string> {
     const epoch = this.#epoch;
+    const question = ++this.#asked;
     const begun = this.#now();
     const word = await this.#read();
-    if (epoch === this.#epoch) this.#keep(word, begun);
+    // Over several connections the answer to an earlier question may come last, and its word may have been cleared since.
+    if (epoch === this.#epoch && question > this.#answered) {
+      this.#answered = question;
+      this.#keep(word, begun);
+    }
     return word;
   }
 

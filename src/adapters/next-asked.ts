@@ -5,10 +5,14 @@ const MOST_ASKED = 1000;
 
 interface Asked {
   readonly at: number;
-  readonly fresh: boolean;
+  /** How many who asked are making the entry, as far as that is known. */
+  making: number;
 }
 
-/** When entries were asked for by one request. What is revalidated while an entry is made is made of what was there before. */
+/**
+ * When entries were asked for by one request. What is revalidated while an entry is made is made of what was there before. Next.js lets
+ * several parts of a request make the same entry (`unstable_cache`), so what each of them makes counts as made when the first asked.
+ */
 export class AskedEntries {
   readonly #clock: WallClock;
   readonly #asked = new Map<string, Asked>();
@@ -17,20 +21,24 @@ export class AskedEntries {
     this.#clock = clock;
   }
 
-  /** @param fresh whether there was an entry that needed not be made anew on account of its tags */
+  /** @param fresh whether there was an entry that needed not be made anew on account of its tags: then none of them had changed until now */
   note(key: string, fresh: boolean): void {
-    // What is made already began earlier.
-    if (this.#asked.get(key)?.fresh === false) return;
+    const asked = this.#asked.get(key);
+    if (!fresh && asked !== undefined && asked.making > 0) {
+      asked.making++;
+      return;
+    }
     this.#asked.delete(key);
-    this.#asked.set(key, { at: this.#clock.time(), fresh });
+    this.#asked.set(key, { at: this.#clock.time(), making: fresh ? 0 : 1 });
     const [oldest] = this.#asked.keys();
     if (this.#asked.size > MOST_ASKED && oldest !== undefined) this.#asked.delete(oldest);
   }
 
-  /** When the entry that is made now was asked for, in milliseconds since 1970: it is not older than that. Forgets it. */
+  /** An entry was made: when it was asked for, in milliseconds since 1970. It is not older than that. */
   take(key: string): number {
-    const at = this.#asked.get(key)?.at ?? this.#clock.time();
-    this.#asked.delete(key);
-    return at;
+    const asked = this.#asked.get(key);
+    if (asked === undefined) return this.#clock.time();
+    asked.making--;
+    return asked.at;
   }
 }

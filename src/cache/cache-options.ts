@@ -121,8 +121,8 @@ export interface CacheOptions<T = unknown> extends Omit<EntryOptions<T>, 'signal
   /** Milliseconds for which `close` waits for loads and stores before it aborts the loads. @default 5000 */
   closeTimeout?: number | undefined;
   /**
-   * Values larger than the client's `maxValueSize` are stored in pieces, up to this many bytes and 9999 pieces. The pieces of an entry that
-   * was deleted or replaced stay until their life is over, or the server needs the room.
+   * Values for which an item of the client's `maxValueSize` has no room, with its key and head (512 bytes), are stored in pieces, up to this
+   * many bytes and 9999 pieces. The pieces of an entry that was deleted or replaced stay until their life is over, or the server needs the room.
    * @default off
    */
   chunk?: { maxValue: number } | undefined;

@@ -115,7 +115,7 @@ export function assembleCache<Out, In>(client: Client<Out, In>, options: CacheOp
   });
   const reader = new Reader({ settings, clock, random, events, gate, circuits, loads, failed, slots, durations, storing, versions, limits, pending, chunks, near, copyOf: copier(writer, entryReader), serverOf, epoch });
   const writes = new Writes({ settings, executor, clock, random, events, gate, places, reader, near, broadcast, writer, chunks, storing, durations, versions });
-  const lookups = new Lookups({ executor, clock, keys, places, gate, events, entryReader, chunks, versions, near, broadcast, slots, loads, reader, limits, serverOf });
+  const lookups = new Lookups({ executor, clock, keys, places, gate, events, entryReader, chunks, versions, near, broadcast, slots, loads, pending, reader, limits, serverOf });
   return { settings, clock, keys, events, near, broadcast, slots, loads, lookups, writes, pending, limits };
 }
 

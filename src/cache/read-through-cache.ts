@@ -194,16 +194,18 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
   }
 
   /**
-   * Waits at most `closeTimeout` for loads and stores, then aborts the loads: whoever still waits for one gets the old value if there
-   * is one, else rejects with an `AbortError`. Deletions that failed are repeated no more. The client stays open, and the cache may
+   * Waits at most `closeTimeout` for loads and stores, and for all parts of a `getMany`, then aborts the loads and begins no further
+   * part: whoever still waits for one gets the old value if there is one, else rejects with an `AbortError`. Deletions that failed are repeated no more. The client stays open, and the cache may
    * be used again.
    */
   async close(): Promise<void> {
-    const { settings, clock, loads, pending, limits, writes, broadcast, near } = this.#parts;
+    const { settings, clock, loads, lookups, pending, limits, writes, broadcast, near } = this.#parts;
     if (pending.count > 0) {
       await new Promise<void>((resolve) => {
         const timer = clock.setTimeout(() => {
-          loads.abortAll(new DOMException('the cache was closed', 'AbortError'));
+          const reason = new DOMException('the cache was closed', 'AbortError');
+          loads.abortAll(reason);
+          lookups.abortAll(reason);
           resolve();
         }, settings.closeTimeout);
         void pending.whenIdle().then(() => {

@@ -222,6 +222,24 @@ it('after its own clear a process reads nothing older, also when it was asking f
   expect(await store.get('k')).toBeUndefined();
 });
 
+it('after a write that another process\'s clear has moved, a process reads it, also when the answer to an earlier question comes last', async () => {
+  const embedded = new EmbeddedClient();
+  const overtaken = new Held(embedded.executor);
+  await using client = new Client(overtaken, embedded.options);
+  const other = new KeyvMemcache(embedded, { generationTtl: 3_600_000 });
+  await other.set('k', 'old');
+  const store = new KeyvMemcache(client, { generationTtl: 3_600_000 });
+  overtaken.isHeld = true;
+  const early = store.get('k');
+  while (overtaken.answers.length === 0) await new Promise(setImmediate);
+  overtaken.isHeld = false;
+  await other.clear();
+  expect(await store.set('k', 'new')).toBe(true);
+  overtaken.answers[0]?.();
+  await early;
+  expect(await store.get('k')).toBe('new');
+});
+
 it('generationTtl counts from the question, as a process may have stood still before it read the answer', async () => {
   const clock = new ManualClock();
   const memory = new MemoryStore({ clock });

@@ -125,19 +125,21 @@ describeOverCaches('createCacheHandler', (cache) => {
 
   it('the incremental cache: a fetch is judged by its own tags and those of the page', async () => {
     const Handler = createCacheHandler(cache.client());
-    const [one, two] = [new Handler(), new Handler()];
+    const two = new Handler();
     const value = { kind: 'FETCH', data: { headers: {}, body: 'Ym9keQ==', url: 'https://example.com' }, revalidate: 60 };
     const context = { kind: 'FETCH', tags: ['users'], softTags: ['_N_T_/users'] };
     for (const tag of ['users', '_N_T_/users']) {
+      // Next.js makes a handler for each request.
+      const one = new Handler();
       await one.get('fetched', context);
       await one.set('fetched', value, { fetchCache: true, tags: ['users'] });
       expect(await two.get('fetched', context)).toMatchObject({ value });
       await two.revalidateTag([tag]);
-      expect(await one.get('fetched', context)).toBeNull();
+      expect(await new Handler().get('fetched', context)).toBeNull();
     }
-    await one.set('fetched', value, { fetchCache: true, tags: ['users'] });
+    await new Handler().set('fetched', value, { fetchCache: true, tags: ['users'] });
     await two.revalidateTag(['users'], {});
-    expect(await one.get('fetched', context)).toMatchObject({ lastModified: -1 });
+    expect(await new Handler().get('fetched', context)).toMatchObject({ lastModified: -1 });
   });
 
   it.each(['missing', 'stale', 'old'])('the incremental cache: what is revalidated while it is made, since it was %s, is not kept', async (state) => {
@@ -157,6 +159,25 @@ describeOverCaches('createCacheHandler', (cache) => {
       await two.set(key, make('new'), { tags });
       expect(await new Handler().get(key, { tags })).toMatchObject({ value: make('new') });
     }
+  });
+
+  it.each(['missing', 'old'])('the incremental cache: what two parts of a request make at the same time, since it was %s, is not kept if it is revalidated meanwhile', async (state) => {
+    const Handler = createCacheHandler(cache.client());
+    const key = `twice-${state}`;
+    const context = { kind: 'FETCH', tags: [key] };
+    const value = (body: string): object => ({ kind: 'FETCH', data: { body } });
+    if (state === 'old') await new Handler().set(key, value('first'), context);
+    const request = new Handler();
+    await Promise.all([request.get(key, context), request.get(key, context)]);
+    await new Handler().revalidateTag(key);
+    for (const body of ['outdated', 'outdated too']) {
+      await request.set(key, value(body), context);
+      expect(await new Handler().get(key, context)).toBeNull();
+    }
+    // A request that goes on, as after a server action, is not in its own way.
+    expect(await request.get(key, context)).toBeNull();
+    await request.set(key, value('new'), context);
+    expect(await new Handler().get(key, context)).toMatchObject({ value: value('new') });
   });
 
   it('an entry larger than an item is cut into pieces, and is a miss when one of them is lost', async () => {

@@ -309,4 +309,48 @@ describe('getMany', () => {
     expect(fleet.clock.now()).toBe(abortedAt);
     expect(load).toHaveBeenCalledTimes(1);
   });
+
+  it('close waits for all parts, and at closeTimeout ends also those that are not asked for yet', async () => {
+    const fleet = new Fleet(1, 0, { closeTimeout: 1000 });
+    const { cache } = fleet.processes[0]!;
+    const keys = Array.from({ length: 4097 }, (_, i) => `k${i}`);
+    const slow = jest.fn(async (some: readonly string[]) => {
+      await fleet.clock.sleep(200);
+      return some;
+    });
+    const read = cache.getMany(keys, slow, { lease: 3600 });
+    await fleet.clock.pass(50);
+    await fleet.clock.until(cache.close());
+    expect(slow).toHaveBeenCalledTimes(2);
+    expect((await read).size).toBe(keys.length);
+    const slower = jest.fn(async (some: readonly string[]) => {
+      await fleet.clock.sleep(1500);
+      return some;
+    });
+    const ended = cache.getMany(keys.map((key) => `${key}-new`), slower, { lease: 3600 }).catch((error: unknown) => error);
+    await fleet.clock.pass(50);
+    await fleet.clock.until(cache.close());
+    expect(await fleet.clock.until(ended)).toMatchObject({ name: 'AbortError', message: 'the cache was closed' });
+    await fleet.clock.pass(2000);
+    expect(slower).toHaveBeenCalledTimes(1);
+    expect(cache.stats()).toMatchObject({ loads: 0, flights: 0 });
+    // It may be used again.
+    expect(await fleet.clock.until(fleet.processes[0]!.get('again'))).toBe('again@0');
+  });
+
+  it('a key that stands in two parts is asked for, and loaded, once', async () => {
+    const fleet = new Fleet(1, 0);
+    const { cache } = fleet.processes[0]!;
+    const keys = [...Array.from({ length: 4097 }, (_, i) => `k${i}`), 'k0', 'k4096'];
+    const loaded: string[] = [];
+    const load = (some: readonly string[]): string[] => {
+      loaded.push(...some);
+      return some.map((key) => `${key}!`);
+    };
+    // Nothing is stored, so that a second question would be a second load.
+    const read = await fleet.clock.until(cache.getMany(keys, load, { expire: -1 }));
+    expect([...read.keys()]).toEqual(keys.slice(0, 4097));
+    expect([read.get('k0'), read.get('k4096')]).toEqual(['k0!', 'k4096!']);
+    expect(loaded.sort()).toEqual(keys.slice(0, 4097).sort());
+  });
 });

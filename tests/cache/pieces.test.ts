@@ -38,6 +38,26 @@ describe('values in pieces', () => {
     expect(fleet.database.loads).toBe(2);
   });
 
+  it.each([
+    ['as large as an item, whose key and head leave no room for it', {}, 1024 * 1024],
+    ['a little smaller than that', {}, 1024 * 1024 - 200],
+    ['of which the envelope makes that', { tags: ['t'.repeat(150)] }, 1024 * 1024 - 300],
+  ])('a value %s is kept', async (_, more, size) => {
+    const client = new EmbeddedClient();
+    const cache = new ReadThroughCache(client, { chunk: { maxValue: 2_000_000 }, expire: 600, ...more });
+    const value = 'x'.repeat(size);
+    const load = jest.fn(() => value);
+    const key = 'k'.repeat(200);
+    for (let i = 0; i < 2; i++) {
+      expect((await cache.get(key, load)) === value).toBe(true);
+      await cache.close();
+    }
+    expect(load).toHaveBeenCalledTimes(1);
+    expect(await cache.set('set', value)).toBe(true);
+    expect((await cache.peek('set')) === value).toBe(true);
+    expect(cache.stats()).toMatchObject({ 'store-error': 0, stored: 1 });
+  });
+
   it.each(['1 c\n', '1 c i=a\n', '1 c i=a n=2 b=3 r=1\n', '1 v', '1 z\n'])('what is flagged as an entry and is %j is made anew', async (foreign) => {
     const client = new EmbeddedClient();
     const cache = new ReadThroughCache(client, { expire: 60 });

@@ -21,6 +21,7 @@ import type { Versions } from '../tags/versions';
 import type { ManyLoader } from '../types';
 import { Caller, type Load } from './caller';
 import type { Loads } from './loads';
+import type { Pending } from './pending';
 import type { Places } from './places';
 import type { Reader } from './reader';
 import type { Slots } from './slots';
@@ -41,6 +42,7 @@ export interface LookupsContext {
   readonly broadcast: Broadcast | undefined;
   readonly slots: Slots;
   readonly loads: Loads;
+  readonly pending: Pending;
   readonly reader: Reader;
   readonly limits: TimeLimits;
   /** The server that owns a key; '' where that is not known. */
@@ -83,6 +85,8 @@ export interface EachLookedUp {
  */
 export class Lookups {
   readonly #context: LookupsContext;
+  /** Fires when the cache is closed. */
+  #closed = new AbortController();
 
   constructor(context: LookupsContext) {
     this.#context = context;
@@ -97,15 +101,34 @@ export class Lookups {
   /** Looks all keys up; the result of each is a promise of its own. */
   async getEach<K extends Key>(list: readonly K[], load: ManyLoader<K, unknown>, settings: EntrySettings, signal: AbortSignal | undefined): Promise<EachLookedUp> {
     const { keys } = this.#context;
-    const targets = list.map((key) => ({ key, target: keys.entry(key) }));
+    const indices = new Map<string, number>();
+    const targets: Target<K>[] = [];
+    const order = list.map((key) => {
+      const target = keys.entry(key);
+      let index = indices.get(target.wireKey);
+      if (index === undefined) {
+        indices.set(target.wireKey, (index = targets.length));
+        targets.push({ key, target });
+      }
+      return index;
+    });
     const getPart = (part: readonly Target<K>[]): Promise<EachLookedUp> => this.#getPart(part, load, settings, signal);
-    if (targets.length <= MOST_AT_ONCE) return getPart(targets);
-    // What was loaded is stored before the next are asked for.
+    const { results, stored } = targets.length <= MOST_AT_ONCE ? await getPart(targets) : this.#inParts(targets, getPart, signal);
+    return { results: order.map((index) => results[index] ?? Promise.resolve(undefined)), stored };
+  }
+
+  /** What was loaded for one part is stored before the next is asked for. */
+  #inParts<K>(targets: readonly Target<K>[], getPart: (part: readonly Target<K>[]) => Promise<EachLookedUp>, signal: AbortSignal | undefined): EachLookedUp {
+    const { pending } = this.#context;
+    const { signal: closed } = this.#closed;
     const results: Promise<unknown>[] = [];
     let before: Promise<void> = Promise.resolve();
     for (let i = 0; i < targets.length; i += MOST_AT_ONCE) {
       const part = targets.slice(i, i + MOST_AT_ONCE);
-      const looked = before.then(() => getPart(part));
+      const looked = before.then(() => {
+        closed.throwIfAborted();
+        return getPart(part);
+      });
       before = looked.then(async (each) => {
         await Promise.allSettled(each.results);
         await untilAborted(each.stored(), signal);
@@ -114,30 +137,31 @@ export class Lookups {
     }
     // Whoever looks at one of them later must not be too late.
     for (const result of results) result.catch(ignore);
+    pending.track(before, ignore);
     return { results, stored: () => before };
   }
 
+  /** The cache was closed: of the calls under way, no part that is not asked for yet is asked for. */
+  abortAll(reason: unknown): void {
+    this.#closed.abort(reason);
+    this.#closed = new AbortController();
+  }
+
+  /** @param targets each once */
   async #getPart<K extends Key>(targets: readonly Target<K>[], load: ManyLoader<K, unknown>, settings: EntrySettings, signal: AbortSignal | undefined): Promise<EachLookedUp> {
     if (targets.length === 0) return { results: [], stored: () => Promise.resolve() };
     const { keys, places, slots } = this.#context;
     const { rules, limit } = keys.isVersioned ? await untilAborted(places.rulesToRead(settings), signal) : { limit: settings.cacheTimeout };
-    const wanted = new Map<string, { readonly place: Place; readonly key: K }>();
-    const wireKeys = targets.map(({ key, target }) => {
+    const batch = new Batch(load, slots, targets.length);
+    const wireKeys: string[] = [];
+    const results = targets.map(({ key, target }) => {
       const place = keys.within(target, rules);
-      if (!wanted.has(place.wireKey)) wanted.set(place.wireKey, { place, key });
-      return place.wireKey;
+      wireKeys.push(place.wireKey);
+      return this.#get({ place, load: batch.loaderOf(key), settings, signal, limit, onDecided: batch.decided });
     });
-    const batch = new Batch(load, slots, wanted.size);
-    const values = new Map<string, Promise<unknown>>();
-    for (const [wireKey, { place, key }] of wanted) {
-      values.set(wireKey, this.#get({ place, load: batch.loaderOf(key), settings, signal, limit, onDecided: batch.decided }));
-    }
     // Whoever looks at one of them later must not be too late.
-    for (const value of values.values()) value.catch(ignore);
-    return {
-      results: wireKeys.map((wireKey) => values.get(wireKey) ?? Promise.resolve(undefined)),
-      stored: () => this.#stored([...wanted.keys()], settings),
-    };
+    for (const result of results) result.catch(ignore);
+    return { results, stored: () => this.#stored(wireKeys, settings) };
   }
 
   #stored(wireKeys: readonly string[], { cacheTimeout }: EntrySettings): Promise<void> {

@@ -164,7 +164,7 @@ export class Storing {
     let chunked: Chunked | undefined;
     try {
       if (serialized === undefined) block = writer.negative(tags);
-      else if (!chunks.on || writer.fits(serialized, tags)) block = writer.block(serialized, tags);
+      else if (!chunks.cuts(writer.size(serialized, tags))) block = writer.block(serialized, tags);
       else block = chunked = await chunks.write(place, serialized, life === 0 ? 0 : life + lead.settings.keep, tags);
     } catch (error) {
       return this.#refused(flight, error);

@@ -109,7 +109,7 @@ export class Writes {
       let block: Block;
       let chunked: Chunked | undefined;
       try {
-        if (!chunks.on || writer.fits(serialized, words)) block = writer.block(serialized, words);
+        if (!chunks.cuts(writer.size(serialized, words))) block = writer.block(serialized, words);
         else block = chunked = await chunks.write(place, serialized, life === 0 ? 0 : life + keep, words);
       } catch (error) {
         // The old entry is out of date.

@@ -59,9 +59,9 @@ export class Chunks {
     this.#maxValue = maxValue;
   }
 
-  /** Whether values are cut into pieces here. */
-  get on(): boolean {
-    return this.#maxValue > 0;
+  /** Whether a value is cut into pieces whose entry would have `size` bytes: an item of that many has no room for its key and head. */
+  cuts(size: number): boolean {
+    return this.#maxValue > 0 && size > this.#size;
   }
 
   /**

@@ -43,10 +43,10 @@ export class EntryWriter {
     return this.#checked({ block: toBlock(seal(empty && tags === '' ? 'e' : 'v', tags, data)), flags: flags + ENVELOPE_FLAG });
   }
 
-  /** Whether it is no larger than an item may be. */
-  fits({ data }: SerializedValue, tags: string): boolean {
+  /** How many bytes the entry has. */
+  size({ data }: SerializedValue, tags: string): number {
     const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
-    return size + (tags === '' ? 0 : ENVELOPE_HEAD + tags.length) + this.#reserved() <= this.#maxValueSize;
+    return size + (tags === '' ? 0 : ENVELOPE_HEAD + tags.length) + this.#reserved();
   }
 
   /** What says that there is no such thing. */
