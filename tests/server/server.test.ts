@@ -292,8 +292,9 @@ describe('MemcachedServer', () => {
     try {
       const starting = start({ path, pathMode: 0o700 });
       // It listens by now.
-      expect(statSync(path).mode & 0o777).toBe(0o700);
+      const { mode } = statSync(path);
       await starting;
+      expect(mode & 0o777).toBe(0o700);
       expect(process.umask(0)).toBe(0);
     } finally {
       process.umask(usual);
