@@ -1,6 +1,5 @@
 /** The files that options of `serve` name: those that are read, and that of the process id. */
-import { accessSync, closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createSecureContext, type TlsOptions } from 'node:tls';
 import { messageOf } from '../runtime/message-of';
 import type { Credentials } from '../server';
@@ -66,16 +65,20 @@ export function checkSocketPath(path: string): void {
 }
 
 /**
- * Looks whether a process id may be written there, without writing it.
+ * Tries whether a process id may be written there, without writing it.
  *
  * @throws UsageError
  */
 export function checkPidFile(path: string): void {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK } = constants;
   try {
     const present = statSync(path, { throwIfNoEntry: false });
-    if (present === undefined) accessSync(path === '' ? path : dirname(path), constants.W_OK);
-    else if (present.isFile()) accessSync(path, constants.W_OK);
-    else throw new Error(NO_FILE);
+    if (present !== undefined && !present.isFile()) throw new Error(NO_FILE);
+    // Files are opened with the rights of the effective user, but looked at (`access`) with those of the real one. Whoever waits for the
+    // file must not see it come and go, so another one is made next to it.
+    const trial = present === undefined && path !== '' ? `${path}.${process.pid}` : path;
+    closeSync(openSync(trial, trial === path ? O_WRONLY | O_NONBLOCK : O_WRONLY | O_CREAT | O_EXCL));
+    if (trial !== path) unlinkSync(trial);
   } catch (error) {
     throw noPidFile(path, error);
   }

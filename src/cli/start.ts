@@ -53,7 +53,13 @@ async function open(options: ServeOptions, io: ServeIo, log: Log, opened: Opened
   const { maxBytes, maxItemSize, evict, cas, pidFile, snapshot } = options;
   // What can be wrong is looked at before the snapshot, which may be that of a server that runs.
   const { auth, tls } = readFiles(options);
-  const { become, listeners, redisListeners } = await before(io.ended, () => lookUp(options));
+  const { change, listeners, redisListeners } = await before(io.ended, () => lookUp(options));
+  // It is written by the user that the process becomes.
+  if (pidFile !== undefined) {
+    const check = (): void => { checkPidFile(pidFile); };
+    if (change === undefined) check();
+    else change.try(check);
+  }
 
   let isServing = false;
   let hasPidFile = false;
@@ -88,7 +94,7 @@ async function open(options: ServeOptions, io: ServeIo, log: Log, opened: Opened
   // that of a server that runs, so it comes last: a start that fails must leave that.
   await listenAtThose((listener) => !('path' in listener));
   await listenAtThose((listener) => 'path' in listener);
-  become?.(listeners.flatMap((listener) => ('path' in listener ? listener.path : [])));
+  change?.become(listeners.flatMap((listener) => ('path' in listener ? listener.path : [])));
   if (pidFile !== undefined) writePid(pidFile);
   hasPidFile = true;
   isServing = true;
@@ -96,23 +102,22 @@ async function open(options: ServeOptions, io: ServeIo, log: Log, opened: Opened
 }
 
 /** Everything that options name files for, none of which is opened for long. */
-function readFiles({ listeners, authFile, tls, pidFile }: ServeOptions): { auth: ReturnType<typeof readAuthFile>; tls: ReturnType<typeof readTlsFiles> | undefined } {
+function readFiles({ listeners, authFile, tls }: ServeOptions): { auth: ReturnType<typeof readAuthFile>; tls: ReturnType<typeof readTlsFiles> | undefined } {
   for (const listener of listeners) if ('path' in listener) checkSocketPath(listener.path);
-  if (pidFile !== undefined) checkPidFile(pidFile);
   return { auth: authFile === undefined ? [] : readAuthFile(authFile), tls: tls && readTlsFiles(tls) };
 }
 
 interface LookedUp {
-  readonly become: UserChange | undefined;
+  readonly change: UserChange | undefined;
   readonly listeners: Awaited<ReturnType<typeof allResolved<Listener>>>;
   readonly redisListeners: Awaited<ReturnType<typeof allResolved<ServeOptions['redisListeners'][number]>>>;
 }
 
 /** What the system must be asked for: the user, and the addresses of names. */
 async function lookUp({ user, listeners, redisListeners }: ServeOptions): Promise<LookedUp> {
-  const become = user === undefined ? undefined : await userChange(user);
+  const change = user === undefined ? undefined : await userChange(user);
   const [resolved, resolvedForRedis] = await Promise.all([allResolved(listeners), allResolved(redisListeners)]);
-  return { become, listeners: resolved, redisListeners: resolvedForRedis };
+  return { change, listeners: resolved, redisListeners: resolvedForRedis };
 }
 
 /** Waits for what `begin` begins, but not beyond the end: then it rejects with the reason. */

@@ -4,8 +4,13 @@ import { promisify } from 'node:util';
 import { messageOf } from '../runtime/message-of';
 import { EX_OSERR, UsageError } from './options';
 
-/** Makes the process another user, and gives that user these files. @throws UsageError when the system refuses */
-export type UserChange = (files: readonly string[]) => void;
+/** How the process becomes another user. Both @throws UsageError when the system refuses. */
+export interface UserChange {
+  /** Gives that user these files, and makes the process that user for good. */
+  become(files: readonly string[]): void;
+  /** Runs `check` with the rights of that user, and of no other. What it throws is thrown. */
+  try(check: () => void): void;
+}
 
 /**
  * Looks up a user, so that the process can become that user later without waiting.
@@ -20,21 +25,48 @@ export async function userChange(name: string): Promise<UserChange | undefined> 
   const own = process.getuid();
   if (own === uid) return undefined;
   if (own !== 0) throw new UsageError('-u, --user: only root can become another user');
-  return (files) => {
+  const change = (steps: (system: WithUsers) => void): void => {
     try {
-      // Others may write to the folder: what has become a link must not be followed.
-      for (const file of files) lchownSync(file, uid, gid);
-      process.setgid?.(gid);
-      (process as WithGroups).initgroups(name, gid);
-      process.setuid?.(uid);
+      steps(process as typeof process & WithUsers);
     } catch (error) {
       throw new UsageError(`-u, --user: cannot become ${name}: ${messageOf(error)}`, EX_OSERR);
     }
   };
+  return {
+    become(files) {
+      change((system) => {
+        // Others may write to the folder: what has become a link must not be followed.
+        for (const file of files) lchownSync(file, uid, gid);
+        system.setgid(gid);
+        system.initgroups(name, gid);
+        system.setuid(uid);
+      });
+    },
+    try(check) {
+      const groups = process.getgroups?.() ?? [];
+      const group = process.getegid?.() ?? 0;
+      change((system) => {
+        system.initgroups(name, gid);
+        system.setegid(gid);
+        system.seteuid(uid);
+      });
+      try {
+        check();
+      } finally {
+        change((system) => {
+          system.seteuid(own);
+          system.setegid(group);
+          system.setgroups(groups);
+        });
+      }
+    },
+  };
 }
 
-/** Every Node on a system with users has it; its types do not. */
-type WithGroups = typeof process & { initgroups(user: string, extraGroup: number): void };
+/** Every Node on a system with users has these; its types do not have all of them. */
+type WithUsers = Required<Pick<typeof process, 'setgid' | 'setuid' | 'setegid' | 'seteuid' | 'setgroups'>> & {
+  initgroups(user: string, extraGroup: number): void;
+};
 
 /** Asks the program `id`, as Node cannot look up users. */
 async function idOf(name: string, what: '-u' | '-g'): Promise<number> {

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -167,6 +167,40 @@ describe('the program', () => {
     child.kill();
     expect(await once(child, 'exit')).toEqual([0, null]);
     expect([uid, gid, mode & 0o777]).toEqual([...ids, 0o700]);
+  });
+
+  (process.getuid?.() === 0 ? it : it.skip)('refuses a pid file that this user cannot write, before it takes the place of a server', async () => {
+    chmodSync(folder, 0o755);
+    const path = join(folder, 'running.sock');
+    const running = spawn(process.execPath, [main, 'serve', '-s', path]);
+    await once(running.stdout, 'data');
+    const { ino } = statSync(path);
+    const own = join(folder, 'own.pid');
+    writeFileSync(own, 'kept', { mode: 0o600 });
+    for (const pid of [join(folder, 'new.pid'), own]) {
+      const { status, stderr } = spawnSync(process.execPath, [main, 'serve', '-s', path, '-u', 'nobody', '-P', pid], { encoding: 'utf8' });
+      expect([status, stderr]).toEqual([2, expect.stringContaining(`-P, --pidfile: must be a file that can be written, not ${JSON.stringify(pid)}: EACCES`)]);
+    }
+    expect(statSync(path).ino).toBe(ino);
+    expect(readFileSync(own, 'utf8')).toBe('kept');
+    running.kill();
+    await once(running, 'exit');
+  });
+
+  (process.getuid?.() === 0 ? it : it.skip)('writes the pid file where only this user may, and removes it', async () => {
+    chmodSync(folder, 0o755);
+    const home = mkdtempSync(join(folder, 'home-'));
+    const [uid = 0, gid = 0] = ['-u', '-g'].map((what) => Number(execFileSync('id', [what, 'nobody'], { encoding: 'utf8' })));
+    chownSync(home, uid, gid);
+    const pid = join(home, 'pid');
+    const child = spawn(process.execPath, [main, 'serve', '-p', '0', '-u', 'nobody', '-P', pid]);
+    await once(child.stdout, 'data');
+    expect(readdirSync(home)).toEqual(['pid']);
+    expect(readFileSync(pid, 'utf8')).toBe(`${child.pid ?? 0}\n`);
+    expect(readFileSync(`/proc/${child.pid ?? 0}/status`, 'utf8')).toMatch(new RegExp(`Uid:(\\t${uid}){4}\nGid:(\\t${gid}){4}\n`));
+    child.kill();
+    await once(child, 'exit');
+    expect(readdirSync(home)).toEqual([]);
   });
 
   describe.each(['a pipe', 'a folder', 'a socket', 'a device'])('refuses %s', (kind) => {

@@ -285,6 +285,23 @@ describe('MemcachedServer', () => {
     });
   });
 
+  it('lets nobody else connect to its unix socket at any moment', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
+    const path = join(folder, 'socket');
+    const usual = process.umask(0);
+    try {
+      const starting = start({ path, pathMode: 0o700 });
+      // It listens by now.
+      const { mode } = statSync(path);
+      await starting;
+      expect(mode & 0o777).toBe(0o700);
+      expect(process.umask(0)).toBe(0);
+    } finally {
+      process.umask(usual);
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('leaves the unix socket to the server that has taken its place', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tsmemcache-'));
     const path = join(folder, 'socket');

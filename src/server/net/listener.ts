@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { isMainThread } from 'node:worker_threads';
 import { MemcacheIllegalInputError } from '../../errors';
 import { settingsAmong, type Settings } from '../../options/option';
 import type { Timer } from '../../runtime/clock';
@@ -61,10 +62,14 @@ export class Listener<S extends SocketSession> {
     }
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(path === undefined ? { host, port, ipv6Only, backlog } : { path, backlog }, () => {
-        server.off('error', reject);
-        resolve();
-      });
+      const listen = (): void => {
+        server.listen(path === undefined ? { host, port, ipv6Only, backlog } : { path, backlog }, () => {
+          server.off('error', reject);
+          resolve();
+        });
+      };
+      if (path === undefined) listen();
+      else making(pathMode, listen);
     });
     try {
       if (path !== undefined) chmodSync(path, pathMode);
@@ -194,6 +199,23 @@ export class Listener<S extends SocketSession> {
       Math.min(idleTimeout, IDLE_CHECK),
     );
     this.#idleTimer.unref();
+  }
+}
+
+/**
+ * Runs `make`, which makes a file, so that the file has no more than `mode` from its first moment: whoever has connected to a socket
+ * stays. Only the main thread may say so for the process.
+ */
+function making(mode: number, make: () => void): void {
+  if (!isMainThread) {
+    make();
+    return;
+  }
+  const usual = process.umask(0o777 & ~mode);
+  try {
+    make();
+  } finally {
+    process.umask(usual);
   }
 }
 

@@ -1,5 +1,6 @@
 import { MemoryStore } from '../../../src/server/engine/store';
-import { RedisTalk } from './redis-talk';
+import type { RedisSession } from '../../../src/server/redis/session';
+import { RedisTalk, respRequest } from './redis-talk';
 
 const talk = new RedisTalk();
 
@@ -105,6 +106,37 @@ it('has no more room than 16 MiB', () => {
   for (let i = 0; i < 16; i++) talk.send('SET', `k${i}`, 'x'.repeat(1_000_000));
   expect(talk.send('SET', 'more', 'x'.repeat(1_000_000))).toBe('-ERR the transaction is longer than 16 MiB\r\n');
   expect(talk.say('EXEC')).toContain('EXECABORT');
+});
+
+it('has no more room than 128 MiB together with those of other clients and their watched keys: who has most loses', () => {
+  const own = new RedisTalk();
+  const say = (session: RedisSession, ...args: string[]): string => {
+    const bytes = Buffer.from(respRequest(...args), 'latin1');
+    session.push(bytes, 0, bytes.length);
+    return own.take();
+  };
+  const sets = Buffer.from(`MULTI\r\n${respRequest('SET', 'k', 'x'.repeat(1_000_000)).repeat(15)}`, 'latin1');
+  const fill = (): { session: RedisSession; answer: string } => {
+    const session = own.open();
+    session.push(sets, 0, sets.length);
+    return { session, answer: own.take() };
+  };
+  const others = Array.from({ length: 8 }, fill);
+  for (const { answer } of others) expect(answer).toBe(`+OK\r\n${'+QUEUED\r\n'.repeat(15)}`);
+  const greedy = fill();
+  expect(greedy.answer).toBe(`+OK\r\n${'+QUEUED\r\n'.repeat(14)}-ERR too much memory in transactions\r\n`);
+  expect(say(greedy.session, 'PING')).toBe('-ERR too much memory in transactions\r\n');
+  expect(say(greedy.session, 'EXEC')).toContain('EXECABORT');
+  expect(own.say('MULTI') + own.say('PING') + own.say('EXEC')).toBe('+OK\r\n+QUEUED\r\n*1\r\n+PONG\r\n');
+
+  const watching = own.open();
+  for (let i = 0; i < 100; i++) say(watching, 'WATCH', ...Array.from({ length: 1000 }, (_, n) => `k${i * 1000 + n}`.padEnd(200, '-')));
+  say(watching, 'MULTI');
+  expect(say(watching, 'EXEC')).toBe('*-1\r\n');
+  const left = others.filter(({ session }) => say(session, 'EXEC').startsWith('*15\r\n'));
+  expect(left.length).toBe(7);
+  // What was let go of counts no more.
+  expect(own.context.keptMemory.total).toBe(0);
 });
 
 it('has no more commands than 100000, each of which takes memory however short it is', () => {

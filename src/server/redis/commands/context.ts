@@ -7,6 +7,9 @@ import { RequestMemory } from '../resp/request-memory';
 const MAX_UNFINISHED = 64 * 1024 * 1024;
 const LARGE_VALUES = 4;
 
+/** The most memory of all transactions and watched keys together, in bytes. */
+const MAX_KEPT = 128 * 1024 * 1024;
+
 /** What all Redis sessions of one server share. */
 export interface RedisContextOptions extends SharedOptions {
   /** The items, usually those of a memcached server; the caller closes it. */
@@ -33,6 +36,8 @@ export class RedisContext extends Context {
   readonly startedAt: number;
   /** The memory of the clients' unfinished requests. */
   readonly requestMemory: RequestMemory;
+  /** The memory of the requests that wait for EXEC, and of the keys that are watched. */
+  readonly keptMemory = new RequestMemory(MAX_KEPT);
   /** How many commands were executed; those that do not exist are not. */
   commands = 0;
   /** The TCP port, once the server listens. */

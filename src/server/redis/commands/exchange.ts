@@ -41,7 +41,7 @@ export class RedisExchange extends RespReplies {
     super(output, limits);
     this.context = context;
     this.store = context.store;
-    this.watch = new Watch(context.store);
+    this.watch = new Watch(context.store, context.keptMemory);
     this.id = id;
     this.authenticated = !context.requiresAuthentication;
   }
@@ -61,6 +61,7 @@ export class RedisExchange extends RespReplies {
 
   /** Forgets the commands since MULTI, and the keys that are watched. */
   dropTransaction(): void {
+    this.transaction?.end();
     this.transaction = undefined;
     this.watch.clear();
   }

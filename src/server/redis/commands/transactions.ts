@@ -12,7 +12,7 @@ function multi(exchange: RedisExchange): void {
     exchange.error('ERR MULTI calls can not be nested');
     return;
   }
-  exchange.transaction = new Transaction();
+  exchange.transaction = new Transaction(exchange.context.keptMemory);
   exchange.ok();
 }
 
@@ -27,6 +27,7 @@ function exec(exchange: RedisExchange): void {
     return;
   }
   exchange.transaction = undefined;
+  transaction.end();
   const changed = watch.hasChanged();
   watch.clear();
   if (transaction.failed) {

@@ -1,6 +1,6 @@
-/** Holds a part of a request until the rest arrives. */
+/** Holds what a client has sent until it can be used: a part of a request until the rest arrives, a request until EXEC. */
 export interface RequestHolder {
-  /** Drops it, and ends the connection. */
+  /** Drops it, and releases its memory. */
   drop(): void;
 }
 
@@ -8,7 +8,7 @@ export interface RequestHolder {
 const UNCOUNTED = 32 * 1024;
 
 /**
- * The memory of the unfinished requests of all clients together. When it exceeds the limit the largest one is dropped, so that
+ * The memory of what all clients together have sent and cannot be used yet. When it exceeds the limit the largest one is dropped, so that
  * no client can crowd out those with small requests.
  */
 export class RequestMemory {
