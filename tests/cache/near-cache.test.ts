@@ -131,18 +131,6 @@ describe('near cache', () => {
     expect(fleet.count('error-hit')).toBe(1);
   });
 
-  it('staleIfError: a load that would have to wait for its turn gives way to it', async () => {
-    const fleet = new Fleet(1, 1000, { l1: { admit: 'all', ttl: 100, staleIfError: 60_000 }, expire: 5, maxLoads: 1 });
-    const [process] = fleet.processes;
-    await fleet.clock.until(process!.get('k'));
-    await fleet.clock.pass(20_000);
-    process!.line.state = 'down';
-    const other = process!.get('other');
-    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
-    expect(process!.cache.stats()).toMatchObject({ loads: 1, queued: 0, 'error-hit': 1 });
-    expect(await fleet.clock.until(other)).toBe('other@0');
-  });
-
   it('staleIfError: not what this process has invalidated by a tag', async () => {
     const fleet = new Fleet(1, 10, { l1: { admit: 'all', ttl: 100, staleIfError: 60_000 }, tags: ['t'], expire: 600 });
     const { cache, line } = fleet.processes[0]!;

@@ -1,4 +1,4 @@
-import { CacheLoadTimeoutError, MemcacheOverloadedError } from '../../src';
+import { CacheLoadTimeoutError, Client, MemcacheOverloadedError } from '../../src';
 import type { CacheEvent, ReadThroughCache } from '../../src/cache';
 import { Fleet } from './support/fleet';
 
@@ -228,6 +228,14 @@ describe('errorPause ends', () => {
     await fleet.clock.until(write(cache));
     expect(await fleet.clock.until(cache.get('k', () => 'mended'))).toBe('mended');
   });
+});
+
+it('a set of a value that is too large deletes the entry, which is out of date', async () => {
+  const fleet = new Fleet(1, 0, { expire: 600 }, (client) => new Client(client.executor, { ...client.options, maxValueSize: 1000 }));
+  const { cache } = fleet.processes[0]!;
+  await fleet.clock.until(cache.set('k', 'old'));
+  await expect(fleet.clock.until(cache.set('k', 'x'.repeat(2000)))).rejects.toThrow('value has 2000 bytes; maxValueSize is 1000');
+  expect(await fleet.clock.until(cache.peek('k'))).toBeUndefined();
 });
 
 describe('slow loads', () => {

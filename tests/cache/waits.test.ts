@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Command } from '../../src';
 import { Fleet } from './support/fleet';
 
@@ -106,6 +107,17 @@ describe('waits', () => {
     expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
     expect(fleet.clock.now()).toBe(at);
     expect(load).not.toHaveBeenCalled();
+  });
+
+  it('end with loads in the context of the call that waited, although many share a timer', async () => {
+    const fleet = new Fleet(2, 60_000, { leaseWait: 100 });
+    const [a, b] = fleet.processes;
+    const storage = new AsyncLocalStorage<string>();
+    const keys = ['k', 'l', 'm'];
+    for (const key of keys) void a!.get(key);
+    await fleet.clock.pass(10);
+    const calls = keys.map((key) => storage.run(key, () => b!.cache.get(key, () => storage.getStore())));
+    expect(await fleet.clock.until(Promise.all(calls))).toEqual(keys);
   });
 
   it('of another process are waited for by as many callers as there may be', async () => {
