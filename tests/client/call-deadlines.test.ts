@@ -31,9 +31,10 @@ class Silence {
     return next;
   }
 
-  /** A call, after which the caller computes for a while. */
-  call(busy = 0): Call<unknown> {
+  /** A call, after which the caller computes for a while. @param deadline its own, on the monotonic clock */
+  call(busy = 0, deadline?: number): Call<unknown> {
     const call = new Call<unknown>(new VersionCommand(), () => undefined);
+    if (deadline !== undefined) call.deadline = deadline;
     this.deadlines.startTick();
     this.deadlines.begin(call);
     this.calls.push(call);
@@ -62,6 +63,26 @@ describe('a call that is not answered', () => {
     const call = silence.call(80);
     await silence.clock.advance(1000);
     expect(silence.when(call)).toBe(280);
+  });
+
+  it('is given a stall once, however often somebody looks at the clock during it', async () => {
+    const silence = new Silence(200);
+    const call = silence.call(50);
+    silence.clock.jump(50);
+    silence.deadlines.look();
+    await silence.clock.advance(1000);
+    expect(silence.when(call)).toBe(300);
+  });
+
+  it('is given 200 ms for all stalls together where there is no time-out, but a deadline of its own', async () => {
+    const silence = new Silence(0);
+    const call = silence.call(0, 200);
+    for (let i = 0; i < 60 && silence.when(call) === undefined; i++) {
+      silence.call(20);
+      await silence.clock.advance(0.1);
+    }
+    expect(silence.when(call)).toBeGreaterThanOrEqual(400);
+    expect(silence.when(call)).toBeLessThan(450);
   });
 
   it('is given 200 ms for a longer one', async () => {
