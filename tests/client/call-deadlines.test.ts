@@ -2,6 +2,7 @@ import { Call } from '../../src/client/call';
 import { VersionCommand } from '../../src/client/commands/admin';
 import { fairTimeout, type Timed, type Verdict } from '../../src/client/wire/call-deadlines';
 import { QueueDeadlines } from '../../src/pool/queue-deadlines';
+import { SimulatedClock } from '../support/simulated-clock';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 /** Calls of one connection that is never answered, and when each was given up. */
@@ -47,6 +48,12 @@ class Silence {
     return this.givenUp.get(call);
   }
 }
+
+it('deadlines keep no process alive: what is awaited has a connection that does', () => {
+  const clock = new SimulatedClock();
+  fairTimeout(clock, 1000, 1000, () => undefined);
+  expect([clock.timers, clock.held]).toEqual([1, 0]);
+});
 
 describe('a call that is not answered', () => {
   it('is given up at its time-out when the process is quiet', async () => {
