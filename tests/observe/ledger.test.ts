@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { CHANNELS, Client, HashClient, ManualClock, MemcacheError, PooledClient, RetryingClient, type ClientOptions, type ServerMetrics } from '../../src';
+import { CHANNELS, Client, HashClient, ManualClock, PooledClient, RetryingClient, type ClientOptions, type ServerMetrics } from '../../src';
 import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
 import { Relay } from '../../tools/relay';
