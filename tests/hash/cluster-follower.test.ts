@@ -562,7 +562,7 @@ describe('sources as they come', () => {
     await client.close();
   });
 
-  it.each(['wait(100_000)', 'new Promise(() => undefined)'])('a call that waits for the first list settles though nothing else keeps the process alive: %s', async (waiting) => {
+  it.each(['wait(1e9)', 'new Promise(() => undefined)'])('a call that waits for the first list settles though nothing else keeps the process alive: %s', async (waiting) => {
     using everything = new CompiledProgram(join(__dirname, '../support/everything.ts'));
     const program = `
       const { HashClient } = require(${JSON.stringify(everything.file)});
