@@ -1,5 +1,6 @@
 import { Client, JsonSerde, MemcacheConnectError, MemcacheIllegalInputError, MemcacheServerError } from '../../src';
 import { MemcacheRateLimitStore } from '../../src/adapters/rate-limit';
+import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
 import { systemClock, type Clock } from '../../src/runtime/clock';
 import { deadClient, describeOverCaches } from './clients';
@@ -134,4 +135,13 @@ it('refuses options that are not legal', async () => {
   expect(() => {
     new MemcacheRateLimitStore(client).init({ windowMs: NaN });
   }).toThrow(MemcacheIllegalInputError);
+});
+
+it.each([[true, 0, 60], [false, 60, 120]])('a count lives as long as its window; where windows go by the clocks of processes, for one more, as these differ; meta: %s', async (meta, more, most) => {
+  const client = new EmbeddedClient(undefined, { clock });
+  const store = new MemcacheRateLimitStore(client, { prefix: 'rl:', windowMs: 60_000, meta });
+  await store.increment('k');
+  const ttl = (await client.metaGet(meta ? 'rl:k' : `rl:${Math.floor(NOW / 60_000)}:k`, { ttl: true }))?.ttl;
+  expect(ttl).toBeGreaterThan(more);
+  expect(ttl).toBeLessThanOrEqual(most);
 });

@@ -307,6 +307,24 @@ it.each(['a request of Express', 'a request of @fastify/session'])('during a mig
   expect(await store.get('destroyed')).toBeUndefined();
 });
 
+it('a session that was destroyed stays so however many sessions are asked for meanwhile that never were', async () => {
+  const store = promising(new MemcacheSessionStore(new EmbeddedClient()));
+  await store.set('kept', { user: 'Ada' });
+  const session = await store.get('kept');
+  await Promise.all(Array.from({ length: 10_100 }, (_, i) => store.get(`never-${i}`)));
+  await store.destroy('kept');
+  await store.set('kept', new FastifySession({ ...session, user: 'back' }, true));
+  expect(await store.get('kept')).toBeUndefined();
+});
+
+it('during a migration a session whose cookie has expired is gone, from the older cache too', async () => {
+  const [first, older] = [new EmbeddedClient(), new EmbeddedClient()];
+  await promising(new MemcacheSessionStore(older)).set('expired', { user: 'Ada' });
+  const store = promising(new MemcacheSessionStore(new FallbackClient([first, older])));
+  await store.set('expired', { user: 'Ada', cookie: { expires: new Date(Date.now() - 1000) } });
+  expect(await store.get('expired')).toBeUndefined();
+});
+
 it('works through a serde that reads bytes', async () => {
   await using server = await MemcachedServer.start();
   await using client = new Client(server.address, { serde: new RawSerde() });

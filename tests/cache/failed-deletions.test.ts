@@ -107,6 +107,38 @@ describe('failed deletions', () => {
     expect(line.sent.length).toBe(tried);
   });
 
+  it('are not given up before an entry can have expired that a call stored for longer than others live', async () => {
+    const fleet = new Fleet(1, 0, { expire: 5 });
+    const { cache, line } = fleet.processes[0]!;
+    await fleet.clock.until(cache.get('k', () => 'old', { expire: 600 }));
+    await fleet.clock.pass(10);
+    line.state = 'down';
+    await expect(cache.delete('k')).rejects.toThrow(MemcacheError);
+    await fleet.clock.pass(60_000);
+    line.state = 'up';
+    await fleet.clock.pass(13_000);
+    expect(await fleet.clock.until(cache.peek('k'))).toBeUndefined();
+  });
+
+  it('do not end what was stored after them', async () => {
+    const fleet = new Fleet(1, 0, { expire: 600 });
+    const { cache, line } = fleet.processes[0]!;
+    line.state = 'down';
+    await expect(cache.delete('k')).rejects.toThrow(MemcacheError);
+    line.state = 'up';
+    await fleet.clock.until(cache.set('k', 'new'));
+    await fleet.clock.pass(20_000);
+    expect(await fleet.clock.until(cache.peek('k'))).toBe('new');
+  });
+
+  it('keep no process alive', async () => {
+    const fleet = new Fleet(1, 0);
+    const { cache, line } = fleet.processes[0]!;
+    line.state = 'down';
+    await expect(cache.delete('k')).rejects.toThrow(MemcacheError);
+    expect(fleet.clock.held).toBe(0);
+  });
+
   it('a full queue says so', async () => {
     const fleet = new Fleet(1, 0, { recovery: 2 });
     const [process] = fleet.processes;

@@ -25,6 +25,20 @@ describe('loads of one key', () => {
     expect(fleet.store.find('k')).toBeUndefined();
   });
 
+  it('a read does not share the question of one from before a deletion, though both are made in one tick', async () => {
+    const fleet = new Fleet(1, 0, { expire: 600 });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    fleet.database.write('k');
+    process!.line.delay = 10;
+    const before = process!.get('k');
+    const deleted = process!.cache.delete('k');
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+    expect(process!.line.sent.at(-1)).toBe('delete');
+    const after = process!.get('k');
+    expect(await fleet.clock.until(Promise.all([before, deleted, after]))).toEqual(['k@0', true, 'k@1']);
+  });
+
   it('also when the answer comes only after the place-holder has ended', async () => {
     const fleet = new Fleet(1, 5000, { lease: 3, cacheTimeout: 0 });
     const [process] = fleet.processes;

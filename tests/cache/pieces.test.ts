@@ -118,6 +118,17 @@ describe('values in pieces', () => {
     expect([...fleet.store.items()].map(({ key }) => key)).toEqual([]);
   });
 
+  it('the pieces of an entry live longer than it does', async () => {
+    const fleet = new Fleet(1, 0, { ...options, expire: 10, jitter: 0 }, small);
+    fleet.database.value = () => large;
+    await fleet.herd(1, 'loaded');
+    await fleet.clock.until(fleet.processes[0]!.cache.set('set', large));
+    await fleet.clock.pass(10);
+    const lives = [...fleet.store.items()].map((item) => [item.key.includes(':'), fleet.store.secondsLeft(item)] as const);
+    expect(Math.max(...lives.map(([isPiece, left]) => (isPiece ? 0 : left)))).toBe(10);
+    expect(Math.min(...lives.map(([isPiece, left]) => (isPiece ? left : 100)))).toBe(12);
+  });
+
   it('the pieces of an entry that lives for ever do so too, also when others are kept after their end', async () => {
     const fleet = new Fleet(1, 0, { ...options, expire: 0, stale: 60 }, small);
     fleet.database.value = () => large;

@@ -23,6 +23,30 @@ it('a dead refresher of a key that is read all the time is replaced, however man
   expect(alive!.cache.stats()['take-over']).toBe(1);
 });
 
+it('a fresh value whose early refresher has died stays fresh where nothing outdated may be served', async () => {
+  const fleet = new Fleet(2, 1000, { expire: 30, jitter: 0, lease: 2, earlyRefresh: 1, random: () => 0.9999 });
+  const [dead, alive] = fleet.processes;
+  await fleet.clock.until(dead!.get('k'));
+  await fleet.clock.pass(22_000);
+  await fleet.clock.until(dead!.get('k'));
+  expect(dead!.cache.stats()['early-refresh']).toBe(1);
+  dead!.crash();
+  for (let i = 0; i < 60; i++) {
+    await fleet.clock.until(alive!.get('k'));
+    await fleet.clock.pass(100);
+  }
+  expect(alive!.cache.stats()).toMatchObject({ hit: 60, 'take-over': 0 });
+});
+
+it('a refresh that hangs keeps no process alive', async () => {
+  const fleet = new Fleet(1, 0, { expire: 5, stale: 60, earlyRefresh: 0, loadTimeout: 30_000 });
+  await fleet.herd(1, 'k');
+  await fleet.clock.pass(7000);
+  await fleet.clock.until(fleet.processes[0]!.cache.get('k', () => new Promise<never>(() => undefined)));
+  expect(fleet.processes[0]!.cache.stats().loads).toBe(1);
+  expect(fleet.clock.held).toBe(0);
+});
+
 describe('refreshes', () => {
   it('a reader that left the token to others asks for it when it turns out that it matters', async () => {
     const fleet = new Fleet(1, 10, { expire: 5, stale: 60, earlyRefresh: 0, maxBackground: 1 });
@@ -90,6 +114,17 @@ describe('refreshes', () => {
     expect(fleet.database.loads - before).toBeLessThanOrEqual(4);
   });
 
+  it('none comes before half of its life, however long its load takes', async () => {
+    const fleet = new Fleet(1, 60_000, { expire: 10, lease: 120, jitter: 0, earlyRefresh: 1, random: () => 0.999 });
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(4000);
+    await fleet.herd(1, 'k');
+    expect(fleet.count('early-refresh')).toBe(0);
+    await fleet.clock.pass(2000);
+    await fleet.herd(1, 'k');
+    expect(fleet.count('early-refresh')).toBe(1);
+  });
+
   it('a near cache lets some readers through shortly before the value expires', async () => {
     const fleet = new Fleet(1, 1000, { expire: 40, jitter: 0, earlyRefresh: 1, l1: { admit: 'all', ttl: 60_000 } });
     await fleet.herd(1, 'k');
@@ -130,6 +165,20 @@ describe('a token that comes to a reader who cannot use it is passed on to the n
     expect(await fleet.clock.until(reader.cache.get('k', () => 'not stored'))).toBe('not stored');
     await fleet.clock.pass(300);
     await expectRefresh(fleet, next);
+  });
+
+  it('all who asked have gone', async () => {
+    const { fleet, reader, next } = await outdated({ stale: 0, staleIfError: 60 });
+    reader.line.onCommand = ({ verb }) => (verb === 'mg' ? fleet.clock.sleep(50) : undefined);
+    const controller = new AbortController();
+    const gone = reader.get('k', { signal: controller.signal }).catch(() => 'gone');
+    await fleet.clock.pass(10);
+    controller.abort();
+    expect(await fleet.clock.until(gone)).toBe('gone');
+    await fleet.clock.pass(100);
+    const at = fleet.clock.now();
+    expect(await fleet.clock.until(next.get('k'))).toBe('k@1');
+    expect(fleet.clock.now()).toBe(at);
   });
 
   it('whether its tags have changed cannot be had', async () => {

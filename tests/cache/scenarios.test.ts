@@ -1,5 +1,5 @@
-import { CacheLoadTimeoutError, MemcacheOverloadedError } from '../../src';
-import type { CacheEvent } from '../../src/cache';
+import { CacheLoadTimeoutError, Client, MemcacheOverloadedError } from '../../src';
+import type { CacheEvent, ReadThroughCache } from '../../src/cache';
 import { Fleet } from './support/fleet';
 
 const max = (values: number[]): number => Math.max(...values);
@@ -214,6 +214,28 @@ describe('loaders that fail', () => {
     await attempt();
     expect(fleet.database.loads).toBe(2);
   });
+});
+
+describe('errorPause ends', () => {
+  it.each<[string, (cache: ReadThroughCache) => Promise<unknown>]>([
+    ['a deletion', (cache) => cache.delete('k')],
+    ['an invalidation', (cache) => cache.invalidate('k')],
+  ])('with %s by this process: what was in the way may be gone', async (_, write) => {
+    const fleet = new Fleet(1, 10, { errorPause: 60_000 });
+    const { cache } = fleet.processes[0]!;
+    await expect(fleet.clock.until(cache.get('k', () => Promise.reject(new Error('boom'))))).rejects.toThrow('boom');
+    await expect(fleet.clock.until(cache.get('k', () => 'mended'))).rejects.toThrow('boom');
+    await fleet.clock.until(write(cache));
+    expect(await fleet.clock.until(cache.get('k', () => 'mended'))).toBe('mended');
+  });
+});
+
+it('a set of a value that is too large deletes the entry, which is out of date', async () => {
+  const fleet = new Fleet(1, 0, { expire: 600 }, (client) => new Client(client.executor, { ...client.options, maxValueSize: 1000 }));
+  const { cache } = fleet.processes[0]!;
+  await fleet.clock.until(cache.set('k', 'old'));
+  await expect(fleet.clock.until(cache.set('k', 'x'.repeat(2000)))).rejects.toThrow('value has 2000 bytes; maxValueSize is 1000');
+  expect(await fleet.clock.until(cache.peek('k'))).toBeUndefined();
 });
 
 describe('slow loads', () => {

@@ -1,5 +1,6 @@
 import { Client, FallbackClient, MemcacheUnknownCommandError, type Executor } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
+import { abilitiesOf } from '../../src/cache/exchange/version-probe';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { systemClock } from '../../src/runtime/clock';
 import { MemcachedServer } from '../../src/server';
@@ -62,6 +63,47 @@ describe('servers without meta commands', () => {
     for (const key of ['set', 'get']) expect(await fleet.clock.until(cache.peek(key))).toBe(how === 'not' ? undefined : value);
     expect(cache.stats()).toMatchObject({ 'cache-error': 0, 'store-error': how === 'not' ? 1 : 0, released: how === 'not' ? 1 : 0 });
     for (const { value: bytes } of fleet.store.items()) expect(bytes.length).toBeLessThanOrEqual(1000);
+  });
+
+  it('they are asked for their version once a minute, and used as what they are then', async () => {
+    let upgraded = false;
+    let asked = 0;
+    const fleet = new Fleet(1, 0, { expire: 600 }, (client) => {
+      const before = new Old(client.executor);
+      const execute: Executor['execute'] = (command, options) => {
+        if (command.verb === 'version') asked++;
+        return upgraded ? client.executor.execute(command, options) : before.execute(command as never, options as never);
+      };
+      return new Client({ execute, close: () => client.executor.close() }, client.options);
+    });
+    const { line } = fleet.processes[0]!;
+    for (let second = 0; second < 59; second++) {
+      await fleet.herd(1, 'k');
+      await fleet.clock.pass(1000);
+    }
+    expect([asked, line.sent.includes('mg')]).toEqual([1, false]);
+    upgraded = true;
+    for (let second = 0; second < 3; second++) {
+      await fleet.herd(1, 'k');
+      await fleet.clock.pass(1000);
+    }
+    expect([asked, line.sent.includes('mg')]).toEqual([2, true]);
+  });
+
+  it.each([[['1.4.39', '1.6.45']], [['1.6.45', '1.4.39']], [['1.6.9']], [['nonsense']]])('all servers are taken for what the oldest of them is: %j', (versions) => {
+    expect(abilitiesOf(versions)).toEqual({ leases: false, ownCas: false });
+  });
+
+  it('the key of an outdated entry is too long for the mark of its refresher: it is refreshed all the same', async () => {
+    const key = 'k'.repeat(249);
+    const fleet = fleetOf(1, 0, { expire: 5, stale: 60, earlyRefresh: 0 });
+    await fleet.herd(1, key);
+    await fleet.clock.pass(7000);
+    fleet.database.write(key);
+    await fleet.herd(1, key);
+    await fleet.clock.pass(10);
+    expect((await fleet.herd(1, key)).values).toEqual([`${key}@1`]);
+    expect(fleet.count('cache-error')).toBe(0);
   });
 
   it('38/1: one load', async () => {

@@ -1,5 +1,14 @@
+import { getEventListeners } from 'node:events';
 import { ReadThroughCache } from '../../src/cache';
 import { Fleet } from './support/fleet';
+
+it('a signal that outlives its calls keeps nothing of them', async () => {
+  const fleet = new Fleet(1, 10, { expire: 600 });
+  const { signal } = new AbortController();
+  for (let i = 0; i < 2; i++) await fleet.clock.until(fleet.processes[0]!.get('k', { signal }));
+  await expect(fleet.clock.until(fleet.processes[0]!.cache.get('broken', () => Promise.reject(new Error('broken')), { signal }))).rejects.toThrow('broken');
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+});
 
 describe('a signal ends a read at once, whatever it is waiting for', () => {
   const reads = {

@@ -19,6 +19,18 @@ describe('time', () => {
     expect(fleet.count('stale-hit')).toBe(4);
   });
 
+  it('softTimeout leaves no timer behind when the value comes first, however often it was asked for', async () => {
+    const fleet = new Fleet(2, 10, { expire: 5, staleIfError: 60, earlyRefresh: 0, softTimeout: 5000 });
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(7000);
+    fleet.database.duration = 300;
+    fleet.database.write('k');
+    expect((await fleet.herd(1, 'k')).values).toEqual(['k@1', 'k@1']);
+    expect(fleet.count('lease-wait')).toBeGreaterThan(2);
+    await fleet.clock.pass(100);
+    expect(fleet.clock.held).toBe(0);
+  });
+
   it('a life that ended less than a second ago is not stored for ever', async () => {
     const fleet = new Fleet(1, 0, { expire: () => -0.5 });
     for (let i = 0; i < 2; i++) {
@@ -50,6 +62,29 @@ describe('time', () => {
     await fleet.clock.until(process!.cache.close());
     expect(await fleet.clock.until(read)).toBe('other@0');
     expect(fleet.clock.now() - start).toBeLessThanOrEqual(120);
+  });
+
+  it('what a first question has taken of cacheTimeout the next one has not: an entry whose tag has changed', async () => {
+    const fleet = new Fleet(2, 0, { expire: 600, tags: ['t'], tagMaxAge: 0, cacheTimeout: 100 });
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(a!.get('k'));
+    await fleet.clock.until(b!.get('k'));
+    await fleet.clock.until(a!.cache.invalidateTags('t'));
+    b!.line.onCommand = ({ verb }) => (verb === 'mg' || verb === 'md' ? fleet.clock.sleep(60) : undefined);
+    const start = fleet.clock.now();
+    expect(await fleet.clock.until(b!.get('k'))).toBe('k@0');
+    expect(fleet.clock.now() - start).toBeLessThanOrEqual(101);
+  });
+
+  it('what a first question has taken of cacheTimeout the next one has not: an entry that has changed, with validate', async () => {
+    const fleet = new Fleet(2, 0, { l1: { admit: 'all', validate: true }, expire: 600, cacheTimeout: 100 });
+    const [a, b] = fleet.processes;
+    for (let i = 0; i < 2; i++) await fleet.clock.until(a!.get('k'));
+    await fleet.clock.until(b!.cache.set('k', 'other'));
+    a!.line.onCommand = ({ verb }) => (verb === 'mg' ? fleet.clock.sleep(60) : undefined);
+    const start = fleet.clock.now();
+    expect(await fleet.clock.until(a!.get('k'))).toBe('k@0');
+    expect(fleet.clock.now() - start).toBeLessThanOrEqual(101);
   });
 
   it('validate: a server that does not answer costs cacheTimeout once, then nothing', async () => {

@@ -46,6 +46,32 @@ describe('trouble', () => {
     expect(await get()).toBe('the database is down');
   });
 
+  it('a peek that is answered closes the circuit, as any call does that tries the server', async () => {
+    const fleet = new Fleet(1, 0, { expire: 600, circuit: { failures: 1, pause: 1000 } });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    process!.line.state = 'down';
+    await fleet.herd(1, 'other');
+    process!.line.state = 'up';
+    await fleet.clock.pass(1100);
+    expect(await fleet.clock.until(process!.cache.peek('k'))).toBe('k@0');
+    await fleet.herd(1, 'k');
+    expect(fleet.count('hit')).toBe(1);
+  });
+
+  it('questions that failed take no places among the refreshes', async () => {
+    const fleet = new Fleet(1, 0, { expire: 5, stale: 60, earlyRefresh: 0, maxBackground: 1 });
+    const [process] = fleet.processes;
+    await fleet.herd(1, 'k');
+    process!.line.state = 'down';
+    await fleet.herd(1, 'other');
+    process!.line.state = 'up';
+    await fleet.clock.pass(7000);
+    await fleet.herd(1, 'k');
+    await fleet.clock.pass(10);
+    expect(fleet.count('refresh')).toBe(1);
+  });
+
   it('a value that the server refuses frees the place that was held for it', async () => {
     const refusing = (next: Executor): Executor => ({
       execute: (command, options) =>

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Command } from '../../src';
 import { Fleet } from './support/fleet';
 
@@ -26,6 +27,16 @@ describe('waits', () => {
     expect(b!.cache.stats().loads).toBe(1);
     expect(fleet.store.secondsLeft(fleet.store.find('k')!)).toBe(10);
     expect(await fleet.clock.until(waiting)).toBe('k@0');
+  });
+
+  it('and never one of more than an hour, however long loads take', async () => {
+    const fleet = new Fleet(1, 7_200_000, { loadTimeout: 0 });
+    const [process] = fleet.processes;
+    await fleet.clock.until(process!.get('k'), 8_000_000);
+    await fleet.clock.until(process!.cache.delete('k'));
+    void process!.get('k');
+    await fleet.clock.pass(10);
+    expect(fleet.store.secondsLeft(fleet.store.find('k')!)).toBe(3600);
   });
 
   it('one that ended with a load of this process leaves the key free for the next', async () => {
@@ -98,6 +109,17 @@ describe('waits', () => {
     expect(load).not.toHaveBeenCalled();
   });
 
+  it('end with loads in the context of the call that waited, although many share a timer', async () => {
+    const fleet = new Fleet(2, 60_000, { leaseWait: 100 });
+    const [a, b] = fleet.processes;
+    const storage = new AsyncLocalStorage<string>();
+    const keys = ['k', 'l', 'm'];
+    for (const key of keys) void a!.get(key);
+    await fleet.clock.pass(10);
+    const calls = keys.map((key) => storage.run(key, () => b!.cache.get(key, () => storage.getStore())));
+    expect(await fleet.clock.until(Promise.all(calls))).toEqual(keys);
+  });
+
   it('of another process are waited for by as many callers as there may be', async () => {
     const fleet = new Fleet(2, 100);
     const [a, b] = fleet.processes;
@@ -107,6 +129,28 @@ describe('waits', () => {
     const waiting = Array.from({ length: 150_000 }, () => b!.get('k'));
     expect(await fleet.clock.until(load)).toBe('k@0');
     expect(new Set(await fleet.clock.until(Promise.all(waiting)))).toEqual(new Set(['k@0']));
+  });
+
+  it('do not end with a load from before a deletion, for anybody, when one of those who wait has asked before it began', async () => {
+    const fleet = new Fleet(2, 0, { lease: 30, leaseWait: 1000 });
+    const [a, b] = fleet.processes;
+    const slow = async (value: string): Promise<string> => {
+      await fleet.clock.sleep(10_000);
+      return value;
+    };
+    void a!.cache.get('k', () => slow('a'));
+    await fleet.clock.pass(10);
+    const early = b!.cache.get('k', () => 'new');
+    await fleet.clock.pass(500);
+    await fleet.clock.until(a!.cache.delete('k'));
+    const before = b!.cache.get('k', () => slow('old'));
+    await fleet.clock.pass(0);
+    await fleet.clock.until(a!.cache.delete('k'));
+    void a!.cache.get('k', () => slow('a'));
+    await fleet.clock.pass(0);
+    const late = b!.cache.get('k', () => 'new');
+    expect(await fleet.clock.until(Promise.all([early, late]))).toEqual(['new', 'new']);
+    expect(await fleet.clock.until(before)).toBe('old');
   });
 
   it.each(['a new key', 'an outdated value'])('do not end with what this process began to load of %s before another one deleted it', async (what) => {

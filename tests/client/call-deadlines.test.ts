@@ -2,6 +2,7 @@ import { Call } from '../../src/client/call';
 import { VersionCommand } from '../../src/client/commands/admin';
 import { fairTimeout, type Timed, type Verdict } from '../../src/client/wire/call-deadlines';
 import { QueueDeadlines } from '../../src/pool/queue-deadlines';
+import { SimulatedClock } from '../support/simulated-clock';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 /** Calls of one connection that is never answered, and when each was given up. */
@@ -31,9 +32,10 @@ class Silence {
     return next;
   }
 
-  /** A call, after which the caller computes for a while. */
-  call(busy = 0): Call<unknown> {
+  /** A call, after which the caller computes for a while. @param deadline its own, on the monotonic clock */
+  call(busy = 0, deadline?: number): Call<unknown> {
     const call = new Call<unknown>(new VersionCommand(), () => undefined);
+    if (deadline !== undefined) call.deadline = deadline;
     this.deadlines.startTick();
     this.deadlines.begin(call);
     this.calls.push(call);
@@ -46,6 +48,12 @@ class Silence {
     return this.givenUp.get(call);
   }
 }
+
+it('deadlines keep no process alive: what is awaited has a connection that does', () => {
+  const clock = new SimulatedClock();
+  fairTimeout(clock, 1000, 1000, () => undefined);
+  expect([clock.timers, clock.held]).toEqual([1, 0]);
+});
 
 describe('a call that is not answered', () => {
   it('is given up at its time-out when the process is quiet', async () => {
@@ -62,6 +70,26 @@ describe('a call that is not answered', () => {
     const call = silence.call(80);
     await silence.clock.advance(1000);
     expect(silence.when(call)).toBe(280);
+  });
+
+  it('is given a stall once, however often somebody looks at the clock during it', async () => {
+    const silence = new Silence(200);
+    const call = silence.call(50);
+    silence.clock.jump(50);
+    silence.deadlines.look();
+    await silence.clock.advance(1000);
+    expect(silence.when(call)).toBe(300);
+  });
+
+  it('is given 200 ms for all stalls together where there is no time-out, but a deadline of its own', async () => {
+    const silence = new Silence(0);
+    const call = silence.call(0, 200);
+    for (let i = 0; i < 60 && silence.when(call) === undefined; i++) {
+      silence.call(20);
+      await silence.clock.advance(0.1);
+    }
+    expect(silence.when(call)).toBeGreaterThanOrEqual(400);
+    expect(silence.when(call)).toBeLessThan(450);
   });
 
   it('is given 200 ms for a longer one', async () => {

@@ -1,8 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as pause } from 'node:timers/promises';
-import { CHANNELS, Client, Connection, HashClient, PooledClient, RendezvousHash, type ClientOptions, type Connect, type ServerStateMessage } from '../../src';
+import { CHANNELS, Client, Connection, HashClient, MemcacheConnectError, MemcacheOverloadedError, PooledClient, RendezvousHash, type ClientOptions, type Connect, type Executor, type ServerStateMessage } from '../../src';
+import { VersionCommand } from '../../src/client/commands/admin';
+import { ServerMeter } from '../../src/client/meter';
 import { ConnectionPool } from '../../src/pool/connection-pool';
 import { Guard } from '../../src/client/policies/fail-fast';
+import { ServerHealth } from '../../src/client/policies/server-health';
 import { connectSocket } from '../../src/client/wire/transport';
 import { Relay } from '../../tools/relay';
 import { failure, rejection } from '../support/contract';
@@ -311,6 +314,24 @@ it('who closes on hearing of trouble waits for what goes on over the next connec
   unsubscribe(CHANNELS.serverState, listen);
   expect(order).toEqual(['answered', 'closed']);
   expect(client.metrics().get(server.address)).toMatchObject({ connections: 0, connects: 2 });
+});
+
+it('what was wrong during one probe says nothing of the next', async () => {
+  const clock = new VirtualClock();
+  const trouble = new MemcacheConnectError('refused');
+  const ends: ((error: unknown) => void)[] = [];
+  const next: Executor = { execute: () => new Promise((_, reject) => { ends.push(reject); }), close: () => Promise.resolve() };
+  const health = new ServerHealth({ clock, random: () => 1, retryAttempts: 5, retryTimeout: 1000, deadTimeout: 0, timeout: 0 });
+  const guard = new Guard(next, health, { meter: new ServerMeter('s', 1), refusal: (message) => new MemcacheConnectError(message) });
+  guard.onTrouble(trouble);
+  for (const [troubles, failures] of [[[trouble], 2], [[], 2], [[trouble], 3]] as const) {
+    await clock.advance(1000);
+    const probe = failure(guard.execute(new VersionCommand()));
+    for (const each of troubles) guard.onTrouble(each);
+    ends.at(-1)?.(new MemcacheOverloadedError('too many wait'));
+    await probe;
+    expect(health.failures).toBe(failures);
+  }
 });
 
 it('the calls of a lost connection learn of it also where a hasher throws when its server is dead', async () => {

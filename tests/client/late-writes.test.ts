@@ -6,10 +6,12 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Client, HashClient, PooledClient } from '../../src';
+import { SilentConnections } from '../../src/client/wire/silent';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
 import { TestAuthority } from '../support/certificates';
 import { failure } from '../support/contract';
 import { describeWithOpenssl } from '../support/describe';
+import { SimulatedClock } from '../support/simulated-clock';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
 /** Asks again and again until it is so. Not for ever: where it never comes to pass, that is to be told before the time of the test is over. */
@@ -230,4 +232,10 @@ describeWithOpenssl('with TLS', () => {
     server.close();
     authority.remove();
   });
+});
+
+it('a silent connection keeps no process alive', () => {
+  const clock = new SimulatedClock();
+  new SilentConnections(clock).add(() => undefined);
+  expect([clock.timers, clock.held]).toEqual([1, 0]);
 });

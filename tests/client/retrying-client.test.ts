@@ -320,6 +320,22 @@ describe('time', () => {
     expect(closed).toBe(before);
   });
 
+  it('does not wait for the attempt after one that failed while the client was being closed', async () => {
+    let fail: () => void = () => undefined;
+    const under: Executor = {
+      execute: () => new Promise((_, reject) => { fail = () => { reject(new MemcacheConnectError('refused')); }; }),
+      close: () => Promise.resolve(),
+    };
+    const retryDelay = jest.fn(() => 60_000);
+    const client = new Client(new Retrier(under, { attempts: 5, retryDelay }, new VirtualClock()));
+    const call = failure(client.get('k'));
+    await client.close();
+    fail();
+    await turns();
+    expect(retryDelay).not.toHaveBeenCalled();
+    expect(await call).toBeInstanceOf(MemcacheConnectError);
+  });
+
   it('does not wait beyond the deadline of the call', async () => {
     const clock = new VirtualClock();
     const failing = new Failing();

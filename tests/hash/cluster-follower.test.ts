@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFile } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { getEventListeners } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CHANNELS, HashClient, ManualClock, MemcacheNoServersError, type ClusterServer, type Discovery, type HashClientOptions } from '../../src';
@@ -213,6 +214,32 @@ it('trouble with a server makes it look again, though not more often than once a
   expect(source.looks).toHaveLength(2);
   expect(names(client)).toEqual([address(1), address(2)].sort());
   expect(await client.setMany(keys.map((key): [string, number] => [key, 2]))).toEqual([]);
+  await client.close();
+});
+
+it('not more often than once a second, however soon this process happens to look', async () => {
+  const { client, source, clock } = makeClient({ random: () => 0 });
+  source.give([address(0)]);
+  await client.set('k', 1);
+  await clock.advance(300);
+  await servers[0]?.close();
+  source.give([address(1)]);
+  await failure(client.get('k'));
+  await clock.advance(699);
+  expect(source.looks).toEqual([0]);
+  await clock.advance(1);
+  expect(source.looks).toEqual([0, 1000]);
+  await client.close();
+});
+
+it('a signal that outlives the calls that waited for the list keeps nothing of them', async () => {
+  const { client, source } = makeClient();
+  const { signal } = new AbortController();
+  const call = client.set('k', 1, { signal });
+  await turns(2);
+  source.give([address(0)]);
+  expect(await call).toBe(true);
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   await client.close();
 });
 
@@ -535,7 +562,7 @@ describe('sources as they come', () => {
     await client.close();
   });
 
-  it.each(['wait(100_000)', 'new Promise(() => undefined)'])('a call that waits for the first list settles though nothing else keeps the process alive: %s', async (waiting) => {
+  it.each(['wait(1e9)', 'new Promise(() => undefined)'])('a call that waits for the first list settles though nothing else keeps the process alive: %s', async (waiting) => {
     using everything = new CompiledProgram(join(__dirname, '../support/everything.ts'));
     const program = `
       const { HashClient } = require(${JSON.stringify(everything.file)});

@@ -567,6 +567,22 @@ it('servers come and go by hand while calls are under way', async () => {
   await extra.close();
 });
 
+it.each([[60, 1], [70, 0]])('what was counted of a server that is removed is kept for when it comes back, though not for ever: after %i others', async (others, counted) => {
+  const client = makeClient();
+  const [server] = servers;
+  if (server === undefined) throw new Error('no servers');
+  const [key = ''] = keysOf(client, server.address);
+  await client.set(key, 'v');
+  await client.removeServer(server.address);
+  for (let i = 1; i <= others; i++) {
+    client.addServer(`127.0.0.9:${i}`);
+    await client.removeServer(`127.0.0.9:${i}`);
+  }
+  client.addServer(server.address);
+  expect(client.metrics().get(server.address)).toMatchObject({ stored: counted });
+  await client.close();
+});
+
 it.each(['127.0.0.1:1', '[::1]:1', '::1', '/s', 'unix:relative.sock'])('a server is removed by the name that servers() has: %s', async (form) => {
   const client = new HashClient([form]);
   const [status] = client.servers();

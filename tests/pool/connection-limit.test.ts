@@ -315,3 +315,43 @@ it('a connection that was lost in the middle of its calls does not rest in the p
   await client.close();
   await server.close();
 });
+
+it('what was written over a connection that is refused is written anew over another, without those that were withdrawn meanwhile', async () => {
+  const server = await ScriptedServer.start();
+  for (const key of ['a', 'd']) server.put(key, key);
+  const signs = Array.from({ length: 3 }, () => {
+    let give: () => void = () => undefined;
+    const given = new Promise<void>((resolve) => (give = resolve));
+    return { given, give };
+  });
+  const [written, refuse, answer] = signs as [(typeof signs)[0], (typeof signs)[0], (typeof signs)[0]];
+  server.next(async (connection) => {
+    await connection.expect('get first\r\n');
+    await answer.given;
+    await connection.send('END\r\n');
+  });
+  server.next(async (connection) => {
+    await connection.expect('get a b c\r\n');
+    written.give();
+    await refuse.given;
+    await connection.send('ERROR Too many open connections\r\n');
+    await connection.fin();
+  });
+  const client = new PooledClient(server.address, { maxPoolSize: 2, timeout: 5000 });
+  const first = client.get('first');
+  while (server.connections.length === 0) await turns(1);
+  const abort = new AbortController();
+  const a = client.get('a');
+  const others = ['b', 'c'].map((key) => client.get(key, { signal: abort.signal }).catch(() => 'withdrawn'));
+  await written.given;
+  abort.abort();
+  expect(await Promise.all(others)).toEqual(['withdrawn', 'withdrawn']);
+  refuse.give();
+  await sleep(20);
+  answer.give();
+  expect(await Promise.all([first, a])).toEqual([undefined, 'a']);
+  expect(await client.get('d')).toBe('d');
+  expect(server.connections).toHaveLength(2);
+  await client.close();
+  await server.close();
+});

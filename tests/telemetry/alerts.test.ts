@@ -81,7 +81,9 @@ it('speaks of metrics and labels that there are, and of incidents that are descr
 
 it('is about series that are there before the first error: where one begins, Prometheus sees no increase', () => {
   const lines = samplesOf(toPrometheus([new Client('127.0.0.1:1')]));
-  for (const [, name = '', , label = '', value = ''] of rules.matchAll(/increase\((tsmemcache_\w+)(\{(\w+)="(\w+)"\})?\[/g)) {
+  const increases = [...rules.matchAll(/increase\((tsmemcache_\w+)(\{(\w+)="(\w+)"\})?\[/g)];
+  expect(increases.length).toBeGreaterThan(0);
+  for (const [, name = '', , label = '', value = ''] of increases) {
     const found = lines.filter((line) => line.name === name && (label === '' || line.labels[label] === value));
     expect([name, value, found.map((line) => line.value)]).toEqual([name, value, [0]]);
   }

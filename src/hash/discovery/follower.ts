@@ -67,7 +67,6 @@ export class ClusterFollower implements Executor {
   add(member: Member): void {
     this.#router.add(member);
     this.#added.set(member.name, member);
-    this.#removed.delete(member.name);
   }
 
   remove(name: string): Promise<void> {

@@ -63,6 +63,19 @@ describe('readPickle', () => {
     expect(read(pickle)).toEqual(value);
   });
 
+  it.each<[string, string]>([
+    ['BINBYTES', 'B\x02\0\0\0ab.'],
+    ['SHORT_BINBYTES', 'C\x02ab.'],
+    ['BINBYTES8', '\x8e\x02\0\0\0\0\0\0\0ab.'],
+    ['BYTEARRAY8', '\x96\x02\0\0\0\0\0\0\0ab.'],
+    ['a bytearray by its class', 'cbuiltins\nbytearray\nC\x02ab\x85R.'],
+  ])('bytes are memory of their own, as the next reply overwrites what the pickle stood in: %s', (_, pickle) => {
+    const data = Buffer.from(pickle, 'latin1');
+    const value = readPickle(data, 0, data.length);
+    data.fill(0);
+    expect(value).toEqual(Buffer.from('ab'));
+  });
+
   it('reads a list that holds itself', () => {
     const list = read(']q\0h\0a.') as unknown[];
     expect(list[0]).toBe(list);
@@ -101,6 +114,7 @@ describe('readPickle', () => {
     ['protocol 6', '\x80\x06N.'],
     ['a missing mark', 'K\x01t.'],
     ['a value below the mark', 'K\x01(0.'],
+    ['a tuple of a value below the mark', 'K\x01(\x851.'],
     ['a memo that is not there', 'h\x05.'],
     ['appending to a number', 'K\x01K\x02a.'],
     ['a dict with a key without value', '}(K\x01u.'],

@@ -124,6 +124,14 @@ describe('a listing of keys', () => {
     expect(ask()).toMatch(/^OK\r\nkey=/);
   });
 
+  it('is over when it has ended, though its session goes on', () => {
+    const talk = filled({ maxCommands: 10 });
+    const text = 'lru_crawler metadump all\r\n';
+    expect(talk.inTurns(text).length).toBeGreaterThan(9);
+    talk.open().push(Buffer.from(text), 0, text.length);
+    expect(talk.take()).toMatch(/^OK\r\nkey=/);
+  });
+
   it('`stats cachedump` ends before 2 MiB, and shows no keys that came in base64', () => {
     const talk = new Talk();
     talk.say('ms YQ1i 1 b\r\nx\r\n');

@@ -383,6 +383,20 @@ describe('Session', () => {
       expect(talk.say('stats conns\r\n')).toBe('END\r\n');
     });
 
+    it('mg with u is no use of the item', () => {
+      const talk = new Talk();
+      talk.say('ms k 1\r\nx\r\n');
+      expect(talk.say('mg k v u\r\nmg k h u\r\n')).toBe('VA 1\r\nx\r\nHD h0\r\n');
+      expect(talk.say('mg k v\r\nmg k h u\r\n')).toBe('VA 1\r\nx\r\nHD h1\r\n');
+    });
+
+    it('md with x empties an item, which keeps its cas', () => {
+      const talk = new Talk();
+      talk.say('ms k 1 E500 F3\r\nx\r\n');
+      expect(talk.say('md k x F7\r\nmg k s c f v\r\n')).toBe('HD\r\nVA 0 s0 c500 f7\r\n\r\n');
+      expect(talk.say('md k x E900\r\nmg k c\r\n')).toBe('HD\r\nHD c900\r\n');
+    });
+
     it('logs commands when it is verbose', () => {
       const lines: string[] = [];
       const talk = new Talk({ log: (line) => lines.push(line) });

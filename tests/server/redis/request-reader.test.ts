@@ -1,7 +1,7 @@
 import { RequestReader, type RequestLimits } from '../../../src/server/redis/resp/request-reader';
 import { Request } from '../../../src/server/redis/resp/request';
 import { RequestMemory } from '../../../src/server/redis/resp/request-memory';
-import type { StoredValue } from '../../../src/server/engine/item';
+import { valueBytes, type StoredValue } from '../../../src/server/engine/item';
 import { respRequest } from './redis-talk';
 
 const LIMITS: RequestLimits = { maxArgument: 10_000, maxRequest: 30_000, memory: new RequestMemory(Infinity) };
@@ -209,6 +209,27 @@ describe('RequestReader', () => {
     expect(reading.requests).toHaveLength(1);
     // Each of 16 bytes for an argument's place counts, too, when the memory is made.
     expect(sizes.size).toBeLessThan(20);
+  });
+
+  it('counts the places of arguments, which may take more memory than their bytes', () => {
+    const memory = new RequestMemory(Infinity);
+    new Reading({ memory, maxRequest: 10_000_000 }).push('*100000\r\n').push('$0\r\n\r\n'.repeat(50_000)).push('$0\r\n\r\n'.repeat(40_000));
+    expect(memory.total).toBeGreaterThan(90_000 * (6 + 16));
+  });
+
+  it('a value keeps no more memory alive than about its own size, however large its request was', () => {
+    const request = new Request();
+    const sizes: number[] = [];
+    const onRequest = (): void => {
+      for (const index of [2, 4]) sizes.push(valueBytes(request.value(index)).buffer.byteLength);
+    };
+    const reader = new RequestReader(request, { ...LIMITS, maxArgument: 1_000_000, maxRequest: 1_000_000 }, onRequest, () => undefined);
+    const bytes = Buffer.from(respRequest('MSET', 'small', '\xff'.repeat(20_000), 'large', '\xff'.repeat(500_000)), 'latin1');
+    // In two parts, so that the reader keeps it in memory of its own.
+    reader.push(bytes, 0, 1000);
+    reader.push(bytes, 1000, bytes.length);
+    expect(sizes[0]).toBe(20_000);
+    expect(sizes[1]).toBeLessThan(600_000);
   });
 
   it('does not allocate what is only announced', () => {

@@ -1,4 +1,5 @@
 import { MemoryStore } from '../../../src/server/engine/store';
+import type { RedisSession } from '../../../src/server/redis/session';
 import { RedisTalk, respRequest } from './redis-talk';
 
 const OK = '+OK\r\n';
@@ -186,6 +187,19 @@ describe('RedisSession', () => {
     talk.say('AUTH secret');
     for (const line of ['SET k v EX 10', 'MSET "a\\nb" 1 c 2', 'AUTH secret', 'client setname me', 'NOSUCH secret', 'GET']) talk.say(line);
     expect(lines).toEqual(['< set "k"', '< mset "a\\nb" "c"', '< auth', '< client setname', '< unknown', '< get ""']);
+  });
+
+  it('counts the memory of a request no more when its client goes, or makes a mistake in it', () => {
+    const talk = new RedisTalk();
+    const { requestMemory } = talk.context;
+    for (const end of [(session: RedisSession) => { session.close(); }, (session: RedisSession) => { session.push(Buffer.from('+\r\n'), 0, 3); }]) {
+      const session = talk.open();
+      const bytes = Buffer.from(`*3\r\n$3\r\nSET\r\n$40000\r\n${'x'.repeat(40_000)}\r\n`);
+      session.push(bytes, 0, bytes.length);
+      expect(requestMemory.total).toBeGreaterThan(40_000);
+      end(session);
+      expect(requestMemory.total).toBe(0);
+    }
   });
 
   it('ends a session whose command fails within, and no other', () => {

@@ -59,6 +59,25 @@ it('a transaction is answered as by Redis', () => {
   for (const [line, answer] of SCRIPT) expect([line, talk.say(line)]).toEqual([line, answer]);
 });
 
+it('a client that has gone watches nothing', () => {
+  const watched = new Set<string>();
+  class Watched extends MemoryStore {
+    override watch(...args: Parameters<MemoryStore['watch']>): void {
+      watched.add(args[0]);
+      super.watch(...args);
+    }
+    override unwatch(...args: Parameters<MemoryStore['unwatch']>): void {
+      watched.delete(args[0]);
+      super.unwatch(...args);
+    }
+  }
+  const own = new RedisTalk({ store: new Watched() });
+  own.say('WATCH a b');
+  expect([...watched]).toEqual(['a', 'b']);
+  own.session.close();
+  expect([...watched]).toEqual([]);
+});
+
 it('keeps what was sent, although the memory is overwritten meanwhile', () => {
   talk.say('MULTI');
   talk.send('SET', 'long', 'x'.repeat(100_000));

@@ -76,7 +76,7 @@ function storeBlock(exchange: Exchange, flags: MetaFlags, mode: StoreMode): Stor
     storedValue(frame.buffer, frame.dataStart, frame.dataEnd, frame.owned),
     flags.clientFlags,
     store.deadline((created ? flags.vivify : flags.ttl) ?? 0),
-    { cas: flags.cas ?? 0, orStale: flags.invalidate && checked, binaryKey: flags.binaryKey, newCas: flags.newCas },
+    { cas: flags.cas ?? 0, orStale: flags.invalidate, binaryKey: flags.binaryKey, newCas: flags.newCas },
   );
   stats.countStore(outcome);
   if (checked) stats.countCas(outcome);
