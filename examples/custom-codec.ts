@@ -35,4 +35,4 @@ export async function main(print: (line: string) => void = console.log): Promise
   await server.close();
 }
 
-if (require.main === module) void main();
+if (process.argv[1]?.endsWith('custom-codec.ts')) void main();

@@ -34,4 +34,4 @@ async function main(): Promise<void> {
   await server.close();
 }
 
-if (require.main === module) void main();
+if (process.argv[1]?.endsWith('custom-command.ts')) void main();

@@ -33,4 +33,4 @@ export function main(print: (line: string) => void = console.log): void {
   }
 }
 
-if (require.main === module) main();
+if (process.argv[1]?.endsWith('custom-hasher.ts')) main();
