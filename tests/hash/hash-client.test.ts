@@ -575,10 +575,10 @@ it.each([[60, 1], [70, 0]])('what was counted of a server that is removed is kep
   await client.set(key, 'v');
   await client.removeServer(server.address);
   for (let i = 1; i <= others; i++) {
-    client.addServer(`127.0.0.9:${i}`);
+    await client.addServer(`127.0.0.9:${i}`);
     await client.removeServer(`127.0.0.9:${i}`);
   }
-  client.addServer(server.address);
+  await client.addServer(server.address);
   expect(client.metrics().get(server.address)).toMatchObject({ stored: counted });
   await client.close();
 });
