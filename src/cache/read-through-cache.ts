@@ -195,8 +195,8 @@ export class ReadThroughCache<Out = CacheValue, In = Out> {
 
   /**
    * Waits at most `closeTimeout` for loads and stores, and for all parts of a `getMany`, then aborts the loads and begins no further
-   * part: whoever still waits for one gets the old value if there is one, else rejects with an `AbortError`. Deletions that failed are repeated no more. The client stays open, and the cache may
-   * be used again.
+   * part: whoever still waits for one gets the old value if there is one, else rejects with an `AbortError`. Deletions that failed
+   * are repeated no more. The client stays open, and the cache may be used again.
    */
   async close(): Promise<void> {
     const { settings, clock, loads, lookups, pending, limits, writes, broadcast, near } = this.#parts;

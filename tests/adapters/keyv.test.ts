@@ -204,28 +204,11 @@ class Held implements Executor {
   }
 }
 
-it('after its own clear a process reads nothing older, also when it was asking for the generation meanwhile', async () => {
-  // The answer comes after that to what was sent later, as it may over several connections.
+/** A process that has asked for the generation, and has no answer yet: it comes after that to what is sent later, as it may over several connections. */
+async function whileAsking(): Promise<{ client: Client; store: KeyvMemcache; other: KeyvMemcache; answered: () => Promise<void> }> {
   const embedded = new EmbeddedClient();
   const overtaken = new Held(embedded.executor);
-  await using client = new Client(overtaken, embedded.options);
-  const other = new KeyvMemcache(client, { generationTtl: 3_600_000 });
-  await other.set('k', 'old');
-  const store = new KeyvMemcache(client, { generationTtl: 3_600_000 });
-  overtaken.isHeld = true;
-  const early = store.get('k');
-  while (overtaken.answers.length === 0) await new Promise(setImmediate);
-  overtaken.isHeld = false;
-  await store.clear();
-  overtaken.answers[0]?.();
-  await early;
-  expect(await store.get('k')).toBeUndefined();
-});
-
-it('after a write that another process\'s clear has moved, a process reads it, also when the answer to an earlier question comes last', async () => {
-  const embedded = new EmbeddedClient();
-  const overtaken = new Held(embedded.executor);
-  await using client = new Client(overtaken, embedded.options);
+  const client = new Client(overtaken, embedded.options);
   const other = new KeyvMemcache(embedded, { generationTtl: 3_600_000 });
   await other.set('k', 'old');
   const store = new KeyvMemcache(client, { generationTtl: 3_600_000 });
@@ -233,11 +216,28 @@ it('after a write that another process\'s clear has moved, a process reads it, a
   const early = store.get('k');
   while (overtaken.answers.length === 0) await new Promise(setImmediate);
   overtaken.isHeld = false;
+  const answered = async (): Promise<void> => {
+    overtaken.answers[0]?.();
+    await early;
+  };
+  return { client, store, other, answered };
+}
+
+it('after its own clear a process reads nothing older, also when it was asking for the generation meanwhile', async () => {
+  const { client, store, answered } = await whileAsking();
+  await store.clear();
+  await answered();
+  expect(await store.get('k')).toBeUndefined();
+  await client.close();
+});
+
+it('after a write that another process\'s clear has moved, a process reads it, also when the answer to an earlier question comes last', async () => {
+  const { client, store, other, answered } = await whileAsking();
   await other.clear();
   expect(await store.set('k', 'new')).toBe(true);
-  overtaken.answers[0]?.();
-  await early;
+  await answered();
   expect(await store.get('k')).toBe('new');
+  await client.close();
 });
 
 it('generationTtl counts from the question, as a process may have stood still before it read the answer', async () => {
