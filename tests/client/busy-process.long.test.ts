@@ -4,6 +4,9 @@ import { Client, HashClient, MemcacheTimeoutError, PooledClient } from '../../sr
 
 const TIMEOUT = 200;
 
+/** Milliseconds by which one of Node's timers is late in a quiet process: it counts whole ones, on the clock of the event loop. */
+const TIMER = 2;
+
 interface Fate {
   readonly begun: number;
   settled: number;
@@ -45,15 +48,16 @@ function follow(call: Promise<unknown>): Fate {
 /** When a call must have settled: the rule of docs/reliability.md, with the turns as they were. */
 function bound(fate: Fate, turns: readonly { from: number; to: number }[]): number {
   let stalls = 0;
-  for (const { from, to } of turns) if (to > fate.begun && from < fate.settled) stalls += Math.min(to - Math.max(from, fate.begun), 200);
-  const due = fate.begun + TIMEOUT + Math.min(stalls, TIMEOUT);
-  const first = turns.find(({ to }) => to >= due);
+  // A call keeps whole milliseconds, and so does the account of stalls.
+  for (const { from, to } of turns) if (to > fate.begun && from < fate.settled) stalls += Math.ceil(Math.min(to - Math.max(from, fate.begun), 200));
+  const due = Math.ceil(fate.begun + TIMEOUT) + Math.min(stalls, TIMEOUT);
+  const first = turns.find(({ to }) => to >= due + TIMER);
   if (first === undefined) return Infinity;
-  const second = turns.find(({ to }) => to >= first.to + Math.min(Math.max(first.to - first.from, 20), 200));
+  const second = turns.find(({ to }) => to >= first.to + Math.min(Math.max(first.to - first.from, 20), 200) + TIMER);
   if (second === undefined) return Infinity;
   const chance = second.to + 20;
   // It is noticed in the turn after the one in which it ends, and judged after the next look at the sockets.
-  const index = turns.findIndex(({ to }) => to >= chance);
+  const index = turns.findIndex(({ to }) => to >= chance + TIMER);
   return index < 0 ? Infinity : (turns[index + 3]?.to ?? Infinity);
 }
 

@@ -7,13 +7,21 @@ import { turns, VirtualClock } from '../support/virtual-clock';
 
 /** Calls of one connection that is never answered, and when each was given up. */
 class Silence {
-  readonly clock = new VirtualClock();
   readonly calls: Call<unknown>[] = [];
   readonly givenUp = new Map<Call<unknown>, number>();
   readonly deadlines: QueueDeadlines;
 
-  constructor(timeout: number) {
+  constructor(
+    timeout: number,
+    readonly clock = new VirtualClock(),
+  ) {
     this.deadlines = new QueueDeadlines(this.clock, timeout, this);
+  }
+
+  /** Three of them, whose stalls are the same. */
+  static inOneProcess(timeout: number): [Silence, Silence, Silence] {
+    const clock = new VirtualClock();
+    return [new Silence(timeout, clock), new Silence(timeout, clock), new Silence(timeout, clock)];
   }
 
   timed(): Iterable<Timed> {
@@ -42,6 +50,13 @@ class Silence {
     if (busy > 0) this.clock.jump(busy);
     this.deadlines.look();
     return call;
+  }
+
+  /** Goes on with a call that has begun elsewhere. */
+  take(call: Call<unknown>): void {
+    this.deadlines.startTick();
+    this.deadlines.begin(call);
+    this.calls.push(call);
   }
 
   when(call: Call<unknown>): number | undefined {
@@ -90,6 +105,16 @@ describe('a call that is not answered', () => {
     }
     expect(silence.when(call)).toBeGreaterThanOrEqual(400);
     expect(silence.when(call)).toBeLessThan(450);
+  });
+
+  it('is given no stall when another connection takes over a call whose time-out is over, and that lives on by its own', async () => {
+    const [pool, taker, other] = Silence.inOneProcess(200);
+    const waiting = pool.call(100);
+    await pool.clock.advance(150);
+    const call = other.call();
+    taker.take(waiting);
+    await pool.clock.advance(1000);
+    expect([taker.when(waiting), other.when(call)]).toEqual([300, 450]);
   });
 
   it('is given 200 ms for a longer one', async () => {

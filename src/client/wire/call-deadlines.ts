@@ -136,9 +136,10 @@ export class Deadlines {
     return this.stalls.total;
   }
 
-  /** Makes sure that the timer fires by `deadline`. */
+  /** Makes sure that the timer fires by `deadline`, which is over already for what only lives on by its stalls: that is none of now. */
   watch(deadline: number, now = this.clock.now()): void {
-    if (deadline < this.due) this.#set(deadline, now);
+    const due = Math.max(deadline, now);
+    if (due < this.due) this.#set(due, now);
   }
 
   close(): void {
