@@ -50,31 +50,33 @@ interface Turn {
   readonly to: number;
 }
 
-/** When a call must have settled: the rule of docs/reliability.md, with the turns as they were. What a timer of Node's notices it may notice a little later. */
+/**
+ * When a call must have settled: the rule of docs/reliability.md, with the turns as they were. Its time may run out in an earlier one
+ * of them, which may have been a longer stall: a stall only counts as far as somebody noticed it.
+ */
 function bound(fate: Fate, turns: readonly Turn[]): number {
+  const last = endOfTime(fate, turns);
+  if (last === undefined) return Infinity;
   let latest = 0;
-  for (const slack of [0, TIMER]) {
-    const first = endOfTime(fate, turns, slack);
-    if (first === undefined) return Infinity;
-    const chance = first.to + Math.min(Math.max(first.to - first.from, 20), 200);
-    for (const more of [0, TIMER]) {
-      const second = turns.find(({ to }) => to >= chance + more);
-      if (second === undefined) return Infinity;
-      // It is noticed in the turn after the one in which it ends, and judged after the next look at the sockets.
-      const index = turns.findIndex(({ to }) => to >= second.to + 20 + TIMER);
-      latest = Math.max(latest, index < 0 ? Infinity : (turns[index + 3]?.to ?? Infinity));
-    }
+  for (const end of turns) {
+    if (end.to < fate.begun + TIMEOUT || end.to > last.to) continue;
+    const chance = end.to + Math.min(Math.max(end.to - end.from, 20), 200);
+    const second = turns.find(({ to }) => to >= chance + TIMER);
+    if (second === undefined) return Infinity;
+    // It is noticed in the turn after the one in which it ends, and judged after the next look at the sockets.
+    const index = turns.findIndex(({ to }) => to >= second.to + 20 + TIMER);
+    latest = Math.max(latest, index < 0 ? Infinity : (turns[index + 3]?.to ?? Infinity));
   }
   return latest;
 }
 
-/** The turn during which its time ran out, the stalls before it made up for. A call keeps whole milliseconds, and so does the account of stalls. */
-function endOfTime({ begun, settled }: Fate, turns: readonly Turn[], slack: number): Turn | undefined {
+/** The turn by whose end its time has run out, all stalls before it made up for. A call keeps whole milliseconds, and so does the account of stalls. */
+function endOfTime({ begun, settled }: Fate, turns: readonly Turn[]): Turn | undefined {
   let stalls = 0;
   for (const turn of turns) {
     if (turn.to <= begun) continue;
     if (turn.from >= settled) return undefined;
-    if (turn.to >= Math.ceil(begun + TIMEOUT) + Math.min(stalls, TIMEOUT) + slack) return turn;
+    if (turn.to >= Math.ceil(begun + TIMEOUT) + Math.min(stalls, TIMEOUT) + TIMER) return turn;
     stalls += Math.ceil(Math.min(turn.to - Math.max(turn.from, begun), 200));
   }
   return undefined;
