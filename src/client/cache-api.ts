@@ -53,6 +53,8 @@ export interface CacheApi<Out = CacheValue, In = Out> {
   /** Stores `value` under `key`; `true` when stored. */
   set(key: Key, value: In, options?: StoreOptions): Promise<boolean>;
   /** Stores all `entries`; resolves with the keys that were not stored. */
+  setMany(entries: Iterable<readonly [key: Key, value: In]>, options?: StoreOptions): Promise<Key[]>;
+  // eslint-disable-next-line @typescript-eslint/unified-signatures -- the union alone takes `rows.map((row) => [row.id, row])` for an array of arrays
   setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]>;
   /** Stores `value` if there is no such key; `false` when there is. */
   add(key: Key, value: In, options?: StoreOptions): Promise<boolean>;

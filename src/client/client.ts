@@ -239,6 +239,9 @@ export class Client<Out = CacheValue, In = Out> implements CacheApi<Out, In> {
    * It rejects when a server failed and may have stored what it was sent; with several servers, or values that are too large,
    * that is a `MemcachePartialError`, whose `partial` holds the keys that were certainly not stored.
    */
+  setMany(entries: Iterable<readonly [key: Key, value: In]>, options?: StoreOptions): Promise<Key[]>;
+  // eslint-disable-next-line @typescript-eslint/unified-signatures -- the union alone takes `rows.map((row) => [row.id, row])` for an array of arrays
+  setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]>;
   setMany(entries: Entries<In>, options?: StoreOptions): Promise<Key[]> {
     return this.#attempt('set', () => {
       checkOptions(options);

@@ -1,6 +1,6 @@
 /** What must compile and, behind `@ts-expect-error`, what must not. The compiler is the test; nothing here runs. */
 import { RetryingClient, Client, CompressedSerde, ElastiCacheClient, FallbackClient, HashClient, JsonSerde, MISS, PooledClient, PythonSerde, RawSerde, StringSerde, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
-import type { CacheValue, Codec, Serde, ValueWithCas } from '../../src';
+import type { CacheApi, CacheValue, Codec, Entries, Serde, ValueWithCas } from '../../src';
 import { ReadThroughCache } from '../../src/cache';
 import { EmbeddedClient } from '../../src/embedded';
 import { is } from './same.types';
@@ -122,6 +122,11 @@ export async function manyKeys(client: Client, people: Client<unknown>): Promise
   is<Map<Buffer, User>>()(await people.getMany<Buffer, User>([Buffer.from(id)]));
   // Pairs of a literal, with values of several types.
   await client.setMany([['a', 1], ['b', 'text'], [['route', 'c'], null]]);
+  const rows = new Map<string, User>([['a', { name: 'Ada' }]]);
+  await client.setMany([...rows.values()].map((row) => [row.name, row]));
+  await (client as CacheApi).setMany([...rows].filter(([row]) => row !== 'b').map(([row, { name }]) => [row, name]));
+  const entries: Entries<User> = rows;
+  await new Client(server, { serde }).setMany(entries);
   await new Client(server, { serde: new StringSerde() }).setMany([['a', '1']]);
   // @ts-expect-error -- a StringSerde stores no numbers
   await new Client(server, { serde: new StringSerde() }).setMany([['a', 1]]);
