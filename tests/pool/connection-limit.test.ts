@@ -282,7 +282,7 @@ it('a connection that is refused before any other was answered is not the server
 it('a connection that was lost in the middle of its calls does not rest in the place of one that works', async () => {
   const server = await ScriptedServer.start();
   server.put('k', 'v');
-  const client = new PooledClient(server.address, { maxPoolSize: 2, timeout: 2000, serde: new RawSerde() });
+  const client = new PooledClient(server.address, { maxPoolSize: 2, timeout: 20_000, serde: new RawSerde() });
   let answer: () => void = () => undefined;
   const answered = new Promise<void>((resolve) => (answer = resolve));
   // The first one answers while the second is lost, over which some calls were sent and some were not.
