@@ -217,7 +217,7 @@ const CHUNK_OPTIONS = { maxValue: option(wholeNumber(1, MAX_COUNT, 'bytes'), 1) 
 const DIAGNOSTICS_OPTIONS = { key: option(functionOf<(key: Key) => string>()) } satisfies OptionTable<NonNullable<CacheOptions['diagnostics']>>;
 
 const NAMESPACE = valueThat<string>('1 to 100 printable ASCII characters without whitespace', (value) => typeof value === 'string' && /^[!-~]{1,100}$/.test(value));
-const GROUP: Rule<object> = valueThat('an object', (value) => typeof value === 'object' && value !== null);
+const GROUP: Rule<object> = valueThat('an object', isObject);
 
 /** The options of a cache. */
 export const CACHE_OPTIONS = {

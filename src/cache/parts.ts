@@ -3,6 +3,7 @@ import type { Executor } from '../client/executor';
 import { nextClientId } from '../client/observe';
 import { FallbackClient } from '../client/policies/fallback-client';
 import { encodePrefix, routingPart, type Key } from '../protocol/key';
+import { DEFAULT_MAX_VALUE_SIZE } from '../protocol/limits';
 import { systemClock, type Clock } from '../runtime/clock';
 import { systemRandom } from '../runtime/random';
 import type { Serde } from '../serde/serde';
@@ -52,8 +53,6 @@ export interface CacheParts {
   readonly pending: Pending;
   readonly limits: TimeLimits;
 }
-
-const DEFAULT_MAX_VALUE_SIZE = 1024 * 1024;
 
 /**
  * Makes the parts of a cache and puts them together. What refers to a part that is made later does so in a function that nobody

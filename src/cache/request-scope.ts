@@ -2,7 +2,7 @@ import { onAbort, rejected, untilAborted } from '../client/abort';
 import type { Keys, Widened } from '../client/cache-api';
 import type { CallOptions } from '../client/executor';
 import { MemcacheIllegalInputError } from '../errors';
-import { isBytes } from '../protocol/bytes';
+import { asBuffer, isBytes } from '../protocol/bytes';
 import { isKeyList, storedPart, type Key } from '../protocol/key';
 import type { CacheValue } from '../serde/typed-serde';
 import { checkCallOptions, type EntryOptions } from './cache-options';
@@ -189,5 +189,5 @@ function isPart(part: unknown): boolean {
 /** Keys that are stored under the same bytes are one: one character for each, as bytes need not be text. */
 function idOf(key: Key): string {
   const part = storedPart(key);
-  return (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part.buffer, part.byteOffset, part.byteLength)).toString('latin1');
+  return (typeof part === 'string' ? Buffer.from(part) : asBuffer(part)).toString('latin1');
 }

@@ -81,7 +81,7 @@ export interface CacheEvent {
   readonly ms?: number | undefined;
   /** What went wrong, for events of failures. */
   readonly error?: unknown;
-  /** How old the value was: `fresh`, `stale` (in the time of `stale`), `error` (in that of `staleIfError`), or `cold`. */
+  /** The part of its life that the value was in: `fresh`, `stale` (in the time of `stale`), `error` (in that of `staleIfError`); `cold` without a value. */
   readonly zone?: Zone | undefined;
   /** How old a value was that came from the server, in milliseconds, as `ageMs` of `CacheMessage`. */
   readonly ageMs?: number | undefined;

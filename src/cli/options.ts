@@ -327,9 +327,7 @@ function parseExtended(texts: readonly string[]): Map<string, string> {
   return extended;
 }
 
-const TLS_OPTIONS = new Set([
-  ...['ssl_chain_cert', 'ssl_key', 'ssl_ca_cert', 'ssl_ciphers', 'ssl_verify_mode', 'ssl_min_version', 'ssl_keyformat'],
-]);
+const TLS_OPTIONS = new Set(['ssl_chain_cert', 'ssl_key', 'ssl_ca_cert', 'ssl_ciphers', 'ssl_verify_mode', 'ssl_min_version', 'ssl_keyformat']);
 
 function tlsFiles(extended: ReadonlyMap<string, string>, enabled: boolean): TlsFiles | undefined {
   if (!enabled) {

@@ -13,7 +13,7 @@ export class Follower {
   #after: Follower = this;
 
   /** Called when the signal has fired, after it has left. Of the beginning of a ring: called when all others have left. */
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- for those that look at it
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- some of those that override it look at the reason
   onEnd(_reason?: unknown): void {
     return;
   }

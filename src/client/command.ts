@@ -45,7 +45,7 @@ export interface Reading<R> {
   withoutTokens(result: R): R;
 }
 
-/** That of a command for one item, of which the result of the last cache that was asked counts. */
+/** The {@link Reading} of a command for one item: the result of the cache that was asked last counts. */
 export function readingOfOne<R>(
   command: Command<R>,
   isMiss: (result: R) => boolean,
@@ -113,7 +113,7 @@ abstract class BaseCommand<R> {
   get answeredUnasked(): boolean {
     return false;
   }
-  /** Whether a caller asked for it, or waits for what it finds out. What is not is not counted, and keeps no connection open that is to be closed. */
+  /** Whether a caller asked for it, or waits for what it finds out. Any other is not counted, and does not hold up `close()`. */
   get ofCaller(): boolean {
     return true;
   }

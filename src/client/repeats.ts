@@ -48,11 +48,11 @@ export function hasRepeats(keys: readonly string[]): boolean {
   let index = 0;
   for (const key of keys) {
     let place = hashBefore(ending, key) & (PLACES - 1);
-    for (let probes = 0; ; probes++) {
+    for (let looks = 0; ; looks++) {
       const earlier = ((numbers[place] ?? 0) - first) | 0;
       if (earlier < 0 || earlier >= index) break;
       if (keys[earlier] === key) return true;
-      place = (probes === 0 ? hashOfAll(key) : place + 1) & (PLACES - 1);
+      place = (looks === 0 ? hashOfAll(key) : place + 1) & (PLACES - 1);
     }
     numbers[place] = (first + index++) | 0;
   }

@@ -1,4 +1,5 @@
 import type { Connect, Transport, TransportHandler } from '../client/wire/transport';
+import { asBuffer } from '../protocol/bytes';
 import { COPIED_UP_TO } from '../protocol/request';
 import { nextTick } from '../runtime/clock';
 import { Session, type ServerContext } from '../server';
@@ -89,5 +90,5 @@ class SessionTransport implements Transport {
 /** Only bytes that belong to the caller are copied: both sides have taken what they need by the end of the next tick. */
 function toBuffer(data: string | Uint8Array): Buffer {
   if (typeof data === 'string') return Buffer.from(data, 'latin1');
-  return data.length > COPIED_UP_TO ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return data.length > COPIED_UP_TO ? Buffer.from(data) : asBuffer(data);
 }

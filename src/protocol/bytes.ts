@@ -1,6 +1,7 @@
 /** Reading text and numbers out of bytes. */
 import * as encodings from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
+import { Ascii } from './ascii';
 
 /** Three methods that every Node `Buffer` has and its type does not name; `toString` with a range, and `write`, cost 30 ns more per call. */
 interface SlicingBuffer {
@@ -91,7 +92,7 @@ export function readDecimal(buffer: Uint8Array, start: number, end: number): num
   if (start >= end || end - start > 15) return -1;
   let value = 0;
   for (let i = start; i < end; i++) {
-    const digit = (buffer[i] ?? 0) - 48;
+    const digit = (buffer[i] ?? 0) - Ascii.Zero;
     if (digit < 0 || digit > 9) return -1;
     value = value * 10 + digit;
   }
@@ -101,7 +102,7 @@ export function readDecimal(buffer: Uint8Array, start: number, end: number): num
 /** Where the token that begins at `start` ends: at the next space, or at `end`. */
 export function tokenEnd(buffer: Uint8Array, start: number, end: number): number {
   let at = start;
-  while (at < end && buffer[at] !== 32) at++;
+  while (at < end && buffer[at] !== Ascii.Space) at++;
   return at;
 }
 

@@ -89,7 +89,7 @@ export class Frame {
   startsWith(word: string): boolean {
     const { buffer, start, end } = this;
     const after = start + word.length;
-    return isText(buffer, start, after, word) && (after === end || buffer[after] === 32);
+    return isText(buffer, start, after, word) && (after === end || buffer[after] === Ascii.Space);
   }
 }
 

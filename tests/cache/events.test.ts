@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { MemcacheIllegalInputError, TypedSerde, VersionedSerde } from '../../src';
 import { ReadThroughCache, type CacheEvent } from '../../src/cache';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { turns } from '../support/virtual-clock';
 import { Fleet } from './support/fleet';
 
 describe('context and listeners', () => {
@@ -26,9 +27,13 @@ describe('context and listeners', () => {
     const store = new MemoryStore();
     const [failing, waiting] = [1, 2].map(() => new ReadThroughCache(new EmbeddedClient(store)));
     const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
-    const failed = keys.map((key) => failing!.get(key, () => new Promise<never>((_, reject) => setTimeout(reject, 50))).catch(() => 'failed'));
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    let giveUp: (error: Error) => void = () => undefined;
+    const load = new Promise<never>((_, reject) => (giveUp = reject));
+    const failed = keys.map((key) => failing!.get(key, () => load).catch(() => 'failed'));
+    while (failing!.stats().load < keys.length) await turns(1);
     const seen = keys.map((key) => storage.run(key, () => waiting!.get(key, () => storage.getStore() ?? 'none')));
+    while (waiting!.stats()['lease-lost'] < keys.length) await turns(1);
+    giveUp(new Error('the database is down'));
     expect(await Promise.all(seen)).toEqual(keys);
     await Promise.all(failed);
   });

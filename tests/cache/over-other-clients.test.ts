@@ -6,6 +6,7 @@ import { Reply } from '../../src/cache/exchange/reply';
 import { connectSocket, type Connect, type Transport } from '../../src/client/wire/transport';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
+import { turns } from '../support/virtual-clock';
 import { Before, Gone } from './support/executors';
 import { Fleet } from './support/fleet';
 
@@ -108,7 +109,7 @@ describe('other clients', () => {
     let load: (value: string) => void = () => undefined;
     expect(await cache.set('k', 'v')).toBe(true);
     const loaded = cache.get('l', () => new Promise<string>((resolve) => { load = resolve; }));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    while (cache.stats().load === 0) await turns(1);
     await first.close();
     while (client.metrics().get(first.address)?.connections !== 0) await new Promise((resolve) => setTimeout(resolve, 1));
     const lines: string[] = [];

@@ -2,6 +2,7 @@ import { Client, FallbackClient, type CacheValue } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { SimulatedClock } from '../support/simulated-clock';
+import { turns } from '../support/virtual-clock';
 import { Before } from './support/executors';
 import { Fleet } from './support/fleet';
 
@@ -10,23 +11,25 @@ describe('tags', () => {
     const store = new MemoryStore();
     const client = new EmbeddedClient(store);
     const other = new ReadThroughCache(new EmbeddedClient(store));
-    let slow = true;
+    let answer: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
     const late = new Client(new Before(client.executor, async (command, go) => {
-      // A server that owns the tag, and is slower than the one that owns the key.
-      if (command.verb === 'ma' && slow) await new Promise((resolve) => setTimeout(resolve, 60));
+      // A server that owns the tag, and answers only after the invalidation; the one that owns the key answers at once.
+      if (command.verb === 'ma') await answered;
       return go();
     }), client.options);
-    const cache = new ReadThroughCache(late, { tags: ['t'], cacheTimeout: 1000 });
+    const cache = new ReadThroughCache(late, { tags: ['t'], cacheTimeout: 60_000 });
     let database = 'old';
     const call = cache.get('k', async () => {
       const seen = database;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await answered;
       return seen;
     });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // By now the loader would run, if it did not wait for the version.
+    await turns(20);
     database = 'new';
     await other.invalidateTags('t');
-    slow = false;
+    answer();
     await call;
     await cache.close();
     const load = jest.fn(() => database);

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Client, HashClient, PooledClient, RetryingClient, type ClientOptions } from '../../src';
 import { EmbeddedClient } from '../../src/embedded';
 import { connectSocket, type Connect } from '../../src/client/wire/transport';
@@ -12,10 +13,6 @@ const kinds: [name: string, make: (address: string, options?: ClientOptions) => 
   ['HashClient of pools', (address, options) => new HashClient([address], { ...options, usePooling: true })],
   ['RetryingClient', (address, options) => new RetryingClient(new Client(address, options))],
 ];
-
-function wait(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
 
 describe.each(kinds)('close() of a %s', (_, make) => {
   it.concurrent.each([0, 2 ** 31 - 1])('lets what is in flight finish when timeout is %i', async (timeout) => {

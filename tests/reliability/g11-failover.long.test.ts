@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { HashClient, type HashClientOptions } from '../../src';
 import { Load, p99 } from '../support/load';
 import { startMemcached, type MemcachedProcess } from '../support/memcached';
@@ -8,8 +9,6 @@ const KEYS = Array.from({ length: 5000 }, (_, i) => `key-${i}`);
 const CALLERS = 2000;
 const RETRY = 200;
 const DEAD = 500;
-
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Waits until something is so, and tells how long that took. */
 async function until(condition: () => boolean, atMost = 10_000): Promise<number> {

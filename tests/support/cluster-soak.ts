@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { HashClient, RetryingClient } from '../../src';
 import { activeResources, usedMemory } from './alone';
 import { Load } from './load';
@@ -27,8 +28,6 @@ export interface SoakReport {
 
 const KEYS = Array.from({ length: 2000 }, (_, i) => `key-${i}`);
 const SERVERS = 4;
-
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 async function measure(): Promise<{ heap: number; buffers: number; resources: number }> {
   await pause(150);

@@ -9,6 +9,7 @@ import { DeleteCommand } from '../../client/commands/item';
 import { StoreCommand } from '../../client/commands/storage';
 import type { Executor } from '../../client/executor';
 import { MemcacheIllegalInputError, MemcacheSerdeError } from '../../errors';
+import { asBuffer } from '../../protocol/bytes';
 import { MAX_KEY_LENGTH } from '../../protocol/limits';
 import { toBlock } from '../../protocol/request';
 import type { Clock } from '../../runtime/clock';
@@ -71,7 +72,7 @@ export class Chunks {
    * @throws MemcacheIllegalInputError when it is too large even so
    */
   async write(place: Place, { data, flags }: SerializedValue, seconds: number, tags: string): Promise<Chunked> {
-    const bytes = typeof data === 'string' ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const bytes = typeof data === 'string' ? Buffer.from(data) : asBuffer(data);
     if (bytes.length > this.#maxValue) throw new MemcacheIllegalInputError(`value has ${bytes.length} bytes; chunk.maxValue is ${this.#maxValue}`);
     if (flags >= ENVELOPE_FLAG) throw new MemcacheSerdeError('the serde uses bit 31 of the flags, which marks the entries of a ReadThroughCache', { command: 'ms' });
     const id = Math.floor(this.#random() * 2 ** 48).toString(36);

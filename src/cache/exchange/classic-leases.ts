@@ -10,6 +10,7 @@ import { NO_CAS } from '../../client/command';
 import { DeleteCommand } from '../../client/commands/item';
 import { CasCommand, StoreCommand } from '../../client/commands/storage';
 import type { CallOptions, Executor } from '../../client/executor';
+import { asBuffer } from '../../protocol/bytes';
 import { MAX_KEY_LENGTH } from '../../protocol/limits';
 import { toBlock } from '../../protocol/request';
 import type { Clock } from '../../runtime/clock';
@@ -168,7 +169,7 @@ export function takeTimes(reply: Reply): number | undefined {
 
 /** Puts the entry into an envelope with its times. */
 function withTimes(block: string | Uint8Array, flags: number, times: string): { block: string | Uint8Array; flags: number } {
-  const bytes = typeof block === 'string' ? Buffer.from(block, 'latin1') : Buffer.from(block.buffer, block.byteOffset, block.byteLength);
+  const bytes = typeof block === 'string' ? Buffer.from(block, 'latin1') : asBuffer(block);
   const envelope = flags >= ENVELOPE_FLAG ? openEnvelope(bytes, 0, bytes.length) : undefined;
   if (envelope === undefined) return { block: toBlock(seal('v', times, bytes)), flags: flags + ENVELOPE_FLAG };
   const words = envelope.words === '' ? times : `${times} ${envelope.words}`;

@@ -100,7 +100,7 @@ export class LeaseGet extends KeyCommand<Reply> {
       const stop = tokenEnd(buffer, at, end);
       switch (buffer[at]) {
         case Ascii.f:
-          for (let i = at + 1; i < stop; i++) flags = flags * 10 + (buffer[i] ?? 0) - 48;
+          for (let i = at + 1; i < stop; i++) flags = flags * 10 + (buffer[i] ?? 0) - Ascii.Zero;
           break;
         case Ascii.c:
           casStart = at + 1;
@@ -162,6 +162,6 @@ export function leaseTokens(lease: number, refresh: number, use: boolean): strin
 function ttlOf(buffer: Buffer, start: number, end: number): number {
   if (buffer[start] === Ascii.Minus) return -1;
   let value = 0;
-  for (let i = start; i < end; i++) value = value * 10 + (buffer[i] ?? 0) - 48;
+  for (let i = start; i < end; i++) value = value * 10 + (buffer[i] ?? 0) - Ascii.Zero;
   return value;
 }

@@ -22,7 +22,7 @@ export function nextOpaque(): number {
  */
 export function checkOpaque(buffer: Buffer, start: number, end: number, number: number): void {
   let value = 0;
-  for (let i = start + 1; i < end; i++) value = value * 10 + (buffer[i] ?? 0) - 48;
+  for (let i = start + 1; i < end; i++) value = value * 10 + (buffer[i] ?? 0) - Ascii.Zero;
   if (value !== number) throw new FrameError('a meta reply does not bring back the opaque of its request');
 }
 
@@ -47,7 +47,7 @@ const OWN_DIGITS = 18;
 /** The two letters that a meta reply begins with. */
 export function codeOf(frame: Frame): string {
   const { buffer, start, end } = frame;
-  if (end - start < 2 || (end - start > 2 && buffer[start + 2] !== 32)) return '';
+  if (end - start < 2 || (end - start > 2 && buffer[start + 2] !== Ascii.Space)) return '';
   return String.fromCharCode(buffer[start] ?? 0, buffer[start + 1] ?? 0);
 }
 

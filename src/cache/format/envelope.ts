@@ -6,6 +6,7 @@
  *
  * kinds: `v` a value, `n` no such value, `c` chunks, `e` empty bytes, `l` a place-holder (without meta commands).
  */
+import { Ascii } from '../../protocol/ascii';
 import { latin1Slice } from '../../protocol/bytes';
 
 export const ENVELOPE_FLAG = 2 ** 31;
@@ -27,7 +28,7 @@ const MAX_HEAD = 4096;
 export function openEnvelope(buffer: Buffer, start: number, end: number): Envelope | undefined {
   const limit = Math.min(end, start + MAX_HEAD);
   let at = start;
-  while (at < limit && buffer[at] !== 10) at++;
+  while (at < limit && buffer[at] !== Ascii.Lf) at++;
   if (at === limit) return undefined;
   const line = latin1Slice(buffer, start, at);
   const match = /^1 ([vncel])((?: [!-~]+)*)$/.exec(line);

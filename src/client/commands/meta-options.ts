@@ -134,7 +134,7 @@ export const META_FLAGS = {
   } satisfies Flags<MetaGetOptions>,
   ms: {
     ...CHANGES,
-    mode: ['M', oneOf({ set: 'S', add: 'E', replace: 'R', append: 'A', prepend: 'P' })],
+    mode: ['M', letterOf({ set: 'S', add: 'E', replace: 'R', append: 'A', prepend: 'P' })],
     flags: ['F', clientFlags],
     invalidate: ['I', onOrOff],
     vivify: ['N', seconds],
@@ -147,7 +147,7 @@ export const META_FLAGS = {
   } satisfies Flags<MetaDeleteOptions>,
   ma: {
     ...CHANGES,
-    mode: ['M', oneOf({ incr: 'I', decr: 'D' })],
+    mode: ['M', letterOf({ incr: 'I', decr: 'D' })],
     delta: ['D', encodeCount],
     vivify: ['N', seconds],
     initial: ['J', encodeCount],
@@ -226,8 +226,8 @@ function clientFlags(_name: string, value: unknown): string {
   return String(encodeClientFlags(value));
 }
 
-/** One of these words, each of which has a letter. */
-function oneOf(letters: Readonly<Record<string, string>>): ArgumentOf {
+/** The letter of a word, which must be one of these. */
+function letterOf(letters: Readonly<Record<string, string>>): ArgumentOf {
   return (name, value) => {
     const letter = Object.entries(letters).find(([word]) => word === value)?.[1];
     if (letter === undefined) throw new MemcacheIllegalInputError(`${name} must be one of ${Object.keys(letters).join(', ')}`);

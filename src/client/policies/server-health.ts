@@ -42,7 +42,7 @@ export class ServerHealth {
 
   get state(): ServerState {
     if (this.#failures === 0) return 'healthy';
-    // The first failure was no probe's.
+    // The first failure is that of a call, those after it are those of probes.
     return this.#failures > this.#settings.retryAttempts ? 'dead' : 'failing';
   }
 

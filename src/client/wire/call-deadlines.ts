@@ -136,7 +136,7 @@ export class Deadlines {
     return this.stalls.total;
   }
 
-  /** Makes sure that the timer fires by `deadline`, which is over already for what only lives on by its stalls: that is none of now. */
+  /** Makes sure that the timer fires by `deadline`; at once if that has passed, as it may have where only stalls make something not due yet. */
   watch(deadline: number, now = this.clock.now()): void {
     const due = Math.max(deadline, now);
     if (due < this.due) this.#set(due, now);
@@ -170,7 +170,7 @@ export class Deadlines {
     const now = this.clock.now();
     if (now - due > STALL) {
       const stall = this.stalls.note(due, now);
-      // What came due in this stall did so without the stall's being made up for, whoever took note of it first.
+      // Whether something came due in this stall is judged without the time that this stall adds, also where another connection has noted it.
       const verdict = new Verdict(now, this.stalls.totalBeforeLast, this.#mostStalls);
       for (const timed of this.#keeper.timed()) if (verdict.isDue(timed)) this.giveChance(timed, now, stall);
     }
@@ -265,7 +265,7 @@ export class CallDeadlines extends Deadlines {
 }
 
 /**
- * Calls back at `deadline`, unless the returned timer is closed first; and later by what a process may be that is busy.
+ * Calls back at `deadline`, unless the returned timer is closed first; in a busy process later, by the rules above.
  *
  * @param timeout in milliseconds, 0 = no limit: the most that stalls may add
  */

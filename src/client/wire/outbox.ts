@@ -112,7 +112,7 @@ export class Outbox {
 
   /** Adds the bytes of a command, all of them or none: the memory of a value may be gone, which must fail only that call. */
   #add(call: Call<unknown>, command: Command<unknown>, awaited = false): boolean {
-    // Its promise settles now, or whenever the caller gives it up: the system may not have taken all of it by then.
+    // Its promise may settle before the system has taken all of its value, which the caller may change from then on: so it is copied.
     this.#request.begin(command.noreply || call.mayBeAborted);
     try {
       command.write(this.#request);

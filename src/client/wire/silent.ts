@@ -7,9 +7,9 @@ import type { Clock } from '../../runtime/clock';
 const LONGEST_SILENCE = 120_000;
 
 /**
- * Connections to one server that carried calls that were not answered in time. What the system has not delivered of these calls it would send
- * again and again, and a `set` be executed after a newer one: that is dropped once the server can be reached again. Before, the server
- * would not hear of that, and keep its end of the connection for hours.
+ * Connections to one server that carried calls which were not answered in time. The system would send again and again what it has not
+ * delivered of these calls, so that a `set` could be executed after a newer one. They are reset once the server can be reached again, so
+ * that this is dropped. A reset before that would not reach the server, which would keep its end of the connection for hours.
  */
 export class SilentConnections {
   readonly #clock: Clock;

@@ -1,5 +1,5 @@
 import { oneOf } from '../../options/rule';
-import { latin1Slice } from '../../protocol/bytes';
+import { asBuffer, latin1Slice } from '../../protocol/bytes';
 import { crc32 } from '../../runtime/crc32';
 import { md5 } from './md5';
 import { oneAtATime } from './one-at-a-time';
@@ -35,10 +35,6 @@ export function crc15(bytes: string): number {
 /** The bytes of a key, one character per byte: those that it was given as, or those of the string in UTF-8. */
 export function keyBytes(key: string, bytes: Uint8Array | undefined): string {
   return bytes === undefined ? utf8Bytes(key) : latin1Slice(asBuffer(bytes), 0, bytes.length);
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The UTF-8 bytes of `text`, one character per byte. */

@@ -6,7 +6,7 @@ import { nameOf } from '../kind';
 import { MAX_DEPTH } from './plain';
 import { PickleSink } from './sink';
 import { encodeText } from './text';
-import { isBytes } from '../../protocol/bytes';
+import { asBuffer, isBytes } from '../../protocol/bytes';
 
 /** A value that is still to be written, or (`after`) the end of a container, once its items have been written. */
 interface Task {
@@ -156,7 +156,7 @@ class PickleWriter {
 
   /** Protocol 2 has no bytes: Python writes them as Latin-1 text and a call that turns it into bytes. */
   #writeBytes(value: Uint8Array): void {
-    this.#writeLatin1(Buffer.from(value.buffer, value.byteOffset, value.length).toString('latin1'));
+    this.#writeLatin1(asBuffer(value).toString('latin1'));
     this.#remember(this.#memo, value);
   }
 

@@ -143,7 +143,7 @@ function maxLine(buffer: Buffer, start: number, end: number, authenticated: bool
   if (buffer[end] === Ascii.Lf) return MAX_RETRIEVAL_LINE;
   if (!authenticated) return MAX_LINE;
   let at = start;
-  while (at < end && buffer[at] === 32) at++;
+  while (at < end && buffer[at] === Ascii.Space) at++;
   const word = latin1Slice(buffer, at, Math.min(at + 5, end));
   return at - start <= 100 && /^gets? /.test(word) ? MAX_RETRIEVAL_LINE : MAX_LINE;
 }

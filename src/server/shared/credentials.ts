@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { STRING, valueThat } from '../../options/rule';
+import { STRING, isObject, valueThat } from '../../options/rule';
 
 /** A user who may use the server. */
 export interface Credentials {
@@ -33,7 +33,7 @@ function digest(bytes: Buffer): Buffer {
 }
 
 function isCredentials(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
+  if (!isObject(value)) return false;
   const { username, password }: { username?: unknown; password?: unknown } = value;
   return STRING.allows(username) && STRING.allows(password);
 }

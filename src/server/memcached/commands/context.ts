@@ -1,6 +1,6 @@
 import { MemcacheIllegalInputError } from '../../../errors';
 import { option, settingsOf, type OptionTable } from '../../../options/option';
-import { STRING, functionOf, valueThat } from '../../../options/rule';
+import { STRING, functionOf, isObject, valueThat } from '../../../options/rule';
 import { STORE_OPTIONS, type MemoryStoreOptions } from '../../engine/options';
 import { MemoryStore, STORE } from '../../engine/store';
 import { PORT } from '../../net/options';
@@ -86,13 +86,13 @@ export class ServerContext extends Context {
 }
 
 function isCluster(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
+  if (!isObject(value)) return false;
   const { version, nodes }: { version?: unknown; nodes?: unknown } = value;
   return Number.isInteger(version) && Array.isArray(nodes) && nodes.every(isNode);
 }
 
 function isNode(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
+  if (!isObject(value)) return false;
   const { host, port }: { host?: unknown; port?: unknown } = value;
   return STRING.allows(host) && PORT.allows(port);
 }
