@@ -1,12 +1,14 @@
 import { lookup } from 'node:dns/promises';
-import { isIP, isIPv4 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { messageOf } from '../runtime/message-of';
 import { EX_OSERR, UsageError, type Listener } from './options';
 
 /** How error messages name it. */
 export function listenerName(listener: Listener): string {
-  return 'path' in listener ? listener.path : `${listener.host}:${listener.port}`;
+  if ('path' in listener) return listener.path;
+  const { host, port } = listener;
+  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
 /**

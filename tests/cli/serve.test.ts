@@ -335,6 +335,9 @@ describe('serve', () => {
     expect(stderr).toContain('-l, --listen: must be an address');
     expect(await run('-p', '0', '-l', 'no.such.host.invalid')).toBe(71);
     expect(stderr).toContain('failed to listen on no.such.host.invalid:0');
+    // One for documentation, which no machine has.
+    expect(await run('-p', '0', '-l', '2001:db8::1')).toBe(71);
+    expect(stderr).toContain('failed to listen on [2001:db8::1]:0: ');
   });
 
   describeOnUnix('refuses a snapshot that is no file, without waiting for it', async () => {

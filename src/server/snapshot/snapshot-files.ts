@@ -1,11 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { link, lstat, open, readdir, readlink, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /** Only the owner may read what clients have stored. */
 const MODE = 0o600;
-
-/** How many unfinished files this process has begun, so that each gets its own name. */
-let begun = 0;
 
 /** The files of one snapshot: the present generation, the one before, and, while it is written, the next. */
 export class SnapshotFiles {
@@ -49,8 +47,8 @@ export class SnapshotFiles {
    *   what a crash has left
    */
   async replace(write: (file: FileHandle) => Promise<void>, again = true): Promise<void> {
-    const unfinished = join(this.#folder, `${this.#unfinished}${process.pid}-${++begun}`);
-    // Never opens an existing file: it may be another server's.
+    // Not the process id: in containers the servers of a rolling restart all have 1, and one would take the other's file for its own.
+    const unfinished = join(this.#folder, `${this.#unfinished}${randomUUID()}`);
     const file = await open(unfinished, 'wx', MODE);
     try {
       try {

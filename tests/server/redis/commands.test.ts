@@ -3,6 +3,7 @@ import type { Command } from '../../../src/server/redis/commands/command';
 import type { SaveControl } from '../../../src/server/snapshot/save-control';
 import { MemoryStore } from '../../../src/server/engine/store';
 import { valueText } from '../../../src/server/engine/item';
+import { Glob } from '../../../src/server/redis/commands/glob';
 import { RedisTalk, respRequest } from './redis-talk';
 
 const SYNTAX = '-ERR syntax error\r\n';
@@ -310,6 +311,11 @@ describe('keys', () => {
     expect(talk.say(slow)).toBe('*0\r\n');
     for (let i = 0; i < 1000; i++) talk.store.store('set', `${'a'.repeat(240)}${i}`, 'v', 0, 0);
     expect(talk.say(slow) + talk.say(slow.replace('KEYS', 'SCAN 0 MATCH'))).toBe('-ERR pattern takes too long\r\n'.repeat(2));
+    // It is given up in the midst, and not when all keys have been looked at.
+    const looks = jest.spyOn(Glob.prototype, 'matches');
+    talk.say(slow);
+    expect(looks.mock.calls.length).toBeLessThan(talk.store.size / 2);
+    looks.mockRestore();
     expect(talk.say('KEYS *a1*9')).toMatch(/^\*1[0-9]\r\n/);
   });
 

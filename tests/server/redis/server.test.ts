@@ -63,6 +63,32 @@ describe('RedisServer', () => {
     rmSync(folder, { recursive: true });
   });
 
+  it('lists the clients that were asked for, and no others', async () => {
+    const server = await start();
+    const wires = [open(server), open(server)] as const;
+    const ids: string[] = [];
+    for (const wire of wires) ids.push(/[0-9]+/.exec(await wire.ask('CLIENT ID\r\n', 4))?.[0] ?? '');
+    const list = async (words: string): Promise<string[]> => {
+      const [wire] = wires;
+      wire.socket.write(`CLIENT LIST ${words}\r\nPING\r\n`);
+      const answer = await wire.until('+PONG\r\n');
+      return answer.startsWith('$') ? Array.from(answer.matchAll(/^id=([0-9]+) /gm), ([, id = '']) => id) : [answer.replace('+PONG\r\n', '')];
+    };
+    const [first = '', second = ''] = ids;
+    expect([first, second]).toEqual(['1', '2']);
+    expect(await list('')).toEqual(ids);
+    expect(await list('TYPE normal')).toEqual(ids);
+    expect(await list('type REPLICA')).toEqual([]);
+    expect(await list(`ID ${second}`)).toEqual([second]);
+    expect(await list(`id ${second} 99 ${first} ${second}`)).toEqual([second, first, second]);
+    expect(await list('ID x')).toEqual(['-ERR Invalid client ID\r\n']);
+    expect(await list('TYPE x')).toEqual(["-ERR Unknown client type 'x'\r\n"]);
+    for (const words of ['ID', 'TYPE', 'TYPE normal x', 'x']) expect(await list(words)).toEqual(['-ERR syntax error\r\n']);
+    await wires[0].ask(`CLIENT SETNAME ${'n'.repeat(1024)}\r\n`, 5);
+    wires[0].send(respRequest('CLIENT', 'LIST', 'ID', ...Array.from({ length: 64 * 1024 }, () => first)));
+    expect(await wires[0].until('\r\n')).toBe('-ERR the reply would be longer than 64 MiB\r\n');
+  });
+
   it('serves what memcached’s clients have stored, and the other way round', async () => {
     const clock = new ManualClock(1_700_000_000_000);
     const memcached = await MemcachedServer.start({ clock });

@@ -6,6 +6,7 @@ import { SnapshotError } from '../../../src/server/snapshot/format';
 import type { PersistenceOptions } from '../../../src/server/snapshot/options';
 import { Persistence } from '../../../src/server/snapshot/persistence';
 import { STALE, WON, valueText } from '../../../src/server/engine/item';
+import type * as Server from '../../../src/server';
 import type { MemoryStoreOptions } from '../../../src/server/engine/options';
 import { MemoryStore } from '../../../src/server/engine/store';
 import { ManualClock } from '../../../src/runtime/manual-clock';
@@ -452,6 +453,31 @@ describe('saves', () => {
     }
   });
 
+  it('on the disk: what is written is synced before the file is replaced, and the folder after that', async () => {
+    const { store, persistence } = await run(freshFile(), { interval: 0 });
+    await persistence.save();
+    set(store, 'k', 'v'.repeat(200_000));
+    const handle = await promises.open(__filename);
+    await handle.close();
+    const methods = Object.getPrototypeOf(handle) as typeof handle;
+    const write = jest.spyOn(methods, 'writeFile');
+    const sync = jest.spyOn(methods, 'sync');
+    const rename = jest.spyOn(promises, 'rename');
+    try {
+      await persistence.save();
+      const [ofFile = 0, ofFolder = 0, ...more] = sync.mock.invocationCallOrder;
+      expect(more).toEqual([]);
+      // Header, four blocks, footer.
+      expect(write).toHaveBeenCalledTimes(6);
+      expect(write.mock.contexts.every((file) => file === sync.mock.contexts[0])).toBe(true);
+      expect(Math.max(...write.mock.invocationCallOrder)).toBeLessThan(ofFile);
+      expect(Math.min(...rename.mock.invocationCallOrder)).toBeGreaterThan(ofFile);
+      expect(Math.max(...rename.mock.invocationCallOrder)).toBeLessThan(ofFolder);
+    } finally {
+      for (const spy of [write, sync, rename]) spy.mockRestore();
+    }
+  });
+
   it('so that only the owner can read', async () => {
     const file = freshFile();
     const { persistence } = await run(file);
@@ -639,6 +665,47 @@ describe('a start', () => {
     expect(valueText((await run(file)).store.find('k')?.value ?? '')).toMatch(/second|third/);
     expect(old.log).toEqual([]);
   });
+
+  it('does not spoil it either where both have the same process id, as the first process of each container has', async () => {
+    const file = freshFile();
+    const unfinished = (): string[] => suffixes(file).filter((suffix) => suffix.startsWith('.tmp-'));
+    const old = await firstProcess(file, 'old');
+    const saved = old.persistence.save();
+    while (old.held.length === 0) await new Promise(setImmediate);
+    const successor = await firstProcess(file, 'new');
+    expect(unfinished()).toEqual([]);
+    const savedToo = successor.persistence.save();
+    while (successor.held.length === 0) await new Promise(setImmediate);
+    expect(unfinished()).toHaveLength(1);
+    old.goOn();
+    await saved;
+    expect((await run(file)).store.find('key4999')?.value).toBe('old');
+    successor.goOn();
+    await savedToo;
+    expect((await run(file)).store.find('key4999')?.value).toBe('new');
+    expect((await run(`${file}.1`)).store.find('key4999')?.value).toBe('old');
+    expect(suffixes(file)).toEqual(['', '.1']);
+  });
+
+  /** A server in a process of its own, as far as its modules can tell, with 5000 items; a save stops at some of them until it may go on. */
+  async function firstProcess(file: string, value: string): Promise<{ persistence: Server.Persistence; held: (() => void)[]; goOn: () => void }> {
+    const loaded: (typeof Server)[] = [];
+    jest.isolateModules(() => {
+      loaded.push(jest.requireActual<typeof Server>('../../../src/server'));
+    });
+    const [server] = loaded;
+    if (server === undefined) throw new Error('it was not loaded');
+    const clock = new ManualClock();
+    const held: (() => void)[] = [];
+    const setLater = jest.spyOn(clock, 'setImmediate').mockImplementation((callback) => held.push(callback));
+    const store = new server.MemoryStore({ clock });
+    for (let i = 0; i < 5000; i++) store.store('set', `key${i}`, value, 0, 0);
+    const goOn = (): void => {
+      setLater.mockRestore();
+      for (const callback of held) callback();
+    };
+    return { persistence: await server.Persistence.open(store, { file, interval: 0, log: (line) => { throw new Error(line); } }), held, goOn };
+  }
 
   it('removes what a crash has left unfinished, and nothing else', async () => {
     const file = await twoGenerations();

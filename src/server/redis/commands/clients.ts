@@ -1,6 +1,6 @@
 import { command, container, type Command } from './command';
 import type { RedisClientInfo } from './context';
-import { NOT_AN_INTEGER, SYNTAX_ERROR, type RedisExchange } from './exchange';
+import { MAX_REPLY, NOT_AN_INTEGER, REPLY_TOO_LARGE, SYNTAX_ERROR, type RedisExchange } from './exchange';
 import { parseInt64 } from '../../engine/counter';
 import { COMPATIBLE_REDIS_VERSION } from './version';
 
@@ -13,6 +13,8 @@ const BAD_NAME = 'cannot contain spaces, newlines or special characters.';
 /** The longest of them, in bytes: CLIENT LIST shows those of all clients at once. */
 const LONGEST_NAME = 1024;
 const LONG_NAME = `cannot be longer than ${LONGEST_NAME} bytes.`;
+
+const CLIENT_TYPES = ['normal', 'master', 'pubsub', 'replica', 'slave'];
 
 /** `PING [message]` → PONG, or the message. */
 function ping(exchange: RedisExchange): void {
@@ -145,9 +147,41 @@ function setinfo(exchange: RedisExchange): void {
   }
 }
 
-/** `CLIENT LIST` → a line for each connection. */
+/** `CLIENT LIST [TYPE type | ID id …]` → a line for each connection, or for those. */
 function list(exchange: RedisExchange): void {
-  exchange.verbatim(clients(exchange).map(clientLine).join(''));
+  const { request } = exchange;
+  const option = request.word(2);
+  if (request.count === 2 || (option === 'type' && request.count === 4)) {
+    const type = request.count === 2 ? 'normal' : request.word(3);
+    // There are no others here.
+    const all = type === 'normal' ? clients(exchange) : [];
+    if (CLIENT_TYPES.includes(type)) exchange.verbatim(all.map(clientLine).join(''));
+    else exchange.error(`ERR Unknown client type '${request.shown(3)}'`);
+  } else if (option === 'id' && request.count > 3) {
+    listByIds(exchange);
+  } else {
+    exchange.error(SYNTAX_ERROR);
+  }
+}
+
+function listByIds(exchange: RedisExchange): void {
+  const { request } = exchange;
+  const lines = new Map(clients(exchange).map((client) => [BigInt(client.id), clientLine(client)]));
+  let found = '';
+  for (let index = 3; index < request.count; index++) {
+    const wanted = parseInt64(request.text(index));
+    if (wanted === undefined) {
+      exchange.error('ERR Invalid client ID');
+      return;
+    }
+    // As in Redis, one that is named twice is listed twice.
+    found += lines.get(wanted) ?? '';
+    if (found.length > MAX_REPLY) {
+      exchange.error(REPLY_TOO_LARGE);
+      return;
+    }
+  }
+  exchange.verbatim(found);
 }
 
 /** `CLIENT INFO` → the line of this connection. */
