@@ -52,12 +52,31 @@ interface Context {
 /** The stored form of an entry of either kind. */
 interface Stored {
   readonly time: number;
+  /** When it was made, as its tags count; `time` unless given. */
+  readonly made?: number;
   readonly tags: readonly string[];
   readonly entry: object;
 }
 
+/** What a read has found, and the last revalidation of the tags, as {@link Tags} count. */
+interface Answer<E> {
+  readonly since: number;
+  readonly found?: { readonly entry: E; readonly time: number; readonly stale: boolean };
+}
+
+const NOTHING: Answer<never> = { since: 0 };
+
+function madeAt({ time, made = time }: Stored): number {
+  return made;
+}
+
 function isStored(value: object): value is Stored {
-  return 'time' in value && typeof value.time === 'number' && 'tags' in value && isStrings(value.tags) && 'entry' in value && isObject(value.entry);
+  return 'time' in value && isTime(value.time) && (!('made' in value) || isTime(value.made)) && 'tags' in value && isStrings(value.tags) && 'entry' in value && isObject(value.entry);
+}
+
+/** Also: to which one can be added. */
+function isTime(value: unknown): boolean {
+  return typeof value === 'number' && value <= Number.MAX_SAFE_INTEGER;
 }
 
 function isStrings(value: unknown): boolean {
@@ -111,21 +130,21 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
   const pending = new Map<string, Promise<void>>();
 
   async function write(key: string, stored: Stored, seconds: number): Promise<void> {
-    await allTags.make(stored.tags, stored.time);
+    await allTags.make(stored.tags, madeAt(stored));
     await items.write(key, JSON.stringify(stored), seconds <= 0 ? 0 : secondsOf(seconds * 1000));
   }
 
-  async function fresh<E>(key: string, tags: readonly string[], open: (stored: object) => E): Promise<{ readonly entry: E; readonly time: number; readonly stale: boolean } | undefined> {
+  async function read<E>(key: string, tags: readonly string[], open: (stored: object) => E): Promise<Answer<E>> {
     const found = objectOf(await items.read(key));
     const stored = found !== undefined && isStored(found) ? found : undefined;
     // Also on a miss: tags that are created now are older than the entry that will be made.
-    const state = await allTags.freshness([...(stored?.tags ?? []), ...tags], stored?.time ?? 0);
-    if (stored === undefined || state === 'expired') return undefined;
+    const { state, since } = await allTags.freshness([...(stored?.tags ?? []), ...tags], stored === undefined ? 0 : madeAt(stored));
+    if (stored === undefined || state === 'expired') return { since };
     try {
-      return { entry: open(stored.entry), time: stored.time, stale: state === 'stale' };
+      return { since, found: { entry: open(stored.entry), time: stored.time, stale: state === 'stale' } };
     } catch {
       // Somebody else has stored what only looks like an entry.
-      return undefined;
+      return { since };
     }
   }
 
@@ -134,8 +153,8 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
     readonly #asked = new AskedEntries(clock);
 
     async get(key: string, { tags = [], softTags = [] }: Context = {}): Promise<IncrementalEntry | null> {
-      const found = await orElse(failures, fresh(`i:${key}`, [...tags, ...softTags], decode), undefined);
-      this.#asked.note(key, found?.stale === false);
+      const { since, found } = await orElse(failures, read(`i:${key}`, [...tags, ...softTags], decode), NOTHING);
+      this.#asked.note(key, since, found?.stale === false);
       // -1 is a page that must be made anew before it is served, and a fetch that is stale.
       return found === undefined ? null : { ...found.entry, lastModified: found.stale ? -1 : found.time };
     }
@@ -144,7 +163,8 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
       const { headers } = (value ?? {}) as { readonly headers?: Readonly<Record<string, unknown>> };
       const ofPage = headers?.['x-next-cache-tags'];
       const all = typeof ofPage === 'string' ? [...tags, ...ofPage.split(',').filter(Boolean)] : tags;
-      const stored = { time: this.#asked.take(key), tags: all, entry: encode(value, cacheControl) };
+      const { time, made } = this.#asked.take(key);
+      const stored = { time, made, tags: all, entry: encode(value, cacheControl) };
       await orElse(failures, write(`i:${key}`, stored, cacheControl?.expire ?? ttl / 1000), undefined);
     }
 
@@ -157,7 +177,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
 
     static async get(key: string, softTags: readonly string[] = []): Promise<UseCacheEntry | undefined> {
       await pending.get(key)?.catch(() => undefined);
-      const found = await orElse(failures, fresh(`u:${key}`, softTags, openUseCache), undefined);
+      const { found } = await orElse(failures, read(`u:${key}`, softTags, openUseCache), NOTHING);
       return found && { ...found.entry, ...(found.stale && { revalidate: -1 }) };
     }
 

@@ -14,14 +14,25 @@ interface Tag {
   readonly gone?: number;
 }
 
+/** How fresh an entry is, and the last revalidation of its tags: what is made from now on is no older than that. */
+export interface Freshness {
+  readonly state: 'fresh' | 'stale' | 'expired';
+  readonly since: number;
+}
+
 /**
  * The tags of entries: one item each, with the time of its last revalidation. A tag whose item was lost counts as revalidated
  * now: an entry may be made once too often, but an outdated one is never served.
+ *
+ * Times are those of the wall clock, unless that has been set back: a revalidation is always later than the entries that this process has
+ * made and read, and an entry no earlier than the revalidations of its tags before it was asked for.
  */
 export class Tags {
   readonly #client: AdapterClient;
   readonly #prefix: string;
   readonly #doubts: Doubts;
+  /** When the last of the entries was made that this process knows. */
+  #latest = 0;
 
   constructor(client: AdapterClient, prefix: string) {
     this.#client = client;
@@ -30,18 +41,22 @@ export class Tags {
   }
 
   /** How fresh an entry made at `made` is. */
-  async freshness(tags: readonly string[], made: number): Promise<'fresh' | 'stale' | 'expired'> {
+  async freshness(tags: readonly string[], made: number): Promise<Freshness> {
+    this.#latest = Math.max(this.#latest, made);
     const now = clockOf(this.#client).time();
-    // Entries made from now on are newer than tags that are created here.
-    const known = await this.#create(tags, now - 1);
-    if (known.size < new Set(tags).size) return 'expired';
+    // Entries made from now on are newer than tags that are created here, and those that are there are older.
+    const created = this.#latest > now ? this.#latest + 1 : now - 1;
+    const known = await this.#create(tags, created);
     const all = [...known.values()];
-    if (all.some((tag) => expiryOf(tag, now) > made)) return 'expired';
-    return all.some(({ stale = 0 }) => stale > made) ? 'stale' : 'fresh';
+    const expired = Math.max(0, ...all.map((tag) => expiryOf(tag, now)));
+    const stale = Math.max(0, ...all.map((tag) => tag.stale ?? 0));
+    if (known.size < new Set(tags).size) return { state: 'expired', since: Math.max(created, expired, stale) };
+    return { state: expired > made ? 'expired' : stale > made ? 'stale' : 'fresh', since: Math.max(expired, stale) };
   }
 
   /** Creates those of `tags` that are missing, so that an entry made at `made` is fresh and older ones are expired. */
   async make(tags: readonly string[], made: number): Promise<void> {
+    this.#latest = Math.max(this.#latest, made);
     await this.#create(tags, made - 1);
   }
 
@@ -51,9 +66,10 @@ export class Tags {
     // Entries made in this millisecond must count as older, and those made after this call as newer, so it resolves only in the
     // next millisecond.
     const now = clock.time() + 1;
+    const since = Math.max(now, this.#latest + 1);
     const updates = [...new Set(tags)].map(async (tag) => {
-      if (durations !== undefined && (await this.#mark(tag, now, durations))) return;
-      await this.#client.set(this.#item(tag), JSON.stringify({ expired: now } satisfies Tag), { noreply: false });
+      if (durations !== undefined && (await this.#mark(tag, since, now, durations))) return;
+      await this.#client.set(this.#item(tag), JSON.stringify({ expired: since } satisfies Tag), { noreply: false });
     });
     await Promise.all(updates);
     // Bounded, as a test's clock may stand still.
@@ -65,12 +81,12 @@ export class Tags {
   }
 
   /** False for a tag that is missing, or that others keep changing: its entries then expire at once. */
-  async #mark(tag: string, stale: number, { expire }: Durations): Promise<boolean> {
+  async #mark(tag: string, stale: number, now: number, { expire }: Durations): Promise<boolean> {
     for (let attempt = 0; attempt < 8; attempt++) {
       const [value, cas] = (await ifReadable(this.#client.gets(this.#item(tag)))) ?? [];
       const before: Tag | undefined = objectOf(value);
       if (before === undefined || cas === undefined) return false;
-      const after: Tag = { ...before, stale, gone: expiryOf(before, stale), ...(expire !== undefined && { expired: stale + expire * 1000 }) };
+      const after: Tag = { ...before, stale, gone: expiryOf(before, stale), ...(expire !== undefined && { expired: now + expire * 1000 }) };
       if ((await this.#client.cas(this.#item(tag), JSON.stringify(after), cas, { noreply: false })) === true) return true;
     }
     return false;

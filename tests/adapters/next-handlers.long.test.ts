@@ -1,5 +1,5 @@
 import { Client, CompressedSerde, HashClient, JsonSerde, ManualClock, MemcacheConnectError, MemcacheIllegalInputError, StructuredSerde, TypedSerde, VersionedSerde } from '../../src';
-import { createCacheHandler, type UseCacheEntry } from '../../src/adapters/next';
+import { createCacheHandler, type Durations, type UseCacheEntry } from '../../src/adapters/next';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
 import { systemClock, type Clock } from '../../src/runtime/clock';
 import { MemcachedServer } from '../../src/server';
@@ -83,6 +83,58 @@ describeOverCaches('createCacheHandler', (cache) => {
       await one.updateTags([tag], durations);
       expect([tag, (await two.get(tag))?.revalidate]).toEqual([tag, left ? -1 : undefined]);
     }
+  });
+
+  /** A handler whose wall clock may be set, and how it serves a fetch: `hit 1`, or `made 2` when it had to be made. */
+  function settable(): { set: (ahead: number) => void; has: (key: string) => Promise<boolean>; tell: (key: string, version: number) => Promise<string>; revalidate: (tag: string, durations?: Durations) => Promise<void> } {
+    let ahead = 0;
+    const Handler = createCacheHandler(cache.client({ clock: { ...systemClock, time: () => systemClock.time() + ahead } }));
+    return {
+      set: (milliseconds) => (ahead = milliseconds),
+      has: async (key) => (await new Handler().get(key, { tags: [key] })) !== null,
+      tell: async (key, version) => {
+        const request = new Handler();
+        const found = await request.get(key, { tags: [key] });
+        if (found !== null && found.lastModified !== -1) {
+          // Next.js compares it with the time of day: an entry from the future would not be made anew in time.
+          expect(found.lastModified).toBeLessThanOrEqual(Date.now());
+          return `hit ${(found.value as { version: number }).version}`;
+        }
+        await request.set(key, { kind: 'FETCH', version }, { tags: [key] });
+        return `made ${version}`;
+      },
+      revalidate: (tag, durations) => new Handler().revalidateTag(tag, durations),
+    };
+  }
+
+  it.each([[undefined], [{ expire: 60 }]])('what is revalidated after the clock was set back is made anew, once: %j', async (durations) => {
+    const [one, two] = [settable(), settable()];
+    const key = `set back ${durations?.expire}`;
+    expect([await one.tell(key, 1), await one.tell(key, 2), await two.tell(key, 3)]).toEqual(['made 1', 'hit 1', 'hit 1']);
+    for (const [server, version] of [[one, 4], [two, 5], [one, 6]] as const) {
+      server.set(-3_600_000 - version);
+      await server.revalidate(key, durations);
+      expect([await server.tell(key, version), await one.tell(key, 9), await two.tell(key, 9)]).toEqual([`made ${version}`, `hit ${version}`, `hit ${version}`]);
+    }
+  });
+
+  it('after a clock that was ahead has revalidated a tag, what bears it is made once, and not at each request until that time', async () => {
+    const [one, two] = [settable(), settable()];
+    one.set(3_600_000);
+    await one.revalidate('ahead');
+    one.set(0);
+    expect([await two.tell('ahead', 1), await one.tell('ahead', 2), await two.tell('ahead', 3)]).toEqual(['made 1', 'hit 1', 'hit 1']);
+    await two.revalidate('ahead');
+    expect([await two.tell('ahead', 4), await one.tell('ahead', 5)]).toEqual(['made 4', 'hit 4']);
+  });
+
+  it('a tag that is lost after the clock was set back expires what bears it', async () => {
+    const server = settable();
+    expect(await server.tell('lost-then', 1)).toBe('made 1');
+    server.set(-3_600_000);
+    await cache.client().delete('next:t:lost-then');
+    expect([await server.has('lost-then'), await server.has('lost-then')]).toEqual([false, false]);
+    expect([await server.tell('lost-then', 2), await server.tell('lost-then', 3)]).toEqual(['made 2', 'hit 2']);
   });
 
   it('use cache: who asks while an entry is made waits for it; a stream that fails leaves nothing', async () => {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Request } from 'express';
 import expressSession from 'express-session';
@@ -5,7 +6,9 @@ import { FallbackClient, ManualClock, MemcacheConnectError, MemcacheIllegalInput
 import { MemcacheSessionStore } from '../../src/adapters/session';
 import { EmbeddedClient } from '../../src/embedded';
 import { MemcachedServer } from '../../src/server';
+import { runAlone } from '../support/program';
 import { promptly } from '../support/busy-machine';
+import type { SessionCallbacksReport } from './alone/session-callbacks';
 import { deadClient, describeOverCaches } from './clients';
 
 const DAY = 86_400_000;
@@ -317,6 +320,19 @@ it('a session that was destroyed stays so however many sessions are asked for me
   expect(await store.get('kept')).toBeUndefined();
 });
 
+it('remembers the last ten thousand sessions that were found', async () => {
+  const store = promising(new MemcacheSessionStore(new EmbeddedClient()));
+  const ids = Array.from({ length: 10_001 }, (_, i) => `s${i}`);
+  for (const id of ids) await store.set(id, { user: 'Ada' });
+  for (const id of ids) await store.get(id);
+  const isBack = async (id: string): Promise<boolean> => {
+    await store.destroy(id);
+    await store.set(id, new FastifySession({ user: 'back' }, true));
+    return (await store.get(id)) !== undefined;
+  };
+  expect([await isBack('s1'), await isBack('s0')]).toEqual([false, true]);
+});
+
 it('during a migration a session whose cookie has expired is gone, from the older cache too', async () => {
   const [first, older] = [new EmbeddedClient(), new EmbeddedClient()];
   await promising(new MemcacheSessionStore(older)).set('expired', { user: 'Ada' });
@@ -365,6 +381,15 @@ it('what is no error of the cache reaches the framework, whatever failures says'
   await using client = new EmbeddedClient();
   const store = promising(new MemcacheSessionStore(client, { failures: 'miss' }));
   await expect(store.set('a', { cookie: {}, visits: 1n })).rejects.toBeInstanceOf(TypeError);
+});
+
+it('an error of a callback is thrown as without promises, and the callback is called once', async () => {
+  const calls = ['destroy', 'failed', 'get', 'set', 'touch'];
+  expect(await runAlone<SessionCallbacksReport>(join(__dirname, 'alone', 'session-callbacks.ts'), {})).toEqual({
+    uncaught: calls,
+    unhandled: [],
+    calls: Object.fromEntries(calls.map((call) => [call, 1])),
+  });
 });
 
 it('lists and clears nothing: there are no methods that would lie', async () => {

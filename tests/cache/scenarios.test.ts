@@ -295,6 +295,18 @@ describe('slow loads', () => {
     }
   });
 
+  it('after stale seconds callers wait for the new value, also where staleIfError is longer', async () => {
+    const fleet = new Fleet(1, 50, { expire: 5, stale: 5, staleIfError: 60, earlyRefresh: 0, jitter: 0 });
+    for (const key of ['early', 'late']) {
+      await fleet.herd(1, key);
+      fleet.database.write(key);
+    }
+    await fleet.clock.pass(8000);
+    expect(await fleet.herd(1, 'early')).toEqual({ values: ['early@0'], times: [0] });
+    await fleet.clock.pass(4000);
+    expect(await fleet.herd(1, 'late')).toEqual({ values: ['late@1'], times: [50] });
+  });
+
   it('with staleIfError and no stale the old value comes when the loader fails or is too slow', async () => {
     const fleet = new Fleet(1, 50, { expire: 5, staleIfError: 60, earlyRefresh: 0, lease: 2, loadTimeout: 200 });
     await fleet.herd(1, 'k');

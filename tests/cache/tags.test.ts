@@ -241,6 +241,16 @@ describe('tags', () => {
     expect(fleet.database.loads).toBe(3);
   });
 
+  it('elsewhere within tagMaxAge, also when no other process has read it since', async () => {
+    const fleet = new Fleet(2, 0, tagged);
+    const [one, two] = fleet.processes;
+    await fleet.herd(1, 'k');
+    fleet.database.write('k');
+    await fleet.clock.until(one!.cache.invalidateTags('users'));
+    await fleet.clock.pass(1100);
+    expect(await fleet.clock.until(two!.get('k'))).toBe('k@1');
+  });
+
   it('writes to one key take effect in the order in which they were called, though one waits for the version of its tag', async () => {
     const fleet = new Fleet(1, 0, { expire: 600 });
     const { cache, line } = fleet.processes[0]!;

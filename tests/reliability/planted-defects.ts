@@ -424,6 +424,38 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
 
   // ── the read-through cache ──
   {
+    name: 'a read shares the question of one from before a deletion, and gets what was deleted',
+    rule: 'cache',
+    file: 'cache/engine/reader.ts',
+    find: 'this.#tick.delete(wireKey);',
+    replace: '',
+    caughtBy: ['cache/loads-of-one-key.test.ts', 'loads of one key a read does not share the question'],
+  },
+  {
+    name: 'who finds that another process loads a key loads it too',
+    rule: 'cache',
+    file: 'cache/exchange/lease-get.ts',
+    find: 'case Ascii.Z:\n          reply.held = true;',
+    replace: 'case Ascii.Z:\n          reply.won = true;',
+    caughtBy: ['cache/scenarios.test.ts', 'herds 1: a cold key'],
+  },
+  {
+    name: 'what is kept for failures is served as stale, long after its bound',
+    rule: 'cache',
+    file: 'cache/engine/judge.ts',
+    find: 'settings.stale > 0 && (ttl === -1 || ttl >= settings.keep - settings.stale);',
+    replace: 'settings.stale > 0;',
+    caughtBy: ['cache/scenarios.test.ts', 'slow loads after stale seconds'],
+  },
+  {
+    name: 'the version of a tag that is known once is believed for ever, so that an invalidation elsewhere is lost',
+    rule: 'cache',
+    file: 'cache/tags/versions.ts',
+    find: 'return known !== undefined && this.#context.clock.now() - known.askedAt <= this.#context.maxAge ? known.number : undefined;',
+    replace: 'return known?.number;',
+    caughtBy: ['cache/tags.test.ts', 'tags elsewhere within tagMaxAge'],
+  },
+  {
     name: 'what was loaded is stored without the CAS of its lease',
     rule: 'cache',
     file: 'cache/exchange/lease-set.ts',

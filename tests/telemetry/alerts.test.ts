@@ -17,6 +17,8 @@ const hasPromtool = spawnSync('promtool', ['--version']).error === undefined;
 const CALM: Readonly<Record<string, string>> = {
   'tsmemcache_server_up{server="s"}': '1+0x1500',
   'tsmemcache_calls_total{server="s",command="get"}': '0+6000x1500',
+  'tsmemcache_outcomes_total{server="s",outcome="hit"}': '0+5400x1500',
+  'tsmemcache_outcomes_total{server="s",outcome="miss"}': '0+594x1500',
   'tsmemcache_lookups_total{server="s",outcome="hit"}': '0+5400x1500',
   'tsmemcache_lookups_total{server="s",outcome="miss"}': '0+600x1500',
   'tsmemcache_errors_total{server="s",code="MEMCACHE_TIMEOUT"}': '0+6x1500',
@@ -42,6 +44,61 @@ const TROUBLE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   MemcachedReconnects: { 'tsmemcache_connects_total{server="s"}': '1+1x1440 1500+600x60' },
 };
+
+/** What a server without calls tells for 25 hours, beside what differs. */
+const IDLE: Readonly<Record<string, string>> = {
+  'tsmemcache_server_up{server="s"}': '1+0x1500',
+  'tsmemcache_calls_total{server="s",command="get"}': '5000+0x1500',
+  'tsmemcache_outcomes_total{server="s",outcome="hit"}': '5000+0x1500',
+  'tsmemcache_errors_total{server="s",code="MEMCACHE_TIMEOUT"}': '0+0x1500',
+  'tsmemcache_connects_total{server="s"}': '1+0x1500',
+  'tsmemcache_connect_failures_total{server="s"}': '0+0x1500',
+};
+
+/** What may look like trouble, or like more of it, and the alerts that it is worth. */
+const EDGES: readonly (readonly [name: string, series: Readonly<Record<string, string>>, alerts: readonly string[]])[] = [
+  ['no calls at all', IDLE, []],
+  ['an idle connection that is replaced every minute', { ...IDLE, 'tsmemcache_connects_total{server="s"}': '1+1x1500' }, []],
+  [
+    'a dead server of a cluster, whose keys have moved and which is probed',
+    { ...IDLE, 'tsmemcache_server_up{server="s"}': '0+0x1500', 'tsmemcache_connect_failures_total{server="s"}': '5+60x1500' },
+    ['MemcachedServerDown'],
+  ],
+  [
+    // A series that begins has no rate: seen by their commands, two errors are all that has happened in the last ten minutes.
+    'two of 200 000 calls that fail, where each command is used once',
+    {
+      ...IDLE,
+      'tsmemcache_calls_total{server="s",command="set"}': '_x1482 100000+0x18',
+      'tsmemcache_calls_total{server="s",command="delete"}': '_x1486 100000+0x14',
+      'tsmemcache_outcomes_total{server="s",outcome="stored"}': '0x1481 99999x18',
+      'tsmemcache_outcomes_total{server="s",outcome="ok"}': '0x1485 99999x14',
+      'tsmemcache_errors_total{server="s",code="MEMCACHE_TIMEOUT"}': '0x1481 1x3 2x14',
+    },
+    [],
+  ],
+  [
+    'a process that is started anew every three minutes',
+    {
+      ...IDLE,
+      'tsmemcache_calls_total{server="s",command="get"}': '0 6006 12012 '.repeat(500),
+      'tsmemcache_outcomes_total{server="s",outcome="hit"}': '0 6000 12000 '.repeat(500),
+      'tsmemcache_errors_total{server="s",code="MEMCACHE_TIMEOUT"}': '0 6 12 '.repeat(500),
+    },
+    [],
+  ],
+  [
+    'a process all of whose calls fail from the first on',
+    {
+      'tsmemcache_server_up{server="s"}': '_x1440 0x60',
+      'tsmemcache_calls_total{server="s",command="get"}': '_x1442 1+1x58',
+      'tsmemcache_outcomes_total{server="s",outcome="hit"}': '_x1440 0x60',
+      'tsmemcache_errors_total{server="s",code="MEMCACHE_CONNECT"}': '_x1440 0 0+1x59',
+    },
+    ['MemcachedCallsFail', 'MemcachedServerDown'],
+  ],
+  ['a server that is no more', Object.fromEntries(Object.keys(CALM).map((series) => [series, '0+60x1470 stale'])), []],
+];
 
 /** The alerts that Prometheus' own engine has fire after a day and an hour of `series`. */
 function firing(series: Readonly<Record<string, string>>): string[] {
@@ -98,6 +155,10 @@ describe.each([hasPromtool])('evaluated by Prometheus: %s', (isThere) => {
 
   test('no alert fires when all is well', () => {
     expect(firing(CALM)).toEqual([]);
+  });
+
+  (isThere ? it.each : it.skip.each)(EDGES)('%s', (_, series, expected) => {
+    expect(firing(series).sort()).toEqual(expected);
   });
 
   (isThere ? it.each : it.skip.each)(Object.entries(TROUBLE))('%s fires', (name, trouble) => {
