@@ -24,8 +24,8 @@ export interface FrameRules {
    */
   readonly foresee?: (frame: Frame, buffer: Buffer, start: number, end: number) => number;
   readonly blockLength: BlockRule;
-  /** A longer line is refused, in bytes; asked only for lines beyond {@link SHORT_LINE}. */
-  readonly maxLine: (buffer: Buffer, start: number, end: number) => number;
+  /** A longer line is refused, in bytes; asked only for lines beyond {@link SHORT_LINE}. While a line is not complete, nothing after `end` belongs to it. */
+  readonly maxLine: (buffer: Buffer, start: number, end: number, isComplete: boolean) => number;
   /** A block announced as longer is swallowed in constant memory; its frame is delivered at once as `oversized`. */
   readonly maxBlock: number;
   /** Whether LF alone ends a line (servers accept it, replies never have it). @default false */
@@ -160,8 +160,8 @@ export class FrameReader {
     let lineFeed = at;
     while (lineFeed < end && buffer[lineFeed] !== Ascii.Lf) lineFeed++;
     if (lineFeed === end) {
-      this.#checkLine(buffer, at, end);
-      this.#hold(buffer, at, end);
+      this.#checkLine(buffer, at, end, false);
+      this.#append(NOTHING, buffer, at, end);
       return end;
     }
     const lineEnd = this.#lineEnd(buffer, at, lineFeed);
@@ -175,7 +175,7 @@ export class FrameReader {
     if (next > end) {
       this.#needed = next - at;
       this.#dataStart = dataStart - at;
-      this.#hold(buffer, at, end);
+      this.#append(NOTHING, buffer, at, end);
       return end;
     }
     this.#deliver(buffer, at, lineEnd, dataStart, size, false);
@@ -191,7 +191,7 @@ export class FrameReader {
       held = this.#append(held, buffer, at, upTo);
       at = upTo;
       if (lineFeed === end) {
-        this.#checkLine(held, 0, this.#heldLength);
+        this.#checkLine(held, 0, this.#heldLength, false);
         return at;
       }
       this.#dataStart = this.#heldLength;
@@ -237,20 +237,16 @@ export class FrameReader {
 
   /** End of the line whose LF stands at `lineFeed`. */
   #lineEnd(buffer: Buffer, start: number, lineFeed: number): number {
-    if (lineFeed - start > SHORT_LINE) this.#checkLine(buffer, start, lineFeed);
+    if (lineFeed - start > SHORT_LINE) this.#checkLine(buffer, start, lineFeed, true);
     if (lineFeed > start && buffer[lineFeed - 1] === Ascii.Cr) return lineFeed - 1;
     if (this.#rules.bareLineFeed) return lineFeed;
     throw new FrameError('a line does not end in CR LF');
   }
 
-  #checkLine(buffer: Buffer, start: number, end: number): void {
-    if (end - start > SHORT_LINE && end - start > this.#rules.maxLine(buffer, start, end)) {
+  #checkLine(buffer: Buffer, start: number, end: number, isComplete: boolean): void {
+    if (end - start > SHORT_LINE && end - start > this.#rules.maxLine(buffer, start, end, isComplete)) {
       throw new FrameError('a line is too long');
     }
-  }
-
-  #hold(buffer: Buffer, start: number, end: number): void {
-    this.#append(NOTHING, buffer, start, end);
   }
 
   #append(held: Buffer, buffer: Buffer, start: number, end: number): Buffer {

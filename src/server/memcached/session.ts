@@ -38,7 +38,7 @@ export class Session extends CommandSession<Exchange> {
     const { exchange } = this;
     const rules: FrameRules = {
       blockLength: (buffer, start, end) => this.#readLine(buffer, start, end),
-      maxLine: (buffer, start, end) => maxLine(buffer, start, end, exchange.authenticated),
+      maxLine: (buffer, start, end, isComplete) => (isComplete ? MAX_RETRIEVAL_LINE : maxIncomplete(buffer, start, end, exchange.authenticated)),
       maxBlock: context.store.maxItemSize,
       bareLineFeed: true,
       get ahead() {
@@ -136,11 +136,10 @@ function unknown(exchange: Exchange): void {
 }
 
 /**
- * How long the line `buffer[start, end)` may be. memcached takes a long line that arrives in one piece. After an incomplete
- * line the buffer holds old bytes: at worst the line looks complete, and the greater limit applies.
+ * How long a line may be that begins with `buffer[start, end)`, and whose end has not come yet. One that is complete may be longer: memcached
+ * takes a long line that arrives in one piece.
  */
-function maxLine(buffer: Buffer, start: number, end: number, authenticated: boolean): number {
-  if (buffer[end] === Ascii.Lf) return MAX_RETRIEVAL_LINE;
+function maxIncomplete(buffer: Buffer, start: number, end: number, authenticated: boolean): number {
   if (!authenticated) return MAX_LINE;
   let at = start;
   while (at < end && buffer[at] === Ascii.Space) at++;

@@ -298,6 +298,13 @@ describe('Session', () => {
       known.push('get ' + 'k '.repeat(1100));
       expect(known.say('\r\n')).toBe('END\r\n');
     });
+
+    it('hangs up whatever stands in the memory after these bytes, which may be a line end', () => {
+      const talk = new Talk({ auth });
+      const line = 'x'.repeat(3000);
+      talk.session.push(Buffer.from(`${line}\n`), 0, line.length);
+      expect(talk.ends).toBe(1);
+    });
   });
 
   describe('administration', () => {
