@@ -226,9 +226,12 @@ export function startCall<R>(carrier: Carrier, command: Command<R>, options: Exe
   return new Promise<R>((resolve) => {
     const call = new Call(command, resolve);
     if (options !== undefined) {
-      const { deadline, signal, trace } = options;
+      const { begun, deadline, signal, trace } = options;
       if (trace !== undefined) trace.server = carrier.meter.server;
-      if (deadline !== undefined) call.deadline = deadline;
+      if (begun !== undefined) {
+        call.begin(begun.deadline, begun.stallsBefore);
+        call.mark(begun.chances << CHANCES);
+      } else if (deadline !== undefined) call.deadline = deadline;
       if (signal !== undefined) call.follow(signal, carrier);
     }
     carrier.add(call as Call<unknown>);

@@ -1,0 +1,10 @@
+/** What has a deadline. */
+export interface Timed {
+  /** When its time-out is over, stalls not counted: on the monotonic clock, in milliseconds; `Infinity` for never. */
+  readonly deadline: number;
+  /** The length of all stalls of the process before it began, in milliseconds. */
+  readonly stallsBefore: number;
+  /** How many chances it was given. Nothing is added to the deadline of one. */
+  readonly chances: number;
+  giveChance(deadline: number): void;
+}
