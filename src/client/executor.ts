@@ -1,7 +1,6 @@
 import type { Command } from './command';
 import type { ServerMetrics } from './meter';
 import type { CommandMessage } from './observe';
-import type { Timed } from './timed';
 import type { KeyPart } from '../protocol/key';
 
 /** The options of every call. */
@@ -17,8 +16,6 @@ export interface CallOptions {
 export interface ExecuteOptions extends CallOptions {
   /** When the call must have settled, on the monotonic clock, in milliseconds; by default `timeout` from now. A layer never extends it. */
   deadline?: number | undefined;
-  /** How much of the call's time is over, where it has waited for something before it is made; in place of `deadline`. */
-  begun?: Timed | undefined;
   /** The message published for the call; only there if anybody listens. */
   trace?: CommandMessage | undefined;
 }

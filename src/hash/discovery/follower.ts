@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { MemcacheError, MemcacheIllegalInputError, MemcacheNoServersError, MemcacheTimeoutError } from '../../errors';
 import type { Command } from '../../client/command';
-import type { Timed } from '../../client/timed';
+import type { Timed, WaitedOptions } from '../../client/timed';
 import { fairTimeout, OneDeadline } from '../../client/wire/call-deadlines';
 import { onAbort, rejected } from '../../client/abort';
 import type { ExecuteOptions, Executor, Monitor } from '../../client/executor';
@@ -105,7 +105,7 @@ export class ClusterFollower implements Executor {
     const { clock, timeout } = this.#settings;
     const begun = new OneDeadline(clock, timeout, options.deadline);
     await this.#untilKnown(following, command, begun, options.signal);
-    return this.#router.execute(command, { ...options, begun });
+    return this.#router.execute(command, { ...options, begun } as WaitedOptions);
   }
 
   #untilKnown(following: Following, { verb: command }: Command<unknown>, begun: Timed, signal?: AbortSignal): Promise<void> {
