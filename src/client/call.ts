@@ -1,9 +1,9 @@
 import { MemcacheError } from '../errors';
 import { Follower, rejected } from './abort';
 import type { Command, ReplyReader } from './command';
-import type { ExecuteOptions } from './executor';
 import type { ServerMeter } from './meter';
 import type { Outcome } from './outcomes';
+import type { WaitedOptions } from './timed';
 
 /** Deadlines that are not a time: not set yet, and never. */
 const UNSET = -1;
@@ -67,8 +67,9 @@ export class Call<R> {
     return (this.#marks & mark) !== 0;
   }
 
-  mark(mark: Mark): void {
-    this.#marks |= mark;
+  /** @param marks bits of {@link Mark}, the number of chances among them */
+  mark(marks: number): void {
+    this.#marks |= marks;
   }
 
   markAnswered(): void {
@@ -222,13 +223,16 @@ export interface Carrier {
 }
 
 /** Begins a call, as every call to a server does: makes its promise and hands it to `carrier`. */
-export function startCall<R>(carrier: Carrier, command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
+export function startCall<R>(carrier: Carrier, command: Command<R>, options: WaitedOptions | undefined): Promise<R> {
   return new Promise<R>((resolve) => {
     const call = new Call(command, resolve);
     if (options !== undefined) {
-      const { deadline, signal, trace } = options;
+      const { begun, deadline, signal, trace } = options;
       if (trace !== undefined) trace.server = carrier.meter.server;
-      if (deadline !== undefined) call.deadline = deadline;
+      if (begun !== undefined) {
+        call.begin(begun.deadline, begun.stallsBefore);
+        call.mark(begun.chances << CHANCES);
+      } else if (deadline !== undefined) call.deadline = deadline;
       if (signal !== undefined) call.follow(signal, carrier);
     }
     carrier.add(call as Call<unknown>);

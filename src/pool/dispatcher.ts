@@ -3,7 +3,8 @@ import type { Call, Carrier } from '../client/call';
 import type { Connection } from '../client/connection';
 import type { ServerMeter } from '../client/meter';
 import { poolWaits, timeouts } from '../client/observe';
-import { OneDeadline, type DeadlineKeeper, type Timed, type Verdict } from '../client/wire/call-deadlines';
+import type { Timed } from '../client/timed';
+import { OneDeadline, type DeadlineKeeper, type Verdict } from '../client/wire/call-deadlines';
 import type { SilentConnections } from '../client/wire/silent';
 import type { Gathering } from '../client/wire/wire';
 import { nextTick, type Clock, type Timer } from '../runtime/clock';
@@ -294,8 +295,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
   }
 
   #batchOf(calls: Call<unknown>[], since: number): Batch {
-    const { acquireTimeout } = this.#settings;
-    const until = new OneDeadline(acquireTimeout === 0 ? Infinity : since + acquireTimeout, this.#deadlines.stallsBefore);
+    const { acquireTimeout, clock } = this.#settings;
+    const until = new OneDeadline(clock, acquireTimeout);
     this.#deadlines.watch(until.deadline, since);
     return { calls, since, until };
   }

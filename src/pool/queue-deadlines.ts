@@ -1,4 +1,5 @@
-import { CallDeadlines, type Timed } from '../client/wire/call-deadlines';
+import type { Timed } from '../client/timed';
+import { CallDeadlines } from '../client/wire/call-deadlines';
 import { STALL } from '../runtime/stall';
 
 /** The deadlines of calls that wait for a connection of a pool: before one gets its connection it is asked whether it is too late. */
@@ -14,11 +15,10 @@ export class QueueDeadlines extends CallDeadlines {
     // Stalls only add to it.
     if (timed.deadline > now) return false;
     const verdict = this.verdict(now);
-    const due = verdict.dueAt(timed);
-    if (due > now) return false;
+    if (!verdict.isDue(timed)) return false;
     // A stall that has just ended may have been longer than what is added for it.
-    const stall = Math.max(now - due, this.stalls.endedAt(now));
-    if (stall > STALL) this.giveChance(timed, now, stall);
+    const { from, to } = this.stalls;
+    this.catchUp(timed, now, now >= to && now - to <= STALL ? to - from : 0);
     return verdict.isDue(timed);
   }
 }

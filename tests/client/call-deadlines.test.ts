@@ -1,6 +1,7 @@
 import { Call } from '../../src/client/call';
 import { VersionCommand } from '../../src/client/commands/admin';
-import { fairTimeout, type Timed, type Verdict } from '../../src/client/wire/call-deadlines';
+import type { Timed } from '../../src/client/timed';
+import { fairTimeout, OneDeadline, type Verdict } from '../../src/client/wire/call-deadlines';
 import { QueueDeadlines } from '../../src/pool/queue-deadlines';
 import { SimulatedClock } from '../support/simulated-clock';
 import { turns, VirtualClock } from '../support/virtual-clock';
@@ -66,7 +67,7 @@ class Silence {
 
 it('deadlines keep no process alive: what is awaited has a connection that does', () => {
   const clock = new SimulatedClock();
-  fairTimeout(clock, 1000, 1000, () => undefined);
+  fairTimeout(clock, new OneDeadline(clock, 1000), 1000, () => undefined);
   expect([clock.timers, clock.held]).toEqual([1, 0]);
 });
 
@@ -115,6 +116,16 @@ describe('a call that is not answered', () => {
     taker.take(waiting);
     await pool.clock.advance(1000);
     expect([taker.when(waiting), other.when(call)]).toEqual([300, 450]);
+  });
+
+  it('is given a chance when it came due in a stall, and another connection takes it over before the timer has fired', async () => {
+    const [first, taker] = Silence.inOneProcess(200);
+    const call = first.call();
+    first.clock.jump(260);
+    first.deadlines.close();
+    taker.take(call);
+    await taker.clock.advance(1000);
+    expect(taker.when(call)).toBe(320);
   });
 
   it('is given 200 ms for a longer one', async () => {
@@ -232,8 +243,8 @@ describe('a call that is not answered', () => {
 it('one deadline of something else follows the same rule', async () => {
   const clock = new VirtualClock();
   const rung: number[] = [];
-  fairTimeout(clock, 100, 100, () => { rung.push(clock.now()); });
-  fairTimeout(clock, 50, 100, () => { rung.push(-1); }).close();
+  fairTimeout(clock, new OneDeadline(clock, 100), 100, () => { rung.push(clock.now()); });
+  fairTimeout(clock, new OneDeadline(clock, 50), 100, () => { rung.push(-1); }).close();
   clock.jump(140);
   await clock.advance(39);
   expect(rung).toEqual([]);

@@ -8,6 +8,7 @@ import { CHANNELS, HashClient, ManualClock, MemcacheNoServersError, type Cluster
 import { MemcachedServer } from '../../src/server';
 import { failure, illegal, rejection } from '../support/contract';
 import { CompiledProgram } from '../support/program';
+import { ScriptedServer } from '../support/scripted-server';
 import { SeededRandom } from '../support/seeded-random';
 import { turns, VirtualClock } from '../support/virtual-clock';
 
@@ -198,6 +199,21 @@ it('a call waits for the list no longer than it may', async () => {
   await turns();
   await client.close();
   expect(await closing).toMatchObject({ code: 'MEMCACHE_NO_SERVERS' });
+});
+
+it('a call that has waited for the list while the process stood still has what that gives it at the server, too', async () => {
+  const silent = await ScriptedServer.start((connection) => connection.closed);
+  const { client, source, clock } = makeClient();
+  const call = failure(client.get('k')).then((error) => [error.code, clock.now()]);
+  await turns();
+  // Its time is over in a stall: it has as much time again as that took.
+  clock.jump(1100);
+  await clock.advance(1);
+  source.give([silent.address]);
+  await clock.advance(1000);
+  expect(await call).toEqual(['MEMCACHE_TIMEOUT', 1200]);
+  await client.close();
+  await silent.close();
 });
 
 it('trouble with a server makes it look again, though not more often than once a second', async () => {

@@ -14,25 +14,15 @@ import type { Clock, Timer } from '../../runtime/clock';
 import { AFTER_STALL, MAX_STALL, STALL } from '../../runtime/stall';
 import { withoutStacks } from '../../runtime/without-stacks';
 import type { Call } from '../call';
+import type { Timed } from '../timed';
 
 const MAX_CHANCES = 2;
-
-/** What has a deadline. */
-export interface Timed {
-  /** When its time-out is over, stalls not counted: on the monotonic clock, in milliseconds; `Infinity` for never. */
-  readonly deadline: number;
-  /** {@link Stalls.total} when it began. */
-  readonly stallsBefore: number;
-  /** How many chances it was given. Nothing is added to the deadline of one. */
-  readonly chances: number;
-  giveChance(deadline: number): void;
-}
 
 /** Keeps account of how long the event loop stood still, as far as anybody noticed. */
 class Stalls {
   /** The last stall. */
-  #from = -Infinity;
-  #to = -Infinity;
+  from = -Infinity;
+  to = -Infinity;
   #counted = 0;
   #total = 0;
 
@@ -45,22 +35,16 @@ class Stalls {
     return this.#total - this.#counted;
   }
 
-  /** How long the stall was that has ended by now, or hardly before; 0 if none has. */
-  endedAt(now: number): number {
-    const ago = now - this.#to;
-    return ago >= 0 && ago <= STALL ? this.#to - this.#from : 0;
-  }
-
   /** Takes note that the event loop did not turn between two times; how long the whole stall is that this was a part of. */
   note(from: number, to: number): number {
     // A clock that goes back is another clock: somebody fakes the time.
-    const another = from > this.#to || to < this.#to;
+    const another = from > this.to || to < this.to;
     if (another) {
-      this.#from = from;
+      this.from = from;
       this.#counted = 0;
     }
-    this.#to = to;
-    const length = to - this.#from;
+    this.to = to;
+    const length = to - this.from;
     const counted = length > STALL ? Math.ceil(Math.min(length, MAX_STALL)) : 0;
     if (counted > this.#counted) {
       this.#total += counted - this.#counted;
@@ -127,13 +111,8 @@ export class Deadlines {
   constructor(clock: Clock, timeout: number, keeper: DeadlineKeeper) {
     this.clock = clock;
     this.stalls = stallsOf(clock);
-    this.#mostStalls = timeout === 0 ? MAX_STALL : timeout;
+    this.#mostStalls = timeout || MAX_STALL;
     this.#keeper = keeper;
-  }
-
-  /** {@link Timed.stallsBefore} of something that begins now. */
-  get stallsBefore(): number {
-    return this.stalls.total;
   }
 
   /** Makes sure that the timer fires by `deadline`; at once if that has passed, as it may have where only stalls make something not due yet. */
@@ -149,16 +128,12 @@ export class Deadlines {
 
   /** Timers that were exchanged for others may never fire, and their time is another: the next deadline sets a new one. */
   protected dropLostTimer(): void {
-    if (!this.#timer?.isLost) return;
-    this.#timer.close();
-    this.#timer = undefined;
-    this.due = Infinity;
+    if (this.#timer?.isLost) this.#set(Infinity, 0);
   }
 
   #set(due: number, now: number): void {
     if (this.#closed) return;
     this.#timer?.close();
-    this.#timer = undefined;
     this.due = due;
     if (due === Infinity) return;
     // Whole milliseconds, so that what is due after 200 ms is so when a test has let 200 ms pass.
@@ -195,6 +170,16 @@ export class Deadlines {
 
   protected verdict(time: number): Verdict {
     return new Verdict(time, this.stalls.total, this.#mostStalls);
+  }
+
+  /**
+   * Gives a chance to what came due in a stall, where its timer has not fired yet: it goes on elsewhere before that.
+   *
+   * @param stall the length of one that has just ended, in milliseconds
+   */
+  protected catchUp(timed: Timed, now: number, stall = 0): void {
+    const late = Math.max(stall, now - this.verdict(now).dueAt(timed));
+    if (late > STALL) this.giveChance(timed, now, late);
   }
 
   protected giveChance(timed: Timed, now: number, stall: number): void {
@@ -239,6 +224,7 @@ export class CallDeadlines extends Deadlines {
   /** Starts the call's time, unless it has begun elsewhere, and keeps its deadline. */
   begin(call: Call<unknown>): void {
     if (!call.begun) this.#start(call);
+    else if (call.deadline < this.#now) this.catchUp(call, this.#now);
     this.watch(call.deadline, this.#now);
   }
 
@@ -265,12 +251,15 @@ export class CallDeadlines extends Deadlines {
 }
 
 /**
+<<<<<<< HEAD
  * Calls back at `deadline`, unless the returned timer is closed first; in a busy process later, by the rules above.
+=======
+ * Calls back when `timed` is due, unless the returned timer is closed first.
+>>>>>>> field
  *
  * @param timeout in milliseconds, 0 = no limit: the most that stalls may add
  */
-export function fairTimeout(clock: Clock, deadline: number, timeout: number, callback: () => void): { close(): void } {
-  const timed = new OneDeadline(deadline);
+export function fairTimeout(clock: Clock, timed: Timed, timeout: number, callback: () => void): { close(): void } {
   const deadlines = new Deadlines(clock, timeout, {
     timed: () => [timed],
     judge: (verdict) => {
@@ -279,20 +268,20 @@ export function fairTimeout(clock: Clock, deadline: number, timeout: number, cal
       return Infinity;
     },
   });
-  timed.stallsBefore = deadlines.stallsBefore;
-  deadlines.watch(deadline);
+  deadlines.watch(timed.deadline);
   return deadlines;
 }
 
-/** The deadline of something that is no call. */
+/** The deadline of something that is no call, or none yet, and begins now. */
 export class OneDeadline implements Timed {
   deadline: number;
-  stallsBefore: number;
+  readonly stallsBefore: number;
   chances = 0;
 
-  constructor(deadline: number, stallsBefore = 0) {
+  /** @param timeout in milliseconds, 0 = no limit */
+  constructor(clock: Clock, timeout: number, deadline = clock.now() + (timeout || Infinity)) {
     this.deadline = deadline;
-    this.stallsBefore = stallsBefore;
+    this.stallsBefore = stallsOf(clock).total;
   }
 
   giveChance(deadline: number): void {

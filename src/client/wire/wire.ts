@@ -17,8 +17,9 @@ import type { Call, Carrier } from '../call';
 import { CallQueue } from './call-queue';
 import type { ConnectionSettings } from '../client-options';
 import type { ServerMeter } from '../meter';
+import type { Timed } from '../timed';
 import { batches, connectionsClosed, connectionsReady, connects, observed, timeouts, type ConnectMessage } from '../observe';
-import { CallDeadlines, fairTimeout, type DeadlineKeeper, type Timed, type Verdict } from './call-deadlines';
+import { CallDeadlines, fairTimeout, OneDeadline, type DeadlineKeeper, type Verdict } from './call-deadlines';
 import { dial, NO_TRANSPORT } from './dial';
 import { Handshake } from './handshake';
 import { Inbox, RepeatSeparately, SpoilingReply, unasked } from './inbox';
@@ -195,11 +196,9 @@ export class Wire implements Carrier, DeadlineKeeper {
 
   #connect(): Transport {
     const { clock, connectTimeout } = this.#settings;
-    if (connectTimeout > 0) {
-      this.#connectTimer = fairTimeout(clock, clock.now() + connectTimeout, connectTimeout, () => {
-        if (this.#state !== State.Ready) this.#cannotConnect(`no connection within ${connectTimeout} ms`);
-      });
-    }
+    this.#connectTimer = fairTimeout(clock, new OneDeadline(clock, connectTimeout), connectTimeout, () => {
+      if (this.#state !== State.Ready) this.#cannotConnect(`no connection within ${connectTimeout} ms`);
+    });
     return dial(this.#settings, {
       onOpen: () => { this.#onOpen(); },
       onData: (buffer, length) => { this.#onData(buffer, length); },

@@ -1,7 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { MemcacheError, MemcacheIllegalInputError, MemcacheNoServersError, MemcacheTimeoutError } from '../../errors';
 import type { Command } from '../../client/command';
-import { fairTimeout } from '../../client/wire/call-deadlines';
+import type { Timed, WaitedOptions } from '../../client/timed';
+import { fairTimeout, OneDeadline } from '../../client/wire/call-deadlines';
 import { onAbort, rejected } from '../../client/abort';
 import type { ExecuteOptions, Executor, Monitor } from '../../client/executor';
 import { timeouts } from '../../client/observe';
@@ -102,12 +103,13 @@ export class ClusterFollower implements Executor {
   async #whenKnown<R>(following: Following, command: Command<R>, options: ExecuteOptions = {}): Promise<R> {
     if (following.hasNone) throw notKnown(following.failure, command.verb);
     const { clock, timeout } = this.#settings;
-    const deadline = options.deadline ?? (timeout === 0 ? Infinity : clock.now() + timeout);
-    await this.#untilKnown(following, command, deadline, options.signal);
-    return this.#router.execute(command, { ...options, deadline });
+    const begun = new OneDeadline(clock, timeout, options.deadline);
+    await this.#untilKnown(following, command, begun, options.signal);
+    const waited: WaitedOptions = { ...options, begun };
+    return this.#router.execute(command, waited);
   }
 
-  #untilKnown(following: Following, { verb: command }: Command<unknown>, deadline: number, signal?: AbortSignal): Promise<void> {
+  #untilKnown(following: Following, { verb: command }: Command<unknown>, begun: Timed, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return rejected(signal.reason);
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown): void => {
@@ -127,7 +129,7 @@ export class ClusterFollower implements Executor {
         const { failure } = following;
         settle(failure === undefined ? this.#late(following, command) : notKnown(failure, command));
       };
-      const timer = fairTimeout(this.#settings.clock, deadline, this.#settings.timeout, onLate);
+      const timer = fairTimeout(this.#settings.clock, begun, this.#settings.timeout, onLate);
       const forget = following.whenKnown((failure) => {
         settle(failure && notKnown(failure, command));
       });
