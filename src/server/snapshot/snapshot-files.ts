@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, lstat, open, readdir, readlink, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { link, lstat, open, readdir, readlink, realpath, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /** Only the owner may read what clients have stored. */
@@ -57,12 +57,15 @@ export class SnapshotFiles {
       } finally {
         await file.close();
       }
-      if (again && (await stat(unfinished).catch(unlessMissing)) === undefined) {
+      await this.#keepPresent(`${unfinished}-older`);
+      try {
+        await rename(unfinished, this.path);
+      } catch (error) {
+        unlessMissing(error);
+        if (!again) throw error;
         await this.replace(write, false);
         return;
       }
-      await this.#keepPresent(`${unfinished}-older`);
-      await rename(unfinished, this.path);
       await this.#syncFolder();
     } catch (error) {
       // The first error is the one to report, not that of the clean-up.

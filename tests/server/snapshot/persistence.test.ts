@@ -666,6 +666,34 @@ describe('a start', () => {
     expect(old.log).toEqual([]);
   });
 
+  it.each([
+    ['with', false],
+    ['without', true],
+  ])('does not spoil it either when it starts at the very last step, on a file system %s hard links', async (_, refuses) => {
+    const file = freshFile();
+    const old = await run(file, { interval: 0 });
+    set(old.store, 'k', 'first');
+    await old.persistence.save();
+    set(old.store, 'k', 'second');
+    const link = jest.spyOn(promises, 'link');
+    if (refuses) link.mockRejectedValue(Object.assign(new Error('EPERM'), { code: 'EPERM' }));
+    const renameNow = promises.rename;
+    let starts = 0;
+    const rename = jest.spyOn(promises, 'rename').mockImplementation(async (from, to) => {
+      if (to === file && starts++ === 0) await run(file, { interval: 0 });
+      return renameNow(from, to);
+    });
+    try {
+      await old.persistence.save();
+    } finally {
+      for (const spy of [link, rename]) spy.mockRestore();
+    }
+    expect(suffixes(file)).toEqual(['', '.1']);
+    expect((await run(file)).store.find('k')?.value).toBe('second');
+    expect((await run(`${file}.1`)).store.find('k')?.value).toBe('first');
+    expect([starts, old.log]).toEqual([2, []]);
+  });
+
   it('does not spoil it either where both have the same process id, as the first process of each container has', async () => {
     const file = freshFile();
     const unfinished = (): string[] => suffixes(file).filter((suffix) => suffix.startsWith('.tmp-'));
