@@ -1,13 +1,12 @@
 import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { option, settingsOf, type OptionTable } from '../options/option';
-import { isObject } from '../options/rule';
 import { AskedEntries } from './next-asked';
 import { decode, encode, type IncrementalEntry } from './next-entry';
-import { Pieces } from './pieces';
-import { checkClient, checkRoom, clockOf, objectOf, type AdapterClient } from './adapter-client';
+import { checkClient, checkRoom, clockOf, type AdapterClient } from './adapter-client';
 import { FAILURES, orElse, type Failures } from './failures';
 import { WORD } from './key-words';
-import { LIFETIME, secondsOf } from './lifetimes';
+import { LIFETIME } from './lifetimes';
+import { NOT_FOUND, TaggedEntries } from './tagged-entries';
 import { Tags, type Durations } from './tags';
 
 export type { AdapterClient, Durations, Failures, IncrementalEntry };
@@ -47,40 +46,6 @@ interface Context {
   readonly tags?: readonly string[] | undefined;
   readonly softTags?: readonly string[] | undefined;
   readonly cacheControl?: { readonly revalidate?: unknown; readonly expire?: number | undefined } | undefined;
-}
-
-/** The stored form of an entry of either kind. */
-interface Stored {
-  readonly time: number;
-  /** When it was made, as its tags count; `time` unless given. */
-  readonly made?: number;
-  readonly tags: readonly string[];
-  readonly entry: object;
-}
-
-/** What a read has found, and the last revalidation of the tags, as {@link Tags} count. */
-interface Answer<E> {
-  readonly since: number;
-  readonly found?: { readonly entry: E; readonly time: number; readonly stale: boolean };
-}
-
-const NOTHING: Answer<never> = { since: 0 };
-
-function madeAt({ time, made = time }: Stored): number {
-  return made;
-}
-
-function isStored(value: object): value is Stored {
-  return 'time' in value && isTime(value.time) && (!('made' in value) || isTime(value.made)) && 'tags' in value && isStrings(value.tags) && 'entry' in value && isObject(value.entry);
-}
-
-/** Also: to which one can be added. */
-function isTime(value: unknown): boolean {
-  return typeof value === 'number' && value <= Number.MAX_SAFE_INTEGER;
-}
-
-function isStrings(value: unknown): boolean {
-  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 /** What `use cache` keeps, out of its stored form. @throws TypeError for what is none */
@@ -124,36 +89,17 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
   const { prefix, ttl, failures } = settingsOf(NEXT_OPTIONS, options);
   const clock = clockOf(client);
   checkRoom(client, `${prefix}e:`);
-  const items = new Pieces(client, `${prefix}e:`);
   const allTags = new Tags(client, `${prefix}t:`);
+  const entries = new TaggedEntries(client, `${prefix}e:`, allTags);
   /** Writes of this process that are under way: reads of the same key wait for them. */
   const pending = new Map<string, Promise<void>>();
-
-  async function write(key: string, stored: Stored, seconds: number): Promise<void> {
-    await allTags.make(stored.tags, madeAt(stored));
-    await items.write(key, JSON.stringify(stored), seconds <= 0 ? 0 : secondsOf(seconds * 1000));
-  }
-
-  async function read<E>(key: string, tags: readonly string[], open: (stored: object) => E): Promise<Answer<E>> {
-    const found = objectOf(await items.read(key));
-    const stored = found !== undefined && isStored(found) ? found : undefined;
-    // Also on a miss: tags that are created now are older than the entry that will be made.
-    const { state, since } = await allTags.freshness([...(stored?.tags ?? []), ...tags], stored === undefined ? 0 : madeAt(stored));
-    if (stored === undefined || state === 'expired') return { since };
-    try {
-      return { since, found: { entry: open(stored.entry), time: stored.time, stale: state === 'stale' } };
-    } catch {
-      // Somebody else has stored what only looks like an entry.
-      return { since };
-    }
-  }
 
   return class implements IncrementalCacheHandler {
     /** What this instance was asked for: Next.js makes one for each request. */
     readonly #asked = new AskedEntries(clock);
 
     async get(key: string, { tags = [], softTags = [] }: Context = {}): Promise<IncrementalEntry | null> {
-      const { since, found } = await orElse(failures, read(`i:${key}`, [...tags, ...softTags], decode), NOTHING);
+      const { since, found } = await orElse(failures, entries.read(`i:${key}`, [...tags, ...softTags], decode), NOT_FOUND);
       this.#asked.note(key, since, found?.stale === false);
       // -1 is a page that must be made anew before it is served, and a fetch that is stale.
       return found === undefined ? null : { ...found.entry, lastModified: found.stale ? -1 : found.time };
@@ -165,7 +111,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
       const all = typeof ofPage === 'string' ? [...tags, ...ofPage.split(',').filter(Boolean)] : tags;
       const { time, made } = this.#asked.take(key);
       const stored = { time, made, tags: all, entry: encode(value, cacheControl) };
-      await orElse(failures, write(`i:${key}`, stored, cacheControl?.expire ?? ttl / 1000), undefined);
+      await orElse(failures, entries.write(`i:${key}`, stored, cacheControl?.expire ?? ttl / 1000), undefined);
     }
 
     revalidateTag(tags: string | readonly string[], durations?: Durations): Promise<void> {
@@ -177,7 +123,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
 
     static async get(key: string, softTags: readonly string[] = []): Promise<UseCacheEntry | undefined> {
       await pending.get(key)?.catch(() => undefined);
-      const { found } = await orElse(failures, read(`u:${key}`, softTags, openUseCache), NOTHING);
+      const { found } = await orElse(failures, entries.read(`u:${key}`, softTags, openUseCache), NOT_FOUND);
       return found && { ...found.entry, ...(found.stale && { revalidate: -1 }) };
     }
 
@@ -189,7 +135,7 @@ export function createCacheHandler(client: AdapterClient, options: CacheHandlerO
         const bytes = await new Response(value).arrayBuffer().catch(() => undefined);
         if (bytes === undefined) return;
         const stored = { time: entry.timestamp, tags: entry.tags, entry: { ...entry, bytes: Buffer.from(bytes).toString('base64') } };
-        await orElse(failures, write(`u:${key}`, stored, entry.expire), undefined);
+        await orElse(failures, entries.write(`u:${key}`, stored, entry.expire), undefined);
       })();
       pending.set(key, work);
       await work.finally(() => {
