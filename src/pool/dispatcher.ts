@@ -288,8 +288,8 @@ export class Dispatcher implements Carrier, DeadlineKeeper, Borrower {
     nextTick(() => {
       if (batch === this.#current) this.#current = undefined;
       this.#deadlines.look();
-      if (this.#settings.gathering === undefined) this.#borrow();
-      else this.#borrowInTime();
+      if (this.#settings.gathering) this.#borrowInTime();
+      else this.#borrow();
     });
     return batch;
   }

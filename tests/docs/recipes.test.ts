@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compileFunction } from 'node:vm';
-import { Worker } from 'node:worker_threads';
 import { Linter } from 'eslint';
 import * as ts from 'typescript';
 import { Client, HashClient, type CacheValue } from '../../src';
@@ -10,6 +9,7 @@ import { MemcachedServer } from '../../src/server';
 import { rejection } from '../support/contract';
 import { failure } from '../support/rejection';
 import { describeWithMemcached } from '../support/describe';
+import { FreezingRelay } from '../support/freezing-relay';
 import { freePort, startMemcached } from '../support/memcached';
 
 const recipes = readFileSync(join(__dirname, '../../docs/recipes.md'), 'utf8');
@@ -151,55 +151,16 @@ it('the rate limit lets everybody pass when the cache is down', async () => {
   await down.close();
 });
 
-/** A way to a server that a frozen process loses: a thread of its own ends the connections while this one stands still. */
-class FreezingRelay {
-  readonly #thawed = new Int32Array(new SharedArrayBuffer(4));
-  readonly #thread: Worker;
-  readonly port: Promise<number>;
-
-  constructor(server: number) {
-    this.#thread = new Worker(RELAY, { eval: true, workerData: { server, thawed: this.#thawed } });
-    this.port = new Promise((resolve, reject) => this.#thread.once('message', resolve).once('error', reject));
-  }
-
-  freeze(): void {
-    Atomics.store(this.#thawed, 0, 0);
-    this.#thread.postMessage('end them');
-    Atomics.wait(this.#thawed, 0, 0);
-  }
-
-  async close(): Promise<void> {
-    await this.#thread.terminate();
-  }
-}
-
-const RELAY = `
-const net = require('node:net');
-const { parentPort, workerData: { server, thawed } } = require('node:worker_threads');
-const sockets = new Set();
-const relay = net.createServer((socket) => {
-  sockets.add(socket);
-  const there = net.connect(server, '127.0.0.1');
-  for (const [from, to] of [[socket, there], [there, socket]]) from.on('error', () => {}).on('close', () => to.destroy()).pipe(to);
-});
-relay.listen(0, '127.0.0.1', () => parentPort.postMessage(relay.address().port));
-parentPort.on('message', () => {
-  for (const socket of sockets) socket.destroy();
-  sockets.clear();
-  Atomics.store(thawed, 0, 1);
-  Atomics.notify(thawed, 0);
-});`;
-
 it('a handler that closes its client loses no call to a freeze; one that does not, does', async () => {
   const server = await MemcachedServer.start();
-  const relay = new FreezingRelay(server.port);
-  const client = new HashClient([`127.0.0.1:${await relay.port}`], { retryTimeout: 60_000 });
+  const relay = await FreezingRelay.start(server.port);
+  const client = new HashClient([relay.address], { retryTimeout: 60_000 });
   await client.set('user:1', 'Ada');
   relay.freeze();
   expect((await failure(client.get('user:1'))).code).toBe('MEMCACHE_UNEXPECTED_CLOSE');
   expect((await failure(client.get('user:1'))).code).toBe('MEMCACHE_CONNECT');
 
-  const closed = new HashClient([`127.0.0.1:${await relay.port}`]);
+  const closed = new HashClient([relay.address]);
   const handler = recipe<(event: { id: string }) => Promise<unknown>>('handler', { client: closed });
   for (let i = 0; i < 3; i++) {
     expect(await handler({ id: '1' })).toBe('Ada');

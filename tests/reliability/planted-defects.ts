@@ -206,9 +206,17 @@ export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
     name: 'an idle connection is written to without looking what came meanwhile',
     rule: 'L7',
     file: 'client/wire/wire.ts',
-    find: 'const idle = written === 0 && now - this.#lastFlush > IDLE;',
+    find: 'const idle = !written && now - this.#lastFlush > IDLE;',
     replace: 'const idle = false;',
     caughtBy: [MISBEHAVING, 'a server that misbehaves a goodbye that nobody has read'],
+  },
+  {
+    name: 'a connection that has ended is written to until it is closed',
+    rule: 'L7',
+    file: 'client/wire/transport.ts',
+    find: 'return this.#socket.destroyed ? Infinity : this.#socket.writableLength;',
+    replace: 'return this.#socket.writableLength;',
+    caughtBy: ['client/frozen-process.test.ts', 'Client reads a goodbye before it writes to a connection that was unused for a second: while sockets are read'],
   },
   {
     name: 'the CR LF behind a value is not looked at',

@@ -120,11 +120,11 @@ function serverName({ endpoint }: ServerAddress): string | undefined {
 
 class SocketTransport implements Transport {
   readonly #socket: net.Socket;
-  #cause: Error | undefined;
 
   constructor(socket: net.Socket, address: ServerAddress, options: TransportOptions, handler: TransportHandler) {
     this.#socket = socket;
     let isOpen = false;
+    let cause: Error | undefined;
     socket.setNoDelay(options.noDelay);
     if (options.keepAlive !== undefined) socket.setKeepAlive(true, options.keepAlive);
     socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => {
@@ -136,7 +136,7 @@ class SocketTransport implements Transport {
     });
     // A FIN in the middle of a reply raises no error, only 'end' and 'close': everything is settled on 'close'.
     socket.on('error', (error) => {
-      this.#cause = error;
+      cause = error;
     });
     // After its FIN a server answers nothing more; what we still had to write is of no use.
     socket.once('end', () => {
@@ -144,7 +144,7 @@ class SocketTransport implements Transport {
     });
     socket.once('close', () => {
       if (!isOpen) inVain.add(address);
-      handler.onClose(this.#cause);
+      handler.onClose(cause);
     });
   }
 
@@ -162,7 +162,8 @@ class SocketTransport implements Transport {
   }
 
   get backlog(): number {
-    return this.#socket.writableLength;
+    // It is destroyed some turns of the event loop before it is closed: what is not written by then goes over another connection.
+    return this.#socket.destroyed ? Infinity : this.#socket.writableLength;
   }
 
   destroy(drops?: boolean): void {

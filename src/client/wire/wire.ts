@@ -197,7 +197,7 @@ export class Wire implements Carrier, DeadlineKeeper {
   #connect(): Transport {
     const { clock, connectTimeout } = this.#settings;
     this.#connectTimer = fairTimeout(clock, new OneDeadline(clock, connectTimeout), connectTimeout, () => {
-      if (this.#state !== State.Ready) this.#cannotConnect(`no connection within ${connectTimeout} ms`);
+      this.#cannotConnect(`no connection within ${connectTimeout} ms`);
     });
     return dial(this.#settings, {
       onOpen: () => { this.#onOpen(); },
@@ -274,12 +274,18 @@ export class Wire implements Carrier, DeadlineKeeper {
       this.#flushScheduled = false;
       return;
     }
-    const idle = written === 0 && now - this.#lastFlush > IDLE;
+    const idle = !written && now - this.#lastFlush > IDLE;
     this.#lastFlush = now;
-    if ((idle || gathering !== undefined) && this.#state === State.Ready) {
+    // What is asked for while sockets are read comes after the last look at this one: hence a whole turn.
+    this.#flushAfter(idle ? 2 : gathering ? 1 : 0);
+  }
+
+  /** @param turns of the event loop, ended by the look at the sockets */
+  #flushAfter(turns: number): void {
+    if (turns > 0 && this.#state === State.Ready) {
       this.#settings.clock.setImmediate(() => {
         this.#deadlines.look();
-        this.#flush();
+        this.#flushAfter(turns - 1);
       });
     } else {
       this.#flush();
