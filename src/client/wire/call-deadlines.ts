@@ -251,11 +251,7 @@ export class CallDeadlines extends Deadlines {
 }
 
 /**
-<<<<<<< HEAD
- * Calls back at `deadline`, unless the returned timer is closed first; in a busy process later, by the rules above.
-=======
  * Calls back when `timed` is due, unless the returned timer is closed first.
->>>>>>> field
  *
  * @param timeout in milliseconds, 0 = no limit: the most that stalls may add
  */
