@@ -70,7 +70,7 @@ function foreseeValue(frame: Frame, buffer: Buffer, start: number, end: number, 
   // `VALUE k 0 0\r\n` is the shortest.
   if (keyEnd + 6 > end || buffer[start] !== Ascii.V || buffer[start + 2] !== Ascii.L || buffer[keyEnd] !== Ascii.Space || buffer[start + 5] !== Ascii.Space) return NO_BLOCK;
   if (buffer[start + 1] !== Ascii.A || buffer[start + 3] !== Ascii.U || buffer[start + 4] !== Ascii.E) return NO_BLOCK;
-  for (let i = 0; i < key.length; i++) if (buffer[keyStart + i] !== key.charCodeAt(i)) return NO_BLOCK;
+  if (!isText(buffer, keyStart, keyEnd, key)) return NO_BLOCK;
   let at = keyEnd + 1;
   let flags = 0;
   let digit: number;

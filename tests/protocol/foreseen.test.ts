@@ -55,6 +55,14 @@ describe('a value that was foreseen', () => {
     }
   });
 
+  // Short keys are compared otherwise than long ones.
+  it.each([1, 2, 31, 32, 33, 34, 100, 250])('is for a key of %i bytes only if each of them is right', (length) => {
+    const key = 'k\xe9y-'.repeat(63).slice(0, length);
+    const isMine = (stored: string): unknown => (read([`VALUE ${stored} 0 1 1\r\nx\r\n`], key, true)[0] as unknown[])[4];
+    for (let at = 0; at < length; at++) expect(isMine(`${key.slice(0, at)}~${key.slice(at + 1)}`)).toBe(false);
+    expect(isMine(key)).toBe(true);
+  });
+
   it('and so is whatever may come', () => {
     const part = fc.oneof(
       fc.constantFrom(...VALUES),
