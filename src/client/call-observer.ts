@@ -40,9 +40,7 @@ export class CallObserver {
 
   /** Passes the call to the executor, observed. */
   execute<R>(command: Command<R>, options: ExecuteOptions | undefined): Promise<R> {
-    // Somebody listens, if it is not for `callerStack` that this call is observed.
-    const isHeard = !this.#callerStack || commands.heard;
-    const isPublished = isHeard && (this.#sample === 1 || systemRandom() < this.#sample);
+    const isPublished = commands.heard && (this.#sample === 1 || systemRandom() < this.#sample);
     const result = isPublished ? this.#publish(command, options) : this.#executor.execute(command, options);
     return this.#callerStack ? withCaller(result) : result;
   }
@@ -110,8 +108,7 @@ function failed(this: PublishedCall<unknown>, error: unknown): never {
 }
 
 function describe<R>(command: Command<R>, result: R, message: CommandMessage): void {
-  seen.outcome = undefined;
-  seen.hits = undefined;
+  seen.outcome = seen.hits = undefined;
   if (command.noreply) seen.outcome = 'ok';
   else command.tally(result, seen);
   if (message.keyCount <= 1) message.outcome = seen.outcome;
@@ -143,13 +140,12 @@ async function withCaller<R>(result: Promise<R>): Promise<R> {
     if (!(error instanceof MemcacheError)) throw error;
     // The first line is the message; the next two are frames of this class and of the client.
     const frames = String(here.stack).split('\n').slice(3);
+    const known = placed.get(error);
+    const stack = known ?? error.stack;
     let own = error;
-    let stack = error.stack;
-    if (placed.has(error)) {
-      stack = placed.get(error);
-      // A copy, where another call that was made elsewhere has failed with the same error. What other calls were given would not be in it.
-      if (!(error instanceof MemcachePartialError)) own = Object.create(Object.getPrototypeOf(error) as object, Object.getOwnPropertyDescriptors(error)) as MemcacheError;
-    }
+    // A copy, where another call that was made elsewhere has failed with the same error. What other calls were given would not be in it.
+    // It is made by `Error`, since from Node 26 on nothing else has a stack that can be set.
+    if (known !== undefined && !(error instanceof MemcachePartialError)) own = Object.setPrototypeOf(Object.assign(new Error(error.message, error), error), Object.getPrototypeOf(error) as object) as MemcacheError;
     placed.set(own, stack);
     own.stack = [stack, '    --- the call ---', ...frames].join('\n');
     throw own;

@@ -310,8 +310,7 @@ export class Traces<Name extends keyof ChannelMessages> {
    * caller must call {@link finish} once.
    */
   begin<T, A>(message: ChannelMessages[Name], run: (argument: A) => T, argument: A): T {
-    const { end } = this.#channels;
-    const start: Channel & KnowsStores = this.#channels.start;
+    const { start, end }: { readonly start: Channel & KnowsStores; readonly end: Channel } = this.#channels;
     if (start._stores?.size !== 0) return start.runStores(message, runAndEnd<T, A>, undefined, run, argument, end, message);
     start.publish(message);
     return runAndEnd(run, argument, end, message);

@@ -1,7 +1,7 @@
 /** The name of the value's class, for a message. */
 export function nameOf(value: object): string {
   const { constructor } = value as { readonly constructor?: unknown };
-  return typeof constructor === 'function' && !['', 'Object'].includes(constructor.name) ? constructor.name : kindOf(value);
+  return typeof constructor === 'function' && !/^(Object|Iterator)?$/.test(constructor.name) ? constructor.name : kindOf(value);
 }
 
 /** The name of the value's built-in class, in whichever realm it was made. */

@@ -187,6 +187,16 @@ const cases = {
         assert.deepEqual([error.name, error.code, error.certainty, error.cause?.code], ['MemcacheConnectError', 'MEMCACHE_CONNECT', 'notSent', 'ECONNREFUSED']);
       }),
     ),
+  'callerStack, where two calls fail with one error': () =>
+    deadAddress().then((dead) =>
+      using(new Client(dead, { callerStack: true }), async (client) => {
+        const calls = [client.get('k'), client.get('l')].map(failure);
+        for (const { stack, name, code, server, certainty, cause } of await Promise.all(calls)) {
+          assert.match(stack, /--- the call ---\n/);
+          assert.deepEqual([name, code, server, certainty, cause?.code], ['MemcacheConnectError', 'MEMCACHE_CONNECT', dead, 'notSent', 'ECONNREFUSED']);
+        }
+      }),
+    ),
   'a time-out': () =>
     withSocketServer(() => {}, (silent) =>
       using(new Client(silent, { timeout: 100 }), async (client) => {

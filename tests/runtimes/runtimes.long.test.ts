@@ -24,7 +24,7 @@ it.each(RUN_TIMES.filter(({ name }) => CHECKED.includes(name)))('every case pass
     return;
   }
   expect(outcome.results.filter(({ passed }) => !passed)).toEqual([]);
-  expect(outcome.results.length).toBe(34);
+  expect(outcome.results.length).toBe(35);
   const refused = outcome.results.filter(({ remark }) => remark !== undefined);
   expect(refused).toEqual(runTime.name.startsWith('Bun') ? [{ name: 'StructuredSerde', passed: true, remark: 'refused by name' }] : []);
 });

@@ -41,13 +41,13 @@ describe('Session', () => {
   it('keeps no value that the store has let go of', async () => {
     const talk = new Talk();
     const values = ['k', 'l'].map((key) => {
-      const line = key === 'k' ? 'set k 0 0 10000' : 'ms l 10000';
-      talk.push(`${line}\r\n${'x'.repeat(5000)}`);
-      talk.push(`${'x'.repeat(5000)}\r\n`);
+      const line = key === 'k' ? 'set k 0 0 100000' : 'ms l 100000';
+      talk.push(`${line}\r\n${'x'.repeat(50_000)}`);
+      talk.push(`${'x'.repeat(50_000)}\r\n`);
       const value = talk.context.store.find(key)?.value;
       return new WeakRef(Buffer.isBuffer(value) ? value.buffer : Buffer.alloc(0).buffer);
     });
-    expect(values.map((value) => (value.deref()?.byteLength ?? 0) > 10_000)).toEqual([true, true]);
+    expect(values.map((value) => (value.deref()?.byteLength ?? 0) > 100_000)).toEqual([true, true]);
     talk.context.store.flushAll();
     setFlagsFromString('--expose-gc');
     const gc = runInNewContext('gc') as () => void;
