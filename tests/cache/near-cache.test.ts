@@ -132,6 +132,25 @@ describe('near cache', () => {
     expect(fleet.count('error-hit')).toBe(1);
   });
 
+  it('staleIfError: with validate it counts from when the value was last confirmed, however long its life is', async () => {
+    const fleet = new Fleet(1, 0, { l1: { admit: 'all', validate: true, staleIfError: 1000 }, expire: 600 });
+    const [process] = fleet.processes;
+    for (let i = 0; i < 3; i++) {
+      await fleet.clock.until(process!.get('k'));
+      await fleet.clock.pass(2000);
+    }
+    await fleet.clock.until(process!.get('k'));
+    expect(process!.cache.stats()['l1-hit']).toBeGreaterThan(0);
+    process!.line.state = 'down';
+    fleet.database.value = () => {
+      throw new Error('the loader failed');
+    };
+    await fleet.clock.pass(900);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    await fleet.clock.pass(200);
+    await expect(fleet.clock.until(process!.get('k'))).rejects.toThrow('the loader failed');
+  });
+
   it('staleIfError: not what this process has invalidated by a tag', async () => {
     const fleet = new Fleet(1, 10, { l1: { admit: 'all', ttl: 100, staleIfError: 60_000 }, tags: ['t'], expire: 600 });
     const { cache, line } = fleet.processes[0]!;
