@@ -10,3 +10,11 @@ it('with ignoreErrors an item counts as unreadable when it was not read twenty t
   expect(failing(20)).toEqual([...not, true]);
   expect(failing(19)).toEqual(not);
 });
+
+it('remembers no more than a thousand such items: it then begins to count anew', () => {
+  const doubts = new Doubts(new EmbeddedClient(undefined, { ignoreErrors: true }));
+  const fails = (key: string): boolean => doubts.isUnreadable(key, doubts.now());
+  for (let times = 1; times < 20; times++) expect(fails('k')).toBe(false);
+  for (let other = 0; other < 1000; other++) expect(fails(`other${other}`)).toBe(false);
+  expect(fails('k')).toBe(false);
+});

@@ -41,6 +41,12 @@ describeOverCaches('KeyvMemcache', (cache) => {
     keys.length = 0;
     expect(await deleted).toBe(true);
     expect(await store.getMany(['a', 'b', 'c', 'd'])).toEqual(['of a', 'of b', undefined, undefined]);
+    // A store that has yet to ask for the generation makes its keys later.
+    const others = ['a', 'b'];
+    const deletedByNew = new KeyvMemcache(cache.client()).deleteMany(others);
+    others.length = 0;
+    expect(await deletedByNew).toBe(true);
+    expect(await store.getMany(['a', 'b'])).toEqual([undefined, undefined]);
   });
 
   it('tells what is there, by the millisecond where Keyv has said it, and stores several at once', async () => {
@@ -298,6 +304,13 @@ it('with a client that ignores errors, too, a generation that cannot be read is 
 
 it('has no iterator: an empty list would be a lie', async () => {
   expect('iterator' in new KeyvMemcache(await deadClient())).toBe(false);
+});
+
+it('what expires in this very millisecond is gone, as Keyv has it', async () => {
+  const clock = new ManualClock();
+  const store = new KeyvMemcache(new EmbeddedClient(undefined, { clock }));
+  for (const [key, left] of [['now', 0], ['next', 1]] as const) await store.set(key, JSON.stringify({ value: 1, expires: clock.time() + left }));
+  expect(await store.hasMany(['now', 'next'])).toEqual([false, true]);
 });
 
 describe('when the cache fails', () => {

@@ -128,6 +128,16 @@ describeOverCaches('createCacheHandler', (cache) => {
     expect([await two.tell('ahead', 4), await one.tell('ahead', 5)]).toEqual(['made 4', 'hit 4']);
   });
 
+  it('what has expired does not come back as stale by a later revalidation after the clock was set back', async () => {
+    let ahead = 3_600_000;
+    const handler = createCacheHandler(cache.client({ clock: { ...systemClock, time: () => systemClock.time() + ahead } }));
+    await handler.set('set back', entryOf('outdated', ['set back'], { timestamp: Date.now() + ahead - 1000 }));
+    await handler.updateTags(['set back']);
+    ahead = 0;
+    await handler.updateTags(['set back'], { expire: 0 });
+    expect(await handler.get('set back')).toBeUndefined();
+  });
+
   it('a tag that is lost after the clock was set back expires what bears it', async () => {
     const server = settable();
     expect(await server.tell('lost-then', 1)).toBe('made 1');
@@ -258,8 +268,24 @@ describeOverCaches('createCacheHandler', (cache) => {
 
 it('an entry without a lifetime of its own has that of the option', async () => {
   await using client = new EmbeddedClient(undefined, { clock: new ManualClock() });
-  await new (createCacheHandler(client, { ttl: 100_000 }))().set('/brief', null, {});
-  expect((await client.metaGet('next:e:i:/brief', { ttl: true }))?.ttl).toBe(100);
+  const handler = new (createCacheHandler(client, { ttl: 100_000 }))();
+  await handler.set('/brief', null, {});
+  await handler.set('/own', null, { cacheControl: { revalidate: 60, expire: 300 } });
+  for (const [key, ttl] of [['/brief', 100], ['/own', 300]] as const) expect((await client.metaGet(`next:e:i:${key}`, { ttl: true }))?.ttl).toBe(ttl);
+});
+
+it('where a server of a cluster does not take its pieces, the entry before them stays, also with a client that ignores errors', async () => {
+  await using first = await MemcachedServer.start();
+  await using second = await MemcachedServer.start();
+  for (const ignoreErrors of [false, true]) {
+    await using client = new HashClient([first.address, second.address], { maxValueSize: 1000, ignoreErrors });
+    const handler = new (createCacheHandler(client, { prefix: `pieces-${ignoreErrors}:` }))();
+    await handler.set('page', { kind: 'FETCH', text: 'before' });
+    for (const server of [first, second]) server.faults = ({ verb, line }) => (verb === 'set' && line.includes(':1 ') ? { reply: 'SERVER_ERROR out of memory storing object' } : undefined);
+    await handler.set('page', { kind: 'FETCH', text: 'after'.repeat(1000) });
+    for (const server of [first, second]) server.faults = undefined;
+    expect(await handler.get('page')).toMatchObject({ value: { text: 'before' } });
+  }
 });
 
 it('errors are misses, but a revalidation that failed rejects', async () => {

@@ -126,6 +126,13 @@ it('errors reach the limiter; with failures: "miss" requests pass', async () => 
   expect(await lenient.get('k')).toBeUndefined();
 });
 
+it('a count without an end, which another program has stored, ends in no past time', async () => {
+  const client = new EmbeddedClient(undefined, { clock });
+  await client.set('rl:k', '5');
+  const store = new MemcacheRateLimitStore(client);
+  for (const info of [await store.increment('k'), await store.get('k')]) expect(info).toEqual({ totalHits: 6, resetTime: new Date(NOW) });
+});
+
 it('refuses options that are not legal', async () => {
   const client = await deadClient();
   expect(() => new MemcacheRateLimitStore({} as Client)).toThrow(MemcacheIllegalInputError);

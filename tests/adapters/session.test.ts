@@ -98,6 +98,9 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
     });
     expect([5, 6]).toContain(seconds);
     expect(await ttlOf('cookie-of-the-browser')).toBeGreaterThan(DAY / 1000 - 10);
+    await store.set('no-date', { cookie: { expires: new Date(NaN), originalMaxAge: 90_000 } });
+    expect(await ttlOf('no-date')).toBeLessThanOrEqual(90);
+    expect(await store.get('no-date')).toBeDefined();
     await store.touch('60-days', { cookie: { maxAge: 90_000 } });
     expect(await ttlOf('60-days')).toBeLessThanOrEqual(90);
     await store.set('max-age', { cookie: { expires: new Date(Date.now() - 1000) } });
@@ -263,6 +266,14 @@ describeOverCaches('MemcacheSessionStore', (cache) => {
     await promising(store).set('a', session);
     expect(await promising(store).get('a')).toMatchObject({ user: 'Ada', cookie: { originalMaxAge: 60_000 } });
     expect(session.cookie.maxAge).toBeGreaterThan(50_000);
+  });
+
+  it('a cookie that has expired, and has no maxAge to begin anew with, stays so', () => {
+    const events = new MemcacheSessionStore(cache.client()) as object as expressSession.Store;
+    expressSession({ store: events, secret: 'x', resave: false, saveUninitialized: false });
+    const stored = { user: 'Ada', cookie: { originalMaxAge: null, expires: new Date(Date.now() - 1000).toISOString() } };
+    const session = events.createSession({ sessionID: 'a' } as Request, stored as object as expressSession.SessionData);
+    expect(session.cookie.maxAge).toBeLessThan(0);
   });
 
   it('load gives the session, nothing or the error, and regenerate ends the old session before the new one begins', async () => {

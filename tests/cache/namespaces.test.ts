@@ -116,6 +116,22 @@ describe('namespaces', () => {
     await client.close();
   });
 
+  it('a process sees its own set also when the answer to an earlier question for the version comes after it', async () => {
+    const fleet = new Fleet(2, 0, { namespace: 'n', expire: 600 });
+    const [a, b] = fleet.processes;
+    await fleet.clock.until(a!.get('other'));
+    await fleet.clock.pass(1100);
+    a!.line.onCommand = ({ verb }) => (verb === 'ma' ? fleet.clock.sleep(50) : undefined);
+    const reading = a!.get('other');
+    await fleet.clock.pass(10);
+    a!.line.onCommand = () => undefined;
+    await fleet.clock.until(b!.cache.invalidateNamespace());
+    await fleet.clock.until(a!.cache.set('k', 'set'));
+    await fleet.clock.until(reading);
+    await fleet.clock.pass(100);
+    expect(await fleet.clock.until(a!.get('k'))).toBe('set');
+  });
+
   it('nothing is read or stored while the version of the namespace cannot be had: it could not be invalidated', async () => {
     const fleet = new Fleet(1, 10, { namespace: 'shop', expire: 0 });
     const [well] = fleet.processes;

@@ -1,3 +1,4 @@
+import { BroadcastChannel } from 'node:worker_threads';
 import { Client } from '../../src';
 import { ReadThroughCache } from '../../src/cache';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
@@ -131,6 +132,25 @@ describe('near cache', () => {
     expect(fleet.count('error-hit')).toBe(1);
   });
 
+  it('staleIfError: with validate it counts from when the value was last confirmed, however long its life is', async () => {
+    const fleet = new Fleet(1, 0, { l1: { admit: 'all', validate: true, staleIfError: 1000 }, expire: 600 });
+    const [process] = fleet.processes;
+    for (let i = 0; i < 3; i++) {
+      await fleet.clock.until(process!.get('k'));
+      await fleet.clock.pass(2000);
+    }
+    await fleet.clock.until(process!.get('k'));
+    expect(process!.cache.stats()['l1-hit']).toBeGreaterThan(0);
+    process!.line.state = 'down';
+    fleet.database.value = () => {
+      throw new Error('the loader failed');
+    };
+    await fleet.clock.pass(900);
+    expect(await fleet.clock.until(process!.get('k'))).toBe('k@0');
+    await fleet.clock.pass(200);
+    await expect(fleet.clock.until(process!.get('k'))).rejects.toThrow('the loader failed');
+  });
+
   it('staleIfError: not what this process has invalidated by a tag', async () => {
     const fleet = new Fleet(1, 10, { l1: { admit: 'all', ttl: 100, staleIfError: 60_000 }, tags: ['t'], expire: 600 });
     const { cache, line } = fleet.processes[0]!;
@@ -198,5 +218,34 @@ describe('l1.broadcast', () => {
     await Promise.all([a!.close(), b!.close()]);
     expect(b!.stats()['l1-entries']).toBe(0);
     await Promise.all([a, b, deaf].map((cache) => cache!.close()));
+  });
+
+  it('what another thread writes while a load is being stored here leaves nothing of that load behind', async () => {
+    const store = new MemoryStore();
+    const options = { expire: 600, l1: { admit: 'all', ttl: 60_000, broadcast: true } } as const;
+    const other = new ReadThroughCache(new EmbeddedClient(store), options);
+    const embedded = new EmbeddedClient(store);
+    const writes = new BroadcastChannel('tsmemcache:l1');
+    const cache = new ReadThroughCache(
+      new Client({
+        execute: async (command, call) => {
+          const result = await embedded.executor.execute(command, call);
+          if (command.verb !== 'ms') return result;
+          // It is stored, and the answer is yet to come.
+          const told = new Promise((resolve) => (writes.onmessage = resolve));
+          await other.set('k', 'written');
+          await told;
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          return result;
+        },
+        close: () => embedded.executor.close(),
+      }, embedded.options),
+      options,
+    );
+    expect(await cache.get('k', () => 'loaded')).toBe('loaded');
+    while (cache.stats().stored === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(await cache.get('k', () => 'again')).toBe('written');
+    await Promise.all([cache.close(), other.close()]);
+    writes.close();
   });
 });

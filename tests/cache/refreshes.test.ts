@@ -38,6 +38,21 @@ it('a fresh value whose early refresher has died stays fresh where nothing outda
   expect(alive!.cache.stats()).toMatchObject({ hit: 60, 'take-over': 0 });
 });
 
+it('a process does not take over its own refresh, however much longer than its lease that is', async () => {
+  const fleet = new Fleet(1, 10, { expire: 5, stale: 60, lease: 2, earlyRefresh: 0 });
+  const [process] = fleet.processes;
+  await fleet.clock.until(process!.get('k'));
+  await fleet.clock.pass(7000);
+  fleet.database.write('k');
+  fleet.database.duration = 8000;
+  for (let i = 0; i < 90; i++) {
+    await fleet.clock.until(process!.get('k'));
+    await fleet.clock.pass(100);
+  }
+  expect(process!.cache.stats()).toMatchObject({ 'take-over': 0, dropped: 0, stored: 2 });
+  expect(await fleet.clock.until(process!.get('k'))).toBe('k@1');
+});
+
 it('a refresh that hangs keeps no process alive', async () => {
   const fleet = new Fleet(1, 0, { expire: 5, stale: 60, earlyRefresh: 0, loadTimeout: 30_000 });
   await fleet.herd(1, 'k');

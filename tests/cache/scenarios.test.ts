@@ -1,5 +1,6 @@
 import { CacheLoadTimeoutError, Client, MemcacheOverloadedError } from '../../src';
-import type { CacheEvent, ReadThroughCache } from '../../src/cache';
+import { ReadThroughCache, type CacheEvent } from '../../src/cache';
+import { MemcachedServer } from '../../src/server';
 import { Fleet } from './support/fleet';
 
 const max = (values: number[]): number => Math.max(...values);
@@ -421,6 +422,17 @@ describe('writes during a load', () => {
       await fleet.clock.until(fleet.processes[0]!.cache.invalidate('k'));
     }
     expect(fleet.store.find('k')).toBeUndefined();
+  });
+
+  it('nor does it live for ever where the server says that it has less than a second left', async () => {
+    await using server = await MemcachedServer.start();
+    await using client = new Client(server.address);
+    await using cache = new ReadThroughCache(client, { stale: 10 });
+    await cache.set('k', 'value');
+    server.faults = ({ line }) => (line.startsWith('mg k t O') ? { reply: `HD t0 ${line.split(' ').at(-1)}` } : undefined);
+    expect(await cache.invalidate('k')).toBe(true);
+    server.faults = undefined;
+    expect([1, undefined]).toContain((await client.metaGet('k', { ttl: true }))?.ttl);
   });
 });
 

@@ -90,6 +90,26 @@ describe('servers without meta commands', () => {
     expect([asked, line.sent.includes('mg')]).toEqual([2, true]);
   });
 
+  it('so are servers that have leases and take no CAS numbers of others', async () => {
+    let version = '1.6.26';
+    const fleet = new Fleet(1, 0, { expire: 600 }, (client) => {
+      const execute: Executor['execute'] = (command, options) => (command.verb === 'version' ? Promise.resolve(new Map([['a', version]]) as never) : client.executor.execute(command, options));
+      return new Client({ execute, close: () => client.executor.close() }, client.options);
+    });
+    const [process] = fleet.processes;
+    const digits = async (key: string): Promise<number | undefined> => {
+      await fleet.clock.until(process!.get(key));
+      await fleet.clock.pass(10);
+      return (await process!.client.gets(key))[1]?.length;
+    };
+    expect(await digits('before')).toBeLessThan(18);
+    version = '1.6.27';
+    await fleet.clock.pass(61_000);
+    // This one asks, in the background.
+    await digits('meanwhile');
+    expect(await digits('after')).toBeGreaterThanOrEqual(18);
+  });
+
   it.each([[['1.4.39', '1.6.45']], [['1.6.45', '1.4.39']], [['1.6.9']], [['nonsense']]])('all servers are taken for what the oldest of them is: %j', (versions) => {
     expect(abilitiesOf(versions)).toEqual({ leases: false, ownCas: false });
   });

@@ -1,6 +1,7 @@
-import { Client, FallbackClient, type CacheValue } from '../../src';
+import { Client, FallbackClient, ManualClock, type CacheValue } from '../../src';
 import { ReadThroughCache, type CacheOptions } from '../../src/cache';
 import { EmbeddedClient, MemoryStore } from '../../src/embedded';
+import { MemcachedServer } from '../../src/server';
 import { SimulatedClock } from '../support/simulated-clock';
 import { turns } from '../support/virtual-clock';
 import { Before } from './support/executors';
@@ -361,5 +362,15 @@ describe('tags', () => {
     await fleet.clock.until(telling);
     await fleet.clock.pass(10);
     expect((await fleet.herd(1, 'kk')).values).toEqual(['kk@1', 'kk@1']);
+  });
+
+  it.each([[1, 0], [2, 0], [3, 1]])('a tag that nobody here has heard of, changed %d s ago as its server counts whole seconds: what was loaded meanwhile is stored %d times', async (age, stored) => {
+    await using server = await MemcachedServer.start();
+    await using client = new Client(server.address);
+    const cache = new ReadThroughCache(client, { clock: new ManualClock(), expire: 60, jitter: 0 });
+    server.faults = ({ line }) => (line.startsWith('ma ~tag:t N0 ') ? { reply: `VA 1 t${30 * 86_400 - age} ${line.split(' ').at(-1)}\r\n7` } : undefined);
+    expect(await cache.get('k', () => 'loaded', { tags: () => ['t'] })).toBe('loaded');
+    await cache.close();
+    expect(cache.stats()).toMatchObject({ stored, released: 1 - stored });
   });
 });

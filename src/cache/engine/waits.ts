@@ -115,8 +115,8 @@ export class Waits {
     });
   }
 
-  #end(wait: Wait): void {
-    if (this.#waits.get(wait.place.wireKey) === wait) this.#waits.delete(wait.place.wireKey);
+  #end({ place }: Wait): void {
+    this.#waits.delete(place.wireKey);
   }
 }
 
