@@ -45,7 +45,7 @@ const PLAIN = new Set([
   ...['Object', 'Array', 'Map', 'Set', 'Date', 'RegExp', 'Buffer', 'ArrayBuffer', 'DataView', 'Number', 'String', 'Boolean', 'BigInt'],
   ...['Error', 'TypeError', 'RangeError', 'SyntaxError', 'ReferenceError', 'EvalError', 'URIError'],
   ...['Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array'],
-  ...['Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array'],
+  ...['Float16Array', 'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array'],
 ]);
 
 /** Whatever the value is an instance of: by name, since the realm of jest's tests is not the one that V8 reads into. */
