@@ -16,12 +16,12 @@ afterEach(async () => {
 });
 
 it('a call that waited for its reply may have been executed', async () => {
-  const client = new Client(server.address, { timeout: 30 });
+  const client = new Client(server.address, { timeout: 300 });
   await Promise.all([failure(client.set('a', 1)), failure(client.getMany(['a', 'b']))]);
   const { clientId } = client;
   expect(recorder.of(CHANNELS.timeout)).toEqual([
-    { clientId, server: server.address, command: 'set', certainty: 'maybeExecuted', pending: 2, limitMs: 30 },
-    { clientId, server: server.address, command: 'get', certainty: 'maybeExecuted', pending: 2, limitMs: 30 },
+    { clientId, server: server.address, command: 'set', certainty: 'maybeExecuted', pending: 2, limitMs: 300 },
+    { clientId, server: server.address, command: 'get', certainty: 'maybeExecuted', pending: 2, limitMs: 300 },
   ]);
   await client.close();
 });
@@ -66,7 +66,7 @@ it('in a cluster so was one that waited for the list of its servers, of which th
 });
 
 it('an aborted call is none', async () => {
-  const client = new Client(server.address, { timeout: 40 });
+  const client = new Client(server.address, { timeout: 400 });
   const controller = new AbortController();
   const aborted = client.get('a', { signal: controller.signal }).catch(() => undefined);
   const late = failure(client.get('b'));
