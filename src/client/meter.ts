@@ -62,7 +62,7 @@ export interface ServerMetrics {
   readonly disconnects: number;
   /** Bytes of the protocol that came over its connections. */
   readonly bytesRead: number;
-  /** Bytes of the protocol that were sent. */
+  /** Bytes of the protocol that were handed to the system; of a connection that is reset not all may have left. */
   readonly bytesWritten: number;
   /** How long replies took. */
   readonly latency: Latency;
