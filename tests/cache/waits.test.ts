@@ -244,6 +244,23 @@ describe('waits', () => {
     expect(fleet.processes[1]!.cache.stats().load).toBe(0);
   });
 
+  it('the next wait for a key begins with short pauses, as the first did', async () => {
+    const fleet = new Fleet(2, 1000);
+    const [a, b] = fleet.processes;
+    const asked: number[] = [];
+    for (let turn = 0; turn < 2; turn++) {
+      const both = [a!.get('k')];
+      await fleet.clock.pass(5);
+      b!.line.sent.length = 0;
+      both.push(b!.get('k'));
+      await fleet.clock.pass(100);
+      asked.push(b!.line.sent.length);
+      expect(await fleet.clock.until(Promise.all(both))).toEqual(['k@0', 'k@0']);
+      await fleet.clock.until(a!.cache.delete('k'));
+    }
+    expect(Math.min(...asked)).toBeGreaterThanOrEqual(5);
+  });
+
   it('what is done before a read is repeated counts against cacheTimeout', async () => {
     const fleet = new Fleet(2, 10, { expire: 600, tags: ['t'] });
     const [a, b] = fleet.processes;
