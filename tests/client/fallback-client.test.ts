@@ -140,6 +140,17 @@ describe('copyHits', () => {
     expect(await fresh.getMany(['deleted', 'flushed'])).toEqual(new Map([['deleted', 'x'], ['flushed', 'y']]));
   });
 
+  it('copies once more what the first has lost since', async () => {
+    await old.set('k', 'x');
+    const client = makeClient({ copyHits: true });
+    for (let round = 0; round < 2; round++) {
+      expect(await client.get('k')).toBe('x');
+      await client.close();
+      expect(await fresh.get('k')).toBe('x');
+      await fresh.delete('k');
+    }
+  });
+
   it('does not copy what is not asked for, nor what is stale', async () => {
     await old.setMany({ a: 'x', stale: 'y' });
     await old.metaDelete('stale', { invalidate: true, expire: 30 });
